@@ -1,0 +1,171 @@
+import assert from "node:assert/strict"
+import { spawnSync } from "node:child_process"
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs"
+import { join } from "node:path"
+import { describe, test } from "node:test"
+import { Kv } from "@buntime/keyval"
+import { Random } from "../support/random.js"
+import { commandOf, nodeOnly, root, runOk, runtimes, sql } from "../support/runtimes.js"
+import { tempFolder } from "../support/targets.js"
+
+const RACES = 25
+const STEP_MS = 80
+const SEED = Number(process.env.KEYVAL_SEED ?? Math.floor(Math.random() * 2 ** 31))
+const NOBODY = 65534
+
+async function inFolder(work) {
+  const folder = tempFolder()
+  try {
+    await work(folder.path)
+  } finally {
+    folder.dispose()
+  }
+}
+
+/** A closed store of some hundred pages. */
+async function writeStore(file, count = 3000) {
+  const kv = new Kv(file)
+  const value = (at) => ({ at, pad: "x".repeat(200) })
+  await kv.setMany(Array.from({ length: count }, (_, at) => ({ key: ["n", at], value: value(at) })))
+  await kv.close()
+}
+
+/** The package where everybody may read it, and a command that somebody else may run; null if there is none. */
+function packageForNobody(folder, runtime) {
+  const place = join(folder, "package")
+  mkdirSync(place)
+  for (const name of readdirSync(root)) {
+    if (name === "package.json" || name.endsWith(".node") || name === "native.cjs")
+      copyFileSync(join(root, name), join(place, name))
+  }
+  cpSync(join(root, "dist"), join(place, "dist"), { recursive: true })
+  for (const name of ["open-read.js", "lines.js"])
+    copyFileSync(join(root, "__test__/process/children", name), join(place, name))
+  for (const path of [folder, place]) chmodSync(path, 0o755)
+  const who = process.getuid() === 0 ? { uid: NOBODY, gid: NOBODY } : {}
+  const probe = spawnSync(commandOf(runtime), ["-e", "0"], {
+    ...who,
+    cwd: "/",
+    env: { PATH: process.env.PATH },
+  })
+  return probe.status === 0 ? { program: join(place, "open-read.js"), who } : null
+}
+
+describe(`process: open (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
+  // Seen to fail: read the schema version outside of the transaction that creates the tables.
+  test("two processes open a new file at once", { timeout: 60_000 }, () =>
+    inFolder(async (folder) => {
+      const args = [folder, RACES, Date.now() + 1500, STEP_MS]
+      const errors = await Promise.all(runtimes.map((runtime) => runOk(runtime, "open-race.js", args)))
+      assert.deepEqual(errors, [[], []])
+      for (let at = 0; at < RACES; at++) {
+        const kv = new Kv(join(folder, `${at}.db`))
+        assert.equal((await kv.get(["opened"])).value, 2n)
+        await kv.close()
+      }
+    }),
+  )
+
+  for (const runtime of runtimes) {
+    test(`${runtime}: a truncated file is CORRUPT, and never a crash`, { timeout: 60_000 }, () =>
+      inFolder(async (folder) => {
+        const whole = join(folder, "whole.db")
+        await writeStore(whole)
+        const size = readFileSync(whole).length
+        const sizes = [50, 100, 512, 4095, 4096, 4097, 8192, Math.floor(size / 2), size - 4096, size - 1]
+        const files = sizes.map((bytes) => {
+          const file = join(folder, `${bytes}.db`)
+          copyFileSync(whole, file)
+          truncateSync(file, bytes)
+          return file
+        })
+        const results = await runOk(runtime, "open-read.js", files)
+        for (const [at, { outcome, message }] of results.entries()) {
+          assert.equal(outcome, "CORRUPT", `${sizes[at]} of ${size} bytes: ${outcome} ${message ?? ""}`)
+        }
+      }),
+    )
+
+    test(`${runtime}: a damaged file is CORRUPT or read, and never a crash`, { timeout: 60_000 }, () =>
+      inFolder(async (folder) => {
+        const whole = join(folder, "whole.db")
+        await writeStore(whole)
+        const bytes = readFileSync(whole)
+        const random = new Random(SEED)
+        const files = random.many(30, () => {
+          const file = join(folder, `${random.int(2 ** 30)}.db`)
+          const damaged = Uint8Array.from(bytes)
+          const from = random.chance(0.3) ? random.int(4096) : random.int(bytes.length)
+          for (let at = from; at < Math.min(bytes.length, from + 1 + random.int(600)); at++)
+            damaged[at] = random.int(256)
+          writeFileSync(file, damaged)
+          return file
+        })
+        for (const { outcome, message } of await runOk(runtime, "open-read.js", files)) {
+          assert.ok(["ok", "CORRUPT", "UNSUPPORTED"].includes(outcome), `${outcome}: ${message}`)
+        }
+      }),
+    )
+
+    test(`${runtime}: what may not be written is UNAVAILABLE, and stays as it is`, { timeout: 60_000 }, (t) =>
+      inFolder(async (folder) => {
+        const nobody = packageForNobody(folder, runtime)
+        if (!nobody) return t.skip("nobody may run this runtime")
+        const [locked, fixed] = ["locked", "fixed"].map((name) => join(folder, name))
+        mkdirSync(locked)
+        mkdirSync(fixed)
+        const [inLocked, inFixed] = [join(locked, "store.db"), join(fixed, "store.db")]
+        for (const file of [inLocked, inFixed]) await writeStore(file, 10)
+        const before = [inLocked, inFixed].map((file) => readFileSync(file).toString("hex"))
+        for (const file of [inLocked, inFixed]) chmodSync(file, 0o444)
+        chmodSync(locked, 0o555)
+        const files = [inLocked, inFixed, join(locked, "new.db"), join(locked, "folder", "new.db")]
+        const options = { ...nobody.who, cwd: "/", env: { PATH: process.env.PATH } }
+        const results = await runOk(runtime, nobody.program, files, options)
+        assert.deepEqual(
+          results.map(({ outcome }) => outcome),
+          Array(4).fill("UNAVAILABLE"),
+          JSON.stringify(results),
+        )
+        const after = [inLocked, inFixed].map((file) => readFileSync(file).toString("hex"))
+        assert.deepEqual(after, before)
+        assert.deepEqual(readdirSync(locked), ["store.db"])
+        chmodSync(locked, 0o755)
+      }),
+    )
+
+    test(
+      `${runtime}: new Kv() opens LIBSQL_URL, else keyval.db of the working directory`,
+      { timeout: 60_000 },
+      () =>
+        inFolder(async (folder) => {
+          const { LIBSQL_URL: _, ...env } = process.env
+          const open = (more) =>
+            runOk(runtime, "open-default.js", [], { cwd: folder, env: { ...env, ...more } })
+          assert.equal(await open({}), "ok")
+          assert.deepEqual(readdirSync(folder), ["keyval.db"])
+          assert.equal(await open({ LIBSQL_URL: `file:${join(folder, "other.db")}` }), "ok")
+          assert.equal(existsSync(join(folder, "other.db")), true)
+          assert.equal(await open({ LIBSQL_URL: "libsql://example.invalid" }), "UNSUPPORTED")
+        }),
+    )
+  }
+
+  test("a file whose writer is gone for ever is sound", () =>
+    inFolder(async (folder) => {
+      const file = join(folder, "store.db")
+      await writeStore(file)
+      assert.deepEqual(await sql(file, "PRAGMA integrity_check"), [[{ integrity_check: "ok" }]])
+      assert.deepEqual(readdirSync(folder), ["store.db"], "close leaves the file alone")
+    }))
+})

@@ -1,0 +1,69 @@
+import { spawn } from "node:child_process"
+import { closeSync, openSync, readdirSync, readSync } from "node:fs"
+import { join } from "node:path"
+import { createInterface } from "node:readline"
+
+const here = import.meta.dirname
+const RUNTIME_NAMES = { node: "Node", bun: "Bun" }
+
+/** One peer in a process of its own, kept alive between runs and driven by lines of JSON. */
+export class PeerProcess {
+  #child
+  #answers
+  #path
+
+  constructor({ name, title, settings, runtime, folder }) {
+    const { command, args } = runtimeCommand(runtime)
+    this.name = name
+    this.runtime = runtime
+    this.label = `${title} (${RUNTIME_NAMES[runtime]})`
+    this.settings = settings
+    this.#path = join(folder, `${name}-${runtime}.db`)
+    this.#child = spawn(command, [...args, join(here, "child.js"), name, this.#path], {
+      stdio: ["pipe", "pipe", "inherit"],
+    })
+    this.#child.stdin.on("error", () => {}) // a child that died is told by `ask`
+    this.#answers = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]()
+  }
+
+  /** Sends a command and waits for its answer. */
+  async ask(command, options = {}) {
+    this.#child.stdin.write(`${JSON.stringify({ command, ...options })}\n`)
+    const { done, value: line } = await this.#answers.next()
+    if (done) throw new Error(`${this.label} ended during "${command}"`)
+    const { answer, error } = JSON.parse(line)
+    if (error !== undefined) throw new Error(`${this.label}, ${command}: ${error}`)
+    return answer
+  }
+
+  kill() {
+    this.#child.kill()
+  }
+
+  /** The SQLite that wrote the file last, from the file's header (bytes 96 to 99, big-endian); `null` for another format. */
+  sqliteVersion() {
+    const header = Buffer.alloc(100)
+    const file = openSync(this.#path)
+    readSync(file, header, 0, header.length, 0)
+    closeSync(file)
+    if (!header.toString("latin1").startsWith("SQLite format 3\0")) return null
+    const number = header.readUInt32BE(96)
+    return `${Math.floor(number / 1e6)}.${Math.floor(number / 1e3) % 1000}.${number % 1000}`
+  }
+}
+
+function runtimeCommand(runtime) {
+  if (runtime === "bun") return { command: findBun(), args: [] }
+  return { command: process.execPath, args: ["--expose-gc"] }
+}
+
+/**
+ * The executable of the `bun` devDependency. Its launcher in `.bin` works only after a postinstall script, which the
+ * root `.npmrc` turns off, so the platform's package is used directly.
+ */
+export function findBun() {
+  const packages = join(here, "../node_modules/@oven")
+  const found = readdirSync(packages).find((name) => name.startsWith(`bun-${process.platform}`))
+  if (found === undefined) throw new Error(`There is no Bun in ${packages}: run npm ci in the root.`)
+  return join(packages, found, "bin", process.platform === "win32" ? "bun.exe" : "bun")
+}

@@ -1,0 +1,83 @@
+import { COUNTERS, ENTRIES, GROUP_SIZE, GROUPS, item, itemId, itemKey, newValue } from "./data.js"
+
+/**
+ * What is measured. A row draws its inputs before the clock starts, calls the peer for each, and looks at the last
+ * result of each chunk, so that nobody measures a no-op.
+ *
+ * @typedef {object} Row
+ * @property {string} name
+ * @property {"ms"} [unit] how it is reported, if not in µs
+ * @property {number} atOnce calls issued together; then all of them are awaited
+ * @property {number} chunk inputs drawn, and timed, at a time
+ * @property {(random: import("./random.js").Random) => any} input
+ * @property {(peer: import("./child.js").Peer, input: any) => any} call
+ * @property {(input: any, result: any) => boolean} check
+ * @property {(peer: import("./child.js").Peer, inputs: any[]) => any} [restore] puts back what the chunk took away
+ */
+
+const get = {
+  chunk: 512,
+  input: (random) => itemKey(random.below(ENTRIES)),
+  call: (peer, key) => peer.get(key),
+  check: (key, entry) => entry.value.id === itemId(key),
+}
+
+const getMany100 = {
+  chunk: 16,
+  input: (random) => Array.from({ length: 100 }, () => itemKey(random.below(ENTRIES))),
+  call: (peer, keys) => peer.getMany(keys),
+  check: (keys, entries) => entries.length === 100 && entries.every((e, i) => e.value.id === itemId(keys[i])),
+}
+
+const list10000 = {
+  chunk: 1,
+  input: (random) => random.below(GROUPS),
+  call: async (peer, group) => {
+    const seen = { count: 0, sum: 0 }
+    await peer.list(["items", group], (entry) => {
+      seen.count++
+      seen.sum += entry.value.id - group * GROUP_SIZE
+    })
+    return seen
+  },
+  check: (_group, { count, sum }) => count === GROUP_SIZE && sum === (GROUP_SIZE * (GROUP_SIZE - 1)) / 2,
+}
+
+const set = {
+  chunk: 256,
+  input: (random) => {
+    const id = random.below(ENTRIES)
+    return { key: itemKey(id), value: newValue(id, random) }
+  },
+  call: (peer, { key, value }) => peer.set(key, value),
+  check: (_input, result) => result.ok,
+}
+
+const counter = {
+  chunk: 256,
+  input: (random) => ["counters", random.below(COUNTERS)],
+  call: (peer, key) => peer.add(key, 1),
+  check: (_key, result) => result.ok,
+}
+
+const remove = {
+  chunk: 128,
+  // A key may be drawn twice: 128 of 100,000 keys, so one delete in 1,500 finds nothing.
+  input: (random) => itemKey(random.below(ENTRIES)),
+  call: (peer, key) => peer.delete(key),
+  check: () => true,
+  restore: (peer, keys) => peer.load(keys.map((key) => item(itemId(key)))),
+}
+
+/** @type {Row[]} */
+export const rows = [
+  { name: "get, one at a time", atOnce: 1, ...get },
+  { name: "get, 64 at once", atOnce: 64, ...get },
+  { name: "getMany 100", atOnce: 1, ...getMany100 },
+  { name: "list 10,000, ms", unit: "ms", atOnce: 1, ...list10000 },
+  { name: "set, one at a time", atOnce: 1, ...set },
+  { name: "set, 64 at once", atOnce: 64, ...set },
+  { name: "counter +1, one at a time", atOnce: 1, ...counter },
+  { name: "counter +1, 64 at once", atOnce: 64, ...counter },
+  { name: "delete one key", atOnce: 1, ...remove },
+]

@@ -1,0 +1,457 @@
+/**
+ * `@buntime/keyval`: Deno KV's programming model for Bun and Node, on libSQL.
+ *
+ * This file is the public contract, written by hand. Sizes are in bytes, times in
+ * milliseconds, unless a name says otherwise. Every rejected call rejects with a
+ * {@link KvError}; a call that is rejected has written nothing, unless its error says
+ * `outcome: "unknown"`.
+ *
+ * @module
+ */
+
+/** One part of a key. Parts sort by type first: `Uint8Array < string < number < bigint < boolean`. */
+export type KvKeyPart = Uint8Array | string | number | bigint | boolean
+
+/**
+ * A key: 1 to 20 parts. Keys sort part by part, numbers and bigints by value, strings by
+ * code point (UTF-8 bytes), `false` before `true`.
+ *
+ * Limits: a string part 1024 UTF-16 code units, a bytes part 1024 bytes, a bigint part
+ * 1024 bytes of magnitude. Strings with lone surrogates are refused.
+ *
+ * @throws {KvError} `INVALID_ARGUMENT` for another type of part; `LIMIT_EXCEEDED` for a limit.
+ */
+export type KvKey = readonly KvKeyPart[]
+
+/** A key to be written: it may hold {@link Kv.uuidv7} anywhere and {@link Kv.commitVersionstamp} as its last part. */
+export type KvWriteKey = readonly (KvKeyPart | KvUuidPlaceholder | KvVersionstampPlaceholder)[]
+
+/** A number of milliseconds, or a whole or decimal number with a unit: `"500ms" "30s" "5m" "2h" "7d" "2w" "1y"` (a year is 365 days). */
+export type Duration = number | string
+
+/** A stored entry. */
+export interface KvEntry<T = unknown> {
+  /** The entry's key. */
+  key: KvKey
+  /** The stored value. */
+  value: T
+  /** The commit that wrote the value: a UUIDv7 in text, in commit order. */
+  versionstamp: string
+  /** When the entry expires, in milliseconds since the epoch; present only if it has a time to live. */
+  expiresAt?: number
+}
+
+/** What stands at a key. Absent is told by `versionstamp: null`: a stored `null` has a versionstamp. */
+export type KvEntryMaybe<T = unknown> = KvEntry<T> | { key: KvKey; value: null; versionstamp: null }
+
+/** An entry of a list with `keysOnly`: no value is read. */
+export type KvKeyEntry = Omit<KvEntry, "value">
+
+/**
+ * A range of keys. With `prefix`: its descendants, never the prefix itself. `start` is
+ * inclusive, `end` exclusive; both must lie under `prefix` if it is given. `{ prefix: [] }`
+ * is everything; an empty selector is refused.
+ */
+export interface KvSelector {
+  /** Only keys that begin with these parts and are longer. May be empty. */
+  prefix?: KvKey
+  /** The first key, inclusive. */
+  start?: KvKey
+  /** The end of the range, exclusive. */
+  end?: KvKey
+}
+
+/** `"strong"` reads the newest commit, `"eventual"` may read a replica's local file. The same on a local store. */
+export type KvConsistency = "strong" | "eventual"
+
+/** Options of {@link Kv.get} and {@link Kv.getMany}. */
+export interface KvGetOptions {
+  /** Default `"strong"`. */
+  consistency?: KvConsistency
+}
+
+/** Options of {@link Kv.list}. */
+export interface KvListOptions {
+  /** The most entries to give; default none. A whole number from 1. */
+  limit?: number
+  /** From the last key to the first; default `false`. */
+  reverse?: boolean
+  /** The first key, inclusive. */
+  start?: KvKey
+  /** The end of the range, exclusive. */
+  end?: KvKey
+  /** Where to go on: the `cursor` of an iterator or page of the same range and direction. `""` is the beginning. */
+  cursor?: string
+  /** Read no values; default `false`. */
+  keysOnly?: boolean
+  /** Entries read at a time, 1 to 1000; default 500. A page also ends at 256 KiB. */
+  batchSize?: number
+  /** Default `"strong"`. */
+  consistency?: KvConsistency
+}
+
+/** What {@link Kv.list} gives. Leaving the loop early stops reading. */
+export interface KvListIterator<T> extends AsyncIterableIterator<T> {
+  /** Goes on after the entry that was given last; `""` before the first. */
+  readonly cursor: string
+  next(): Promise<IteratorResult<T, undefined>>
+  return(): Promise<IteratorResult<T, undefined>>
+  [Symbol.asyncIterator](): KvListIterator<T>
+}
+
+/** Options of {@link Kv.paginate}. */
+export interface KvPaginateOptions {
+  /** Entries a page, 1 to 1000; default 100. */
+  limit?: number
+  /** The `cursor` of the page before; `null` or `""` is the first page. */
+  cursor?: string | null
+  /** From the last key to the first; default `false`. */
+  reverse?: boolean
+}
+
+/** One page of {@link Kv.paginate}. */
+export interface KvPage<T = unknown> {
+  entries: KvEntry<T>[]
+  /** Pass it for the next page; `null` if there is none. */
+  cursor: string | null
+  hasMore: boolean
+}
+
+/** A time to live. Both spellings are accepted everywhere; giving both is refused. More than 0, at most 100 years. */
+export interface KvExpireOptions {
+  /** From the commit on; a plain write without it lives for ever. */
+  expiresIn?: Duration
+  /** Deno's spelling of `expiresIn`. */
+  expireIn?: Duration
+}
+
+/** What a write gives. */
+export interface KvSetResult {
+  ok: true
+  /** The commit's versionstamp. */
+  versionstamp: string
+}
+
+/** One entry of {@link Kv.setMany}. */
+export interface KvSetEntry extends KvExpireOptions {
+  key: KvWriteKey
+  value: unknown
+}
+
+/** Options of {@link Kv.setMany}. */
+export interface KvSetManyOptions {
+  /** Called after each commit with the number of entries that are on disk. An error that it throws stops the load. */
+  onProgress?: (progress: { count: number }) => void
+}
+
+/** Options of {@link Kv.delete}. */
+export interface KvDeleteOptions {
+  /** Only the key itself, not what is under it; default `false`. Not for selectors. */
+  exact?: boolean
+}
+
+/** What {@link Kv.delete} gives. */
+export interface KvDeleteResult {
+  success: true
+  /** How many live entries were deleted. */
+  deletedCount: number
+}
+
+/** A precondition of a commit: the key stands at this versionstamp; `null`: it does not exist. A {@link KvEntryMaybe} can be passed as it is. */
+export interface KvCheck {
+  key: KvKey
+  versionstamp: string | null
+}
+
+/** One mutation for {@link KvAtomic.mutate}. */
+export type KvMutation =
+  | ({ type: "set"; key: KvWriteKey; value: unknown } & KvExpireOptions)
+  | { type: "delete"; key: KvKey | KvSelector }
+  | ({ type: "sum" | "max" | "min"; key: KvKey; value: bigint | number } & KvExpireOptions)
+  | ({ type: "append" | "prepend"; key: KvKey; value: readonly unknown[] } & KvExpireOptions)
+
+/** What a mutation gives: a sum, max or min its new value, an append or prepend the new length, a delete its count, a set `undefined`. */
+export type KvMutationResult = bigint | KvU64 | number | undefined
+
+/** A commit that was applied. */
+export interface KvCommitResult {
+  ok: true
+  /** One for the whole commit. */
+  versionstamp: string
+  /** One for each mutation, in order. */
+  results: KvMutationResult[]
+}
+
+/** A commit whose checks failed; nothing was applied. */
+export interface KvCommitError {
+  ok: false
+  /** The checks that failed, with what stands there now; `null` if nothing does. */
+  conflicts: KvCheck[]
+}
+
+/**
+ * A commit under construction: all or nothing, applied in the order given. Values are read
+ * when they are passed, so that changing an object later changes nothing.
+ *
+ * Limits: 1000 checks and mutations, 16 MiB of keys and values.
+ */
+export interface KvAtomic {
+  /** Adds preconditions. */
+  check(...checks: KvCheck[]): this
+  /** Writes a value; without `expiresIn` an earlier time to live is cleared. */
+  set(key: KvWriteKey, value: unknown, options?: KvExpireOptions): this
+  /** Deletes this key alone, or a range. */
+  delete(key: KvKey | KvSelector): this
+  /**
+   * Adds to a counter. The result is a bigint of any size; a missing counter starts at 0. A stored integer number
+   * is accepted and becomes a bigint; a stored {@link KvU64} stays one and wraps at 2^64. Keeps a time to live
+   * unless `expiresIn` is given.
+   * @throws {KvError} on commit: `TYPE_MISMATCH` if something else is stored; `INVALID_ARGUMENT` for a negative operand on a `KvU64`.
+   */
+  sum(key: KvKey, value: bigint | number, options?: KvExpireOptions): this
+  /** Keeps the larger of what is stored and `value`; a missing key becomes `value`. Otherwise as {@link sum}. */
+  max(key: KvKey, value: bigint | number, options?: KvExpireOptions): this
+  /** Keeps the smaller of what is stored and `value`; a missing key becomes `value`. Otherwise as {@link sum}. */
+  min(key: KvKey, value: bigint | number, options?: KvExpireOptions): this
+  /**
+   * Adds values at the end of a stored array; a missing array starts empty. Keeps a time to live unless `expiresIn` is given.
+   * @throws {KvError} on commit: `TYPE_MISMATCH` if something else is stored.
+   */
+  append(key: KvKey, values: readonly unknown[], options?: KvExpireOptions): this
+  /** Puts values, in their order, before a stored array. Otherwise as {@link append}. */
+  prepend(key: KvKey, values: readonly unknown[], options?: KvExpireOptions): this
+  /** Adds mutations given as data. */
+  mutate(...mutations: KvMutation[]): this
+  /**
+   * Applies it. Resolves when it is on disk. An empty commit is ok and issues a new versionstamp.
+   * @throws {KvError} `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`, `TYPE_MISMATCH`, `BUSY`, `CLOSED`, `UNAVAILABLE`, `CORRUPT`.
+   */
+  commit(): Promise<KvCommitResult | KvCommitError>
+}
+
+/** What the function of {@link Kv.transaction} works with. Every key that it reads is checked at commit. */
+export interface KvTransaction {
+  /** Reads an entry, once: a second read gives the same. The transaction's own writes show, under the versionstamp that was read. */
+  get<T = unknown>(key: KvKey): Promise<KvEntryMaybe<T>>
+  get<T = unknown>(keys: readonly KvKey[]): Promise<KvEntryMaybe<T>[]>
+  /** Reads up to 1000 entries of one snapshot. */
+  getMany<T = unknown>(keys: readonly KvKey[]): Promise<KvEntryMaybe<T>[]>
+  /** Adds preconditions of your own. */
+  check(...checks: KvCheck[]): this
+  set(key: KvWriteKey, value: unknown, options?: KvExpireOptions): this
+  /** Deletes this key alone. */
+  delete(key: KvKey): this
+  sum(key: KvKey, value: bigint | number, options?: KvExpireOptions): this
+  max(key: KvKey, value: bigint | number, options?: KvExpireOptions): this
+  min(key: KvKey, value: bigint | number, options?: KvExpireOptions): this
+  append(key: KvKey, values: readonly unknown[], options?: KvExpireOptions): this
+  prepend(key: KvKey, values: readonly unknown[], options?: KvExpireOptions): this
+}
+
+/** Options of {@link Kv.transaction}. */
+export interface KvTransactionOptions {
+  /** How often to run the function again after a conflict; default 0. */
+  maxRetries?: number
+  /** The wait before attempt n is `retryDelay * n`; default `"10ms"`. */
+  retryDelay?: Duration
+}
+
+/** What {@link Kv.transaction} gives; `ok: false` after a conflict that outlasted the retries. */
+export type KvTransactionResult<R> = { ok: true; value: R; versionstamp: string } | { ok: false }
+
+/** A placeholder for the versionstamp of the commit that it is written in. Made by {@link Kv.commitVersionstamp}. */
+export interface KvVersionstampPlaceholder {
+  readonly [Symbol.toStringTag]: "KvVersionstampPlaceholder"
+}
+
+/** A placeholder for a UUIDv7 that is new in each commit. Made by {@link Kv.uuidv7}. */
+export interface KvUuidPlaceholder {
+  readonly [Symbol.toStringTag]: "KvUuidPlaceholder"
+}
+
+/**
+ * The store's time, read when it is used: in arithmetic and as a stored value it is a number
+ * of milliseconds since the epoch.
+ */
+export interface KvNow {
+  /** Later by a duration. */
+  add(duration: Duration): KvNow
+  /** Earlier by a duration. */
+  sub(duration: Duration): KvNow
+  valueOf(): number
+  toJSON(): number
+  [Symbol.toPrimitive](hint: string): number | string
+  readonly [Symbol.toStringTag]: "KvNow"
+}
+
+/** An unsigned 64-bit counter that wraps, as Deno KV has it. */
+export class KvU64 {
+  /** @throws {KvError} `INVALID_ARGUMENT` unless it is a bigint from 0 to 2^64 - 1. */
+  constructor(value: bigint)
+  readonly value: bigint
+  valueOf(): bigint
+  toString(): string
+}
+
+/**
+ * `"full"`: an awaited write survives a power cut (fsync a commit, shared by all that commit together).
+ * `"normal"`: it survives `kill -9`; a power cut may lose the last commits, never half of one.
+ * `"off"`: as `"normal"`, and a power cut may damage the file.
+ */
+export type KvDurability = "full" | "normal" | "off"
+
+/** Options of {@link Kv}. An option that is not listed is refused. */
+export interface KvOptions {
+  /** Default `"full"`. Commits that share an fsync take the strongest of them. */
+  durability?: KvDurability
+  /** How long a write waits for another process's write before `BUSY`; default `"5s"`, 0 to 1 hour. */
+  busyTimeout?: Duration
+  /** How often expired entries are removed and the change log is trimmed; default `"60s"`, at least 10 ms; 0 turns it off. What has expired is never returned, swept or not. */
+  sweepInterval?: Duration
+  /**
+   * What each commit notes of its changed keys: the key, the key and its value, or nothing. Default `"keys"`.
+   * It lives in the file: only an explicit option changes it, for every opener.
+   */
+  changeLog?: "keys" | "values" | "off"
+  /** How long the change log is kept; default `"1h"`. Lives in the file, as `changeLog`. */
+  retention?: Duration
+}
+
+/**
+ * A key-value database.
+ *
+ * @example
+ * ```js
+ * import { Kv } from "@buntime/keyval"
+ *
+ * const kv = new Kv("file:app.db")
+ * await kv.set(["users", 1], { name: "Ada" }, { expiresIn: "7d" })
+ * const user = await kv.get(["users", 1])
+ * await kv.close()
+ * ```
+ */
+export class Kv {
+  /**
+   * Opens a database, at once.
+   *
+   * @param url `file:app.db`, `./app.db`, `/abs/app.db` or a `file:` URL: an embedded libSQL file; a folder that is missing is created.
+   *   `:memory:`: in memory, gone on close. None: `LIBSQL_URL` of the environment, else `file:keyval.db`.
+   * @throws {KvError} `INVALID_ARGUMENT` (url, options), `CORRUPT` (not a KeyVal database, or damaged), `UNSUPPORTED` (written by a
+   *   newer version, or a kind of URL that this version does not open), `BUSY` (locked for longer than `busyTimeout`), `UNAVAILABLE` (cannot be
+   *   opened: permissions, a full disk). The file is left untouched.
+   */
+  constructor(url?: string | URL, options?: KvOptions)
+
+  /** True after {@link close} was called. */
+  readonly closed: boolean
+
+  /**
+   * Reads what stands at a key. Calls of one tick are answered together, from one snapshot.
+   * A read issued after a write was awaited sees it.
+   * @throws {KvError} `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`, `CLOSED`, `CORRUPT`.
+   */
+  get<T = unknown>(key: KvKey, options?: KvGetOptions): Promise<KvEntryMaybe<T>>
+  /** The same as {@link getMany}. */
+  get<T = unknown>(keys: readonly KvKey[], options?: KvGetOptions): Promise<KvEntryMaybe<T>[]>
+
+  /** Reads up to 1000 keys from one snapshot, in the order asked; `[]` gives `[]`. */
+  getMany<T = unknown>(keys: readonly KvKey[], options?: KvGetOptions): Promise<KvEntryMaybe<T>[]>
+
+  /**
+   * Reads a range in order, page by page. Every page is one snapshot; a long list may see
+   * writes that were made while it ran, each key at most once.
+   * @throws {KvError} `INVALID_ARGUMENT` (selector, cursor, options), `LIMIT_EXCEEDED`, `CLOSED`, `CORRUPT`.
+   */
+  list(selector: KvKey | KvSelector, options: KvListOptions & { keysOnly: true }): KvListIterator<KvKeyEntry>
+  list<T = unknown>(selector: KvKey | KvSelector, options?: KvListOptions): KvListIterator<KvEntry<T>>
+
+  /** Reads one page of the descendants of `prefix`. */
+  paginate<T = unknown>(prefix: KvKey | KvSelector, options?: KvPaginateOptions): Promise<KvPage<T>>
+
+  /** Counts live entries of a range; for a key: its descendants. */
+  count(selector: KvKey | KvSelector): Promise<number>
+
+  /**
+   * Writes a value. Resolves when it is on disk. Without `expiresIn` an earlier time to live is cleared.
+   *
+   * Values: anything JSON, and `undefined` inside objects and arrays, bigint, `NaN`, infinities, `-0`, `Date`, `RegExp`,
+   * `Map`, `Set`, `ArrayBuffer`, typed arrays (a `Buffer` reads back as a `Uint8Array`), `Error`, {@link KvU64}. At most 16 MiB encoded, nested at most 100 deep.
+   * @throws {KvError} `INVALID_ARGUMENT` (with the path of the member that cannot be stored), `LIMIT_EXCEEDED`, `BUSY`, `CLOSED`, `UNAVAILABLE`.
+   */
+  set(key: KvWriteKey, value: unknown, options?: KvExpireOptions): Promise<KvSetResult>
+
+  /**
+   * Loads many entries in commits of at most 1000 entries and 4 MiB, with backpressure. Commits before an error stay.
+   */
+  setMany(
+    entries: Iterable<KvSetEntry> | AsyncIterable<KvSetEntry>,
+    options?: KvSetManyOptions,
+  ): Promise<{ count: number }>
+
+  /**
+   * Deletes in one commit. A key takes itself **and everything under it** unless `exact`; a list of at most 1000 keys
+   * likewise; a selector takes what `list(selector)` shows. `delete([])` is refused; wiping is `delete({ prefix: [] })`.
+   */
+  delete(target: KvKey | readonly KvKey[] | KvSelector, options?: KvDeleteOptions): Promise<KvDeleteResult>
+
+  /**
+   * Gives a live entry a new time to live. Value and versionstamp stay, and nothing is noted in the change log.
+   * `ok` is false if there is no such entry.
+   */
+  touch(key: KvKey, options: KvExpireOptions): Promise<{ ok: boolean }>
+
+  /** Begins an atomic commit. */
+  atomic(): KvAtomic
+
+  /**
+   * Runs a function whose reads are checked when its writes are committed. If it throws, nothing is applied and the
+   * error is passed on; on a conflict it runs again, up to `maxRetries` times. One that only reads writes nothing and
+   * gives the newest versionstamp.
+   */
+  transaction<R>(fn: (tx: KvTransaction) => R | Promise<R>, options?: KvTransactionOptions): Promise<KvTransactionResult<R>>
+
+  /** A placeholder: as the last part of a key that is set it becomes the commit's versionstamp. */
+  commitVersionstamp(): KvVersionstampPlaceholder
+
+  /** A placeholder: in keys and values of one commit every one becomes the same new UUIDv7. */
+  uuidv7(): KvUuidPlaceholder
+
+  /** The store's time. */
+  now(): KvNow
+
+  /**
+   * Closes. Idempotent; resolves when writes that were issued are on disk and the file is released. Iterators end,
+   * later calls reject with `CLOSED`. An open, idle `Kv` does not keep the process alive.
+   */
+  close(): Promise<void>
+  [Symbol.dispose](): void
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/** What went wrong, for a program; `docs/errors.md` says what to do. */
+export type KvErrorCode =
+  | "INVALID_ARGUMENT"
+  | "LIMIT_EXCEEDED"
+  | "TYPE_MISMATCH"
+  | "CLOSED"
+  | "BUSY"
+  | "CONFLICT"
+  | "HISTORY_GONE"
+  | "UNAVAILABLE"
+  | "UNAUTHORIZED"
+  | "CORRUPT"
+  | "UNSUPPORTED"
+
+/** The one class of error. Messages name the argument, the value and the limit; they never hold a stored value. */
+export class KvError extends Error {
+  constructor(code: KvErrorCode, message: string, options?: { cause?: unknown; outcome?: "unknown" })
+  readonly name: "KvError"
+  readonly code: KvErrorCode
+  /** Whether the same call may succeed if it is made again. */
+  readonly retryable: boolean
+  /** `"unknown"` if the commit may have been applied. */
+  readonly outcome?: "unknown"
+}
+
+/** The version of the package. */
+export const version: string

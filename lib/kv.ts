@@ -1,0 +1,221 @@
+import type {
+  Kv as Contract,
+  KvAtomic,
+  KvDeleteOptions,
+  KvDeleteResult,
+  KvEntry,
+  KvEntryMaybe,
+  KvExpireOptions,
+  KvGetOptions,
+  KvKey,
+  KvListIterator,
+  KvListOptions,
+  KvNow,
+  KvOptions,
+  KvPage,
+  KvPaginateOptions,
+  KvSelector,
+  KvSetEntry,
+  KvSetManyOptions,
+  KvSetResult,
+  KvTransaction,
+  KvTransactionOptions,
+  KvTransactionResult,
+  KvUuidPlaceholder,
+  KvVersionstampPlaceholder,
+  KvWriteKey,
+} from "../index.js"
+import { Atomic } from "./atomic.js"
+import { Bridge } from "./bridge.js"
+import { invalidArgument, limitExceeded } from "./errors.js"
+import { MAX_KEYS } from "./limits.js"
+import { count, list, paginate, selectorOf } from "./list.js"
+import { load } from "./load.js"
+import { type NativeHandle, STAMP_IF_CHANGED } from "./native.js"
+import { CommitUuid, type Outcome, resolve, writeKey } from "./operations.js"
+import { checkConsistency, checkOptions, expiresIn, flag, settingsOf } from "./options.js"
+import { COMMIT_VERSIONSTAMP, Now, UUIDV7 } from "./placeholders.js"
+import { refuseOtherCopy, register } from "./registry.js"
+import { durationMs, isKeyList, keyList, transact } from "./transaction.js"
+import { encodeValue } from "./value/index.js"
+
+/** What people hold: it checks the shape of arguments and says which call it is. See `index.d.ts`. */
+export class Kv implements Contract {
+  readonly #bridge: Bridge
+  readonly #unregister: () => void
+  #closing: Promise<void> | undefined
+
+  constructor(url?: string | URL, options?: KvOptions) {
+    const settings = settingsOf(url, options)
+    refuseOtherCopy(settings.url)
+    this.#bridge = new Bridge(settings)
+    this.#unregister = register(settings.url)
+    bridges.set(this, this.#bridge)
+  }
+
+  get closed(): boolean {
+    return this.#closing !== undefined
+  }
+
+  get<T>(key: KvKey, options?: KvGetOptions): Promise<KvEntryMaybe<T>>
+  get<T>(keys: readonly KvKey[], options?: KvGetOptions): Promise<KvEntryMaybe<T>[]>
+  get<T>(key: KvKey | readonly KvKey[], options?: KvGetOptions): Promise<KvEntryMaybe<T> | KvEntryMaybe<T>[]> {
+    if (isKeyList(key)) return this.getMany(key, options)
+    if (options === undefined) return this.#bridge.get(key)
+    return attempt(() => {
+      checkGetOptions(options)
+      return this.#bridge.get(key)
+    })
+  }
+
+  getMany<T>(keys: readonly KvKey[], options?: KvGetOptions): Promise<KvEntryMaybe<T>[]> {
+    return attempt(() => {
+      checkGetOptions(options)
+      return this.#bridge.getMany(boundedKeys(keys))
+    })
+  }
+
+  list<T>(selector: KvKey | KvSelector, options?: KvListOptions): KvListIterator<KvEntry<T>> {
+    return list(this.#bridge, selector, options)
+  }
+
+  paginate<T>(prefix: KvKey | KvSelector, options?: KvPaginateOptions): Promise<KvPage<T>> {
+    return paginate(this.#bridge, prefix, options)
+  }
+
+  count(selector: KvKey | KvSelector, ...rest: unknown[]): Promise<number> {
+    return attempt(() => {
+      checkOptions(rest[0], [])
+      return count(this.#bridge, selector)
+    })
+  }
+
+  set(key: KvWriteKey, value: unknown, options?: KvExpireOptions): Promise<KvSetResult> {
+    return attempt(() => {
+      const ttl = expiresIn(options)
+      const uuid = new CommitUuid()
+      const { data, encoding } = resolve(encodeValue(value, "value"), uuid)
+      const { parts, stamped } = writeKey(key, uuid)
+      return this.#bridge.write((handle, id) => handle.set(id, parts, stamped, data, encoding, ttl), setResult)
+    })
+  }
+
+  setMany(
+    entries: Iterable<KvSetEntry> | AsyncIterable<KvSetEntry>,
+    options?: KvSetManyOptions,
+  ): Promise<{ count: number }> {
+    return load(this.#bridge, entries, options)
+  }
+
+  delete(target: KvKey | readonly KvKey[] | KvSelector, options: KvDeleteOptions = {}): Promise<KvDeleteResult> {
+    return attempt(() => {
+      checkOptions(options, ["exact"])
+      const remove = removal(target, options)
+      const build = (handle: NativeHandle, id: number) => {
+        handle.begin()
+        remove(handle)
+        handle.submit(id, STAMP_IF_CHANGED)
+      }
+      return this.#bridge.write(build, deleteResult)
+    })
+  }
+
+  touch(key: KvKey, options: KvExpireOptions): Promise<{ ok: boolean }> {
+    return attempt(() => {
+      const ttl = expiresIn(options)
+      const build = (handle: NativeHandle, id: number) => {
+        handle.begin()
+        handle.touch(key, ttl)
+        handle.submit(id, STAMP_IF_CHANGED)
+      }
+      return this.#bridge.write(build, (outcome: Outcome) => ({ ok: repliesOf(outcome)[0] === true }))
+    })
+  }
+
+  atomic(): KvAtomic {
+    return new Atomic(this.#bridge)
+  }
+
+  transaction<R>(
+    fn: (tx: KvTransaction) => R | Promise<R>,
+    options?: KvTransactionOptions,
+  ): Promise<KvTransactionResult<R>> {
+    return transact(this.#bridge, fn, options)
+  }
+
+  commitVersionstamp(): KvVersionstampPlaceholder {
+    return COMMIT_VERSIONSTAMP
+  }
+
+  uuidv7(): KvUuidPlaceholder {
+    return UUIDV7
+  }
+
+  now(): KvNow {
+    return new Now(() => this.#bridge.handle.now(), durationMs)
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#bridge.close().finally(this.#unregister)
+    return this.#closing
+  }
+
+  [Symbol.dispose](): void {
+    void this.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
+
+/** The way from a `Kv` to its bridge, for tests alone (`testing.ts`). */
+export const bridges = new WeakMap<Contract, Bridge>()
+
+/** A call whose bad arguments reject, as all its other errors do. */
+function attempt<R>(call: () => Promise<R>): Promise<R> {
+  try {
+    return call()
+  } catch (error) {
+    return Promise.reject(error)
+  }
+}
+
+function checkGetOptions(options: KvGetOptions | undefined): void {
+  checkOptions(options, ["consistency"])
+  checkConsistency(options?.consistency)
+}
+
+function boundedKeys(keys: unknown): readonly KvKey[] {
+  const list = keyList(keys)
+  if (list.length > MAX_KEYS) throw limitExceeded("keys", list.length, MAX_KEYS, "keys")
+  return list
+}
+
+function removal(target: KvKey | readonly KvKey[] | KvSelector, { exact }: KvDeleteOptions): (handle: NativeHandle) => void {
+  const isExact = flag(exact, "exact")
+  if (!Array.isArray(target)) {
+    if (exact !== undefined) throw invalidArgument("exact: it goes with a key, not with a selector")
+    const { prefix, start, end } = selectorOf(target)
+    return (handle) => handle.removeRange(prefix, start, end)
+  }
+  if (target.length === 0)
+    throw invalidArgument("target: it is empty; give a key, or { prefix: [] } to delete everything")
+  const keys = isKeyList(target) ? boundedKeys(target) : [target as KvKey]
+  return (handle) => {
+    for (const key of keys) isExact ? handle.remove(key) : handle.removeTree(key)
+  }
+}
+
+function repliesOf(outcome: Outcome): readonly unknown[] {
+  return Array.isArray(outcome) ? outcome[1] : []
+}
+
+function setResult(outcome: Outcome): KvSetResult {
+  return { ok: true, versionstamp: (outcome as [string, never[]])[0] }
+}
+
+function deleteResult(outcome: Outcome): KvDeleteResult {
+  const counts = repliesOf(outcome) as number[]
+  return { success: true, deletedCount: counts.reduce((sum, one) => sum + one, 0) }
+}

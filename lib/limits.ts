@@ -1,0 +1,19 @@
+/** Every limit that is checked on this side, with its unit in its name. Rust checks the others, and the exact sizes. */
+
+/** Arrays, objects, maps, sets and errors within one another. */
+export const MAX_NESTING_DEPTH = 100
+
+/** A value as it is stored. */
+export const MAX_VALUE_BYTES = 16 * 1024 * 1024
+
+/** Keys of one `getMany` or batch delete. */
+export const MAX_KEYS = 1000
+
+/** Entries of one page of a list. */
+export const MAX_PAGE_ENTRIES = 1000
+
+/** Entries of one commit of `setMany`. */
+export const MAX_LOAD_ENTRIES = 1000
+
+/** Values of one commit of `setMany`, in UTF-16 code units of their texts. */
+export const MAX_LOAD_UNITS = 4 * 1024 * 1024

@@ -1,0 +1,134 @@
+/** Bulk loads: many entries in bounded commits. */
+
+import type { KvSetEntry, KvSetManyOptions } from "../index.js"
+import type { Bridge } from "./bridge.js"
+import { describe, invalidArgument } from "./errors.js"
+import { copyKey } from "./keys.js"
+import { MAX_LOAD_ENTRIES, MAX_LOAD_UNITS } from "./limits.js"
+import { CommitUuid, type Operation, stage } from "./operations.js"
+import { STAMP_ALWAYS } from "./native.js"
+import { checkOptions, expiresIn } from "./options.js"
+import { encodeValue, LateValue } from "./value/index.js"
+
+/** Commits that are on their way while the next one is gathered. */
+const COMMITS_IN_FLIGHT = 2
+const ENTRY_MEMBERS = ["key", "value", "expiresIn", "expireIn"]
+
+type SetOperation = Operation & { type: "set" }
+
+export async function load(
+  bridge: Bridge,
+  entries: Iterable<KvSetEntry> | AsyncIterable<KvSetEntry>,
+  options: KvSetManyOptions = {},
+): Promise<{ count: number }> {
+  checkOptions(options, ["onProgress"])
+  const { onProgress } = options
+  if (onProgress !== undefined && typeof onProgress !== "function")
+    throw invalidArgument(`onProgress: must be a function, got ${describe(onProgress)}`)
+  const loading = new Load(bridge, onProgress)
+  try {
+    let at = 0
+    const source = iterableOf(entries)
+    if (Symbol.asyncIterator in source) {
+      for await (const entry of source) await loading.add(operationOf(entry, at++))
+    } else {
+      for (const entry of source) {
+        const full = loading.add(operationOf(entry, at++))
+        if (full !== undefined) await full
+      }
+    }
+    await loading.commit()
+  } finally {
+    await loading.settled()
+  }
+  return { count: await loading.finish() }
+}
+
+function iterableOf(entries: unknown): Iterable<KvSetEntry> | AsyncIterable<KvSetEntry> {
+  const isIterable =
+    typeof entries === "object" && entries !== null && (Symbol.iterator in entries || Symbol.asyncIterator in entries)
+  if (!isIterable) throw invalidArgument(`entries: must be an iterable of { key, value }, got ${describe(entries)}`)
+  return entries as Iterable<KvSetEntry>
+}
+
+function operationOf(entry: KvSetEntry, at: number): SetOperation {
+  checkOptions(entry, ENTRY_MEMBERS, `entries[${at}]`)
+  if (entry === undefined) throw invalidArgument(`entries[${at}]: must be { key, value }, got undefined`)
+  return {
+    type: "set",
+    key: copyKey(entry.key),
+    value: encodeValue(entry.value, `entries[${at}].value`),
+    expiresIn: expiresIn(entry, ENTRY_MEMBERS),
+  }
+}
+
+class Load {
+  readonly #bridge: Bridge
+  readonly #onProgress: KvSetManyOptions["onProgress"]
+  #operations: SetOperation[] = []
+  #units = 0
+  #first = 0
+  #count = 0
+  #error: { cause: unknown } | undefined
+  readonly #inFlight: Promise<void>[] = []
+
+  constructor(bridge: Bridge, onProgress: KvSetManyOptions["onProgress"]) {
+    this.#bridge = bridge
+    this.#onProgress = onProgress
+  }
+
+  /** Gives something to wait for when a commit is full. */
+  add(operation: SetOperation): Promise<void> | undefined {
+    const units = sizeOf(operation)
+    const isFull = this.#operations.length === MAX_LOAD_ENTRIES || this.#units + units > MAX_LOAD_UNITS
+    const sent = isFull && this.#operations.length > 0 ? this.commit() : undefined
+    this.#operations.push(operation)
+    this.#units += units
+    return sent
+  }
+
+  /** Sends what is gathered, and waits while too much is on its way. */
+  async commit(): Promise<void> {
+    if (this.#operations.length === 0) return
+    const operations = this.#operations
+    const first = this.#first
+    this.#first += operations.length
+    this.#operations = []
+    this.#units = 0
+    this.#inFlight.push(this.#send(operations, first))
+    while (this.#inFlight.length >= COMMITS_IN_FLIGHT) await this.#inFlight.shift()
+    if (this.#error !== undefined) throw this.#error.cause
+  }
+
+  #send(operations: SetOperation[], first: number): Promise<void> {
+    const uuid = new CommitUuid()
+    const committed = this.#bridge.write(
+      (handle, id) => {
+        handle.begin()
+        for (const [index, operation] of operations.entries())
+          stage(handle, operation, uuid, `entries[${first + index}]: `)
+        handle.submit(id, STAMP_ALWAYS)
+      },
+      () => {
+        this.#count += operations.length
+        this.#onProgress?.({ count: this.#count })
+      },
+    )
+    return committed.catch((cause) => {
+      this.#error ??= { cause }
+    })
+  }
+
+  async settled(): Promise<void> {
+    await Promise.all(this.#inFlight.splice(0))
+  }
+
+  async finish(): Promise<number> {
+    if (this.#error !== undefined) throw this.#error.cause
+    return this.#count
+  }
+}
+
+function sizeOf({ value }: SetOperation): number {
+  return value instanceof LateValue ? 0 : value.data.length
+}

@@ -1,0 +1,116 @@
+/** Mutations as data, and how they are handed to Rust. */
+
+import type { KvExpireOptions, KvKey, KvMutationResult, KvSelector } from "../index.js"
+import { describe, invalidArgument } from "./errors.js"
+import { fromNative, type NativeHandle, native } from "./native.js"
+import { expiresIn } from "./options.js"
+import { copyKey } from "./keys.js"
+import { COMMIT_VERSIONSTAMP, UUIDV7 } from "./placeholders.js"
+import { KvU64 } from "./u64.js"
+import { type Encoded, encodeValue, LateValue } from "./value/index.js"
+
+export type Counting = "sum" | "max" | "min"
+export type Splicing = "append" | "prepend"
+
+/** A mutation whose values have been read. */
+export type Operation =
+  | { type: "set"; key: readonly unknown[]; value: Encoded | LateValue; expiresIn: unknown }
+  | { type: "delete"; key: KvKey }
+  | { type: "deleteRange"; selector: KvSelector }
+  | { type: Counting; key: KvKey; value: bigint | number; expiresIn: unknown }
+  | { type: Splicing; key: KvKey; value: Encoded | LateValue; expiresIn: unknown }
+
+const COUNTING: readonly Counting[] = ["sum", "max", "min"]
+
+/** The UUIDv7 of one commit, made when it is first needed. */
+export class CommitUuid {
+  #uuid: string | undefined
+
+  get value(): string {
+    this.#uuid ??= native.uuidv7()
+    return this.#uuid
+  }
+}
+
+export function set(key: readonly unknown[], value: unknown, options?: KvExpireOptions): Operation {
+  return { type: "set", key: copyKey(key), value: encodeValue(value, "value"), expiresIn: expiresIn(options) }
+}
+
+export function counting(type: Counting, key: KvKey, value: unknown, options?: KvExpireOptions): Operation {
+  if (typeof value !== "bigint" && !Number.isInteger(value))
+    throw invalidArgument(`value: must be a bigint or an integer, got ${describe(value)}`)
+  return { type, key: copyKey(key), value: value as bigint | number, expiresIn: expiresIn(options) }
+}
+
+export function splicing(type: Splicing, key: KvKey, values: unknown, options?: KvExpireOptions): Operation {
+  if (!Array.isArray(values)) throw invalidArgument(`values: must be an array, got ${describe(values)}`)
+  return { type, key: copyKey(key), value: encodeValue(values, "values"), expiresIn: expiresIn(options) }
+}
+
+/** A key or value with its placeholders filled in. */
+export function resolve(value: Encoded | LateValue, uuid: CommitUuid): Encoded {
+  return value instanceof LateValue ? value.resolve(uuid.value) : value
+}
+
+/** The key without its placeholders; `stamped` if Rust appends the commit's versionstamp. */
+export function writeKey(key: readonly unknown[], uuid: CommitUuid): { parts: readonly unknown[]; stamped: boolean } {
+  if (!Array.isArray(key) || !key.some(isPlaceholder)) return { parts: key, stamped: false }
+  const stamped = key.at(-1) === COMMIT_VERSIONSTAMP
+  const parts = stamped ? key.slice(0, -1) : key.slice()
+  if (parts.includes(COMMIT_VERSIONSTAMP))
+    throw invalidArgument(
+      `key[${parts.indexOf(COMMIT_VERSIONSTAMP)}]: commitVersionstamp() must be the last part of the key`,
+    )
+  return { parts: parts.map((part) => (part === UUIDV7 ? uuid.value : part)), stamped }
+}
+
+function isPlaceholder(part: unknown): boolean {
+  return part === UUIDV7 || part === COMMIT_VERSIONSTAMP
+}
+
+/** Hands one mutation to Rust; errors say which one it was. */
+export function stage(handle: NativeHandle, operation: Operation, uuid: CommitUuid, place: string): void {
+  try {
+    stageOne(handle, operation, uuid)
+  } catch (error) {
+    throw fromNative(error, place)
+  }
+}
+
+function stageOne(handle: NativeHandle, operation: Operation, uuid: CommitUuid): void {
+  switch (operation.type) {
+    case "set": {
+      const { parts, stamped } = writeKey(operation.key, uuid)
+      const { data, encoding } = resolve(operation.value, uuid)
+      return handle.put(parts, stamped, data, encoding, operation.expiresIn)
+    }
+    case "delete":
+      return handle.remove(operation.key)
+    case "deleteRange": {
+      const { prefix, start, end } = operation.selector
+      return handle.removeRange(prefix, start, end)
+    }
+    case "append":
+    case "prepend": {
+      const { data, encoding } = resolve(operation.value, uuid)
+      const front = operation.type === "prepend"
+      return handle.splice(front, operation.key, data as string, encoding, operation.expiresIn)
+    }
+    default: {
+      const { type, key, value } = operation
+      return handle.arithmetic(COUNTING.indexOf(type), key, value, operation.expiresIn)
+    }
+  }
+}
+
+type Reply = null | number | boolean | { i?: string; u?: string }
+
+/** What a mutation gave, from Rust's form of it (`src/binding/text.rs`). */
+export function resultOf(reply: Reply): KvMutationResult {
+  if (reply === null) return undefined
+  if (typeof reply !== "object") return reply as number
+  return reply.i === undefined ? new KvU64(BigInt(reply.u as string)) : BigInt(reply.i)
+}
+
+/** A commit's outcome, from Rust. */
+export type Outcome = [versionstamp: string, replies: Reply[]] | { conflicts: (number | string | null)[] }

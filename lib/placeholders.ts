@@ -1,0 +1,58 @@
+/** What may stand in keys and values for something that is known only later. */
+
+import type { Duration, KvNow, KvUuidPlaceholder, KvVersionstampPlaceholder } from "../index.js"
+
+export class UuidPlaceholder implements KvUuidPlaceholder {
+  get [Symbol.toStringTag](): "KvUuidPlaceholder" {
+    return "KvUuidPlaceholder"
+  }
+}
+
+export class VersionstampPlaceholder implements KvVersionstampPlaceholder {
+  get [Symbol.toStringTag](): "KvVersionstampPlaceholder" {
+    return "KvVersionstampPlaceholder"
+  }
+}
+
+export const UUIDV7: UuidPlaceholder = Object.freeze(new UuidPlaceholder())
+export const COMMIT_VERSIONSTAMP: VersionstampPlaceholder = Object.freeze(new VersionstampPlaceholder())
+
+/** Milliseconds of a duration; `name` is the argument's, for the error. */
+export type ParseDuration = (duration: Duration, name: string) => number
+
+/** A clock's time plus an offset, read each time that it is used. */
+export class Now implements KvNow {
+  readonly #clock: () => number
+  readonly #parse: ParseDuration
+  readonly #offsetMs: number
+
+  constructor(clock: () => number, parse: ParseDuration, offsetMs = 0) {
+    this.#clock = clock
+    this.#parse = parse
+    this.#offsetMs = offsetMs
+  }
+
+  add(duration: Duration): Now {
+    return new Now(this.#clock, this.#parse, this.#offsetMs + this.#parse(duration, "duration"))
+  }
+
+  sub(duration: Duration): Now {
+    return new Now(this.#clock, this.#parse, this.#offsetMs - this.#parse(duration, "duration"))
+  }
+
+  valueOf(): number {
+    return this.#clock() + this.#offsetMs
+  }
+
+  toJSON(): number {
+    return this.valueOf()
+  }
+
+  [Symbol.toPrimitive](hint: string): number | string {
+    return hint === "string" ? String(this.valueOf()) : this.valueOf()
+  }
+
+  get [Symbol.toStringTag](): "KvNow" {
+    return "KvNow"
+  }
+}

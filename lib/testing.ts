@@ -1,0 +1,39 @@
+/** For this repository's tests: time, and what is inside. Not exported by the package. */
+
+import type { Kv, KvKey } from "../index.js"
+import type { Bridge } from "./bridge.js"
+import { bridges } from "./kv.js"
+import { fromNative, native } from "./native.js"
+import { reviveKey } from "./page.js"
+
+function bridgeOf(kv: Kv): Bridge {
+  const bridge = bridges.get(kv)
+  if (bridge === undefined) throw new TypeError("not a Kv")
+  return bridge
+}
+
+/** Freezes the clock of the store at a time, or (`null`) lets it run. */
+export function setClock(kv: Kv, ms: number | null): void {
+  bridgeOf(kv).handle.freezeClock(ms)
+}
+
+/** Runs one sweep now. */
+export function sweep(kv: Kv): Promise<void> {
+  return bridgeOf(kv).call((handle, id) => handle.sweep(id))
+}
+
+export function encodeKey(key: KvKey): Uint8Array {
+  try {
+    return native.encodeKey(key)
+  } catch (error) {
+    throw fromNative(error)
+  }
+}
+
+export function decodeKey(bytes: Uint8Array): KvKey {
+  try {
+    return reviveKey(JSON.parse(native.decodeKey(bytes)) as unknown[])
+  } catch (error) {
+    throw fromNative(error)
+  }
+}

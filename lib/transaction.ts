@@ -1,0 +1,245 @@
+/** Transactions: reads that are checked when the writes are committed. */
+
+import { setTimeout as wait } from "node:timers/promises"
+import type {
+  Duration,
+  KvCheck,
+  KvCommitError,
+  KvCommitResult,
+  KvEntryMaybe,
+  KvExpireOptions,
+  KvKey,
+  KvTransaction,
+  KvTransactionOptions,
+  KvTransactionResult,
+  KvWriteKey,
+} from "../index.js"
+import { commit, copyCheck } from "./atomic.js"
+import type { Bridge } from "./bridge.js"
+import { describe, invalidArgument, KvError } from "./errors.js"
+import { copyKey } from "./keys.js"
+import { fromNative, native, STAMP_ALWAYS, STAMP_NEVER } from "./native.js"
+import { CommitUuid, counting, type Operation, resolve, set, splicing, writeKey } from "./operations.js"
+import { checkOptions, wholeNumber } from "./options.js"
+import { KvU64 } from "./u64.js"
+import { decodeValue } from "./value/index.js"
+
+/** Runs `run` until its commit meets no conflict, or the retries are used up. */
+export async function transact<R>(
+  bridge: Bridge,
+  run: (tx: KvTransaction) => R | Promise<R>,
+  options: KvTransactionOptions = {},
+): Promise<KvTransactionResult<R>> {
+  if (typeof run !== "function") throw invalidArgument(`fn: must be a function, got ${describe(run)}`)
+  checkOptions(options, ["maxRetries", "retryDelay"])
+  const { maxRetries = 0, retryDelay = "10ms" } = options
+  wholeNumber(maxRetries, "maxRetries", 0, Number.MAX_SAFE_INTEGER)
+  const delayMs = durationMs(retryDelay, "retryDelay")
+  for (let attempt = 1; ; attempt++) {
+    const { value, result } = await Transaction.run(new Transaction(bridge), run)
+    if (result.ok) return { ok: true, value, versionstamp: result.versionstamp }
+    if (attempt > maxRetries) return { ok: false }
+    await wait(delayMs * attempt)
+  }
+}
+
+export function durationMs(duration: Duration, name: string): number {
+  try {
+    return native.durationMs(duration, name)
+  } catch (error) {
+    throw fromNative(error)
+  }
+}
+
+/** The text of a key's encoding: equal for equal keys. */
+function identity(key: readonly unknown[]): string {
+  try {
+    return Buffer.from(native.encodeKey(key)).toString("latin1")
+  } catch (error) {
+    throw fromNative(error)
+  }
+}
+
+class Transaction implements KvTransaction {
+  readonly #bridge: Bridge
+  readonly #reads = new Map<string, Promise<KvEntryMaybe>>()
+  readonly #checks: KvCheck[] = []
+  readonly #operations: Operation[] = []
+  /** The operations on each key that can be read back. */
+  readonly #writes = new Map<string, Operation[]>()
+  readonly #uuid = new CommitUuid()
+  #ended = false
+
+  constructor(bridge: Bridge) {
+    this.#bridge = bridge
+  }
+
+  /** Static, so that the function does not see it on what it is given. */
+  static async run<R>(
+    transaction: Transaction,
+    fn: (tx: KvTransaction) => R | Promise<R>,
+  ): Promise<{ value: R; result: KvCommitResult | KvCommitError }> {
+    try {
+      const value = await fn(transaction)
+      transaction.#ended = true
+      return { value, result: await transaction.#commit() }
+    } finally {
+      transaction.#ended = true
+    }
+  }
+
+  async #commit(): Promise<KvCommitResult | KvCommitError> {
+    const reads = await Promise.all(this.#reads.values())
+    const checks = [...reads.map(({ key, versionstamp }) => ({ key, versionstamp })), ...this.#checks]
+    const stamping = this.#operations.length === 0 ? STAMP_NEVER : STAMP_ALWAYS
+    return commit(this.#bridge, checks, this.#operations, this.#uuid, stamping)
+  }
+
+  get<T>(key: KvKey): Promise<KvEntryMaybe<T>>
+  get<T>(keys: readonly KvKey[]): Promise<KvEntryMaybe<T>[]>
+  async get<T>(key: KvKey | readonly KvKey[]): Promise<KvEntryMaybe<T> | KvEntryMaybe<T>[]> {
+    if (isKeyList(key)) return this.getMany(key)
+    return ((await this.getMany([key])) as KvEntryMaybe<T>[])[0] as KvEntryMaybe<T>
+  }
+
+  async getMany<T>(keys: readonly KvKey[]): Promise<KvEntryMaybe<T>[]> {
+    this.#checkOpen()
+    const list = keyList(keys)
+    const ids = list.map(identity)
+    this.#fetch(list, ids)
+    const entries = await Promise.all(ids.map((id) => this.#reads.get(id) as Promise<KvEntryMaybe>))
+    return entries.map((entry, at) => this.#preview(entry, ids[at] as string)) as KvEntryMaybe<T>[]
+  }
+
+  /** Reads what was not read before, from one snapshot. */
+  #fetch(keys: readonly KvKey[], ids: readonly string[]): void {
+    const fresh = new Map(ids.map((id, at) => [id, keys[at] as KvKey]))
+    for (const id of ids) if (this.#reads.has(id)) fresh.delete(id)
+    if (fresh.size === 0) return
+    const entries = this.#bridge.getMany([...fresh.values()])
+    for (const [at, id] of [...fresh.keys()].entries()) {
+      const read = entries.then((all) => all[at] as KvEntryMaybe)
+      read.catch(() => {})
+      this.#reads.set(id, read)
+    }
+  }
+
+  /** A read entry as this transaction's own writes leave it. */
+  #preview(entry: KvEntryMaybe, id: string): KvEntryMaybe {
+    const writes = this.#writes.get(id) ?? []
+    return writes.reduce<KvEntryMaybe>((now, write) => preview(now, write, entry, this.#uuid), { ...entry })
+  }
+
+  check(...checks: KvCheck[]): this {
+    this.#checkOpen()
+    for (const check of checks) this.#checks.push(copyCheck(check))
+    return this
+  }
+
+  set(key: KvWriteKey, value: unknown, options?: KvExpireOptions): this {
+    return this.#add(set(key, value, options))
+  }
+
+  delete(key: KvKey): this {
+    if (!Array.isArray(key)) throw invalidArgument(`key: must be an array of parts, got ${describe(key)}`)
+    return this.#add({ type: "delete", key: copyKey(key) })
+  }
+
+  sum(key: KvKey, value: bigint | number, options?: KvExpireOptions): this {
+    return this.#add(counting("sum", key, value, options))
+  }
+
+  max(key: KvKey, value: bigint | number, options?: KvExpireOptions): this {
+    return this.#add(counting("max", key, value, options))
+  }
+
+  min(key: KvKey, value: bigint | number, options?: KvExpireOptions): this {
+    return this.#add(counting("min", key, value, options))
+  }
+
+  append(key: KvKey, values: readonly unknown[], options?: KvExpireOptions): this {
+    return this.#add(splicing("append", key, values, options))
+  }
+
+  prepend(key: KvKey, values: readonly unknown[], options?: KvExpireOptions): this {
+    return this.#add(splicing("prepend", key, values, options))
+  }
+
+  #add(operation: Operation & { key?: readonly unknown[] }): this {
+    this.#checkOpen()
+    const { parts, stamped } = writeKey(operation.key as readonly unknown[], this.#uuid)
+    // A key that ends with the commit's versionstamp is not known yet: nobody can read it back.
+    if (!stamped) {
+      const id = identity(parts)
+      this.#writes.set(id, [...(this.#writes.get(id) ?? []), operation])
+    }
+    this.#operations.push(operation)
+    return this
+  }
+
+  #checkOpen(): void {
+    if (this.#ended) throw invalidArgument("tx: the transaction has ended; await what is done in it before its function returns")
+  }
+}
+
+export function isKeyList(target: unknown): target is readonly KvKey[] {
+  return Array.isArray(target) && (target.length === 0 || Array.isArray(target[0]))
+}
+
+export function keyList(keys: unknown): readonly KvKey[] {
+  if (!Array.isArray(keys)) throw invalidArgument(`keys: must be an array of keys, got ${describe(keys)}`)
+  return keys
+}
+
+function preview(now: KvEntryMaybe, write: Operation, base: KvEntryMaybe, uuid: CommitUuid): KvEntryMaybe {
+  const { key, versionstamp } = base
+  switch (write.type) {
+    case "set": {
+      const { encoding, data } = resolve(write.value, uuid)
+      return { key, value: decodeValue(encoding, data), versionstamp } as KvEntryMaybe
+    }
+    case "delete":
+    case "deleteRange":
+      return { key, value: null, versionstamp: null }
+    case "append":
+    case "prepend": {
+      const { encoding, data } = resolve(write.value, uuid)
+      const added = decodeValue(encoding, data) as unknown[]
+      const stored = isPresent(now) ? arrayOf(now.value) : []
+      const value = write.type === "append" ? [...stored, ...added] : [...added, ...stored]
+      return { ...now, key, value, versionstamp } as KvEntryMaybe
+    }
+    default: {
+      const stored = isPresent(now) ? now.value : undefined
+      return { ...now, key, value: count(write.type, stored, BigInt(write.value)), versionstamp } as KvEntryMaybe
+    }
+  }
+}
+
+/** The base may be absent while a write before this one made a value. */
+function isPresent(entry: KvEntryMaybe): boolean {
+  return entry.versionstamp !== null || entry.value !== null
+}
+
+
+function arrayOf(value: unknown): unknown[] {
+  if (Array.isArray(value)) return value
+  throw new KvError("TYPE_MISMATCH", "the stored value is not an array")
+}
+
+function count(type: "sum" | "max" | "min", stored: unknown, operand: bigint): bigint | KvU64 {
+  if (stored === undefined) return operand
+  if (stored instanceof KvU64) {
+    if (BigInt.asUintN(64, operand) !== operand)
+      throw invalidArgument("value: the stored counter is a KvU64, and the operand is negative or over 2^64 - 1")
+    return new KvU64(BigInt.asUintN(64, combine(type, stored.value, operand)))
+  }
+  if (typeof stored === "bigint") return combine(type, stored, operand)
+  if (Number.isInteger(stored)) return combine(type, BigInt(stored as number), operand)
+  throw new KvError("TYPE_MISMATCH", "the stored value is not a bigint, an integer number or a KvU64")
+}
+
+function combine(type: "sum" | "max" | "min", stored: bigint, operand: bigint): bigint {
+  if (type === "sum") return stored + operand
+  return stored > operand === (type === "max") ? stored : operand
+}

@@ -1,0 +1,258 @@
+/**
+ * Stored bytes back into values. What is read may be damaged or hostile: it gives a value or a `CORRUPT`, and a
+ * message never holds a part of it, as the errors of `JSON.parse` and `RegExp` do.
+ */
+
+import { corrupt, type KvError } from "../errors.js"
+import { MAX_NESTING_DEPTH } from "../limits.js"
+import { KvU64 } from "../u64.js"
+import { fromBase64 } from "./bytes.js"
+import { BYTES, ERRORS, JSON_TEXT, TAG, TAGGED_JSON, U64, U64_BYTES, VIEWS } from "./tags.js"
+
+/** More than any value that was accepted has: an append puts values that were nested to the limit into an array. */
+const MAX_DECODED_DEPTH = 2 * MAX_NESTING_DEPTH
+const MAX_U64 = 2n ** 64n - 1n
+const MAX_DATE_MS = 8.64e15
+
+type Members = Record<string, unknown>
+
+/** @throws {KvError} `CORRUPT` */
+export function decodeValue(encoding: number, data: string | Uint8Array): unknown {
+  switch (encoding) {
+    case JSON_TEXT:
+      return parse(data)
+    case TAGGED_JSON:
+      return revive(parse(data))
+    case BYTES:
+      return ownBytes(data)
+    case U64:
+      return counter(data)
+    default:
+      throw corrupt(`stored value: the encoding ${Number(encoding)} is unknown`)
+  }
+}
+
+/** Turns the tags of a parsed text into what they stand for, in place where it can be. @throws {KvError} `CORRUPT` */
+export function revive(parsed: unknown): unknown {
+  return reviveAny(parsed, 0)
+}
+
+function parse(data: string | Uint8Array): unknown {
+  try {
+    return JSON.parse(typeof data === "string" ? data : utf8.decode(data))
+  } catch {
+    throw corrupt("stored value: the text is not JSON")
+  }
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+
+/** A plain `Uint8Array` that shares its memory with nothing: small Buffers lie in a pool. */
+function ownBytes(data: string | Uint8Array): Uint8Array {
+  if (typeof data === "string") throw corrupt("stored value: bytes are missing")
+  const alone = data.byteLength === data.buffer.byteLength
+  return alone && Object.getPrototypeOf(data) === Uint8Array.prototype ? data : new Uint8Array(data)
+}
+
+function counter(data: string | Uint8Array): KvU64 {
+  if (typeof data === "string" || data.byteLength !== U64_BYTES)
+    throw corrupt(`stored value: a KvU64 is not ${U64_BYTES} bytes`)
+  return new KvU64(new DataView(data.buffer, data.byteOffset, U64_BYTES).getBigUint64(0, true))
+}
+
+/** `depth` counts values within values, not the brackets of their tags. */
+function reviveAny(node: unknown, depth: number): unknown {
+  if (typeof node !== "object" || node === null) return node
+  if (depth > MAX_DECODED_DEPTH) throw corrupt(`stored value: nested over ${MAX_DECODED_DEPTH} levels deep`)
+  if (Array.isArray(node)) return reviveArray(node, depth + 1)
+  if (!Object.hasOwn(node, TAG)) return reviveMembers(node as Members, depth + 1)
+  return reviveTag(node as Members, depth + 1)
+}
+
+function reviveArray(array: unknown[], depth: number): unknown[] {
+  for (let at = 0; at < array.length; at++) {
+    const member = array[at]
+    if (typeof member === "object" && member !== null) array[at] = reviveAny(member, depth)
+  }
+  return array
+}
+
+/** The members are the object's own (also one named `__proto__`), so that an assignment calls no setter. */
+function reviveMembers(object: Members, depth: number): Members {
+  for (const key of Object.keys(object)) {
+    const member = object[key]
+    if (typeof member === "object" && member !== null) object[key] = reviveAny(member, depth)
+  }
+  return object
+}
+
+/** Makes the value of a tag; undefined if its inner shape is wrong. */
+type Reviver = (node: Members, depth: number) => { value: unknown } | undefined
+
+function reviveTag(node: Members, depth: number): unknown {
+  const type = node[TAG]
+  const reviver = typeof type === "string" ? REVIVERS.get(type) : undefined
+  if (reviver === undefined) throw corrupt("stored value: a tag is of an unknown type")
+  const revived = reviver(node, depth)
+  if (revived === undefined) throw damaged(type as string)
+  return revived.value
+}
+
+function damaged(type: string): KvError {
+  return corrupt(`stored value: a tag of the type ${type} is damaged`)
+}
+
+/** A member of its own: not what someone put on `Object.prototype`. */
+function own(node: Members, key: string): unknown {
+  return Object.hasOwn(node, key) ? node[key] : undefined
+}
+
+function isMembers(node: unknown): node is Members {
+  return typeof node === "object" && node !== null && !Array.isArray(node)
+}
+
+const NUMBERS = new Map([
+  ["NaN", Number.NaN],
+  ["Infinity", Number.POSITIVE_INFINITY],
+  ["-Infinity", Number.NEGATIVE_INFINITY],
+  ["-0", -0],
+])
+
+const REVIVERS: ReadonlyMap<string, Reviver> = new Map<string, Reviver>([
+  ["undefined", () => ({ value: undefined })],
+  ["number", reviveNumber],
+  ["bigint", reviveBigint],
+  ["u64", reviveU64],
+  ["date", reviveDate],
+  ["regexp", reviveRegexp],
+  ["map", reviveMap],
+  ["set", reviveSet],
+  ["bytes", reviveBytes],
+  ["typedarray", reviveView],
+  ["error", reviveError],
+  ["object", reviveObject],
+])
+
+function reviveNumber(node: Members): { value: unknown } | undefined {
+  const number = NUMBERS.get(own(node, "value") as string)
+  return number === undefined ? undefined : { value: number }
+}
+
+function integer(node: Members): bigint | undefined {
+  const digits = own(node, "value")
+  if (typeof digits !== "string" || !/^(?:0|-?[1-9]\d*)$/.test(digits)) return undefined
+  try {
+    return BigInt(digits)
+  } catch {
+    return undefined // Larger than the runtime can hold.
+  }
+}
+
+function reviveBigint(node: Members): { value: unknown } | undefined {
+  const value = integer(node)
+  return value === undefined ? undefined : { value }
+}
+
+function reviveU64(node: Members): { value: unknown } | undefined {
+  const value = integer(node)
+  return value === undefined || value < 0n || value > MAX_U64 ? undefined : { value: new KvU64(value) }
+}
+
+function reviveDate(node: Members): { value: unknown } | undefined {
+  const ms = own(node, "value")
+  if (ms === null) return { value: new Date(Number.NaN) }
+  return Number.isInteger(ms) && Math.abs(ms as number) <= MAX_DATE_MS
+    ? { value: new Date(ms as number) }
+    : undefined
+}
+
+function reviveRegexp(node: Members, depth: number): { value: unknown } | undefined {
+  const [source, flags] = [own(node, "value"), own(node, "flags")]
+  if (typeof source !== "string" || typeof flags !== "string") return undefined
+  const lastIndex = reviveAny(own(node, "lastIndex") ?? 0, depth)
+  if (typeof lastIndex !== "number") return undefined
+  try {
+    const value = new RegExp(source, flags)
+    value.lastIndex = lastIndex
+    return { value }
+  } catch {
+    return undefined
+  }
+}
+
+function reviveMap(node: Members, depth: number): { value: unknown } | undefined {
+  const pairs = own(node, "value")
+  if (!Array.isArray(pairs)) return undefined
+  const map = new Map<unknown, unknown>()
+  for (const pair of pairs) {
+    if (!Array.isArray(pair) || pair.length !== 2) return undefined
+    map.set(reviveAny(pair[0], depth), reviveAny(pair[1], depth))
+  }
+  return { value: map }
+}
+
+function reviveSet(node: Members, depth: number): { value: unknown } | undefined {
+  const members = own(node, "value")
+  return Array.isArray(members) ? { value: new Set(reviveArray(members, depth)) } : undefined
+}
+
+function base64(node: Members): Uint8Array<ArrayBuffer> | undefined {
+  const text = own(node, "value")
+  return typeof text === "string" ? fromBase64(text) : undefined
+}
+
+function reviveBytes(node: Members): { value: unknown } | undefined {
+  const value = base64(node)
+  return value === undefined ? undefined : { value }
+}
+
+function reviveView(node: Members): { value: unknown } | undefined {
+  const view = VIEWS.get(own(node, "kind") as string)
+  const bytes = base64(node)
+  if (view === undefined || bytes === undefined) return undefined
+  try {
+    return { value: view(bytes.buffer) }
+  } catch {
+    return undefined // Not a multiple of the element's size.
+  }
+}
+
+/** A user's own object with a member that is named like the tag. */
+function reviveObject(node: Members, depth: number): { value: unknown } | undefined {
+  const members = own(node, "value")
+  return isMembers(members) ? { value: reviveMembers(members, depth) } : undefined
+}
+
+function reviveError(node: Members, depth: number): { value: unknown } | undefined {
+  const fields = own(node, "value")
+  if (!isMembers(fields)) return undefined
+  const [name, message, stack] = [own(fields, "name"), own(fields, "message"), own(fields, "stack")]
+  const className = own(fields, "class") ?? name
+  const members = own(fields, "members") ?? {}
+  if (typeof name !== "string" || !isOptionalString(message) || !isOptionalString(stack)) return undefined
+  if (typeof className !== "string" || !isMembers(members)) return undefined
+  const error = (ERRORS.get(className) ?? Error)()
+  if (error.name !== name) hide(error, "name", name)
+  if (message !== undefined) hide(error, "message", message)
+  replace(error, "stack", stack, stack !== undefined)
+  for (const field of ["cause", "errors"]) {
+    replace(error, field, reviveAny(own(fields, field), depth), Object.hasOwn(fields, field))
+  }
+  for (const [key, value] of Object.entries(reviveMembers(members, depth)))
+    Object.defineProperty(error, key, { value, configurable: true, enumerable: true, writable: true })
+  return { value: error }
+}
+
+function isOptionalString(value: unknown): value is string | undefined {
+  return value === undefined || typeof value === "string"
+}
+
+function hide(error: Error, key: string, value: unknown): void {
+  Object.defineProperty(error, key, { value, configurable: true, enumerable: false, writable: true })
+}
+
+/** The new error has a stack, and an `AggregateError` its errors, that are not the stored one's. */
+function replace(error: Error, key: string, value: unknown, isStored: boolean): void {
+  if (isStored) hide(error, key, value)
+  else Reflect.deleteProperty(error, key)
+}

@@ -1,0 +1,113 @@
+/**
+ * What an object is, told by its internal slots and its prototype. Objects of another realm (`node:vm`, a test
+ * runner's sandbox) have built-in prototypes of their own, which are known by their constructor's source text.
+ */
+
+import { types } from "node:util"
+import { ERRORS } from "./tags.js"
+
+const functionSource = Function.prototype.toString
+const objectSource = functionSource.call(Object)
+const viewName = Object.getOwnPropertyDescriptor(
+  Object.getPrototypeOf(Uint8Array.prototype),
+  Symbol.toStringTag,
+)?.get
+
+/** Whether a function is the built-in class of this name, of any realm. */
+function isNative(candidate: unknown, name: string): boolean {
+  if (typeof candidate !== "function") return false
+  if (candidate === (globalThis as Record<string, unknown>)[name]) return true
+  return functionSource.call(candidate) === objectSource.replace("Object", name)
+}
+
+function constructorOf(proto: object): unknown {
+  return Object.getOwnPropertyDescriptor(proto, "constructor")?.value
+}
+
+const foreignPlain = new WeakSet<object>()
+
+/** Whether a prototype is `Object.prototype` (of any realm) or none. */
+export function isPlainPrototype(proto: object | null): boolean {
+  if (proto === Object.prototype || proto === null || foreignPlain.has(proto)) return true
+  if (Object.getPrototypeOf(proto) !== null || !isNative(constructorOf(proto), "Object")) return false
+  foreignPlain.add(proto)
+  return true
+}
+
+/** Whether a prototype is `Array.prototype` of any realm. */
+export function isArrayPrototype(proto: object | null): boolean {
+  return proto === Array.prototype || (proto !== null && isNative(constructorOf(proto), "Array"))
+}
+
+/**
+ * Whether an object's class is the built-in one, not one that extends it. An own `constructor` counts: fake timers
+ * give it to their dates, which extend `Date`.
+ */
+function isOwnClass(value: object, name: string): boolean {
+  return isNative((value as { constructor?: unknown }).constructor, name)
+}
+
+export type View = ArrayBufferView | ArrayBuffer
+
+/** The name of a typed array's, a `DataView`'s or an `ArrayBuffer`'s class; undefined for all else. */
+export function viewKind(value: object): string | undefined {
+  const name = internalViewName(value)
+  if (name === undefined) return undefined
+  if (name === "Uint8Array" && (value as { constructor?: unknown }).constructor === Buffer) return name
+  return isOwnClass(value, name) ? name : undefined
+}
+
+function internalViewName(value: object): string | undefined {
+  const typedArray = viewName?.call(value)
+  if (typedArray !== undefined) return typedArray
+  if (types.isArrayBuffer(value)) return "ArrayBuffer"
+  return types.isDataView(value) ? "DataView" : undefined
+}
+
+export type Kind = "Date" | "Map" | "Set" | "RegExp"
+
+/** Which of the built-in classes an object is of. */
+export function kindOf(value: object): Kind | undefined {
+  const kind = internalKind(value)
+  return kind !== undefined && isOwnClass(value, kind) ? kind : undefined
+}
+
+function internalKind(value: object): Kind | undefined {
+  if (types.isDate(value)) return "Date"
+  if (types.isMap(value)) return "Map"
+  if (types.isSet(value)) return "Set"
+  return types.isRegExp(value) ? "RegExp" : undefined
+}
+
+export function isError(value: object): value is Error {
+  return types.isNativeError(value) || value instanceof Error
+}
+
+/** The nearest built-in class of an error. */
+export function errorClass(error: Error): string {
+  for (let proto = Object.getPrototypeOf(error); proto !== null; proto = Object.getPrototypeOf(proto)) {
+    const own = constructorOf(proto)
+    for (const name of ERRORS.keys()) if (isNative(own, name)) return name
+  }
+  return "Error"
+}
+
+/** Whatever is done with a revoked proxy throws, also asking for its prototype. */
+export function isRevokedProxy(value: object): boolean {
+  try {
+    Array.isArray(value)
+    return false
+  } catch {
+    return true
+  }
+}
+
+/** What a refused object is called in a message. */
+export function classWords(value: object): string {
+  const proto = Object.getPrototypeOf(value)
+  const named = proto === null ? undefined : constructorOf(proto)
+  const name = typeof named === "function" ? named.name : undefined
+  return typeof name === "string" && name !== ""
+    ? `instances of ${name.slice(0, 60)}`
+    : "objects with a prototype of their own"
+}

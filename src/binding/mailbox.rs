@@ -1,0 +1,106 @@
+//! Completions on their way to JavaScript. Worker threads write them down as one JSON text; after each group one
+//! call wakes the event loop, and JavaScript drains all of them with one parse:
+//! `[id,0,body, id,1,error, …]`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
+use napi::{Env, Status, sys};
+use parking_lot::Mutex;
+
+use super::text::{Packet, write_error, write_outcome};
+use crate::engine::atomic::Outcome;
+use crate::engine::read::Answer;
+use crate::error::Result;
+
+/// Wakes the event loop; weak, so that an idle `Kv` does not keep the process alive.
+pub type Wake = ThreadsafeFunction<(), (), (), Status, false, true, 0>;
+
+/// One environment's mailbox of one `Kv`.
+pub struct Mailbox {
+    wake: Wake,
+    letters: Mutex<Letters>,
+    /// Letters lie here that no wake-up was called for.
+    unannounced: AtomicBool,
+}
+
+#[derive(Default)]
+struct Letters {
+    text: Vec<u8>,
+    bytes: Vec<u8>,
+}
+
+impl Mailbox {
+    /// A mailbox that calls `wake`.
+    pub fn new(wake: Wake) -> Arc<Self> {
+        Arc::new(Self { wake, letters: Mutex::default(), unannounced: AtomicBool::new(false) })
+    }
+
+    /// Writes a completion down.
+    fn post<T>(&self, id: u32, result: Result<T>, write: impl FnOnce(T, &mut Letters)) {
+        let mut letters = self.letters.lock();
+        let comma = if letters.text.is_empty() { "" } else { "," };
+        let status = u8::from(result.is_err());
+        letters.text.extend_from_slice(format!("{comma}{id},{status},").as_bytes());
+        match result {
+            Ok(body) => write(body, &mut letters),
+            Err(error) => write_error(&error, &mut letters.text),
+        }
+        drop(letters);
+        self.unannounced.store(true, Ordering::Release);
+    }
+
+    /// A commit ended.
+    pub fn post_outcome(&self, id: u32, result: Result<Outcome>) {
+        self.post(id, result, |outcome, letters| write_outcome(&outcome, &mut letters.text));
+    }
+
+    /// A read ended: `[base,page]`, where the page's bytes begin at `base`, or a count.
+    pub fn post_answer(&self, id: u32, result: Result<Answer>) {
+        self.post(id, result, |answer, letters| match answer {
+            Answer::Page(page) => {
+                letters.text.extend_from_slice(format!("[{},", letters.bytes.len()).as_bytes());
+                letters.text.extend_from_slice(&page.text);
+                letters.text.push(b']');
+                letters.bytes.extend_from_slice(&page.bytes);
+            }
+            Answer::Count(count) => letters.text.extend_from_slice(count.to_string().as_bytes()),
+            Answer::TakesLong => letters.text.extend_from_slice(b"null"),
+        });
+    }
+
+    /// Something without a result ended.
+    pub fn post_done(&self, id: u32, result: Result<()>) {
+        self.post(id, result, |(), letters| letters.text.extend_from_slice(b"null"));
+    }
+
+    /// Wakes the event loop if there are letters that it was not woken for.
+    pub fn announce(&self) {
+        if self.unannounced.swap(false, Ordering::AcqRel) {
+            self.wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
+        }
+    }
+
+    /// Takes every letter.
+    pub fn drain(&self) -> Packet {
+        let Letters { text, bytes } = std::mem::take(&mut *self.letters.lock());
+        let mut whole = Vec::with_capacity(text.len() + 2);
+        whole.push(b'[');
+        whole.extend_from_slice(&text);
+        whole.push(b']');
+        Packet::new(whole, bytes)
+    }
+
+    /// Keeps the process alive while calls are pending, or lets it end.
+    pub fn hold(&self, env: Env, pending: bool) {
+        // SAFETY: on the thread of `env`, which owns the function; both calls can be made at any time.
+        unsafe {
+            if pending {
+                sys::napi_ref_threadsafe_function(env.raw(), self.wake.raw());
+            } else {
+                sys::napi_unref_threadsafe_function(env.raw(), self.wake.raw());
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! A key as JSON text, so that a page of entries crosses into JavaScript as one text. Parts that JSON has no
+//! form for are small objects: `{"b":"<base64>"}`, `{"i":"<decimal>"}`, `{"n":"NaN"}`.
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+
+use super::key::{Part, Parts};
+use crate::error::Result;
+
+/// Appends the key's JSON; true if a part is one of the small objects.
+///
+/// # Errors
+/// `CORRUPT` if the bytes are no key.
+pub fn write(key: &[u8], out: &mut Vec<u8>) -> Result<bool> {
+    let mut tagged = false;
+    out.push(b'[');
+    for (index, part) in Parts::new(key).enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        tagged |= write_part(&part?, out);
+    }
+    out.push(b']');
+    Ok(tagged)
+}
+
+fn write_part(part: &Part<'_>, out: &mut Vec<u8>) -> bool {
+    match part {
+        Part::String(text) => {
+            write_string(text, out);
+            false
+        }
+        Part::Number(number) if number.is_finite() => {
+            write_number(*number, out);
+            false
+        }
+        Part::Bool(flag) => {
+            out.extend_from_slice(if *flag { b"true" } else { b"false" });
+            false
+        }
+        Part::Number(number) => tag(out, 'n', non_finite(*number)),
+        Part::BigInt(int) => tag(out, 'i', &int.to_string()),
+        Part::Bytes(bytes) => tag(out, 'b', &BASE64_STANDARD.encode(bytes)),
+    }
+}
+
+fn tag(out: &mut Vec<u8>, name: char, text: &str) -> bool {
+    out.extend_from_slice(format!("{{\"{name}\":\"{text}\"}}").as_bytes());
+    true
+}
+
+fn non_finite(number: f64) -> &'static str {
+    match number {
+        n if n.is_nan() => "NaN",
+        n if n > 0.0 => "Infinity",
+        _ => "-Infinity",
+    }
+}
+
+/// Appends a JSON string.
+pub fn write_string(text: &str, out: &mut Vec<u8>) {
+    let plain = text.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\');
+    if plain {
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+    } else {
+        // Writing to memory cannot fail.
+        let _ = serde_json::to_writer(out, text);
+    }
+}
+
+fn write_number(number: f64, out: &mut Vec<u8>) {
+    // Whole numbers, the usual ids, need no floating-point formatting; -0 keeps its sign as "-0.0".
+    #[allow(clippy::cast_possible_truncation)]
+    let whole = number as i64;
+    #[allow(clippy::cast_precision_loss)]
+    let is_whole =
+        whole as f64 == number && whole.unsigned_abs() < 1 << 53 && (whole != 0 || number.is_sign_positive());
+    if is_whole {
+        let _ = serde_json::to_writer(out, &whole);
+    } else {
+        let _ = serde_json::to_writer(out, &number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::key::encode;
+
+    fn json(parts: &[Part<'_>]) -> (String, bool) {
+        let mut out = Vec::new();
+        let tagged = write(&encode(parts).unwrap(), &mut out).unwrap();
+        (String::from_utf8(out).unwrap(), tagged)
+    }
+
+    #[test]
+    fn plain_parts() {
+        let parts =
+            [Part::String("a\"\u{1}é".into()), Part::Number(12.0), Part::Number(-0.0), Part::Bool(true)];
+        assert_eq!(json(&parts), (r#"["a\"\u0001é",12,-0.0,true]"#.into(), false));
+    }
+
+    #[test]
+    fn tagged_parts() {
+        let parts =
+            [Part::Bytes(vec![0, 255].into()), Part::BigInt((-7).into()), Part::Number(f64::NEG_INFINITY)];
+        assert_eq!(json(&parts), (r#"[{"b":"AP8="},{"i":"-7"},{"n":"-Infinity"}]"#.into(), true));
+    }
+}

@@ -1,0 +1,216 @@
+//! Stored values, as far as the core looks into them: counters and the outer brackets of arrays.
+
+use num_bigint::BigInt;
+use num_traits::FromPrimitive;
+use serde::Deserialize;
+
+use crate::error::{Code, Error, Result};
+
+/// JSON text with nothing to revive.
+pub const JSON: u8 = 0;
+/// JSON text with tagged members.
+pub const TAGGED_JSON: u8 = 1;
+/// The bytes of a `Uint8Array`.
+pub const BYTES: u8 = 2;
+/// A `KvU64`: 8 bytes, little-endian.
+pub const U64: u8 = 3;
+
+/// A stored number that mutations can do arithmetic on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Counter {
+    /// A bigint of any size.
+    Int(BigInt),
+    /// A `KvU64`, which wraps.
+    U64(u64),
+}
+
+#[derive(Deserialize)]
+struct Tagged<'a> {
+    #[serde(rename = "__type")]
+    tag: &'a str,
+    value: &'a str,
+}
+
+impl Counter {
+    /// Reads a stored counter: a bigint, an integer number, or a `KvU64`.
+    ///
+    /// # Errors
+    /// `TYPE_MISMATCH` for anything else.
+    pub fn decode(encoding: u8, bytes: &[u8]) -> Result<Self> {
+        let read = match encoding {
+            JSON => integer_number(bytes).map(Self::Int),
+            TAGGED_JSON => tagged_integer(bytes).map(Self::Int),
+            U64 => bytes.try_into().ok().map(|bytes| Self::U64(u64::from_le_bytes(bytes))),
+            _ => None,
+        };
+        read.ok_or_else(|| mismatch("is not a bigint, an integer number or a KvU64"))
+    }
+
+    /// The encoding and the bytes that are stored.
+    #[must_use]
+    pub fn encode(&self) -> (u8, Vec<u8>) {
+        match self {
+            Self::Int(int) => (TAGGED_JSON, format!(r#"{{"__type":"bigint","value":"{int}"}}"#).into_bytes()),
+            Self::U64(int) => (U64, int.to_le_bytes().to_vec()),
+        }
+    }
+}
+
+fn mismatch(what: &str) -> Error {
+    Error::new(Code::TypeMismatch, format!("the stored value {what}"))
+}
+
+fn integer_number(bytes: &[u8]) -> Option<BigInt> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    if !text.starts_with(|c: char| c.is_ascii_digit() || c == '-') {
+        return None;
+    }
+    let number: f64 = text.parse().ok()?;
+    (number.fract() == 0.0).then(|| BigInt::from_f64(number)).flatten()
+}
+
+fn tagged_integer(bytes: &[u8]) -> Option<BigInt> {
+    let tagged: Tagged<'_> = serde_json::from_slice(bytes).ok()?;
+    match (tagged.tag, tagged.value) {
+        ("bigint", digits) => digits.parse().ok(),
+        ("number", "-0") => Some(BigInt::from(0)),
+        _ => None,
+    }
+}
+
+/// An array as JSON text, in one of the two JSON encodings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArrayText {
+    /// `JSON` or `TAGGED_JSON`.
+    pub encoding: u8,
+    /// `[…]`
+    pub text: Vec<u8>,
+}
+
+impl ArrayText {
+    /// The empty array, which stands for a missing one.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self { encoding: JSON, text: b"[]".to_vec() }
+    }
+
+    /// Takes a stored array.
+    ///
+    /// # Errors
+    /// `TYPE_MISMATCH` for anything else.
+    pub fn decode(encoding: u8, bytes: &[u8]) -> Result<Self> {
+        let brackets = bytes.first() == Some(&b'[') && bytes.last() == Some(&b']') && bytes.len() >= 2;
+        if encoding > TAGGED_JSON || !brackets {
+            return Err(mismatch("is not an array"));
+        }
+        Ok(Self { encoding, text: bytes.to_vec() })
+    }
+
+    /// This array followed by another. A plain text holds no tag by accident (the encoder escapes them), so it
+    /// may become part of a tagged one as it is.
+    #[must_use]
+    pub fn join(mut self, other: &Self) -> Self {
+        let tail = other.text.get(1..).unwrap_or_default();
+        self.encoding = self.encoding.max(other.encoding);
+        self.text.pop();
+        if self.text.len() > 1 && tail.len() > 1 {
+            self.text.push(b',');
+        }
+        self.text.extend_from_slice(tail);
+        self
+    }
+
+    /// The number of members, without parsing them.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        let mut scan = Scan::default();
+        let commas = self.text.iter().filter(|byte| scan.is_outer_comma(**byte)).count() as u64;
+        if self.is_empty() { 0 } else { commas + 1 }
+    }
+
+    /// Whether there are no members.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.text.iter().filter(|byte| !byte.is_ascii_whitespace()).count() == 2
+    }
+}
+
+#[derive(Default)]
+struct Scan {
+    depth: usize,
+    in_string: bool,
+    escaped: bool,
+}
+
+impl Scan {
+    fn is_outer_comma(&mut self, byte: u8) -> bool {
+        if self.in_string {
+            match byte {
+                _ if self.escaped => self.escaped = false,
+                b'\\' => self.escaped = true,
+                b'"' => self.in_string = false,
+                _ => {}
+            }
+            return false;
+        }
+        match byte {
+            b'"' => self.in_string = true,
+            b'[' | b'{' => self.depth += 1,
+            b']' | b'}' => self.depth = self.depth.saturating_sub(1),
+            _ => {}
+        }
+        byte == b',' && self.depth == 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn counters() {
+        let int = |text: &str| Counter::decode(JSON, text.as_bytes()).ok();
+        assert_eq!(int("12"), Some(Counter::Int(12.into())));
+        assert_eq!(int("1e+21"), Some(Counter::Int("1000000000000000000000".parse().unwrap())));
+        for text in ["1.5", "\"1\"", "null", "true", "[]", "inf", "NaN", ""] {
+            assert_eq!(int(text), None, "{text}");
+        }
+        let big = Counter::Int(BigInt::from(-1) << 200);
+        let (encoding, bytes) = big.encode();
+        assert_eq!(Counter::decode(encoding, &bytes).unwrap(), big);
+        assert_eq!(Counter::decode(U64, &5u64.to_le_bytes()).unwrap(), Counter::U64(5));
+        assert!(Counter::decode(U64, b"short").is_err());
+        assert!(Counter::decode(TAGGED_JSON, br#"{"__type":"date","value":"5"}"#).is_err());
+        assert!(Counter::decode(BYTES, b"12").is_err());
+    }
+
+    fn array(value: &Value) -> ArrayText {
+        ArrayText { encoding: JSON, text: value.to_string().into_bytes() }
+    }
+
+    #[test]
+    fn arrays() {
+        let (a, b) = (json!([1, "a,]\\\"", [2, 3]]), json!([{ "x": [1, 2] }, null]));
+        let joined = array(&a).join(&array(&b));
+        assert_eq!(
+            serde_json::from_slice::<Value>(&joined.text).unwrap(),
+            json!([1, "a,]\\\"", [2, 3], { "x": [1, 2] }, null])
+        );
+        assert_eq!(joined.len(), 5);
+        assert_eq!(ArrayText::empty().join(&array(&a)).text, array(&a).text);
+        assert_eq!(array(&a).join(&ArrayText::empty()).text, array(&a).text);
+        assert_eq!(ArrayText::empty().len(), 0);
+        assert!(ArrayText::decode(JSON, b"{}").is_err());
+        assert!(ArrayText::decode(BYTES, b"[]").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn length_is_the_parsed_length(members in prop::collection::vec("[\\[\\]{},\"\\\\a]{0,6}", 0..6)) {
+            prop_assert_eq!(array(&json!(members)).len(), members.len() as u64);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Durations as people write them: milliseconds, or a number with a unit.
+
+use crate::error::{Error, Result};
+use crate::limits::MAX_DURATION_MS;
+
+const UNITS: [(&str, f64); 7] = [
+    ("ms", 1.0),
+    ("s", 1000.0),
+    ("m", 60_000.0),
+    ("h", 3_600_000.0),
+    ("d", 86_400_000.0),
+    ("w", 604_800_000.0),
+    ("y", 31_536_000_000.0),
+];
+
+const FORMS: &str =
+    "a number of milliseconds or a string such as \"500ms\", \"30s\", \"5m\", \"2h\", \"7d\", \"2w\", \"1y\"";
+
+/// Milliseconds of a text such as `"1.5h"`.
+///
+/// ```
+/// assert_eq!(keyval::duration::parse("2h", "expiresIn").unwrap(), 7_200_000);
+/// assert!(keyval::duration::parse("2 hours", "expiresIn").is_err());
+/// ```
+///
+/// # Errors
+/// `INVALID_ARGUMENT` that quotes the text.
+pub fn parse(text: &str, name: &str) -> Result<i64> {
+    let refuse = || Error::invalid(format!("{name}: {text:?} is not a duration; give {FORMS}"));
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.').len();
+    let (number, unit) = text.split_at(digits);
+    let factor = UNITS.iter().find(|(name, _)| *name == unit).map(|(_, ms)| *ms).ok_or_else(refuse)?;
+    if !number.starts_with(|c: char| c.is_ascii_digit()) || number.ends_with('.') {
+        return Err(refuse());
+    }
+    let amount: f64 = number.parse().map_err(|_| refuse())?;
+    from_ms(amount * factor, name)
+}
+
+/// A number of milliseconds, rounded up to a whole one, so that half a millisecond is not nothing.
+///
+/// # Errors
+/// `INVALID_ARGUMENT` if it is negative or no number; `LIMIT_EXCEEDED` beyond 100 years.
+pub fn from_ms(ms: f64, name: &str) -> Result<i64> {
+    if !ms.is_finite() || ms < 0.0 {
+        return Err(Error::invalid(format!("{name}: {ms} is not a duration; give {FORMS}")));
+    }
+    #[allow(clippy::cast_precision_loss)]
+    if ms > MAX_DURATION_MS as f64 {
+        let message = format!("{name}: {ms} ms are over the limit of {MAX_DURATION_MS} ms (100 years)");
+        return Err(Error::new(crate::error::Code::LimitExceeded, message));
+    }
+    #[allow(clippy::cast_possible_truncation)]
+    Ok(ms.ceil() as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units() {
+        let cases =
+            [("500ms", 500), ("30s", 30_000), ("5m", 300_000), ("2h", 7_200_000), ("7d", 604_800_000)];
+        for (text, ms) in cases {
+            assert_eq!(parse(text, "d").unwrap(), ms);
+        }
+        assert_eq!(parse("2w", "d").unwrap(), 1_209_600_000);
+        assert_eq!(parse("1y", "d").unwrap(), 31_536_000_000);
+        assert_eq!(parse("0.5s", "d").unwrap(), 500);
+    }
+
+    #[test]
+    fn refusals_quote_the_text() {
+        for text in ["", "5", "s", "1 s", "-1s", "1.s", "1e3s", "1.2.3s", "5 minutes", "1S", "٣s"] {
+            let error = parse(text, "expiresIn").unwrap_err();
+            assert!(error.message.contains(&format!("{text:?}")), "{}", error.message);
+        }
+        assert!(from_ms(f64::NAN, "d").is_err());
+        assert!(parse("101y", "d").unwrap_err().message.contains("100 years"));
+    }
+}

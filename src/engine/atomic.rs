@@ -1,0 +1,458 @@
+//! The commit engine: checks, then mutations in order, all or nothing, one versionstamp, one net row of the change
+//! log a key.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use num_bigint::BigInt;
+
+use super::arithmetic::{Arithmetic, apply as calculate};
+use crate::codec::key::KeyWriter;
+use crate::codec::key_json;
+use crate::codec::value::{ArrayText, Counter};
+use crate::config::{ChangeLog, Durability};
+use crate::error::{Code, Error, Result};
+use crate::limits::{MAX_COMMIT_BYTES, MAX_COMMIT_OPERATIONS, MAX_VALUE_BYTES};
+use crate::store::{ChangeKind, Row, WriteJob, WriteTxn};
+
+/// A precondition.
+#[derive(Debug, Clone)]
+pub struct Check {
+    /// The encoded key.
+    pub key: Vec<u8>,
+    /// What must stand there; `None`: nothing.
+    pub versionstamp: Option<String>,
+}
+
+/// One change.
+#[derive(Debug, Clone)]
+pub enum Mutation {
+    /// Writes a value.
+    Set {
+        /// The encoded key.
+        key: Vec<u8>,
+        /// The commit's versionstamp becomes the key's last part.
+        stamped: bool,
+        /// See `codec::value`.
+        encoding: u8,
+        /// The value.
+        value: Vec<u8>,
+        /// Time to live.
+        expires_in_ms: Option<i64>,
+    },
+    /// Deletes one key.
+    Delete(Vec<u8>),
+    /// Deletes a range.
+    DeleteRange(Range<Vec<u8>>),
+    /// Changes a counter.
+    Arithmetic {
+        /// The encoded key.
+        key: Vec<u8>,
+        /// How.
+        operation: Arithmetic,
+        /// By what.
+        operand: BigInt,
+        /// A new time to live; the old one stays without it.
+        expires_in_ms: Option<i64>,
+    },
+    /// Adds to an array.
+    Splice {
+        /// The encoded key.
+        key: Vec<u8>,
+        /// Before what is there, not after it.
+        front: bool,
+        /// The values.
+        values: ArrayText,
+        /// A new time to live; the old one stays without it.
+        expires_in_ms: Option<i64>,
+    },
+    /// Gives a live entry another time to live, and changes nothing else.
+    Touch {
+        /// The encoded key.
+        key: Vec<u8>,
+        /// From the commit on.
+        expires_in_ms: i64,
+    },
+}
+
+/// What one mutation gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// Nothing to say.
+    Done,
+    /// Entries deleted, or the length of an array.
+    Count(u64),
+    /// The counter's new value.
+    Counter(Counter),
+    /// Whether there was an entry.
+    Found(bool),
+}
+
+/// A commit.
+#[derive(Debug, Clone, Default)]
+pub struct Commit {
+    /// All must hold.
+    pub checks: Vec<Check>,
+    /// Applied in order.
+    pub mutations: Vec<Mutation>,
+    /// When it issues a versionstamp.
+    pub stamping: Stamping,
+}
+
+/// When a commit issues a versionstamp.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Stamping {
+    /// Always, also if nothing is changed.
+    #[default]
+    Always,
+    /// Only if something is changed: a delete of what is absent then writes nothing, and costs no fsync.
+    IfChanged,
+    /// Never: it only verifies its checks, and gives the newest one.
+    Never,
+}
+
+/// How a commit ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Applied.
+    Committed {
+        /// One for all of it, unless `Stamping` says that there is none.
+        versionstamp: Option<String>,
+        /// One a mutation.
+        replies: Vec<Reply>,
+    },
+    /// Checks that failed, by number, with what stands there.
+    Conflict(Vec<(usize, Option<String>)>),
+}
+
+impl Commit {
+    /// A commit of one mutation.
+    #[must_use]
+    pub fn of(mutation: Mutation) -> Self {
+        Self { mutations: vec![mutation], ..Self::default() }
+    }
+
+    /// Refuses what is over a limit.
+    ///
+    /// # Errors
+    /// `LIMIT_EXCEEDED`.
+    pub fn validate(&self) -> Result<()> {
+        let operations = self.checks.len() + self.mutations.len();
+        if operations > MAX_COMMIT_OPERATIONS {
+            return Err(Error::limit("commit", operations, MAX_COMMIT_OPERATIONS, "checks and mutations"));
+        }
+        let (mut keys, mut values) = (0, 0);
+        for mutation in &self.mutations {
+            let value = mutation.value_bytes();
+            check_value_bytes(value)?;
+            values += value;
+            keys += mutation.key().len();
+        }
+        for (bytes, unit) in [(values, "bytes of values"), (keys, "bytes of keys")] {
+            if bytes > MAX_COMMIT_BYTES {
+                return Err(Error::limit("commit", bytes, MAX_COMMIT_BYTES, unit));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_value_bytes(bytes: usize) -> Result<()> {
+    if bytes > MAX_VALUE_BYTES {
+        return Err(Error::limit("value", bytes, MAX_VALUE_BYTES, "bytes"));
+    }
+    Ok(())
+}
+
+impl Mutation {
+    /// The key, or the start of the range.
+    fn key(&self) -> &[u8] {
+        match self {
+            Self::Set { key, .. }
+            | Self::Delete(key)
+            | Self::Arithmetic { key, .. }
+            | Self::Splice { key, .. }
+            | Self::Touch { key, .. } => key,
+            Self::DeleteRange(range) => &range.start,
+        }
+    }
+
+    fn value_bytes(&self) -> usize {
+        match self {
+            Self::Set { value, .. } => value.len(),
+            Self::Splice { values, .. } => values.text.len(),
+            _ => 0,
+        }
+    }
+}
+
+/// Applies a commit in a transaction.
+///
+/// # Errors
+/// `TYPE_MISMATCH`, `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`, those of the store. The caller undoes what was written.
+pub fn apply(txn: &mut dyn WriteTxn, commit: &Commit) -> Result<Outcome> {
+    let conflicts = failed_checks(txn, &commit.checks)?;
+    if !conflicts.is_empty() {
+        return Ok(Outcome::Conflict(conflicts));
+    }
+    if commit.stamping == Stamping::Never {
+        return Ok(Outcome::Committed { versionstamp: Some(txn.newest_stamp()), replies: Vec::new() });
+    }
+    let alone = commit.mutations.len() == 1;
+    let mut run = Run { txn, net: (!alone).then(NetChanges::default), stamp: None };
+    if commit.stamping == Stamping::Always {
+        run.stamp = Some(run.txn.stamp()?);
+    }
+    let mut replies = Vec::with_capacity(commit.mutations.len());
+    for (index, mutation) in commit.mutations.iter().enumerate() {
+        let place = if alone { String::new() } else { format!("mutations[{index}], ") };
+        replies.push(
+            run.mutate(mutation)
+                .map_err(|error| error.at(&format!("{place}key {}: ", shown(mutation.key()))))?,
+        );
+    }
+    let stamp = run.finish()?;
+    Ok(Outcome::Committed { versionstamp: stamp, replies })
+}
+
+fn failed_checks(txn: &mut dyn WriteTxn, checks: &[Check]) -> Result<Vec<(usize, Option<String>)>> {
+    let now = txn.now_ms();
+    let mut failed = Vec::new();
+    for (index, check) in checks.iter().enumerate() {
+        txn.get(&check.key, 0, &mut |row| {
+            let stands = row.filter(|row| row.is_live(now)).map(|row| row.versionstamp);
+            if stands != check.versionstamp.as_deref() {
+                failed.push((index, stands.map(str::to_string)));
+            }
+            Ok(())
+        })?;
+    }
+    Ok(failed)
+}
+
+/// The most of a key that a message shows.
+const SHOWN_CHARS: usize = 80;
+
+fn shown(key: &[u8]) -> String {
+    let mut json = Vec::new();
+    let _ = key_json::write(key, &mut json);
+    let text = String::from_utf8_lossy(&json);
+    match text.char_indices().nth(SHOWN_CHARS) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.into_owned(),
+    }
+}
+
+/// What was at a key when the commit first changed it.
+#[derive(Debug, Clone, Copy)]
+struct NetChange {
+    was_stored: bool,
+    was_live: bool,
+    is_stored: bool,
+}
+
+/// The changes of a commit of several mutations, a key once, in the order of the first change.
+#[derive(Debug, Default)]
+struct NetChanges {
+    order: Vec<(Vec<u8>, NetChange)>,
+    places: HashMap<Vec<u8>, usize>,
+}
+
+impl NetChanges {
+    fn note(&mut self, key: &[u8], change: NetChange) {
+        let known = self.places.get(key).and_then(|place| self.order.get_mut(*place));
+        if let Some((_, net)) = known {
+            net.is_stored = change.is_stored;
+        } else {
+            self.places.insert(key.to_vec(), self.order.len());
+            self.order.push((key.to_vec(), change));
+        }
+    }
+}
+
+/// What a mutation reads before it writes.
+struct Stored<T> {
+    value: Option<T>,
+    expires_at: Option<i64>,
+}
+
+struct Run<'a> {
+    txn: &'a mut dyn WriteTxn,
+    /// `None` if the only mutation notes its change itself.
+    net: Option<NetChanges>,
+    stamp: Option<String>,
+}
+
+impl Run<'_> {
+    fn mutate(&mut self, mutation: &Mutation) -> Result<Reply> {
+        match mutation {
+            Mutation::Set { key, stamped, encoding, value, expires_in_ms } => {
+                let expires_at = self.expires_at(*expires_in_ms);
+                if *stamped {
+                    self.put(&self.stamped_key(key)?, *encoding, value, expires_at)?;
+                } else {
+                    self.put(key, *encoding, value, expires_at)?;
+                }
+                Ok(Reply::Done)
+            }
+            Mutation::Delete(key) => self.delete(key).map(Reply::Count),
+            Mutation::DeleteRange(range) => self.delete_range(range).map(Reply::Count),
+            Mutation::Arithmetic { key, operation, operand, expires_in_ms } => {
+                let stored = self.stored(key, Counter::decode)?;
+                let counter = calculate(*operation, stored.value, operand)?;
+                let (encoding, value) = counter.encode();
+                let expires_at = self.expires_at(*expires_in_ms).or(stored.expires_at);
+                self.put(key, encoding, &value, expires_at)?;
+                Ok(Reply::Counter(counter))
+            }
+            Mutation::Splice { key, front, values, expires_in_ms } => {
+                let stored = self.stored(key, ArrayText::decode)?;
+                let old = stored.value.unwrap_or_else(ArrayText::empty);
+                let joined = if *front { values.clone().join(&old) } else { old.join(values) };
+                check_value_bytes(joined.text.len())?;
+                let expires_at = self.expires_at(*expires_in_ms).or(stored.expires_at);
+                self.put(key, joined.encoding, &joined.text, expires_at)?;
+                Ok(Reply::Count(joined.len()))
+            }
+            Mutation::Touch { key, expires_in_ms } => {
+                let expires_at = self.txn.now_ms() + expires_in_ms;
+                self.txn.set_expiry(key, expires_at).map(Reply::Found)
+            }
+        }
+    }
+
+    fn expires_at(&self, expires_in_ms: Option<i64>) -> Option<i64> {
+        expires_in_ms.map(|ms| self.txn.now_ms() + ms)
+    }
+
+    fn stamped_key(&self, key: &[u8]) -> Result<Vec<u8>> {
+        let mut stamped = key.to_vec();
+        KeyWriter::new(&mut stamped).string(self.stamp.as_deref().unwrap_or_default())?;
+        Ok(stamped)
+    }
+
+    fn stored<T>(&mut self, key: &[u8], decode: impl Fn(u8, &[u8]) -> Result<T>) -> Result<Stored<T>> {
+        let now = self.txn.now_ms();
+        let mut stored = Stored { value: None, expires_at: None };
+        self.txn.get(key, usize::MAX, &mut |row| {
+            if let Some(row) = row.filter(|row| row.is_live(now)) {
+                stored = Stored { value: Some(decode(row.encoding, row.value)?), expires_at: row.expires_at };
+            }
+            Ok(())
+        })?;
+        Ok(stored)
+    }
+
+    fn put(&mut self, key: &[u8], encoding: u8, value: &[u8], expires_at: Option<i64>) -> Result<()> {
+        let versionstamp = self.stamp.as_deref().unwrap_or_default();
+        let row = Row { key, versionstamp, expires_at, encoding, value, withheld: false };
+        let kind = self.txn.put(&row)?;
+        let Some(net) = &mut self.net else { return self.txn.log(key, kind, Some(&row)) };
+        let was_live = kind == ChangeKind::Update;
+        net.note(key, NetChange { was_stored: was_live, was_live, is_stored: true });
+        Ok(())
+    }
+
+    fn delete(&mut self, key: &[u8]) -> Result<u64> {
+        let Some(removed) = self.txn.remove(key)? else { return Ok(0) };
+        match &mut self.net {
+            Some(net) => {
+                net.note(key, NetChange { was_stored: true, was_live: removed.live, is_stored: false })
+            }
+            None => self.txn.log(key, ChangeKind::Delete, None)?,
+        }
+        Ok(u64::from(removed.live))
+    }
+
+    fn delete_range(&mut self, range: &Range<Vec<u8>>) -> Result<u64> {
+        let Some(net) = &mut self.net else { return Ok(self.txn.remove_range_logged(range)?.live) };
+        let removed = self.txn.remove_range(range)?;
+        for one in &removed {
+            net.note(&one.key, NetChange { was_stored: true, was_live: one.live, is_stored: false });
+        }
+        Ok(removed.iter().filter(|one| one.live).count() as u64)
+    }
+
+    /// Writes the net changes; gives the stamp, if there is one.
+    fn finish(mut self) -> Result<Option<String>> {
+        let net = self.net.take().unwrap_or_default();
+        for (key, change) in &net.order {
+            match (change.is_stored, change.was_live, change.was_stored) {
+                (true, true, _) => self.log_put(key, ChangeKind::Update)?,
+                (true, false, _) => self.log_put(key, ChangeKind::Create)?,
+                (false, _, true) => self.txn.log(key, ChangeKind::Delete, None)?,
+                (false, _, false) => {}
+            }
+        }
+        Ok(self.stamp)
+    }
+
+    fn log_put(&mut self, key: &[u8], kind: ChangeKind) -> Result<()> {
+        if self.txn.change_log() != ChangeLog::Values {
+            return self.txn.log(key, kind, None);
+        }
+        let mut stored = (0, Vec::new());
+        self.txn.get(key, usize::MAX, &mut |row| {
+            stored = row.map(|row| (row.encoding, row.value.to_vec())).unwrap_or_default();
+            Ok(())
+        })?;
+        let (encoding, value) = stored;
+        let row = Row { key, versionstamp: "", expires_at: None, encoding, value: &value, withheld: false };
+        self.txn.log(key, kind, Some(&row))
+    }
+}
+
+/// Told how a commit ended, once.
+pub type Done = Box<dyn FnOnce(Result<Outcome>) + Send>;
+
+/// A commit on its way through the writer.
+pub struct CommitJob {
+    commit: Commit,
+    durability: Durability,
+    outcome: Option<Outcome>,
+    done: Option<Done>,
+}
+
+impl CommitJob {
+    /// A commit that tells `done`.
+    #[must_use]
+    pub fn new(commit: Commit, durability: Durability, done: Done) -> Self {
+        Self { commit, durability, outcome: None, done: Some(done) }
+    }
+
+    fn tell(&mut self, result: Result<Outcome>) {
+        if let Some(done) = self.done.take() {
+            done(result);
+        }
+    }
+}
+
+fn lost() -> Error {
+    Error {
+        outcome_unknown: true,
+        ..Error::new(Code::Unavailable, "the writer ended before it could say how the commit went")
+    }
+}
+
+impl WriteJob for CommitJob {
+    fn run(&mut self, txn: &mut dyn WriteTxn) -> Result<()> {
+        self.outcome = None;
+        self.outcome = Some(apply(txn, &self.commit)?);
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>, result: Result<()>) {
+        let outcome = self.outcome.take();
+        self.tell(result.and_then(|()| outcome.ok_or_else(lost)));
+    }
+
+    fn durability(&self) -> Durability {
+        self.durability
+    }
+}
+
+impl Drop for CommitJob {
+    fn drop(&mut self) {
+        self.tell(Err(lost()));
+    }
+}

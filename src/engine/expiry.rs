@@ -1,0 +1,53 @@
+//! The sweep: expired entries leave the table, and the change log is trimmed, a step at a time so that writes go
+//! between two steps. What has expired is absent before that; the sweep only gives the room back.
+
+use std::sync::Weak;
+
+use crate::config::Durability;
+use crate::error::Result;
+use crate::limits::SWEEP_STEP_ENTRIES;
+use crate::store::{Store, WriteJob, WriteTxn};
+
+/// Told how a sweep ended.
+pub type Swept = Box<dyn FnOnce(Result<()>) + Send>;
+
+/// One step of a sweep; it hands in the next one itself.
+pub struct SweepJob {
+    store: Weak<dyn Store>,
+    more: bool,
+    done: Option<Swept>,
+}
+
+impl SweepJob {
+    /// The first step.
+    #[must_use]
+    pub fn new(store: Weak<dyn Store>, done: Option<Swept>) -> Self {
+        Self { store, more: false, done }
+    }
+}
+
+impl WriteJob for SweepJob {
+    fn run(&mut self, txn: &mut dyn WriteTxn) -> Result<()> {
+        let step = SWEEP_STEP_ENTRIES as u64;
+        let expired = txn.sweep_expired(SWEEP_STEP_ENTRIES)?;
+        let trimmed = txn.trim_log(txn.now_ms() - txn.retention_ms(), SWEEP_STEP_ENTRIES)?;
+        self.more = expired == step || trimmed == step;
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>, outcome: Result<()>) {
+        let next = self.store.upgrade().filter(|_| self.more && outcome.is_ok());
+        match (next, self.done.take()) {
+            (Some(store), done) => {
+                store.write(vec![Box::new(Self { more: false, done, store: self.store.clone() })])
+            }
+            (None, Some(done)) => done(outcome),
+            (None, None) => {}
+        }
+    }
+
+    /// A power cut brings back what expired, which stays absent, and is swept again.
+    fn durability(&self) -> Durability {
+        Durability::Off
+    }
+}

@@ -1,0 +1,8 @@
+//! What reads and commits mean, on any store.
+
+pub mod arithmetic;
+pub mod atomic;
+pub mod expiry;
+pub mod page;
+pub mod range;
+pub mod read;

@@ -1,0 +1,103 @@
+//! Selectors: which range of encoded keys a prefix, a start and an end mean.
+
+use std::ops::Range;
+
+use crate::codec::{cursor, key};
+use crate::error::{Error, Result};
+
+/// The end of all keys: no encoding begins with this byte.
+const END_OF_KEYS: u8 = 0xff;
+
+/// A selector of encoded keys.
+#[derive(Debug, Clone, Default)]
+pub struct Selector {
+    /// Only descendants of this key; an empty one is everything.
+    pub prefix: Option<Vec<u8>>,
+    /// Inclusive.
+    pub start: Option<Vec<u8>>,
+    /// Exclusive.
+    pub end: Option<Vec<u8>>,
+}
+
+impl Selector {
+    /// The range that it means.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` if it names nothing, or bounds that are outside of its prefix or the wrong way round.
+    pub fn range(&self) -> Result<Range<Vec<u8>>> {
+        if self.prefix.is_none() && self.start.is_none() && self.end.is_none() {
+            return Err(Error::invalid(
+                "selector: it is empty; give prefix, start or end ({ prefix: [] } is everything)",
+            ));
+        }
+        let prefix = self.prefix.as_deref().unwrap_or_default();
+        let all = if prefix.is_empty() { Vec::new()..vec![END_OF_KEYS] } else { key::descendants(prefix) };
+        for (name, bound) in [("start", &self.start), ("end", &self.end)] {
+            if bound.as_ref().is_some_and(|bound| !bound.starts_with(prefix)) {
+                return Err(Error::invalid(format!("{name}: it is not under the prefix")));
+            }
+        }
+        let start = self.start.clone().map_or(all.start.clone(), |start| start.max(all.start));
+        let end = self.end.clone().unwrap_or(all.end);
+        if let Some(given) = &self.start
+            && given > &end
+        {
+            return Err(Error::invalid("start: it is after end"));
+        }
+        Ok(start..end)
+    }
+}
+
+/// What is left of a range after a cursor.
+///
+/// # Errors
+/// `INVALID_ARGUMENT` for a cursor that is damaged or of another list.
+pub fn after_cursor(range: Range<Vec<u8>>, cursor: &str, reverse: bool) -> Result<Range<Vec<u8>>> {
+    if cursor.is_empty() {
+        return Ok(range);
+    }
+    let last = cursor::decode(cursor, reverse)?;
+    if !range.contains(&last) {
+        return Err(Error::invalid("cursor: it is of another list; pass a cursor of the same selector"));
+    }
+    Ok(after_key(range, &last, reverse))
+}
+
+/// What is left of a range after a key.
+#[must_use]
+pub fn after_key(range: Range<Vec<u8>>, last: &[u8], reverse: bool) -> Range<Vec<u8>> {
+    if reverse { range.start..last.to_vec() } else { key::successor(last)..range.end }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::key::{Part, encode};
+
+    fn key(parts: &[&str]) -> Vec<u8> {
+        encode(&parts.iter().map(|part| Part::String((*part).into())).collect::<Vec<_>>()).unwrap()
+    }
+
+    #[test]
+    fn a_prefix_is_its_descendants() {
+        let range = Selector { prefix: Some(key(&["t", "1"])), ..Selector::default() }.range().unwrap();
+        assert!(range.contains(&key(&["t", "1", "x"])));
+        assert!(!range.contains(&key(&["t", "1"])));
+        assert!(!range.contains(&key(&["t", "10"])));
+        assert!(!range.contains(&key(&["t", "1\0"])));
+    }
+
+    #[test]
+    fn refusals() {
+        assert!(Selector::default().range().is_err());
+        let outside = Selector { prefix: Some(key(&["a"])), start: Some(key(&["b"])), end: None };
+        assert!(outside.range().unwrap_err().message.starts_with("start"));
+        let reversed = Selector { prefix: None, start: Some(key(&["b"])), end: Some(key(&["a"])) };
+        assert!(reversed.range().unwrap_err().message.contains("after end"));
+        let everything = Selector { prefix: Some(Vec::new()), ..Selector::default() };
+        let foreign = cursor::encode(&key(&["zz"]), false);
+        let range = Selector { prefix: Some(key(&["a"])), ..Selector::default() }.range().unwrap();
+        assert!(after_cursor(range, &foreign, false).is_err());
+        assert!(after_cursor(everything.range().unwrap(), &foreign, false).is_ok());
+    }
+}

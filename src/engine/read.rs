@@ -1,0 +1,170 @@
+//! Gets, lists and counts. The same code answers on the JavaScript thread, where it gives up on what takes long, and
+//! on the reader thread.
+
+use std::ops::Range;
+
+use super::page::Page;
+use super::range::after_key;
+use crate::error::Result;
+use crate::limits::{MAX_INLINE_BYTES, MAX_INLINE_KEYS, MAX_PAGE_BYTES};
+use crate::store::{Flow, ReadTxn, Scan};
+
+/// Encoded keys, one after another.
+#[derive(Debug, Default, Clone)]
+pub struct Keys {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Keys {
+    /// The number of keys.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Appends a key that `write` encodes; nothing, if it fails.
+    ///
+    /// # Errors
+    /// Those of `write`.
+    pub fn push_with<E>(
+        &mut self,
+        write: impl FnOnce(&mut Vec<u8>) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
+        let begin = self.bytes.len();
+        let result = write(&mut self.bytes);
+        match result {
+            Ok(()) => self.ends.push(self.bytes.len()),
+            Err(_) => self.bytes.truncate(begin),
+        }
+        result
+    }
+
+    /// Forgets all but the first `length` keys, and keeps the memory.
+    pub fn truncate(&mut self, length: usize) {
+        self.ends.truncate(length);
+        self.bytes.truncate(self.ends.last().copied().unwrap_or(0));
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).filter_map(|(start, end)| self.bytes.get(start..*end))
+    }
+}
+
+/// A list, or what is left of it.
+#[derive(Debug, Clone)]
+pub struct ListQuery {
+    /// Encoded keys.
+    pub range: Range<Vec<u8>>,
+    /// From the end.
+    pub reverse: bool,
+    /// Without values.
+    pub keys_only: bool,
+    /// Entries of a page.
+    pub limit: usize,
+}
+
+impl ListQuery {
+    /// The list after a page.
+    #[must_use]
+    pub fn after(&self, last: &[u8]) -> Self {
+        Self { range: after_key(self.range.clone(), last, self.reverse), ..self.clone() }
+    }
+}
+
+/// A read.
+#[derive(Debug, Clone)]
+pub enum Request {
+    /// What stands at these keys.
+    Get(Keys),
+    /// One page.
+    List(ListQuery),
+    /// How many live entries.
+    Count(Range<Vec<u8>>),
+}
+
+impl Request {
+    /// Whether it needs a transaction to be one snapshot.
+    #[must_use]
+    pub fn is_several_statements(&self) -> bool {
+        matches!(self, Self::Get(keys) if keys.len() > 1)
+    }
+}
+
+/// What a read found.
+#[derive(Debug)]
+pub enum Answer {
+    /// Entries.
+    Page(Page),
+    /// A count.
+    Count(u64),
+    /// It would take long: ask where that does no harm.
+    TakesLong,
+}
+
+/// Answers a read. `inline`: on a thread that must not be held.
+///
+/// # Errors
+/// Those of the store.
+pub fn answer(txn: &mut dyn ReadTxn, request: &Request, inline: bool) -> Result<Answer> {
+    match request {
+        Request::Get(keys) => get(txn, keys, inline),
+        Request::List(query) => list(txn, query, inline),
+        Request::Count(_) if inline => Ok(Answer::TakesLong),
+        Request::Count(range) => txn.count(range).map(Answer::Count),
+    }
+}
+
+fn get(txn: &mut dyn ReadTxn, keys: &Keys, inline: bool) -> Result<Answer> {
+    if inline && keys.len() > MAX_INLINE_KEYS {
+        return Ok(Answer::TakesLong);
+    }
+    let now = txn.now_ms();
+    let max_value_bytes = if inline { MAX_INLINE_BYTES } else { usize::MAX };
+    let mut page = Page::new();
+    let mut withheld = false;
+    for key in keys.iter() {
+        txn.get(key, max_value_bytes, &mut |row| {
+            let live = row.filter(|row| row.is_live(now));
+            withheld |= live.is_some_and(|row| row.withheld);
+            page.push_known(live)
+        })?;
+        if withheld || (inline && page.size_bytes() > MAX_INLINE_BYTES && keys.len() > 1) {
+            return Ok(Answer::TakesLong);
+        }
+    }
+    page.finish();
+    Ok(Answer::Page(page))
+}
+
+fn list(txn: &mut dyn ReadTxn, query: &ListQuery, inline: bool) -> Result<Answer> {
+    let scan = Scan {
+        range: query.range.clone(),
+        reverse: query.reverse,
+        keys_only: query.keys_only,
+        // One row more tells whether there is more.
+        limit: query.limit + 1,
+        max_value_bytes: if inline { MAX_INLINE_BYTES } else { usize::MAX },
+    };
+    let mut page = Page::new();
+    txn.scan(&scan, &mut |row| {
+        page.more = row.withheld || page.len() == query.limit || page.size_bytes() >= MAX_PAGE_BYTES;
+        if page.more {
+            return Ok(Flow::Stop);
+        }
+        page.push_listed(&row, query.keys_only)?;
+        Ok(Flow::Continue)
+    })?;
+    if page.more && page.is_empty() {
+        return Ok(Answer::TakesLong);
+    }
+    page.finish();
+    Ok(Answer::Page(page))
+}

@@ -1,0 +1,297 @@
+//! An embedded libSQL file, or memory: a writer thread, a reader thread, and a reader for each opener's own thread.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, LazyLock, Weak};
+use std::thread;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use self::queue::{Queue, Turn};
+use self::reader::{LocalReader, ReaderThread};
+use self::sql::Db;
+use self::sqlite::Connection;
+use self::writer::Writer;
+use super::{ReadJob, Reader, Store, WriteJob, fail_all};
+use crate::clock::{Clock, Stopwatch};
+use crate::config::{DEFAULT_BUSY_TIMEOUT_MS, Fault, Location, Options};
+use crate::error::{Code, Error, Result};
+
+mod identity;
+mod queue;
+mod reader;
+mod schema;
+mod sql;
+mod sqlite;
+mod txn;
+mod writer;
+
+use identity::FileId;
+
+/// What the openers, the writer and the reader thread share.
+pub struct Shared {
+    writes: Queue<Box<dyn WriteJob>>,
+    reads: Queue<ReadJob>,
+    clock: Clock,
+    busy_timeout_ms: AtomicI64,
+    tick: Mutex<Option<MakeJob>>,
+    wakes: Mutex<Vec<Box<dyn Fn() -> bool + Send>>>,
+    on_released: Mutex<Vec<Box<dyn FnOnce() + Send>>>,
+}
+
+type MakeJob = Box<dyn Fn() -> Box<dyn WriteJob> + Send>;
+
+impl Shared {
+    fn new() -> Self {
+        Self {
+            writes: Queue::default(),
+            reads: Queue::default(),
+            clock: Clock::default(),
+            busy_timeout_ms: AtomicI64::new(DEFAULT_BUSY_TIMEOUT_MS),
+            tick: Mutex::new(None),
+            wakes: Mutex::new(Vec::new()),
+            on_released: Mutex::new(Vec::new()),
+        }
+    }
+
+    fn busy_timeout_ms(&self) -> i64 {
+        self.busy_timeout_ms.load(Ordering::Relaxed)
+    }
+
+    fn wake(&self) {
+        self.wakes.lock().retain(|wake| wake());
+    }
+}
+
+/// An open local store.
+pub struct LocalStore {
+    shared: Arc<Shared>,
+    place: Place,
+    openers: Mutex<usize>,
+}
+
+/// How a connection for reading comes about.
+enum Place {
+    File { id: FileId, path: PathBuf, fault: Option<Fault> },
+    Memory(Arc<Mutex<Db>>),
+}
+
+/// The files that are open in this process. The lock is held while one is opened or closed.
+static OPEN_FILES: LazyLock<Mutex<HashMap<FileId, Weak<LocalStore>>>> = LazyLock::new(Mutex::default);
+
+/// Opens a store, or joins the one that this process has open on the same file.
+///
+/// # Errors
+/// `CORRUPT`, `UNSUPPORTED`, `BUSY`, `UNAVAILABLE`; the file is left as it was.
+pub fn open(location: &Location, options: &Options) -> Result<Arc<LocalStore>> {
+    match location {
+        Location::Memory => {
+            let db = Arc::new(Mutex::new(connect(Path::new(":memory:"), options)?));
+            LocalStore::start(Place::Memory(Arc::clone(&db)), db, options)
+        }
+        Location::File(path) => {
+            open_file(path, options).map_err(|error| error.at(&format!("{}: ", path.display())))
+        }
+    }
+}
+
+fn open_file(path: &Path, options: &Options) -> Result<Arc<LocalStore>> {
+    let mut open_files = OPEN_FILES.lock();
+    // A file that is open is only looked up, never opened by another way than SQLite's: closing any descriptor of
+    // it would drop the locks that this process holds on it.
+    if let Some(store) = FileId::of(path).and_then(|id| open_files.get(&id)).and_then(Weak::upgrade)
+        && store.join(path, options)?
+    {
+        return Ok(store);
+    }
+    create_parent(path)?;
+    let db = connect(path, options)?;
+    let id = FileId::of(path)
+        .ok_or_else(|| Error::new(Code::Unavailable, "the file vanished while it was opened"))?;
+    let place = Place::File { id: id.clone(), path: path.to_path_buf(), fault: options.fault.clone() };
+    let store = LocalStore::start(place, Arc::new(Mutex::new(db)), options)?;
+    open_files.insert(id, Arc::downgrade(&store));
+    Ok(store)
+}
+
+/// Which file a place is, if it exists.
+#[must_use]
+pub fn file_id(location: &Location) -> Option<String> {
+    match location {
+        Location::Memory => None,
+        Location::File(path) => FileId::of(path).map(|id| format!("{id:?}")),
+    }
+}
+
+fn create_parent(path: &Path) -> Result<()> {
+    let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) else { return Ok(()) };
+    std::fs::create_dir_all(parent).map_err(|error| {
+        Error::new(Code::Unavailable, format!("the folder {} cannot be created: {error}", parent.display()))
+    })
+}
+
+fn connect(path: &Path, options: &Options) -> Result<Db> {
+    refuse_stub(path)?;
+    let has_log = has_write_ahead_log(path);
+    let connection = Connection::open(path, options.fault.clone())?;
+    connection.set_busy_timeout(options.busy_timeout_ms.unwrap_or(DEFAULT_BUSY_TIMEOUT_MS));
+    schema::open(&connection, options).inspect_err(|_| {
+        // Closing would write a foreign database's log into it. Without a log, closing leaves nothing behind.
+        if has_log {
+            connection.keep_untouched();
+        }
+    })?;
+    Ok(Db::new(connection))
+}
+
+/// SQLite takes a file that is too short for a header for an empty one, and would write over it.
+fn refuse_stub(path: &Path) -> Result<()> {
+    const MIN_DATABASE_BYTES: u64 = 512;
+    match std::fs::metadata(path) {
+        Ok(file) if file.is_file() && (1..MIN_DATABASE_BYTES).contains(&file.len()) => {
+            Err(Error::corrupt("the file is not a KeyVal database; give another path"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn has_write_ahead_log(path: &Path) -> bool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    std::fs::metadata(log).is_ok_and(|file| file.len() > 0)
+}
+
+impl LocalStore {
+    fn start(place: Place, db: Arc<Mutex<Db>>, options: &Options) -> Result<Arc<Self>> {
+        let in_memory = matches!(place, Place::Memory(_));
+        let store = Arc::new(Self { shared: Arc::new(Shared::new()), place, openers: Mutex::new(1) });
+        store.apply(options);
+        let reader = ReaderThread::new(Arc::clone(&store.shared), store.read_connection());
+        let writer = Writer::new(Arc::clone(&store.shared), db, in_memory);
+        let shared = Arc::clone(&store.shared);
+        let spawned =
+            thread::Builder::new().name("keyval-writer".into()).spawn(move || run(&shared, writer, reader));
+        spawned
+            .map_err(|error| Error::new(Code::Unavailable, format!("no thread for the writer: {error}")))?;
+        Ok(store)
+    }
+
+    /// One opener more; false if the last one has just left.
+    fn join(&self, path: &Path, options: &Options) -> Result<bool> {
+        let mut openers = self.openers.lock();
+        if *openers == 0 {
+            return Ok(false);
+        }
+        if options.change_log.is_some() || options.retention_ms.is_some() {
+            connect(path, options)?;
+        }
+        self.apply(options);
+        *openers += 1;
+        Ok(true)
+    }
+
+    fn apply(&self, options: &Options) {
+        if let Some(ms) = options.busy_timeout_ms {
+            self.shared.busy_timeout_ms.store(ms, Ordering::Relaxed);
+        }
+    }
+
+    /// Opens a connection for reading when it is called.
+    fn read_connection(&self) -> Box<dyn Fn() -> Result<Arc<Mutex<Db>>> + Send> {
+        match &self.place {
+            Place::Memory(db) => {
+                let db = Arc::clone(db);
+                Box::new(move || Ok(Arc::clone(&db)))
+            }
+            Place::File { path, fault, .. } => {
+                let (path, fault) = (path.clone(), fault.clone());
+                Box::new(move || {
+                    let connection = Connection::open(&path, fault.clone())?;
+                    connection.execute("PRAGMA query_only = ON")?;
+                    Ok(Arc::new(Mutex::new(Db::new(connection))))
+                })
+            }
+        }
+    }
+}
+
+impl Store for LocalStore {
+    fn reader(&self) -> Result<Box<dyn Reader>> {
+        let db = (self.read_connection())()?;
+        Ok(Box::new(LocalReader::new(Arc::clone(&self.shared), db)))
+    }
+
+    fn write(&self, jobs: Vec<Box<dyn WriteJob>>) {
+        if let Err((jobs, error)) = self.shared.writes.push(jobs) {
+            fail_all(jobs, &error);
+            self.shared.wake();
+        }
+    }
+
+    fn read(&self, job: ReadJob) {
+        if let Err((jobs, error)) = self.shared.reads.push(vec![job]) {
+            for job in jobs {
+                job(Err(error.clone()));
+            }
+            self.shared.wake();
+        }
+    }
+
+    fn clock(&self) -> &Clock {
+        &self.shared.clock
+    }
+
+    fn every(&self, interval: Duration, make: Box<dyn Fn() -> Box<dyn WriteJob> + Send>) {
+        *self.shared.tick.lock() = Some(make);
+        self.shared.writes.set_interval((!interval.is_zero()).then_some(interval));
+    }
+
+    fn on_finished(&self, wake: Box<dyn Fn() -> bool + Send>) {
+        self.shared.wakes.lock().push(wake);
+    }
+
+    fn is_new(&self) -> bool {
+        self.shared.tick.lock().is_none()
+    }
+
+    fn detach(&self, done: Box<dyn FnOnce() + Send>) {
+        let mut open_files = OPEN_FILES.lock();
+        let mut openers = self.openers.lock();
+        *openers = openers.saturating_sub(1);
+        if *openers > 0 {
+            drop((openers, open_files));
+            done();
+            self.shared.wake();
+            return;
+        }
+        if let Place::File { id, .. } = &self.place {
+            open_files.remove(id);
+        }
+        self.shared.on_released.lock().push(done);
+        self.shared.writes.stop();
+    }
+}
+
+/// The writer thread, from opening to the release of the files.
+fn run(shared: &Arc<Shared>, mut writer: Writer, reader: ReaderThread) {
+    let mut last_tick = Stopwatch::start();
+    loop {
+        match shared.writes.next(&mut last_tick) {
+            Turn::Work(jobs) => writer.process(jobs),
+            Turn::Tick => {
+                let made = shared.tick.lock().as_ref().map(|make| make());
+                writer.process(made.into_iter().collect());
+            }
+            Turn::Stop => break,
+        }
+    }
+    shared.reads.stop();
+    reader.join();
+    drop(writer);
+    for done in shared.on_released.lock().drain(..) {
+        done();
+    }
+    shared.wake();
+}

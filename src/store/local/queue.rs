@@ -1,0 +1,127 @@
+//! What waits for a thread: work, the next time to do something by itself, and the order to stop.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::clock::Stopwatch;
+use crate::error::Error;
+
+/// How long an idle thread looks for work before it sleeps: a caller that awaits one write after another comes back
+/// within this time, and waking a sleeping thread costs more.
+const SPIN: Duration = Duration::from_micros(40);
+
+/// A queue for one thread.
+#[derive(Debug)]
+pub struct Queue<T> {
+    state: Mutex<State<T>>,
+    signal: Condvar,
+    /// Changes when there is something to look at; read without the lock while spinning.
+    news: AtomicUsize,
+}
+
+#[derive(Debug)]
+struct State<T> {
+    items: Vec<T>,
+    interval: Option<Duration>,
+    stopped: bool,
+    failed: Option<Error>,
+}
+
+/// What a thread is to do.
+#[derive(Debug)]
+pub enum Turn<T> {
+    /// These, in order.
+    Work(Vec<T>),
+    /// The interval is over.
+    Tick,
+    /// End; nothing waits any more.
+    Stop,
+}
+
+impl<T> Default for Queue<T> {
+    fn default() -> Self {
+        let state = State { items: Vec::new(), interval: None, stopped: false, failed: None };
+        Self { state: Mutex::new(state), signal: Condvar::new(), news: AtomicUsize::new(0) }
+    }
+}
+
+impl<T> Queue<T> {
+    /// Appends work; gives it back with the reason if the thread is gone.
+    ///
+    /// # Errors
+    /// The reason, with the work.
+    pub fn push(&self, mut items: Vec<T>) -> Result<(), (Vec<T>, Error)> {
+        let mut state = self.state.lock();
+        if let Some(error) = &state.failed {
+            return Err((items, error.clone()));
+        }
+        if state.stopped {
+            return Err((items, Error::closed()));
+        }
+        state.items.append(&mut items);
+        self.tell(state);
+        Ok(())
+    }
+
+    /// Sets the time between two ticks.
+    pub fn set_interval(&self, interval: Option<Duration>) {
+        let mut state = self.state.lock();
+        state.interval = interval;
+        self.tell(state);
+    }
+
+    /// The thread ends when it has done what waits.
+    pub fn stop(&self) {
+        let mut state = self.state.lock();
+        state.stopped = true;
+        self.tell(state);
+    }
+
+    /// Refuses work from now on, and gives back what waits.
+    pub fn fail(&self, error: Error) -> Vec<T> {
+        let mut state = self.state.lock();
+        state.failed = Some(error);
+        std::mem::take(&mut state.items)
+    }
+
+    /// Waits for something to do. `since` is the last tick.
+    pub fn next(&self, since: &mut Stopwatch) -> Turn<T> {
+        self.spin();
+        let mut state = self.state.lock();
+        loop {
+            if !state.items.is_empty() {
+                return Turn::Work(std::mem::take(&mut state.items));
+            }
+            if state.stopped {
+                return Turn::Stop;
+            }
+            match state.interval.map(|interval| interval.saturating_sub(since.elapsed())) {
+                Some(Duration::ZERO) => {
+                    *since = Stopwatch::start();
+                    return Turn::Tick;
+                }
+                Some(rest) => drop(self.signal.wait_for(&mut state, rest)),
+                None => self.signal.wait(&mut state),
+            }
+        }
+    }
+
+    fn spin(&self) {
+        let seen = self.news.load(Ordering::Relaxed);
+        if !self.state.lock().items.is_empty() {
+            return;
+        }
+        let watch = Stopwatch::start();
+        while self.news.load(Ordering::Relaxed) == seen && watch.elapsed() < SPIN {
+            std::hint::spin_loop();
+        }
+    }
+
+    fn tell(&self, state: parking_lot::MutexGuard<'_, State<T>>) {
+        self.news.fetch_add(1, Ordering::Relaxed);
+        drop(state);
+        self.signal.notify_one();
+    }
+}

@@ -1,0 +1,119 @@
+//! Reads: on an opener's own thread, without waiting, and on the reader thread for what takes long.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::Shared;
+use super::queue::Turn;
+use super::sql::{Db, Sql};
+use super::txn::LocalRead;
+use crate::clock::Stopwatch;
+use crate::error::{Code, Result};
+use crate::store::{ReadWork, Reader};
+
+/// In memory the writer may hold the connection: this long a reader waits on its own thread.
+const MEMORY_PATIENCE: Duration = Duration::from_micros(200);
+
+/// Opens the connection that is read from.
+pub type Connect = Box<dyn Fn() -> Result<Arc<Mutex<Db>>> + Send>;
+
+/// A reader for one thread, with a connection of its own (in memory: the only one).
+pub struct LocalReader {
+    shared: Arc<Shared>,
+    db: Arc<Mutex<Db>>,
+}
+
+impl LocalReader {
+    /// Reads from `db`.
+    pub fn new(shared: Arc<Shared>, db: Arc<Mutex<Db>>) -> Self {
+        Self { shared, db }
+    }
+}
+
+impl Reader for LocalReader {
+    fn try_read(&mut self, snapshot: bool, work: ReadWork<'_>) -> Result<bool> {
+        let Some(mut db) = self.db.try_lock_for(MEMORY_PATIENCE) else { return Ok(false) };
+        match read(&mut db, self.shared.clock.now_ms(), snapshot, work) {
+            Err(error) if error.code == Code::Busy => Ok(false),
+            result => result.map(|()| true),
+        }
+    }
+}
+
+fn read(db: &mut Db, now_ms: i64, snapshot: bool, work: ReadWork<'_>) -> Result<()> {
+    if !snapshot {
+        return work(&mut LocalRead { db, now_ms });
+    }
+    db.run(Sql::Begin)?;
+    let result = work(&mut LocalRead { db, now_ms });
+    let ended = db.run(Sql::Commit);
+    result.and(ended)
+}
+
+/// The thread for reads that take long; it starts with the first of them.
+pub struct ReaderThread {
+    handle: JoinHandle<()>,
+}
+
+impl ReaderThread {
+    /// Starts it.
+    pub fn new(shared: Arc<Shared>, connect: Connect) -> Self {
+        let handle = thread::spawn(move || serve(&shared, &connect));
+        Self { handle }
+    }
+
+    /// Waits for its end, which `Queue::stop` asks for.
+    pub fn join(self) {
+        let _ = self.handle.join();
+    }
+}
+
+fn serve(shared: &Shared, connect: &Connect) {
+    let mut db = None;
+    let mut never = Stopwatch::start();
+    loop {
+        let jobs = match shared.reads.next(&mut never) {
+            Turn::Work(jobs) => jobs,
+            Turn::Tick => continue,
+            Turn::Stop => return,
+        };
+        for job in jobs {
+            serve_one(shared, connect, &mut db, job);
+        }
+        shared.wake();
+    }
+}
+
+fn serve_one(
+    shared: &Shared,
+    connect: &Connect,
+    db: &mut Option<Arc<Mutex<Db>>>,
+    job: crate::store::ReadJob,
+) {
+    if db.is_none() {
+        match connect() {
+            Ok(opened) => *db = Some(opened),
+            Err(error) => return job(Err(error)),
+        }
+    }
+    let Some(connection) = db else { return };
+    let mut db = connection.lock();
+    db.connection.set_busy_timeout(shared.busy_timeout_ms());
+    // A job that panics drops what it was to complete with, and dropping that completes it with an error.
+    let ran = catch_unwind(AssertUnwindSafe(|| run(&mut db, shared.clock.now_ms(), job)));
+    if ran.is_err() {
+        let _ = db.run(Sql::Rollback);
+    }
+}
+
+fn run(db: &mut Db, now_ms: i64, job: crate::store::ReadJob) {
+    if let Err(error) = db.run(Sql::Begin) {
+        return job(Err(error));
+    }
+    job(Ok(&mut LocalRead { db, now_ms }));
+    let _ = db.run(Sql::Commit);
+}

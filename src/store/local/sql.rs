@@ -1,0 +1,187 @@
+//! Every statement of the local store, and the connection that keeps them prepared.
+
+use super::sqlite::{Connection, Statement};
+use crate::error::{Error, Result};
+
+/// A statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sql {
+    /// Opens a read transaction at its first read.
+    Begin,
+    /// Takes the write lock.
+    BeginImmediate,
+    /// Ends a transaction.
+    Commit,
+    /// Undoes a transaction.
+    Rollback,
+    /// Begins one operation of a group.
+    Savepoint,
+    /// Keeps the operation.
+    Release,
+    /// Undoes the operation.
+    RollbackTo,
+    /// Every setting that openers share.
+    Settings,
+    /// Notes the last versionstamp.
+    SetClock,
+    /// One entry.
+    Get,
+    /// Entries of a range.
+    Scan,
+    /// The same, from the end.
+    ScanReverse,
+    /// Keys of a range.
+    ScanKeys,
+    /// The same, from the end.
+    ScanKeysReverse,
+    /// Live entries of a range.
+    Count,
+    /// Writes over a live entry.
+    Update,
+    /// Writes where no live entry stands.
+    Upsert,
+    /// Another expiry for a live entry.
+    SetExpiry,
+    /// One key.
+    Remove,
+    /// A range, naming what goes.
+    RemoveRange,
+    /// Notes a range as deleted.
+    LogRange,
+    /// Expired entries of a range.
+    CountExpired,
+    /// A range.
+    DropRange,
+    /// One change.
+    Log,
+    /// Expired entries.
+    Sweep,
+    /// Old changes.
+    TrimLog,
+}
+
+const STATEMENTS: usize = Sql::TrimLog as usize + 1;
+
+impl Sql {
+    /// The text. `length(value)` does not load the value; a large one is withheld where the caller asks for it.
+    fn text(self) -> &'static str {
+        match self {
+            Self::Begin => "BEGIN",
+            Self::BeginImmediate => "BEGIN IMMEDIATE",
+            Self::Commit => "COMMIT",
+            Self::Rollback => "ROLLBACK",
+            Self::Savepoint => "SAVEPOINT operation",
+            Self::Release => "RELEASE operation",
+            Self::RollbackTo => "ROLLBACK TO operation",
+            Self::Settings => "SELECT key, value FROM kv_meta WHERE key IN ('change_log', 'clock', 'retention_ms')",
+            Self::SetClock => "UPDATE kv_meta SET value = ?1 WHERE key = 'clock'",
+            Self::Get => {
+                "SELECT versionstamp, expires_at, encoding, length(value) > ?2,
+                   CASE WHEN length(value) <= ?2 THEN value END
+                 FROM kv_entries WHERE key = ?1"
+            }
+            Self::Scan => {
+                "SELECT versionstamp, expires_at, encoding, length(value) > ?5,
+                   CASE WHEN length(value) <= ?5 THEN value END, key
+                 FROM kv_entries
+                 WHERE key >= ?1 AND key < ?2 AND (expires_at IS NULL OR expires_at > ?3)
+                 ORDER BY key LIMIT ?4"
+            }
+            Self::ScanReverse => {
+                "SELECT versionstamp, expires_at, encoding, length(value) > ?5,
+                   CASE WHEN length(value) <= ?5 THEN value END, key
+                 FROM kv_entries
+                 WHERE key >= ?1 AND key < ?2 AND (expires_at IS NULL OR expires_at > ?3)
+                 ORDER BY key DESC LIMIT ?4"
+            }
+            Self::ScanKeys => {
+                "SELECT versionstamp, expires_at, 0, 0, NULL, key FROM kv_entries
+                 WHERE key >= ?1 AND key < ?2 AND (expires_at IS NULL OR expires_at > ?3)
+                 ORDER BY key LIMIT ?4"
+            }
+            Self::ScanKeysReverse => {
+                "SELECT versionstamp, expires_at, 0, 0, NULL, key FROM kv_entries
+                 WHERE key >= ?1 AND key < ?2 AND (expires_at IS NULL OR expires_at > ?3)
+                 ORDER BY key DESC LIMIT ?4"
+            }
+            // The first count reads the index of the keys alone, the second the index of the expiries.
+            Self::Count => {
+                "SELECT (SELECT count(*) FROM kv_entries WHERE key >= ?1 AND key < ?2)
+                      - (SELECT count(*) FROM kv_entries INDEXED BY kv_entries_expiry
+                         WHERE expires_at <= ?3 AND key >= ?1 AND key < ?2)"
+            }
+            Self::Update => {
+                "UPDATE kv_entries SET versionstamp = ?2, expires_at = ?3, encoding = ?4, value = ?5
+                 WHERE key = ?1 AND (expires_at IS NULL OR expires_at > ?6)"
+            }
+            Self::Upsert => {
+                "INSERT INTO kv_entries (key, versionstamp, expires_at, encoding, value) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (key) DO UPDATE SET versionstamp = excluded.versionstamp,
+                   expires_at = excluded.expires_at, encoding = excluded.encoding, value = excluded.value"
+            }
+            Self::SetExpiry => {
+                "UPDATE kv_entries SET expires_at = ?2
+                 WHERE key = ?1 AND (expires_at IS NULL OR expires_at > ?3)"
+            }
+            Self::Remove => "DELETE FROM kv_entries WHERE key = ?1 RETURNING expires_at",
+            Self::RemoveRange => "DELETE FROM kv_entries WHERE key >= ?1 AND key < ?2 RETURNING key, expires_at",
+            Self::LogRange => {
+                "INSERT INTO kv_changes (key, op, versionstamp)
+                 SELECT key, 'delete', ?3 FROM kv_entries WHERE key >= ?1 AND key < ?2 ORDER BY key"
+            }
+            Self::CountExpired => {
+                "SELECT count(*) FROM kv_entries INDEXED BY kv_entries_expiry
+                 WHERE expires_at <= ?3 AND key >= ?1 AND key < ?2"
+            }
+            Self::DropRange => "DELETE FROM kv_entries WHERE key >= ?1 AND key < ?2",
+            Self::Log => "INSERT INTO kv_changes (key, op, versionstamp, encoding, value) VALUES (?1, ?2, ?3, ?4, ?5)",
+            Self::Sweep => {
+                "DELETE FROM kv_entries WHERE rowid IN
+                   (SELECT rowid FROM kv_entries WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)
+                 RETURNING key, expires_at"
+            }
+            // Sequence order is commit order: the first row that stays ends it.
+            Self::TrimLog => {
+                "DELETE FROM kv_changes WHERE versionstamp < ?1
+                   AND seq IN (SELECT seq FROM kv_changes ORDER BY seq LIMIT ?2)"
+            }
+        }
+    }
+}
+
+/// A connection with its prepared statements.
+#[derive(Debug)]
+pub struct Db {
+    statements: [Option<Statement>; STATEMENTS],
+    /// The connection; it closes after its statements.
+    pub connection: Connection,
+}
+
+impl Db {
+    /// Prepares nothing yet.
+    #[must_use]
+    pub fn new(connection: Connection) -> Self {
+        Self { statements: [const { None }; STATEMENTS], connection }
+    }
+
+    /// A statement, prepared when it is first used.
+    ///
+    /// # Errors
+    /// Those of SQLite.
+    pub fn statement(&mut self, sql: Sql) -> Result<&mut Statement> {
+        let slot =
+            self.statements.get_mut(sql as usize).ok_or_else(|| Error::corrupt("no such statement"))?;
+        if slot.is_none() {
+            *slot = Some(self.connection.prepare(sql.text())?);
+        }
+        slot.as_mut().ok_or_else(|| Error::corrupt("no such statement"))
+    }
+
+    /// Runs a statement without parameters and rows.
+    ///
+    /// # Errors
+    /// Those of SQLite.
+    pub fn run(&mut self, sql: Sql) -> Result<()> {
+        self.statement(sql)?.run(&[])
+    }
+}

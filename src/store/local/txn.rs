@@ -1,0 +1,238 @@
+//! Reads and one operation's writes on a connection, inside a transaction that the caller opened.
+
+use std::ops::Range;
+
+use super::schema::Settings;
+use super::sql::{Db, Sql};
+use super::sqlite::Param;
+use crate::codec::stamp::Stamp;
+use crate::config::ChangeLog;
+use crate::error::Result;
+use crate::store::{ChangeKind, Flow, ReadTxn, Removed, RemovedCount, Row, Scan, Visit, WriteTxn, is_live};
+
+/// A read on a connection.
+#[derive(Debug)]
+pub struct LocalRead<'a> {
+    /// The connection.
+    pub db: &'a mut Db,
+    /// By the store's clock.
+    pub now_ms: i64,
+}
+
+impl ReadTxn for LocalRead<'_> {
+    fn now_ms(&self) -> i64 {
+        self.now_ms
+    }
+
+    fn get(&mut self, key: &[u8], max_value_bytes: usize, visit: Visit<'_>) -> Result<()> {
+        let mut rows = self.db.statement(Sql::Get)?.query(&[key.into(), max_value_bytes.into()])?;
+        if !rows.next()? {
+            return visit(None);
+        }
+        visit(Some(Row {
+            key,
+            versionstamp: rows.text(0)?,
+            expires_at: rows.optional_int(1),
+            encoding: encoding(rows.int(2)),
+            withheld: rows.int(3) != 0,
+            value: rows.blob(4),
+        }))
+    }
+
+    fn scan(&mut self, scan: &Scan, visit: &mut dyn FnMut(Row<'_>) -> Result<Flow>) -> Result<()> {
+        let sql = match (scan.keys_only, scan.reverse) {
+            (false, false) => Sql::Scan,
+            (false, true) => Sql::ScanReverse,
+            (true, false) => Sql::ScanKeys,
+            (true, true) => Sql::ScanKeysReverse,
+        };
+        let Range { start, end } = &scan.range;
+        let bounds = [start.as_slice().into(), end.as_slice().into(), self.now_ms.into(), scan.limit.into()];
+        let [start, end, now, limit] = bounds;
+        let with_values = [start, end, now, limit, scan.max_value_bytes.into()];
+        let params = if scan.keys_only { &bounds[..] } else { &with_values[..] };
+        let mut rows = self.db.statement(sql)?.query(params)?;
+        while rows.next()? {
+            let row = Row {
+                key: rows.blob(5),
+                versionstamp: rows.text(0)?,
+                expires_at: rows.optional_int(1),
+                encoding: encoding(rows.int(2)),
+                withheld: rows.int(3) != 0,
+                value: rows.blob(4),
+            };
+            if visit(row)? == Flow::Stop {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, range: &Range<Vec<u8>>) -> Result<u64> {
+        count(self.db, Sql::Count, range, self.now_ms)
+    }
+}
+
+fn encoding(column: i64) -> u8 {
+    u8::try_from(column).unwrap_or(u8::MAX)
+}
+
+fn count(db: &mut Db, sql: Sql, range: &Range<Vec<u8>>, now_ms: i64) -> Result<u64> {
+    let params = [range.start.as_slice().into(), range.end.as_slice().into(), now_ms.into()];
+    let mut rows = db.statement(sql)?.query(&params)?;
+    rows.next()?;
+    Ok(u64::try_from(rows.int(0)).unwrap_or(0))
+}
+
+/// One operation's writes.
+#[derive(Debug)]
+pub struct LocalWrite<'a> {
+    /// The connection, in a write transaction.
+    pub read: LocalRead<'a>,
+    /// The file's settings; the clock is the newest stamp of before this operation.
+    pub settings: Settings,
+    /// This operation's stamp, once it is issued.
+    pub issued: Option<Stamp>,
+}
+
+impl ReadTxn for LocalWrite<'_> {
+    fn now_ms(&self) -> i64 {
+        self.read.now_ms
+    }
+
+    fn get(&mut self, key: &[u8], max_value_bytes: usize, visit: Visit<'_>) -> Result<()> {
+        self.read.get(key, max_value_bytes, visit)
+    }
+
+    fn scan(&mut self, scan: &Scan, visit: &mut dyn FnMut(Row<'_>) -> Result<Flow>) -> Result<()> {
+        self.read.scan(scan, visit)
+    }
+
+    fn count(&mut self, range: &Range<Vec<u8>>) -> Result<u64> {
+        self.read.count(range)
+    }
+}
+
+impl WriteTxn for LocalWrite<'_> {
+    fn stamp(&mut self) -> Result<String> {
+        let stamp = self.issued.get_or_insert_with(|| self.settings.clock.next(self.read.now_ms));
+        Ok(stamp.to_string())
+    }
+
+    fn newest_stamp(&self) -> String {
+        self.settings.clock.to_string()
+    }
+
+    fn change_log(&self) -> ChangeLog {
+        self.settings.change_log
+    }
+
+    fn retention_ms(&self) -> i64 {
+        self.settings.retention_ms
+    }
+
+    fn put(&mut self, row: &Row<'_>) -> Result<ChangeKind> {
+        let Row { key, versionstamp, expires_at, encoding, value, .. } = *row;
+        let columns =
+            [key.into(), versionstamp.into(), expires_at.into(), i64::from(encoding).into(), value.into()];
+        let [a, b, c, d, e] = columns;
+        let db = &mut *self.read.db;
+        db.statement(Sql::Update)?.run(&[a, b, c, d, e, self.read.now_ms.into()])?;
+        if db.connection.changes() > 0 {
+            return Ok(ChangeKind::Update);
+        }
+        db.statement(Sql::Upsert)?.run(&columns)?;
+        Ok(ChangeKind::Create)
+    }
+
+    fn set_expiry(&mut self, key: &[u8], expires_at: i64) -> Result<bool> {
+        let db = &mut *self.read.db;
+        db.statement(Sql::SetExpiry)?.run(&[key.into(), expires_at.into(), self.read.now_ms.into()])?;
+        Ok(db.connection.changes() > 0)
+    }
+
+    fn remove(&mut self, key: &[u8]) -> Result<Option<Removed>> {
+        let now_ms = self.read.now_ms;
+        let mut rows = self.read.db.statement(Sql::Remove)?.query(&[key.into()])?;
+        if !rows.next()? {
+            return Ok(None);
+        }
+        let live = is_live(rows.optional_int(0), now_ms);
+        // The change is made whole by running to the end.
+        while rows.next()? {}
+        Ok(Some(Removed { key: key.to_vec(), live }))
+    }
+
+    fn remove_range(&mut self, range: &Range<Vec<u8>>) -> Result<Vec<Removed>> {
+        let params = [range.start.as_slice().into(), range.end.as_slice().into()];
+        self.removed(Sql::RemoveRange, &params)
+    }
+
+    fn remove_range_logged(&mut self, range: &Range<Vec<u8>>) -> Result<RemovedCount> {
+        let (start, end) = (range.start.as_slice(), range.end.as_slice());
+        let issued = self.issued;
+        let expired = count(self.read.db, Sql::CountExpired, range, self.read.now_ms)?;
+        if self.settings.change_log != ChangeLog::Off {
+            let stamp = self.stamp()?;
+            self.read.db.statement(Sql::LogRange)?.run(&[start.into(), end.into(), stamp.as_str().into()])?;
+        }
+        self.read.db.statement(Sql::DropRange)?.run(&[start.into(), end.into()])?;
+        let total = self.read.db.connection.changes();
+        if total == 0 {
+            // Nothing was noted under the stamp: it need not be written down either.
+            self.issued = issued;
+        }
+        Ok(RemovedCount { live: total.saturating_sub(expired), total })
+    }
+
+    fn log(&mut self, key: &[u8], kind: ChangeKind, row: Option<&Row<'_>>) -> Result<()> {
+        if self.settings.change_log == ChangeLog::Off {
+            return Ok(());
+        }
+        let stamp = self.stamp()?;
+        let kept = row.filter(|_| self.settings.change_log == ChangeLog::Values);
+        let encoding = Param::Int(kept.map(|row| i64::from(row.encoding)));
+        let value = kept.map_or(Param::Int(None), |row| row.value.into());
+        let op = match kind {
+            ChangeKind::Create => "create",
+            ChangeKind::Update => "update",
+            ChangeKind::Delete => "delete",
+        };
+        self.read.db.statement(Sql::Log)?.run(&[
+            key.into(),
+            op.into(),
+            stamp.as_str().into(),
+            encoding,
+            value,
+        ])
+    }
+
+    fn sweep_expired(&mut self, limit: usize) -> Result<u64> {
+        let params = [self.read.now_ms.into(), limit.into()];
+        let removed = self.removed(Sql::Sweep, &params)?;
+        for one in &removed {
+            self.log(&one.key, ChangeKind::Delete, None)?;
+        }
+        Ok(removed.len() as u64)
+    }
+
+    fn trim_log(&mut self, before_ms: i64, limit: usize) -> Result<u64> {
+        let ms = u64::try_from(before_ms).unwrap_or(0);
+        let before = Stamp { ms, counter: 0, node: 0 }.to_string();
+        let db = &mut *self.read.db;
+        db.statement(Sql::TrimLog)?.run(&[before.as_str().into(), limit.into()])?;
+        Ok(db.connection.changes())
+    }
+}
+
+impl LocalWrite<'_> {
+    fn removed(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<Vec<Removed>> {
+        let now_ms = self.read.now_ms;
+        let mut rows = self.read.db.statement(sql)?.query(params)?;
+        let mut removed = Vec::new();
+        while rows.next()? {
+            removed.push(Removed { key: rows.blob(0).to_vec(), live: is_live(rows.optional_int(1), now_ms) });
+        }
+        Ok(removed)
+    }
+}

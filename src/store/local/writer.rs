@@ -1,0 +1,221 @@
+//! The one writer of a file in this process. It takes all that waits, runs it in one transaction, each operation
+//! under its own savepoint, commits once, and only then tells anyone.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::{Mutex, MutexGuard};
+
+use super::Shared;
+use super::schema::Settings;
+use super::sql::{Db, Sql};
+use super::txn::{LocalRead, LocalWrite};
+use crate::clock::Stopwatch;
+use crate::codec::stamp::Stamp;
+use crate::config::Durability;
+use crate::error::{Code, Error, Result};
+use crate::store::{WriteJob, fail_all};
+
+type Job = Box<dyn WriteJob>;
+
+/// A group of a file ends here, so that other processes get their turn.
+const FILE_SLICE: Duration = Duration::from_millis(20);
+/// In memory reads share the connection with the writer and wait for the group.
+const MEMORY_SLICE: Duration = Duration::from_millis(1);
+
+/// The writer thread's state.
+pub struct Writer {
+    shared: Arc<Shared>,
+    db: Arc<Mutex<Db>>,
+    slice: Duration,
+    synchronous: Option<Durability>,
+}
+
+/// Operations that ran in one transaction, with what came of each.
+type Group = Vec<(Job, Result<()>)>;
+
+/// How a group ended.
+enum Ending {
+    /// Each operation has its own outcome.
+    Done,
+    /// Nothing was applied because of one of them, or of their size together: each is to run alone.
+    RunAlone,
+    /// The code of an operation panicked; the store cannot be trusted with another one.
+    Panicked,
+}
+
+impl Writer {
+    /// The writer of a store.
+    pub fn new(shared: Arc<Shared>, db: Arc<Mutex<Db>>, in_memory: bool) -> Self {
+        let slice = if in_memory { MEMORY_SLICE } else { FILE_SLICE };
+        Self { shared, db, slice, synchronous: None }
+    }
+
+    /// Commits what waits, in groups.
+    pub fn process(&mut self, jobs: Vec<Job>) {
+        let mut waiting = VecDeque::from(jobs);
+        self.process_in(&mut waiting, usize::MAX);
+        fail_all(waiting.into(), &fault());
+        self.shared.wake();
+    }
+
+    /// Leaves something waiting only if an operation panicked.
+    fn process_in(&mut self, waiting: &mut VecDeque<Job>, most: usize) {
+        while !waiting.is_empty() {
+            let mut group = Group::with_capacity(waiting.len().min(most));
+            match self.commit(waiting, most, &mut group) {
+                Ending::RunAlone if most > 1 => {
+                    let mut alone = group.into_iter().map(|(job, _)| job).collect();
+                    self.process_in(&mut alone, 1);
+                    if !alone.is_empty() {
+                        waiting.extend(alone);
+                        return;
+                    }
+                }
+                Ending::Done | Ending::RunAlone => self.finish(group),
+                Ending::Panicked => {
+                    waiting.extend(group.into_iter().map(|(job, _)| job));
+                    waiting.extend(self.shared.writes.fail(fault()));
+                    return;
+                }
+            }
+        }
+    }
+
+    fn finish(&self, group: Group) {
+        for (job, outcome) in group {
+            job.finish(outcome);
+        }
+        self.shared.wake();
+    }
+
+    fn commit(&mut self, waiting: &mut VecDeque<Job>, most: usize, group: &mut Group) -> Ending {
+        let shared = Arc::clone(&self.shared);
+        let connection = Arc::clone(&self.db);
+        let mut db = connection.lock();
+        let durability = waiting.iter().map(|job| job.durability()).max().unwrap_or_default();
+        let ending = match self.begin(&mut db, durability) {
+            Ok(settings) => {
+                let mut transaction =
+                    Transaction { shared: &shared, db: &mut db, settings, slice: self.slice };
+                transaction.run(waiting, most, group)
+            }
+            Err(error) => {
+                let taken = waiting.len().min(most);
+                group.extend(waiting.drain(..taken).map(|job| (job, Err(error.clone()))));
+                Ending::Done
+            }
+        };
+        MutexGuard::unlock_fair(db);
+        ending
+    }
+
+    fn begin(&mut self, db: &mut Db, durability: Durability) -> Result<Settings> {
+        if self.synchronous != Some(durability) {
+            let pragma = match durability {
+                Durability::Full => "PRAGMA synchronous = FULL",
+                Durability::Normal => "PRAGMA synchronous = NORMAL",
+                Durability::Off => "PRAGMA synchronous = OFF",
+            };
+            db.connection.execute(pragma)?;
+            self.synchronous = Some(durability);
+        }
+        db.connection.set_busy_timeout(self.shared.busy_timeout_ms());
+        db.run(Sql::BeginImmediate)?;
+        let settings =
+            db.statement(Sql::Settings).and_then(|statement| Settings::read(&mut statement.query(&[])?));
+        settings.inspect_err(|_| drop(db.run(Sql::Rollback)))
+    }
+}
+
+fn fault() -> Error {
+    let reason = "the store was closed because of a fault in KeyVal itself; open it again and report it";
+    Error::new(Code::Unavailable, reason)
+}
+
+/// One transaction that a group shares.
+struct Transaction<'a> {
+    shared: &'a Shared,
+    db: &'a mut Db,
+    settings: Settings,
+    slice: Duration,
+}
+
+impl Transaction<'_> {
+    fn run(&mut self, waiting: &mut VecDeque<Job>, most: usize, group: &mut Group) -> Ending {
+        let before = self.settings.clock;
+        let watch = Stopwatch::start();
+        let alone = most == 1 || waiting.len() == 1;
+        while group.len() < most {
+            let Some(mut job) = waiting.pop_front() else { break };
+            let Ok(outcome) = catch_unwind(AssertUnwindSafe(|| self.operation(job.as_mut(), alone))) else {
+                group.push((job, Ok(())));
+                let _ = self.db.run(Sql::Rollback);
+                return Ending::Panicked;
+            };
+            group.push((job, outcome));
+            if self.db.connection.is_autocommit() {
+                // SQLite gave the whole transaction up (disk full, I/O error): the others did nothing wrong.
+                return Ending::RunAlone;
+            }
+            if watch.elapsed() >= self.slice {
+                break;
+            }
+        }
+        self.end(before, alone, group)
+    }
+
+    /// Alone, an operation needs no savepoint: the transaction is its own.
+    fn operation(&mut self, job: &mut dyn WriteJob, alone: bool) -> Result<()> {
+        if !alone {
+            self.db.run(Sql::Savepoint)?;
+        }
+        let now_ms = self.shared.clock.now_ms();
+        let read = LocalRead { db: self.db, now_ms };
+        let mut txn = LocalWrite { read, settings: self.settings, issued: None };
+        let result = job.run(&mut txn);
+        let issued = txn.issued;
+        match result {
+            Ok(()) => {
+                if !alone {
+                    self.db.run(Sql::Release)?;
+                }
+                self.settings.clock = issued.unwrap_or(self.settings.clock);
+                Ok(())
+            }
+            Err(error) => {
+                if !alone && !self.db.connection.is_autocommit() {
+                    self.db.run(Sql::RollbackTo)?;
+                    self.db.run(Sql::Release)?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn end(&mut self, before: Stamp, alone: bool, group: &mut Group) -> Ending {
+        if alone && group.iter().any(|(_, outcome)| outcome.is_err()) {
+            let _ = self.db.run(Sql::Rollback);
+            return Ending::Done;
+        }
+        let Err(error) = self.commit(before) else { return Ending::Done };
+        let _ = self.db.run(Sql::Rollback);
+        if group.len() > 1 && !error.outcome_unknown {
+            return Ending::RunAlone;
+        }
+        for (_, outcome) in group.iter_mut().filter(|(_, outcome)| outcome.is_ok()) {
+            *outcome = Err(error.clone());
+        }
+        Ending::Done
+    }
+
+    fn commit(&mut self, before: Stamp) -> Result<()> {
+        if self.settings.clock != before {
+            let clock = self.settings.clock.to_string();
+            self.db.statement(Sql::SetClock)?.run(&[clock.as_str().into()])?;
+        }
+        self.db.run(Sql::Commit)
+    }
+}

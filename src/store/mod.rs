@@ -1,0 +1,258 @@
+//! Where the data is. A store knows rows, transactions and the clock; what a commit or a read *means* is the
+//! engine's. This file is the seam: the engine sees these traits alone, so that another kind of store (a libSQL
+//! server, a replica) is another implementation of them.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::config::{ChangeLog, Durability};
+use crate::error::{Error, Result};
+
+pub mod local;
+
+/// A stored entry as a read sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct Row<'a> {
+    /// The encoded key.
+    pub key: &'a [u8],
+    /// The commit that wrote it.
+    pub versionstamp: &'a str,
+    /// Milliseconds since the epoch.
+    pub expires_at: Option<i64>,
+    /// See `codec::value`.
+    pub encoding: u8,
+    /// Empty in a scan of keys, and where it is withheld.
+    pub value: &'a [u8],
+    /// The value is larger than the read wanted to load.
+    pub withheld: bool,
+}
+
+impl Row<'_> {
+    /// Whether it is there at a time; an expired entry is absent for everything.
+    #[must_use]
+    pub fn is_live(&self, now_ms: i64) -> bool {
+        is_live(self.expires_at, now_ms)
+    }
+}
+
+/// An entry is gone at its expiry, not after it.
+#[must_use]
+pub fn is_live(expires_at: Option<i64>, now_ms: i64) -> bool {
+    expires_at.is_none_or(|at| at > now_ms)
+}
+
+/// What a scan reads.
+#[derive(Debug, Clone)]
+pub struct Scan {
+    /// Encoded keys.
+    pub range: Range<Vec<u8>>,
+    /// From the end.
+    pub reverse: bool,
+    /// Read no values.
+    pub keys_only: bool,
+    /// The most rows.
+    pub limit: usize,
+    /// Larger values are withheld.
+    pub max_value_bytes: usize,
+}
+
+/// Whether a scan goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// To the next row.
+    Continue,
+    /// This row was the last one wanted.
+    Stop,
+}
+
+/// Is shown the row of a key.
+pub type Visit<'a> = &'a mut dyn FnMut(Option<Row<'_>>) -> Result<()>;
+
+/// One snapshot of the data.
+pub trait ReadTxn {
+    /// Milliseconds since the epoch by the store's clock, the same throughout the transaction.
+    fn now_ms(&self) -> i64;
+
+    /// Shows what stands at a key, live or expired; a value of more than `max_value_bytes` is withheld.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn get(&mut self, key: &[u8], max_value_bytes: usize, visit: Visit<'_>) -> Result<()>;
+
+    /// Shows the live entries of a range in key order.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn scan(&mut self, scan: &Scan, visit: &mut dyn FnMut(Row<'_>) -> Result<Flow>) -> Result<()>;
+
+    /// Counts the live entries of a range.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn count(&mut self, range: &Range<Vec<u8>>) -> Result<u64>;
+}
+
+/// What a change log row tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeKind {
+    /// The key was absent.
+    Create,
+    /// The key had a value.
+    Update,
+    /// The key is gone.
+    Delete,
+}
+
+/// A key that left the table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Removed {
+    /// The encoded key.
+    pub key: Vec<u8>,
+    /// It was live, not merely waiting for the sweep.
+    pub live: bool,
+}
+
+/// How many keys left the table.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RemovedCount {
+    /// Live ones.
+    pub live: u64,
+    /// Live ones and expired ones.
+    pub total: u64,
+}
+
+/// One operation's part of a write transaction. If the operation fails, all of it is rolled back and nothing else.
+pub trait WriteTxn: ReadTxn {
+    /// The versionstamp of this operation's commit; issued when it is first asked for.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn stamp(&mut self) -> Result<String>;
+
+    /// The newest versionstamp that was issued before this operation.
+    fn newest_stamp(&self) -> String;
+
+    /// What commits note.
+    fn change_log(&self) -> ChangeLog;
+
+    /// How long the change log is kept.
+    fn retention_ms(&self) -> i64;
+
+    /// Writes an entry over what stands there; tells whether a live one stood.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn put(&mut self, row: &Row<'_>) -> Result<ChangeKind>;
+
+    /// Gives a live entry another expiry; false if there is none.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn set_expiry(&mut self, key: &[u8], expires_at: i64) -> Result<bool>;
+
+    /// Removes one key, live or expired; `None` if there is no row.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn remove(&mut self, key: &[u8]) -> Result<Option<Removed>>;
+
+    /// Removes a range, live and expired, and names what went.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn remove_range(&mut self, range: &Range<Vec<u8>>) -> Result<Vec<Removed>>;
+
+    /// Removes a range and notes it in the change log, all in SQL: for a commit that does nothing else.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn remove_range_logged(&mut self, range: &Range<Vec<u8>>) -> Result<RemovedCount>;
+
+    /// Appends to the change log, if there is one; `row` is what stands at the key now.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn log(&mut self, key: &[u8], kind: ChangeKind, row: Option<&Row<'_>>) -> Result<()>;
+
+    /// Removes at most `limit` expired entries and notes them; tells how many.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn sweep_expired(&mut self, limit: usize) -> Result<u64>;
+
+    /// Removes at most `limit` change log rows of before a time; tells how many.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn trim_log(&mut self, before_ms: i64, limit: usize) -> Result<u64>;
+}
+
+/// An operation for the writer. It may run more than once (when a commit that it shared had to be undone), and only
+/// the last run counts; `finish` is called once, when it is on disk or has failed.
+pub trait WriteJob: Send {
+    /// Runs inside a write transaction.
+    ///
+    /// # Errors
+    /// An error rolls this operation back, alone.
+    fn run(&mut self, txn: &mut dyn WriteTxn) -> Result<()>;
+
+    /// Tells the outcome.
+    fn finish(self: Box<Self>, outcome: Result<()>);
+
+    /// What its commit must survive.
+    fn durability(&self) -> Durability;
+}
+
+/// A read for the reader thread.
+pub type ReadJob = Box<dyn FnOnce(Result<&mut dyn ReadTxn>) + Send>;
+
+/// What a reader runs.
+pub type ReadWork<'a> = &'a mut dyn FnMut(&mut dyn ReadTxn) -> Result<()>;
+
+/// Reads on the calling thread, without waiting for anything.
+pub trait Reader: Send {
+    /// Runs `work`, in one snapshot if it is more than one statement. `Ok(false)`: the store is busy, ask the reader
+    /// thread.
+    ///
+    /// # Errors
+    /// Those of the store and of `work`.
+    fn try_read(&mut self, snapshot: bool, work: ReadWork<'_>) -> Result<bool>;
+}
+
+/// One open store, shared by all in this process that opened the same place.
+pub trait Store: Send + Sync {
+    /// A reader for one thread.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn reader(&self) -> Result<Box<dyn Reader>>;
+
+    /// Hands operations to the writer, which commits them together with what else waits.
+    fn write(&self, jobs: Vec<Box<dyn WriteJob>>);
+
+    /// Hands a read to the reader thread.
+    fn read(&self, job: ReadJob);
+
+    /// The store's clock.
+    fn clock(&self) -> &Clock;
+
+    /// Hands the job that `make` makes to the writer at an interval; zero is never. A later call replaces an earlier one.
+    fn every(&self, interval: Duration, make: Box<dyn Fn() -> Box<dyn WriteJob> + Send>);
+
+    /// Calls `wake` after each group of finished work, until it returns false. The one call that goes up.
+    fn on_finished(&self, wake: Box<dyn Fn() -> bool + Send>);
+
+    /// Whether this opener is the first one.
+    fn is_new(&self) -> bool;
+
+    /// One opener less. The last one stops the threads; `done` is called when the files are released.
+    fn detach(&self, done: Box<dyn FnOnce() + Send>);
+}
+
+/// Completes every operation with the same error.
+pub fn fail_all(jobs: Vec<Box<dyn WriteJob>>, error: &Error) {
+    for job in jobs {
+        job.finish(Err(error.clone()));
+    }
+}
