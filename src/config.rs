@@ -104,7 +104,10 @@ pub struct Options {
 
 /// Tells what a statement is to fail with, as an SQLite result code, so that tests can let any of them fail.
 #[derive(Clone)]
-pub struct Fault(pub Arc<dyn Fn(&str) -> Option<i32> + Send + Sync>);
+pub struct Fault(pub Arc<Injector>);
+
+/// From the text of a statement to the code that it is to fail with.
+pub type Injector = dyn Fn(&str) -> Option<i32> + Send + Sync;
 
 impl fmt::Debug for Fault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

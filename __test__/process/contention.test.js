@@ -5,7 +5,7 @@ import { Kv } from "@buntime/keyval"
 import { nodeOnly, runOk, sql } from "../support/runtimes.js"
 import { tempFolder } from "../support/targets.js"
 
-const ROUNDS = Number(process.env.KEYVAL_ROUNDS ?? 60)
+const ROUNDS = Number(process.env.KEYVAL_ROUNDS ?? 300)
 const QUARTER = Math.ceil(ROUNDS / 4)
 const PROCESSES = ["node", "bun", "node", "bun"]
 const ACCOUNTS = 8
@@ -39,6 +39,13 @@ function assertIncreasing(rows) {
   }
 }
 
+/** How often the commits go from one process to another, in the order of their stamps. */
+function turns(results) {
+  const commits = results.flatMap(({ stamps }, process) => stamps.map((stamp) => ({ stamp, process })))
+  commits.sort((a, b) => (a.stamp < b.stamp ? -1 : 1))
+  return commits.filter(({ process }, at) => at > 0 && commits[at - 1].process !== process).length
+}
+
 /**
  * Law 3: four processes on one file. Seen to fail: BEGIN instead of BEGIN IMMEDIATE with the checks read before it;
  * or issue the versionstamp outside of the write transaction.
@@ -51,8 +58,9 @@ describe("process: contention", nodeOnly, () => {
     const file = join(folder.path, "store.db")
     try {
       await prepare(file)
+      const startAt = Date.now() + 1000
       const started = PROCESSES.map((runtime, at) =>
-        runOk(runtime, "contender.js", [file, `p${at}`, ROUNDS], { timeoutMs: 150_000 }),
+        runOk(runtime, "contender.js", [file, `p${at}`, ROUNDS, startAt], { timeoutMs: 150_000 }),
       )
       const results = await Promise.all(started)
       const { money, counter, transfers, cas, list } = await sums(file)
@@ -66,6 +74,7 @@ describe("process: contention", nodeOnly, () => {
       const stamps = results.flatMap((result) => result.stamps)
       assert.equal(stamps.length, 4 * (8 * ROUNDS + 6 * QUARTER))
       assert.equal(new Set(stamps).size, stamps.length, "a versionstamp was issued twice")
+      assert.ok(turns(results) >= 20, `the processes took ${turns(results)} turns: they did not meet`)
       const [rows, integrity] = await sql(
         file,
         "SELECT seq, versionstamp FROM kv_changes ORDER BY seq",

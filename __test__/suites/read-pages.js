@@ -89,7 +89,7 @@ export function readPages(target) {
     ])
   })
 
-  test("a cursor of another range is refused", async () => {
+  test("a cursor of another range or direction is refused", async () => {
     await fill(store.kv, ["a"])
     await fill(store.kv, ["b"])
     const iterator = store.kv.list(["a"])
@@ -99,6 +99,7 @@ export function readPages(target) {
     await refused(() => store.kv.list(["a", 1], { cursor }), "INVALID_ARGUMENT", /cursor/)
     await refused(() => store.kv.list({ start: ["a", 10] }, { cursor }), "INVALID_ARGUMENT", /cursor/)
     await refused(() => store.kv.paginate(["b"], { cursor }), "INVALID_ARGUMENT", /cursor/)
+    await refused(() => store.kv.list(["a"], { cursor, reverse: true }), "INVALID_ARGUMENT", /cursor/)
   })
 
   test("a spoiled cursor is refused, or at worst gives entries of its own range", async () => {

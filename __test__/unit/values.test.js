@@ -141,6 +141,7 @@ describe("round trip", () => {
       assert.equal(value.buffer.byteLength, 2)
     }
     assert.deepStrictEqual(decodeValue(2, Buffer.from("ab")), Uint8Array.of(97, 98))
+    assert.equal(decodeValue(2, new Uint8Array(5).subarray(1)).buffer.byteLength, 4)
     assert.deepStrictEqual(decodeValue(1, Buffer.from('{"__type":"bigint","value":"5"}')), 5n)
   })
 
@@ -260,6 +261,8 @@ describe("refusals", () => {
     [detached, "value: views of a detached buffer"],
     [[detached.buffer], "value[0]: views of a detached buffer"],
     [[extended], "value[0].zone: members of a Date"],
+    [[Object.assign(new Map(), { [Symbol("s")]: 1 })], "value[0][Symbol(s)]: members with a symbol for a key"],
+    [[Object.assign(new Error("x"), { [Symbol("s")]: 1 })], "value[0][Symbol(s)]: members with a symbol for a key"],
     [cyclic, "value.list[0].back: a cycle, which leads back to value,"],
     [[ring], 'value[0].get("k")[0]: a cycle, which leads back to value[0],'],
     [[COMMIT_VERSIONSTAMP], "value[0]: commitVersionstamp(), which may only be the last part of a key,"],
@@ -525,7 +528,7 @@ describe("damage", () => {
     // biome-ignore format: a table
     const cases = [
       [0, ""], [0, "secret"], [1, "{"], [0, Uint8Array.of(0x22, 0xff, 0x22)], [2, "text"], [3, "text"],
-      [3, new Uint8Array(7)], [4, new Uint8Array(1)], [-1, "1"], [NaN, "1"],
+      [0, Uint8Array.of(0xef, 0xbb, 0xbf, 0x31)], [3, new Uint8Array(7)], [4, new Uint8Array(1)], [-1, "1"], [NaN, "1"],
     ]
     for (const [encoding, data] of cases) {
       const message = refused("CORRUPT", () => decodeValue(encoding, data))

@@ -224,10 +224,13 @@ export class Writer {
 
   /** Members that someone gave to a date or a map would be lost. */
   #refuseMembers(object: object, kind: Kind): void {
-    const [own] = Object.keys(object)
-    if (own === undefined) return
-    this.#steps.push(own)
-    throw this.refusal(`members of a ${kind}`)
+    this.#steps.push("")
+    this.#refuseSymbols(object)
+    for (const key of Object.keys(object)) {
+      this.#step(key)
+      throw this.refusal(`members of a ${kind}`)
+    }
+    this.#steps.pop()
   }
 
   #map(map: Map<unknown, unknown>): void {

@@ -170,7 +170,7 @@ fn has_lone_surrogate(env: Env, value: Raw) -> bool {
     }
 }
 
-fn short_text<'a>(env: Env, value: Raw, buffer: &'a mut [u8; SHORT_TEXT_BYTES]) -> Option<&'a str> {
+fn short_text(env: Env, value: Raw, buffer: &mut [u8; SHORT_TEXT_BYTES]) -> Option<&str> {
     let mut length = 0;
     // SAFETY: see above; Node-API writes at most the buffer's length, zero included.
     unsafe {

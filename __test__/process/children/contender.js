@@ -1,8 +1,8 @@
-// contender.js <file> <name> <rounds>: works on the same keys as other processes; prints what it did as JSON.
+// contender.js <file> <name> <rounds> <start in ms since the epoch>: works on the same keys as other processes; prints what it did as JSON.
 import { Kv } from "@buntime/keyval"
 import { printJson } from "./lines.js"
 
-const [file, name, rounds] = process.argv.slice(2)
+const [file, name, rounds, startAt] = process.argv.slice(2)
 const ROUNDS = Number(rounds)
 const ACCOUNTS = 8
 const kv = new Kv(file, { busyTimeout: "1m", sweepInterval: 0 })
@@ -62,6 +62,7 @@ async function append(at, n) {
   stamps.push(versionstamp)
 }
 
+while (Date.now() < Number(startAt));
 await Promise.all([
   repeat(8, ROUNDS, increment),
   repeat(2, Math.ceil(ROUNDS / 4), transfer),
