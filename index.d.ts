@@ -408,7 +408,10 @@ export class Kv {
    * error is passed on; on a conflict it runs again, up to `maxRetries` times. One that only reads writes nothing and
    * gives the newest versionstamp.
    */
-  transaction<R>(fn: (tx: KvTransaction) => R | Promise<R>, options?: KvTransactionOptions): Promise<KvTransactionResult<R>>
+  transaction<R>(
+    fn: (tx: KvTransaction) => R | Promise<R>,
+    options?: KvTransactionOptions,
+  ): Promise<KvTransactionResult<R>>
 
   /** A placeholder: as the last part of a key that is set it becomes the commit's versionstamp. */
   commitVersionstamp(): KvVersionstampPlaceholder

@@ -13,8 +13,8 @@ import type {
 } from "../index.js"
 import type { Bridge } from "./bridge.js"
 import { describe, invalidArgument } from "./errors.js"
-import { selectorOf } from "./list.js"
 import { copyKey } from "./keys.js"
+import { selectorOf } from "./list.js"
 import { type NativeHandle, STAMP_ALWAYS } from "./native.js"
 import {
   CommitUuid,

@@ -50,7 +50,15 @@ export class Bridge {
     const { url, durability, busyTimeout, sweepInterval, changeLog, retention } = settings
     const wake = () => this.#drain()
     try {
-      this.#handle = new native.Handle(url, durability, busyTimeout, sweepInterval, changeLog, retention, wake)
+      this.#handle = new native.Handle(
+        url,
+        durability,
+        busyTimeout,
+        sweepInterval,
+        changeLog,
+        retention,
+        wake,
+      )
     } catch (error) {
       throw fromNative(error)
     }

@@ -1,6 +1,18 @@
 /** The package's exports; their contract is `index.d.ts`, which a test compares with them. */
 
-export { KvError } from "./errors.js"
-export { Kv } from "./kv.js"
-export { KvU64 } from "./u64.js"
-export { version } from "./version.js"
+import type * as Contract from "../index.js"
+import { KvError } from "./errors.js"
+import { Kv } from "./kv.js"
+import { KvU64 } from "./u64.js"
+import { version } from "./version.js"
+
+export { Kv, KvError, KvU64, version }
+
+type Conforming<T extends typeof Contract> = T
+/** Compiles only while the exports are what the contract says. */
+export type Exports = Conforming<{
+  Kv: typeof Kv
+  KvError: typeof KvError
+  KvU64: typeof KvU64
+  version: typeof version
+}>

@@ -59,7 +59,10 @@ export class Kv implements Contract {
 
   get<T>(key: KvKey, options?: KvGetOptions): Promise<KvEntryMaybe<T>>
   get<T>(keys: readonly KvKey[], options?: KvGetOptions): Promise<KvEntryMaybe<T>[]>
-  get<T>(key: KvKey | readonly KvKey[], options?: KvGetOptions): Promise<KvEntryMaybe<T> | KvEntryMaybe<T>[]> {
+  get<T>(
+    key: KvKey | readonly KvKey[],
+    options?: KvGetOptions,
+  ): Promise<KvEntryMaybe<T> | KvEntryMaybe<T>[]> {
     if (isKeyList(key)) return this.getMany(key, options)
     if (options === undefined) return this.#bridge.get(key)
     return attempt(() => {
@@ -96,7 +99,10 @@ export class Kv implements Contract {
       const uuid = new CommitUuid()
       const { data, encoding } = resolve(encodeValue(value, "value"), uuid)
       const { parts, stamped } = writeKey(key, uuid)
-      return this.#bridge.write((handle, id) => handle.set(id, parts, stamped, data, encoding, ttl), setResult)
+      return this.#bridge.write(
+        (handle, id) => handle.set(id, parts, stamped, data, encoding, ttl),
+        setResult,
+      )
     })
   }
 
@@ -107,7 +113,10 @@ export class Kv implements Contract {
     return load(this.#bridge, entries, options)
   }
 
-  delete(target: KvKey | readonly KvKey[] | KvSelector, options: KvDeleteOptions = {}): Promise<KvDeleteResult> {
+  delete(
+    target: KvKey | readonly KvKey[] | KvSelector,
+    options: KvDeleteOptions = {},
+  ): Promise<KvDeleteResult> {
     return attempt(() => {
       checkOptions(options, ["exact"])
       const remove = removal(target, options)
@@ -192,7 +201,10 @@ function boundedKeys(keys: unknown): readonly KvKey[] {
   return list
 }
 
-function removal(target: KvKey | readonly KvKey[] | KvSelector, { exact }: KvDeleteOptions): (handle: NativeHandle) => void {
+function removal(
+  target: KvKey | readonly KvKey[] | KvSelector,
+  { exact }: KvDeleteOptions,
+): (handle: NativeHandle) => void {
   const isExact = flag(exact, "exact")
   if (!Array.isArray(target)) {
     if (exact !== undefined) throw invalidArgument("exact: it goes with a key, not with a selector")

@@ -1,6 +1,14 @@
 /** Lists, pages and what they read: selectors. */
 
-import type { KvEntry, KvKey, KvListIterator, KvListOptions, KvPage, KvPaginateOptions, KvSelector } from "../index.js"
+import type {
+  KvEntry,
+  KvKey,
+  KvListIterator,
+  KvListOptions,
+  KvPage,
+  KvPaginateOptions,
+  KvSelector,
+} from "../index.js"
 import type { Bridge } from "./bridge.js"
 import { describe, invalidArgument } from "./errors.js"
 import { MAX_PAGE_ENTRIES } from "./limits.js"
@@ -17,9 +25,7 @@ const PAGE_OPTIONS = ["limit", "cursor", "reverse"]
 export function selectorOf(selector: unknown): KvSelector {
   if (Array.isArray(selector)) return { prefix: selector }
   if (typeof selector !== "object" || selector === null)
-    throw invalidArgument(
-      `selector: must be a key or { prefix, start, end }, got ${describe(selector)}`,
-    )
+    throw invalidArgument(`selector: must be a key or { prefix, start, end }, got ${describe(selector)}`)
   checkOptions(selector, ["prefix", "start", "end"], "selector")
   return selector
 }
@@ -78,9 +84,20 @@ export async function paginate<T>(
   options: KvPaginateOptions = {},
 ): Promise<KvPage<T>> {
   checkOptions(options, PAGE_OPTIONS)
-  const limit = wholeNumber(options.limit === undefined ? DEFAULT_PAGE_ENTRIES : options.limit, "limit", 1, MAX_PAGE_ENTRIES)
+  const limit = wholeNumber(
+    options.limit === undefined ? DEFAULT_PAGE_ENTRIES : options.limit,
+    "limit",
+    1,
+    MAX_PAGE_ENTRIES,
+  )
   const reverse = flag(options.reverse, "reverse")
-  const range = { selector: selectorOf(selector), cursor: cursorOf(options.cursor), reverse, keysOnly: false, batch: limit }
+  const range = {
+    selector: selectorOf(selector),
+    cursor: cursorOf(options.cursor),
+    reverse,
+    keysOnly: false,
+    batch: limit,
+  }
   const scan = open(bridge, range)
   const entries: KvEntry<T>[] = []
   let hasMore = true

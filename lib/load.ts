@@ -5,8 +5,8 @@ import type { Bridge } from "./bridge.js"
 import { describe, invalidArgument } from "./errors.js"
 import { copyKey } from "./keys.js"
 import { MAX_LOAD_ENTRIES, MAX_LOAD_UNITS } from "./limits.js"
-import { CommitUuid, type Operation, stage } from "./operations.js"
 import { STAMP_ALWAYS } from "./native.js"
+import { CommitUuid, type Operation, stage } from "./operations.js"
 import { checkOptions, expiresIn } from "./options.js"
 import { encodeValue, LateValue } from "./value/index.js"
 
@@ -46,8 +46,11 @@ export async function load(
 
 function iterableOf(entries: unknown): Iterable<KvSetEntry> | AsyncIterable<KvSetEntry> {
   const isIterable =
-    typeof entries === "object" && entries !== null && (Symbol.iterator in entries || Symbol.asyncIterator in entries)
-  if (!isIterable) throw invalidArgument(`entries: must be an iterable of { key, value }, got ${describe(entries)}`)
+    typeof entries === "object" &&
+    entries !== null &&
+    (Symbol.iterator in entries || Symbol.asyncIterator in entries)
+  if (!isIterable)
+    throw invalidArgument(`entries: must be an iterable of { key, value }, got ${describe(entries)}`)
   return entries as Iterable<KvSetEntry>
 }
 

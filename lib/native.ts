@@ -1,7 +1,7 @@
 /** The addon, as `src/binding/handle.rs` makes it. The only module that loads it. */
 
-import addon from "../native.cjs"
 import type { KvErrorCode } from "../index.js"
+import addon from "../native.cjs"
 import { KvError } from "./errors.js"
 
 /** A JSON text, `[text, bytes]` where bytes belong to it, or nothing: it comes by mail. */

@@ -2,9 +2,9 @@
 
 import type { KvExpireOptions, KvKey, KvMutationResult, KvSelector } from "../index.js"
 import { describe, invalidArgument } from "./errors.js"
+import { copyKey } from "./keys.js"
 import { fromNative, type NativeHandle, native } from "./native.js"
 import { expiresIn } from "./options.js"
-import { copyKey } from "./keys.js"
 import { COMMIT_VERSIONSTAMP, UUIDV7 } from "./placeholders.js"
 import { KvU64 } from "./u64.js"
 import { type Encoded, encodeValue, LateValue } from "./value/index.js"
@@ -53,7 +53,10 @@ export function resolve(value: Encoded | LateValue, uuid: CommitUuid): Encoded {
 }
 
 /** The key without its placeholders; `stamped` if Rust appends the commit's versionstamp. */
-export function writeKey(key: readonly unknown[], uuid: CommitUuid): { parts: readonly unknown[]; stamped: boolean } {
+export function writeKey(
+  key: readonly unknown[],
+  uuid: CommitUuid,
+): { parts: readonly unknown[]; stamped: boolean } {
   if (!Array.isArray(key) || !key.some(isPlaceholder)) return { parts: key, stamped: false }
   const stamped = key.at(-1) === COMMIT_VERSIONSTAMP
   const parts = stamped ? key.slice(0, -1) : key.slice()
@@ -79,28 +82,38 @@ export function stage(handle: NativeHandle, operation: Operation, uuid: CommitUu
 
 function stageOne(handle: NativeHandle, operation: Operation, uuid: CommitUuid): void {
   switch (operation.type) {
-    case "set": {
-      const { parts, stamped } = writeKey(operation.key, uuid)
-      const { data, encoding } = resolve(operation.value, uuid)
-      return handle.put(parts, stamped, data, encoding, operation.expiresIn)
-    }
+    case "set":
+      stageSet(handle, operation, uuid)
+      break
     case "delete":
-      return handle.remove(operation.key)
-    case "deleteRange": {
-      const { prefix, start, end } = operation.selector
-      return handle.removeRange(prefix, start, end)
-    }
+      handle.remove(operation.key)
+      break
+    case "deleteRange":
+      handle.removeRange(operation.selector.prefix, operation.selector.start, operation.selector.end)
+      break
     case "append":
-    case "prepend": {
-      const { data, encoding } = resolve(operation.value, uuid)
-      const front = operation.type === "prepend"
-      return handle.splice(front, operation.key, data as string, encoding, operation.expiresIn)
-    }
-    default: {
-      const { type, key, value } = operation
-      return handle.arithmetic(COUNTING.indexOf(type), key, value, operation.expiresIn)
-    }
+    case "prepend":
+      stageSplice(handle, operation, uuid)
+      break
+    default:
+      handle.arithmetic(COUNTING.indexOf(operation.type), operation.key, operation.value, operation.expiresIn)
   }
+}
+
+function stageSet(handle: NativeHandle, operation: Operation & { type: "set" }, uuid: CommitUuid): void {
+  const { parts, stamped } = writeKey(operation.key, uuid)
+  const { data, encoding } = resolve(operation.value, uuid)
+  handle.put(parts, stamped, data, encoding, operation.expiresIn)
+}
+
+function stageSplice(
+  handle: NativeHandle,
+  operation: Operation & { type: Splicing },
+  uuid: CommitUuid,
+): void {
+  const { data, encoding } = resolve(operation.value, uuid)
+  // An array is never stored as bytes.
+  handle.splice(operation.type === "prepend", operation.key, data as string, encoding, operation.expiresIn)
 }
 
 type Reply = null | number | boolean | { i?: string; u?: string }

@@ -24,7 +24,9 @@ export function parse(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (cause) {
-    throw corrupt(`a stored value is not the JSON that it should be (${(cause as Error).message.slice(0, 80)})`)
+    throw corrupt(
+      `a stored value is not the JSON that it should be (${(cause as Error).message.slice(0, 80)})`,
+    )
   }
 }
 
@@ -43,9 +45,9 @@ export function finish(page: Page, bytes: Uint8Array | undefined, base: number):
     if (flags & KEY_IS_TAGGED) entry.key = reviveKey(entry.key)
     const encoding = flags & ~KEY_IS_TAGGED
     if (encoding === 0) continue
-    entry.value = (encoding === TAGGED_JSON
-      ? revive(entry.value)
-      : decodeValue(encoding, slice(entry.value, bytes, base))) as never
+    entry.value = (
+      encoding === TAGGED_JSON ? revive(entry.value) : decodeValue(encoding, slice(entry.value, bytes, base))
+    ) as never
   }
   return page
 }
@@ -58,7 +60,9 @@ function slice(place: unknown, bytes: Uint8Array | undefined, base: number): Uin
 
 /** A key whose parts may be `{ b }`, `{ i }` or `{ n }` (`src/codec/key_json.rs`). */
 export function reviveKey(parts: readonly unknown[]): KvKey {
-  return parts.map((part) => (typeof part === "object" ? revivePart(part as TaggedPart) : (part as KvKeyPart)))
+  return parts.map((part) =>
+    typeof part === "object" ? revivePart(part as TaggedPart) : (part as KvKeyPart),
+  )
 }
 
 type TaggedPart = { b?: string; i?: string; n?: string }

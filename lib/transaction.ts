@@ -178,7 +178,10 @@ class Transaction implements KvTransaction {
   }
 
   #checkOpen(): void {
-    if (this.#ended) throw invalidArgument("tx: the transaction has ended; await what is done in it before its function returns")
+    if (this.#ended)
+      throw invalidArgument(
+        "tx: the transaction has ended; await what is done in it before its function returns",
+      )
   }
 }
 
@@ -211,7 +214,12 @@ function preview(now: KvEntryMaybe, write: Operation, base: KvEntryMaybe, uuid: 
     }
     default: {
       const stored = isPresent(now) ? now.value : undefined
-      return { ...now, key, value: count(write.type, stored, BigInt(write.value)), versionstamp } as KvEntryMaybe
+      return {
+        ...now,
+        key,
+        value: count(write.type, stored, BigInt(write.value)),
+        versionstamp,
+      } as KvEntryMaybe
     }
   }
 }
@@ -220,7 +228,6 @@ function preview(now: KvEntryMaybe, write: Operation, base: KvEntryMaybe, uuid: 
 function isPresent(entry: KvEntryMaybe): boolean {
   return entry.versionstamp !== null || entry.value !== null
 }
-
 
 function arrayOf(value: unknown): unknown[] {
   if (Array.isArray(value)) return value
@@ -231,7 +238,9 @@ function count(type: "sum" | "max" | "min", stored: unknown, operand: bigint): b
   if (stored === undefined) return operand
   if (stored instanceof KvU64) {
     if (BigInt.asUintN(64, operand) !== operand)
-      throw invalidArgument("value: the stored counter is a KvU64, and the operand is negative or over 2^64 - 1")
+      throw invalidArgument(
+        "value: the stored counter is a KvU64, and the operand is negative or over 2^64 - 1",
+      )
     return new KvU64(BigInt.asUintN(64, combine(type, stored.value, operand)))
   }
   if (typeof stored === "bigint") return combine(type, stored, operand)

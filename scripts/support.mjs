@@ -9,7 +9,8 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)))
 /** Runs a command in the repository, or ends this process with its exit code. */
 export function run(command, args, options = {}) {
   const { status, error } = spawnSync(command, args, { cwd: root, stdio: "inherit", ...options })
-  if (error?.code === "ENOENT") fail(`${command} is not installed. KeyVal builds with Rust (rustup.rs) and Node.`)
+  if (error?.code === "ENOENT")
+    fail(`${command} is not installed. KeyVal builds with Rust (rustup.rs) and Node.`)
   if (status !== 0) fail(`${command} ${args.join(" ")} failed`, status ?? 1)
 }
 

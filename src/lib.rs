@@ -10,7 +10,8 @@
 //! | [`store`] | where the data is; the only place that names libsql | libsql |
 //! | [`codec`], [`config`], [`limits`], [`error`], [`clock`], [`duration`] | shared words | nothing above them |
 
-#[cfg(feature = "node")]
+// Without Node there is nobody to call it: `#[napi]` exports nothing in unit tests.
+#[cfg(all(feature = "node", not(test)))]
 mod binding;
 pub mod clock;
 pub mod codec;

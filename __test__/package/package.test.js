@@ -1,0 +1,75 @@
+// What a user installs: the tarball of `npm pack`, in an empty folder, from Node (import and require) and from Bun.
+import assert from "node:assert/strict"
+import { execFileSync } from "node:child_process"
+import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { after, before, describe, test } from "node:test"
+import { fileURLToPath } from "node:url"
+import { commandOf } from "../support/runtimes.js"
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url))
+const PROGRAM = `
+async function main({ Kv }) {
+  const kv = new Kv("./data/app.db")
+  await kv.set(["runs", Date.now()], { runtime: process.versions.bun ? "bun" : "node" }, { expiresIn: "1h" })
+  const { results } = await kv.atomic().sum(["count"], 1n).commit()
+  await kv.close()
+  console.log("count " + results[0])
+}
+`
+const IMPORT = `import * as keyval from "@buntime/keyval"\n${PROGRAM}\nawait main(keyval)\n`
+const REQUIRE = `${PROGRAM}\nmain(require("@buntime/keyval"))\n`
+
+describe("package", () => {
+  let folder
+  const run = (command, args, cwd = folder) =>
+    execFileSync(command, args, { cwd, encoding: "utf8", stdio: "pipe" })
+
+  before(() => {
+    folder = realpathSync(mkdtempSync(join(tmpdir(), "keyval-package-")))
+    const [{ filename }] = JSON.parse(run("npm", ["pack", "--json", "--pack-destination", folder], ROOT))
+    writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "app", private: true }))
+    run("npm", ["install", "--offline", "--no-audit", "--no-fund", join(folder, filename)])
+    mkdirSync(join(folder, "types"))
+    writeFileSync(join(folder, "esm.mjs"), IMPORT)
+    writeFileSync(join(folder, "cjs.cjs"), REQUIRE)
+  })
+
+  after(() => rmSync(folder, { recursive: true, force: true }))
+
+  test("the tarball holds what it needs and nothing of the workshop", () => {
+    const installed = join(folder, "node_modules/@buntime/keyval")
+    const files = readdirSync(installed)
+    for (const name of ["dist", "index.d.ts", "native.cjs", "package.json", "README.md", "LICENSE"])
+      assert.ok(files.includes(name), `${name} is missing`)
+    for (const name of ["src", "__test__", "Cargo.toml", "bench", "lib", "scripts"])
+      assert.ok(!files.includes(name), `${name} is in the tarball`)
+    assert.equal(files.filter((name) => name.endsWith(".node")).length, 1)
+    assert.deepEqual(readdirSync(join(folder, "node_modules/@buntime")), ["keyval"])
+  })
+
+  // One file, four ways in: each finds what the one before left.
+  test("import and require in Node, import and require in Bun", () => {
+    const bun = commandOf("bun")
+    const node = commandOf("node")
+    const ways = [
+      [node, "esm.mjs"],
+      [node, "cjs.cjs"],
+      [bun, "esm.mjs"],
+      [bun, "cjs.cjs"],
+    ]
+    for (const [at, [command, file]] of ways.entries())
+      assert.equal(run(command, [file]).trim(), `count ${at + 1}`)
+  })
+
+  test("its types compile in a strict project", () => {
+    writeFileSync(
+      join(folder, "types/app.ts"),
+      `import { Kv, type KvEntryMaybe } from "@buntime/keyval"\nconst kv = new Kv(":memory:")\nexport const entry: Promise<KvEntryMaybe<number>> = kv.get<number>(["n"])\n`,
+    )
+    const options = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2022"]
+    const lib = ["--lib", "es2023,esnext.disposable,dom", "--types", ""]
+    run(process.execPath, [join(ROOT, "node_modules/typescript/bin/tsc"), ...options, ...lib, "types/app.ts"])
+  })
+})

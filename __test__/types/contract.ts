@@ -1,0 +1,75 @@
+// Compiled, not run: what the types promise to users. A line under `@ts-expect-error` must not compile.
+import {
+  Kv,
+  type KvAtomic,
+  type KvEntry,
+  type KvEntryMaybe,
+  KvError,
+  type KvErrorCode,
+  type KvKeyEntry,
+  KvU64,
+} from "@buntime/keyval"
+
+type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+function same<A, B>(_equal: Equal<A, B>): void {}
+
+interface User {
+  name: string
+}
+
+export async function contract(kv: Kv): Promise<void> {
+  const entry = await kv.get<User>(["users", 1])
+  same<typeof entry, KvEntryMaybe<User>>(true)
+  // Presence is the versionstamp: after the check the value is the user's.
+  if (entry.versionstamp !== null) same<typeof entry.value, User>(true)
+  // @ts-expect-error: it may be absent
+  entry.value.name
+
+  same<Awaited<ReturnType<typeof kv.getMany<User>>>, KvEntryMaybe<User>[]>(true)
+  const many = await kv.get<User>([
+    ["users", 1],
+    ["users", 2],
+  ])
+  same<typeof many, KvEntryMaybe<User>[]>(true)
+
+  for await (const listed of kv.list<User>(["users"], { limit: 5, reverse: true }))
+    same<typeof listed, KvEntry<User>>(true)
+  for await (const listed of kv.list(["users"], { keysOnly: true })) {
+    same<typeof listed, KvKeyEntry>(true)
+    // @ts-expect-error: no value was read
+    listed.value
+  }
+
+  const atomic: KvAtomic = kv
+    .atomic()
+    .check(entry)
+    .sum(["n"], 1n)
+    .set(["log", kv.uuidv7(), kv.commitVersionstamp()], 1)
+  const result = await atomic.commit()
+  if (result.ok) same<typeof result.versionstamp, string>(true)
+  else same<(typeof result.conflicts)[number]["versionstamp"], string | null>(true)
+
+  const done = await kv.transaction(async (tx) => (await tx.get<number>(["n"])).value ?? 0, { maxRetries: 3 })
+  if (done.ok) same<typeof done.value, number>(true)
+
+  same<KvU64["value"], bigint>(true)
+  same<KvError["code"], KvErrorCode>(true)
+  new KvU64(1n)
+  new KvError("BUSY", "message", { cause: new Error() })
+
+  // @ts-expect-error: null is no key part
+  await kv.get(["a", null])
+  // @ts-expect-error: a placeholder cannot be read
+  await kv.get(["a", kv.uuidv7()])
+  // @ts-expect-error: a misspelt option
+  await kv.set(["a"], 1, { expiresin: 5 })
+  // @ts-expect-error: an operand is an integer
+  kv.atomic().sum(["a"], "1")
+  // @ts-expect-error: not a durability
+  new Kv(":memory:", { durability: "fast" })
+}
+
+export async function disposal(): Promise<void> {
+  await using kv = new Kv(":memory:")
+  await contract(kv)
+}

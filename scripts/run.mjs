@@ -1,0 +1,67 @@
+// The commands of package.json. Each installs and builds what it needs: `node scripts/run.mjs test`.
+import { readdirSync } from "node:fs"
+import { join, relative } from "node:path"
+import { bun, fail, install, root, run } from "./support.mjs"
+
+const node = process.execPath
+const script = (path) => join(root, path)
+const tool = (path) => join(root, "node_modules", path)
+
+/** Suites that both runtimes run; the others start both themselves, or look at the tree. */
+const IN_BOTH = ["__test__/memory.test.js", "__test__/file.test.js", "__test__/unit"]
+
+const TASKS = {
+  build: () => build(["--release"]),
+
+  check() {
+    step("Format, lint and types")
+    run("cargo", ["fmt", "--check"])
+    run("cargo", ["clippy", "--locked", "--all-targets", "--", "-D", "warnings"])
+    run(node, [tool("@biomejs/biome/bin/biome"), "ci", "--error-on-warnings", "."])
+    run(node, [tool("typescript/bin/tsc"), "--noEmit"])
+    run(node, [tool("typescript/bin/tsc"), "--noEmit", "-p", "__test__/types"])
+  },
+
+  test() {
+    TASKS.check()
+    step("Rust: unit, property, model, fault and documentation tests")
+    run("cargo", ["test", "--locked"])
+    build([])
+    step("JavaScript in Bun")
+    run(bun(), ["test", "--timeout", "60000", ...testFiles(IN_BOTH)])
+    step("JavaScript in Node, processes, documents and the package")
+    run(node, ["--test", ...testFiles(["__test__"])])
+  },
+
+  demo() {
+    build(["--release"])
+    run(node, [script("examples/cities.js"), ...rest])
+  },
+
+  bench() {
+    build(["--release"])
+    run(node, [script("bench/run.js"), ...rest])
+  },
+}
+
+function step(title) {
+  console.log(`\n== ${title}`)
+}
+
+function build(options) {
+  step("The addon and the TypeScript")
+  run(node, [script("scripts/build.mjs"), ...options])
+}
+
+/** Test files as paths from the root: Node 20 takes no patterns. */
+function testFiles(places) {
+  const all = readdirSync(script("__test__"), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.name.endsWith(".test.js"))
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)).replaceAll("\\", "/"))
+  return all.filter((file) => places.some((place) => file.startsWith(place))).map((file) => `./${file}`)
+}
+
+const [name, ...rest] = process.argv.slice(2)
+if (!Object.hasOwn(TASKS, name)) fail(`usage: node scripts/run.mjs ${Object.keys(TASKS).join(" | ")}`)
+install()
+TASKS[name]()
