@@ -229,6 +229,7 @@ export class Bridge {
 
   #drain(): void {
     const packet = this.#handle.drain()
+    if (packet === undefined) return
     let letters: unknown[]
     let bytes: Uint8Array | undefined
     try {
@@ -275,6 +276,7 @@ export class Bridge {
     const closed = this.#expect(id, () => undefined)
     this.#handle.close(id)
     await closed
+    this.#handle.release()
   }
 }
 

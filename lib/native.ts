@@ -50,12 +50,13 @@ export interface NativeHandle {
   splice(front: boolean, key: unknown, data: string, encoding: number, expiresIn: unknown): void
   touch(key: unknown, expiresIn: unknown): void
   submit(id: number, stamping: number): void
-  drain(): string | [string, Uint8Array]
+  drain(): Packet
   hold(pending: boolean): void
   now(): number
   freezeClock(atMs: number | null): void
   sweep(id: number): void
   close(id: number): void
+  release(): void
 }
 
 interface Addon {

@@ -253,6 +253,15 @@ export function transaction(target) {
     await refused(() => store.kv.transaction(failing), "TYPE_MISMATCH")
   })
 
+  test("a stored null is no missing counter and no missing array, pending or not", async () => {
+    for (const mutate of [(tx) => tx.sum(["k"], 1n), (tx) => tx.append(["k"], [1])]) {
+      const pending = async (tx) => (await mutate(tx.set(["k"], null)).get(["k"])).value
+      await refused(() => store.kv.transaction(pending), "TYPE_MISMATCH")
+      await refused(() => store.kv.transaction((tx) => void mutate(tx.set(["k"], null))), "TYPE_MISMATCH")
+    }
+    assert.deepEqual(await snapshot(store.kv), [])
+  })
+
   test("times to live and placeholders", async () => {
     store.at(T0)
     const { kv } = store

@@ -32,7 +32,8 @@ type CodeName = &'static str;
 #[napi]
 pub struct Handle {
     kv: Option<Kv>,
-    mailbox: Arc<Mailbox>,
+    /// `None` when it is closed and read out: it holds the JavaScript objects that it wakes.
+    mailbox: Option<Arc<Mailbox>>,
     keys: Keys,
     building: Commit,
 }
@@ -80,11 +81,15 @@ impl Handle {
         let mailbox = Mailbox::new(wake);
         let weak: Weak<Mailbox> = Arc::downgrade(&mailbox);
         kv.on_finished(Box::new(move || weak.upgrade().inspect(|mailbox| mailbox.announce()).is_some()));
-        Ok(Self { kv: Some(kv), mailbox, keys: Keys::default(), building: Commit::default() })
+        Ok(Self { kv: Some(kv), mailbox: Some(mailbox), keys: Keys::default(), building: Commit::default() })
     }
 
     fn kv(&mut self) -> Result<&mut Kv> {
         self.kv.as_mut().ok_or_else(Error::closed)
+    }
+
+    fn mailbox(&self) -> Result<Arc<Mailbox>> {
+        self.mailbox.clone().ok_or_else(Error::closed)
     }
 
     /// Adds a key to the reads of this tick.
@@ -118,7 +123,7 @@ impl Handle {
     }
 
     fn read_later(&mut self, id: u32, request: Request) -> Result<()> {
-        let mailbox = Arc::clone(&self.mailbox);
+        let mailbox = self.mailbox()?;
         self.kv()?.read_later(request, Box::new(move |answer| mailbox.post_answer(id, answer)));
         Ok(())
     }
@@ -154,7 +159,7 @@ impl Handle {
                 Ok(Packet::new(page.text, page.bytes))
             }
             _ => {
-                let (mailbox, query) = (Arc::clone(&self.mailbox), Arc::clone(&scan.query));
+                let (mailbox, query) = (self.mailbox().map_err(thrown)?, Arc::clone(&scan.query));
                 let done = move |answer: Result<Answer>| {
                     if let Ok(Answer::Page(page)) = &answer {
                         Scan { query }.advance(&page.last_key);
@@ -200,7 +205,7 @@ impl Handle {
     }
 
     fn stage(&mut self, id: u32, commit: Commit) -> Result<()> {
-        let mailbox = Arc::clone(&self.mailbox);
+        let mailbox = self.mailbox()?;
         self.kv()?.stage(commit, Box::new(move |outcome| mailbox.post_outcome(id, outcome)))
     }
 
@@ -354,13 +359,15 @@ impl Handle {
     /// Takes the completions.
     #[napi]
     pub fn drain(&self) -> Packet {
-        self.mailbox.drain()
+        self.mailbox.as_ref().map_or(Packet::Later, |mailbox| mailbox.drain())
     }
 
     /// Keeps the process alive, or lets it end.
     #[napi]
     pub fn hold(&self, env: Env, pending: bool) {
-        self.mailbox.hold(env, pending);
+        if let Some(mailbox) = &self.mailbox {
+            mailbox.hold(env, pending);
+        }
     }
 
     /// Milliseconds since the epoch, by the store's clock.
@@ -380,20 +387,25 @@ impl Handle {
     /// Sweeps now; its end comes by mail under `id`.
     #[napi]
     pub fn sweep(&mut self, id: u32) -> napi::Result<(), CodeName> {
-        let mailbox = Arc::clone(&self.mailbox);
+        let mailbox = self.mailbox().map_err(thrown)?;
         self.kv().map(|kv| kv.sweep(Box::new(move |result| mailbox.post_done(id, result)))).map_err(thrown)
     }
 
     /// Closes; its end comes by mail under `id`.
     #[napi]
     pub fn close(&mut self, id: u32) {
-        let mailbox = Arc::clone(&self.mailbox);
-        if let Some(kv) = self.kv.take() {
+        if let (Some(kv), Some(mailbox)) = (self.kv.take(), self.mailbox.clone()) {
             kv.close(Box::new(move || {
                 mailbox.post_done(id, Ok(()));
                 mailbox.announce();
             }));
         }
+    }
+
+    /// After the end of `close` was read: lets go of JavaScript.
+    #[napi]
+    pub fn release(&mut self) {
+        self.mailbox = None;
     }
 }
 

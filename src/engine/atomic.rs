@@ -13,7 +13,7 @@ use crate::codec::value::{ArrayText, Counter};
 use crate::config::{ChangeLog, Durability};
 use crate::error::{Code, Error, Result};
 use crate::limits::{MAX_COMMIT_BYTES, MAX_COMMIT_OPERATIONS, MAX_VALUE_BYTES};
-use crate::store::{ChangeKind, Row, WriteJob, WriteTxn};
+use crate::store::{ChangeKind, Found, Row, WriteJob, WriteTxn};
 
 /// A precondition.
 #[derive(Debug, Clone)]
@@ -346,10 +346,10 @@ impl Run<'_> {
     fn put(&mut self, key: &[u8], encoding: u8, value: &[u8], expires_at: Option<i64>) -> Result<()> {
         let versionstamp = self.stamp.as_deref().unwrap_or_default();
         let row = Row { key, versionstamp, expires_at, encoding, value, withheld: false };
-        let kind = self.txn.put(&row)?;
-        let Some(net) = &mut self.net else { return self.txn.log(key, kind, Some(&row)) };
-        let was_live = kind == ChangeKind::Update;
-        net.note(key, NetChange { was_stored: was_live, was_live, is_stored: true });
+        let found = self.txn.put(&row)?;
+        let Some(net) = &mut self.net else { return self.txn.log(key, found.change(), Some(&row)) };
+        let was_live = found == Found::Live;
+        net.note(key, NetChange { was_stored: found != Found::Nothing, was_live, is_stored: true });
         Ok(())
     }
 

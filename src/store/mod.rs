@@ -104,6 +104,25 @@ pub enum ChangeKind {
     Delete,
 }
 
+/// What a write found at its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// A live entry.
+    Live,
+    /// One that has expired: absent, but its deletion was not told yet.
+    Expired,
+    /// Nothing.
+    Nothing,
+}
+
+impl Found {
+    /// How a write over it is told.
+    #[must_use]
+    pub fn change(self) -> ChangeKind {
+        if self == Self::Live { ChangeKind::Update } else { ChangeKind::Create }
+    }
+}
+
 /// A key that left the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Removed {
@@ -139,11 +158,11 @@ pub trait WriteTxn: ReadTxn {
     /// How long the change log is kept.
     fn retention_ms(&self) -> i64;
 
-    /// Writes an entry over what stands there; tells whether a live one stood.
+    /// Writes an entry over what stands there; tells what stood.
     ///
     /// # Errors
     /// Those of the store.
-    fn put(&mut self, row: &Row<'_>) -> Result<ChangeKind>;
+    fn put(&mut self, row: &Row<'_>) -> Result<Found>;
 
     /// Gives a live entry another expiry; false if there is none.
     ///

@@ -178,13 +178,14 @@ impl LocalStore {
         let in_memory = matches!(place, Place::Memory(_));
         let store = Arc::new(Self { shared: Arc::new(Shared::new()), place, openers: Mutex::new(1) });
         store.apply(options);
-        let reader = ReaderThread::new(Arc::clone(&store.shared), store.read_connection());
+        let no_thread = |error| Error::new(Code::Unavailable, format!("a thread cannot be started: {error}"));
+        let reader =
+            ReaderThread::new(Arc::clone(&store.shared), store.read_connection()).map_err(no_thread)?;
         let writer = Writer::new(Arc::clone(&store.shared), db, in_memory);
         let shared = Arc::clone(&store.shared);
         let spawned =
             thread::Builder::new().name("keyval-writer".into()).spawn(move || run(&shared, writer, reader));
-        spawned
-            .map_err(|error| Error::new(Code::Unavailable, format!("no thread for the writer: {error}")))?;
+        spawned.map_err(no_thread)?;
         Ok(store)
     }
 

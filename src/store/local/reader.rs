@@ -54,16 +54,20 @@ fn read(db: &mut Db, now_ms: i64, snapshot: bool, work: ReadWork<'_>) -> Result<
     result.and(ended)
 }
 
-/// The thread for reads that take long; it starts with the first of them.
+/// The thread for reads that take long; it opens its connection with the first of them.
 pub struct ReaderThread {
     handle: JoinHandle<()>,
 }
 
 impl ReaderThread {
     /// Starts it.
-    pub fn new(shared: Arc<Shared>, connect: Connect) -> Self {
-        let handle = thread::spawn(move || serve(&shared, &connect));
-        Self { handle }
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn new(shared: Arc<Shared>, connect: Connect) -> std::io::Result<Self> {
+        let handle =
+            thread::Builder::new().name("keyval-reader".into()).spawn(move || serve(&shared, &connect))?;
+        Ok(Self { handle })
     }
 
     /// Waits for its end, which `Queue::stop` asks for.

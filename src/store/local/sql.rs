@@ -36,10 +36,10 @@ pub enum Sql {
     ScanKeysReverse,
     /// Live entries of a range.
     Count,
-    /// Writes over a live entry.
+    /// Writes over an entry that expires after a time.
     Update,
-    /// Writes where no live entry stands.
-    Upsert,
+    /// Writes where nothing stands.
+    Insert,
     /// Another expiry for a live entry.
     SetExpiry,
     /// One key.
@@ -114,10 +114,9 @@ impl Sql {
                 "UPDATE kv_entries SET versionstamp = ?2, expires_at = ?3, encoding = ?4, value = ?5
                  WHERE key = ?1 AND (expires_at IS NULL OR expires_at > ?6)"
             }
-            Self::Upsert => {
+            Self::Insert => {
                 "INSERT INTO kv_entries (key, versionstamp, expires_at, encoding, value) VALUES (?1, ?2, ?3, ?4, ?5)
-                 ON CONFLICT (key) DO UPDATE SET versionstamp = excluded.versionstamp,
-                   expires_at = excluded.expires_at, encoding = excluded.encoding, value = excluded.value"
+                 ON CONFLICT (key) DO NOTHING"
             }
             Self::SetExpiry => {
                 "UPDATE kv_entries SET expires_at = ?2

@@ -8,7 +8,9 @@ use super::sqlite::Param;
 use crate::codec::stamp::Stamp;
 use crate::config::ChangeLog;
 use crate::error::Result;
-use crate::store::{ChangeKind, Flow, ReadTxn, Removed, RemovedCount, Row, Scan, Visit, WriteTxn, is_live};
+use crate::store::{
+    ChangeKind, Flow, Found, ReadTxn, Removed, RemovedCount, Row, Scan, Visit, WriteTxn, is_live,
+};
 
 /// A read on a connection.
 #[derive(Debug)]
@@ -131,7 +133,7 @@ impl WriteTxn for LocalWrite<'_> {
         self.settings.retention_ms
     }
 
-    fn put(&mut self, row: &Row<'_>) -> Result<ChangeKind> {
+    fn put(&mut self, row: &Row<'_>) -> Result<Found> {
         let Row { key, versionstamp, expires_at, encoding, value, .. } = *row;
         let columns =
             [key.into(), versionstamp.into(), expires_at.into(), i64::from(encoding).into(), value.into()];
@@ -139,10 +141,14 @@ impl WriteTxn for LocalWrite<'_> {
         let db = &mut *self.read.db;
         db.statement(Sql::Update)?.run(&[a, b, c, d, e, self.read.now_ms.into()])?;
         if db.connection.changes() > 0 {
-            return Ok(ChangeKind::Update);
+            return Ok(Found::Live);
         }
-        db.statement(Sql::Upsert)?.run(&columns)?;
-        Ok(ChangeKind::Create)
+        db.statement(Sql::Insert)?.run(&columns)?;
+        if db.connection.changes() > 0 {
+            return Ok(Found::Nothing);
+        }
+        db.statement(Sql::Update)?.run(&[a, b, c, d, e, i64::MIN.into()])?;
+        Ok(Found::Expired)
     }
 
     fn set_expiry(&mut self, key: &[u8], expires_at: i64) -> Result<bool> {
