@@ -193,7 +193,7 @@ export interface KvCommitError {
  * A commit under construction: all or nothing, applied in the order given. Values are read
  * when they are passed, so that changing an object later changes nothing.
  *
- * Limits: 1000 checks and mutations, 16 MiB of keys and values.
+ * Limits: 1000 checks and mutations, 16 MiB of values, 16 MiB of keys.
  */
 export interface KvAtomic {
   /** Adds preconditions. */

@@ -22,7 +22,7 @@ import { fromNative, native, STAMP_ALWAYS, STAMP_NEVER } from "./native.js"
 import { CommitUuid, counting, type Operation, resolve, set, splicing, writeKey } from "./operations.js"
 import { checkOptions, wholeNumber } from "./options.js"
 import { KvU64 } from "./u64.js"
-import { decodeValue } from "./value/index.js"
+import { decodeValue, encodeValue, LateValue } from "./value/index.js"
 
 /** Runs `run` until its commit meets no conflict, or the retries are used up. */
 export async function transact<R>(
@@ -124,10 +124,11 @@ class Transaction implements KvTransaction {
     }
   }
 
-  /** A read entry as this transaction's own writes leave it. */
+  /** A read entry as this transaction's own writes leave it: the caller's own, so that changing it changes no other. */
   #preview(entry: KvEntryMaybe, id: string): KvEntryMaybe {
     const writes = this.#writes.get(id) ?? []
-    return writes.reduce<KvEntryMaybe>((now, write) => preview(now, write, entry, this.#uuid), { ...entry })
+    const own = { ...entry, value: cloned(entry.value) } as KvEntryMaybe
+    return writes.reduce((now, write) => preview(now, write, entry, this.#uuid), own)
   }
 
   check(...checks: KvCheck[]): this {
@@ -183,6 +184,11 @@ class Transaction implements KvTransaction {
         "tx: the transaction has ended; await what is done in it before its function returns",
       )
   }
+}
+
+function cloned(value: unknown): unknown {
+  const encoded = encodeValue(value, "value")
+  return encoded instanceof LateValue ? value : decodeValue(encoded.encoding, encoded.data)
 }
 
 export function isKeyList(target: unknown): target is readonly KvKey[] {

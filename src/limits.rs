@@ -14,7 +14,7 @@ pub const MAX_VALUE_BYTES: usize = 16 * 1024 * 1024;
 pub const MAX_KEYS: usize = 1000;
 /// Checks and mutations of one commit.
 pub const MAX_COMMIT_OPERATIONS: usize = 1000;
-/// The values of one commit, as they are stored.
+/// The values of one commit, as they are stored; and its keys, as much again.
 pub const MAX_COMMIT_BYTES: usize = 16 * 1024 * 1024;
 /// Times to live and other durations: 100 years of 365 days.
 pub const MAX_DURATION_MS: i64 = 100 * 365 * 24 * 60 * 60 * 1000;

@@ -1,9 +1,16 @@
 //! The schema, as numbered migrations, and what opening a file finds.
 
+use std::thread;
+use std::time::Duration;
+
 use super::sqlite::{Connection, Param};
+use crate::clock::Stopwatch;
 use crate::codec::stamp::Stamp;
-use crate::config::{ChangeLog, DEFAULT_RETENTION_MS, Options};
+use crate::config::{ChangeLog, DEFAULT_BUSY_TIMEOUT_MS, DEFAULT_RETENTION_MS, Options};
 use crate::error::{Code, Error, Result};
+
+/// Between two attempts to turn the write-ahead log on.
+const RETRY: Duration = Duration::from_millis(1);
 
 /// The schema that this version writes.
 pub const SCHEMA_VERSION: i64 = 1;
@@ -135,7 +142,7 @@ pub fn open(connection: &Connection, options: &Options) -> Result<()> {
             "the file, or its folder, cannot be written; check its permissions",
         ));
     }
-    write_ahead(connection)?;
+    write_ahead(connection, options.busy_timeout_ms.unwrap_or(DEFAULT_BUSY_TIMEOUT_MS))?;
     let insists = options.change_log.is_some() || options.retention_ms.is_some();
     if found == SCHEMA_VERSION && !insists {
         return Ok(());
@@ -169,9 +176,17 @@ fn inspect(connection: &Connection) -> Result<i64> {
     Ok(version)
 }
 
-/// Turns the write-ahead log on; in memory there is none.
-fn write_ahead(connection: &Connection) -> Result<()> {
-    let mode = connection.query_text("PRAGMA journal_mode = WAL", &[])?;
+/// Turns the write-ahead log on; in memory there is none. Two processes that do so at once get `BUSY` without SQLite's
+/// busy timeout being asked (it could be a deadlock), so it is waited for here.
+fn write_ahead(connection: &Connection, busy_timeout_ms: i64) -> Result<()> {
+    let patience = Duration::from_millis(u64::try_from(busy_timeout_ms).unwrap_or(0));
+    let watch = Stopwatch::start();
+    let mode = loop {
+        match connection.query_text("PRAGMA journal_mode = WAL", &[]) {
+            Err(error) if error.code == Code::Busy && watch.elapsed() < patience => thread::sleep(RETRY),
+            mode => break mode?,
+        }
+    };
     match mode.as_deref() {
         Some("wal" | "memory") => Ok(()),
         _ => Err(Error::new(

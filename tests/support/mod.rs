@@ -1,0 +1,157 @@
+//! What the tests of the core share: keys, mutations, opening, waiting, and a clock that stands at `T0`.
+// Each test file compiles this module for itself and uses a part of it.
+#![allow(dead_code)]
+
+use std::path::Path;
+use std::sync::mpsc::{self, Receiver};
+use std::time::Duration;
+
+use keyval::codec::key::{Part, descendants, encode, tree};
+use keyval::codec::value::{ArrayText, JSON};
+use keyval::config::{Durability, Options};
+use keyval::engine::arithmetic::Arithmetic;
+use keyval::engine::atomic::{Check, Commit, Mutation, Outcome, Reply};
+use keyval::engine::read::{Answer, Request};
+use keyval::error::{Error, Result};
+use keyval::kv::Kv;
+
+pub mod fault;
+pub mod jobs;
+pub mod random;
+pub mod raw;
+
+/// Where the clock of a test stands.
+pub const T0: i64 = 1_750_000_000_000;
+/// An hour.
+pub const HOUR_MS: i64 = 3_600_000;
+/// No wait of a test takes this long: whoever waits longer waits for ever.
+const FOR_EVER: Duration = Duration::from_secs(60);
+
+/// The encoding of a key of texts.
+pub fn key(parts: &[&str]) -> Vec<u8> {
+    let parts: Vec<_> = parts.iter().map(|part| Part::String((*part).into())).collect();
+    encode(&parts).unwrap()
+}
+
+/// A set of a JSON text.
+pub fn set(parts: &[&str], json: &str) -> Mutation {
+    set_for(parts, json, None)
+}
+
+/// A set with a time to live.
+pub fn set_for(parts: &[&str], json: &str, expires_in_ms: Option<i64>) -> Mutation {
+    let value = json.as_bytes().to_vec();
+    Mutation::Set { key: key(parts), stamped: false, encoding: JSON, value, expires_in_ms }
+}
+
+/// A delete of one key.
+pub fn delete(parts: &[&str]) -> Mutation {
+    Mutation::Delete(key(parts))
+}
+
+/// A delete of a key's descendants.
+pub fn delete_under(parts: &[&str]) -> Mutation {
+    Mutation::DeleteRange(descendants(&key(parts)))
+}
+
+/// A delete of a key and its descendants.
+pub fn delete_tree(parts: &[&str]) -> Mutation {
+    Mutation::DeleteRange(tree(&key(parts)))
+}
+
+/// A sum.
+pub fn sum(parts: &[&str], by: i64) -> Mutation {
+    let operation = Arithmetic::Sum;
+    Mutation::Arithmetic { key: key(parts), operation, operand: by.into(), expires_in_ms: None }
+}
+
+/// An append of the members of a JSON array.
+pub fn append(parts: &[&str], json: &str) -> Mutation {
+    let values = ArrayText { encoding: JSON, text: json.as_bytes().to_vec() };
+    Mutation::Splice { key: key(parts), front: false, values, expires_in_ms: None }
+}
+
+/// Another time to live.
+pub fn touch(parts: &[&str], expires_in_ms: i64) -> Mutation {
+    Mutation::Touch { key: key(parts), expires_in_ms }
+}
+
+/// A precondition.
+pub fn check(parts: &[&str], versionstamp: Option<&str>) -> Check {
+    Check { key: key(parts), versionstamp: versionstamp.map(str::to_string) }
+}
+
+/// A commit without checks.
+pub fn commit(mutations: Vec<Mutation>) -> Commit {
+    Commit { mutations, ..Commit::default() }
+}
+
+/// No sweep of its own, and no fsync: the tests ask what is in the file, not what survives a power cut.
+pub fn quiet() -> Options {
+    Options { durability: Durability::Off, sweep_interval_ms: Some(0), ..Options::default() }
+}
+
+/// Opens a file (or `:memory:`) with the clock at `T0`.
+pub fn open(path: &Path, options: &Options) -> Kv {
+    let kv = Kv::open(path.to_str().unwrap(), options).unwrap();
+    kv.freeze_clock(Some(T0));
+    kv
+}
+
+/// What a channel brings; a test that waits in vain fails instead of hanging.
+pub fn wait<T>(receiver: &Receiver<T>, what: &str) -> T {
+    receiver.recv_timeout(FOR_EVER).unwrap_or_else(|error| panic!("{what}: nothing came ({error})"))
+}
+
+/// Closes, and waits until the file is released.
+pub fn close(kv: Kv) {
+    let (send, receive) = mpsc::channel();
+    kv.close(Box::new(move || send.send(()).unwrap()));
+    wait(&receive, "close");
+}
+
+/// Stages a commit; its outcome comes by the channel.
+pub fn stage(kv: &mut Kv, commit: Commit) -> Receiver<Result<Outcome>> {
+    let (send, receive) = mpsc::channel();
+    kv.stage(commit, Box::new(move |outcome| drop(send.send(outcome)))).unwrap();
+    receive
+}
+
+/// Commits and waits.
+pub fn try_commit(kv: &mut Kv, commit: Commit) -> Result<Outcome> {
+    let receive = stage(kv, commit);
+    kv.flush();
+    wait(&receive, "commit")
+}
+
+/// Commits what must go well; gives the versionstamp and the replies.
+pub fn commit_ok(kv: &mut Kv, commit: Commit) -> (String, Vec<Reply>) {
+    match try_commit(kv, commit).unwrap() {
+        Outcome::Committed { versionstamp, replies } => (versionstamp.unwrap_or_default(), replies),
+        Outcome::Conflict(keys) => panic!("a conflict: {keys:?}"),
+    }
+}
+
+/// Sets what must go well; gives the versionstamp.
+pub fn put(kv: &mut Kv, mutation: Mutation) -> String {
+    commit_ok(kv, Commit::of(mutation)).0
+}
+
+/// Sweeps and waits.
+pub fn sweep(kv: &Kv) -> Result<()> {
+    let (send, receive) = mpsc::channel();
+    kv.sweep(Box::new(move |outcome| drop(send.send(outcome))));
+    wait(&receive, "sweep")
+}
+
+/// Reads on the reader thread.
+pub fn read(kv: &Kv, request: Request) -> Answer {
+    let (send, receive) = mpsc::channel();
+    kv.read_later(request, Box::new(move |answer| drop(send.send(answer))));
+    wait(&receive, "read").unwrap()
+}
+
+/// Whether an error leaves nothing behind.
+pub fn is_definite(error: &Error) -> bool {
+    !error.outcome_unknown
+}

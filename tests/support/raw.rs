@@ -1,0 +1,170 @@
+//! The file as SQLite sees it, by a connection of the tests' own. It is of the same library, so that it may look into
+//! a file that the store has open.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::path::Path;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use libsql::{Builder, Connection, Value, params::IntoParams};
+
+/// A row of `kv_entries`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    pub key: Vec<u8>,
+    pub versionstamp: String,
+    pub expires_at: Option<i64>,
+    pub encoding: i64,
+    pub value: Vec<u8>,
+}
+
+/// A row of `kv_changes`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    pub seq: i64,
+    pub key: Vec<u8>,
+    pub op: String,
+    pub versionstamp: String,
+    pub encoding: Option<i64>,
+    pub value: Option<Vec<u8>>,
+}
+
+/// All that commits write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    pub entries: Vec<Entry>,
+    pub changes: Vec<Change>,
+    /// The last versionstamp that was issued.
+    pub clock: String,
+}
+
+/// A connection.
+pub struct Raw(Connection);
+
+/// The local futures of libsql are ready when they are first asked.
+fn now<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("a local future that is not ready"),
+    }
+}
+
+impl Raw {
+    pub fn open(path: &Path) -> Self {
+        let database = now(Builder::new_local(path).build()).unwrap();
+        Self(database.connect().unwrap())
+    }
+
+    pub fn execute(&self, sql: &str) {
+        now(self.0.execute_batch(sql)).unwrap();
+    }
+
+    pub fn rows(&self, sql: &str, params: impl IntoParams) -> Vec<Vec<Value>> {
+        let mut rows = now(self.0.query(sql, params)).unwrap();
+        let mut found = Vec::new();
+        while let Some(row) = now(rows.next()).unwrap() {
+            found.push((0..row.column_count()).map(|column| row.get_value(column).unwrap()).collect());
+        }
+        found
+    }
+
+    pub fn entries(&self) -> Vec<Entry> {
+        let sql = "SELECT key, versionstamp, expires_at, encoding, value FROM kv_entries ORDER BY key";
+        self.rows(sql, ()).into_iter().map(entry).collect()
+    }
+
+    /// Changes after a number.
+    pub fn changes_after(&self, seq: i64) -> Vec<Change> {
+        let sql = "SELECT seq, key, op, versionstamp, encoding, value FROM kv_changes WHERE seq > ?1 ORDER BY seq";
+        self.rows(sql, [seq]).into_iter().map(change).collect()
+    }
+
+    pub fn state(&self) -> State {
+        self.execute("BEGIN");
+        let clock = self.rows("SELECT value FROM kv_meta WHERE key = 'clock'", ());
+        let clock = text(clock[0][0].clone());
+        let state = State { entries: self.entries(), changes: self.changes_after(0), clock };
+        self.execute("COMMIT");
+        state
+    }
+
+    pub fn assert_sound(&self) {
+        let found = self.rows("PRAGMA integrity_check", ());
+        assert_eq!(found, [[Value::Text("ok".into())]]);
+    }
+}
+
+/// The state of a file.
+pub fn state(path: &Path) -> State {
+    Raw::open(path).state()
+}
+
+impl State {
+    /// The keys that stand, live or expired.
+    pub fn keys(&self) -> BTreeSet<&[u8]> {
+        self.entries.iter().map(|entry| entry.key.as_slice()).collect()
+    }
+
+    /// What stands at a key.
+    pub fn entry(&self, key: &[u8]) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.key == key)
+    }
+
+    /// The keys that stand if one believes the change log, from its beginning.
+    pub fn told_keys(&self) -> BTreeSet<&[u8]> {
+        let mut keys = BTreeSet::new();
+        for change in &self.changes {
+            match change.op.as_str() {
+                "delete" => assert!(keys.remove(change.key.as_slice()), "a delete of nothing: {change:?}"),
+                _ => drop(keys.insert(change.key.as_slice())),
+            }
+        }
+        keys
+    }
+}
+
+fn entry(row: Vec<Value>) -> Entry {
+    let [key, versionstamp, expires_at, encoding, value] = row.try_into().unwrap();
+    Entry {
+        key: blob(key),
+        versionstamp: text(versionstamp),
+        expires_at: optional_int(&expires_at),
+        encoding: optional_int(&encoding).unwrap(),
+        value: blob(value),
+    }
+}
+
+fn change(row: Vec<Value>) -> Change {
+    let [seq, key, op, versionstamp, encoding, value] = row.try_into().unwrap();
+    Change {
+        seq: optional_int(&seq).unwrap(),
+        key: blob(key),
+        op: text(op),
+        versionstamp: text(versionstamp),
+        encoding: optional_int(&encoding),
+        value: (value != Value::Null).then(|| blob(value)),
+    }
+}
+
+fn blob(value: Value) -> Vec<u8> {
+    match value {
+        Value::Blob(bytes) => bytes,
+        other => panic!("not a blob: {other:?}"),
+    }
+}
+
+fn text(value: Value) -> String {
+    match value {
+        Value::Text(text) => text,
+        other => panic!("not a text: {other:?}"),
+    }
+}
+
+fn optional_int(value: &Value) -> Option<i64> {
+    match value {
+        Value::Integer(int) => Some(*int),
+        Value::Null => None,
+        other => panic!("not an integer: {other:?}"),
+    }
+}
