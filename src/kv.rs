@@ -4,7 +4,8 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crate::config::{DEFAULT_SWEEP_INTERVAL_MS, Durability, Location, Options};
-use crate::engine::atomic::{Commit, CommitJob, Done};
+use crate::engine::atomic::{CommitJob, Done};
+use crate::engine::commit::{Commit, Outcome};
 use crate::engine::expiry::{SweepJob, Swept};
 use crate::engine::read::{Answer, Request, answer};
 use crate::error::{Error, Result};
@@ -29,7 +30,7 @@ impl Kv {
     /// `INVALID_ARGUMENT`, `CORRUPT`, `UNSUPPORTED`, `BUSY`, `UNAVAILABLE`.
     ///
     /// ```
-    /// use keyval::{config::Options, engine::atomic::{Commit, Mutation, Outcome}, kv::Kv};
+    /// use keyval::{config::Options, engine::commit::{Commit, Mutation, Outcome}, kv::Kv};
     /// let mut kv = Kv::open(":memory:", &Options::default()).unwrap();
     /// let key = keyval::codec::key::encode(&[keyval::codec::key::Part::Number(1.0)]).unwrap();
     /// let set = Mutation::Set { key, stamped: false, encoding: 0, value: b"{}".to_vec(), expires_in_ms: None };
@@ -91,7 +92,7 @@ impl Kv {
     ///
     /// # Errors
     /// Those of the commit.
-    pub fn commit_and_wait(&mut self, commit: Commit) -> Result<crate::engine::atomic::Outcome> {
+    pub fn commit_and_wait(&mut self, commit: Commit) -> Result<Outcome> {
         let (send, receive) = std::sync::mpsc::sync_channel(1);
         self.stage(commit, Box::new(move |outcome| drop(send.send(outcome))))?;
         self.flush();

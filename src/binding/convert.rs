@@ -10,6 +10,7 @@ use num_bigint::{BigInt, BigUint, Sign};
 
 use crate::codec::key::KeyWriter;
 use crate::duration;
+use crate::engine::range::Selector;
 use crate::error::{Error, Result};
 use crate::limits::{MAX_KEY_BIGINT_BYTES, MAX_KEY_PARTS};
 
@@ -350,4 +351,23 @@ pub fn text(env: Env, value: Raw, name: &str) -> Result<String> {
         ValueType::String => long_text(env, value),
         _ => Err(Error::invalid(format!("{name}: {} is not a string", kind_name(env, value)))),
     }
+}
+
+/// The encoding of a key.
+pub fn one_key(env: Env, value: Raw) -> Result<Vec<u8>> {
+    let mut out = Vec::with_capacity(64);
+    key(env, value, "key", &mut out)?;
+    Ok(out)
+}
+
+/// A selector of three keys, each of which may be missing.
+pub fn selector(env: Env, prefix: Raw, start: Raw, end: Raw) -> Result<Selector> {
+    let bound = |value: Raw, name: &str| {
+        if is_absent(env, value) {
+            return Ok(None);
+        }
+        let mut out = Vec::new();
+        self::prefix(env, value, name, &mut out).map(|_| Some(out))
+    };
+    Ok(Selector { prefix: bound(prefix, "prefix")?, start: bound(start, "start")?, end: bound(end, "end")? })
 }

@@ -1,32 +1,24 @@
-//! What `lib/native.ts` calls: one `Handle` an open `Kv`, one `Scan` a list, and a few functions.
-//!
-//! A commit is built call by call (`begin`, `check`, `put`, …, `submit`), which JavaScript does without a pause, so
-//! that no array of operations has to be made there and walked here.
+//! What `lib/native.ts` calls: one `Handle` an open `Kv`, one `Scan` a list. Reads and the life of a `Kv` are here, commits
+//! in `commit.rs`.
 
-use std::sync::atomic::AtomicU8;
 use std::sync::{Arc, Weak};
 
 use napi::Env;
-use napi::bindgen_prelude::Uint8Array;
 use napi_derive::napi;
 use parking_lot::Mutex;
 
-use super::convert::{self, Raw};
+use super::convert::{self, Raw, selector};
 use super::mailbox::{Mailbox, Wake};
-use super::text::{Packet, Text, thrown};
-use crate::codec::value::ArrayText;
-use crate::codec::{cursor, key, key_json};
+use super::text::{Packet, thrown};
 use crate::config::{ChangeLog, Durability, Options};
-use crate::engine::arithmetic::Arithmetic;
-use crate::engine::atomic::{Check, Commit, Mutation, Stamping};
-use crate::engine::range::{Selector, after_cursor};
+use crate::engine::commit::Commit;
+use crate::engine::range::after_cursor;
 use crate::engine::read::{Answer, Keys, ListQuery, Request};
 use crate::error::{Error, Result};
 use crate::kv::Kv;
-use crate::limits::MAX_KEY_PARTS;
 
 /// The name of an error's code; the attribute macro wants to read `Result` in a signature.
-type CodeName = &'static str;
+pub type CodeName = &'static str;
 
 /// An open `Kv` of one environment.
 #[napi]
@@ -35,7 +27,7 @@ pub struct Handle {
     /// `None` when it is closed and read out: it holds the JavaScript objects that it wakes.
     mailbox: Option<Arc<Mailbox>>,
     keys: Keys,
-    building: Commit,
+    pub(super) building: Commit,
 }
 
 /// A list: where it stands.
@@ -187,24 +179,7 @@ impl Handle {
         self.read_later(id, Request::Count(range)).map_err(thrown)
     }
 
-    /// Stages a commit of one set; its outcome comes by mail under `id`.
-    #[napi]
-    #[allow(clippy::too_many_arguments)]
-    pub fn set(
-        &mut self,
-        env: Env,
-        id: u32,
-        key: Raw,
-        stamped: bool,
-        data: Raw,
-        encoding: u8,
-        expires_in: Raw,
-    ) -> napi::Result<(), CodeName> {
-        let mutation = set_mutation(env, key, stamped, data, encoding, expires_in).map_err(thrown)?;
-        self.stage(id, Commit::of(mutation)).map_err(thrown)
-    }
-
-    fn stage(&mut self, id: u32, commit: Commit) -> Result<()> {
+    pub(super) fn stage(&mut self, id: u32, commit: Commit) -> Result<()> {
         let mailbox = self.mailbox()?;
         self.kv()?.stage(commit, Box::new(move |outcome| mailbox.post_outcome(id, outcome)))
     }
@@ -215,145 +190,6 @@ impl Handle {
         if let Some(kv) = &mut self.kv {
             kv.flush();
         }
-    }
-
-    /// Begins a commit.
-    #[napi]
-    pub fn begin(&mut self) {
-        self.building = Commit::default();
-    }
-
-    /// Adds a precondition.
-    #[napi]
-    pub fn check(&mut self, env: Env, key: Raw, versionstamp: Raw) -> napi::Result<(), CodeName> {
-        let check =
-            || Ok(Check { key: one_key(env, key)?, versionstamp: convert::versionstamp(env, versionstamp)? });
-        let index = self.building.checks.len();
-        self.building
-            .checks
-            .push(check().map_err(|error: Error| thrown(error.at(&format!("checks[{index}]: "))))?);
-        Ok(())
-    }
-
-    fn add(&mut self, mutation: Result<Mutation>) -> napi::Result<(), CodeName> {
-        self.building.mutations.push(mutation.map_err(thrown)?);
-        Ok(())
-    }
-
-    /// Adds a set.
-    #[napi]
-    pub fn put(
-        &mut self,
-        env: Env,
-        key: Raw,
-        stamped: bool,
-        data: Raw,
-        encoding: u8,
-        expires_in: Raw,
-    ) -> napi::Result<(), CodeName> {
-        self.add(set_mutation(env, key, stamped, data, encoding, expires_in))
-    }
-
-    /// Adds a delete of one key.
-    #[napi]
-    pub fn remove(&mut self, env: Env, key: Raw) -> napi::Result<(), CodeName> {
-        self.add(one_key(env, key).map(Mutation::Delete))
-    }
-
-    /// Adds a delete of a key and its descendants.
-    #[napi]
-    pub fn remove_tree(&mut self, env: Env, key: Raw) -> napi::Result<(), CodeName> {
-        self.add(one_key(env, key).map(|key| Mutation::DeleteRange(key::tree(&key))))
-    }
-
-    /// Adds a delete of a range.
-    #[napi]
-    pub fn remove_range(
-        &mut self,
-        env: Env,
-        prefix: Raw,
-        start: Raw,
-        end: Raw,
-    ) -> napi::Result<(), CodeName> {
-        self.add(
-            selector(env, prefix, start, end)
-                .and_then(|selector| selector.range())
-                .map(Mutation::DeleteRange),
-        )
-    }
-
-    /// Adds a sum (0), max (1) or min (2).
-    #[napi]
-    pub fn arithmetic(
-        &mut self,
-        env: Env,
-        operation: u8,
-        key: Raw,
-        operand: Raw,
-        expires_in: Raw,
-    ) -> napi::Result<(), CodeName> {
-        let operation = match operation {
-            0 => Arithmetic::Sum,
-            1 => Arithmetic::Max,
-            _ => Arithmetic::Min,
-        };
-        let mutation = || {
-            let key = one_key(env, key)?;
-            let (operand, expires_in_ms) =
-                (convert::integer(env, operand)?, convert::expires_in(env, expires_in)?);
-            Ok(Mutation::Arithmetic { key, operation, operand, expires_in_ms })
-        };
-        self.add(mutation())
-    }
-
-    /// Adds values to an array, in front or at the end.
-    #[napi]
-    pub fn splice(
-        &mut self,
-        env: Env,
-        front: bool,
-        key: Raw,
-        data: Raw,
-        encoding: u8,
-        expires_in: Raw,
-    ) -> napi::Result<(), CodeName> {
-        let mutation = || {
-            let values = ArrayText { encoding, text: convert::data(env, data) };
-            Ok(Mutation::Splice {
-                key: one_key(env, key)?,
-                front,
-                values,
-                expires_in_ms: convert::expires_in(env, expires_in)?,
-            })
-        };
-        self.add(mutation())
-    }
-
-    /// Adds a new time to live.
-    #[napi]
-    pub fn touch(&mut self, env: Env, key: Raw, expires_in: Raw) -> napi::Result<(), CodeName> {
-        let mutation = || {
-            let key = one_key(env, key)?;
-            let missing = || Error::invalid("expiresIn: it is missing; give a duration");
-            Ok(Mutation::Touch {
-                key,
-                expires_in_ms: convert::expires_in(env, expires_in)?.ok_or_else(missing)?,
-            })
-        };
-        self.add(mutation())
-    }
-
-    /// Stages the commit that was built; its outcome comes by mail under `id`. It issues a versionstamp always (0), if
-    /// something is changed (1), or never (2).
-    #[napi]
-    pub fn submit(&mut self, id: u32, stamping: u8) -> napi::Result<(), CodeName> {
-        let stamping = match stamping {
-            0 => Stamping::Always,
-            1 => Stamping::IfChanged,
-            _ => Stamping::Never,
-        };
-        let commit = Commit { stamping, ..std::mem::take(&mut self.building) };
-        self.stage(id, commit).map_err(thrown)
     }
 
     /// Takes the completions.
@@ -416,90 +252,4 @@ impl Scan {
             *query = query.after(last_key);
         }
     }
-}
-
-fn one_key(env: Env, value: Raw) -> Result<Vec<u8>> {
-    let mut out = Vec::with_capacity(64);
-    convert::key(env, value, "key", &mut out)?;
-    Ok(out)
-}
-
-fn set_mutation(
-    env: Env,
-    key: Raw,
-    stamped: bool,
-    data: Raw,
-    encoding: u8,
-    expires_in: Raw,
-) -> Result<Mutation> {
-    let mut out = Vec::with_capacity(64);
-    // The placeholder of the versionstamp was taken off: it counts as a part.
-    let parts = convert::prefix(env, key, "key", &mut out)? as usize + usize::from(stamped);
-    if parts == 0 {
-        return Err(Error::invalid(format!("key: it is empty; give 1 to {MAX_KEY_PARTS} parts")));
-    }
-    if parts > MAX_KEY_PARTS {
-        return Err(Error::limit("key", parts, MAX_KEY_PARTS, "parts"));
-    }
-    let expires_in_ms = convert::expires_in(env, expires_in)?;
-    Ok(Mutation::Set { key: out, stamped, encoding, value: convert::data(env, data), expires_in_ms })
-}
-
-fn selector(env: Env, prefix: Raw, start: Raw, end: Raw) -> Result<Selector> {
-    let bound = |value: Raw, name: &str| {
-        if convert::is_absent(env, value) {
-            return Ok(None);
-        }
-        let mut out = Vec::new();
-        convert::prefix(env, value, name, &mut out).map(|_| Some(out))
-    };
-    Ok(Selector { prefix: bound(prefix, "prefix")?, start: bound(start, "start")?, end: bound(end, "end")? })
-}
-
-/// The cursor that goes on after an entry.
-#[napi]
-pub fn cursor_after(env: Env, key: Raw, reverse: bool) -> napi::Result<String, CodeName> {
-    Ok(cursor::encode(&one_key(env, key).map_err(thrown)?, reverse))
-}
-
-/// The encoding of a key.
-#[napi]
-pub fn encode_key(env: Env, key: Raw) -> napi::Result<Uint8Array, CodeName> {
-    one_key(env, key).map(Uint8Array::from).map_err(thrown)
-}
-
-/// The JSON text of an encoded key.
-#[napi]
-pub fn decode_key(bytes: Uint8Array) -> napi::Result<Text, CodeName> {
-    let mut out = Vec::new();
-    key::decode(&bytes).and_then(|_| key_json::write(&bytes, &mut out)).map_err(thrown)?;
-    Ok(Text(out))
-}
-
-/// Milliseconds of a duration.
-#[napi]
-#[allow(clippy::cast_precision_loss)]
-pub fn duration_ms(env: Env, value: Raw, name: String) -> napi::Result<f64, CodeName> {
-    let missing = || Error::invalid(format!("{name}: it is missing; give a duration"));
-    let ms = convert::duration(env, value, &name).and_then(|ms| ms.ok_or_else(missing)).map_err(thrown)?;
-    Ok(ms as f64)
-}
-
-/// A new UUIDv7.
-#[napi]
-pub fn uuidv7() -> String {
-    uuid::Uuid::now_v7().to_string()
-}
-
-/// Which file a URL means, if it exists; it is looked at, not opened.
-#[napi]
-pub fn file_id(env: Env, url: Raw) -> napi::Result<Option<String>, CodeName> {
-    convert::text(env, url, "url").and_then(|url| crate::kv::file_id(&url)).map_err(thrown)
-}
-
-/// Which loaded copy of the addon this is: every copy has its own statics.
-#[napi]
-pub fn copy_id() -> String {
-    static MARK: AtomicU8 = AtomicU8::new(0);
-    format!("{:p}", &raw const MARK)
 }

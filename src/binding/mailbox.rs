@@ -10,7 +10,7 @@ use napi::{Env, Status, sys};
 use parking_lot::Mutex;
 
 use super::text::{Packet, write_error, write_outcome};
-use crate::engine::atomic::Outcome;
+use crate::engine::commit::Outcome;
 use crate::engine::read::Answer;
 use crate::error::Result;
 

@@ -1,6 +1,8 @@
 //! Node-API glue: convert in, call the core, convert out. The only module that names napi.
 
+mod commit;
 mod convert;
+mod functions;
 mod handle;
 mod mailbox;
 mod text;

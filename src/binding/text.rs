@@ -5,7 +5,7 @@ use napi::{ValueType, sys};
 
 use crate::codec::key_json::write_string;
 use crate::codec::value::Counter;
-use crate::engine::atomic::{Outcome, Reply};
+use crate::engine::commit::{Outcome, Reply};
 use crate::error::Error;
 
 /// An error that JavaScript sees with its `code`.

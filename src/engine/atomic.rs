@@ -1,190 +1,17 @@
 //! The commit engine: checks, then mutations in order, all or nothing, one versionstamp, one net row of the change
 //! log a key.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
-use num_bigint::BigInt;
-
-use super::arithmetic::{Arithmetic, apply as calculate};
+use super::arithmetic::apply as calculate;
+use super::commit::{Check, Commit, Mutation, Outcome, Reply, Stamping, check_value_bytes};
+use super::net::{NetChange, NetChanges};
 use crate::codec::key::KeyWriter;
 use crate::codec::key_json;
 use crate::codec::value::{ArrayText, Counter};
 use crate::config::{ChangeLog, Durability};
 use crate::error::{Code, Error, Result};
-use crate::limits::{MAX_COMMIT_BYTES, MAX_COMMIT_OPERATIONS, MAX_VALUE_BYTES};
 use crate::store::{ChangeKind, Found, Row, WriteJob, WriteTxn};
-
-/// A precondition.
-#[derive(Debug, Clone)]
-pub struct Check {
-    /// The encoded key.
-    pub key: Vec<u8>,
-    /// What must stand there; `None`: nothing.
-    pub versionstamp: Option<String>,
-}
-
-/// One change.
-#[derive(Debug, Clone)]
-pub enum Mutation {
-    /// Writes a value.
-    Set {
-        /// The encoded key.
-        key: Vec<u8>,
-        /// The commit's versionstamp becomes the key's last part.
-        stamped: bool,
-        /// See `codec::value`.
-        encoding: u8,
-        /// The value.
-        value: Vec<u8>,
-        /// Time to live.
-        expires_in_ms: Option<i64>,
-    },
-    /// Deletes one key.
-    Delete(Vec<u8>),
-    /// Deletes a range.
-    DeleteRange(Range<Vec<u8>>),
-    /// Changes a counter.
-    Arithmetic {
-        /// The encoded key.
-        key: Vec<u8>,
-        /// How.
-        operation: Arithmetic,
-        /// By what.
-        operand: BigInt,
-        /// A new time to live; the old one stays without it.
-        expires_in_ms: Option<i64>,
-    },
-    /// Adds to an array.
-    Splice {
-        /// The encoded key.
-        key: Vec<u8>,
-        /// Before what is there, not after it.
-        front: bool,
-        /// The values.
-        values: ArrayText,
-        /// A new time to live; the old one stays without it.
-        expires_in_ms: Option<i64>,
-    },
-    /// Gives a live entry another time to live, and changes nothing else.
-    Touch {
-        /// The encoded key.
-        key: Vec<u8>,
-        /// From the commit on.
-        expires_in_ms: i64,
-    },
-}
-
-/// What one mutation gave.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reply {
-    /// Nothing to say.
-    Done,
-    /// Entries deleted, or the length of an array.
-    Count(u64),
-    /// The counter's new value.
-    Counter(Counter),
-    /// Whether there was an entry.
-    Found(bool),
-}
-
-/// A commit.
-#[derive(Debug, Clone, Default)]
-pub struct Commit {
-    /// All must hold.
-    pub checks: Vec<Check>,
-    /// Applied in order.
-    pub mutations: Vec<Mutation>,
-    /// When it issues a versionstamp.
-    pub stamping: Stamping,
-}
-
-/// When a commit issues a versionstamp.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Stamping {
-    /// Always, also if nothing is changed.
-    #[default]
-    Always,
-    /// Only if something is changed: a delete of what is absent then writes nothing, and costs no fsync.
-    IfChanged,
-    /// Never: it only verifies its checks, and gives the newest one.
-    Never,
-}
-
-/// How a commit ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// Applied.
-    Committed {
-        /// One for all of it, unless `Stamping` says that there is none.
-        versionstamp: Option<String>,
-        /// One a mutation.
-        replies: Vec<Reply>,
-    },
-    /// Checks that failed, by number, with what stands there.
-    Conflict(Vec<(usize, Option<String>)>),
-}
-
-impl Commit {
-    /// A commit of one mutation.
-    #[must_use]
-    pub fn of(mutation: Mutation) -> Self {
-        Self { mutations: vec![mutation], ..Self::default() }
-    }
-
-    /// Refuses what is over a limit.
-    ///
-    /// # Errors
-    /// `LIMIT_EXCEEDED`.
-    pub fn validate(&self) -> Result<()> {
-        let operations = self.checks.len() + self.mutations.len();
-        if operations > MAX_COMMIT_OPERATIONS {
-            return Err(Error::limit("commit", operations, MAX_COMMIT_OPERATIONS, "checks and mutations"));
-        }
-        let (mut keys, mut values) = (0, 0);
-        for mutation in &self.mutations {
-            let value = mutation.value_bytes();
-            check_value_bytes(value)?;
-            values += value;
-            keys += mutation.key().len();
-        }
-        for (bytes, unit) in [(values, "bytes of values"), (keys, "bytes of keys")] {
-            if bytes > MAX_COMMIT_BYTES {
-                return Err(Error::limit("commit", bytes, MAX_COMMIT_BYTES, unit));
-            }
-        }
-        Ok(())
-    }
-}
-
-fn check_value_bytes(bytes: usize) -> Result<()> {
-    if bytes > MAX_VALUE_BYTES {
-        return Err(Error::limit("value", bytes, MAX_VALUE_BYTES, "bytes"));
-    }
-    Ok(())
-}
-
-impl Mutation {
-    /// The key, or the start of the range.
-    fn key(&self) -> &[u8] {
-        match self {
-            Self::Set { key, .. }
-            | Self::Delete(key)
-            | Self::Arithmetic { key, .. }
-            | Self::Splice { key, .. }
-            | Self::Touch { key, .. } => key,
-            Self::DeleteRange(range) => &range.start,
-        }
-    }
-
-    fn value_bytes(&self) -> usize {
-        match self {
-            Self::Set { value, .. } => value.len(),
-            Self::Splice { values, .. } => values.text.len(),
-            _ => 0,
-        }
-    }
-}
 
 /// Applies a commit in a transaction.
 ///
@@ -240,33 +67,6 @@ fn shown(key: &[u8]) -> String {
     match text.char_indices().nth(SHOWN_CHARS) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
         None => text.into_owned(),
-    }
-}
-
-/// What was at a key when the commit first changed it.
-#[derive(Debug, Clone, Copy)]
-struct NetChange {
-    was_stored: bool,
-    was_live: bool,
-    is_stored: bool,
-}
-
-/// The changes of a commit of several mutations, a key once, in the order of the first change.
-#[derive(Debug, Default)]
-struct NetChanges {
-    order: Vec<(Vec<u8>, NetChange)>,
-    places: HashMap<Vec<u8>, usize>,
-}
-
-impl NetChanges {
-    fn note(&mut self, key: &[u8], change: NetChange) {
-        let known = self.places.get(key).and_then(|place| self.order.get_mut(*place));
-        if let Some((_, net)) = known {
-            net.is_stored = change.is_stored;
-        } else {
-            self.places.insert(key.to_vec(), self.order.len());
-            self.order.push((key.to_vec(), change));
-        }
     }
 }
 
@@ -376,12 +176,10 @@ impl Run<'_> {
     /// Writes the net changes; gives the stamp, if there is one.
     fn finish(mut self) -> Result<Option<String>> {
         let net = self.net.take().unwrap_or_default();
-        for (key, change) in &net.order {
-            match (change.is_stored, change.was_live, change.was_stored) {
-                (true, true, _) => self.log_put(key, ChangeKind::Update)?,
-                (true, false, _) => self.log_put(key, ChangeKind::Create)?,
-                (false, _, true) => self.txn.log(key, ChangeKind::Delete, None)?,
-                (false, _, false) => {}
+        for (key, kind) in net.told() {
+            match kind {
+                ChangeKind::Delete => self.txn.log(key, kind, None)?,
+                ChangeKind::Create | ChangeKind::Update => self.log_put(key, kind)?,
             }
         }
         Ok(self.stamp)

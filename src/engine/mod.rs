@@ -2,7 +2,9 @@
 
 pub mod arithmetic;
 pub mod atomic;
+pub mod commit;
 pub mod expiry;
+pub mod net;
 pub mod page;
 pub mod range;
 pub mod read;

@@ -1,0 +1,195 @@
+//! Commits, built call by call (`begin`, `check`, `put`, …, `submit`). JavaScript makes the calls without a pause, so
+//! that no array of operations has to be made there and walked here.
+
+use napi::Env;
+use napi_derive::napi;
+
+use super::convert::{self, Raw, one_key, selector};
+use super::handle::{CodeName, Handle};
+use super::text::thrown;
+use crate::codec::key;
+use crate::codec::value::ArrayText;
+use crate::engine::arithmetic::Arithmetic;
+use crate::engine::commit::{Check, Commit, Mutation, Stamping};
+use crate::error::{Error, Result};
+use crate::limits::MAX_KEY_PARTS;
+
+#[napi]
+impl Handle {
+    /// Stages a commit of one set; its outcome comes by mail under `id`.
+    #[napi]
+    #[allow(clippy::too_many_arguments)]
+    pub fn set(
+        &mut self,
+        env: Env,
+        id: u32,
+        key: Raw,
+        stamped: bool,
+        data: Raw,
+        encoding: u8,
+        expires_in: Raw,
+    ) -> napi::Result<(), CodeName> {
+        let mutation = set_mutation(env, key, stamped, data, encoding, expires_in).map_err(thrown)?;
+        self.stage(id, Commit::of(mutation)).map_err(thrown)
+    }
+
+    /// Begins a commit.
+    #[napi]
+    pub fn begin(&mut self) {
+        self.building = Commit::default();
+    }
+
+    /// Adds a precondition.
+    #[napi]
+    pub fn check(&mut self, env: Env, key: Raw, versionstamp: Raw) -> napi::Result<(), CodeName> {
+        let check =
+            || Ok(Check { key: one_key(env, key)?, versionstamp: convert::versionstamp(env, versionstamp)? });
+        let index = self.building.checks.len();
+        self.building
+            .checks
+            .push(check().map_err(|error: Error| thrown(error.at(&format!("checks[{index}]: "))))?);
+        Ok(())
+    }
+
+    fn add(&mut self, mutation: Result<Mutation>) -> napi::Result<(), CodeName> {
+        self.building.mutations.push(mutation.map_err(thrown)?);
+        Ok(())
+    }
+
+    /// Adds a set.
+    #[napi]
+    pub fn put(
+        &mut self,
+        env: Env,
+        key: Raw,
+        stamped: bool,
+        data: Raw,
+        encoding: u8,
+        expires_in: Raw,
+    ) -> napi::Result<(), CodeName> {
+        self.add(set_mutation(env, key, stamped, data, encoding, expires_in))
+    }
+
+    /// Adds a delete of one key.
+    #[napi]
+    pub fn remove(&mut self, env: Env, key: Raw) -> napi::Result<(), CodeName> {
+        self.add(one_key(env, key).map(Mutation::Delete))
+    }
+
+    /// Adds a delete of a key and its descendants.
+    #[napi]
+    pub fn remove_tree(&mut self, env: Env, key: Raw) -> napi::Result<(), CodeName> {
+        self.add(one_key(env, key).map(|key| Mutation::DeleteRange(key::tree(&key))))
+    }
+
+    /// Adds a delete of a range.
+    #[napi]
+    pub fn remove_range(
+        &mut self,
+        env: Env,
+        prefix: Raw,
+        start: Raw,
+        end: Raw,
+    ) -> napi::Result<(), CodeName> {
+        self.add(
+            selector(env, prefix, start, end)
+                .and_then(|selector| selector.range())
+                .map(Mutation::DeleteRange),
+        )
+    }
+
+    /// Adds a sum (0), max (1) or min (2).
+    #[napi]
+    pub fn arithmetic(
+        &mut self,
+        env: Env,
+        operation: u8,
+        key: Raw,
+        operand: Raw,
+        expires_in: Raw,
+    ) -> napi::Result<(), CodeName> {
+        let operation = match operation {
+            0 => Arithmetic::Sum,
+            1 => Arithmetic::Max,
+            _ => Arithmetic::Min,
+        };
+        let mutation = || {
+            let key = one_key(env, key)?;
+            let (operand, expires_in_ms) =
+                (convert::integer(env, operand)?, convert::expires_in(env, expires_in)?);
+            Ok(Mutation::Arithmetic { key, operation, operand, expires_in_ms })
+        };
+        self.add(mutation())
+    }
+
+    /// Adds values to an array, in front or at the end.
+    #[napi]
+    pub fn splice(
+        &mut self,
+        env: Env,
+        front: bool,
+        key: Raw,
+        data: Raw,
+        encoding: u8,
+        expires_in: Raw,
+    ) -> napi::Result<(), CodeName> {
+        let mutation = || {
+            let values = ArrayText { encoding, text: convert::data(env, data) };
+            Ok(Mutation::Splice {
+                key: one_key(env, key)?,
+                front,
+                values,
+                expires_in_ms: convert::expires_in(env, expires_in)?,
+            })
+        };
+        self.add(mutation())
+    }
+
+    /// Adds a new time to live.
+    #[napi]
+    pub fn touch(&mut self, env: Env, key: Raw, expires_in: Raw) -> napi::Result<(), CodeName> {
+        let mutation = || {
+            let key = one_key(env, key)?;
+            let missing = || Error::invalid("expiresIn: it is missing; give a duration");
+            Ok(Mutation::Touch {
+                key,
+                expires_in_ms: convert::expires_in(env, expires_in)?.ok_or_else(missing)?,
+            })
+        };
+        self.add(mutation())
+    }
+
+    /// Stages the commit that was built; its outcome comes by mail under `id`. It issues a versionstamp always (0), if
+    /// something is changed (1), or never (2).
+    #[napi]
+    pub fn submit(&mut self, id: u32, stamping: u8) -> napi::Result<(), CodeName> {
+        let stamping = match stamping {
+            0 => Stamping::Always,
+            1 => Stamping::IfChanged,
+            _ => Stamping::Never,
+        };
+        let commit = Commit { stamping, ..std::mem::take(&mut self.building) };
+        self.stage(id, commit).map_err(thrown)
+    }
+}
+
+fn set_mutation(
+    env: Env,
+    key: Raw,
+    stamped: bool,
+    data: Raw,
+    encoding: u8,
+    expires_in: Raw,
+) -> Result<Mutation> {
+    let mut out = Vec::with_capacity(64);
+    // The placeholder of the versionstamp was taken off: it counts as a part.
+    let parts = convert::prefix(env, key, "key", &mut out)? as usize + usize::from(stamped);
+    if parts == 0 {
+        return Err(Error::invalid(format!("key: it is empty; give 1 to {MAX_KEY_PARTS} parts")));
+    }
+    if parts > MAX_KEY_PARTS {
+        return Err(Error::limit("key", parts, MAX_KEY_PARTS, "parts"));
+    }
+    let expires_in_ms = convert::expires_in(env, expires_in)?;
+    Ok(Mutation::Set { key: out, stamped, encoding, value: convert::data(env, data), expires_in_ms })
+}
