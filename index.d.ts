@@ -381,7 +381,7 @@ export class Kv {
   set(key: KvWriteKey, value: unknown, options?: KvExpireOptions): Promise<KvSetResult>
 
   /**
-   * Loads many entries in commits of at most 1000 entries and 4 MiB, with backpressure. Commits before an error stay.
+   * Loads many entries in commits of at most 1000 entries and about 4 MiB, with backpressure. Commits before an error stay.
    */
   setMany(
     entries: Iterable<KvSetEntry> | AsyncIterable<KvSetEntry>,

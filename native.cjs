@@ -12,12 +12,16 @@ function platform() {
   return `linux-${arch}-${glibc === undefined ? "musl" : "gnu"}`
 }
 
-const name = platform()
-if (load[name] === undefined) {
-  throw new Error(
-    `@buntime/keyval has no binary for ${name} (it has: ${Object.keys(load).join(", ")}). ` +
-      "Build one from a checkout with `npm run build`; it needs Rust.",
-  )
+/** One that was built from source for a platform that the package does not bring. */
+function own(name) {
+  try {
+    return require(`./keyval.${name}.node`)
+  } catch (cause) {
+    const brought = Object.keys(load).join(", ")
+    const message = `@buntime/keyval has no binary for ${name} (it brings: ${brought}). Build one in a checkout with \`npm run build\`; it needs Rust.`
+    throw new Error(message, { cause })
+  }
 }
 
-module.exports = load[name]()
+const name = platform()
+module.exports = load[name] === undefined ? own(name) : load[name]()

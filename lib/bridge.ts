@@ -8,11 +8,17 @@ import { KvError } from "./errors.js"
 import { copyKey } from "./keys.js"
 import { fromNative, type NativeHandle, type NativeScan, native, type Packet } from "./native.js"
 import type { KvSettings } from "./options.js"
-import { finish, type Page, parse, readPacket } from "./page.js"
+import { finish, type Page, parsePage, readPacket } from "./page.js"
 
 interface Pending {
-  resolve(body: never, bytes: Uint8Array | undefined): void
+  resolve(body: never, mail: Mail): void
   reject(error: unknown): void
+}
+
+/** What came with the letters. */
+interface Mail {
+  bytes: Uint8Array | undefined
+  pages: readonly string[]
 }
 
 /** A `get` (its key) or a `getMany` (its keys) of this tick. */
@@ -128,23 +134,39 @@ export class Bridge {
     if (waiting.length === 0) return
     this.#waiting = []
     this.#waitingKeys = 0
+    this.#answer(waiting)
+  }
+
+  /** Answers the keys that were handed to Rust for these. */
+  #answer(waiting: Waiting[]): void {
     const id = this.#nextId++
-    let page: Page
     try {
       const packet = this.#handle.readBatch(id)
-      if (packet === undefined) {
-        this.#expectPage(id).then(
-          (late) => this.#settle(waiting, late),
-          (error) => rejectAll(waiting, error),
-        )
+      if (packet !== undefined) {
+        this.#settle(waiting, readPacket(packet))
         return
       }
-      page = readPacket(packet)
     } catch (error) {
-      rejectAll(waiting, fromNative(error))
+      this.#refuse(waiting, fromNative(error))
       return
     }
-    this.#settle(waiting, page)
+    this.#expectPage(id).then(
+      (page) => this.#settle(waiting, page),
+      (error) => this.#refuse(waiting, error),
+    )
+  }
+
+  /** One of several met something that cannot be read: each is read alone, so that the others get their answers. */
+  #refuse(waiting: Waiting[], error: unknown): void {
+    if (waiting.length === 1 || this.closed) {
+      for (const { reject } of waiting) reject(error)
+      return
+    }
+    this.#flushReads()
+    for (const one of waiting) {
+      for (const key of one.keys) this.#handle.readKey(key)
+      this.#answer([one])
+    }
   }
 
   #settle(waiting: Waiting[], { entries }: Page): void {
@@ -177,7 +199,9 @@ export class Bridge {
   }
 
   #expectPage(id: number): Promise<Page> {
-    return this.#expect(id, ([base, page]: [number, Page], bytes) => finish(page, bytes, base))
+    return this.#expect(id, ([base, page]: [number, number], { bytes, pages }) =>
+      finish(parsePage(pages[page] as string), bytes, base),
+    )
   }
 
   /** Stages a write: `stage` makes the calls that hand it to Rust under `id`. It crosses with the others of this tick. */
@@ -211,13 +235,13 @@ export class Bridge {
     this.#handle.flush()
   }
 
-  #expect<B, R>(id: number, read: (body: B, bytes: Uint8Array | undefined) => R): Promise<R> {
+  #expect<B, R>(id: number, read: (body: B, mail: Mail) => R): Promise<R> {
     return new Promise((resolve, reject) => {
       if (this.#pending.size === 0) this.#handle.hold(true)
       this.#pending.set(id, {
-        resolve: (body: B, bytes) => {
+        resolve: (body: B, mail) => {
           try {
-            resolve(read(body, bytes))
+            resolve(read(body, mail))
           } catch (error) {
             reject(error)
           }
@@ -230,29 +254,15 @@ export class Bridge {
   #drain(): void {
     const packet = this.#handle.drain()
     if (packet === undefined) return
-    let letters: unknown[]
-    let bytes: Uint8Array | undefined
-    try {
-      if (typeof packet === "string") letters = parse(packet) as unknown[]
-      else [letters, bytes] = [parse(packet[0]) as unknown[], packet[1]]
-    } catch (error) {
-      this.#failAll(error)
-      return
-    }
+    const [text, bytes, ...pages] = typeof packet === "string" ? [packet] : packet
+    const letters = JSON.parse(text) as unknown[]
     for (let at = 0; at < letters.length; at += 3) {
       const id = letters[at] as number
       const pending = this.#pending.get(id)
       this.#pending.delete(id)
-      if (letters[at + 1] === 0) pending?.resolve(letters[at + 2] as never, bytes)
+      if (letters[at + 1] === 0) pending?.resolve(letters[at + 2] as never, { bytes, pages })
       else pending?.reject(errorOf(letters[at + 2] as ErrorBody))
     }
-    this.#rest()
-  }
-
-  /** The mail cannot be read: no pending call would hear of its end. */
-  #failAll(error: unknown): void {
-    for (const pending of this.#pending.values()) pending.reject(error)
-    this.#pending.clear()
     this.#rest()
   }
 
@@ -278,10 +288,6 @@ export class Bridge {
     await closed
     this.#handle.release()
   }
-}
-
-function rejectAll(waiting: Waiting[], error: unknown): void {
-  for (const { reject } of waiting) reject(error)
 }
 
 function errorOf({ code, message, unknown }: ErrorBody): KvError {

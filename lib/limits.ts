@@ -15,5 +15,5 @@ export const MAX_PAGE_ENTRIES = 1000
 /** Entries of one commit of `setMany`. */
 export const MAX_LOAD_ENTRIES = 1000
 
-/** Values of one commit of `setMany`, in UTF-16 code units of their texts. */
+/** Keys and values of one commit of `setMany`, in UTF-16 code units of their texts. */
 export const MAX_LOAD_UNITS = 4 * 1024 * 1024

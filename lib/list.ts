@@ -173,15 +173,24 @@ class ListIterator<T> implements KvListIterator<KvEntry<T>> {
         return this.next()
       }
       this.#loading = page
-        .then((late) => this.#more && this.#take(late))
-        .then(() => undefined)
-        .finally(() => {
+        .then(
+          (late) => this.#more && this.#take(late),
+          (error) => this.#fail(error),
+        )
+        .then(() => {
           this.#loading = undefined
         })
       return this.#loading.then(() => this.next())
     } catch (error) {
       return Promise.reject(error)
     }
+  }
+
+  /** Closing ends a list; anything else is told. */
+  #fail(error: unknown): void {
+    this.#loading = undefined
+    if (!this.#bridge.closed) throw error
+    this.#end()
   }
 
   #take(page: Page): void {

@@ -6,13 +6,16 @@ import { describe, invalidArgument } from "./errors.js"
 import { copyKey } from "./keys.js"
 import { MAX_LOAD_ENTRIES, MAX_LOAD_UNITS } from "./limits.js"
 import { STAMP_ALWAYS } from "./native.js"
-import { CommitUuid, type Operation, stage } from "./operations.js"
+import { CommitUuid, type Operation, resolve, stage } from "./operations.js"
 import { checkOptions, expiresIn } from "./options.js"
-import { encodeValue, LateValue } from "./value/index.js"
+import { encodeValue } from "./value/index.js"
 
 /** Commits that are on their way while the next one is gathered. */
 const COMMITS_IN_FLIGHT = 2
 const ENTRY_MEMBERS = ["key", "value", "expiresIn", "expireIn"]
+
+/** As long as any other. */
+const SOME_UUID = new CommitUuid()
 
 type SetOperation = Operation & { type: "set" }
 
@@ -132,6 +135,12 @@ class Load {
   }
 }
 
-function sizeOf({ value }: SetOperation): number {
-  return value instanceof LateValue ? 0 : value.data.length
+/** In UTF-16 code units or bytes: what is sent may have three times as many bytes, which is still within one commit. */
+function sizeOf({ key, value }: SetOperation): number {
+  const { data } = resolve(value, SOME_UUID)
+  const parts: readonly unknown[] = Array.isArray(key) ? key : []
+  return parts.reduce<number>(
+    (size, part) => size + ((part as { length?: number })?.length ?? 16),
+    data.length,
+  )
 }

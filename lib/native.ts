@@ -4,8 +4,8 @@ import type { KvErrorCode } from "../index.js"
 import addon from "../native.cjs"
 import { KvError } from "./errors.js"
 
-/** A JSON text, `[text, bytes]` where bytes belong to it, or nothing: it comes by mail. */
-export type Packet = string | [string, Uint8Array] | undefined
+/** A JSON text, `[text, bytes]` where bytes belong to it (mail: and the pages), or nothing: it comes by mail. */
+export type Packet = string | [text: string, bytes: Uint8Array, ...pages: string[]] | undefined
 
 /** When a commit issues a versionstamp: always, only if it changes something, or never. */
 export const STAMP_ALWAYS = 0

@@ -19,21 +19,21 @@ export interface Page {
   more: boolean
 }
 
-/** Parses a text that Rust made; it is damaged only if the file is. */
-export function parse(text: string): unknown {
+/** Parses a page's text. The engine's own message is not passed on: it quotes the text, which holds stored values. */
+export function parsePage(text: string): Page {
   try {
-    return JSON.parse(text)
-  } catch (cause) {
+    return JSON.parse(text) as Page
+  } catch {
     throw corrupt(
-      `a stored value is not the JSON that it should be (${(cause as Error).message.slice(0, 80)})`,
+      "a stored value is not the JSON that it should be; the file is damaged, restore it from a backup",
     )
   }
 }
 
 /** A page with every value and key as the user knows them. */
 export function readPacket(packet: Exclude<Packet, undefined>): Page {
-  if (typeof packet === "string") return finish(parse(packet) as Page, undefined, 0)
-  return finish(parse(packet[0]) as Page, packet[1], 0)
+  if (typeof packet === "string") return finish(parsePage(packet), undefined, 0)
+  return finish(parsePage(packet[0]), packet[1], 0)
 }
 
 /** Finishes a parsed page whose bytes begin at `base`. */

@@ -204,6 +204,11 @@ fn scheme(url: &str) -> Option<&str> {
 fn file_path(url: &str) -> Result<String> {
     let rest = url.trim_start_matches("file:");
     let Some(authority) = rest.strip_prefix("//") else {
+        if rest.contains(['?', '#']) {
+            return Err(Error::invalid(format!(
+                "url: {url:?} has parameters; give options instead (a path may hold ? and #)"
+            )));
+        }
         return Ok(rest.to_string());
     };
     let path = authority.strip_prefix("localhost").unwrap_or(authority);
@@ -261,8 +266,16 @@ mod tests {
 
     #[test]
     fn refusals() {
-        for url in ["", "file:", "postgres://x", "file://host/x", "file:///a%zz", "a\0b", "file:///a?mode=ro"]
-        {
+        for url in [
+            "",
+            "file:",
+            "postgres://x",
+            "file://host/x",
+            "file:///a%zz",
+            "a\0b",
+            "file:///a?mode=ro",
+            "file:a?mode=ro",
+        ] {
             assert_eq!(Location::parse(url).unwrap_err().code, Code::InvalidArgument, "{url}");
         }
         let error = Location::parse("libsql://user:secret@host/db?authToken=secret").unwrap_err();

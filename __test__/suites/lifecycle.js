@@ -158,6 +158,21 @@ export function lifecycle(target) {
     }
   })
 
+  // Seen to fail: let the list pass on the CLOSED of a page that waited for its turn of the event loop.
+  test("a list that waits for the event loop ends on close", async () => {
+    await store.kv.setMany(Array.from({ length: 2000 }, (_, at) => ({ key: ["n", at], value: at })))
+    const iterator = store.kv.list(["n"], { batchSize: 100 })
+    let seen = 0
+    const reading = (async () => {
+      for await (const _ of iterator) seen++
+    })()
+    // Reads take the event loop's turn from it: closing comes while the next page waits.
+    await Promise.all(Array.from({ length: 600 }, (_, at) => store.kv.get(["n", at])))
+    await store.kv.close()
+    await reading
+    assert.ok(seen < 2000, `${seen} entries`)
+  })
+
   test("using: dispose closes, asyncDispose waits for it", async () => {
     const kv = store.another()
     const write = kv.set(["a"], 1)

@@ -1,6 +1,6 @@
 //! Completions on their way to JavaScript. Worker threads write them down as one JSON text; after each group one
 //! call wakes the event loop, and JavaScript drains all of them with one parse:
-//! `[id,0,body, id,1,error, …]`.
+//! `[id,0,body, id,1,error, …]`. Pages are texts of their own, so that a damaged value spoils no other letter.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,6 +29,7 @@ pub struct Mailbox {
 struct Letters {
     text: Vec<u8>,
     bytes: Vec<u8>,
+    pages: Vec<Vec<u8>>,
 }
 
 impl Mailbox {
@@ -56,14 +57,14 @@ impl Mailbox {
         self.post(id, result, |outcome, letters| write_outcome(&outcome, &mut letters.text));
     }
 
-    /// A read ended: `[base,page]`, where the page's bytes begin at `base`, or a count.
+    /// A read ended: `[base,page]`, the number of a page and where its bytes begin, or a count.
     pub fn post_answer(&self, id: u32, result: Result<Answer>) {
         self.post(id, result, |answer, letters| match answer {
             Answer::Page(page) => {
-                letters.text.extend_from_slice(format!("[{},", letters.bytes.len()).as_bytes());
-                letters.text.extend_from_slice(&page.text);
-                letters.text.push(b']');
+                let place = format!("[{},{}]", letters.bytes.len(), letters.pages.len());
+                letters.text.extend_from_slice(place.as_bytes());
                 letters.bytes.extend_from_slice(&page.bytes);
+                letters.pages.push(page.text);
             }
             Answer::Count(count) => letters.text.extend_from_slice(count.to_string().as_bytes()),
             Answer::TakesLong => letters.text.extend_from_slice(b"null"),
@@ -84,12 +85,12 @@ impl Mailbox {
 
     /// Takes every letter.
     pub fn drain(&self) -> Packet {
-        let Letters { text, bytes } = std::mem::take(&mut *self.letters.lock());
+        let Letters { text, bytes, pages } = std::mem::take(&mut *self.letters.lock());
         let mut whole = Vec::with_capacity(text.len() + 2);
         whole.push(b'[');
         whole.extend_from_slice(&text);
         whole.push(b']');
-        Packet::new(whole, bytes)
+        if pages.is_empty() { Packet::new(whole, bytes) } else { Packet::Mail(whole, bytes, pages) }
     }
 
     /// Keeps the process alive while calls are pending, or lets it end.

@@ -58,6 +58,8 @@ pub enum Packet {
     Text(Text),
     /// `[text, bytes]`
     Pair(Text, Uint8Array),
+    /// `[text, bytes, page, …]`
+    Mail(Vec<u8>, Vec<u8>, Vec<Vec<u8>>),
 }
 
 impl Packet {
@@ -74,21 +76,39 @@ impl ToNapiValue for Packet {
             match packet {
                 Self::Later => ToNapiValue::to_napi_value(env, ()),
                 Self::Text(text) => ToNapiValue::to_napi_value(env, text),
-                Self::Pair(text, bytes) => {
-                    let mut pair = std::ptr::null_mut();
-                    sys::napi_create_array_with_length(env, 2, &raw mut pair);
-                    sys::napi_set_element(env, pair, 0, ToNapiValue::to_napi_value(env, text)?);
-                    sys::napi_set_element(env, pair, 1, ToNapiValue::to_napi_value(env, bytes)?);
-                    Ok(pair)
-                }
+                Self::Pair(text, bytes) => array(env, text, bytes, Vec::new()),
+                Self::Mail(text, bytes, pages) => array(env, Text(text), bytes.into(), pages),
             }
         }
     }
 }
 
+/// `[text, bytes, page, …]`
+///
+/// # Safety
+/// `env` belongs to the running call.
+unsafe fn array(
+    env: sys::napi_env,
+    text: Text,
+    bytes: Uint8Array,
+    pages: Vec<Vec<u8>>,
+) -> napi::Result<sys::napi_value> {
+    let mut array = std::ptr::null_mut();
+    // SAFETY: as the caller promises.
+    unsafe {
+        sys::napi_create_array_with_length(env, pages.len() + 2, &raw mut array);
+        sys::napi_set_element(env, array, 0, ToNapiValue::to_napi_value(env, text)?);
+        sys::napi_set_element(env, array, 1, ToNapiValue::to_napi_value(env, bytes)?);
+        for (index, page) in (2..).zip(pages) {
+            sys::napi_set_element(env, array, index, ToNapiValue::to_napi_value(env, Text(page))?);
+        }
+    }
+    Ok(array)
+}
+
 impl TypeName for Packet {
     fn type_name() -> &'static str {
-        "string | [string, Uint8Array] | undefined"
+        "string | [string, Uint8Array, ...string[]] | undefined"
     }
 
     fn value_type() -> ValueType {

@@ -46,8 +46,8 @@ impl WriteJob for SweepJob {
         }
     }
 
-    /// A power cut brings back what expired, which stays absent, and is swept again.
+    /// No fsync of its own: a power cut brings back what expired, which stays absent and is swept again.
     fn durability(&self) -> Durability {
-        Durability::Off
+        Durability::Normal
     }
 }

@@ -85,6 +85,8 @@ impl Connection {
     pub fn open(path: &Path, fault: Option<Fault>) -> Result<Self> {
         initialize();
         let text = path.to_str().ok_or_else(|| Error::invalid("url: the path is not valid Unicode"))?;
+        // SQLite would read a path that begins so as a URL.
+        let text = if text.starts_with("file:") { format!("./{text}") } else { text.to_string() };
         let name = CString::new(text).map_err(|_| Error::invalid("url: the path holds a NUL"))?;
         let flags = ffi::SQLITE_OPEN_READWRITE | ffi::SQLITE_OPEN_CREATE | ffi::SQLITE_OPEN_NOMUTEX;
         let mut connection = Self { db: ptr::null_mut(), fault };

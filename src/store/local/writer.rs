@@ -31,6 +31,8 @@ pub struct Writer {
     db: Arc<Mutex<Db>>,
     slice: Duration,
     synchronous: Option<Durability>,
+    /// What any operation asked for so far.
+    strongest: Durability,
 }
 
 /// Operations that ran in one transaction, with what came of each.
@@ -50,7 +52,7 @@ impl Writer {
     /// The writer of a store.
     pub fn new(shared: Arc<Shared>, db: Arc<Mutex<Db>>, in_memory: bool) -> Self {
         let slice = if in_memory { MEMORY_SLICE } else { FILE_SLICE };
-        Self { shared, db, slice, synchronous: None }
+        Self { shared, db, slice, synchronous: None, strongest: Durability::Off }
     }
 
     /// Commits what waits, in groups.
@@ -112,7 +114,11 @@ impl Writer {
         ending
     }
 
-    fn begin(&mut self, db: &mut Db, durability: Durability) -> Result<Settings> {
+    fn begin(&mut self, db: &mut Db, asked: Durability) -> Result<Settings> {
+        // Under OFF a checkpoint, of a commit or of the closing, syncs nothing: it would take durable commits out of the
+        // log and leave them in memory. So OFF is only for files for which nobody asks for more.
+        self.strongest = self.strongest.max(asked);
+        let durability = asked.max(self.strongest.min(Durability::Normal));
         if self.synchronous != Some(durability) {
             let pragma = match durability {
                 Durability::Full => "PRAGMA synchronous = FULL",
@@ -131,7 +137,7 @@ impl Writer {
 }
 
 fn fault() -> Error {
-    let reason = "the store was closed because of a fault in KeyVal itself; open it again and report it";
+    let reason = "the store was stopped by a fault in KeyVal itself; close every Kv on it, open it again, and report it";
     Error::new(Code::Unavailable, reason)
 }
 
