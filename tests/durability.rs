@@ -59,6 +59,16 @@ fn a_sweep_leaves_durable_commits_durable() {
     assert_eq!(levels.taken(), ["FULL"]);
 }
 
+#[test]
+fn an_opener_that_only_sweeps_leaves_the_commits_of_others_durable() {
+    let levels = Levels::default();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let kv = Kv::open(path.to_str().unwrap(), &levels.options(Durability::Full)).unwrap();
+    sweep(&kv);
+    assert_eq!(levels.taken(), ["NORMAL"]);
+}
+
 // Seen to fail: let the weakest opener's level reach SQLite.
 #[test]
 fn an_opener_with_off_does_not_weaken_the_others() {
@@ -80,5 +90,6 @@ fn off_alone_syncs_nothing() {
     let path = folder.path().join("store.db");
     let mut kv = Kv::open(path.to_str().unwrap(), &levels.options(Durability::Off)).unwrap();
     set(&mut kv);
+    sweep(&kv);
     assert_eq!(levels.taken(), ["OFF"]);
 }

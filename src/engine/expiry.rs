@@ -46,8 +46,8 @@ impl WriteJob for SweepJob {
         }
     }
 
-    /// No fsync of its own: a power cut brings back what expired, which stays absent and is swept again.
+    /// As little as the openers allow: a power cut brings back what expired, which stays absent and is swept again.
     fn durability(&self) -> Durability {
-        Durability::Normal
+        Durability::Off
     }
 }

@@ -16,7 +16,7 @@ use self::sqlite::Connection;
 use self::writer::Writer;
 use super::{ReadJob, Reader, Store, WriteJob, fail_all};
 use crate::clock::{Clock, Stopwatch};
-use crate::config::{DEFAULT_BUSY_TIMEOUT_MS, Fault, Location, Options};
+use crate::config::{DEFAULT_BUSY_TIMEOUT_MS, Durability, Fault, Location, Options};
 use crate::error::{Code, Error, Result};
 
 mod identity;
@@ -36,6 +36,7 @@ pub struct Shared {
     reads: Queue<ReadJob>,
     clock: Clock,
     busy_timeout_ms: AtomicI64,
+    strongest: Mutex<Durability>,
     tick: Mutex<Option<MakeJob>>,
     wakes: Mutex<Vec<Box<dyn Fn() -> bool + Send>>>,
     on_released: Mutex<Vec<Box<dyn FnOnce() + Send>>>,
@@ -58,6 +59,7 @@ impl Shared {
             reads: Queue::default(),
             clock: Clock::default(),
             busy_timeout_ms: AtomicI64::new(DEFAULT_BUSY_TIMEOUT_MS),
+            strongest: Mutex::new(Durability::Off),
             tick: Mutex::new(None),
             wakes: Mutex::new(Vec::new()),
             on_released: Mutex::new(Vec::new()),
@@ -66,6 +68,11 @@ impl Shared {
 
     fn busy_timeout_ms(&self) -> i64 {
         self.busy_timeout_ms.load(Ordering::Relaxed)
+    }
+
+    /// The strongest durability that an opener asked for.
+    fn strongest(&self) -> Durability {
+        *self.strongest.lock()
     }
 
     fn wake(&self) {
@@ -204,6 +211,8 @@ impl LocalStore {
     }
 
     fn apply(&self, options: &Options) {
+        let mut strongest = self.shared.strongest.lock();
+        *strongest = strongest.max(options.durability);
         if let Some(ms) = options.busy_timeout_ms {
             self.shared.busy_timeout_ms.store(ms, Ordering::Relaxed);
         }

@@ -31,8 +31,6 @@ pub struct Writer {
     db: Arc<Mutex<Db>>,
     slice: Duration,
     synchronous: Option<Durability>,
-    /// What any operation asked for so far.
-    strongest: Durability,
 }
 
 /// Operations that ran in one transaction, with what came of each.
@@ -52,7 +50,7 @@ impl Writer {
     /// The writer of a store.
     pub fn new(shared: Arc<Shared>, db: Arc<Mutex<Db>>, in_memory: bool) -> Self {
         let slice = if in_memory { MEMORY_SLICE } else { FILE_SLICE };
-        Self { shared, db, slice, synchronous: None, strongest: Durability::Off }
+        Self { shared, db, slice, synchronous: None }
     }
 
     /// Commits what waits, in groups.
@@ -116,9 +114,8 @@ impl Writer {
 
     fn begin(&mut self, db: &mut Db, asked: Durability) -> Result<Settings> {
         // Under OFF a checkpoint, of a commit or of the closing, syncs nothing: it would take durable commits out of the
-        // log and leave them in memory. So OFF is only for files for which nobody asks for more.
-        self.strongest = self.strongest.max(asked);
-        let durability = asked.max(self.strongest.min(Durability::Normal));
+        // log and leave them in memory. So OFF is only for stores of which every opener asked for it.
+        let durability = asked.max(self.shared.strongest().min(Durability::Normal));
         if self.synchronous != Some(durability) {
             let pragma = match durability {
                 Durability::Full => "PRAGMA synchronous = FULL",
