@@ -10,15 +10,19 @@ use keyval::codec::key::{Part, descendants, encode, tree};
 use keyval::codec::value::{ArrayText, JSON};
 use keyval::config::{Durability, Options};
 use keyval::engine::arithmetic::Arithmetic;
-use keyval::engine::atomic::{Check, Commit, Mutation, Outcome, Reply};
-use keyval::engine::read::{Answer, Request};
+use keyval::engine::commit::{Check, Commit, Mutation, Outcome, Reply};
+use keyval::engine::page::Page;
+use keyval::engine::read::{Answer, ListQuery, Request};
 use keyval::error::{Error, Result};
 use keyval::kv::Kv;
 
+pub mod choose;
 pub mod fault;
 pub mod jobs;
+pub mod model;
 pub mod random;
 pub mod raw;
+pub mod template;
 
 /// Where the clock of a test stands.
 pub const T0: i64 = 1_750_000_000_000;
@@ -149,6 +153,25 @@ pub fn read(kv: &Kv, request: Request) -> Answer {
     let (send, receive) = mpsc::channel();
     kv.read_later(request, Box::new(move |answer| drop(send.send(answer))));
     wait(&receive, "read").unwrap()
+}
+
+/// Reads on this thread, which leaves no statement running behind it; the writer's lock on memory is short.
+pub fn read_now(kv: &mut Kv, request: &Request) -> Answer {
+    loop {
+        match kv.read_now(request).unwrap() {
+            Answer::TakesLong => std::thread::yield_now(),
+            answer => return answer,
+        }
+    }
+}
+
+/// All live entries; of a small store.
+pub fn everything(kv: &mut Kv) -> Page {
+    let query = ListQuery { range: vec![]..vec![0xff], reverse: false, keys_only: false, limit: 1000 };
+    match read_now(kv, &Request::List(query)) {
+        Answer::Page(page) if !page.more => page,
+        other => panic!("not one page: {other:?}"),
+    }
 }
 
 /// Whether an error leaves nothing behind.

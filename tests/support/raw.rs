@@ -6,6 +6,7 @@ use std::future::Future;
 use std::path::Path;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use libsql::{Builder, Connection, Value, params::IntoParams};
 
@@ -53,7 +54,10 @@ fn now<F: Future>(future: F) -> F::Output {
 impl Raw {
     pub fn open(path: &Path) -> Self {
         let database = now(Builder::new_local(path).build()).unwrap();
-        Self(database.connect().unwrap())
+        let connection = database.connect().unwrap();
+        // A store that is closing locks its file for a moment.
+        connection.busy_timeout(Duration::from_secs(20)).unwrap();
+        Self(connection)
     }
 
     pub fn execute(&self, sql: &str) {
@@ -76,7 +80,8 @@ impl Raw {
 
     /// Changes after a number.
     pub fn changes_after(&self, seq: i64) -> Vec<Change> {
-        let sql = "SELECT seq, key, op, versionstamp, encoding, value FROM kv_changes WHERE seq > ?1 ORDER BY seq";
+        let sql =
+            "SELECT seq, key, op, versionstamp, encoding, value FROM kv_changes WHERE seq > ?1 ORDER BY seq";
         self.rows(sql, [seq]).into_iter().map(change).collect()
     }
 

@@ -1,6 +1,7 @@
 //! An embedded libSQL file, or memory: a writer thread, a reader thread, and a reader for each opener's own thread.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, LazyLock, Weak};
@@ -9,13 +10,13 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use self::queue::{Queue, Turn};
+use self::queue::{Consumer, Queue, Turn};
 use self::reader::{LocalReader, ReaderThread};
 use self::sql::Db;
 use self::sqlite::Connection;
 use self::writer::Writer;
-use super::{ReadJob, Reader, Store, WriteJob, fail_all};
-use crate::clock::{Clock, Stopwatch};
+use super::{ReadJob, Reader, Store, WriteJob, WriteTxn, fail_all};
+use crate::clock::Clock;
 use crate::config::{DEFAULT_BUSY_TIMEOUT_MS, Durability, Fault, Location, Options};
 use crate::error::{Code, Error, Result};
 
@@ -75,8 +76,9 @@ impl Shared {
         *self.strongest.lock()
     }
 
+    /// One that panics is not called again.
     fn wake(&self) {
-        self.wakes.lock().retain(|wake| wake());
+        self.wakes.lock().retain(|wake| catch_unwind(AssertUnwindSafe(wake)).unwrap_or(false));
     }
 }
 
@@ -283,8 +285,7 @@ impl Store for LocalStore {
         *openers = openers.saturating_sub(1);
         if *openers > 0 {
             drop((openers, open_files));
-            done();
-            self.shared.wake();
+            self.write(vec![Box::new(Barrier(Some(done)))]);
             return;
         }
         if let Place::File { id, .. } = &self.place {
@@ -295,11 +296,30 @@ impl Store for LocalStore {
     }
 }
 
+/// Is told when what was handed to the writer before it is on disk.
+struct Barrier(Option<Box<dyn FnOnce() + Send>>);
+
+impl WriteJob for Barrier {
+    fn run(&mut self, _: &mut dyn WriteTxn) -> Result<()> {
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>, _: Result<()>) {
+        if let Some(done) = self.0.take() {
+            done();
+        }
+    }
+
+    fn durability(&self) -> Durability {
+        Durability::Off
+    }
+}
+
 /// The writer thread, from opening to the release of the files.
 fn run(shared: &Arc<Shared>, mut writer: Writer, reader: ReaderThread) {
-    let mut last_tick = Stopwatch::start();
+    let mut consumer = Consumer::default();
     loop {
-        match shared.writes.next(&mut last_tick) {
+        match shared.writes.next(&mut consumer) {
             Turn::Work(jobs) => writer.process(jobs),
             Turn::Tick => {
                 let made = shared.tick.lock().as_ref().map(|make| make());

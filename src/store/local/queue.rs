@@ -8,9 +8,11 @@ use parking_lot::{Condvar, Mutex};
 use crate::clock::Stopwatch;
 use crate::error::Error;
 
-/// How long an idle thread looks for work before it sleeps: a caller that awaits one write after another comes back
-/// within this time, and waking a sleeping thread costs more.
-const SPIN: Duration = Duration::from_micros(40);
+/// How long an idle thread looks for work before it sleeps, if it was not idle for long the last time: a caller that
+/// awaits one write after another comes back within this time, and waking a sleeping thread costs more.
+const SPIN: Duration = Duration::from_micros(120);
+/// An idle time up to this one is followed by a spin: the gap that a spin would have caught, and the waking.
+const SHORT: Duration = Duration::from_micros(250);
 
 /// A queue for one thread.
 #[derive(Debug)]
@@ -27,6 +29,20 @@ struct State<T> {
     interval: Option<Duration>,
     stopped: bool,
     failed: Option<Error>,
+}
+
+/// The thread at the end of a queue.
+#[derive(Debug)]
+pub struct Consumer {
+    last_tick: Stopwatch,
+    /// Work came soon after it was looked for the last time.
+    busy: bool,
+}
+
+impl Default for Consumer {
+    fn default() -> Self {
+        Self { last_tick: Stopwatch::start(), busy: false }
+    }
 }
 
 /// What a thread is to do.
@@ -86,20 +102,24 @@ impl<T> Queue<T> {
         std::mem::take(&mut state.items)
     }
 
-    /// Waits for something to do. `since` is the last tick.
-    pub fn next(&self, since: &mut Stopwatch) -> Turn<T> {
-        self.spin();
+    /// Waits for something to do.
+    pub fn next(&self, consumer: &mut Consumer) -> Turn<T> {
+        let idle = Stopwatch::start();
+        if consumer.busy {
+            self.spin(&idle);
+        }
         let mut state = self.state.lock();
         loop {
             if !state.items.is_empty() {
+                consumer.busy = idle.elapsed() < SHORT;
                 return Turn::Work(std::mem::take(&mut state.items));
             }
             if state.stopped {
                 return Turn::Stop;
             }
-            match state.interval.map(|interval| interval.saturating_sub(since.elapsed())) {
+            match state.interval.map(|interval| interval.saturating_sub(consumer.last_tick.elapsed())) {
                 Some(Duration::ZERO) => {
-                    *since = Stopwatch::start();
+                    consumer.last_tick = Stopwatch::start();
                     return Turn::Tick;
                 }
                 Some(rest) => drop(self.signal.wait_for(&mut state, rest)),
@@ -108,13 +128,12 @@ impl<T> Queue<T> {
         }
     }
 
-    fn spin(&self) {
+    fn spin(&self, idle: &Stopwatch) {
         let seen = self.news.load(Ordering::Relaxed);
         if !self.state.lock().items.is_empty() {
             return;
         }
-        let watch = Stopwatch::start();
-        while self.news.load(Ordering::Relaxed) == seen && watch.elapsed() < SPIN {
+        while self.news.load(Ordering::Relaxed) == seen && idle.elapsed() < SPIN {
             std::hint::spin_loop();
         }
     }

@@ -8,10 +8,9 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::Shared;
-use super::queue::Turn;
+use super::queue::{Consumer, Turn};
 use super::sql::{Db, Sql};
 use super::txn::LocalRead;
-use crate::clock::Stopwatch;
 use crate::error::{Code, Result};
 use crate::store::{ReadWork, Reader};
 
@@ -45,6 +44,7 @@ impl Reader for LocalReader {
 }
 
 fn read(db: &mut Db, now_ms: i64, snapshot: bool, work: ReadWork<'_>) -> Result<()> {
+    db.end_stray_transaction()?;
     if !snapshot {
         return work(&mut LocalRead { db, now_ms });
     }
@@ -78,9 +78,9 @@ impl ReaderThread {
 
 fn serve(shared: &Shared, connect: &Connect) {
     let mut db = None;
-    let mut never = Stopwatch::start();
+    let mut consumer = Consumer::default();
     loop {
-        let jobs = match shared.reads.next(&mut never) {
+        let jobs = match shared.reads.next(&mut consumer) {
             Turn::Work(jobs) => jobs,
             Turn::Tick => continue,
             Turn::Stop => return,
@@ -115,7 +115,7 @@ fn serve_one(
 }
 
 fn run(db: &mut Db, now_ms: i64, job: crate::store::ReadJob) {
-    if let Err(error) = db.run(Sql::Begin) {
+    if let Err(error) = db.end_stray_transaction().and_then(|()| db.run(Sql::Begin)) {
         return job(Err(error));
     }
     job(Ok(&mut LocalRead { db, now_ms }));

@@ -176,6 +176,14 @@ impl Db {
         slot.as_mut().ok_or_else(|| Error::corrupt("no such statement"))
     }
 
+    /// Ends a transaction that is still open because its end failed; else nothing is to be done.
+    ///
+    /// # Errors
+    /// Those of SQLite; then the connection cannot be used.
+    pub fn end_stray_transaction(&mut self) -> Result<()> {
+        if self.connection.is_autocommit() { Ok(()) } else { self.run(Sql::Rollback) }
+    }
+
     /// Runs a statement without parameters and rows.
     ///
     /// # Errors

@@ -84,9 +84,10 @@ impl Writer {
         }
     }
 
+    /// A completion that panics is a fault of its own: the commit is on disk, and the others are to hear of it.
     fn finish(&self, group: Group) {
         for (job, outcome) in group {
-            job.finish(outcome);
+            let _ = catch_unwind(AssertUnwindSafe(|| job.finish(outcome)));
         }
         self.shared.wake();
     }
@@ -113,6 +114,7 @@ impl Writer {
     }
 
     fn begin(&mut self, db: &mut Db, asked: Durability) -> Result<Settings> {
+        db.end_stray_transaction()?;
         // Under OFF a checkpoint, of a commit or of the closing, syncs nothing: it would take durable commits out of the
         // log and leave them in memory. So OFF is only for stores of which every opener asked for it.
         let durability = asked.max(self.shared.strongest().min(Durability::Normal));
@@ -153,14 +155,17 @@ impl Transaction<'_> {
         let alone = most == 1 || waiting.len() == 1;
         while group.len() < most {
             let Some(mut job) = waiting.pop_front() else { break };
-            let Ok(outcome) = catch_unwind(AssertUnwindSafe(|| self.operation(job.as_mut(), alone))) else {
+            let Ok(ran) = catch_unwind(AssertUnwindSafe(|| self.operation(job.as_mut(), alone))) else {
                 group.push((job, Ok(())));
                 let _ = self.db.run(Sql::Rollback);
                 return Ending::Panicked;
             };
-            group.push((job, outcome));
-            if self.db.connection.is_autocommit() {
-                // SQLite gave the whole transaction up (disk full, I/O error): the others did nothing wrong.
+            // Where one ends cannot be told, or SQLite gave the whole transaction up (disk full, I/O error): the others
+            // did nothing wrong.
+            let lost = ran.is_err() || self.db.connection.is_autocommit();
+            group.push((job, ran.unwrap_or_else(Err)));
+            if lost {
+                let _ = self.db.end_stray_transaction();
                 return Ending::RunAlone;
             }
             if watch.elapsed() >= self.slice {
@@ -170,8 +175,9 @@ impl Transaction<'_> {
         self.end(before, alone, group)
     }
 
-    /// Alone, an operation needs no savepoint: the transaction is its own.
-    fn operation(&mut self, job: &mut dyn WriteJob, alone: bool) -> Result<()> {
+    /// What came of an operation; an error of the outer kind if it cannot be told from the others any more. Alone, it
+    /// needs no savepoint: the transaction is its own.
+    fn operation(&mut self, job: &mut dyn WriteJob, alone: bool) -> Result<Result<()>> {
         if !alone {
             self.db.run(Sql::Savepoint)?;
         }
@@ -186,14 +192,14 @@ impl Transaction<'_> {
                     self.db.run(Sql::Release)?;
                 }
                 self.settings.clock = issued.unwrap_or(self.settings.clock);
-                Ok(())
+                Ok(Ok(()))
             }
             Err(error) => {
                 if !alone && !self.db.connection.is_autocommit() {
                     self.db.run(Sql::RollbackTo)?;
                     self.db.run(Sql::Release)?;
                 }
-                Err(error)
+                Ok(Err(error))
             }
         }
     }

@@ -1,0 +1,256 @@
+//! Law 2, all or nothing: whichever statement of a commit fails, with whichever code, the file holds all of the commit
+//! or nothing of it, the caller is told which, and the store goes on.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
+use keyval::config::ChangeLog;
+use keyval::engine::commit::{Commit, Mutation, Outcome, Stamping};
+use keyval::engine::read::{Keys, Request};
+use keyval::error::{Code, Result};
+use keyval::kv::Kv;
+use support::fault::{CODES, NO_MEMORY, Plan, Trap};
+use support::raw::{Raw, State};
+use support::template::{LATER, Template, fill};
+use support::{
+    append, check, commit, delete, delete_tree, delete_under, everything, is_definite, open, set, set_for,
+    sum, sweep, touch, try_commit,
+};
+
+mod support;
+
+/// Has a test of its own.
+const ROLLBACK: &str = "ROLLBACK";
+
+/// What a test does to a file, over and over.
+type Action<'a> = &'a dyn Fn(&mut Kv) -> Result<Option<Outcome>>;
+
+/// What it comes to when nothing fails.
+struct Clean {
+    outcome: std::result::Result<Option<Outcome>, Code>,
+    state: State,
+    steps: Vec<String>,
+}
+
+fn ended(result: Result<Option<Outcome>>) -> std::result::Result<Option<Outcome>, Code> {
+    result.map_err(|error| error.code)
+}
+
+fn clean(template: &Template, action: Action) -> Clean {
+    let mut copy = template.copy();
+    copy.trap.arm(Plan::Watch);
+    let outcome = ended(action(&mut copy.kv));
+    let steps = copy.trap.disarm().steps;
+    Clean { outcome, state: copy.close(), steps }
+}
+
+/// Fails each step of the action once, and all steps from each one on, with each code.
+///
+/// The clock stands and copies share their database's bits, so that two ways to one content give equal states down to
+/// the versionstamps: "nothing" includes the clock's row and the numbers of the change log.
+fn all_or_nothing(name: &str, template: &Template, action: Action) {
+    let clean = clean(template, action);
+    assert!(clean.steps.len() > 2, "{name}: too few steps to be true: {:?}", clean.steps);
+    for (at, sql) in clean.steps.iter().enumerate().filter(|(_, sql)| *sql != ROLLBACK) {
+        for code in CODES {
+            for plan in [Plan::At(at, code), Plan::From(at, code)] {
+                one_fault(&format!("{name}, {plan:?}, {sql}"), template, action, &clean, plan);
+            }
+        }
+    }
+}
+
+fn one_fault(label: &str, template: &Template, action: Action, clean: &Clean, plan: Plan) {
+    let mut copy = template.copy();
+    copy.trap.arm(plan);
+    let result = action(&mut copy.kv);
+    assert!(!copy.trap.disarm().failed.is_empty(), "{label}: nothing failed");
+    let state = copy.state();
+    match &result {
+        Ok(_) => assert_eq!((&state, ended(result)), (&clean.state, clean.outcome.clone()), "{label}: Ok"),
+        Err(error) if is_definite(error) => assert_eq!(state, template.state, "{label}: {error}"),
+        Err(_) => assert!(state == template.state || state == clean.state, "{label}: {state:?}"),
+    }
+    if state == template.state {
+        // The fault is over: the same again gives what it would have given.
+        assert_eq!(ended(action(&mut copy.kv)), clean.outcome, "{label}: afterwards");
+    }
+    assert_eq!(copy.close(), clean.state, "{label}: after opening again");
+}
+
+fn all_or_nothing_of(name: &str, template: &Template, what: Commit) {
+    all_or_nothing(name, template, &|kv| try_commit(kv, what.clone()).map(Some));
+}
+
+/// Seen to fail: with the clock's row written after COMMIT; with a COMMIT's failure taken for success.
+#[test]
+fn a_set() {
+    let template = Template::new(ChangeLog::Keys);
+    all_or_nothing_of("over nothing", &template, Commit::of(set(&["new"], "1")));
+    all_or_nothing_of("over a live entry", &template, Commit::of(set(&["plain"], "2")));
+    all_or_nothing_of("over an expired entry", &template, Commit::of(set_for(&["dead"], "2", Some(9))));
+}
+
+#[test]
+fn a_delete() {
+    let template = Template::new(ChangeLog::Keys);
+    let absent = Commit { stamping: Stamping::IfChanged, ..Commit::of(delete(&["absent"])) };
+    all_or_nothing_of("of a live entry", &template, Commit::of(delete(&["plain"])));
+    all_or_nothing_of("of an expired entry", &template, Commit::of(delete(&["dead"])));
+    all_or_nothing_of("of nothing", &template, absent);
+}
+
+/// Seen to fail: with the log rows of the range written in a transaction of their own.
+#[test]
+fn a_range_delete() {
+    let template = Template::new(ChangeLog::Keys);
+    all_or_nothing_of("of descendants", &template, Commit::of(delete_under(&["tree"])));
+    all_or_nothing_of("of a tree", &template, Commit::of(delete_tree(&["dead"])));
+    let two = commit(vec![delete_under(&["tree"]), set(&["tree", "d"], "4")]);
+    all_or_nothing_of("among others", &template, two);
+}
+
+#[test]
+fn counters_and_arrays() {
+    let template = Template::new(ChangeLog::Values);
+    all_or_nothing_of("sum", &template, Commit::of(sum(&["counter"], 7)));
+    all_or_nothing_of("append", &template, Commit::of(append(&["list"], "[3]")));
+    all_or_nothing_of("touch", &template, Commit::of(touch(&["leased"], 1)));
+}
+
+/// Every kind of mutation in one commit, with checks that hold.
+fn several(template: &Template) -> Commit {
+    let stamp = template.state.entry(&support::key(&["plain"])).map(|entry| entry.versionstamp.clone());
+    let mutations = vec![
+        set(&["plain"], "2"),
+        Mutation::Set {
+            key: support::key(&["log"]),
+            stamped: true,
+            encoding: 2,
+            value: vec![0, 255],
+            expires_in_ms: None,
+        },
+        delete(&["other"]),
+        delete_under(&["tree"]),
+        sum(&["counter"], -6),
+        append(&["list"], "[\"é\"]"),
+        touch(&["leased"], 77),
+        set(&["dead"], "\"again\""),
+    ];
+    let checks = vec![check(&["plain"], stamp.as_deref()), check(&["dead"], None)];
+    Commit { checks, mutations, ..Commit::default() }
+}
+
+/// Seen to fail: with the net log rows left out when one of them fails.
+#[test]
+fn several_mutations_with_checks() {
+    let template = Template::new(ChangeLog::Keys);
+    all_or_nothing_of("keys", &template, several(&template));
+    let template = Template::new(ChangeLog::Values);
+    all_or_nothing_of("values", &template, several(&template));
+}
+
+#[test]
+fn a_check_that_fails() {
+    let template = Template::new(ChangeLog::Keys);
+    let refused = Commit { checks: vec![check(&["plain"], None)], ..several(&template) };
+    all_or_nothing_of("conflict", &template, refused);
+}
+
+/// Seen to fail: without the ROLLBACK of a lone operation that failed.
+#[test]
+fn a_mutation_that_fails() {
+    let template = Template::new(ChangeLog::Keys);
+    let refused = commit(vec![set(&["new"], "1"), delete(&["other"]), append(&["plain"], "[1]")]);
+    all_or_nothing_of("mismatch", &template, refused);
+}
+
+#[test]
+fn a_sweep() {
+    let template = Template::new(ChangeLog::Keys);
+    all_or_nothing("sweep", &template, &|kv| sweep(kv).map(|()| None));
+}
+
+/// In memory there is no other connection to look with, and no journal file to roll back from.
+#[test]
+fn in_memory() {
+    let what = commit(vec![set(&["new"], "1"), delete_under(&["tree"]), sum(&["counter"], 1)]);
+    let steps = (0..).take_while(|at| in_memory_with_a_fault_at(*at, &what)).count();
+    assert!(steps > 10, "too few steps to be true: {steps}");
+}
+
+/// False if there is no such step.
+fn in_memory_with_a_fault_at(at: usize, what: &Commit) -> bool {
+    let trap = Trap::default();
+    let mut kv = open(":memory:".as_ref(), &trap.options());
+    fill(&mut kv);
+    kv.freeze_clock(Some(LATER));
+    let before = everything(&mut kv).text;
+    trap.arm(Plan::At(at, CODES[at % CODES.len()]));
+    let result = try_commit(&mut kv, what.clone());
+    let failed = !trap.disarm().failed.is_empty();
+    assert_eq!(result.is_err(), failed, "step {at}: {result:?}");
+    if failed {
+        assert_eq!(everything(&mut kv).text, before, "step {at}: {result:?}");
+        try_commit(&mut kv, what.clone()).unwrap();
+    }
+    assert!(everything(&mut kv).text != before, "step {at}");
+    failed
+}
+
+/// Seen to fail: without the end of a stray transaction, every later commit failed with CORRUPT.
+#[test]
+fn a_rollback_that_fails() {
+    let template = Template::new(ChangeLog::Keys);
+    let refused = commit(vec![set(&["new"], "1"), append(&["plain"], "[1]")]);
+    let action: Action = &|kv| try_commit(kv, refused.clone()).map(Some);
+    let clean = clean(&template, action);
+    let at = clean.steps.iter().position(|sql| sql == ROLLBACK).unwrap();
+    one_fault("rollback", &template, action, &clean, Plan::At(at, NO_MEMORY));
+}
+
+/// A lock that another connection really holds, not an injected one.
+#[test]
+fn the_write_lock_is_taken() {
+    let template = Template::new(ChangeLog::Keys);
+    let mut copy = template.copy();
+    let other = Raw::open(&copy.path());
+    other.execute("BEGIN IMMEDIATE");
+    let mut impatient = Kv::open(
+        copy.path().to_str().unwrap(),
+        &keyval::config::Options { busy_timeout_ms: Some(0), ..support::quiet() },
+    )
+    .unwrap();
+    let error = try_commit(&mut impatient, Commit::of(set(&["new"], "1"))).unwrap_err();
+    assert_eq!((error.code, is_definite(&error)), (Code::Busy, true));
+    other.execute("COMMIT");
+    assert_eq!(copy.state(), template.state);
+    try_commit(&mut copy.kv, Commit::of(set(&["new"], "1"))).unwrap();
+    assert_eq!(copy.state().entries.len(), template.state.entries.len() + 1);
+}
+
+/// The keys of a read of two, which needs a snapshot.
+fn two_keys() -> Request {
+    let mut keys = Keys::default();
+    for name in ["plain", "other"] {
+        let push = |out: &mut Vec<u8>| -> Result<()> {
+            out.extend(support::key(&[name]));
+            Ok(())
+        };
+        keys.push_with(push).unwrap();
+    }
+    Request::Get(keys)
+}
+
+/// Seen to fail: the snapshot stayed open, and the reads of the connection were stale for ever.
+#[test]
+fn the_end_of_a_read_fails() {
+    let mut copy = Template::new(ChangeLog::Keys).copy();
+    copy.trap.arm(Plan::Watch);
+    copy.kv.read_now(&two_keys()).unwrap();
+    let end = copy.trap.disarm().steps.iter().position(|sql| sql == "COMMIT").unwrap();
+    copy.trap.arm(Plan::At(end, NO_MEMORY));
+    copy.kv.read_now(&two_keys()).unwrap_err();
+    copy.trap.disarm();
+    try_commit(&mut copy.kv, Commit::of(set(&["new"], "1"))).unwrap();
+    assert!(String::from_utf8(everything(&mut copy.kv).text).unwrap().contains("new"), "a stale read");
+    copy.kv.read_now(&two_keys()).unwrap();
+}

@@ -1,0 +1,240 @@
+//! What commits mean, told a second time: a sorted map, and the log rows that a commit is to leave.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use keyval::codec::key::{Part, decode, encode};
+use keyval::codec::value::Counter;
+use keyval::engine::arithmetic::Arithmetic;
+use keyval::engine::commit::{Check, Commit, Mutation, Outcome, Reply};
+use keyval::error::Code;
+use num_bigint::BigInt;
+use serde_json::Value;
+
+/// A row, live or expired.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    pub versionstamp: String,
+    pub expires_at: Option<i64>,
+    pub encoding: u8,
+    pub value: Vec<u8>,
+}
+
+/// What a commit comes to, but for its versionstamp.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    Committed(Vec<Reply>),
+    Conflict(Vec<(usize, Option<String>)>),
+    Error(Code),
+}
+
+impl End {
+    pub fn of(result: &Result<Outcome, keyval::error::Error>) -> Self {
+        match result {
+            Ok(Outcome::Committed { replies, .. }) => Self::Committed(replies.clone()),
+            Ok(Outcome::Conflict(failed)) => Self::Conflict(failed.clone()),
+            Err(error) => Self::Error(error.code),
+        }
+    }
+}
+
+/// How the log tells one key: the operation, and what stands there afterwards.
+pub type Told = (&'static str, Option<(u8, Vec<u8>)>);
+
+/// The rows of a commit in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Telling {
+    pub stamp: Option<String>,
+    pub keys: BTreeMap<Vec<u8>, Told>,
+}
+
+/// The store.
+#[derive(Debug, Clone, Default)]
+pub struct Model {
+    pub rows: BTreeMap<Vec<u8>, Row>,
+    pub now: i64,
+    /// What the log is to say, since it was last looked at.
+    pub log: Vec<Telling>,
+}
+
+type Applied<T> = Result<T, Code>;
+
+impl Model {
+    pub fn is_live(&self, row: &Row) -> bool {
+        row.expires_at.is_none_or(|at| self.now < at)
+    }
+
+    pub fn live(&self, key: &[u8]) -> Option<&Row> {
+        self.rows.get(key).filter(|row| self.is_live(row))
+    }
+
+    /// Applies a commit; `stamp` is the one that the store gave it.
+    pub fn commit(&mut self, commit: &Commit, stamp: Option<&str>) -> End {
+        let failed = self.failed(&commit.checks);
+        if !failed.is_empty() {
+            return End::Conflict(failed);
+        }
+        let before = self.rows.clone();
+        let mut replies = Vec::new();
+        let mut touched = Vec::new();
+        for mutation in &commit.mutations {
+            match self.mutate(mutation, stamp.unwrap_or("?"), &mut touched) {
+                Ok(reply) => replies.push(reply),
+                Err(code) => {
+                    self.rows = before;
+                    return End::Error(code);
+                }
+            }
+        }
+        self.tell(&before, touched, stamp);
+        End::Committed(replies)
+    }
+
+    fn failed(&self, checks: &[Check]) -> Vec<(usize, Option<String>)> {
+        let stands = |check: &Check| self.live(&check.key).map(|row| row.versionstamp.clone());
+        let all = checks.iter().enumerate().map(|(index, check)| (index, stands(check), &check.versionstamp));
+        all.filter(|(_, stands, wanted)| stands != *wanted)
+            .map(|(index, stands, _)| (index, stands))
+            .collect()
+    }
+
+    fn tell(&mut self, before: &BTreeMap<Vec<u8>, Row>, touched: Vec<Vec<u8>>, stamp: Option<&str>) {
+        let mut keys = BTreeMap::new();
+        for key in touched {
+            let was_live = before.get(&key).is_some_and(|row| self.is_live(row));
+            let told = match (self.rows.get(&key), before.contains_key(&key)) {
+                (Some(row), _) => {
+                    let op = if was_live { "update" } else { "create" };
+                    (op, Some((row.encoding, row.value.clone())))
+                }
+                (None, true) => ("delete", None),
+                (None, false) => continue,
+            };
+            keys.insert(key, told);
+        }
+        if !keys.is_empty() {
+            self.log.push(Telling { stamp: stamp.map(str::to_string), keys });
+        }
+    }
+
+    fn mutate(&mut self, mutation: &Mutation, stamp: &str, touched: &mut Vec<Vec<u8>>) -> Applied<Reply> {
+        let (key, expires_in_ms, (encoding, value), reply) = match mutation {
+            Mutation::Set { key, stamped, encoding, value, expires_in_ms } => {
+                let key = if *stamped { with_part(key, stamp) } else { key.clone() };
+                self.rows.remove(&key);
+                (key, expires_in_ms, (*encoding, value.clone()), Reply::Done)
+            }
+            Mutation::Delete(key) => return Ok(self.remove(vec![key.clone()], touched)),
+            Mutation::DeleteRange(range) => {
+                let bounds = (Bound::Included(&range.start), Bound::Excluded(&range.end));
+                let keys = if range.start < range.end {
+                    self.rows.range::<Vec<u8>, _>(bounds).map(|(key, _)| key.clone()).collect()
+                } else {
+                    Vec::new()
+                };
+                return Ok(self.remove(keys, touched));
+            }
+            Mutation::Arithmetic { key, operation, operand, expires_in_ms } => {
+                let counter = calculate(self.live(key), *operation, operand)?;
+                (key.clone(), expires_in_ms, stored(&counter), Reply::Counter(counter))
+            }
+            Mutation::Splice { key, front, values, expires_in_ms } => {
+                let added = (values.encoding, values.text.clone());
+                let (encoding, text) = splice(self.live(key), added, *front)?;
+                let length = members(&text).unwrap().len() as u64;
+                (key.clone(), expires_in_ms, (encoding, text), Reply::Count(length))
+            }
+            Mutation::Touch { key, expires_in_ms } => {
+                let (now, found) = (self.now, self.live(key).is_some());
+                if let Some(row) = self.rows.get_mut(key).filter(|_| found) {
+                    row.expires_at = Some(now + expires_in_ms);
+                }
+                return Ok(Reply::Found(found));
+            }
+        };
+        let kept = self.live(&key).and_then(|row| row.expires_at);
+        let expires_at = expires_in_ms.map(|ms| self.now + ms).or(kept);
+        self.rows.insert(key.clone(), Row { versionstamp: stamp.into(), expires_at, encoding, value });
+        touched.push(key);
+        Ok(reply)
+    }
+
+    fn remove(&mut self, keys: Vec<Vec<u8>>, touched: &mut Vec<Vec<u8>>) -> Reply {
+        let mut live = 0;
+        for key in keys {
+            live += u64::from(self.live(&key).is_some());
+            self.rows.remove(&key);
+            touched.push(key);
+        }
+        Reply::Count(live)
+    }
+
+    /// Removes what has expired.
+    pub fn sweep(&mut self) {
+        let before = self.rows.clone();
+        let gone: Vec<_> =
+            before.iter().filter(|(_, row)| !self.is_live(row)).map(|(key, _)| key.clone()).collect();
+        self.rows.retain(|key, _| !gone.contains(key));
+        self.tell(&before, gone, None);
+    }
+}
+
+fn with_part(key: &[u8], text: &str) -> Vec<u8> {
+    let mut parts = decode(key).unwrap();
+    parts.push(Part::String(text.to_string().into()));
+    encode(&parts).unwrap()
+}
+
+fn stored(counter: &Counter) -> (u8, Vec<u8>) {
+    match counter {
+        Counter::Int(int) => (1, format!(r#"{{"__type":"bigint","value":"{int}"}}"#).into_bytes()),
+        Counter::U64(int) => (3, int.to_le_bytes().to_vec()),
+    }
+}
+
+/// A stored whole number, of those that the tests write.
+fn whole(row: &Row) -> Applied<BigInt> {
+    let json: Value = match row.encoding {
+        0 | 1 => serde_json::from_slice(&row.value).unwrap(),
+        _ => return Err(Code::TypeMismatch),
+    };
+    let tagged = json["value"].as_str().filter(|_| row.encoding == 1 && json["__type"] == "bigint");
+    let digits = tagged.map(str::to_string).or_else(|| json.as_i64().map(|int| int.to_string()));
+    digits.ok_or(Code::TypeMismatch).map(|digits| digits.parse().unwrap())
+}
+
+fn calculate(row: Option<&Row>, operation: Arithmetic, operand: &BigInt) -> Applied<Counter> {
+    let Some(row) = row else { return Ok(Counter::Int(operand.clone())) };
+    if row.encoding == 3 {
+        let old = u64::from_le_bytes(row.value.as_slice().try_into().unwrap());
+        let by = u64::try_from(operand).map_err(|_| Code::InvalidArgument)?;
+        return Ok(Counter::U64(match operation {
+            Arithmetic::Sum => u64::try_from((u128::from(old) + u128::from(by)) % (1 << 64)).unwrap(),
+            Arithmetic::Max => old.max(by),
+            Arithmetic::Min => old.min(by),
+        }));
+    }
+    let old = whole(row)?;
+    Ok(Counter::Int(match operation {
+        Arithmetic::Sum => old + operand,
+        Arithmetic::Max if old > *operand => old,
+        Arithmetic::Min if old < *operand => old,
+        _ => operand.clone(),
+    }))
+}
+
+fn members(text: &[u8]) -> Option<Vec<Value>> {
+    serde_json::from_slice(text).ok()
+}
+
+fn splice(row: Option<&Row>, added: (u8, Vec<u8>), front: bool) -> Applied<(u8, Vec<u8>)> {
+    let old = row.map_or((0, b"[]".to_vec()), |row| (row.encoding, row.value.clone()));
+    if old.0 > 1 || members(&old.1).is_none() {
+        return Err(Code::TypeMismatch);
+    }
+    let encoding = old.0.max(added.0);
+    let (first, second) = if front { (added.1, old.1) } else { (old.1, added.1) };
+    let inner = |text: &[u8]| text[1..text.len() - 1].to_vec();
+    let parts: Vec<_> = [inner(&first), inner(&second)].into_iter().filter(|part| !part.is_empty()).collect();
+    Ok((encoding, [b"[".to_vec(), parts.join(&b','), b"]".to_vec()].concat()))
+}
