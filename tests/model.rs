@@ -235,7 +235,11 @@ impl Pair {
         let wanted: Vec<_> = (0..1 + self.choose.0.below(4)).map(|_| self.choose.key()).collect();
         let mut keys = Keys::default();
         for key in &wanted {
-            keys.push_with(|out| Result::Ok(out.extend_from_slice(key))).unwrap();
+            let write = |out: &mut Vec<u8>| -> keyval::error::Result<()> {
+                out.extend_from_slice(key);
+                Ok(())
+            };
+            keys.push_with(write).unwrap();
         }
         let Answer::Page(page) = self.answer(Request::Get(keys)) else { panic!("no page") };
         let found = entries(&page);
