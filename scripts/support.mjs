@@ -39,11 +39,14 @@ export function bun() {
   return found ?? fail("bun is missing from node_modules; run npm ci")
 }
 
-/** Installs the devDependencies if the lock file has changed since they were. */
+/**
+ * Installs the devDependencies of the lock file, if it has changed since they were. Not by `npm ci`, which refuses a lock
+ * file that lacks the optional packages of other platforms, as some registries make it.
+ */
 export function install() {
   const lock = readFileSync(join(root, "package-lock.json"), "utf8")
   const mark = join(root, "node_modules/.keyval-installed")
   if (existsSync(mark) && readFileSync(mark, "utf8") === lock) return
-  run("npm", ["ci"], { shell: process.platform === "win32" })
+  run("npm", ["install", "--no-save"], { shell: process.platform === "win32" })
   writeFileSync(mark, lock)
 }
