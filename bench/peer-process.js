@@ -64,6 +64,6 @@ function runtimeCommand(runtime) {
 export function findBun() {
   const packages = join(here, "../node_modules/@oven")
   const found = readdirSync(packages).find((name) => name.startsWith(`bun-${process.platform}`))
-  if (found === undefined) throw new Error(`There is no Bun in ${packages}: run npm ci in the root.`)
+  if (found === undefined) throw new Error(`There is no Bun in ${packages}: run npm install in the root.`)
   return join(packages, found, "bin", process.platform === "win32" ? "bun.exe" : "bun")
 }
