@@ -95,7 +95,7 @@ fn assert_fault<T: std::fmt::Debug>(result: &Result<T>) {
 }
 
 /// Seen to fail: without the catch around an operation (the commit hangs); with the queue not refused (it hangs, too);
-/// without the rollback (what ran before the panic is found in the file).
+/// with COMMIT for the rollback (what ran before the panic is found in the file).
 #[test]
 fn all_that_waits_and_all_that_comes_fails() {
     let file = File::new();
@@ -138,7 +138,7 @@ fn run_alone(file: &File, trap: &Trap, plan: Plan, run: usize) -> [Result<Outcom
     told
 }
 
-/// Seen to fail: with what ran alone before the panic failed, too.
+/// Seen to fail: with what waits behind the panic dropped; with groups of one.
 #[test]
 fn what_ran_alone_before_the_panic_stays() {
     const NEVER: usize = usize::MAX;
@@ -156,9 +156,13 @@ fn what_ran_alone_before_the_panic_stays() {
     file.assert_truth(&[("a", a), ("b", b)]);
 }
 
+/// The readers share the connection. Seen to fail: with COMMIT for the rollback.
 #[test]
 fn in_memory() {
     let store = local::open(&Location::Memory, &quiet()).unwrap();
+    let (before, told_before) = setting("before");
+    store.write(vec![before]);
+    wait(&told_before, "before").unwrap();
     let ((a, told_a), (panics, told_panic)) = (setting("a"), panicking(1));
     store.write(vec![panics, a]);
     assert_fault(&wait(&told_panic, "the panicking one"));
@@ -166,6 +170,9 @@ fn in_memory() {
     let (late, told_late) = setting("late");
     store.write(vec![late]);
     assert_fault(&wait(&told_late, "late"));
+    let (counted, told_count) = mpsc::channel();
+    store.read(Box::new(move |txn| counted.send(txn.unwrap().count(&(vec![]..vec![0xff]))).unwrap()));
+    assert_eq!(wait(&told_count, "count").unwrap(), 1, "a delete that was not committed is seen");
     leave(&store);
 }
 
@@ -201,6 +208,7 @@ fn a_completion_that_panics() {
     file.assert_truth(&[("b", b), ("late", late)]);
 }
 
+/// Seen to fail: without the catch around the wake-ups, as above.
 #[test]
 fn a_wake_up_that_panics() {
     let file = File::new();
@@ -210,4 +218,17 @@ fn a_wake_up_that_panics() {
     let late = try_commit(&mut kv, Commit::of(set(&["late"], "1")));
     close(kv);
     file.assert_truth(&[("a", told), ("late", late)]);
+}
+
+#[test]
+fn a_completion_that_panics_after_a_panic() {
+    let store = local::open(&Location::Memory, &quiet()).unwrap();
+    let gate = Gate::shut(&*store);
+    let ((panics, _told), (a, told_a)) = (panicking(1), setting("a"));
+    let deaf =
+        CommitJob::new(Commit::of(set(&["b"], "1")), Durability::Off, Box::new(|_| fault_in_the_code()));
+    store.write(vec![panics, Box::new(deaf), a]);
+    gate.open();
+    assert_fault(&wait(&told_a, "a"));
+    leave(&store);
 }

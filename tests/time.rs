@@ -10,13 +10,13 @@ use keyval::codec::stamp::Stamp;
 use keyval::codec::value::Counter;
 use keyval::config::Options;
 use keyval::engine::commit::{Check, Commit, Mutation, Outcome, Reply};
-use keyval::engine::read::{Answer, Keys, ListQuery, Request};
+use keyval::engine::read::{Answer, ListQuery, Request};
 use keyval::kv::Kv;
 use support::fault::{FULL, Plan, Trap};
 use support::raw::{self, State};
 use support::{
-    HOUR_MS, T0, append, check, close, commit, commit_ok, delete, delete_tree, key, open, put, quiet, read,
-    read_now, set, set_for, stage, sum, sweep, touch, try_commit, wait,
+    HOUR_MS, T0, append, check, close, commit, commit_ok, delete, delete_tree, key, keys_of, open, put,
+    quiet, read, read_now, set, set_for, stage, sum, sweep, touch, try_commit, wait,
 };
 use tempfile::TempDir;
 
@@ -84,6 +84,8 @@ fn stamp_of(outcome: Outcome) -> String {
 }
 
 /// The clock may step between two commits of one group.
+///
+/// Seen to fail: with the group's clock not carried from one commit to the next.
 #[test]
 fn stamps_grow_inside_of_a_group() {
     let file = File::new();
@@ -100,13 +102,7 @@ fn stamps_grow_inside_of_a_group() {
 }
 
 fn is_there(kv: &mut Kv, parts: &[&str]) -> bool {
-    let mut keys = Keys::default();
-    let push = |out: &mut Vec<u8>| -> Result<(), ()> {
-        out.extend(key(parts));
-        Ok(())
-    };
-    keys.push_with(push).unwrap();
-    let Answer::Page(page) = read_now(kv, &Request::Get(keys)) else { panic!("no page") };
+    let Answer::Page(page) = read_now(kv, &Request::Get(keys_of(&[parts]))) else { panic!("no page") };
     let got = !String::from_utf8(page.text).unwrap().contains("\"versionstamp\":null");
     // Every way to look says the same.
     for (reverse, keys_only) in [(false, false), (false, true), (true, false), (true, true)] {
@@ -179,6 +175,7 @@ fn a_mutation_sees_no_expired_entry() {
     close(kv);
 }
 
+/// Seen to fail: with checks that always hold; with `>=` for `>` in the liveness of a row.
 #[test]
 fn a_check_sees_no_expired_entry() {
     let mut kv = open(":memory:".as_ref(), &quiet());
@@ -196,6 +193,8 @@ fn a_check_sees_no_expired_entry() {
 }
 
 /// A counter keeps its time to live, unless it is given another; a set takes it away.
+///
+/// Seen to fail: with a sum that drops it.
 #[test]
 fn what_keeps_the_time_to_live() {
     let file = File::new();
@@ -251,7 +250,7 @@ fn assert_swept(before: &State, after: &State, gone: &BTreeSet<Vec<u8>>) {
 fn a_sweep_removes_exactly_what_expired() {
     let file = File::new();
     let mut kv = file.open();
-    mortals(&mut kv, 3 * STEP);
+    mortals(&mut kv, 6 * STEP);
     put(&mut kv, touch(&["m", "00000"], HOUR_MS));
     put(&mut kv, set(&["m", "00003"], "2"));
     for at in [999, 1000, 1001, 1002] {
@@ -261,8 +260,8 @@ fn a_sweep_removes_exactly_what_expired() {
         let (after, gone) = (file.state(), expired(&before, T0 + at));
         assert_swept(&before, &after, &gone);
         match at {
-            1000 => assert_eq!(gone.len(), STEP - 2),
-            1001 => assert_eq!(gone.len(), STEP),
+            1000 => assert_eq!(gone.len(), 2 * STEP - 2),
+            1001 => assert_eq!(gone.len(), 2 * STEP),
             _ => assert_eq!(after, before, "a sweep of nothing writes nothing"),
         }
     }
@@ -272,11 +271,13 @@ fn a_sweep_removes_exactly_what_expired() {
     let Answer::Count(left) = read(&kv, Request::Count(descendants(&key(&["m"])))) else {
         panic!("no count")
     };
-    assert_eq!(left, STEP as u64 + 2);
+    assert_eq!(left, 2 * STEP as u64 + 2);
     close(kv);
 }
 
 /// A sweep that fails has swept whole steps: what left is told, what is not told stays.
+///
+/// Seen to fail: with the errors of its log rows passed over.
 #[test]
 fn a_sweep_that_fails_has_swept_whole_steps() {
     let (file, trap) = (File::new(), Trap::default());

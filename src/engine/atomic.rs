@@ -27,7 +27,7 @@ pub fn apply(txn: &mut dyn WriteTxn, commit: &Commit) -> Result<Outcome> {
     }
     let alone = commit.mutations.len() == 1;
     let mut run = Run { txn, net: (!alone).then(NetChanges::default), stamp: None };
-    if commit.stamping == Stamping::Always {
+    if commit.stamping == Stamping::Always || commit.mutations.iter().any(Mutation::writes_value) {
         run.stamp = Some(run.txn.stamp()?);
     }
     let mut replies = Vec::with_capacity(commit.mutations.len());

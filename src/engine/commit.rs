@@ -7,7 +7,7 @@ use num_bigint::BigInt;
 use super::arithmetic::Arithmetic;
 use crate::codec::value::{ArrayText, Counter};
 use crate::error::{Error, Result};
-use crate::limits::{MAX_COMMIT_BYTES, MAX_COMMIT_OPERATIONS, MAX_VALUE_BYTES};
+use crate::limits::{MAX_COMMIT_BYTES, MAX_COMMIT_OPERATIONS, MAX_DURATION_MS, MAX_VALUE_BYTES};
 
 /// A precondition.
 #[derive(Debug, Clone)]
@@ -137,6 +137,7 @@ impl Commit {
         }
         let (mut keys, mut values) = (0, 0);
         for mutation in &self.mutations {
+            check_expiry(mutation.expires_in_ms())?;
             let value = mutation.value_bytes();
             check_value_bytes(value)?;
             values += value;
@@ -162,7 +163,32 @@ pub fn check_value_bytes(bytes: usize) -> Result<()> {
     Ok(())
 }
 
+fn check_expiry(expires_in_ms: Option<i64>) -> Result<()> {
+    match expires_in_ms {
+        Some(ms) if !(1..=MAX_DURATION_MS).contains(&ms) => {
+            Err(Error::invalid(format!("expiresIn: {ms} ms; give 1 to {MAX_DURATION_MS} ms")))
+        }
+        _ => Ok(()),
+    }
+}
+
 impl Mutation {
+    fn expires_in_ms(&self) -> Option<i64> {
+        match self {
+            Self::Set { expires_in_ms, .. }
+            | Self::Arithmetic { expires_in_ms, .. }
+            | Self::Splice { expires_in_ms, .. } => *expires_in_ms,
+            Self::Touch { expires_in_ms, .. } => Some(*expires_in_ms),
+            Self::Delete(_) | Self::DeleteRange(_) => None,
+        }
+    }
+
+    /// Whether an entry gets a value, and with it a versionstamp.
+    #[must_use]
+    pub fn writes_value(&self) -> bool {
+        matches!(self, Self::Set { .. } | Self::Arithmetic { .. } | Self::Splice { .. })
+    }
+
     /// The key, or the start of the range.
     #[must_use]
     pub fn key(&self) -> &[u8] {

@@ -3,6 +3,7 @@
 //! server, a replica) is another implementation of them.
 
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use crate::clock::Clock;
@@ -221,6 +222,11 @@ pub trait WriteJob: Send {
 
     /// What its commit must survive.
     fn durability(&self) -> Durability;
+
+    /// It only waits for what was handed over before it, and needs no transaction.
+    fn is_barrier(&self) -> bool {
+        false
+    }
 }
 
 /// A read for the reader thread.
@@ -272,6 +278,12 @@ pub trait Store: Send + Sync {
 /// Completes every operation with the same error.
 pub fn fail_all(jobs: Vec<Box<dyn WriteJob>>, error: &Error) {
     for job in jobs {
-        job.finish(Err(error.clone()));
+        finish(job, Err(error.clone()));
     }
+}
+
+/// Completes an operation. One that panics then is a fault of its own: its commit stands, and the others are to hear of
+/// theirs.
+pub fn finish(job: Box<dyn WriteJob>, outcome: Result<()>) {
+    let _ = catch_unwind(AssertUnwindSafe(|| job.finish(outcome)));
 }

@@ -25,6 +25,13 @@ pub enum Plan {
     From(usize, i32),
 }
 
+impl Plan {
+    /// Whether its code is an I/O error, after which nobody knows whether a COMMIT is on disk.
+    pub fn is_io_error(self) -> bool {
+        matches!(self, Self::At(_, code) | Self::From(_, code) if code & 0xff == IO_ERROR)
+    }
+}
+
 #[derive(Default)]
 struct State {
     plan: Option<Plan>,
@@ -86,11 +93,13 @@ impl Trace {
         self.failed.first().map(|number| self.steps[*number].as_str())
     }
 
-    /// How many operations of the group ran before the first failing step: those that had a savepoint.
-    pub fn group_size(&self) -> usize {
+    /// How many operations of a group began before the first failing step, and how many of them in its transaction.
+    pub fn begun(&self) -> (usize, usize) {
         let until = self.failed.first().copied().unwrap_or(self.steps.len());
         let before = &self.steps[..until];
         let begin = before.iter().rposition(|sql| sql == "BEGIN IMMEDIATE").unwrap_or(0);
-        before[begin..].iter().filter(|sql| sql.as_str() == "SAVEPOINT operation").count()
+        let savepoints =
+            |steps: &[String]| steps.iter().filter(|sql| sql.as_str() == "SAVEPOINT operation").count();
+        (savepoints(before), savepoints(&before[begin..]))
     }
 }

@@ -12,7 +12,7 @@ use keyval::config::{Durability, Options};
 use keyval::engine::arithmetic::Arithmetic;
 use keyval::engine::commit::{Check, Commit, Mutation, Outcome, Reply};
 use keyval::engine::page::Page;
-use keyval::engine::read::{Answer, ListQuery, Request};
+use keyval::engine::read::{Answer, Keys, ListQuery, Request};
 use keyval::error::{Error, Result};
 use keyval::kv::Kv;
 
@@ -35,6 +35,19 @@ const FOR_EVER: Duration = Duration::from_secs(60);
 pub fn key(parts: &[&str]) -> Vec<u8> {
     let parts: Vec<_> = parts.iter().map(|part| Part::String((*part).into())).collect();
     encode(&parts).unwrap()
+}
+
+/// Keys for a read.
+pub fn keys_of(keys: &[&[&str]]) -> Keys {
+    let mut all = Keys::default();
+    for parts in keys {
+        let write = |out: &mut Vec<u8>| -> Result<()> {
+            out.extend(key(parts));
+            Ok(())
+        };
+        all.push_with(write).unwrap();
+    }
+    all
 }
 
 /// A set of a JSON text.

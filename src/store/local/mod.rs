@@ -313,6 +313,10 @@ impl WriteJob for Barrier {
     fn durability(&self) -> Durability {
         Durability::Off
     }
+
+    fn is_barrier(&self) -> bool {
+        true
+    }
 }
 
 /// The writer thread, from opening to the release of the files.
@@ -332,7 +336,7 @@ fn run(shared: &Arc<Shared>, mut writer: Writer, reader: ReaderThread) {
     reader.join();
     drop(writer);
     for done in shared.on_released.lock().drain(..) {
-        done();
+        let _ = catch_unwind(AssertUnwindSafe(done));
     }
     shared.wake();
 }

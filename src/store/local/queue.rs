@@ -117,7 +117,11 @@ impl<T> Queue<T> {
             if state.stopped {
                 return Turn::Stop;
             }
-            match state.interval.map(|interval| interval.saturating_sub(consumer.last_tick.elapsed())) {
+            match state
+                .interval
+                .filter(|_| state.failed.is_none())
+                .map(|interval| interval.saturating_sub(consumer.last_tick.elapsed()))
+            {
                 Some(Duration::ZERO) => {
                     consumer.last_tick = Stopwatch::start();
                     return Turn::Tick;

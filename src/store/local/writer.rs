@@ -16,7 +16,7 @@ use crate::clock::Stopwatch;
 use crate::codec::stamp::Stamp;
 use crate::config::Durability;
 use crate::error::{Code, Error, Result};
-use crate::store::{WriteJob, fail_all};
+use crate::store::{WriteJob, fail_all, finish};
 
 type Job = Box<dyn WriteJob>;
 
@@ -63,7 +63,13 @@ impl Writer {
 
     /// Leaves something waiting only if an operation panicked.
     fn process_in(&mut self, waiting: &mut VecDeque<Job>, most: usize) {
-        while !waiting.is_empty() {
+        loop {
+            while waiting.front().is_some_and(|job| job.is_barrier()) {
+                self.finish(waiting.pop_front().map(|barrier| (barrier, Ok(()))).into_iter().collect());
+            }
+            if waiting.is_empty() {
+                return;
+            }
             let mut group = Group::with_capacity(waiting.len().min(most));
             match self.commit(waiting, most, &mut group) {
                 Ending::RunAlone if most > 1 => {
@@ -84,10 +90,9 @@ impl Writer {
         }
     }
 
-    /// A completion that panics is a fault of its own: the commit is on disk, and the others are to hear of it.
     fn finish(&self, group: Group) {
         for (job, outcome) in group {
-            let _ = catch_unwind(AssertUnwindSafe(|| job.finish(outcome)));
+            finish(job, outcome);
         }
         self.shared.wake();
     }
