@@ -15,28 +15,23 @@ import type { Bridge } from "./bridge.js"
 import { describe, invalidArgument } from "./errors.js"
 import { copyKey } from "./keys.js"
 import { selectorOf } from "./list.js"
+import { Mutating } from "./mutating.js"
 import { type NativeHandle, STAMP_ALWAYS } from "./native.js"
-import {
-  CommitUuid,
-  counting,
-  type Operation,
-  type Outcome,
-  resultOf,
-  set,
-  splicing,
-  stage,
-} from "./operations.js"
+import { CommitUuid, type Operation, type Outcome, resultOf, stage } from "./operations.js"
 import { checkOptions } from "./options.js"
 
 const MUTATION_MEMBERS = ["type", "key", "value", "expiresIn", "expireIn"]
 
-export class Atomic implements KvAtomic {
+export class Atomic extends Mutating implements KvAtomic {
   readonly #bridge: Bridge
   readonly #checks: KvCheck[] = []
-  readonly #operations: Operation[] = []
+  readonly #operations: Operation[]
 
   constructor(bridge: Bridge) {
+    const operations: Operation[] = []
+    super((operation) => operations.push(operation))
     this.#bridge = bridge
+    this.#operations = operations
   }
 
   check(...checks: KvCheck[]): this {
@@ -44,33 +39,10 @@ export class Atomic implements KvAtomic {
     return this
   }
 
-  set(key: KvWriteKey, value: unknown, options?: KvExpireOptions): this {
-    return this.#add(set(key, value, options))
-  }
-
   delete(target: KvKey | KvSelector): this {
-    if (Array.isArray(target)) return this.#add({ type: "delete", key: copyKey(target) })
-    return this.#add({ type: "deleteRange", selector: { ...selectorOf(target) } })
-  }
-
-  sum(key: KvKey, value: bigint | number, options?: KvExpireOptions): this {
-    return this.#add(counting("sum", key, value, options))
-  }
-
-  max(key: KvKey, value: bigint | number, options?: KvExpireOptions): this {
-    return this.#add(counting("max", key, value, options))
-  }
-
-  min(key: KvKey, value: bigint | number, options?: KvExpireOptions): this {
-    return this.#add(counting("min", key, value, options))
-  }
-
-  append(key: KvKey, values: readonly unknown[], options?: KvExpireOptions): this {
-    return this.#add(splicing("append", key, values, options))
-  }
-
-  prepend(key: KvKey, values: readonly unknown[], options?: KvExpireOptions): this {
-    return this.#add(splicing("prepend", key, values, options))
+    if (Array.isArray(target)) this.#operations.push({ type: "delete", key: copyKey(target) })
+    else this.#operations.push({ type: "deleteRange", selector: { ...selectorOf(target) } })
+    return this
   }
 
   mutate(...mutations: KvMutation[]): this {
@@ -103,11 +75,6 @@ export class Atomic implements KvAtomic {
           `mutation.type: ${describe(type)} is not one of set, delete, sum, max, min, append, prepend`,
         )
     }
-  }
-
-  #add(operation: Operation): this {
-    this.#operations.push(operation)
-    return this
   }
 
   commit(): Promise<KvCommitResult | KvCommitError> {

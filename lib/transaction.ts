@@ -7,19 +7,18 @@ import type {
   KvCommitError,
   KvCommitResult,
   KvEntryMaybe,
-  KvExpireOptions,
   KvKey,
   KvTransaction,
   KvTransactionOptions,
   KvTransactionResult,
-  KvWriteKey,
 } from "../index.js"
 import { commit, copyCheck } from "./atomic.js"
 import type { Bridge } from "./bridge.js"
 import { describe, invalidArgument, KvError } from "./errors.js"
 import { copyKey } from "./keys.js"
+import { Mutating } from "./mutating.js"
 import { fromNative, native, STAMP_ALWAYS, STAMP_NEVER } from "./native.js"
-import { CommitUuid, counting, type Operation, resolve, set, splicing, writeKey } from "./operations.js"
+import { CommitUuid, type Operation, resolve, writeKey } from "./operations.js"
 import { checkOptions, wholeNumber } from "./options.js"
 import { KvU64 } from "./u64.js"
 import { decodeValue, encodeValue, LateValue } from "./value/index.js"
@@ -60,7 +59,7 @@ function identity(key: readonly unknown[]): string {
   }
 }
 
-class Transaction implements KvTransaction {
+class Transaction extends Mutating implements KvTransaction {
   readonly #bridge: Bridge
   readonly #reads = new Map<string, Promise<KvEntryMaybe>>()
   readonly #checks: KvCheck[] = []
@@ -71,6 +70,7 @@ class Transaction implements KvTransaction {
   #ended = false
 
   constructor(bridge: Bridge) {
+    super((operation) => this.#add(operation))
     this.#bridge = bridge
   }
 
@@ -137,36 +137,13 @@ class Transaction implements KvTransaction {
     return this
   }
 
-  set(key: KvWriteKey, value: unknown, options?: KvExpireOptions): this {
-    return this.#add(set(key, value, options))
-  }
-
   delete(key: KvKey): this {
     if (!Array.isArray(key)) throw invalidArgument(`key: must be an array of parts, got ${describe(key)}`)
-    return this.#add({ type: "delete", key: copyKey(key) })
+    this.#add({ type: "delete", key: copyKey(key) })
+    return this
   }
 
-  sum(key: KvKey, value: bigint | number, options?: KvExpireOptions): this {
-    return this.#add(counting("sum", key, value, options))
-  }
-
-  max(key: KvKey, value: bigint | number, options?: KvExpireOptions): this {
-    return this.#add(counting("max", key, value, options))
-  }
-
-  min(key: KvKey, value: bigint | number, options?: KvExpireOptions): this {
-    return this.#add(counting("min", key, value, options))
-  }
-
-  append(key: KvKey, values: readonly unknown[], options?: KvExpireOptions): this {
-    return this.#add(splicing("append", key, values, options))
-  }
-
-  prepend(key: KvKey, values: readonly unknown[], options?: KvExpireOptions): this {
-    return this.#add(splicing("prepend", key, values, options))
-  }
-
-  #add(operation: Operation & { key?: readonly unknown[] }): this {
+  #add(operation: Operation & { key?: readonly unknown[] }): void {
     this.#checkOpen()
     const { parts, stamped } = writeKey(operation.key as readonly unknown[], this.#uuid)
     // A key that ends with the commit's versionstamp is not known yet: nobody can read it back.
@@ -175,7 +152,6 @@ class Transaction implements KvTransaction {
       this.#writes.set(id, [...(this.#writes.get(id) ?? []), operation])
     }
     this.#operations.push(operation)
-    return this
   }
 
   #checkOpen(): void {

@@ -1,0 +1,43 @@
+/** The mutations that commits and transactions share. */
+
+import type { KvExpireOptions, KvKey, KvWriteKey } from "../index.js"
+import { counting, type Operation, set, splicing } from "./operations.js"
+
+/** Reads the values of a mutation at once and hands it to `take`. */
+export class Mutating {
+  readonly #take: (operation: Operation) => void
+
+  constructor(take: (operation: Operation) => void) {
+    this.#take = take
+  }
+
+  set(key: KvWriteKey, value: unknown, options?: KvExpireOptions): this {
+    this.#take(set(key, value, options))
+    return this
+  }
+
+  sum(key: KvKey, value: bigint | number, options?: KvExpireOptions): this {
+    this.#take(counting("sum", key, value, options))
+    return this
+  }
+
+  max(key: KvKey, value: bigint | number, options?: KvExpireOptions): this {
+    this.#take(counting("max", key, value, options))
+    return this
+  }
+
+  min(key: KvKey, value: bigint | number, options?: KvExpireOptions): this {
+    this.#take(counting("min", key, value, options))
+    return this
+  }
+
+  append(key: KvKey, values: readonly unknown[], options?: KvExpireOptions): this {
+    this.#take(splicing("append", key, values, options))
+    return this
+  }
+
+  prepend(key: KvKey, values: readonly unknown[], options?: KvExpireOptions): this {
+    this.#take(splicing("prepend", key, values, options))
+    return this
+  }
+}
