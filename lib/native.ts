@@ -17,9 +17,9 @@ export type NativeScan = { readonly __scan: unique symbol }
 
 /** Arguments are `unknown` where Rust checks them. */
 export interface NativeHandle {
-  readKey(key: unknown): void
-  truncateReads(length: number): void
-  readBatch(id: number): Packet
+  readBatch(keys: readonly unknown[], many: boolean, id: number): Packet
+  keepSnapshot(): void
+  releaseSnapshot(): void
   scan(
     prefix: unknown,
     start: unknown,

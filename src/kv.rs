@@ -66,6 +66,20 @@ impl Kv {
         Ok(if done { found } else { Answer::TakesLong })
     }
 
+    /// See `Reader::keep`.
+    pub fn keep_snapshot(&mut self) {
+        if let Some(reader) = &mut self.reader {
+            reader.keep();
+        }
+    }
+
+    /// See `Reader::release`.
+    pub fn release_snapshot(&mut self) {
+        if let Some(reader) = &mut self.reader {
+            reader.release();
+        }
+    }
+
     /// Answers on the reader thread.
     pub fn read_later(&self, request: Request, done: Answered) {
         self.store.read(Box::new(move |txn| done(txn.and_then(|txn| answer(txn, &request, false)))));

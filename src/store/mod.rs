@@ -243,6 +243,13 @@ pub trait Reader: Send {
     /// # Errors
     /// Those of the store and of `work`.
     fn try_read(&mut self, snapshot: bool, work: ReadWork<'_>) -> Result<bool>;
+
+    /// Reads that follow may share a snapshot for as long as it is the newest one, until `release`. Worth it where many
+    /// reads follow at once: beginning a snapshot costs more than a read.
+    fn keep(&mut self);
+
+    /// Lets go of a kept snapshot.
+    fn release(&mut self);
 }
 
 /// One open store, shared by all in this process that opened the same place.

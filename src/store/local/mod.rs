@@ -243,7 +243,8 @@ impl LocalStore {
 impl Store for LocalStore {
     fn reader(&self) -> Result<Box<dyn Reader>> {
         let db = (self.read_connection())()?;
-        Ok(Box::new(LocalReader::new(Arc::clone(&self.shared), db)))
+        let shares_connection = matches!(self.place, Place::Memory(_));
+        Ok(Box::new(LocalReader::new(Arc::clone(&self.shared), db, shares_connection)))
     }
 
     fn write(&self, jobs: Vec<Box<dyn WriteJob>>) {

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use super::Shared;
 use super::queue::{Consumer, Turn};
 use super::sql::{Db, Sql};
+use super::sqlite::CommitMark;
 use super::txn::LocalRead;
 use crate::error::{Code, Result};
 use crate::store::{ReadWork, Reader};
@@ -24,22 +25,87 @@ pub type Connect = Box<dyn Fn() -> Result<Arc<Mutex<Db>>> + Send>;
 pub struct LocalReader {
     shared: Arc<Shared>,
     db: Arc<Mutex<Db>>,
+    /// The connection is shared with the writer, which must not wait for a kept transaction.
+    shares_connection: bool,
+    kept: Kept,
+}
+
+/// A read transaction that stays open for the reads that follow. Opening and ending one takes two locks of the file and
+/// a look at its log, which is more than a cached read takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    /// Each read has its own.
+    Nothing,
+    /// The next read opens it.
+    Wanted,
+    /// It is open, and is the newest one for as long as this is the newest commit.
+    Open(CommitMark),
 }
 
 impl LocalReader {
     /// Reads from `db`.
-    pub fn new(shared: Arc<Shared>, db: Arc<Mutex<Db>>) -> Self {
-        Self { shared, db }
+    pub fn new(shared: Arc<Shared>, db: Arc<Mutex<Db>>, shares_connection: bool) -> Self {
+        Self { shared, db, shares_connection, kept: Kept::Nothing }
+    }
+
+    /// Ends the kept transaction, if there is one; the next read opens another.
+    fn end_kept(&mut self, db: &mut Db) {
+        if let Kept::Open(_) = self.kept {
+            self.kept = Kept::Wanted;
+            // A transaction that only read: if it cannot be ended now, the next read does it.
+            let _ = db.run(Sql::Commit);
+        }
+    }
+
+    fn read_kept(&mut self, db: &mut Db, now_ms: i64, work: ReadWork<'_>) -> Result<()> {
+        let newest = db.connection.newest_commit();
+        if !newest.is_some_and(|mark| self.kept == Kept::Open(mark)) {
+            self.end_kept(db);
+            db.end_stray_transaction()?;
+            // The mark is older than the snapshot or as old: a commit in between ends it too early, never too late.
+            db.run(Sql::Begin)?;
+            self.kept = newest.map_or(Kept::Wanted, Kept::Open);
+        }
+        let result = work(&mut LocalRead { db, now_ms });
+        if self.kept == Kept::Wanted {
+            db.connection.find_commit_mark();
+            return result.and(db.run(Sql::Commit));
+        }
+        if result.is_err() {
+            self.end_kept(db);
+        }
+        result
     }
 }
 
 impl Reader for LocalReader {
     fn try_read(&mut self, snapshot: bool, work: ReadWork<'_>) -> Result<bool> {
-        let Some(mut db) = self.db.try_lock_for(MEMORY_PATIENCE) else { return Ok(false) };
-        match read(&mut db, self.shared.clock.now_ms(), snapshot, work) {
+        let connection = Arc::clone(&self.db);
+        let Some(mut db) = connection.try_lock_for(MEMORY_PATIENCE) else { return Ok(false) };
+        let now_ms = self.shared.clock.now_ms();
+        let result = match self.kept {
+            Kept::Nothing => read(&mut db, now_ms, snapshot, work),
+            Kept::Wanted | Kept::Open(_) => self.read_kept(&mut db, now_ms, work),
+        };
+        match result {
             Err(error) if error.code == Code::Busy => Ok(false),
             result => result.map(|()| true),
         }
+    }
+
+    fn keep(&mut self) {
+        if self.kept == Kept::Nothing && !self.shares_connection {
+            self.kept = Kept::Wanted;
+        }
+    }
+
+    fn release(&mut self) {
+        if self.kept == Kept::Nothing {
+            return;
+        }
+        let connection = Arc::clone(&self.db);
+        self.end_kept(&mut connection.lock());
+        self.kept = Kept::Nothing;
     }
 }
 
