@@ -59,7 +59,7 @@ impl Kv {
     pub fn read_now(&mut self, request: &Request) -> Result<Answer> {
         let reader = self.reader.as_mut().ok_or_else(Error::closed)?;
         let mut found = Answer::TakesLong;
-        let done = reader.try_read(request.is_several_statements(), &mut |txn| {
+        let done = reader.try_read(request.access(), &mut |txn| {
             found = answer(txn, request, true)?;
             Ok(())
         })?;

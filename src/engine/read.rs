@@ -7,7 +7,7 @@ use super::page::Page;
 use super::range::after_key;
 use crate::error::Result;
 use crate::limits::{MAX_INLINE_BYTES, MAX_INLINE_KEYS, MAX_PAGE_BYTES};
-use crate::store::{Flow, ReadTxn, Scan};
+use crate::store::{Access, Flow, ReadTxn, Scan};
 
 /// Room for an entry in a page's text, so that a page grows seldom.
 const TYPICAL_ENTRY_BYTES: usize = 256;
@@ -96,10 +96,14 @@ pub enum Request {
 }
 
 impl Request {
-    /// Whether it needs a transaction to be one snapshot.
+    /// What it looks at.
     #[must_use]
-    pub fn is_several_statements(&self) -> bool {
-        matches!(self, Self::Get(keys) if keys.len() > 1)
+    pub fn access(&self) -> Access {
+        match self {
+            Self::Get(keys) if keys.len() > 1 => Access::Points,
+            Self::Get(_) => Access::Point,
+            Self::List(_) | Self::Count(_) => Access::Range,
+        }
     }
 }
 

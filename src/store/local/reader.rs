@@ -13,7 +13,7 @@ use super::sql::{Db, Sql};
 use super::sqlite::CommitMark;
 use super::txn::LocalRead;
 use crate::error::{Code, Result};
-use crate::store::{ReadWork, Reader};
+use crate::store::{Access, ReadWork, Reader};
 
 /// In memory the writer may hold the connection: this long a reader waits on its own thread.
 const MEMORY_PATIENCE: Duration = Duration::from_micros(200);
@@ -21,12 +21,16 @@ const MEMORY_PATIENCE: Duration = Duration::from_micros(200);
 /// Opens the connection that is read from.
 pub type Connect = Box<dyn Fn() -> Result<Arc<Mutex<Db>>> + Send>;
 
-/// A reader for one thread, with a connection of its own (in memory: the only one).
+/// A reader for one thread, with connections of its own (in memory: the only one, for both).
 pub struct LocalReader {
     shared: Arc<Shared>,
-    db: Arc<Mutex<Db>>,
+    points: Arc<Mutex<Db>>,
+    /// Ranges have another connection, so that a long list does not push the pages of the keys that are read again and
+    /// again out of the cache. It is opened with the first list.
+    ranges: Option<Arc<Mutex<Db>>>,
+    connect: Connect,
     /// The connection is shared with the writer, which must not wait for a kept transaction.
-    shares_connection: bool,
+    in_memory: bool,
     kept: Kept,
 }
 
@@ -43,9 +47,19 @@ enum Kept {
 }
 
 impl LocalReader {
-    /// Reads from `db`.
-    pub fn new(shared: Arc<Shared>, db: Arc<Mutex<Db>>, shares_connection: bool) -> Self {
-        Self { shared, db, shares_connection, kept: Kept::Nothing }
+    /// Reads keys from `points`, and ranges from what `connect` opens.
+    pub fn new(shared: Arc<Shared>, points: Arc<Mutex<Db>>, connect: Connect, in_memory: bool) -> Self {
+        Self { shared, points, ranges: None, connect, in_memory, kept: Kept::Nothing }
+    }
+
+    fn connection(&mut self, access: Access) -> Result<Arc<Mutex<Db>>> {
+        if access != Access::Range {
+            return Ok(Arc::clone(&self.points));
+        }
+        if self.ranges.is_none() {
+            self.ranges = Some((self.connect)()?);
+        }
+        Ok(Arc::clone(self.ranges.as_ref().unwrap_or(&self.points)))
     }
 
     /// Ends the kept transaction, if there is one; the next read opens another.
@@ -79,13 +93,14 @@ impl LocalReader {
 }
 
 impl Reader for LocalReader {
-    fn try_read(&mut self, snapshot: bool, work: ReadWork<'_>) -> Result<bool> {
-        let connection = Arc::clone(&self.db);
+    fn try_read(&mut self, access: Access, work: ReadWork<'_>) -> Result<bool> {
+        let connection = self.connection(access)?;
         let Some(mut db) = connection.try_lock_for(MEMORY_PATIENCE) else { return Ok(false) };
         let now_ms = self.shared.clock.now_ms();
-        let result = match self.kept {
-            Kept::Nothing => read(&mut db, now_ms, snapshot, work),
-            Kept::Wanted | Kept::Open(_) => self.read_kept(&mut db, now_ms, work),
+        let result = if access == Access::Range || self.kept == Kept::Nothing {
+            read(&mut db, now_ms, access, work)
+        } else {
+            self.read_kept(&mut db, now_ms, work)
         };
         match result {
             Err(error) if error.code == Code::Busy => Ok(false),
@@ -94,7 +109,7 @@ impl Reader for LocalReader {
     }
 
     fn keep(&mut self) {
-        if self.kept == Kept::Nothing && !self.shares_connection {
+        if self.kept == Kept::Nothing && !self.in_memory {
             self.kept = Kept::Wanted;
         }
     }
@@ -103,15 +118,15 @@ impl Reader for LocalReader {
         if self.kept == Kept::Nothing {
             return;
         }
-        let connection = Arc::clone(&self.db);
+        let connection = Arc::clone(&self.points);
         self.end_kept(&mut connection.lock());
         self.kept = Kept::Nothing;
     }
 }
 
-fn read(db: &mut Db, now_ms: i64, snapshot: bool, work: ReadWork<'_>) -> Result<()> {
+fn read(db: &mut Db, now_ms: i64, access: Access, work: ReadWork<'_>) -> Result<()> {
     db.end_stray_transaction()?;
-    if !snapshot {
+    if access != Access::Points {
         return work(&mut LocalRead { db, now_ms });
     }
     db.run(Sql::Begin)?;
