@@ -9,6 +9,8 @@
  * @module
  */
 
+/// <reference lib="esnext.disposable" />
+
 /** One part of a key. Parts sort by type first: `Uint8Array < string < number < bigint < boolean`. */
 export type KvKeyPart = Uint8Array | string | number | bigint | boolean
 
