@@ -26,11 +26,17 @@ const TASKS = {
     TASKS.check()
     step("Rust: unit, property, model, fault and documentation tests")
     run("cargo", ["test", "--locked"])
+    TASKS.instructions()
     build([])
     step("JavaScript in Bun")
     run(bun(), ["test", "--timeout", "60000", ...testFiles(IN_BOTH)])
     step("JavaScript in Node, processes, documents and the package")
     run(node, ["--test", ...testFiles(["__test__"])])
+  },
+
+  instructions() {
+    step("Instructions of the hot paths")
+    run(node, [script("scripts/instructions.mjs"), ...(name === "instructions" ? rest : [])])
   },
 
   demo() {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::error::{Code, Error, Result};
 
@@ -100,6 +101,8 @@ pub struct Options {
     pub retention_ms: Option<i64>,
     /// For tests.
     pub fault: Option<Fault>,
+    /// For instruction counts, which run under a slow machine: how long a group of commits may take.
+    pub group_slice: Option<Duration>,
 }
 
 /// Tells what a statement is to fail with, as an SQLite result code, so that tests can let any of them fail.

@@ -66,6 +66,7 @@ impl Handle {
                     .transpose()?,
                 retention_ms: convert::duration(env, retention, "retention")?,
                 fault: None,
+                group_slice: None,
             };
             Kv::open(&convert::text(env, url, "url")?, &options)
         };

@@ -196,7 +196,7 @@ impl LocalStore {
         let no_thread = |error| Error::new(Code::Unavailable, format!("a thread cannot be started: {error}"));
         let reader = ReaderThread::new(Arc::clone(&store.shared), store.read_connection(RANGE_CACHE))
             .map_err(no_thread)?;
-        let writer = Writer::new(Arc::clone(&store.shared), db, in_memory);
+        let writer = Writer::new(Arc::clone(&store.shared), db, in_memory, options.group_slice);
         let shared = Arc::clone(&store.shared);
         let spawned =
             thread::Builder::new().name("keyval-writer".into()).spawn(move || run(&shared, writer, reader));

@@ -48,12 +48,13 @@ enum Ending {
 
 impl Writer {
     /// The writer of a store.
-    pub fn new(shared: Arc<Shared>, db: Arc<Mutex<Db>>, in_memory: bool) -> Self {
-        let slice = if in_memory { MEMORY_SLICE } else { FILE_SLICE };
+    pub fn new(shared: Arc<Shared>, db: Arc<Mutex<Db>>, in_memory: bool, slice: Option<Duration>) -> Self {
+        let slice = slice.unwrap_or(if in_memory { MEMORY_SLICE } else { FILE_SLICE });
         Self { shared, db, slice, synchronous: None }
     }
 
-    /// Commits what waits, in groups.
+    /// Commits what waits, in groups. Not inlined, so that its instructions can be counted (`benches/`).
+    #[inline(never)]
     pub fn process(&mut self, jobs: Vec<Job>) {
         let mut waiting = VecDeque::from(jobs);
         self.process_in(&mut waiting, usize::MAX);

@@ -1,0 +1,191 @@
+//! Hot paths for `scripts/instructions.mjs`, which counts their instructions under callgrind: a figure that does not move
+//! with the neighbours of a machine.
+//!
+//! Usage: `instructions <path>` runs the path and prints how many operations it did. What is counted is what happens
+//! inside of `measured`, and for commits, which the writer thread does, inside of `Writer::process`.
+#![allow(missing_docs, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
+use std::hint::black_box;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use keyval::codec::key::{Part, decode, descendants, encode};
+use keyval::config::Options;
+use keyval::engine::arithmetic::Arithmetic;
+use keyval::engine::commit::{Commit, Mutation};
+use keyval::engine::read::{Answer, Keys, ListQuery, Request};
+use keyval::kv::Kv;
+
+/// Entries in the store; their keys are `["items", 0…]`.
+const ENTRIES: usize = 2000;
+const GROUP: usize = 64;
+const ROUNDS: usize = 10;
+const VALUE: &[u8] = br#"{"id":123,"name":"Item number 123","price":199.5,"inStock":true,"tags":["benchmark","item"],"text":"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"}"#;
+
+#[inline(never)]
+#[unsafe(no_mangle)]
+pub fn measured(work: &mut dyn FnMut()) {
+    work();
+}
+
+fn parts(id: usize) -> [Part<'static>; 3] {
+    #[allow(clippy::cast_precision_loss)]
+    [Part::String("items".into()), Part::Number(id as f64), Part::Bool(true)]
+}
+
+fn key(id: usize) -> Vec<u8> {
+    encode(&parts(id)).unwrap()
+}
+
+/// Scattered over the entries, the same in every run.
+fn scattered(at: usize) -> usize {
+    at * 769 % ENTRIES
+}
+
+fn set(id: usize) -> Commit {
+    let (key, value) = (key(id), VALUE.to_vec());
+    Commit::of(Mutation::Set { key, stamped: false, encoding: 0, value, expires_in_ms: None })
+}
+
+fn sum(id: usize) -> Commit {
+    let operation = Arithmetic::Sum;
+    Commit::of(Mutation::Arithmetic {
+        key: encode(&[Part::Number(id as f64)]).unwrap(),
+        operation,
+        operand: 1.into(),
+        expires_in_ms: None,
+    })
+}
+
+/// Commits that are handed over together are one group.
+fn group(kv: &mut Kv, commits: impl Iterator<Item = Commit>) {
+    let (send, receive) = mpsc::channel();
+    let mut staged = 0;
+    for commit in commits {
+        let send = send.clone();
+        kv.stage(commit, Box::new(move |outcome| drop(send.send(outcome)))).unwrap();
+        staged += 1;
+    }
+    kv.flush();
+    for _ in 0..staged {
+        receive.recv().unwrap().unwrap();
+    }
+}
+
+struct Store {
+    kv: Kv,
+    _folder: tempfile::TempDir,
+}
+
+/// A file of which every page is in the cache, with no sweep and no bound on the time of a group: valgrind is slow.
+fn store() -> Store {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options {
+        sweep_interval_ms: Some(0),
+        group_slice: Some(Duration::from_secs(600)),
+        ..Options::default()
+    };
+    let mut kv = Kv::open(folder.path().join("store.db").to_str().unwrap(), &options).unwrap();
+    for first in (0..ENTRIES).step_by(500) {
+        group(&mut kv, (first..first + 500).map(set));
+    }
+    group(&mut kv, (0..GROUP).map(sum));
+    read(&mut kv, &page());
+    read(&mut kv, &gets(0, ENTRIES.min(500)));
+    Store { kv, _folder: folder }
+}
+
+fn read(kv: &mut Kv, request: &Request) {
+    match kv.read_now(request).unwrap() {
+        Answer::Page(page) => drop(black_box(page)),
+        other => panic!("not on this thread: {other:?}"),
+    }
+}
+
+fn gets(first: usize, count: usize) -> Request {
+    let mut keys = Keys::default();
+    for at in first..first + count {
+        keys.push_with(|out| -> Result<(), ()> {
+            out.extend_from_slice(&key(scattered(at)));
+            Ok(())
+        })
+        .unwrap();
+    }
+    Request::Get(keys)
+}
+
+fn page() -> Request {
+    let prefix = encode(&[Part::String("items".into())]).unwrap();
+    let range = descendants(&prefix);
+    Request::List(ListQuery {
+        range,
+        prefix_bytes: prefix.len(),
+        reverse: false,
+        keys_only: false,
+        limit: 250,
+    })
+}
+
+/// Counts `request` done `ROUNDS` times, after once to warm up.
+fn reads(request: &Request) {
+    let Store { mut kv, _folder } = store();
+    read(&mut kv, request);
+    measured(&mut || {
+        for _ in 0..ROUNDS {
+            read(&mut kv, request);
+        }
+    });
+}
+
+/// Runs the path; tells the number of operations, in all and with what came before the count.
+fn run(path: &str) -> Option<usize> {
+    match path {
+        "key encode" => {
+            let parts: Vec<_> = (0..ENTRIES).map(parts).collect();
+            measured(&mut || parts.iter().for_each(|parts| drop(black_box(encode(parts)))));
+            Some(ENTRIES)
+        }
+        "key decode" => {
+            let keys: Vec<_> = (0..ENTRIES).map(key).collect();
+            measured(&mut || keys.iter().for_each(|key| drop(black_box(decode(key)))));
+            Some(ENTRIES)
+        }
+        "get one" => {
+            reads(&gets(7, 1));
+            Some(ROUNDS)
+        }
+        "get 64" => {
+            reads(&gets(100, 64));
+            Some(ROUNDS * 64)
+        }
+        "list entry" => {
+            reads(&page());
+            Some(ROUNDS * 250)
+        }
+        // The store's own commits are counted with them, the same in every run.
+        "set in a group of 64" => {
+            let mut store = store();
+            for round in 0..ROUNDS {
+                group(&mut store.kv, (0..GROUP).map(|at| set(scattered(round * GROUP + at))));
+            }
+            Some(ROUNDS * GROUP + ENTRIES + GROUP)
+        }
+        "counter in a group of 64" => {
+            let mut store = store();
+            for _ in 0..5 * ROUNDS {
+                group(&mut store.kv, (0..GROUP).map(sum));
+            }
+            Some(5 * ROUNDS * GROUP + ENTRIES + GROUP)
+        }
+        _ => None,
+    }
+}
+
+fn main() {
+    // Cargo passes `--bench`.
+    let Some(path) = std::env::args().skip(1).find(|argument| !argument.starts_with("--")) else { return };
+    match run(&path) {
+        Some(operations) => println!("{operations}"),
+        None => panic!("there is no path {path:?}"),
+    }
+}
