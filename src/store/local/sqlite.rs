@@ -16,6 +16,10 @@ use libsql::ffi;
 use crate::config::Fault;
 use crate::error::{Code, Error, Result};
 
+mod copy;
+
+pub use copy::{PageCopy, may_fail};
+
 const MAIN: &CStr = c"main";
 const PERSISTENT: u32 = ffi::SQLITE_PREPARE_PERSISTENT as u32;
 
@@ -96,6 +100,12 @@ impl Connection {
         // SAFETY: `db` is open.
         unsafe { ffi::sqlite3_extended_result_codes(connection.db, 1) };
         Ok(connection)
+    }
+
+    /// What a test lets fail on it.
+    #[must_use]
+    pub fn fault(&self) -> Option<Fault> {
+        self.fault.clone()
     }
 
     /// How long a statement waits for a lock of another connection.
