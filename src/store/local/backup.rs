@@ -144,7 +144,12 @@ impl Snapshot {
     /// Of a file: an open read transaction, which writers of all processes leave alone. Of memory: a copy in memory.
     fn of(source: &Source, ticket: &Ticket) -> Result<Self> {
         let db = match source {
-            Source::File { connect, .. } => connect()?,
+            Source::File { connect, path, id } => {
+                same_file(path, id)?;
+                let db = connect()?;
+                same_file(path, id)?;
+                db
+            }
             Source::Memory(db) => Arc::new(Mutex::new(Db::new(in_memory(db, ticket)?))),
         };
         let mut pinned = db.lock();
@@ -155,6 +160,15 @@ impl Snapshot {
         let page_bytes = page_size.and_then(|text| text.parse().ok()).unwrap_or(0);
         Ok(Self { db, versionstamp: settings.clock.to_string(), page_bytes })
     }
+}
+
+/// Connections are opened by path: one that was moved away would be made anew, empty.
+fn same_file(path: &Path, id: &FileId) -> Result<()> {
+    if FileId::of(path).as_ref() == Some(id) {
+        return Ok(());
+    }
+    let message = format!("the store's file {} was moved, removed or replaced", path.display());
+    Err(Error::new(Code::Unavailable, message))
 }
 
 fn in_memory(store: &Arc<Mutex<Db>>, ticket: &Ticket) -> Result<Connection> {
