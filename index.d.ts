@@ -9,6 +9,8 @@
  * @module
  */
 
+/// <reference lib="esnext.disposable" />
+
 /** One part of a key. Parts sort by type first: `Uint8Array < string < number < bigint < boolean`. */
 export type KvKeyPart = Uint8Array | string | number | bigint | boolean
 
@@ -84,7 +86,7 @@ export interface KvListOptions {
   cursor?: string
   /** Read no values; default `false`. */
   keysOnly?: boolean
-  /** Entries read at a time, 1 to 1000; default 500. A page also ends at 256 KiB. */
+  /** Entries read at a time, 1 to 1000; default 500. A page also ends at 96 KiB. */
   batchSize?: number
   /** Default `"strong"`. */
   consistency?: KvConsistency

@@ -1,19 +1,20 @@
 // Holds one peer open and does what run.js asks, one command a line on stdin, one answer a line on stdout.
-// Usage: node|bun child.js <peer> <database file>
+// Usage: node|bun|deno child.js <peer> <database file>
 import assert from "node:assert/strict"
+import process from "node:process"
 import { createInterface } from "node:readline"
 import { COUNTERS, ENTRIES, GROUP_SIZE, item, itemKey, newValue } from "./data.js"
 import { Random } from "./random.js"
 import { rows } from "./rows.js"
 
 /**
- * What `open(path)` of a module in `peers/` gives. Calls may return values or promises; a peer with `synchronous: true`
- * is never awaited in a timed loop. The module also exports `title`, `runtimes` and `settings`; it imports what it
- * measures inside `open`, so that every runtime can read these.
+ * What `open(path)` of a module in `peers/` gives. Calls give values or promises. A peer leaves out what it has no call
+ * for. The module also exports `title`, `runtimes` and `settings`, `available()` if it may be missing here, and `only`,
+ * names of rows, if it is not in all of them; it imports what it measures inside `open`, so that every runtime can read
+ * these.
  *
  * @typedef {object} Peer
  * @property {string} version
- * @property {boolean} [synchronous]
  * @property {(entries: Iterable<{ key: any[], value: any }>) => any} load writes many entries, not timed
  * @property {(key: any[]) => any} get gives `{ key, value }`, `value: null` if there is none
  * @property {(keys: any[][]) => any} getMany
@@ -21,9 +22,15 @@ import { rows } from "./rows.js"
  * @property {(key: any[], value: any) => any} set gives `{ ok: true }` when it is on disk
  * @property {(key: any[], amount: number) => any} add to a counter; gives `{ ok: true }` when it is on disk
  * @property {(key: any[]) => any} counter gives the counter as a number
+ * @property {(keys: any[][]) => any} [versions] the versionstamps, for checks
+ * @property {(checks: object[], sets: object[]) => any} [atomic] gives `{ ok: true }` when it is on disk
  * @property {(key: any[]) => any} delete this one key
+ * @property {(prefix: any[]) => any} [deletePrefix] gives the number of entries
  * @property {() => any} close
  */
+
+/** What the values of one size take together. */
+const SIZES_BYTES = 16 * 2 ** 20
 
 const [, , name, path] = process.argv
 const { open } = await import(`./peers/${name}.js`)
@@ -34,7 +41,8 @@ let peer
 const commands = {
   async open() {
     peer = await open(path)
-    return { version: peer.version, runtime: process.versions.bun ?? process.versions.node }
+    const { bun, deno, node } = process.versions
+    return { version: peer.version, runtime: bun ?? deno ?? node, calls: Object.keys(peer) }
   },
 
   async load() {
@@ -62,6 +70,8 @@ const commands = {
     for (let i = 0; i < 3; i++) await peer.add(["counters", COUNTERS], 1)
     assert.equal(await peer.counter(["counters", COUNTERS]), 3, "counter")
     await peer.load([item(0)])
+    if (peer.atomic) await validateAtomic(random)
+    if (peer.deletePrefix) await validateDeletePrefix()
   },
 
   /** Runs one row for `budgetMs` of measured time, after a tenth of it to warm up again: others ran in between. */
@@ -73,9 +83,60 @@ const commands = {
     return measure(row, random, budgetMs)
   },
 
+  /** µs a get and a set, one at a time, of values of about this size. */
+  async size({ bytes, seed, budgetMs }) {
+    const random = new Random(seed)
+    const count = Math.max(8, Math.min(1000, Math.floor(SIZES_BYTES / bytes)))
+    const key = () => ["sizes", bytes, random.below(count)]
+    const value = () => ({ text: random.hex(bytes) })
+    try {
+      for (let at = 0; at < count; at++) await peer.load([{ key: ["sizes", bytes, at], value: value() }])
+    } catch {
+      return { refused: true }
+    }
+    const chunk = Math.max(4, Math.min(64, count))
+    const check = (_input, result) => result.ok || result.value.text.length === bytes
+    const us = async (row) => {
+      await measure(row, random, budgetMs / 5)
+      const { operations, elapsedMs } = await measure(row, random, budgetMs)
+      return (elapsedMs * 1000) / operations
+    }
+    return {
+      get: await us({ atOnce: 1, chunk, input: key, call: (of, one) => of.get(one), check }),
+      set: await us({
+        atOnce: 1,
+        chunk,
+        input: () => ({ key: key(), value: value() }),
+        call: (of, one) => of.set(one.key, one.value),
+        check,
+      }),
+    }
+  },
+
   async close() {
     await peer.close()
   },
+}
+
+async function validateAtomic(random) {
+  const [key, other] = [itemKey(1), itemKey(2)]
+  const [versionstamp] = await peer.versions([key])
+  const value = newValue(2, random)
+  assert.equal((await peer.atomic([{ key, versionstamp }], [{ key: other, value }])).ok, true, "atomic")
+  assert.deepEqual((await peer.get(other)).value, value, "atomic writes")
+  await peer.set(key, newValue(1, random))
+  const late = await peer.atomic([{ key, versionstamp }], [{ key: other, value: null }])
+  assert.equal(late.ok, false, "a check that fails")
+  assert.deepEqual((await peer.get(other)).value, value, "a failed check writes nothing")
+  await peer.load([item(1), item(2)])
+}
+
+async function validateDeletePrefix() {
+  await peer.load([1, 2, 3].map((at) => ({ key: ["gone", 1, at], value: at })))
+  await peer.load([{ key: ["gone", 10, 1], value: 0 }])
+  assert.equal(await peer.deletePrefix(["gone", 1]), 3, "delete a prefix")
+  assert.equal((await peer.get(["gone", 1, 2])).value, null, "delete a prefix")
+  assert.equal((await peer.get(["gone", 10, 1])).value, 0, "delete a prefix, and no other")
 }
 
 /** Draws, times, checks and restores chunk after chunk; only the calls are on the clock. */
@@ -84,6 +145,7 @@ async function measure(row, random, budgetMs) {
   let elapsedMs = 0
   while (elapsedMs < budgetMs) {
     const inputs = Array.from({ length: row.chunk }, () => row.input(random))
+    await row.prepare?.(peer, inputs)
     const start = performance.now()
     const last = await timed(row, inputs)
     elapsedMs += performance.now() - start
@@ -94,23 +156,25 @@ async function measure(row, random, budgetMs) {
   return { operations, elapsedMs }
 }
 
-/** The measured loop: `atOnce` calls are issued together and awaited together. Gives the last result. */
+/**
+ * The measured loop: `atOnce` calls are issued together and awaited together. Values are not awaited, only promises.
+ * Gives the last result.
+ */
 async function timed(row, inputs) {
   let result
-  if (peer.synchronous) {
-    for (const input of inputs) result = row.call(peer, input)
-    return result
-  }
-  if (row.atOnce === 1) {
-    for (const input of inputs) result = await row.call(peer, input)
-    return result
-  }
   for (let i = 0; i < inputs.length; i += row.atOnce) {
-    const calls = inputs.slice(i, i + row.atOnce).map((input) => row.call(peer, input))
-    result = (await Promise.all(calls)).at(-1)
+    if (row.atOnce === 1) {
+      result = row.call(peer, inputs[i])
+      if (isPromise(result)) result = await result
+    } else {
+      const calls = inputs.slice(i, i + row.atOnce).map((input) => row.call(peer, input))
+      result = isPromise(calls[0]) ? (await Promise.all(calls)).at(-1) : calls.at(-1)
+    }
   }
   return result
 }
+
+const isPromise = (value) => typeof value?.then === "function"
 
 function* preloaded() {
   for (let id = 0; id < ENTRIES; id++) yield item(id)
@@ -118,7 +182,7 @@ function* preloaded() {
 
 /** One row's garbage is not billed to the next (Node is started with --expose-gc). */
 function collectGarbage() {
-  if (process.versions.bun) globalThis.Bun.gc(true)
+  if (globalThis.Bun) globalThis.Bun.gc(true)
   else globalThis.gc?.()
 }
 

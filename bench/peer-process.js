@@ -1,25 +1,26 @@
-import { spawn } from "node:child_process"
-import { closeSync, openSync, readdirSync, readSync } from "node:fs"
+import { spawn, spawnSync } from "node:child_process"
+import { closeSync, existsSync, openSync, readdirSync, readSync } from "node:fs"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 
 const here = import.meta.dirname
-const RUNTIME_NAMES = { node: "Node", bun: "Bun" }
+const RUNTIME_NAMES = { node: "Node", bun: "Bun", deno: "Deno" }
 
 /** One peer in a process of its own, kept alive between runs and driven by lines of JSON. */
 export class PeerProcess {
   #child
   #answers
-  #path
+  path
 
-  constructor({ name, title, settings, runtime, folder }) {
+  constructor({ name, title, settings, only, runtime, folder }) {
     const { command, args } = runtimeCommand(runtime)
     this.name = name
     this.runtime = runtime
     this.label = `${title} (${RUNTIME_NAMES[runtime]})`
     this.settings = settings
-    this.#path = join(folder, `${name}-${runtime}.db`)
-    this.#child = spawn(command, [...args, join(here, "child.js"), name, this.#path], {
+    this.only = only
+    this.path = join(folder, `${name}-${runtime}.db`)
+    this.#child = spawn(command, [...args, join(here, "child.js"), name, this.path], {
       stdio: ["pipe", "pipe", "inherit"],
     })
     this.#child.stdin.on("error", () => {}) // a child that died is told by `ask`
@@ -36,6 +37,11 @@ export class PeerProcess {
     return answer
   }
 
+  /** Whether a row is measured on it. */
+  has({ name, needs }) {
+    return this.versions.calls.includes(needs) && (this.only?.includes(name) ?? true)
+  }
+
   kill() {
     this.#child.kill()
   }
@@ -43,7 +49,7 @@ export class PeerProcess {
   /** The SQLite that wrote the file last, from the file's header (bytes 96 to 99, big-endian); `null` for another format. */
   sqliteVersion() {
     const header = Buffer.alloc(100)
-    const file = openSync(this.#path)
+    const file = openSync(this.path)
     readSync(file, header, 0, header.length, 0)
     closeSync(file)
     if (!header.toString("latin1").startsWith("SQLite format 3\0")) return null
@@ -54,7 +60,13 @@ export class PeerProcess {
 
 function runtimeCommand(runtime) {
   if (runtime === "bun") return { command: findBun(), args: [] }
+  if (runtime === "deno") return { command: findDeno(), args: ["run", "-A", "--unstable-kv", "--no-config"] }
   return { command: process.execPath, args: ["--expose-gc"] }
+}
+
+/** The executable of the `deno` package, which its platform's package holds. */
+function findDeno() {
+  return find(join(here, "node_modules/@deno"), "deno", process.platform === "win32" ? "deno.exe" : "deno")
 }
 
 /**
@@ -62,8 +74,16 @@ function runtimeCommand(runtime) {
  * root `.npmrc` turns off, so the platform's package is used directly.
  */
 export function findBun() {
-  const packages = join(here, "../node_modules/@oven")
-  const found = readdirSync(packages).find((name) => name.startsWith(`bun-${process.platform}`))
-  if (found === undefined) throw new Error(`There is no Bun in ${packages}: run npm install in the root.`)
-  return join(packages, found, "bin", process.platform === "win32" ? "bun.exe" : "bun")
+  const name = process.platform === "win32" ? "bun.exe" : "bun"
+  return find(join(here, "../node_modules/@oven"), "bun", join("bin", name))
 }
+
+/** An executable in a package of a scope that may hold packages of several platforms. */
+function find(scope, title, path) {
+  const names = existsSync(scope) ? readdirSync(scope) : []
+  const found = names.map((name) => join(scope, name, path)).find((one) => existsSync(one) && runs(one))
+  if (found === undefined) throw new Error(`There is no ${title} in ${scope}: run npm install.`)
+  return found
+}
+
+const runs = (command) => spawnSync(command, ["--version"]).status === 0

@@ -12,24 +12,30 @@ import { COUNTERS, ENTRIES, GROUP_SIZE, GROUPS, item, itemId, itemKey, newValue 
  * @property {(random: import("./random.js").Random) => any} input
  * @property {(peer: import("./child.js").Peer, input: any) => any} call
  * @property {(input: any, result: any) => boolean} check
+ * @property {string} needs the peer's call; a peer without it has no figure
+ * @property {(peer: import("./child.js").Peer, inputs: any[]) => any} [prepare] completes the inputs, before the clock
  * @property {(peer: import("./child.js").Peer, inputs: any[]) => any} [restore] puts back what the chunk took away
  */
 
 const get = {
+  needs: "get",
   chunk: 512,
   input: (random) => itemKey(random.below(ENTRIES)),
   call: (peer, key) => peer.get(key),
   check: (key, entry) => entry.value.id === itemId(key),
 }
 
-const getMany100 = {
+const getMany = (size) => ({
+  needs: "getMany",
   chunk: 16,
-  input: (random) => Array.from({ length: 100 }, () => itemKey(random.below(ENTRIES))),
+  input: (random) => Array.from({ length: size }, () => itemKey(random.below(ENTRIES))),
   call: (peer, keys) => peer.getMany(keys),
-  check: (keys, entries) => entries.length === 100 && entries.every((e, i) => e.value.id === itemId(keys[i])),
-}
+  check: (keys, entries) =>
+    entries.length === size && entries.every((e, i) => e.value.id === itemId(keys[i])),
+})
 
 const list10000 = {
+  needs: "list",
   chunk: 1,
   input: (random) => random.below(GROUPS),
   call: async (peer, group) => {
@@ -44,6 +50,7 @@ const list10000 = {
 }
 
 const set = {
+  needs: "set",
   chunk: 256,
   input: (random) => {
     const id = random.below(ENTRIES)
@@ -54,6 +61,7 @@ const set = {
 }
 
 const counter = {
+  needs: "add",
   chunk: 256,
   input: (random) => ["counters", random.below(COUNTERS)],
   call: (peer, key) => peer.add(key, 1),
@@ -61,6 +69,7 @@ const counter = {
 }
 
 const remove = {
+  needs: "delete",
   chunk: 128,
   // A key may be drawn twice: 128 of 100,000 keys, so one delete in 1,500 finds nothing.
   input: (random) => itemKey(random.below(ENTRIES)),
@@ -69,15 +78,47 @@ const remove = {
   restore: (peer, keys) => peer.load(keys.map((key) => item(itemId(key)))),
 }
 
+/** What most commits of an app are: a few keys are checked, several are written. */
+const atomic = {
+  needs: "atomic",
+  chunk: 64,
+  input: (random) => ({
+    checked: [0, 1].map(() => ["counters", random.below(COUNTERS)]),
+    sets: Array.from({ length: 10 }, () => set.input(random)),
+  }),
+  async prepare(peer, inputs) {
+    for (const input of inputs) {
+      const versions = await peer.versions(input.checked)
+      input.checks = input.checked.map((key, at) => ({ key, versionstamp: versions[at] ?? null }))
+    }
+  },
+  call: (peer, { checks, sets }) => peer.atomic(checks, sets),
+  check: (_input, result) => result.ok,
+}
+
+const removePrefix = {
+  needs: "deletePrefix",
+  chunk: 1,
+  input: (random) => random.below(GROUPS),
+  call: (peer, group) => peer.deletePrefix(["items", group]),
+  check: (_group, count) => count === GROUP_SIZE,
+  async restore(peer, [group]) {
+    await peer.load(Array.from({ length: GROUP_SIZE }, (_, at) => item(group * GROUP_SIZE + at)))
+  },
+}
+
 /** @type {Row[]} */
 export const rows = [
   { name: "get, one at a time", atOnce: 1, ...get },
   { name: "get, 64 at once", atOnce: 64, ...get },
-  { name: "getMany 100", atOnce: 1, ...getMany100 },
+  { name: "getMany 10", atOnce: 1, ...getMany(10) },
+  { name: "getMany 100", atOnce: 1, ...getMany(100) },
   { name: "list 10,000, ms", unit: "ms", atOnce: 1, ...list10000 },
   { name: "set, one at a time", atOnce: 1, ...set },
   { name: "set, 64 at once", atOnce: 64, ...set },
   { name: "counter +1, one at a time", atOnce: 1, ...counter },
   { name: "counter +1, 64 at once", atOnce: 64, ...counter },
+  { name: "atomic: 10 sets, 2 checks, 16 at once", atOnce: 16, ...atomic },
   { name: "delete one key", atOnce: 1, ...remove },
+  { name: "delete a prefix of 10,000, ms", unit: "ms", atOnce: 1, ...removePrefix },
 ]

@@ -6,9 +6,10 @@
 import type { KvEntryMaybe, KvErrorCode, KvKey } from "../index.js"
 import { KvError } from "./errors.js"
 import { copyKey } from "./keys.js"
-import { fromNative, type NativeHandle, type NativeScan, native, type Packet } from "./native.js"
+import type { Scan } from "./list.js"
+import { fromNative, type NativeHandle, native, type Packet } from "./native.js"
 import type { KvSettings } from "./options.js"
-import { finish, type Page, parsePage, readPacket } from "./page.js"
+import { type Page, type Parcel, parcelOf, readKnown, readListed } from "./page.js"
 
 interface Pending {
   resolve(body: never, mail: Mail): void
@@ -21,9 +22,9 @@ interface Mail {
   pages: readonly string[]
 }
 
-/** A `get` (its key) or a `getMany` (its keys) of this tick. */
+/** A `get` or a `getMany` of this tick: how many of the tick's keys are its own. */
 interface Waiting {
-  keys: readonly KvKey[]
+  count: number
   single: boolean
   resolve(result: never): void
   reject(error: unknown): void
@@ -40,12 +41,20 @@ interface ErrorBody {
  * many entries the event loop gets a turn: at 4 µs each, about every 2 ms.
  */
 const ENTRIES_A_TURN = 512
+/** Where reads come one a turn, this many of them pass before one is followed by a look at what else its turn reads. */
+const READS_A_LOOK = 16
+const SETTLED = Promise.resolve()
 
 export class Bridge {
   readonly #handle: NativeHandle
   readonly #pending = new Map<number, Pending>()
   #waiting: Waiting[] = []
-  #waitingKeys = 0
+  #keys: KvKey[] = []
+  /** This turn's batches are counted, until its end. */
+  #counting = false
+  #batches = 0
+  /** Several batches in a turn: they share a snapshot while nothing is committed. */
+  #keeping = false
   #nextId = 1
   #staged = false
   #turn = ENTRIES_A_TURN
@@ -76,111 +85,106 @@ export class Bridge {
 
   /** Throws if it is closed. */
   get handle(): NativeHandle {
-    if (this.#closing !== undefined) throw new KvError("CLOSED", "this Kv is closed")
+    if (this.#closing !== undefined) throw closed()
     return this.#handle
   }
 
   /** Reads a key, with the others of this tick. */
   get<T>(key: KvKey): Promise<KvEntryMaybe<T>> {
-    return this.#read([key], true) as Promise<KvEntryMaybe<T>>
+    return new Promise((resolve, reject) => {
+      if (this.#closing !== undefined) throw closed()
+      this.#keys.push(copyKey(key))
+      this.#read({ count: 1, single: true, resolve, reject })
+    })
   }
 
   /** Reads keys from one snapshot, with the others of this tick. */
   getMany<T>(keys: readonly KvKey[]): Promise<KvEntryMaybe<T>[]> {
-    return this.#read(keys, false) as Promise<KvEntryMaybe<T>[]>
-  }
-
-  #read(keys: readonly KvKey[], single: boolean): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      let copies: KvKey[]
-      try {
-        copies = this.#addKeys(keys, single)
-      } catch (error) {
-        reject(error)
-        return
-      }
-      if (this.#waiting.push({ keys: copies, single, resolve, reject }) === 1) this.#scheduleReads()
+      if (this.#closing !== undefined) throw closed()
+      this.#keys.push(...keys.map(copyKey))
+      this.#read({ count: keys.length, single: false, resolve, reject })
     })
   }
 
-  /** All or none, so that the keys in Rust stay those of `#waiting`. */
-  #addKeys(keys: readonly KvKey[], single: boolean): KvKey[] {
-    const { handle } = this
-    const copies: KvKey[] = []
-    try {
-      for (const key of keys) {
-        handle.readKey(key)
-        copies.push(copyKey(key))
-      }
-    } catch (error) {
-      handle.truncateReads(this.#waitingKeys)
-      throw fromNative(error, single ? "" : `keys[${copies.length}]: `)
-    }
-    this.#waitingKeys += copies.length
-    return copies
+  #read(waiting: Waiting): void {
+    if (this.#waiting.push(waiting) === 1) this.#scheduleReads()
   }
 
   #scheduleReads(): void {
     if (this.#turn > 0) {
-      queueMicrotask(() => this.#flushReads())
+      SETTLED.then(this.#flushReads)
       return
     }
     this.#turn = ENTRIES_A_TURN
-    setImmediate(() => this.#flushReads())
+    setImmediate(this.#flushReads)
   }
 
-  #flushReads(): void {
+  readonly #flushReads = (): void => {
     const waiting = this.#waiting
     if (waiting.length === 0) return
+    const keys = this.#keys
     this.#waiting = []
-    this.#waitingKeys = 0
-    this.#answer(waiting)
+    this.#keys = []
+    this.#countBatch()
+    this.#answer(waiting, keys)
   }
 
-  /** Answers the keys that were handed to Rust for these. */
-  #answer(waiting: Waiting[]): void {
+  /**
+   * Beginning and ending a snapshot costs more than a read. Where many batches are read in one turn of the event loop,
+   * they keep one until the end of the turn; Rust begins another as soon as anybody has committed.
+   */
+  #countBatch(): void {
+    this.#batches++
+    if (this.#counting || (!this.#keeping && this.#batches < READS_A_LOOK)) return
+    this.#counting = true
+    this.#batches = 1
+    if (this.#keeping) this.#handle.keepSnapshot()
+    setImmediate(this.#endTurn)
+  }
+
+  readonly #endTurn = (): void => {
+    if (this.#keeping) this.#handle.releaseSnapshot()
+    this.#counting = false
+    this.#keeping = this.#batches > 1
+    this.#batches = 0
+  }
+
+  #answer(waiting: Waiting[], keys: readonly KvKey[]): void {
     const id = this.#nextId++
+    this.#turn -= keys.length
+    const many = waiting.length > 1 || waiting[0]?.single === false
     try {
-      const packet = this.#handle.readBatch(id)
+      const packet = this.#handle.readBatch(keys, many, id)
       if (packet !== undefined) {
-        this.#settle(waiting, readPacket(packet))
+        settle(waiting, readKnown(parcelOf(packet), keys))
         return
       }
     } catch (error) {
-      this.#refuse(waiting, fromNative(error))
+      this.#refuse(waiting, keys, fromNative(error))
       return
     }
-    this.#expectPage(id).then(
-      (page) => this.#settle(waiting, page),
-      (error) => this.#refuse(waiting, error),
+    this.#expectPage(id, (parcel) => readKnown(parcel, keys)).then(
+      (entries) => settle(waiting, entries),
+      (error) => this.#refuse(waiting, keys, error),
     )
   }
 
-  /** One of several met something that cannot be read: each is read alone, so that the others get their answers. */
-  #refuse(waiting: Waiting[], error: unknown): void {
+  /** One of several is no key, or meets what cannot be read: each is read alone, so that the others get their answers. */
+  #refuse(waiting: Waiting[], keys: readonly KvKey[], error: unknown): void {
     if (waiting.length === 1 || this.closed) {
       for (const { reject } of waiting) reject(error)
       return
     }
-    this.#flushReads()
+    let first = 0
     for (const one of waiting) {
-      for (const key of one.keys) this.#handle.readKey(key)
-      this.#answer([one])
-    }
-  }
-
-  #settle(waiting: Waiting[], { entries }: Page): void {
-    this.#turn -= entries.length
-    let at = 0
-    for (const { keys, single, resolve } of waiting) {
-      const first = at
-      for (const key of keys) (entries[at++] as KvEntryMaybe).key = key
-      resolve((single ? entries[first] : entries.slice(first, at)) as never)
+      this.#answer([one], keys.slice(first, first + one.count))
+      first += one.count
     }
   }
 
   /** A page of a list. Synchronous unless it takes long or the event loop is due a turn. */
-  page(scan: NativeScan, limit: number): Page | Promise<Page> {
+  page(scan: Scan, limit: number): Page | Promise<Page> {
     if (this.#turn <= 0) {
       this.#turn = ENTRIES_A_TURN
       return new Promise((resolve) => setImmediate(resolve)).then(() => this.page(scan, limit))
@@ -188,19 +192,20 @@ export class Bridge {
     const id = this.#nextId++
     let packet: Packet
     try {
-      packet = this.handle.scanPage(scan, limit, id)
+      packet = this.handle.scanPage(scan.native, limit, id)
     } catch (error) {
       throw fromNative(error)
     }
-    if (packet === undefined) return this.#expectPage(id)
-    const page = readPacket(packet)
+    const read = (parcel: Parcel) => readListed(parcel, scan.prefix, scan.keysOnly)
+    if (packet === undefined) return this.#expectPage(id, read)
+    const page = read(parcelOf(packet))
     this.#turn -= page.entries.length
     return page
   }
 
-  #expectPage(id: number): Promise<Page> {
+  #expectPage<P>(id: number, read: (parcel: Parcel) => P): Promise<P> {
     return this.#expect(id, ([base, page]: [number, number], { bytes, pages }) =>
-      finish(parsePage(pages[page] as string), bytes, base),
+      read({ text: pages[page] as string, bytes, base }),
     )
   }
 
@@ -214,7 +219,7 @@ export class Bridge {
     }
     if (!this.#staged) {
       this.#staged = true
-      queueMicrotask(() => this.#flushWrites())
+      SETTLED.then(this.#flushWrites)
     }
     return this.#expect(id, read)
   }
@@ -239,7 +244,7 @@ export class Bridge {
     return this.#expect(id, (body: B) => body)
   }
 
-  #flushWrites(): void {
+  readonly #flushWrites = (): void => {
     this.#staged = false
     this.#handle.flush()
   }
@@ -297,6 +302,18 @@ export class Bridge {
     this.#handle.close(id)
     await closed
     this.#handle.release()
+  }
+}
+
+function closed(): KvError {
+  return new KvError("CLOSED", "this Kv is closed")
+}
+
+function settle(waiting: readonly Waiting[], entries: readonly KvEntryMaybe[]): void {
+  let first = 0
+  for (const { count, single, resolve } of waiting) {
+    resolve((single ? entries[first] : entries.slice(first, first + count)) as never)
+    first += count
   }
 }
 

@@ -11,6 +11,7 @@ import type {
 } from "../index.js"
 import type { Bridge } from "./bridge.js"
 import { describe, invalidArgument } from "./errors.js"
+import { copyKey } from "./keys.js"
 import { MAX_PAGE_ENTRIES } from "./limits.js"
 import { fromNative, type NativeScan, native } from "./native.js"
 import { checkConsistency, checkOptions, flag, wholeNumber } from "./options.js"
@@ -44,6 +45,13 @@ function cursorOf(cursor: unknown): string {
   throw invalidArgument(`cursor: must be a string, got ${describe(cursor)}`)
 }
 
+/** A list in Rust, and what makes its entries here. */
+export interface Scan {
+  native: NativeScan
+  prefix: KvKey
+  keysOnly: boolean
+}
+
 interface Range {
   selector: KvSelector
   cursor: string
@@ -52,10 +60,12 @@ interface Range {
   batch: number
 }
 
-function open(bridge: Bridge, { selector, cursor, reverse, keysOnly, batch }: Range): NativeScan {
-  const { prefix, start, end } = selector
+function open(bridge: Bridge, { selector, cursor, reverse, keysOnly, batch }: Range): Scan {
+  const { start, end } = selector
+  const prefix = copyKey(selector.prefix)
   try {
-    return bridge.handle.scan(prefix, start, end, cursor, reverse, keysOnly, batch)
+    const native = bridge.handle.scan(prefix, start, end, cursor, reverse, keysOnly, batch)
+    return { native, prefix: prefix ?? [], keysOnly }
   } catch (error) {
     throw fromNative(error)
   }
@@ -119,7 +129,7 @@ export function count(bridge: Bridge, selector: unknown): Promise<number> {
 /** By hand: an async generator costs several times as much an entry. */
 class ListIterator<T> implements KvListIterator<KvEntry<T>> {
   readonly #bridge: Bridge
-  readonly #scan: NativeScan
+  readonly #scan: Scan
   readonly #range: Range
   #entries: KvEntry<T>[] = []
   #at = 0
@@ -128,7 +138,7 @@ class ListIterator<T> implements KvListIterator<KvEntry<T>> {
   #last: KvKey | undefined
   #loading: Promise<void> | undefined
 
-  constructor(bridge: Bridge, scan: NativeScan, range: Range, limit: number) {
+  constructor(bridge: Bridge, scan: Scan, range: Range, limit: number) {
     this.#bridge = bridge
     this.#scan = scan
     this.#range = range

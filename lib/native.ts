@@ -20,9 +20,9 @@ export type NativeBackup = { readonly __backup: unique symbol }
 
 /** Arguments are `unknown` where Rust checks them. */
 export interface NativeHandle {
-  readKey(key: unknown): void
-  truncateReads(length: number): void
-  readBatch(id: number): Packet
+  readBatch(keys: readonly unknown[], many: boolean, id: number): Packet
+  keepSnapshot(): void
+  releaseSnapshot(): void
   scan(
     prefix: unknown,
     start: unknown,

@@ -1,7 +1,8 @@
 /** Pages of entries, from the text that Rust writes (`src/engine/page.rs`). */
 
-import type { KvEntryMaybe, KvKey, KvKeyPart } from "../index.js"
-import { corrupt } from "./errors.js"
+import type { KvEntry, KvEntryMaybe, KvKey, KvKeyPart } from "../index.js"
+import { corrupt, type KvError } from "./errors.js"
+import { copyKey } from "./keys.js"
 import type { Packet } from "./native.js"
 import { decodeValue, revive } from "./value/index.js"
 
@@ -9,59 +10,135 @@ import { decodeValue, revive } from "./value/index.js"
 const KEY_IS_TAGGED = 16
 const TAGGED_JSON = 1
 
-type Entry = KvEntryMaybe & { key: KvKey }
-
-/** The parsed text. */
+/** Entries of a list, and whether there are more. */
 export interface Page {
-  entries: Entry[]
-  /** `index, flags` of the entries that `JSON.parse` alone does not make. */
-  odd: number[]
+  entries: KvEntry<unknown>[]
   more: boolean
 }
 
-/** Parses a page's text. The engine's own message is not passed on: it quotes the text, which holds stored values. */
-export function parsePage(text: string): Page {
+/** A page's text and the bytes that belong to it, which begin at `base`. */
+export interface Parcel {
+  text: string
+  bytes: Uint8Array | undefined
+  base: number
+}
+
+export function parcelOf(packet: Exclude<Packet, undefined>): Parcel {
+  if (typeof packet === "string") return { text: packet, bytes: undefined, base: 0 }
+  return { text: packet[0], bytes: packet[1], base: 0 }
+}
+
+/** What stands at keys that were asked for. */
+export function readKnown(parcel: Parcel, keys: readonly KvKey[]): KvEntryMaybe[] {
+  const page = parse(parcel.text, 2)
+  const { parts } = page
+  const entries: KvEntryMaybe[] = new Array(keys.length)
+  let stamp = ""
+  for (let at = 0, part = 0; at < keys.length; at++, part += 2) {
+    const key = keys[at] as KvKey
+    const given = parts[part + 1]
+    if (given === null) entries[at] = { key, value: null, versionstamp: null }
+    else {
+      if (given !== SAME_STAMP) stamp = given as string
+      entries[at] = { key, value: parts[part], versionstamp: stamp }
+    }
+  }
+  finish(page, entries, parcel)
+  return entries
+}
+
+/** A page of a list under a prefix. */
+export function readListed(parcel: Parcel, prefix: KvKey, keysOnly: boolean): Page {
+  const stride = keysOnly ? 2 : 3
+  const page = parse(parcel.text, stride)
+  const { parts, size } = page
+  const keyOf = keyMaker(prefix)
+  const entries: KvEntry<unknown>[] = new Array(size)
+  let stamp = ""
+  for (let at = 0, part = 0; at < size; at++, part += stride) {
+    const key = keyOf(parts[part])
+    const given = parts[part + stride - 1]
+    if (given !== SAME_STAMP) stamp = given as string
+    entries[at] = (
+      keysOnly ? { key, versionstamp: stamp } : { key, value: parts[part + 1], versionstamp: stamp }
+    ) as KvEntry<unknown>
+  }
+  finish(page, entries, parcel)
+  return { entries, more: page.more }
+}
+
+/** The versionstamp of the entry before. */
+const SAME_STAMP = 0
+/** At the end: the number of odd entries, of all entries, and whether there are more. */
+const TAIL = 3
+/** An odd entry: its index, its flags, its expiry. */
+const ODD = 3
+
+interface Parts {
+  parts: unknown[]
+  size: number
+  /** Where the odd entries are told. */
+  odd: number
+  more: boolean
+}
+
+/** The engine's own message is not passed on: it quotes the text, which holds stored values. */
+function parse(text: string, stride: number): Parts {
+  let parts: unknown[]
   try {
-    return JSON.parse(text) as Page
+    parts = JSON.parse(text)
   } catch {
-    throw corrupt(
-      "a stored value is not the JSON that it should be; the file is damaged, restore it from a backup",
-    )
+    throw damaged()
+  }
+  const [odds, size, more] = parts.slice(-TAIL) as [number, number, number]
+  const odd = size * stride
+  // A stored value that holds a comma too many is JSON in this place, and moves all that follows.
+  if (parts.length !== odd + odds * ODD + TAIL) throw damaged()
+  return { parts, size, odd, more: more === 1 }
+}
+
+function damaged(): KvError {
+  return corrupt(
+    "a stored value is not the JSON that it should be; the file is damaged, restore it from a backup",
+  )
+}
+
+/** A key from what follows the prefix: a part by itself, or an array of parts. Bytes of the prefix are copied for each. */
+function keyMaker(prefix: KvKey): (rest: unknown) => KvKey {
+  const hasBytes = prefix.some((part) => typeof part === "object")
+  return (rest) => {
+    const key = (hasBytes ? copyKey(prefix) : prefix.slice()) as KvKeyPart[]
+    if (Array.isArray(rest)) for (const part of rest) key.push(part)
+    else key.push(rest as KvKeyPart)
+    return key
   }
 }
 
-/** A page with every value and key as the user knows them. */
-export function readPacket(packet: Exclude<Packet, undefined>): Page {
-  if (typeof packet === "string") return finish(parsePage(packet), undefined, 0)
-  return finish(parsePage(packet[0]), packet[1], 0)
-}
-
-/** Finishes a parsed page whose bytes begin at `base`. */
-export function finish(page: Page, bytes: Uint8Array | undefined, base: number): Page {
-  const { entries, odd } = page
-  for (let at = 0; at < odd.length; at += 2) {
-    const entry = entries[odd[at] as number] as Entry
-    const flags = odd[at + 1] as number
+/** Adds expiries, and makes what `JSON.parse` alone does not. */
+function finish({ parts, odd }: Parts, entries: KvEntryMaybe[], parcel: Parcel): void {
+  for (let at = odd; at < parts.length - TAIL; at += ODD) {
+    const [index, flags, expiresAt] = parts.slice(at, at + ODD) as [number, number, number]
+    const entry = entries[index] as KvEntry<unknown>
+    if (expiresAt !== 0) entry.expiresAt = expiresAt
     if (flags & KEY_IS_TAGGED) entry.key = reviveKey(entry.key)
     const encoding = flags & ~KEY_IS_TAGGED
-    if (encoding === 0) continue
-    entry.value = (
-      encoding === TAGGED_JSON ? revive(entry.value) : decodeValue(encoding, slice(entry.value, bytes, base))
-    ) as never
+    if (encoding === TAGGED_JSON) entry.value = revive(entry.value)
+    else if (encoding !== 0) entry.value = decodeValue(encoding, slice(entry.value, parcel))
   }
-  return page
 }
 
 /** A copy, so that a user who changes one value changes no other. */
-function slice(place: unknown, bytes: Uint8Array | undefined, base: number): Uint8Array {
+function slice(place: unknown, { bytes, base }: Parcel): Uint8Array {
   const [offset, length] = place as [number, number]
   return bytes === undefined ? new Uint8Array(0) : bytes.slice(base + offset, base + offset + length)
 }
 
-/** A key whose parts may be `{ b }`, `{ i }` or `{ n }` (`src/codec/key_json.rs`). */
+/** A key whose parts may be `{ b }`, `{ i }` or `{ n }` (`src/codec/key_json.rs`), after those of a prefix. */
 export function reviveKey(parts: readonly unknown[]): KvKey {
   return parts.map((part) =>
-    typeof part === "object" ? revivePart(part as TaggedPart) : (part as KvKeyPart),
+    typeof part === "object" && !(part instanceof Uint8Array)
+      ? revivePart(part as TaggedPart)
+      : (part as KvKeyPart),
   )
 }
 

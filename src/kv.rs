@@ -69,11 +69,25 @@ impl Kv {
     pub fn read_now(&mut self, request: &Request) -> Result<Answer> {
         let reader = self.reader.as_mut().ok_or_else(Error::closed)?;
         let mut found = Answer::TakesLong;
-        let done = reader.try_read(request.is_several_statements(), &mut |txn| {
+        let done = reader.try_read(request.access(), &mut |txn| {
             found = answer(txn, request, true)?;
             Ok(())
         })?;
         Ok(if done { found } else { Answer::TakesLong })
+    }
+
+    /// See `Reader::keep`.
+    pub fn keep_snapshot(&mut self) {
+        if let Some(reader) = &mut self.reader {
+            reader.keep();
+        }
+    }
+
+    /// See `Reader::release`.
+    pub fn release_snapshot(&mut self) {
+        if let Some(reader) = &mut self.reader {
+            reader.release();
+        }
     }
 
     /// Answers on the reader thread.

@@ -25,7 +25,8 @@ pub const MAX_INLINE_BYTES: usize = 256 * 1024;
 pub const MAX_INLINE_KEYS: usize = 512;
 /// Entries of one page of a list.
 pub const MAX_PAGE_ENTRIES: usize = 1000;
-/// A page ends with the entry that reaches this size.
-pub const MAX_PAGE_BYTES: usize = 256 * 1024;
+/// A page ends with the entry that reaches this size. Larger texts are costly: V8 keeps strings from 128 KiB on apart, in
+/// memory that it asks of the system each time (seen: a tenth of a list).
+pub const MAX_PAGE_BYTES: usize = 96 * 1024;
 /// Entries that one step of the sweep removes; writes go between two steps.
 pub const SWEEP_STEP_ENTRIES: usize = 500;

@@ -14,9 +14,9 @@ use keyval::engine::read::{Answer, Request};
 use keyval::kv::Kv;
 use keyval::store::{Store, local};
 use parking_lot::Mutex;
-use serde_json::Value;
 use support::fault::{Plan, Trap};
 use support::jobs::Gate;
+use support::page::{Entry, Parts, entries};
 use support::random::Random;
 use support::{
     check, close, commit, commit_ok, key, keys_of, put, quiet, raw, read, set, stage, sum, try_commit, wait,
@@ -63,11 +63,8 @@ fn accounts(kv: &Kv) -> Vec<(i64, String)> {
     let keys = ACCOUNTS.map(|account| ["account", account]);
     let keys: Vec<_> = keys.iter().map(|parts| &parts[..]).collect();
     let Answer::Page(page) = read(kv, Request::Get(keys_of(&keys))) else { panic!("no page") };
-    let page: Value = serde_json::from_slice(&page.text).unwrap();
-    let account = |entry: &Value| {
-        (entry["value"].as_i64().unwrap(), entry["versionstamp"].as_str().unwrap().to_string())
-    };
-    page["entries"].as_array().unwrap().iter().map(account).collect()
+    let account = |entry: Entry| (entry.value.as_i64().unwrap(), entry.versionstamp.unwrap());
+    entries(&page, Parts::Known).into_iter().map(account).collect()
 }
 
 /// Moves money between two accounts if nobody was there in between; gives the versionstamp.
@@ -307,8 +304,7 @@ fn seen_beside_a_commit(look: impl FnOnce(&mut Kv, Request) -> Answer + Send) ->
         looks.join().unwrap()
     });
     let Answer::Page(page) = answer else { panic!("no page") };
-    let page: Value = serde_json::from_slice(&page.text).unwrap();
-    page["entries"].as_array().unwrap().iter().map(|entry| entry["value"].as_i64().unwrap()).collect()
+    entries(&page, Parts::Known).iter().map(|entry| entry.value.as_i64().unwrap()).collect()
 }
 
 /// Seen to fail: without the transaction around a read, on either thread.

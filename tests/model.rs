@@ -9,7 +9,6 @@ use keyval::codec::cursor;
 use keyval::codec::stamp::Stamp;
 use keyval::config::{ChangeLog, Options};
 use keyval::engine::commit::{Commit, Outcome, Stamping};
-use keyval::engine::page::Page;
 use keyval::engine::range::after_cursor;
 use keyval::engine::read::{Answer, Keys, ListQuery, Request};
 use keyval::error::Result;
@@ -17,6 +16,7 @@ use keyval::kv::Kv;
 use serde_json::Value;
 use support::choose::{Chooser, Selected};
 use support::model::{End, Model, Row, Telling};
+use support::page::{Entry, Parts, entries};
 use support::random::Random;
 use support::raw::Raw;
 use support::{HOUR_MS, T0, close, open, quiet, read, stage, sweep, wait};
@@ -198,13 +198,14 @@ impl Pair {
         }
     }
 
-    fn pages(&mut self, selected: &Selected, reverse: bool, keys_only: bool, limit: usize) -> Vec<Found> {
+    fn pages(&mut self, selected: &Selected, reverse: bool, keys_only: bool, limit: usize) -> Vec<Entry> {
         let mut range = selected.range();
         let mut found = Vec::new();
         loop {
-            let query = ListQuery { range: range.clone(), reverse, keys_only, limit };
+            let query = ListQuery { range: range.clone(), prefix_bytes: 0, reverse, keys_only, limit };
             let Answer::Page(page) = self.answer(Request::List(query)) else { panic!("no page") };
-            found.extend(entries(&page));
+            let parts = if keys_only { Parts::Keys } else { Parts::Listed };
+            found.extend(entries(&page, parts));
             // A page is short only at the end, and before a large value.
             let large = self.model.rows.values().any(|row| row.value.len() > 200_000);
             assert!(page.len() == limit || page.len() < limit && (!page.more || large && !page.is_empty()));
@@ -242,12 +243,12 @@ impl Pair {
             keys.push_with(write).unwrap();
         }
         let Answer::Page(page) = self.answer(Request::Get(keys)) else { panic!("no page") };
-        let found = entries(&page);
+        let found = entries(&page, Parts::Known);
         assert_eq!(found.len(), wanted.len());
         for (found, key) in found.iter().zip(&wanted) {
             match self.model.live(key) {
                 Some(row) => assert_value(found, row),
-                None => assert!(found.json["versionstamp"].is_null(), "{key:?}: {found:?}"),
+                None => assert!(found.versionstamp.is_none(), "{key:?}: {found:?}"),
             }
         }
     }
@@ -335,45 +336,23 @@ fn shown(rows: &BTreeMap<Vec<u8>, Row>) -> Vec<(String, Option<i64>, u8, usize)>
     rows.iter().map(|(key, row)| (json(key), row.expires_at, row.encoding, row.value.len())).collect()
 }
 
-/// An entry of a page.
-#[derive(Debug)]
-struct Found {
-    json: Value,
-    encoding: u8,
-    bytes: Vec<u8>,
-}
-
-fn entries(page: &Page) -> Vec<Found> {
-    let json: Value = serde_json::from_slice(&page.text).unwrap();
-    let odd: Vec<_> = json["odd"].as_array().unwrap().iter().map(|number| number.as_u64().unwrap()).collect();
-    let odd: BTreeMap<_, _> =
-        odd.chunks(2).map(|pair| (pair[0], u8::try_from(pair[1] & 15).unwrap())).collect();
-    let found = |(index, json): (usize, &Value)| {
-        let encoding = odd.get(&(index as u64)).copied().unwrap_or(0);
-        let place = |at: usize| usize::try_from(json["value"][at].as_u64().unwrap()).unwrap();
-        let bytes = if encoding > 1 { page.bytes[place(0)..place(0) + place(1)].to_vec() } else { vec![] };
-        Found { json: json.clone(), encoding, bytes }
-    };
-    json["entries"].as_array().unwrap().iter().enumerate().map(found).collect()
-}
-
-fn assert_entry(found: &Found, key: &[u8], row: &Row, keys_only: bool) {
+fn assert_entry(found: &Entry, key: &[u8], row: &Row, keys_only: bool) {
     let mut json = Vec::new();
     keyval::codec::key_json::write(key, &mut json).unwrap();
-    assert_eq!(found.json["key"], serde_json::from_slice::<Value>(&json).unwrap());
+    assert_eq!(found.key, serde_json::from_slice::<Value>(&json).unwrap());
     if keys_only {
-        assert_eq!(found.json["versionstamp"], row.versionstamp);
-        assert!(found.json.get("value").is_none());
+        assert_eq!(found.versionstamp.as_ref(), Some(&row.versionstamp));
+        assert_eq!(found.expires_at, row.expires_at);
     } else {
         assert_value(found, row);
     }
 }
 
-fn assert_value(found: &Found, row: &Row) {
-    let known = (found.json["versionstamp"].as_str(), found.json["expiresAt"].as_i64(), found.encoding);
+fn assert_value(found: &Entry, row: &Row) {
+    let known = (found.versionstamp.as_deref(), found.expires_at, found.encoding);
     assert_eq!(known, (Some(row.versionstamp.as_str()), row.expires_at, row.encoding));
     match row.encoding {
-        0 | 1 => assert!(found.json["value"] == serde_json::from_slice::<Value>(&row.value).unwrap()),
+        0 | 1 => assert!(found.value == serde_json::from_slice::<Value>(&row.value).unwrap()),
         _ => assert_eq!(found.bytes, row.value),
     }
 }

@@ -1,28 +1,14 @@
 // The documents' programs, as they are printed, in an empty folder where the package is installed, in both runtimes.
 import assert from "node:assert/strict"
 import { execFileSync } from "node:child_process"
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs"
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, test } from "node:test"
-import { fileURLToPath } from "node:url"
-import { commandOf } from "../support/runtimes.js"
+import { examples, excerptsOf, pages, programsOf, read } from "../support/documents.js"
+import { commandOf, root } from "../support/runtimes.js"
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url))
 const RUNTIMES = ["node", "bun"]
-const read = (path) => readFileSync(join(ROOT, path), "utf8")
-const documents = ["README.md", ...readdirSync(join(ROOT, "docs")).map((name) => `docs/${name}`)]
-
-/** The ```js blocks of a Markdown file. */
-const blocksOf = (text) => [...text.matchAll(/^```js\n(.*?)^```$/gms)].map(([, code]) => code)
 
 const withoutComments = (code) => code.replaceAll(/^\/\/.*\n/gm, "").trim()
 
@@ -30,7 +16,7 @@ function runIn(runtime, name, code, args = []) {
   const folder = mkdtempSync(join(tmpdir(), "keyval-documents-"))
   try {
     mkdirSync(join(folder, "node_modules/@buntime"), { recursive: true })
-    symlinkSync(ROOT, join(folder, "node_modules/@buntime/keyval"), "junction")
+    symlinkSync(root, join(folder, "node_modules/@buntime/keyval"), "junction")
     writeFileSync(join(folder, name), code)
     return execFileSync(commandOf(runtime), [name, ...args], { cwd: folder, encoding: "utf8", stdio: "pipe" })
   } finally {
@@ -38,9 +24,9 @@ function runIn(runtime, name, code, args = []) {
   }
 }
 
-for (const document of documents) {
-  describe(document, () => {
-    for (const [at, code] of blocksOf(read(document)).entries())
+for (const page of pages) {
+  describe(page, () => {
+    for (const [at, code] of programsOf(read(page)).entries())
       for (const runtime of RUNTIMES)
         test(`block ${at + 1} runs as printed in ${runtime}`, () => {
           runIn(runtime, "block.mjs", code)
@@ -51,14 +37,30 @@ for (const document of documents) {
 describe("examples", () => {
   test("the README prints examples/quick-start.js", () => {
     const program = withoutComments(read("examples/quick-start.js"))
-    assert.ok(blocksOf(read("README.md")).some((code) => withoutComments(code) === program))
+    assert.ok(programsOf(read("README.md")).some((code) => withoutComments(code) === program))
+  })
+
+  // Each checks itself, as a copy in an app. TypeScript runs in Bun; Node 20 cannot read it.
+  for (const name of examples)
+    for (const runtime of name.endsWith(".ts") ? ["bun"] : RUNTIMES)
+      test(`${name} is right in ${runtime}`, () => {
+        runIn(runtime, name.replace(/js$/, "mjs"), read(`examples/${name}`))
+      })
+
+  test("the pages show parts of examples as they are, and link every example", () => {
+    const all = pages.map(read).join("\n")
+    for (const name of examples) assert.ok(all.includes(`examples/${name}`), `no page names ${name}`)
+    const excerpts = excerptsOf(all)
+    assert.ok(excerpts.length > 0)
+    for (const { file, code } of excerpts)
+      assert.ok(read(file).includes(code), `${file} has no such part:\n${code}`)
   })
 
   for (const runtime of RUNTIMES)
     test(`the demo answers rightly with a part of its data in ${runtime}`, () => {
       const folder = mkdtempSync(join(tmpdir(), "keyval-demo-"))
       try {
-        const args = [join(ROOT, "examples/cities.js"), join(folder, "cities.db"), "--limit", "3000"]
+        const args = [join(root, "examples/cities.js"), join(folder, "cities.db"), "--limit", "3000"]
         execFileSync(commandOf(runtime), args, { encoding: "utf8", stdio: "pipe" })
       } finally {
         rmSync(folder, { recursive: true, force: true })

@@ -19,13 +19,14 @@ describe("process: a damaged value", nodeOnly, () => {
     folder = tempFolder()
     const file = join(folder.path, "store.db")
     const first = new Kv(file)
-    for (const key of [["a"], ["bad"], ["c"], ["odd"]]) await first.set(key, key[0])
+    for (const key of [["a"], ["bad"], ["c"], ["comma"], ["odd"]]) await first.set(key, key[0])
     await first.set(["large"], LARGE)
     await first.close()
     const hexOf = (key) => toHex(encodeKey(key))
     await sql(
       file,
       `UPDATE kv_entries SET value = CAST('{"v":sekret' AS BLOB) WHERE key = X'${hexOf(["bad"])}'`,
+      `UPDATE kv_entries SET value = CAST('1,2' AS BLOB) WHERE key = X'${hexOf(["comma"])}'`,
       `UPDATE kv_entries SET encoding = 77 WHERE key = X'${hexOf(["odd"])}'`,
     )
     kv = new Kv(file)
@@ -41,19 +42,27 @@ describe("process: a damaged value", nodeOnly, () => {
     const calls = [
       kv.get(["a"]),
       kv.get(["bad"]),
+      kv.get(["comma"]),
       kv.get(["odd"]),
       kv.getMany([["a"], ["c"]]),
       kv.get(["none"]),
     ]
-    const [a, bad, odd, many, none] = await Promise.allSettled(calls)
+    const [a, bad, comma, odd, many, none] = await Promise.allSettled(calls)
     assert.equal(a.value.value, "a")
     assert.equal(bad.reason.code, "CORRUPT")
+    assert.equal(comma.reason.code, "CORRUPT")
     assert.equal(odd.reason.code, "UNSUPPORTED")
     assert.deepEqual(
       many.value.map(({ value }) => value),
       ["a", "c"],
     )
     assert.equal(none.value.versionstamp, null)
+  })
+
+  // A page is parts side by side. Seen to fail: do not compare how many there are with the number of entries.
+  test("moves no other entry of a page", async () => {
+    await refused(() => kv.getMany([["a"], ["comma"], ["c"]]), "CORRUPT")
+    await refused(() => collect(kv.list({ start: ["c"], end: ["d"] })), "CORRUPT")
   })
 
   // Seen to fail: put the pages of the reader thread into the text of the letters.
@@ -70,6 +79,6 @@ describe("process: a damaged value", nodeOnly, () => {
     const error = await refused(() => kv.get(["bad"]), "CORRUPT")
     assert.doesNotMatch(error.message, /sekret/)
     await refused(() => collect(kv.list({ prefix: [] })), ["CORRUPT", "UNSUPPORTED"])
-    assert.equal(await kv.count({ prefix: [] }), 6)
+    assert.equal(await kv.count({ prefix: [] }), 7)
   })
 })

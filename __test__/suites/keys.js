@@ -81,6 +81,44 @@ export function keys(target) {
     assert.deepEqual(await keysOf(store.kv, { prefix: [] }), [["k", Uint8Array.of(1)]])
   })
 
+  test("a list gives whole keys under every prefix", async () => {
+    const parts = ["a", 1, 2n, true, Uint8Array.of(0, 255), Number.NaN, -0, Number.NEGATIVE_INFINITY]
+    await store.kv.setMany(parts.map((_, at) => ({ key: [...parts.slice(at), ...parts], value: at })))
+    for (const [at] of parts.entries()) {
+      const key = [...parts.slice(at), ...parts]
+      for (const length of key.keys()) {
+        const prefix = key.slice(0, length)
+        for (const options of [{}, { keysOnly: true }]) {
+          const found = await keysOf(store.kv, prefix, options)
+          assert.ok(found.length > 0)
+          for (const one of found) assert.deepEqual(one.slice(0, length), prefix)
+          if (at === 0 && length > 0) assert.deepEqual(found, [key])
+        }
+      }
+    }
+  })
+
+  // Seen to fail: give every key of a list the parts of its prefix as they are.
+  test("keys of a list share nothing with each other or with the prefix", async () => {
+    const bytes = Uint8Array.of(7)
+    await store.kv.setMany([1, 2].map((at) => ({ key: ["k", bytes, at], value: at })))
+    const prefix = ["k", Buffer.from(bytes)]
+    const iterator = store.kv.list(prefix)
+    prefix[1][0] = 9
+    prefix.push("more")
+    const [first, second] = await collect(iterator)
+    assert.deepEqual(
+      [first.key, second.key],
+      [
+        ["k", bytes, 1],
+        ["k", bytes, 2],
+      ],
+    )
+    assert.equal(Object.getPrototypeOf(first.key[1]), Uint8Array.prototype)
+    first.key[1][0] = 8
+    assert.deepEqual(second.key[1], bytes)
+  })
+
   for (const [name, key] of LIMITS) {
     test(`a key at its limit: ${name}`, async () => {
       const { versionstamp } = await store.kv.set(key, 1)

@@ -138,7 +138,7 @@ export function readPages(target) {
     )
   })
 
-  test("pages that reach 256 KiB are cut and lose nothing", async () => {
+  test("pages that reach 96 KiB are cut and lose nothing", async () => {
     const text = (at) => `${at}:${"v".repeat(4096)}`
     await fill(store.kv, ["big"], 400, text)
     const expected = upTo(400).map(text)

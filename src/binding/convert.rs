@@ -11,6 +11,7 @@ use num_bigint::{BigInt, BigUint, Sign};
 use crate::codec::key::KeyWriter;
 use crate::duration;
 use crate::engine::range::Selector;
+use crate::engine::read::Keys;
 use crate::error::{Error, Result};
 use crate::limits::{MAX_KEY_BIGINT_BYTES, MAX_KEY_PARTS};
 
@@ -93,6 +94,15 @@ pub fn key(env: Env, value: Raw, name: &str, out: &mut Vec<u8>) -> Result<()> {
         return Err(Error::invalid(format!("{name}: it is empty; give 1 to {MAX_KEY_PARTS} parts")));
     }
     Ok(())
+}
+
+/// Encodes keys, one after another. `many`: errors name the place of the key.
+pub fn keys(env: Env, values: Raw, many: bool, out: &mut Keys) -> Result<()> {
+    let length = array_length(env, values).unwrap_or(0);
+    (0..length).try_for_each(|index| {
+        let encoded = out.push_with(|bytes| key(env, element(env, values, index), "key", bytes));
+        encoded.map_err(|error| if many { error.at(&format!("keys[{index}]: ")) } else { error })
+    })
 }
 
 /// Encodes a key that may be empty; tells its number of parts.

@@ -84,33 +84,37 @@ impl Handle {
         self.mailbox.clone().ok_or_else(Error::closed)
     }
 
-    /// Adds a key to the reads of this tick.
+    /// Answers keys: a page, or nothing if it comes by mail under `id`. `many`: errors name the place of a key.
     #[napi]
-    pub fn read_key(&mut self, env: Env, key: Raw) -> napi::Result<(), CodeName> {
-        self.keys.push_with(|out| convert::key(env, key, "key", out)).map_err(thrown)
-    }
-
-    /// Forgets all but the first `length` keys that were added.
-    #[napi]
-    pub fn truncate_reads(&mut self, length: u32) {
-        self.keys.truncate(length as usize);
-    }
-
-    /// Answers the keys that were added: a page, or nothing if it comes by mail under `id`.
-    #[napi]
-    pub fn read_batch(&mut self, id: u32) -> napi::Result<Packet, CodeName> {
+    pub fn read_batch(&mut self, env: Env, keys: Raw, many: bool, id: u32) -> napi::Result<Packet, CodeName> {
+        self.keys.clear();
+        convert::keys(env, keys, many, &mut self.keys).map_err(thrown)?;
         let request = Request::Get(std::mem::take(&mut self.keys));
         let answer = self.kv().and_then(|kv| kv.read_now(&request));
-        let later = matches!(answer, Ok(Answer::TakesLong));
-        if later {
+        if matches!(answer, Ok(Answer::TakesLong)) {
             self.read_later(id, request).map_err(thrown)?;
-        } else if let Request::Get(mut keys) = request {
-            keys.truncate(0);
+        } else if let Request::Get(keys) = request {
             self.keys = keys;
         }
         match answer.map_err(thrown)? {
             Answer::Page(page) => Ok(Packet::new(page.text, page.bytes)),
             _ => Ok(Packet::Later),
+        }
+    }
+
+    /// Reads that follow share a snapshot while nothing is committed, until `release_snapshot`.
+    #[napi]
+    pub fn keep_snapshot(&mut self) {
+        if let Some(kv) = &mut self.kv {
+            kv.keep_snapshot();
+        }
+    }
+
+    /// Lets go of the snapshot.
+    #[napi]
+    pub fn release_snapshot(&mut self) {
+        if let Some(kv) = &mut self.kv {
+            kv.release_snapshot();
         }
     }
 
@@ -134,9 +138,11 @@ impl Handle {
         keys_only: bool,
         batch: u32,
     ) -> napi::Result<Scan, CodeName> {
-        let range = selector(env, prefix, start, end).and_then(|selector| selector.range());
-        let range = range.and_then(|range| after_cursor(range, &cursor, reverse)).map_err(thrown)?;
-        let query = ListQuery { range, reverse, keys_only, limit: batch as usize };
+        let selector = selector(env, prefix, start, end).map_err(thrown)?;
+        let range =
+            selector.range().and_then(|range| after_cursor(range, &cursor, reverse)).map_err(thrown)?;
+        let prefix_bytes = selector.prefix.map_or(0, |prefix| prefix.len());
+        let query = ListQuery { range, prefix_bytes, reverse, keys_only, limit: batch as usize };
         Ok(Scan { query: Arc::new(Mutex::new(query)) })
     }
 

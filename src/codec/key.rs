@@ -228,6 +228,12 @@ impl<'a> Parts<'a> {
         Self { rest: bytes }
     }
 
+    /// Whether every part was walked.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
     fn part(&mut self, tag: u8) -> Option<Part<'a>> {
         match tag {
             BYTES => Some(Part::Bytes(self.unescape()?)),

@@ -23,6 +23,18 @@ pub fn write(key: &[u8], out: &mut Vec<u8>) -> Result<bool> {
     Ok(tagged)
 }
 
+/// Appends what follows a prefix: a single part as that part, any other number as an array.
+///
+/// # Errors
+/// `CORRUPT` if the bytes are no key.
+pub fn write_suffix(suffix: &[u8], out: &mut Vec<u8>) -> Result<bool> {
+    let mut parts = Parts::new(suffix);
+    match parts.next() {
+        Some(part) if parts.is_empty() => Ok(write_part(&part?, out)),
+        _ => write(suffix, out),
+    }
+}
+
 fn write_part(part: &Part<'_>, out: &mut Vec<u8>) -> bool {
     match part {
         Part::String(text) => {
@@ -99,6 +111,20 @@ mod tests {
         let parts =
             [Part::String("a\"\u{1}é".into()), Part::Number(12.0), Part::Number(-0.0), Part::Bool(true)];
         assert_eq!(json(&parts), (r#"["a\"\u0001é",12,-0.0,true]"#.into(), false));
+    }
+
+    #[test]
+    fn what_follows_a_prefix() {
+        let key = encode(&[Part::Bool(true), Part::Number(7.0), Part::String("a".into())]).unwrap();
+        let text = |suffix: &[u8]| {
+            let mut out = Vec::new();
+            write_suffix(suffix, &mut out).map(|_| String::from_utf8(out).unwrap())
+        };
+        assert_eq!(text(&key).unwrap(), r#"[true,7,"a"]"#);
+        assert_eq!(text(&key[1..]).unwrap(), r#"[7,"a"]"#);
+        assert_eq!(text(&key[10..]).unwrap(), r#""a""#);
+        assert_eq!(text(&[]).unwrap(), "[]");
+        assert!(text(&[0xff]).is_err());
     }
 
     #[test]

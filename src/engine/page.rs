@@ -1,6 +1,12 @@
 //! Entries as one JSON text, which JavaScript turns into its objects with a single `JSON.parse`:
-//! `{"entries":[{"key":[…],"value":…,"versionstamp":"…","expiresAt":…}, …],"odd":[index,flags,…],"more":false}`.
-//! `odd` names the entries that need more than that; bytes travel beside the text.
+//! `[part,part,…, index,flags,expiry,…, odd,entries,more]`.
+//!
+//! An entry is `value,versionstamp` where the caller knows the keys, `key,value,versionstamp` in a list and
+//! `key,versionstamp` in a list of keys: parts side by side, because an object with three names costs a third more to
+//! parse than the value alone. A `versionstamp` is `null` for nothing, and 0 for the one of the entry before. A `key` is
+//! what follows the prefix that the caller knows: the part, if it is one, or an array of parts. `odd` is the number of
+//! entries that need more than that; for each its index, its flags and its expiry (0: none). Bytes travel beside the
+//! text.
 
 use crate::codec::{key_json, value};
 use crate::error::{Code, Error, Result};
@@ -20,17 +26,25 @@ pub struct Page {
     pub more: bool,
     /// The key of the last entry.
     pub last_key: Vec<u8>,
-    odd: Vec<(usize, u8)>,
+    odd: Vec<Odd>,
     entries: usize,
+    last_stamp: String,
+}
+
+#[derive(Debug)]
+struct Odd {
+    index: usize,
+    flags: u8,
+    expires_at: i64,
 }
 
 impl Page {
-    /// An empty page.
+    /// An empty page, with room for a text of this size.
     #[must_use]
-    pub fn new() -> Self {
-        let mut page = Self::default();
-        page.text.extend_from_slice(b"{\"entries\":[");
-        page
+    pub fn with_capacity(bytes: usize) -> Self {
+        let mut text = Vec::with_capacity(bytes);
+        text.push(b'[');
+        Self { text, ..Self::default() }
     }
 
     /// The number of entries.
@@ -56,46 +70,38 @@ impl Page {
     /// # Errors
     /// `UNSUPPORTED` for an encoding that this version does not know.
     pub fn push_known(&mut self, row: Option<Row<'_>>) -> Result<()> {
-        let Some(row) = row else {
-            self.begin();
-            self.text.extend_from_slice(b"{\"key\":null,\"value\":null,\"versionstamp\":null}");
-            return Ok(());
-        };
-        self.begin();
-        self.text.extend_from_slice(b"{\"key\":null,\"value\":");
-        self.value(&row, 0)?;
-        self.end(&row);
+        match row {
+            Some(row) => {
+                self.value(&row)?;
+                self.end(&row, row.encoding);
+            }
+            None => {
+                self.text.extend_from_slice(b"null,null,");
+                self.entries += 1;
+            }
+        }
         Ok(())
     }
 
-    /// Appends a listed entry, with its key.
+    /// Appends a listed entry, with its key from `prefix_bytes` on.
     ///
     /// # Errors
     /// `CORRUPT` for a key that is none, `UNSUPPORTED` as above.
-    pub fn push_listed(&mut self, row: &Row<'_>, keys_only: bool) -> Result<()> {
-        self.begin();
-        self.text.extend_from_slice(b"{\"key\":");
-        let flags = if key_json::write(row.key, &mut self.text)? { KEY_IS_TAGGED } else { 0 };
-        if keys_only {
-            self.note_odd(flags);
-        } else {
-            self.text.extend_from_slice(b",\"value\":");
-            self.value(row, flags)?;
+    pub fn push_listed(&mut self, row: &Row<'_>, prefix_bytes: usize, keys_only: bool) -> Result<()> {
+        let suffix = row.key.get(prefix_bytes..).unwrap_or_default();
+        let mut flags = if key_json::write_suffix(suffix, &mut self.text)? { KEY_IS_TAGGED } else { 0 };
+        self.text.push(b',');
+        if !keys_only {
+            self.value(row)?;
+            flags |= row.encoding;
         }
-        self.end(row);
+        self.end(row, flags);
         self.last_key.clear();
         self.last_key.extend_from_slice(row.key);
         Ok(())
     }
 
-    fn begin(&mut self) {
-        if self.entries > 0 {
-            self.text.push(b',');
-        }
-        self.entries += 1;
-    }
-
-    fn value(&mut self, row: &Row<'_>, flags: u8) -> Result<()> {
+    fn value(&mut self, row: &Row<'_>) -> Result<()> {
         match row.encoding {
             value::JSON | value::TAGGED_JSON => self.text.extend_from_slice(row.value),
             value::BYTES | value::U64 => {
@@ -109,34 +115,33 @@ impl Page {
                 return Err(Error::new(Code::Unsupported, message));
             }
         }
-        self.note_odd(flags | row.encoding);
+        self.text.push(b',');
         Ok(())
     }
 
-    fn note_odd(&mut self, flags: u8) {
-        if flags != 0 {
-            self.odd.push((self.entries - 1, flags));
+    fn end(&mut self, row: &Row<'_>, flags: u8) {
+        if row.versionstamp == self.last_stamp {
+            self.text.extend_from_slice(b"0,");
+        } else {
+            self.text.push(b'"');
+            self.text.extend_from_slice(row.versionstamp.as_bytes());
+            self.text.extend_from_slice(b"\",");
+            self.last_stamp.clear();
+            self.last_stamp.push_str(row.versionstamp);
         }
-    }
-
-    fn end(&mut self, row: &Row<'_>) {
-        self.text.extend_from_slice(b",\"versionstamp\":\"");
-        self.text.extend_from_slice(row.versionstamp.as_bytes());
-        self.text.push(b'"');
-        if let Some(at) = row.expires_at {
-            self.text.extend_from_slice(format!(",\"expiresAt\":{at}").as_bytes());
+        if flags != 0 || row.expires_at.is_some() {
+            let expires_at = row.expires_at.unwrap_or(0);
+            self.odd.push(Odd { index: self.entries, flags, expires_at });
         }
-        self.text.push(b'}');
+        self.entries += 1;
     }
 
     /// Closes the text.
     pub fn finish(&mut self) {
-        self.text.extend_from_slice(b"],\"odd\":[");
-        for (position, (index, flags)) in self.odd.iter().enumerate() {
-            let comma = if position > 0 { "," } else { "" };
-            self.text.extend_from_slice(format!("{comma}{index},{flags}").as_bytes());
+        for Odd { index, flags, expires_at } in &self.odd {
+            self.text.extend_from_slice(format!("{index},{flags},{expires_at},").as_bytes());
         }
-        let more: &[u8] = if self.more { b"],\"more\":true}" } else { b"],\"more\":false}" };
-        self.text.extend_from_slice(more);
+        let tail = format!("{},{},{}]", self.odd.len(), self.entries, u8::from(self.more));
+        self.text.extend_from_slice(tail.as_bytes());
     }
 }

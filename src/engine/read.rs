@@ -7,7 +7,10 @@ use super::page::Page;
 use super::range::after_key;
 use crate::error::Result;
 use crate::limits::{MAX_INLINE_BYTES, MAX_INLINE_KEYS, MAX_PAGE_BYTES};
-use crate::store::{Flow, ReadTxn, Scan};
+use crate::store::{Access, Flow, ReadTxn, Scan};
+
+/// Room for an entry in a page's text, so that a page grows seldom.
+const TYPICAL_ENTRY_BYTES: usize = 256;
 
 /// Encoded keys, one after another.
 #[derive(Debug, Default, Clone)]
@@ -46,10 +49,10 @@ impl Keys {
         result
     }
 
-    /// Forgets all but the first `length` keys, and keeps the memory.
-    pub fn truncate(&mut self, length: usize) {
-        self.ends.truncate(length);
-        self.bytes.truncate(self.ends.last().copied().unwrap_or(0));
+    /// Forgets all keys, and keeps the memory.
+    pub fn clear(&mut self) {
+        self.ends.clear();
+        self.bytes.clear();
     }
 
     fn iter(&self) -> impl Iterator<Item = &[u8]> {
@@ -63,6 +66,8 @@ impl Keys {
 pub struct ListQuery {
     /// Encoded keys.
     pub range: Range<Vec<u8>>,
+    /// The size of the encoded prefix that all of them begin with and the caller knows.
+    pub prefix_bytes: usize,
     /// From the end.
     pub reverse: bool,
     /// Without values.
@@ -91,10 +96,14 @@ pub enum Request {
 }
 
 impl Request {
-    /// Whether it needs a transaction to be one snapshot.
+    /// What it looks at.
     #[must_use]
-    pub fn is_several_statements(&self) -> bool {
-        matches!(self, Self::Get(keys) if keys.len() > 1)
+    pub fn access(&self) -> Access {
+        match self {
+            Self::Get(keys) if keys.len() > 1 => Access::Points,
+            Self::Get(_) => Access::Point,
+            Self::List(_) | Self::Count(_) => Access::Range,
+        }
     }
 }
 
@@ -128,7 +137,7 @@ fn get(txn: &mut dyn ReadTxn, keys: &Keys, inline: bool) -> Result<Answer> {
     }
     let now = txn.now_ms();
     let max_value_bytes = if inline { MAX_INLINE_BYTES } else { usize::MAX };
-    let mut page = Page::new();
+    let mut page = Page::with_capacity(keys.len() * TYPICAL_ENTRY_BYTES);
     let mut withheld = false;
     for key in keys.iter() {
         txn.get(key, max_value_bytes, &mut |row| {
@@ -153,13 +162,14 @@ fn list(txn: &mut dyn ReadTxn, query: &ListQuery, inline: bool) -> Result<Answer
         limit: query.limit + 1,
         max_value_bytes: if inline { MAX_INLINE_BYTES } else { usize::MAX },
     };
-    let mut page = Page::new();
+    let capacity = (scan.limit * TYPICAL_ENTRY_BYTES).min(MAX_PAGE_BYTES + MAX_PAGE_BYTES / 8);
+    let mut page = Page::with_capacity(capacity);
     txn.scan(&scan, &mut |row| {
         page.more = row.withheld || page.len() == query.limit || page.size_bytes() >= MAX_PAGE_BYTES;
         if page.more {
             return Ok(Flow::Stop);
         }
-        page.push_listed(&row, query.keys_only)?;
+        page.push_listed(&row, query.prefix_bytes, query.keys_only)?;
         Ok(Flow::Continue)
     })?;
     if page.more && page.is_empty() {

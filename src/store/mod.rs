@@ -238,14 +238,31 @@ pub type ReadJob = Box<dyn FnOnce(Result<&mut dyn ReadTxn>) + Send>;
 /// What a reader runs.
 pub type ReadWork<'a> = &'a mut dyn FnMut(&mut dyn ReadTxn) -> Result<()>;
 
+/// What a read looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// One key.
+    Point,
+    /// Several keys, in one snapshot.
+    Points,
+    /// A range.
+    Range,
+}
+
 /// Reads on the calling thread, without waiting for anything.
 pub trait Reader: Send {
-    /// Runs `work`, in one snapshot if it is more than one statement. `Ok(false)`: the store is busy, ask the reader
-    /// thread.
+    /// Runs `work`. `Ok(false)`: the store is busy, ask the reader thread.
     ///
     /// # Errors
     /// Those of the store and of `work`.
-    fn try_read(&mut self, snapshot: bool, work: ReadWork<'_>) -> Result<bool>;
+    fn try_read(&mut self, access: Access, work: ReadWork<'_>) -> Result<bool>;
+
+    /// Reads of keys that follow may share a snapshot for as long as it is the newest one, until `release`. Worth it where many
+    /// reads follow at once: beginning a snapshot costs more than a read.
+    fn keep(&mut self);
+
+    /// Lets go of a kept snapshot.
+    fn release(&mut self);
 }
 
 /// One open store, shared by all in this process that opened the same place.

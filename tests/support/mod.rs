@@ -20,6 +20,7 @@ pub mod choose;
 pub mod fault;
 pub mod jobs;
 pub mod model;
+pub mod page;
 pub mod random;
 pub mod raw;
 pub mod template;
@@ -180,7 +181,13 @@ pub fn read_now(kv: &mut Kv, request: &Request) -> Answer {
 
 /// All live entries; of a small store.
 pub fn everything(kv: &mut Kv) -> Page {
-    let query = ListQuery { range: vec![]..vec![0xff], reverse: false, keys_only: false, limit: 1000 };
+    let query = ListQuery {
+        range: vec![]..vec![0xff],
+        prefix_bytes: 0,
+        reverse: false,
+        keys_only: false,
+        limit: 1000,
+    };
     match read_now(kv, &Request::List(query)) {
         Answer::Page(page) if !page.more => page,
         other => panic!("not one page: {other:?}"),

@@ -10,9 +10,10 @@ use parking_lot::Mutex;
 use super::Shared;
 use super::queue::{Consumer, Turn};
 use super::sql::{Db, Sql};
+use super::sqlite::CommitMark;
 use super::txn::LocalRead;
 use crate::error::{Code, Result};
-use crate::store::{ReadWork, Reader};
+use crate::store::{Access, ReadWork, Reader};
 
 /// In memory the writer may hold the connection: this long a reader waits on its own thread.
 const MEMORY_PATIENCE: Duration = Duration::from_micros(200);
@@ -20,32 +21,112 @@ const MEMORY_PATIENCE: Duration = Duration::from_micros(200);
 /// Opens the connection that is read from.
 pub type Connect = Box<dyn Fn() -> Result<Arc<Mutex<Db>>> + Send>;
 
-/// A reader for one thread, with a connection of its own (in memory: the only one).
+/// A reader for one thread, with connections of its own (in memory: the only one, for both).
 pub struct LocalReader {
     shared: Arc<Shared>,
-    db: Arc<Mutex<Db>>,
+    points: Arc<Mutex<Db>>,
+    /// Ranges have another connection, so that a long list does not push the pages of the keys that are read again and
+    /// again out of the cache. It is opened with the first list.
+    ranges: Option<Arc<Mutex<Db>>>,
+    connect: Connect,
+    /// The connection is shared with the writer, which must not wait for a kept transaction.
+    in_memory: bool,
+    kept: Kept,
+}
+
+/// A read transaction that stays open for the reads that follow. Opening and ending one takes two locks of the file and
+/// a look at its log, which is more than a cached read takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    /// Each read has its own.
+    Nothing,
+    /// The next read opens it.
+    Wanted,
+    /// It is open, and is the newest one for as long as this is the newest commit.
+    Open(CommitMark),
 }
 
 impl LocalReader {
-    /// Reads from `db`.
-    pub fn new(shared: Arc<Shared>, db: Arc<Mutex<Db>>) -> Self {
-        Self { shared, db }
+    /// Reads keys from `points`, and ranges from what `connect` opens.
+    pub fn new(shared: Arc<Shared>, points: Arc<Mutex<Db>>, connect: Connect, in_memory: bool) -> Self {
+        Self { shared, points, ranges: None, connect, in_memory, kept: Kept::Nothing }
+    }
+
+    fn connection(&mut self, access: Access) -> Result<Arc<Mutex<Db>>> {
+        if access != Access::Range {
+            return Ok(Arc::clone(&self.points));
+        }
+        if self.ranges.is_none() {
+            self.ranges = Some((self.connect)()?);
+        }
+        Ok(Arc::clone(self.ranges.as_ref().unwrap_or(&self.points)))
+    }
+
+    /// Ends the kept transaction, if there is one; the next read opens another.
+    fn end_kept(&mut self, db: &mut Db) {
+        if let Kept::Open(_) = self.kept {
+            self.kept = Kept::Wanted;
+            // A transaction that only read: if it cannot be ended now, the next read does it.
+            let _ = db.run(Sql::Commit);
+        }
+    }
+
+    fn read_kept(&mut self, db: &mut Db, now_ms: i64, work: ReadWork<'_>) -> Result<()> {
+        let newest = db.connection.newest_commit();
+        if !newest.is_some_and(|mark| self.kept == Kept::Open(mark)) {
+            self.end_kept(db);
+            db.end_stray_transaction()?;
+            // The mark is older than the snapshot or as old: a commit in between ends it too early, never too late.
+            db.run(Sql::Begin)?;
+            self.kept = newest.map_or(Kept::Wanted, Kept::Open);
+        }
+        let result = work(&mut LocalRead { db, now_ms });
+        if self.kept == Kept::Wanted {
+            db.connection.find_commit_mark();
+            return result.and(db.run(Sql::Commit));
+        }
+        if result.is_err() {
+            self.end_kept(db);
+        }
+        result
     }
 }
 
 impl Reader for LocalReader {
-    fn try_read(&mut self, snapshot: bool, work: ReadWork<'_>) -> Result<bool> {
-        let Some(mut db) = self.db.try_lock_for(MEMORY_PATIENCE) else { return Ok(false) };
-        match read(&mut db, self.shared.clock.now_ms(), snapshot, work) {
+    fn try_read(&mut self, access: Access, work: ReadWork<'_>) -> Result<bool> {
+        let connection = self.connection(access)?;
+        let Some(mut db) = connection.try_lock_for(MEMORY_PATIENCE) else { return Ok(false) };
+        let now_ms = self.shared.clock.now_ms();
+        let result = if access == Access::Range || self.kept == Kept::Nothing {
+            read(&mut db, now_ms, access, work)
+        } else {
+            self.read_kept(&mut db, now_ms, work)
+        };
+        match result {
             Err(error) if error.code == Code::Busy => Ok(false),
             result => result.map(|()| true),
         }
     }
+
+    fn keep(&mut self) {
+        if self.kept == Kept::Nothing && !self.in_memory {
+            self.kept = Kept::Wanted;
+        }
+    }
+
+    fn release(&mut self) {
+        if self.kept == Kept::Nothing {
+            return;
+        }
+        let connection = Arc::clone(&self.points);
+        self.end_kept(&mut connection.lock());
+        self.kept = Kept::Nothing;
+    }
 }
 
-fn read(db: &mut Db, now_ms: i64, snapshot: bool, work: ReadWork<'_>) -> Result<()> {
+fn read(db: &mut Db, now_ms: i64, access: Access, work: ReadWork<'_>) -> Result<()> {
     db.end_stray_transaction()?;
-    if !snapshot {
+    if access != Access::Points {
         return work(&mut LocalRead { db, now_ms });
     }
     db.run(Sql::Begin)?;

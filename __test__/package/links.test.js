@@ -1,0 +1,45 @@
+// Links between the documents: the file is in the tree, the heading is in the file.
+import assert from "node:assert/strict"
+import { existsSync, statSync } from "node:fs"
+import { dirname, join, normalize } from "node:path"
+import { describe, test } from "node:test"
+import { anchorsOf, pages, prose, read } from "../support/documents.js"
+import { root } from "../support/runtimes.js"
+
+const documents = [...pages, "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"]
+
+/** Targets of the links of a page, but for those to other sites. */
+const linksOf = (text) =>
+  [...prose(text).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target]) => target).filter((to) => !/^\w+:/.test(to))
+
+/** What is wrong with a link, or nothing. */
+function faultOf(page, link) {
+  const [path, anchor] = link.split("#")
+  const target = path === "" ? page : normalize(join(dirname(page), path))
+  if (target.startsWith("..") || !existsSync(join(root, target))) return `${link}: no such file`
+  if (anchor === undefined || statSync(join(root, target)).isDirectory()) return
+  if (!anchorsOf(read(target)).includes(anchor)) return `${link}: no such heading`
+}
+
+describe("links", () => {
+  for (const page of documents)
+    test(`${page} leads somewhere`, () => {
+      const faults = linksOf(read(page)).map((link) => faultOf(page, link))
+      assert.deepEqual(faults.filter(Boolean), [])
+    })
+
+  test("a link to nothing would be found", () => {
+    assert.deepEqual(linksOf("[a](b.md#c) `[x](y)` [d](https://e.org) [f](#g)"), ["b.md#c", "#g"])
+    assert.match(faultOf("docs/limits.md", "no-such-page.md"), /no such file/)
+    assert.match(faultOf("docs/limits.md", "#no-such-heading"), /no such heading/)
+    assert.match(faultOf("docs/limits.md", "../../outside.md"), /no such file/)
+    assert.equal(faultOf("docs/limits.md", "errors.md#codes"), undefined)
+  })
+
+  test("the index names every page", () => {
+    const index = linksOf(read("docs/README.md"))
+    for (const page of pages)
+      if (page.startsWith("docs/") && page !== "docs/README.md")
+        assert.ok(index.includes(page.slice("docs/".length)), `docs/README.md does not name ${page}`)
+  })
+})

@@ -1,0 +1,109 @@
+// What a careful person writes in an hour over SQLite: composite keys, values, versionstamps and expiry in one table.
+// better-sqlite3 and bun:sqlite have the same calls.
+
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS kv (
+    key BLOB PRIMARY KEY, versionstamp TEXT NOT NULL, expires_at INTEGER, value TEXT NOT NULL
+  )`
+const LIVE = "(expires_at IS NULL OR expires_at > ?)"
+const SQL = {
+  get: `SELECT versionstamp, value FROM kv WHERE key = ? AND ${LIVE}`,
+  version: `SELECT versionstamp FROM kv WHERE key = ? AND ${LIVE}`,
+  list: `SELECT key, versionstamp, value FROM kv WHERE key > ? AND key < ? AND ${LIVE} ORDER BY key`,
+  set: `
+    INSERT INTO kv (key, versionstamp, value) VALUES (?, ?, ?) ON CONFLICT (key)
+    DO UPDATE SET versionstamp = excluded.versionstamp, expires_at = NULL, value = excluded.value`,
+  add: `
+    INSERT INTO kv (key, versionstamp, value) VALUES (?, ?, ?) ON CONFLICT (key)
+    DO UPDATE SET versionstamp = excluded.versionstamp, value = CAST(value AS INTEGER) + excluded.value`,
+  remove: "DELETE FROM kv WHERE key = ?",
+  removePrefix: "DELETE FROM kv WHERE key > ? AND key < ?",
+}
+
+export const settings =
+  "WAL, synchronous=FULL, prepared statements, JSON values, a transaction a write; synchronous, so 64 at once is 64 in turn; a list decodes no keys"
+
+/** The calls of a peer over an open database; `newStamp` gives a fresh versionstamp. */
+export function byHand(db, newStamp) {
+  db.exec("PRAGMA journal_mode = WAL")
+  db.exec("PRAGMA synchronous = FULL")
+  db.exec(SCHEMA)
+  const sql = Object.fromEntries(Object.entries(SQL).map(([name, text]) => [name, db.prepare(text)]))
+
+  function get(key) {
+    const row = sql.get.get(encodeKey(key), Date.now())
+    if (!row) return { key, value: null, versionstamp: null }
+    return { key, value: JSON.parse(row.value), versionstamp: row.versionstamp }
+  }
+
+  function set(key, value, versionstamp = newStamp()) {
+    sql.set.run(encodeKey(key), versionstamp, JSON.stringify(value))
+    return { ok: true, versionstamp }
+  }
+
+  const versionOf = (key) => sql.version.get(encodeKey(key), Date.now())?.versionstamp ?? null
+
+  const commit = db.transaction((checks, sets) => {
+    if (checks.some(({ key, versionstamp }) => versionOf(key) !== versionstamp)) return { ok: false }
+    const versionstamp = newStamp()
+    for (const { key, value } of sets) set(key, value, versionstamp)
+    return { ok: true, versionstamp }
+  })
+
+  return {
+    get,
+    set,
+    load: db.transaction((entries) => {
+      for (const { key, value } of entries) set(key, value)
+    }),
+    getMany: db.transaction((keys) => keys.map(get)),
+    list(prefix, visit) {
+      for (const row of sql.list.all(...prefixRange(prefix), Date.now())) visit(new Entry(row))
+    },
+    add(key, amount) {
+      const versionstamp = newStamp()
+      sql.add.run(encodeKey(key), versionstamp, amount)
+      return { ok: true, versionstamp }
+    },
+    counter: (key) => get(key).value,
+    versions: (keys) => keys.map(versionOf),
+    atomic: (checks, sets) => commit.immediate(checks, sets),
+    delete: (key) => sql.remove.run(encodeKey(key)),
+    deletePrefix: (prefix) => Number(sql.removePrefix.run(...prefixRange(prefix)).changes),
+    close: () => db.close(),
+  }
+}
+
+/** An entry of a list: its key is decoded when it is looked at. */
+class Entry {
+  #key
+
+  constructor({ key, value, versionstamp }) {
+    this.#key = key
+    this.value = JSON.parse(value)
+    this.versionstamp = versionstamp
+  }
+
+  get key() {
+    return decodeKey(this.#key)
+  }
+}
+
+// Keys that sort part by part: a type letter, the part, a zero byte; numbers as ten digits.
+function encodeKey(key) {
+  let text = ""
+  for (const part of key)
+    text += typeof part === "number" ? `n${String(part).padStart(10, "0")}\0` : `s${part}\0`
+  return Buffer.from(text)
+}
+
+function decodeKey(bytes) {
+  const parts = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString().split("\0")
+  parts.pop()
+  return parts.map((part) => (part[0] === "n" ? Number(part.slice(1)) : part.slice(1)))
+}
+
+function prefixRange(prefix) {
+  const start = encodeKey(prefix)
+  return [start, Buffer.concat([start, Uint8Array.of(0xff)])]
+}

@@ -1,0 +1,55 @@
+// The calls of a peer over Deno's own KV, which is the same in Deno and in the package for Node.
+
+const MUTATIONS_A_COMMIT = 500
+const KEYS_A_READ = 10
+
+export function denoKv(kv) {
+  async function getMany(keys) {
+    const reads = []
+    for (let i = 0; i < keys.length; i += KEYS_A_READ) reads.push(kv.getMany(keys.slice(i, i + KEYS_A_READ)))
+    return (await Promise.all(reads)).flat()
+  }
+
+  /** Applies `change(commit, item)` to all items, in commits of at most `most` mutations. */
+  async function inCommits(items, most, change) {
+    let commit = kv.atomic()
+    let size = 0
+    for await (const item of items) {
+      change(commit, item)
+      if (++size % most === 0) {
+        await commit.commit()
+        commit = kv.atomic()
+      }
+    }
+    await commit.commit()
+    return size
+  }
+
+  return {
+    load: (entries) =>
+      inCommits(entries, MUTATIONS_A_COMMIT, (commit, { key, value }) => commit.set(key, value)),
+    get: (key) => kv.get(key),
+    getMany,
+    async list(prefix, visit) {
+      for await (const entry of kv.list({ prefix }, { batchSize: 500 })) visit(entry)
+    },
+    set: (key, value) => kv.set(key, value),
+    add: (key, amount) => kv.atomic().sum(key, BigInt(amount)).commit(),
+    counter: async (key) => Number((await kv.get(key)).value.value),
+    versions: async (keys) => (await getMany(keys)).map(({ versionstamp }) => versionstamp),
+    atomic(checks, sets) {
+      const commit = kv.atomic().check(...checks)
+      for (const { key, value } of sets) commit.set(key, value)
+      return commit.commit()
+    },
+    delete: (key) => kv.delete(key),
+    deletePrefix: (prefix) =>
+      inCommits(kv.list({ prefix }, { batchSize: 500 }), MUTATIONS_A_COMMIT, (commit, { key }) =>
+        commit.delete(key),
+      ),
+    close: () => kv.close(),
+  }
+}
+
+export const settings =
+  "its defaults: WAL, fsync a commit; lists in batches of 500; getMany 100 is 10 calls of 10 at once (it refuses more); a prefix is deleted by a list and commits of 500"

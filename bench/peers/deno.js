@@ -1,0 +1,9 @@
+import { denoKv, settings } from "../deno-kv.js"
+
+export const title = "Deno.openKv"
+export const runtimes = ["deno"]
+export { settings }
+
+export async function open(path) {
+  return { version: Deno.version.deno, ...denoKv(await Deno.openKv(path)) }
+}

@@ -1,0 +1,11 @@
+import { keyval } from "../keyval.js"
+
+export const title = "KeyVal without its change log"
+export const runtimes = ["node"]
+export const settings = 'changeLog "off"; for what the log costs'
+export const only = ["set, one at a time", "set, 64 at once"]
+
+export async function open(path) {
+  const { Kv, version } = await import("../../dist/index.js")
+  return { version, ...keyval(new Kv(`file:${path}`, { changeLog: "off" })) }
+}

@@ -1,0 +1,168 @@
+// Every repetition runs each row on every peer before the next repetition begins, so that a noisy neighbour disturbs all
+// alike. Ratios of one run decide; absolute figures only give the scale.
+import { spawnSync } from "node:child_process"
+import { readdirSync } from "node:fs"
+import { join } from "node:path"
+import { ENTRIES } from "../data.js"
+import { figure, median, spread, table } from "../figures.js"
+import { PeerProcess } from "../peer-process.js"
+import { rows } from "../rows.js"
+import { LOG_COST, targets } from "../targets.js"
+
+const PEERS = join(import.meta.dirname, "../peers")
+const ORDER = ["keyval", "keyval-without-log", "better-sqlite3", "bun-sqlite", "lmdb", "deno", "deno-kv"]
+
+export async function measure({ folder, quick, rows: names, peers: chosen }) {
+  const repetitions = quick ? 2 : 5
+  const budgetMs = quick ? 60 : 800
+  const wanted = rows.filter(({ name }) => !names || names.split(",").some((part) => name.includes(part)))
+  const peers = []
+  try {
+    for (const peer of await startPeers(folder, chosen)) peers.push(await prepare(peer, wanted, budgetMs))
+    const samples = await interleave(peers, wanted, repetitions, budgetMs)
+    const described = peers.map(({ name, runtime, label, settings, versions, sqlite }) => {
+      const { version, runtime: runtimeVersion } = versions
+      return { name, runtime, label, settings, version, runtimeVersion, sqlite }
+    })
+    const measured = wanted.map(({ name, unit }) => ({ name, unit }))
+    return { repetitions, budgetMs, rows: measured, peers: described, samples }
+  } finally {
+    for (const peer of peers) peer.kill()
+  }
+}
+
+/** A process for each peer and runtime; ours first. */
+export async function startPeers(folder, chosen, skip = []) {
+  const all = readdirSync(PEERS).map((file) => file.replace(/\.js$/, ""))
+  const names = chosen?.split(",") ?? all.filter((name) => !skip.includes(name))
+  const unknown = names.find((name) => !all.includes(name))
+  if (unknown !== undefined) throw new Error(`There is no peer "${unknown}". There are: ${all.join(", ")}.`)
+  const peers = []
+  for (const name of names.sort((a, b) => ORDER.indexOf(a) - ORDER.indexOf(b))) {
+    const {
+      title,
+      settings,
+      runtimes,
+      only,
+      available = () => true,
+    } = await import(join(PEERS, `${name}.js`))
+    if (!available()) {
+      console.error(`${title} is not here and is left out.`)
+      continue
+    }
+    for (const runtime of runtimes)
+      peers.push(new PeerProcess({ name, title, settings, only, runtime, folder }))
+  }
+  return peers
+}
+
+/** Loads its data, proves it right and warms it up. */
+async function prepare(peer, wanted, budgetMs) {
+  console.error(`${peer.label}: loading, checking, warming up …`)
+  peer.versions = await peer.ask("open")
+  await peer.ask("load")
+  await peer.ask("validate")
+  for (const row of wanted)
+    if (peer.has(row)) await peer.ask("run", { row: row.name, seed: 0, budgetMs: budgetMs / 5 })
+  return peer
+}
+
+/** Microseconds an operation: `samples[label][row name]` has one figure a repetition. */
+async function interleave(peers, wanted, repetitions, budgetMs) {
+  const samples = Object.fromEntries(peers.map(({ label }) => [label, {}]))
+  for (let repetition = 1; repetition <= repetitions; repetition++) {
+    console.error(`Repetition ${repetition} of ${repetitions} …`)
+    for (const [index, row] of wanted.entries()) {
+      const first = (repetition + index) % peers.length
+      for (const peer of [...peers.slice(first), ...peers.slice(0, first)]) {
+        if (!peer.has(row)) continue
+        flushDisk()
+        const seed = repetition * rows.length + index
+        const { operations, elapsedMs } = await peer.ask("run", { row: row.name, seed, budgetMs })
+        const figures = samples[peer.label]
+        figures[row.name] = [...(figures[row.name] ?? []), (elapsedMs * 1000) / operations]
+      }
+    }
+  }
+  for (const peer of peers) {
+    peer.sqlite = peer.sqliteVersion()
+    await peer.ask("close")
+  }
+  return samples
+}
+
+/** What one peer left in the page cache is not billed to the next one's sync. */
+function flushDisk() {
+  if (process.platform !== "win32") spawnSync("sync")
+}
+
+export function markdown(data) {
+  const { repetitions, budgetMs, rows: measured, peers, samples } = data
+  const compared = peers.filter(({ name }) => name !== "keyval-without-log")
+  const scale = ({ unit }) => (unit === "ms" ? 1 / 1000 : 1)
+  const times = measured.map((row) => [
+    row.name,
+    ...compared.map(({ label }) => spread(samples[label][row.name], scale(row))),
+  ])
+  return [
+    "## Beside its peers",
+    `${repetitions} interleaved repetitions of ${budgetMs} ms a row and peer, after a warm-up; a figure is their median, with the
+smallest and the largest in brackets. Every peer: a file on disk, ${ENTRIES.toLocaleString("en")} entries of about 200 bytes
+preloaded, keys drawn by the same seeded generator, new bytes in every write, every commit synced. "At once": issued
+together, then awaited together. The ratios of this one run decide, not the figures.`,
+    "### Time an operation, in µs unless it says ms",
+    table(["", ...compared.map(({ label }) => label)], times),
+    ...ratios(data),
+    logCost(data),
+    "### Peers",
+    table(
+      ["", "version", "SQLite", "runtime", "settings"],
+      peers.map((peer) => [peer.label, peer.version, peer.sqlite ?? "", peer.runtimeVersion, peer.settings]),
+      "---",
+    ),
+  ]
+    .filter(Boolean)
+    .join("\n\n")
+}
+
+/** KeyVal in the runtime of a peer; what runs in Deno is compared with Node. */
+export function oursFor(peers, { runtime }) {
+  const wanted = runtime === "deno" ? "node" : runtime
+  return peers.find((peer) => peer.name === "keyval" && peer.runtime === wanted)
+}
+
+function ratios({ rows: measured, peers, samples }) {
+  const others = peers.filter((peer) => !peer.name.startsWith("keyval") && oursFor(peers, peer))
+  if (others.length === 0) return []
+  const cell = (row, peer) => {
+    const theirs = samples[peer.label][row.name]
+    const ours = samples[oursFor(peers, peer).label][row.name]
+    if (!theirs || !ours) return "–"
+    const ratio = median(theirs) / median(ours)
+    const target = targets[row.name]?.[peer.name]
+    if (target === undefined) return `${figure(ratio)}×`
+    return `${figure(ratio)}× (${target}×: ${ratio >= target ? "met" : "**missed**"})`
+  }
+  return [
+    "### How many times faster KeyVal is, and the target",
+    table(
+      ["", ...others.map(({ label }) => `than ${label}`)],
+      measured.map((row) => [row.name, ...others.map((peer) => cell(row, peer))]),
+    ),
+  ]
+}
+
+function logCost({ rows: measured, peers, samples }) {
+  const without = peers.find(({ name }) => name === "keyval-without-log")
+  const ours = without && oursFor(peers, without)
+  if (!ours) return ""
+  const shared = measured.filter(({ name }) => samples[without.label][name])
+  const cost = ({ name }) => median(samples[ours.label][name]) / median(samples[without.label][name]) - 1
+  return [
+    "### What the change log costs a write",
+    ...shared.map(
+      (row) =>
+        `- ${row.name}: ${(100 * cost(row)).toFixed(0)} %${row.name.includes("64") ? ` (at most ${100 * LOG_COST} %: ${cost(row) <= LOG_COST ? "met" : "**missed**"})` : ""}`,
+    ),
+  ].join("\n")
+}

@@ -1,0 +1,34 @@
+// How the cost of an operation grows with the number of entries.
+import { join } from "node:path"
+import { linesOf } from "../child-process.js"
+import { figure, table } from "../figures.js"
+
+const NAMES = ["get", "get64", "set", "set64", "page"]
+
+export async function measure({ folder, quick }) {
+  const steps = []
+  for await (const step of linesOf("growth.js", [join(folder, "growth.db"), quick ? 1e4 : 1e7])) {
+    console.error(`${step.entries.toLocaleString("en")} entries`)
+    steps.push(step)
+  }
+  return { steps }
+}
+
+export function markdown({ steps }) {
+  const rows = steps.map((step) => [
+    step.entries.toLocaleString("en"),
+    ...NAMES.map((name) => figure(step[name])),
+    (step.bytes / 1e6).toFixed(1),
+    (step.loadMs / 1000).toFixed(1),
+  ])
+  return [
+    "## Growth",
+    `KeyVal in Node; µs an operation, the median of 9 rounds; values of about 50 bytes, random keys. "Loaded" is the time of
+\`setMany\` for what the row has more than the one before.`,
+    table(
+      ["entries", "get", "get, 64 at once", "set", "set, 64 at once", "page of 100", "file, MB", "loaded, s"],
+      rows,
+    ),
+    "![Time an operation by the size of the store](growth.svg)",
+  ].join("\n\n")
+}

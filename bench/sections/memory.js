@@ -1,0 +1,36 @@
+// What an open store, a long list and a bulk load add to the memory of a process.
+import { join } from "node:path"
+import { answerOf } from "../child-process.js"
+import { bullets, judged, median } from "../figures.js"
+import { bounds } from "../targets.js"
+
+export async function measure({ folder, quick }) {
+  const entries = quick ? 20_000 : 1_000_000
+  const file = join(folder, "memory.db")
+  const added = async (what, rounds) => {
+    const found = []
+    for (let round = 0; round < rounds; round++) {
+      const answer = await answerOf("memory.js", [what, file, entries])
+      if (what === "iterate" && answer.seen !== entries)
+        throw new Error(`it saw ${answer.seen} of ${entries}`)
+      found.push(answer.added)
+    }
+    return median(found)
+  }
+  const load = await added("load", 1)
+  return { entries, load, iterate: await added("iterate", 3), open: await added("open", 5) }
+}
+
+export function markdown({ entries, load, iterate, open }) {
+  const many = entries.toLocaleString("en")
+  return [
+    "## Memory",
+    `Node with its default heap; MB of resident memory (RSS) that are added, at the most; values of 190 bytes. It counts what V8 leaves
+uncollected.`,
+    bullets({
+      "An open, idle store": judged(open, bounds.idleMb, "MB"),
+      [`Iterating over ${many} entries`]: judged(iterate, bounds.iterateMb, "MB"),
+      [`Loading ${many} entries with \`setMany\``]: judged(load, bounds.loadMb, "MB"),
+    }),
+  ].join("\n\n")
+}
