@@ -319,6 +319,33 @@ export interface KvOptions {
   retention?: Duration
 }
 
+/** How far a backup is. */
+export interface KvBackupProgress {
+  /** It only grows, and ends at `totalBytes`. */
+  copiedBytes: number
+  /** The size that the copy will have. */
+  totalBytes: number
+}
+
+/** Options of {@link Kv.backup}. */
+export interface KvBackupOptions {
+  /** Replace a file that stands at the path, when the copy is whole; default `false`. */
+  overwrite?: boolean
+  /**
+   * Called as the copy grows, at most every 4 MiB, and when it is whole, before it gets its name. It may be async. An error
+   * that it throws stops the backup, which then rejects with it and leaves nothing behind.
+   */
+  onProgress?: (progress: KvBackupProgress) => void | Promise<void>
+}
+
+/** What {@link Kv.backup} gives. */
+export interface KvBackupResult {
+  /** The size of the copy. */
+  bytes: number
+  /** The newest commit that the copy holds: it has this one and all before it, and none after it. */
+  versionstamp: string
+}
+
 /**
  * A key-value database.
  *
@@ -425,7 +452,23 @@ export class Kv {
   now(): KvNow
 
   /**
-   * Closes. Idempotent; resolves when writes that were issued are on disk and the file is released. Iterators end,
+   * Copies the store into a file, while it is read and written: one moment of it, with every commit that was awaited
+   * before the call. The copy is one file that `new Kv(path)` opens, independent of this store. It has its name only when
+   * it is whole and on disk; a folder that is missing is made.
+   *
+   * A file is copied on a thread of its own and holds up neither reads nor writes; the write-ahead log grows by what is
+   * written meanwhile. In memory the copy needs the size of the store in memory once more, and under constant writes
+   * readers and the writer wait for it once.
+   *
+   * @param path A path or a `file:` URL, as for {@link Kv}.
+   * @throws {KvError} `INVALID_ARGUMENT` (path, options; the file exists; one of the store's own; beside a `-wal` of a
+   *   database), `BUSY` (another backup of this process writes to the path), `UNAVAILABLE` (a full disk, permissions),
+   *   `CLOSED` (also if it is closed meanwhile). Nothing is left behind then.
+   */
+  backup(path: string | URL, options?: KvBackupOptions): Promise<KvBackupResult>
+
+  /**
+   * Closes. Idempotent; stops backups; resolves when writes that were issued are on disk and the file is released. Iterators end,
    * later calls reject with `CLOSED`. An open, idle `Kv` does not keep the process alive.
    */
   close(): Promise<void>

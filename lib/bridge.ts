@@ -224,6 +224,15 @@ export class Bridge {
     return this.#expect(id, read)
   }
 
+  /** Calls something that is done when it returns. */
+  now<R>(work: (handle: NativeHandle) => R): R {
+    try {
+      return work(this.handle)
+    } catch (error) {
+      throw fromNative(error)
+    }
+  }
+
   /** Calls something whose completion comes by mail. */
   call<B>(start: (handle: NativeHandle, id: number) => void): Promise<B> {
     const id = this.#nextId++
@@ -285,6 +294,7 @@ export class Bridge {
   async #close(): Promise<void> {
     this.#flushReads()
     this.#flushWrites()
+    this.#handle.stopBackups()
     if (this.#pending.size > 0) await new Promise<void>((resolve) => (this.#idle = resolve))
     this.#idle = undefined
     const id = this.#nextId++

@@ -1,6 +1,8 @@
 import type {
   Kv as Contract,
   KvAtomic,
+  KvBackupOptions,
+  KvBackupResult,
   KvDeleteOptions,
   KvDeleteResult,
   KvEntry,
@@ -26,6 +28,7 @@ import type {
   KvWriteKey,
 } from "../index.js"
 import { Atomic } from "./atomic.js"
+import { backup } from "./backup.js"
 import { Bridge } from "./bridge.js"
 import { invalidArgument, limitExceeded } from "./errors.js"
 import { MAX_KEYS } from "./limits.js"
@@ -162,6 +165,10 @@ export class Kv implements Contract {
 
   now(): KvNow {
     return new Now(() => this.#bridge.handle.now(), durationMs)
+  }
+
+  backup(path: string | URL, options?: KvBackupOptions): Promise<KvBackupResult> {
+    return backup(this.#bridge, path, options)
   }
 
   close(): Promise<void> {

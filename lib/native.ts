@@ -15,6 +15,9 @@ export const STAMP_NEVER = 2
 /** A list: where it stands. */
 export type NativeScan = { readonly __scan: unique symbol }
 
+/** A backup under way. */
+export type NativeBackup = { readonly __backup: unique symbol }
+
 /** Arguments are `unknown` where Rust checks them. */
 export interface NativeHandle {
   readBatch(keys: readonly unknown[], many: boolean, id: number): Packet
@@ -39,6 +42,10 @@ export interface NativeHandle {
     encoding: number,
     expiresIn: unknown,
   ): void
+  backup(path: string, overwrite: boolean, watched: boolean): NativeBackup
+  backupNews(backup: NativeBackup, id: number): void
+  stopBackup(backup: NativeBackup): void
+  stopBackups(): void
   flush(): void
   begin(): void
   check(key: unknown, versionstamp: unknown): void

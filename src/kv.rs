@@ -1,15 +1,18 @@
 //! The core's face: what one open `Kv` can do. It wires the engine to a store and knows nothing of Node.
 
+use std::path;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use crate::config::{DEFAULT_SWEEP_INTERVAL_MS, Durability, Location, Options};
 use crate::engine::atomic::{CommitJob, Done};
 use crate::engine::commit::{Commit, Outcome};
 use crate::engine::expiry::{SweepJob, Swept};
 use crate::engine::read::{Answer, Request, answer};
-use crate::error::{Error, Result};
-use crate::store::{Reader, Store, WriteJob, local};
+use crate::error::{Code, Error, Result};
+use crate::store::{Order, Reader, Store, Ticket, WriteJob, local};
 
 /// An open `Kv`. Writes are staged and handed over together, so that calls of one tick share a commit.
 pub struct Kv {
@@ -17,6 +20,7 @@ pub struct Kv {
     reader: Option<Box<dyn Reader>>,
     durability: Durability,
     staged: Vec<Box<dyn WriteJob>>,
+    backups: Vec<Weak<Ticket>>,
     attached: bool,
 }
 
@@ -40,8 +44,14 @@ impl Kv {
     pub fn open(url: &str, options: &Options) -> Result<Self> {
         options.validate()?;
         let store: Arc<dyn Store> = local::open(&Location::parse(url)?, options)?;
-        let mut kv =
-            Self { reader: None, store, durability: options.durability, staged: Vec::new(), attached: true };
+        let mut kv = Self {
+            reader: None,
+            store,
+            durability: options.durability,
+            staged: Vec::new(),
+            backups: Vec::new(),
+            attached: true,
+        };
         kv.reader = Some(kv.store.reader()?);
         if let Some(ms) = options.sweep_interval_ms.or(kv.store.is_new().then_some(DEFAULT_SWEEP_INTERVAL_MS))
         {
@@ -118,6 +128,26 @@ impl Kv {
         self.store.write(vec![Box::new(SweepJob::new(Arc::downgrade(&self.store), Some(done)))]);
     }
 
+    /// Begins to copy a snapshot of the store into a file. Of progress the ticket tells only if it is `watched`.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT`, `UNSUPPORTED` for what is no file; all others come by the ticket.
+    pub fn backup(&mut self, url: &str, overwrite: bool, watched: bool) -> Result<Arc<Ticket>> {
+        let target = backup_target(url)?;
+        let ticket = Arc::new(Ticket::new(watched));
+        self.backups.retain(|backup| backup.strong_count() > 0);
+        self.backups.push(Arc::downgrade(&ticket));
+        self.store.backup(Order { target, overwrite, ticket: Arc::clone(&ticket) });
+        Ok(ticket)
+    }
+
+    /// Stops this `Kv`'s backups, which then end with `CLOSED`.
+    pub fn stop_backups(&self) {
+        for ticket in self.backups.iter().filter_map(Weak::upgrade) {
+            ticket.stop(Error::closed(), None);
+        }
+    }
+
     /// Calls `wake` after each group of finished work, until it returns false.
     pub fn on_finished(&self, wake: Box<dyn Fn() -> bool + Send>) {
         self.store.on_finished(wake);
@@ -141,10 +171,25 @@ impl Kv {
     }
 
     fn detach(&mut self, done: Box<dyn FnOnce() + Send>) {
+        let done = Arc::new(AtEnd(Mutex::new(Some(done))));
+        for ticket in self.backups.iter().filter_map(Weak::upgrade) {
+            ticket.stop(Error::closed(), Some(Box::new(Arc::clone(&done))));
+        }
         self.flush();
         self.reader = None;
         self.attached = false;
-        self.store.detach(done);
+        self.store.detach(Box::new(move || drop(done)));
+    }
+}
+
+/// Calls when the last of those who hold it have let go: the store, and the backups that are being stopped.
+struct AtEnd(Mutex<Option<Box<dyn FnOnce() + Send>>>);
+
+impl Drop for AtEnd {
+    fn drop(&mut self) {
+        if let Some(done) = self.0.get_mut().take() {
+            done();
+        }
     }
 }
 
@@ -152,6 +197,21 @@ impl Drop for Kv {
     fn drop(&mut self) {
         if self.attached {
             self.detach(Box::new(|| {}));
+        }
+    }
+}
+
+fn backup_target(url: &str) -> Result<path::PathBuf> {
+    let named = |error: Error| match error.message.strip_prefix("url: ") {
+        Some(rest) => Error { message: format!("path: {rest}"), ..error },
+        None => error,
+    };
+    match Location::parse(url).map_err(named)? {
+        Location::File(file) => path::absolute(&file).map_err(|error| {
+            Error::new(Code::Unavailable, format!("path: there is no working directory: {error}"))
+        }),
+        Location::Memory => {
+            Err(Error::invalid("path: a backup is a file; give \"backup.db\", or another path"))
         }
     }
 }

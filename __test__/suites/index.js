@@ -1,5 +1,6 @@
 import { describe } from "node:test"
 import { atomic } from "./atomic.js"
+import { backup } from "./backup.js"
 import { counters } from "./counters.js"
 import { isolation } from "./isolation.js"
 import { keys } from "./keys.js"
@@ -32,6 +33,7 @@ const suites = {
   isolation,
   refusals,
   lifecycle,
+  backup,
   model,
 }
 

@@ -17,6 +17,7 @@ const CALLS = {
   touch: (kv) => kv.touch(["a"], { expiresIn: 1 }),
   atomic: (kv) => kv.atomic().set(["a"], 1).commit(),
   "an empty atomic": (kv) => kv.atomic().commit(),
+  backup: (kv) => kv.backup("never-made.db"),
   transaction: (kv) => kv.transaction((tx) => tx.get(["a"])),
   "a transaction that writes": (kv) => kv.transaction((tx) => void tx.set(["a"], 1)),
 }

@@ -52,6 +52,13 @@ export async function contract(kv: Kv): Promise<void> {
   const done = await kv.transaction(async (tx) => (await tx.get<number>(["n"])).value ?? 0, { maxRetries: 3 })
   if (done.ok) same<typeof done.value, number>(true)
 
+  const copy = await kv.backup(new URL("file:///backup.db"), {
+    overwrite: true,
+    onProgress: ({ copiedBytes, totalBytes }) => void (copiedBytes / totalBytes).toFixed(),
+  })
+  same<typeof copy.bytes, number>(true)
+  same<typeof copy.versionstamp, string>(true)
+
   same<KvU64["value"], bigint>(true)
   same<KvError["code"], KvErrorCode>(true)
   new KvU64(1n)
@@ -65,6 +72,8 @@ export async function contract(kv: Kv): Promise<void> {
   await kv.set(["a"], 1, { expiresin: 5 })
   // @ts-expect-error: an operand is an integer
   kv.atomic().sum(["a"], "1")
+  // @ts-expect-error: a misspelt option
+  await kv.backup("backup.db", { overWrite: true })
   // @ts-expect-error: not a durability
   new Kv(":memory:", { durability: "fast" })
 }

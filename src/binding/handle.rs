@@ -77,11 +77,11 @@ impl Handle {
         Ok(Self { kv: Some(kv), mailbox: Some(mailbox), keys: Keys::default(), building: Commit::default() })
     }
 
-    fn kv(&mut self) -> Result<&mut Kv> {
+    pub(super) fn kv(&mut self) -> Result<&mut Kv> {
         self.kv.as_mut().ok_or_else(Error::closed)
     }
 
-    fn mailbox(&self) -> Result<Arc<Mailbox>> {
+    pub(super) fn mailbox(&self) -> Result<Arc<Mailbox>> {
         self.mailbox.clone().ok_or_else(Error::closed)
     }
 

@@ -9,10 +9,11 @@ use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status, sys};
 use parking_lot::Mutex;
 
-use super::text::{Packet, write_error, write_outcome};
+use super::text::{Packet, write_error, write_news, write_outcome};
 use crate::engine::commit::Outcome;
 use crate::engine::read::Answer;
 use crate::error::Result;
+use crate::store::News;
 
 /// Wakes the event loop; weak, so that an idle `Kv` does not keep the process alive.
 pub type Wake = ThreadsafeFunction<(), (), (), Status, false, true, 0>;
@@ -69,6 +70,11 @@ impl Mailbox {
             Answer::Count(count) => letters.text.extend_from_slice(count.to_string().as_bytes()),
             Answer::TakesLong => letters.text.extend_from_slice(b"null"),
         });
+    }
+
+    /// News of a backup.
+    pub fn post_news(&self, id: u32, news: Result<News>) {
+        self.post(id, news, |news, letters| write_news(&news, &mut letters.text));
     }
 
     /// Something without a result ended.

@@ -7,6 +7,7 @@ use crate::codec::key_json::write_string;
 use crate::codec::value::Counter;
 use crate::engine::commit::{Outcome, Reply};
 use crate::error::Error;
+use crate::store::News;
 
 /// An error that JavaScript sees with its `code`.
 pub type Thrown = napi::Error<&'static str>;
@@ -139,6 +140,17 @@ pub fn write_outcome(outcome: &Outcome, out: &mut Vec<u8>) {
             out.extend_from_slice(b"]}");
         }
     }
+}
+
+/// Appends news of a backup: `[copied,total]`, or `{"bytes":…,"versionstamp":"…"}`.
+pub fn write_news(news: &News, out: &mut Vec<u8>) {
+    let text = match news {
+        News::Progress(progress) => format!("[{},{}]", progress.copied_bytes, progress.total_bytes),
+        News::Done(backup) => {
+            format!("{{\"bytes\":{},\"versionstamp\":\"{}\"}}", backup.bytes, backup.versionstamp)
+        }
+    };
+    out.extend_from_slice(text.as_bytes());
 }
 
 fn write_comma(index: usize, out: &mut Vec<u8>) {

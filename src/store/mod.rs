@@ -10,7 +10,10 @@ use crate::clock::Clock;
 use crate::config::{ChangeLog, Durability};
 use crate::error::{Error, Result};
 
+pub mod backup;
 pub mod local;
+
+pub use backup::{Backup, News, Order, Progress, Ticket};
 
 /// A stored entry as a read sees it.
 #[derive(Debug, Clone, Copy)]
@@ -275,6 +278,9 @@ pub trait Store: Send + Sync {
 
     /// Hands a read to the reader thread.
     fn read(&self, job: ReadJob);
+
+    /// Copies a snapshot of the store into a file; the news goes to the order's ticket.
+    fn backup(&self, order: Order);
 
     /// The store's clock.
     fn clock(&self) -> &Clock;

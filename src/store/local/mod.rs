@@ -10,16 +10,19 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use self::backup::{Backups, Source};
 use self::queue::{Consumer, Queue, Turn};
 use self::reader::{LocalReader, ReaderThread};
 use self::sql::Db;
 use self::sqlite::Connection;
 use self::writer::Writer;
-use super::{ReadJob, Reader, Store, WriteJob, WriteTxn, fail_all};
+use super::{Order, ReadJob, Reader, Store, WriteJob, WriteTxn, fail_all};
 use crate::clock::Clock;
 use crate::config::{DEFAULT_BUSY_TIMEOUT_MS, Durability, Fault, Location, Options};
 use crate::error::{Code, Error, Result};
 
+mod backup;
+mod backup_file;
 mod identity;
 mod queue;
 mod reader;
@@ -35,6 +38,7 @@ use identity::FileId;
 pub struct Shared {
     writes: Queue<Box<dyn WriteJob>>,
     reads: Queue<ReadJob>,
+    backups: Backups,
     clock: Clock,
     busy_timeout_ms: AtomicI64,
     strongest: Mutex<Durability>,
@@ -53,6 +57,9 @@ const POINT_CACHE: &str = "PRAGMA cache_size = -32000";
 /// Pages that are kept where ranges are read: a scan comes back to few of them.
 const RANGE_CACHE: &str = "PRAGMA cache_size = -4000";
 
+/// Pages that a backup keeps: it reads each once.
+const COPY_CACHE: &str = "PRAGMA cache_size = -1000";
+
 /// The write-ahead log goes into the file when it has this many pages (16 MB). Four times SQLite's own: random sets
 /// cost a seventh less.
 const CHECKPOINT: &str = "PRAGMA wal_autocheckpoint = 4000";
@@ -64,6 +71,7 @@ impl Shared {
         Self {
             writes: Queue::default(),
             reads: Queue::default(),
+            backups: Backups::default(),
             clock: Clock::default(),
             busy_timeout_ms: AtomicI64::new(DEFAULT_BUSY_TIMEOUT_MS),
             strongest: Mutex::new(Durability::Off),
@@ -270,6 +278,16 @@ impl Store for LocalStore {
         }
     }
 
+    fn backup(&self, order: Order) {
+        let source = match &self.place {
+            Place::Memory(db) => Source::Memory(Arc::clone(db)),
+            Place::File { id, path, .. } => {
+                Source::File { connect: self.read_connection(COPY_CACHE), path: path.clone(), id: id.clone() }
+            }
+        };
+        self.shared.backups.start(order, source);
+    }
+
     fn clock(&self) -> &Clock {
         &self.shared.clock
     }
@@ -342,6 +360,7 @@ fn run(shared: &Arc<Shared>, mut writer: Writer, reader: ReaderThread) {
     }
     shared.reads.stop();
     reader.join();
+    shared.backups.end();
     drop(writer);
     for done in shared.on_released.lock().drain(..) {
         let _ = catch_unwind(AssertUnwindSafe(done));

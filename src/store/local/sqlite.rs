@@ -17,6 +17,10 @@ use libsql::ffi;
 use crate::config::Fault;
 use crate::error::{Code, Error, Result};
 
+mod copy;
+
+pub use copy::{PageCopy, may_fail};
+
 const MAIN: &CStr = c"main";
 const PERSISTENT: u32 = ffi::SQLITE_PREPARE_PERSISTENT as u32;
 
@@ -111,6 +115,12 @@ impl Connection {
         // bound: seen as 40 µs a page of a list.
         connection.configure(ffi::SQLITE_DBCONFIG_ENABLE_QPSG);
         Ok(connection)
+    }
+
+    /// What a test lets fail on it.
+    #[must_use]
+    pub fn fault(&self) -> Option<Fault> {
+        self.fault.clone()
     }
 
     /// How long a statement waits for a lock of another connection.

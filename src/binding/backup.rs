@@ -1,0 +1,60 @@
+//! Backups: begun, asked for news, stopped.
+
+use std::sync::Arc;
+
+use napi::Env;
+use napi_derive::napi;
+
+use super::convert::{self, Raw};
+use super::handle::{CodeName, Handle};
+use super::text::thrown;
+use crate::error::Error;
+use crate::store::Ticket;
+
+/// A backup under way.
+#[napi]
+pub struct Backup {
+    ticket: Arc<Ticket>,
+}
+
+#[napi]
+impl Handle {
+    /// Begins one; it tells of progress only if it is `watched`.
+    #[napi]
+    pub fn backup(
+        &mut self,
+        env: Env,
+        path: Raw,
+        overwrite: bool,
+        watched: bool,
+    ) -> napi::Result<Backup, CodeName> {
+        let path = convert::text(env, path, "path");
+        let ticket = path.and_then(|path| self.kv()?.backup(&path, overwrite, watched));
+        Ok(Backup { ticket: ticket.map_err(thrown)? })
+    }
+
+    /// Asks for the next news, which comes by mail under `id`: `[copied,total]`, or what came of it.
+    #[napi]
+    pub fn backup_news(&self, backup: &Backup, id: u32) -> napi::Result<(), CodeName> {
+        let mailbox = self.mailbox().map_err(thrown)?;
+        backup.ticket.next(Box::new(move |news| {
+            mailbox.post_news(id, news);
+            mailbox.announce();
+        }));
+        Ok(())
+    }
+
+    /// Stops one; its end is still to be asked for.
+    #[napi]
+    pub fn stop_backup(&self, backup: &Backup) {
+        backup.ticket.stop(Error::closed(), None);
+    }
+
+    /// Stops all of this `Kv`, as `close` does, which waits for what is pending before it comes here.
+    #[napi]
+    pub fn stop_backups(&mut self) {
+        if let Ok(kv) = self.kv() {
+            kv.stop_backups();
+        }
+    }
+}

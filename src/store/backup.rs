@@ -1,0 +1,171 @@
+//! A backup as its caller sees it: what is ordered, the news of it, and a way to stop it.
+
+use std::any::Any;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::error::{Error, Result};
+
+/// What a store is asked for.
+pub struct Order {
+    /// An absolute path.
+    pub target: PathBuf,
+    /// Whether a file that stands there is replaced.
+    pub overwrite: bool,
+    /// Where the news goes.
+    pub ticket: Arc<Ticket>,
+}
+
+/// How far the copy is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Of `total_bytes`.
+    pub copied_bytes: u64,
+    /// The size that the copy will have.
+    pub total_bytes: u64,
+}
+
+/// A copy under its final name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backup {
+    /// Its size.
+    pub bytes: u64,
+    /// The newest commit that it holds.
+    pub versionstamp: String,
+}
+
+/// What a caller hears.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// It goes on.
+    Progress(Progress),
+    /// It has ended well.
+    Done(Backup),
+}
+
+/// Hears one piece of news, on any thread.
+pub type Listener = Box<dyn FnOnce(Result<News>) + Send>;
+
+/// The side of a backup that its caller holds. The caller asks for each piece of news; one who watches thereby agrees
+/// to what was told before: the copy gets its final name only after the last progress was heard and more is asked for.
+pub struct Ticket {
+    watched: bool,
+    state: Mutex<State>,
+    signal: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    listener: Option<Listener>,
+    /// The newest that was not told yet.
+    progress: Option<Progress>,
+    all_told: bool,
+    approved: bool,
+    stopped: Option<Error>,
+    outcome: Option<Result<Backup>>,
+    ended: bool,
+    held: Vec<Box<dyn Any + Send>>,
+}
+
+impl State {
+    /// The news that there is for a listener, if there is any.
+    fn news(&mut self) -> Option<Result<News>> {
+        if self.ended {
+            let outcome = self.outcome.take().unwrap_or_else(|| Err(Error::closed()));
+            return Some(outcome.map(News::Done));
+        }
+        let progress = self.progress.take()?;
+        self.all_told = progress.copied_bytes == progress.total_bytes;
+        Some(Ok(News::Progress(progress)))
+    }
+}
+
+impl Ticket {
+    /// One that hears of progress (`watched`), or of the end alone.
+    #[must_use]
+    pub fn new(watched: bool) -> Self {
+        Self { watched, state: Mutex::default(), signal: Condvar::new() }
+    }
+
+    /// Asks for the next piece of news.
+    pub fn next(&self, listener: Listener) {
+        let mut state = self.state.lock();
+        state.approved |= state.all_told;
+        self.signal.notify_all();
+        if let Some(news) = state.news() {
+            drop(state);
+            return listener(news);
+        }
+        state.listener = Some(listener);
+    }
+
+    /// Stops it; `held` is dropped when nothing of it is left. After its end this does nothing.
+    pub fn stop(&self, why: Error, held: Option<Box<dyn Any + Send>>) {
+        let mut state = self.state.lock();
+        if state.ended {
+            return;
+        }
+        state.stopped.get_or_insert(why);
+        state.held.extend(held);
+        self.signal.notify_all();
+    }
+
+    /// For the store: whether to go on.
+    ///
+    /// # Errors
+    /// The reason why it was stopped.
+    pub fn go_on(&self) -> Result<()> {
+        self.state.lock().stopped.clone().map_or(Ok(()), Err)
+    }
+
+    /// For the store: tells how far it is.
+    pub fn tell(&self, progress: Progress) {
+        if !self.watched {
+            return;
+        }
+        let mut state = self.state.lock();
+        state.progress = Some(progress);
+        let Some(listener) = state.listener.take() else { return };
+        let news = state.news();
+        drop(state);
+        if let Some(news) = news {
+            listener(news);
+        }
+    }
+
+    /// For the store: waits until whoever watches has agreed to the last progress.
+    ///
+    /// # Errors
+    /// The reason why it was stopped.
+    pub fn wait_for_approval(&self) -> Result<()> {
+        let mut state = self.state.lock();
+        loop {
+            if let Some(error) = &state.stopped {
+                return Err(error.clone());
+            }
+            if state.approved || !self.watched {
+                return Ok(());
+            }
+            self.signal.wait(&mut state);
+        }
+    }
+
+    /// For the store: it has ended, and left no more than it says.
+    pub fn end(&self, outcome: Result<Backup>) {
+        let mut state = self.state.lock();
+        state.ended = true;
+        state.outcome = Some(outcome);
+        let held = std::mem::take(&mut state.held);
+        if let Some(listener) = state.listener.take()
+            && let Some(news) = state.news()
+        {
+            drop(state);
+            listener(news);
+        } else {
+            drop(state);
+        }
+        drop(held);
+    }
+}
