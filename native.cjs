@@ -1,27 +1,144 @@
-// The addon for this platform. Every path is a literal, so that bundlers and `bun build --compile` find it.
+// The addon for this platform: beside this file if it was built here, else from the package that npm installs for the
+// platform. Each path is a literal in a `try` of its own, so that bundlers and `bun build --compile` take what is there
+// and pass over what is not.
 "use strict"
 
-const load = {
-  "linux-x64-gnu": () => require("./keyval.linux-x64-gnu.node"),
+const { existsSync, readdirSync } = require("node:fs")
+
+const BROUGHT = "linux-x64-gnu, linux-arm64-gnu, linux-x64-musl, linux-arm64-musl, darwin-x64, darwin-arm64, win32-x64"
+
+function load(name) {
+  switch (name) {
+    case "linux-x64-gnu":
+      try {
+        return require("./keyval.linux-x64-gnu.node")
+      } catch (error) {
+        passOver(error)
+      }
+      try {
+        return require("@buntime/keyval-linux-x64-gnu")
+      } catch (error) {
+        passOver(error)
+      }
+      break
+    case "linux-arm64-gnu":
+      try {
+        return require("./keyval.linux-arm64-gnu.node")
+      } catch (error) {
+        passOver(error)
+      }
+      try {
+        return require("@buntime/keyval-linux-arm64-gnu")
+      } catch (error) {
+        passOver(error)
+      }
+      break
+    case "linux-x64-musl":
+      try {
+        return require("./keyval.linux-x64-musl.node")
+      } catch (error) {
+        passOver(error)
+      }
+      try {
+        return require("@buntime/keyval-linux-x64-musl")
+      } catch (error) {
+        passOver(error)
+      }
+      break
+    case "linux-arm64-musl":
+      try {
+        return require("./keyval.linux-arm64-musl.node")
+      } catch (error) {
+        passOver(error)
+      }
+      try {
+        return require("@buntime/keyval-linux-arm64-musl")
+      } catch (error) {
+        passOver(error)
+      }
+      break
+    case "darwin-x64":
+      try {
+        return require("./keyval.darwin-x64.node")
+      } catch (error) {
+        passOver(error)
+      }
+      try {
+        return require("@buntime/keyval-darwin-x64")
+      } catch (error) {
+        passOver(error)
+      }
+      break
+    case "darwin-arm64":
+      try {
+        return require("./keyval.darwin-arm64.node")
+      } catch (error) {
+        passOver(error)
+      }
+      try {
+        return require("@buntime/keyval-darwin-arm64")
+      } catch (error) {
+        passOver(error)
+      }
+      break
+    case "win32-x64":
+      try {
+        return require("./keyval.win32-x64.node")
+      } catch (error) {
+        passOver(error)
+      }
+      try {
+        return require("@buntime/keyval-win32-x64")
+      } catch (error) {
+        passOver(error)
+      }
+      break
+    default:
+      try {
+        // Built from source for a platform that the package does not bring.
+        return require(`./keyval.${name}.node`)
+      } catch (error) {
+        passOver(error)
+      }
+      throw failure(`@buntime/keyval has no binary for ${name}. It brings: ${BROUGHT}.`)
+  }
+  throw failure(
+    `@buntime/keyval's binary for ${name} is missing. It comes in the package @buntime/keyval-${name}, an optional dependency: install on the platform that runs it, without --omit=optional.`,
+  )
 }
 
-function platform() {
-  const { platform, arch, report } = process
-  if (platform !== "linux") return `${platform}-${arch}`
-  const glibc = report?.getReport?.().header?.glibcVersionRuntime
-  return `linux-${arch}-${glibc === undefined ? "musl" : "gnu"}`
+/** A module that is not there is passed over; one that is there and does not load is told. */
+function passOver(error) {
+  const code = error?.code
+  if (code === "MODULE_NOT_FOUND" || code === "ERR_MODULE_NOT_FOUND") return
+  if (/^(Cannot find|Could not resolve)/.test(error?.message)) return
+  throw failure(`@buntime/keyval's binary does not load: ${error?.message}.`, error)
 }
 
-/** One that was built from source for a platform that the package does not bring. */
-function own(name) {
+function failure(message, cause) {
+  const advice = "Or build it in a checkout with `npm run build`, which needs Rust: see docs/platforms.md."
+  return new Error(`${message} ${advice}`, { cause })
+}
+
+/** Node and Bun are told by the C library of the system. `process.report` knows it too, but takes 4 ms. */
+function isMusl() {
   try {
-    return require(`./keyval.${name}.node`)
-  } catch (cause) {
-    const brought = Object.keys(load).join(", ")
-    const message = `@buntime/keyval has no binary for ${name} (it brings: ${brought}). Build one in a checkout with \`npm run build\`; it needs Rust.`
-    throw new Error(message, { cause })
+    if (!readdirSync("/lib").some((name) => name.startsWith("ld-musl-"))) return false
+    // Both may be installed: Alpine has glibc's loader for guests, Debian musl's.
+    return existsSync("/etc/alpine-release") || !hasGlibc()
+  } catch {
+    return false
   }
 }
 
-const name = platform()
-module.exports = load[name] === undefined ? own(name) : load[name]()
+function hasGlibc() {
+  return existsSync("/lib64/ld-linux-x86-64.so.2") || existsSync("/lib/ld-linux-aarch64.so.1")
+}
+
+function platform() {
+  const { platform, arch } = process
+  if (platform !== "linux") return `${platform}-${arch}`
+  return `linux-${arch}-${isMusl() ? "musl" : "gnu"}`
+}
+
+module.exports = load(platform())

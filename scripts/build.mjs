@@ -1,15 +1,24 @@
-// Builds the addon and the TypeScript: `node scripts/build.mjs [--release]`.
+// Builds the addon and the TypeScript: `node scripts/build.mjs [--release] [--target=<Rust's triple>]`.
 import { copyFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
-import { binary, root, run } from "./support.mjs"
+import { parseArgs } from "node:util"
+import { binary, fail, root, run } from "./support.mjs"
+import { binaryName, targets } from "./targets.mjs"
 
-const release = process.argv.includes("--release")
+const { values: options } = parseArgs({
+  options: { release: { type: "boolean", default: false }, target: { type: "string" } },
+})
+const target = targets.find(({ triple }) => triple === options.target)
+if (options.target !== undefined && target === undefined)
+  fail(`target: ${options.target} is none of ${targets.map(({ triple }) => triple).join(", ")}`)
 
-run("cargo", ["build", "--lib", "--locked", ...(release ? ["--release"] : [])])
-const library = { linux: "libkeyval.so", darwin: "libkeyval.dylib", win32: "keyval.dll" }[process.platform]
-const built = join(root, "target", release ? "release" : "debug", library)
+const flags = [options.release && "--release", target && `--target=${target.triple}`].filter(Boolean)
+run("cargo", ["build", "--lib", "--locked", ...flags])
+const os = target?.os ?? process.platform
+const library = { linux: "libkeyval.so", darwin: "libkeyval.dylib", win32: "keyval.dll" }[os]
+const built = join(root, "target", target?.triple ?? "", options.release ? "release" : "debug", library)
 // A new file, not a new content: a process that has the old one loaded keeps it.
-const addon = join(root, binary())
+const addon = join(root, target ? binaryName(target) : binary())
 rmSync(addon, { force: true })
 copyFileSync(built, addon)
 rmSync(join(root, "dist"), { recursive: true, force: true })

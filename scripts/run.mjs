@@ -16,7 +16,7 @@ const IN_BOTH = [
 ]
 
 const TASKS = {
-  build: () => build(["--release"]),
+  build: () => build(["--release", ...rest]),
 
   check() {
     step("Format, lint and types")
