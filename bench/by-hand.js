@@ -1,5 +1,5 @@
 // What a careful person writes in an hour over SQLite: composite keys, values, versionstamps and expiry in one table.
-// better-sqlite3 and bun:sqlite have the same calls.
+// better-sqlite3, bun:sqlite and libsql have the same calls.
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS kv (
@@ -90,20 +90,24 @@ class Entry {
 }
 
 // Keys that sort part by part: a type letter, the part, a zero byte; numbers as ten digits.
-function encodeKey(key) {
+export function encodeKey(key) {
   let text = ""
   for (const part of key)
     text += typeof part === "number" ? `n${String(part).padStart(10, "0")}\0` : `s${part}\0`
   return Buffer.from(text)
 }
 
-function decodeKey(bytes) {
-  const parts = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString().split("\0")
+export function decodeKey(bytes) {
+  // libsql's lists give an ArrayBuffer, the others a view.
+  const text = ArrayBuffer.isView(bytes)
+    ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    : Buffer.from(bytes)
+  const parts = text.toString().split("\0")
   parts.pop()
   return parts.map((part) => (part[0] === "n" ? Number(part.slice(1)) : part.slice(1)))
 }
 
-function prefixRange(prefix) {
+export function prefixRange(prefix) {
   const start = encodeKey(prefix)
   return [start, Buffer.concat([start, Uint8Array.of(0xff)])]
 }

@@ -1,10 +1,12 @@
-// Installs the peers. better-sqlite3 is compiled here, since no install script of a dependency is run: with a C compiler
-// and Node's headers; where that fails the run goes on without it and says so.
+// Installs the peers. Two of them are compiled here, since no install script of a dependency is run: with a C compiler
+// and Node's headers; where that fails the run goes on without them and says so.
 import { spawnSync } from "node:child_process"
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 
 const here = import.meta.dirname
+/** better-sqlite3 by itself; sqlite3 for @keyv/sqlite. */
+const COMPILED = ["better-sqlite3", "sqlite3"]
 
 export function installPeers() {
   const lock = readFileSync(join(here, "package-lock.json"), "utf8")
@@ -13,8 +15,11 @@ export function installPeers() {
   console.error("Installing the peers in bench/ …")
   // Not `npm ci`: see scripts/support.mjs.
   if (npm(["install", "--no-save"]) !== 0) process.exit(1)
-  if (npm(["rebuild", "better-sqlite3", "--ignore-scripts=false"], compileHere()) !== 0)
-    console.error("better-sqlite3 could not be compiled; it is left out.")
+  for (const name of COMPILED) {
+    console.error(`Compiling ${name} …`)
+    if (npm(["rebuild", name, "--ignore-scripts=false"], compileHere()) !== 0)
+      console.error(`${name} could not be compiled; its peer is left out.`)
+  }
   writeFileSync(mark, lock)
 }
 

@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from "node:child_process"
-import { closeSync, existsSync, openSync, readdirSync, readSync } from "node:fs"
+import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 
@@ -48,6 +48,7 @@ export class PeerProcess {
 
   /** The SQLite that wrote the file last, from the file's header (bytes 96 to 99, big-endian); `null` for another format. */
   sqliteVersion() {
+    if (!statSync(this.path).isFile()) return null
     const header = Buffer.alloc(100)
     const file = openSync(this.path)
     readSync(file, header, 0, header.length, 0)

@@ -10,7 +10,18 @@ import { rows } from "../rows.js"
 import { LOG_COST, targets } from "../targets.js"
 
 const PEERS = join(import.meta.dirname, "../peers")
-const ORDER = ["keyval", "keyval-without-log", "better-sqlite3", "bun-sqlite", "lmdb", "deno", "deno-kv"]
+const ORDER = [
+  "keyval",
+  "keyval-without-log",
+  "better-sqlite3",
+  "bun-sqlite",
+  "libsql",
+  "lmdb",
+  "classic-level",
+  "deno",
+  "deno-kv",
+  "keyv-sqlite",
+]
 
 export async function measure({ folder, quick, rows: names, peers: chosen }) {
   const repetitions = quick ? 2 : 5
