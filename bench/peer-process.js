@@ -4,7 +4,6 @@ import { join } from "node:path"
 import { createInterface } from "node:readline"
 
 const here = import.meta.dirname
-const RUNTIME_NAMES = { node: "Node", bun: "Bun", deno: "Deno" }
 
 /** One peer in a process of its own, kept alive between runs and driven by lines of JSON. */
 export class PeerProcess {
@@ -12,11 +11,11 @@ export class PeerProcess {
   #answers
   path
 
-  constructor({ name, title, settings, only, runtime, folder }) {
+  constructor({ name, label, settings, only, runtime, folder }) {
     const { command, args } = runtimeCommand(runtime)
     this.name = name
     this.runtime = runtime
-    this.label = `${title} (${RUNTIME_NAMES[runtime]})`
+    this.label = label
     this.settings = settings
     this.only = only
     this.path = join(folder, `${name}-${runtime}.db`)
@@ -59,7 +58,8 @@ export class PeerProcess {
   }
 }
 
-function runtimeCommand(runtime) {
+/** How a program is started in a runtime. */
+export function runtimeCommand(runtime) {
   if (runtime === "bun") return { command: findBun(), args: [] }
   if (runtime === "deno") return { command: findDeno(), args: ["run", "-A", "--unstable-kv", "--no-config"] }
   return { command: process.execPath, args: ["--expose-gc"] }

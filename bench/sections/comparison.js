@@ -1,27 +1,11 @@
 // Every repetition runs each row on every peer before the next repetition begins, so that a noisy neighbour disturbs all
 // alike. Ratios of one run decide; absolute figures only give the scale.
 import { spawnSync } from "node:child_process"
-import { readdirSync } from "node:fs"
-import { join } from "node:path"
 import { ENTRIES } from "../data.js"
 import { figure, median, spread, table } from "../figures.js"
-import { PeerProcess } from "../peer-process.js"
+import { startPeers } from "../peers.js"
 import { rows } from "../rows.js"
 import { LOG_COST, targets } from "../targets.js"
-
-const PEERS = join(import.meta.dirname, "../peers")
-const ORDER = [
-  "keyval",
-  "keyval-without-log",
-  "better-sqlite3",
-  "bun-sqlite",
-  "libsql",
-  "lmdb",
-  "classic-level",
-  "deno",
-  "deno-kv",
-  "keyv-sqlite",
-]
 
 export async function measure({ folder, quick, rows: names, peers: chosen }) {
   const repetitions = quick ? 2 : 5
@@ -40,31 +24,6 @@ export async function measure({ folder, quick, rows: names, peers: chosen }) {
   } finally {
     for (const peer of peers) peer.kill()
   }
-}
-
-/** A process for each peer and runtime; ours first. */
-export async function startPeers(folder, chosen, skip = []) {
-  const all = readdirSync(PEERS).map((file) => file.replace(/\.js$/, ""))
-  const names = chosen?.split(",") ?? all.filter((name) => !skip.includes(name))
-  const unknown = names.find((name) => !all.includes(name))
-  if (unknown !== undefined) throw new Error(`There is no peer "${unknown}". There are: ${all.join(", ")}.`)
-  const peers = []
-  for (const name of names.sort((a, b) => ORDER.indexOf(a) - ORDER.indexOf(b))) {
-    const {
-      title,
-      settings,
-      runtimes,
-      only,
-      available = () => true,
-    } = await import(join(PEERS, `${name}.js`))
-    if (!available()) {
-      console.error(`${title} is not here and is left out.`)
-      continue
-    }
-    for (const runtime of runtimes)
-      peers.push(new PeerProcess({ name, title, settings, only, runtime, folder }))
-  }
-  return peers
 }
 
 /** Loads its data, proves it right and warms it up. */

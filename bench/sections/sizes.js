@@ -1,6 +1,6 @@
 // Gets and sets of values from 20 bytes to 1 MiB, one at a time.
 import { median, spread, table } from "../figures.js"
-import { startPeers } from "./comparison.js"
+import { startPeers } from "../peers.js"
 
 const SIZES = [20, 200, 2_000, 20_000, 200_000, 2 ** 20]
 

@@ -1,0 +1,61 @@
+// How many times each peer asks the disk to sync, seen from outside: who claims a sync a commit must show one.
+import { spawn, spawnSync } from "node:child_process"
+import { readFileSync, rmSync } from "node:fs"
+import { join } from "node:path"
+import { table } from "../figures.js"
+import { runtimeCommand } from "../peer-process.js"
+import { availablePeers } from "../peers.js"
+
+const CALLS = ["fsync", "fdatasync", "msync", "sync_file_range"]
+const ROUNDS = 100
+const PROGRAM = join(import.meta.dirname, "../children/syncs.js")
+
+export async function measure({ folder, peers: chosen }) {
+  if (spawnSync("strace", ["-V"]).status !== 0) return { rounds: ROUNDS, found: null }
+  const found = []
+  for (const { name, label, runtime } of await availablePeers(chosen, ["keyval-without-log"])) {
+    console.error(label)
+    const count = async (how) => {
+      const [few, many] = [
+        await syncs(folder, name, runtime, how, 0),
+        await syncs(folder, name, runtime, how, ROUNDS),
+      ]
+      return Object.fromEntries(CALLS.map((call) => [call, many[call] - few[call]]))
+    }
+    found.push({ label, one: await count("one"), many: await count("many") })
+  }
+  return { rounds: ROUNDS, found }
+}
+
+/** Counts of one process, opening and closing included. */
+async function syncs(folder, name, runtime, how, rounds) {
+  const [file, trace] = [join(folder, "syncs.db"), join(folder, "trace")]
+  const { command, args } = runtimeCommand(runtime)
+  const traced = ["-f", "-qq", "-o", trace, "-e", `trace=${CALLS.join(",")}`]
+  const program = [command, ...args, PROGRAM, name, file, how, rounds].map(String)
+  const child = spawn("strace", [...traced, ...program], { stdio: ["ignore", "ignore", "inherit"] })
+  const code = await new Promise((resolve) => child.on("close", resolve))
+  if (code !== 0) throw new Error(`strace of ${name} ended with ${code}`)
+  const text = readFileSync(trace, "utf8")
+  for (const suffix of ["", "-wal", "-shm", "-lock"]) rmSync(file + suffix, { recursive: true, force: true })
+  return Object.fromEntries(CALLS.map((call) => [call, text.split(` ${call}(`).length - 1]))
+}
+
+export function markdown({ rounds, found }) {
+  const head = "## Syncs"
+  if (found === null) return `${head}\n\nNot counted: there is no strace here.`
+  const told = (counts) =>
+    CALLS.filter((call) => counts[call] > 0)
+      .map((call) => `${counts[call]} ${call}`)
+      .join(", ") || "**none**"
+  return [
+    head,
+    `What strace counts for ${rounds} sets that are awaited one by one, and for ${rounds} times 64 sets at once; what opening and closing
+cost is taken off. \`fdatasync\` leaves out what is not needed to read the data back, such as times; it is the cheaper one.`,
+    table(
+      ["", `${rounds} sets, one at a time`, `${rounds} × 64 sets at once`],
+      found.map(({ label, one, many }) => [label, told(one), told(many)]),
+      "---",
+    ),
+  ].join("\n\n")
+}
