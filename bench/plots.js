@@ -75,14 +75,20 @@ export function comparisonPlot({ machine, repetitions, budgetMs, rows, peers, sa
       .map((label) => ({ label, us: median(samples[label][name]) })),
   )
   const all = figures.flat().map(({ us }) => us)
-  const top = 92 + 20 * Math.ceil(labels.length / LEGEND_COLUMNS)
-  const height = top + rows.length * 26 + 40
+  const top = 78 + 20 * Math.ceil(labels.length / LEGEND_COLUMNS)
+  const height = top + rows.length * 26 + 58
   const { at, ticks } = logAxis(Math.min(...all), Math.max(...all), 250, WIDTH - 30)
-  const bottom = height - 34
+  const bottom = height - 52
   const grid = ticks.map((us) => [
     line(at(us), top - 8, at(us), bottom, 'class="grid"'),
     text(at(us).toFixed(1), bottom + 18, duration(us), 'text-anchor="middle" class="soft"'),
   ])
+  const axis = text(
+    (250 + WIDTH - 30) / 2,
+    bottom + 38,
+    "time an operation",
+    'text-anchor="middle" class="soft"',
+  )
   const dots = rows.map(({ name }, index) => {
     const y = top + 12 + index * 26
     const ordered = figures[index].toSorted((a, b) => Number(isOurs(a)) - Number(isOurs(b)))
@@ -98,7 +104,7 @@ export function comparisonPlot({ machine, repetitions, budgetMs, rows, peers, sa
   const title = "Time an operation, logarithmic: further left is faster. Every commit is synced to disk."
   const source = `Medians of ${repetitions} interleaved repetitions of ${budgetMs} ms. ${provenance(machine)}`
   const head = [text(20, 24, title, 'class="title"'), text(20, 42, source, 'class="soft"')]
-  return svg(height, title, [head, legend(labels, 68), grid, dots])
+  return svg(height, title, [head, legend(labels, 68), grid, axis, dots])
 }
 
 const isOurs = ({ label }) => label.startsWith("KeyVal")
