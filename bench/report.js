@@ -9,6 +9,7 @@ const here = import.meta.dirname
 /** Writes the report of what was measured last, section by section. */
 export async function report(sections) {
   const measured = sections.filter((name) => existsSync(file(name)))
+  if (measured.length === 0) throw new Error("Nothing was measured yet: run npm run bench.")
   const data = Object.fromEntries(
     measured.map((name) => [name, JSON.parse(readFileSync(file(name), "utf8"))]),
   )

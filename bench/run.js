@@ -5,7 +5,7 @@
 // --quick measures little and writes nothing; --only measures some sections, and the report keeps the others as they
 // were; --report makes the report again without measuring. KEYVAL_BENCH_DIR: the folder for databases; default the
 // system's temporary folder.
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
@@ -40,13 +40,18 @@ for (const name of chosen) {
     const results = await measure({ folder, ...options })
     const data = { machine: describeMachine(folder), seconds: seconds(began), ...results }
     console.log(markdown(data))
-    if (whole) writeFileSync(join(here, "results", `${name}.json`), `${JSON.stringify(data, null, 1)}\n`)
+    if (whole) save(name, data)
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
 }
 if (whole) await report(SECTIONS)
 else console.error("bench/results and RESULTS.md are left as they are: only whole sections write them.")
+
+function save(name, data) {
+  mkdirSync(join(here, "results"), { recursive: true })
+  writeFileSync(join(here, "results", `${name}.json`), `${JSON.stringify(data, null, 1)}\n`)
+}
 
 function seconds(began) {
   return Math.round((performance.now() - began) / 1000)

@@ -9,7 +9,7 @@ import { LOG_COST, targets } from "../targets.js"
 
 export async function measure({ folder, quick, rows: names, peers: chosen }) {
   const repetitions = quick ? 2 : 5
-  const budgetMs = quick ? 60 : 800
+  const budgetMs = quick ? 60 : 600
   const wanted = rows.filter(({ name }) => !names || names.split(",").some((part) => name.includes(part)))
   const peers = []
   try {
