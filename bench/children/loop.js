@@ -39,15 +39,16 @@ else await sleep(Number(durationMs))
 delay.disable()
 await peer?.close()
 
-const at = (histogram, percentile) => histogram.percentile(percentile) / 1e6
+/** `null` where nothing was recorded: a timer that never had its turn says nothing. */
+const at = (histogram, percentile) => (histogram.count ? histogram.percentile(percentile) / 1e6 : null)
 const answer = {
   p50: at(delay, 50),
   p99: at(delay, 99),
   p999: at(delay, 99.9),
-  max: delay.max / 1e6,
+  max: at(delay, 100),
   calls: calls.count,
-  callP999: peer && at(calls, 99.9),
-  callMax: peer && calls.max / 1e6,
+  callP999: at(calls, 99.9),
+  callMax: at(calls, 100),
 }
 process.stdout.write(`${JSON.stringify(answer)}\n`)
 process.exit()
