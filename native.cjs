@@ -3,7 +3,7 @@
 // and pass over what is not.
 "use strict"
 
-const { existsSync, readdirSync } = require("node:fs")
+const { readFileSync } = require("node:fs")
 
 const BROUGHT = "linux-x64-gnu, linux-arm64-gnu, linux-x64-musl, linux-arm64-musl, darwin-x64, darwin-arm64, win32-x64"
 
@@ -120,19 +120,13 @@ function failure(message, cause) {
   return new Error(`${message} ${advice}`, { cause })
 }
 
-/** Node and Bun are told by the C library of the system. `process.report` knows it too, but takes 4 ms. */
+/** By the C library that this process has loaded. `process.report` knows it too, but takes 4 ms. */
 function isMusl() {
   try {
-    if (!readdirSync("/lib").some((name) => name.startsWith("ld-musl-"))) return false
-    // Both may be installed: Alpine has glibc's loader for guests, Debian musl's.
-    return existsSync("/etc/alpine-release") || !hasGlibc()
+    return readFileSync("/proc/self/maps", "latin1").includes("/ld-musl-")
   } catch {
-    return false
+    return process.report?.getReport?.().header.glibcVersionRuntime === undefined
   }
-}
-
-function hasGlibc() {
-  return existsSync("/lib64/ld-linux-x86-64.so.2") || existsSync("/lib/ld-linux-aarch64.so.1")
 }
 
 function platform() {
