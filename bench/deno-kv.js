@@ -2,6 +2,7 @@
 
 const MUTATIONS_A_COMMIT = 500
 const KEYS_A_READ = 10
+const MOST_VALUE_BYTES = 64 * 2 ** 10
 
 export function denoKv(kv) {
   async function getMany(keys) {
@@ -26,6 +27,7 @@ export function denoKv(kv) {
   }
 
   return {
+    mostValueBytes: MOST_VALUE_BYTES,
     load: (entries) =>
       inCommits(entries, MUTATIONS_A_COMMIT, (commit, { key, value }) => commit.set(key, value)),
     get: (key) => kv.get(key),

@@ -44,6 +44,11 @@ const TASKS = {
     run(node, [script("scripts/instructions.mjs"), ...(name === "instructions" ? rest : [])])
   },
 
+  fuzz() {
+    build([])
+    run(node, [script("scripts/fuzz.mjs"), ...rest])
+  },
+
   demo() {
     build(["--release"])
     run(node, [script("examples/cities.js"), ...rest])

@@ -72,6 +72,29 @@ fn run(in_file: bool) {
     }
 }
 
+/// Follows the choices of a fuzzer to their end.
+pub fn follow(choices: &[u8], in_file: bool) {
+    let mut pair = Pair::choosing(Random::of_bytes(choices), in_file);
+    while !pair.choose.0.is_over() {
+        pair.step();
+    }
+    pair.compare();
+    close(pair.kv);
+}
+
+/// The corpus of the fuzzer (`fuzz/bin/model.rs`), once.
+#[test]
+fn the_corpus() {
+    let corpus = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/model");
+    let files: Vec<_> = std::fs::read_dir(corpus).unwrap().map(|file| file.unwrap().path()).collect();
+    assert!(!files.is_empty());
+    for path in files {
+        println!("{}", path.display());
+        let bytes = std::fs::read(path).unwrap();
+        follow(bytes.get(1..).unwrap_or_default(), bytes.first().is_some_and(|first| first % 2 == 1));
+    }
+}
+
 /// Seen to fail: see the list in `in_a_file`; in memory each of them but those of the log.
 #[test]
 fn in_memory() {
@@ -87,7 +110,11 @@ fn in_a_file() {
 
 impl Pair {
     fn new(seed: u64, in_file: bool) -> Self {
-        let mut choose = Chooser(Random::new(seed));
+        Self::choosing(Random::new(seed), in_file)
+    }
+
+    fn choosing(random: Random, in_file: bool) -> Self {
+        let mut choose = Chooser(random);
         let change_log =
             *choose.0.pick(&[ChangeLog::Keys, ChangeLog::Values, ChangeLog::Values, ChangeLog::Off]);
         let folder = in_file.then(|| TempDir::new().unwrap());

@@ -1,6 +1,7 @@
-// loop.js <keyval|better-sqlite3|nothing> <file> <ms>: writes for that long, as fast as it can, and prints how late the
-// event loop was, in ms. KeyVal: 64 writers at once. better-sqlite3: a commit a turn of the loop.
-import { monitorEventLoopDelay } from "node:perf_hooks"
+// loop.js <peer|nothing> <file> <ms> <writers>: so many writers set for that long, each as fast as it can, and it prints
+// how late the event loop was and how long the calls held it, in ms. A writer awaits its promise; where a call gives a
+// value, the next turn of the loop.
+import { createHistogram, monitorEventLoopDelay } from "node:perf_hooks"
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises"
 import { ENTRIES, itemKey, newValue } from "../data.js"
 import { Random } from "../random.js"
@@ -8,51 +9,46 @@ import { Random } from "../random.js"
 /** The timer behind the histogram; a loop that is free shows about this much. */
 const RESOLUTION_MS = 1
 
-const [, , what, file, ms] = process.argv
+const [, , name, file, durationMs, writers] = process.argv
 const random = new Random(2)
-const until = performance.now() + Number(ms)
-let longestCallMs = 0
-let writes = 0
+const calls = createHistogram()
 
-function timed(call) {
-  const start = performance.now()
-  const result = call()
-  longestCallMs = Math.max(longestCallMs, performance.now() - start)
-  writes++
+function set(peer) {
+  const id = random.below(ENTRIES)
+  const value = newValue(id, random)
+  const start = process.hrtime.bigint()
+  const result = peer.set(itemKey(id), value)
+  calls.record(process.hrtime.bigint() - start)
   return result
 }
 
-const work = {
-  async nothing() {
-    await sleep(Number(ms))
-  },
-  async keyval(peer) {
-    const writer = async () => {
-      while (performance.now() < until) await one(peer)
-    }
-    await Promise.all(Array.from({ length: 64 }, writer))
-  },
-  async "better-sqlite3"(peer) {
-    while (performance.now() < until) {
-      one(peer)
-      await turn()
-    }
-  },
+async function write(peer, until) {
+  while (performance.now() < until) {
+    const result = set(peer)
+    if (typeof result.then === "function") await result
+    else await turn()
+  }
 }
 
-function one(peer) {
-  const id = random.below(ENTRIES)
-  const value = newValue(id, random)
-  return timed(() => peer.set(itemKey(id), value))
-}
-
-const peer = what === "nothing" ? undefined : await (await import(`../peers/${what}.js`)).open(file)
+const peer = name === "nothing" ? null : await (await import(`../peers/${name}.js`)).open(file)
+const until = performance.now() + Number(durationMs)
 const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
 delay.enable()
-await work[what](peer)
+if (peer) await Promise.all(Array.from({ length: Number(writers) }, () => write(peer, until)))
+else await sleep(Number(durationMs))
 delay.disable()
 await peer?.close()
-const at = (percentile) => delay.percentile(percentile) / 1e6
-const answer = { p50: at(50), p99: at(99), p999: at(99.9), max: delay.max / 1e6, longestCallMs, writes }
+
+/** `null` where nothing was recorded: a timer that never had its turn says nothing. */
+const at = (histogram, percentile) => (histogram.count ? histogram.percentile(percentile) / 1e6 : null)
+const answer = {
+  p50: at(delay, 50),
+  p99: at(delay, 99),
+  p999: at(delay, 99.9),
+  max: at(delay, 100),
+  calls: calls.count,
+  callP999: at(calls, 99.9),
+  callMax: at(calls, 100),
+}
 process.stdout.write(`${JSON.stringify(answer)}\n`)
 process.exit()

@@ -9,8 +9,8 @@ import { LOG_COST, targets } from "../targets.js"
 
 export async function measure({ folder, quick, rows: names, peers: chosen }) {
   const repetitions = quick ? 2 : 5
-  const budgetMs = quick ? 60 : 800
-  const wanted = rows.filter(({ name }) => !names || names.split(",").some((part) => name.includes(part)))
+  const budgetMs = quick ? 60 : 600
+  const wanted = chosenRows(names)
   const peers = []
   try {
     for (const peer of await startPeers(folder, chosen)) peers.push(await prepare(peer, wanted, budgetMs))
@@ -24,6 +24,18 @@ export async function measure({ folder, quick, rows: names, peers: chosen }) {
   } finally {
     for (const peer of peers) peer.kill()
   }
+}
+
+/** Rows whose names begin with one of those between commas; the commas of a name have a space or a digit after them. */
+function chosenRows(names) {
+  if (names === undefined) return rows
+  const wanted = names.split(/,(?![ \d])/)
+  const unknown = wanted.find((part) => part === "" || !rows.some(({ name }) => name.startsWith(part)))
+  if (unknown !== undefined) {
+    const all = rows.map(({ name }) => name).join("; ")
+    throw new Error(`No row begins with "${unknown}". There are: ${all}.`)
+  }
+  return rows.filter(({ name }) => wanted.some((part) => name.startsWith(part)))
 }
 
 /** Loads its data, proves it right and warms it up. */

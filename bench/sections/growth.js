@@ -7,7 +7,7 @@ const NAMES = ["get", "get64", "set", "set64", "page"]
 
 export async function measure({ folder, quick }) {
   const steps = []
-  for await (const step of linesOf("growth.js", [join(folder, "growth.db"), quick ? 1e4 : 1e7])) {
+  for await (const step of linesOf("growth.js", [join(folder, "growth.db"), quick ? 1e5 : 1e7])) {
     console.error(`${step.entries.toLocaleString("en")} entries`)
     steps.push(step)
   }

@@ -2,12 +2,14 @@
 import { median, spread, table } from "../figures.js"
 import { startPeers } from "../peers.js"
 
+/** One of each kind: more would say the same again. */
+const PEERS = "keyval,better-sqlite3,bun-sqlite,lmdb,deno-kv"
 const SIZES = [20, 200, 2_000, 20_000, 200_000, 2 ** 20]
 
 export async function measure({ folder, quick, peers: chosen }) {
   const repetitions = quick ? 1 : 3
   const budgetMs = quick ? 50 : 400
-  const peers = await startPeers(folder, chosen, ["keyval-without-log", "deno"])
+  const peers = await startPeers(folder, chosen ?? PEERS)
   const empty = () => Object.fromEntries(SIZES.map((bytes) => [bytes, { get: [], set: [] }]))
   const samples = Object.fromEntries(peers.map(({ label }) => [label, empty()]))
   try {

@@ -22,7 +22,10 @@ export async function measure({ folder, peers: chosen }) {
       ]
       return Object.fromEntries(CALLS.map((call) => [call, many[call] - few[call]]))
     }
-    found.push({ label, one: await count("one"), many: await count("many") })
+    const counts = { label, one: await count("one"), many: await count("many") }
+    const total = Object.values(counts.one).reduce((sum, calls) => sum + calls)
+    if (total < ROUNDS) throw new Error(`${label} does not sync every commit: ${total} syncs of ${ROUNDS}`)
+    found.push(counts)
   }
   return { rounds: ROUNDS, found }
 }

@@ -110,13 +110,16 @@ impl ArrayText {
     /// may become part of a tagged one as it is.
     #[must_use]
     pub fn join(mut self, other: &Self) -> Self {
-        let tail = other.text.get(1..).unwrap_or_default();
-        self.encoding = self.encoding.max(other.encoding);
-        self.text.pop();
-        if self.text.len() > 1 && tail.len() > 1 {
-            self.text.push(b',');
+        let encoding = self.encoding.max(other.encoding);
+        // An empty one that somebody wrote by hand may hold spaces: `[ ]` followed by `[1]` is `[1]`, not `[ ,1]`.
+        if self.is_empty() || other.is_empty() {
+            let text = if self.is_empty() { other.text.clone() } else { self.text };
+            return Self { encoding, text };
         }
-        self.text.extend_from_slice(tail);
+        self.encoding = encoding;
+        self.text.pop();
+        self.text.push(b',');
+        self.text.extend_from_slice(other.text.get(1..).unwrap_or_default());
         self
     }
 
@@ -200,6 +203,8 @@ mod tests {
             json!([1, "a,]\\\"", [2, 3], { "x": [1, 2] }, null])
         );
         assert_eq!(joined.len(), 5);
+        assert_eq!(ArrayText::decode(JSON, b"[ ]").unwrap().join(&array(&a)).text, array(&a).text);
+        assert_eq!(array(&a).join(&ArrayText::decode(JSON, b"[\n]").unwrap()).text, array(&a).text);
         assert_eq!(ArrayText::empty().join(&array(&a)).text, array(&a).text);
         assert_eq!(array(&a).join(&ArrayText::empty()).text, array(&a).text);
         assert_eq!(ArrayText::empty().len(), 0);

@@ -1,17 +1,32 @@
 //! Random choices that a seed repeats.
 
-/// SplitMix64.
+/// SplitMix64, or the bytes of a fuzzer as long as there are any.
 #[derive(Debug, Clone)]
-pub struct Random(u64);
+pub struct Random {
+    state: u64,
+    bytes: Vec<u8>,
+}
 
 impl Random {
     pub fn new(seed: u64) -> Self {
-        Self(seed)
+        Self { state: seed, bytes: Vec::new() }
+    }
+
+    /// The choices of a fuzzer, two bytes each.
+    pub fn of_bytes(bytes: &[u8]) -> Self {
+        Self { state: 0, bytes: bytes.iter().rev().copied().collect() }
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.bytes.is_empty()
     }
 
     pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
+        if let Some(low) = self.bytes.pop() {
+            return u64::from(low) | u64::from(self.bytes.pop().unwrap_or(0)) << 8;
+        }
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.state;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)

@@ -1,0 +1,130 @@
+//! What the fuzzer looks at. `tests/corpus.rs` gives the corpus to the same functions, so that findings stay found.
+
+use std::cmp::Ordering;
+
+use keyval::codec::key::{Part, decode, encode};
+use keyval::codec::value::{ArrayText, Counter};
+use keyval::codec::{cursor, key_json};
+use keyval::config::{Durability, Location};
+use keyval::duration;
+use keyval::engine::page::Page;
+use keyval::store::Row;
+use serde_json::Value;
+
+/// A key that decodes is the only encoding of its parts, its JSON is an array of as many, and bytes are in the order of
+/// the parts.
+pub fn keys(data: &[u8]) {
+    let (first, second) = data.split_at(data.len() / 2);
+    for bytes in [data, first, second] {
+        let mut json = Vec::new();
+        let written = key_json::write(bytes, &mut json);
+        let Ok(parts) = decode(bytes) else { continue };
+        written.unwrap();
+        assert_eq!(serde_json::from_slice::<Vec<Value>>(&json).unwrap().len(), parts.len());
+        // What is over a limit decodes all the same, and is not encoded again.
+        if let Ok(again) = encode(&parts) {
+            assert_eq!(again, bytes);
+        }
+    }
+    if let (Ok(a), Ok(b)) = (decode(first), decode(second)) {
+        assert_eq!(order(&a, &b), first.cmp(second), "{a:?} {b:?}");
+    }
+}
+
+fn order(a: &[Part<'_>], b: &[Part<'_>]) -> Ordering {
+    let parts = a.iter().zip(b).map(|(a, b)| order_of_parts(a, b));
+    parts.fold(Ordering::Equal, Ordering::then).then(a.len().cmp(&b.len()))
+}
+
+fn order_of_parts(a: &Part<'_>, b: &Part<'_>) -> Ordering {
+    match (a, b) {
+        (Part::Bytes(a), Part::Bytes(b)) => a.cmp(b),
+        (Part::String(a), Part::String(b)) => a.cmp(b),
+        (Part::Number(a), Part::Number(b)) => a.total_cmp(b),
+        (Part::BigInt(a), Part::BigInt(b)) => a.cmp(b),
+        (Part::Bool(a), Part::Bool(b)) => a.cmp(b),
+        _ => rank(a).cmp(&rank(b)),
+    }
+}
+
+fn rank(part: &Part<'_>) -> u8 {
+    match part {
+        Part::Bytes(_) => 0,
+        Part::String(_) => 1,
+        Part::Number(_) => 2,
+        Part::BigInt(_) => 3,
+        Part::Bool(_) => 4,
+    }
+}
+
+/// Whatever is stored as a counter or an array: it is told or refused. A counter reads back as it was; two arrays joined
+/// are an array of both lengths.
+pub fn values(data: &[u8]) {
+    let Some((encoding, bytes)) = data.split_first() else { return };
+    let encoding = encoding % 6;
+    if let Ok(counter) = Counter::decode(encoding, bytes) {
+        let (encoding, bytes) = counter.encode();
+        assert_eq!(Counter::decode(encoding, &bytes).unwrap(), counter);
+    }
+    let Ok(array) = ArrayText::decode(encoding, bytes) else { return };
+    let Ok(parsed) = serde_json::from_slice::<Vec<Value>>(bytes) else { return };
+    let both = array.clone().join(&array);
+    assert_eq!(both.len(), 2 * parsed.len() as u64);
+    let joined: Vec<Value> = serde_json::from_slice(&both.text).unwrap();
+    assert_eq!(joined, [parsed.clone(), parsed].concat());
+}
+
+/// A page of stored rows is JSON of the documented shape if the stored values are.
+pub fn pages(data: &[u8]) {
+    let mut known = Page::with_capacity(64);
+    let mut listed = Page::with_capacity(64);
+    let mut rows = 0;
+    for (index, chunk) in data.chunks(24).enumerate() {
+        let Some((head, value)) = chunk.split_at_checked(3) else { break };
+        let [encoding, expiry, same] = *head else { break };
+        let is_json = serde_json::from_slice::<Value>(value).is_ok();
+        let encoding = if is_json { encoding % 6 } else { 2 + encoding % 4 };
+        #[allow(clippy::cast_precision_loss)]
+        let key = encode(&[Part::String("p".into()), Part::Number(index as f64)]).unwrap();
+        let row = Row {
+            key: &key,
+            versionstamp: if same % 2 == 0 { "stamp-a" } else { "stamp-b" },
+            expires_at: (expiry % 2 == 0).then_some(i64::from(expiry)),
+            encoding,
+            value,
+            withheld: false,
+        };
+        if listed.push_listed(&row, 3, false).is_err() || known.push_known(Some(row)).is_err() {
+            return; // an encoding that is refused; such a page is not sent
+        }
+        rows += 1;
+    }
+    for (mut page, stride) in [(known, 2), (listed, 3)] {
+        page.finish();
+        let parts: Vec<Value> = serde_json::from_slice(&page.text).unwrap();
+        let [.., odd, entries, more] = parts.as_slice() else { panic!("no tail") };
+        assert_eq!((entries.as_u64(), more.as_u64()), (Some(rows), Some(0)));
+        let told = 3 + 3 * odd.as_u64().unwrap() + stride * rows;
+        assert_eq!(parts.len() as u64, told);
+    }
+}
+
+/// A cursor that decodes is one that was given out.
+pub fn cursors(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    for reverse in [false, true] {
+        if let Ok(key) = cursor::decode(text, reverse) {
+            assert_eq!(cursor::decode(&cursor::encode(&key, reverse), reverse).unwrap(), key);
+        }
+    }
+}
+
+/// Durations, places and choices are read or refused.
+pub fn words(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok(ms) = duration::parse(text, "expiresIn") {
+        assert!(ms >= 0);
+    }
+    let _ = Location::parse(text);
+    let _ = Durability::parse(text);
+}
