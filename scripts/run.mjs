@@ -58,6 +58,11 @@ const TASKS = {
     build(["--release"])
     run(node, [script("bench/run.js"), ...rest])
   },
+
+  soak() {
+    build(["--release"])
+    run(node, [script("scripts/soak.mjs"), ...rest])
+  },
 }
 
 function step(title) {
