@@ -237,7 +237,8 @@ export function transaction(target) {
     for (const [index, wait] of waits.entries()) {
       assert.ok(wait >= 20 * (index + 1) - 3, `the wait before retry ${index + 1} was ${wait} ms`)
     }
-    assert.ok(waits[0] < 200, `the first wait was ${waits[0]} ms`)
+    // Far above what a busy machine adds: it tells milliseconds from seconds.
+    assert.ok(waits[0] < 10_000, `the first wait was ${waits[0]} ms`)
   })
 
   test("a mutation that cannot be applied rejects, and nothing is applied", async () => {
