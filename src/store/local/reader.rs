@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use super::Shared;
 use super::queue::{Consumer, Turn};
 use super::sql::{Db, Sql};
-use super::sqlite::CommitMark;
+use super::sqlite::commit_mark::CommitMark;
 use super::txn::LocalRead;
 use crate::error::{Code, Result};
 use crate::store::{Access, ReadWork, Reader};
