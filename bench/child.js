@@ -30,6 +30,8 @@ import { rows } from "./rows.js"
  * @property {() => any} close
  */
 
+/** How many times its budget a row may last with all that is not on the clock: a deleted prefix is loaded again. */
+const MOST_BUDGETS = 4
 /** What the values of one size take together. */
 const SIZES_BYTES = 16 * 2 ** 20
 /** What is loaded at a time; Deno takes 800 KiB a commit. */
@@ -155,7 +157,8 @@ async function validateDeletePrefix() {
 async function measure(row, random, budgetMs) {
   let operations = 0
   let elapsedMs = 0
-  while (elapsedMs < budgetMs) {
+  const end = performance.now() + MOST_BUDGETS * budgetMs
+  do {
     const inputs = Array.from({ length: row.chunk }, () => row.input(random))
     await row.prepare?.(peer, inputs)
     const start = performance.now()
@@ -164,7 +167,7 @@ async function measure(row, random, budgetMs) {
     operations += inputs.length
     assert(row.check(inputs.at(-1), last), `${name}, ${row.name}: a wrong result`)
     await row.restore?.(peer, inputs)
-  }
+  } while (elapsedMs < budgetMs && performance.now() < end)
   return { operations, elapsedMs }
 }
 

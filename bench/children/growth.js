@@ -1,5 +1,5 @@
 // growth.js <file> <most entries>: loads 10^3, 10^4, … entries and measures at each size; a line of JSON a size.
-import { statSync } from "node:fs"
+import { existsSync, statSync } from "node:fs"
 import { Kv } from "../../dist/index.js"
 import { Random } from "../random.js"
 
@@ -7,6 +7,7 @@ const [, , file, most] = process.argv
 const kv = new Kv(`file:${file}`)
 const random = new Random(1)
 const key = (id) => ["n", id]
+const sizeOf = (path) => (existsSync(path) ? statSync(path).size : 0)
 
 function* from(first, end) {
   for (let id = first; id < end; id++) yield { key: key(id), value: { id, text: random.hex(32) } }
@@ -36,7 +37,7 @@ for (let entries = 1000; entries <= Number(most); entries *= 10) {
   const step = {
     entries,
     loadMs,
-    bytes: statSync(file).size,
+    bytes: sizeOf(file) + sizeOf(`${file}-wal`),
     get: await us(2000, async () => {
       for (let at = 0; at < 2000; at++) await kv.get(key(any()))
     }),
