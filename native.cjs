@@ -125,7 +125,8 @@ function isMusl() {
   try {
     return readFileSync("/proc/self/maps", "latin1").includes("/ld-musl-")
   } catch {
-    return process.report?.getReport?.().header.glibcVersionRuntime === undefined
+    const report = process.report?.getReport?.()
+    return report !== undefined && report.header.glibcVersionRuntime === undefined
   }
 }
 

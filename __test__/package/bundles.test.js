@@ -10,10 +10,13 @@ import { commandOf, nodeOnly, root } from "../support/runtimes.js"
 
 const PROGRAM = `
 import { Kv } from "@buntime/keyval"
-const kv = new Kv("file:app.db")
-await kv.set(["items", 1], { name: "bundled" })
-for await (const { key, value } of kv.list(["items"])) console.log(JSON.stringify([key, value]))
-await kv.close()
+async function main() {
+  const kv = new Kv("file:app.db")
+  await kv.set(["items", 1], { name: "bundled" })
+  for await (const { key, value } of kv.list(["items"])) console.log(JSON.stringify([key, value]))
+  await kv.close()
+}
+main()
 `
 const SAID = '[["items",1],{"name":"bundled"}]'
 
@@ -51,29 +54,37 @@ describe("bundles", { ...nodeOnly, timeout: 120_000 }, () => {
     assert.equal(run(join(place, "app"), [], place), SAID)
   })
 
-  test("bun build: a bundle with the addon beside it", () => {
-    const place = elsewhere("bun-bundle")
-    run(commandOf("bun"), ["build", "app.js", "--target=bun", "--outdir", place], app)
-    assert.equal(run(commandOf("bun"), ["app.js"], place), SAID)
-  })
-
-  test("esbuild: a bundle with the addon beside it", async () => {
-    const place = elsewhere("esbuild-bundle")
-    await build({
-      entryPoints: [join(app, "app.js")],
-      outfile: join(place, "app.mjs"),
-      bundle: true,
-      platform: "node",
-      format: "esm",
-      loader: { ".node": "copy" },
-      // The loader of the addon is CommonJS.
-      banner: {
-        js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url)',
-      },
-      logLevel: "silent",
+  for (const runtime of ["bun", "node"]) {
+    test(`bun build --target=${runtime}: a bundle with the addon beside it`, () => {
+      const place = elsewhere(`bun-bundle-${runtime}`)
+      run(commandOf("bun"), ["build", "app.js", `--target=${runtime}`, "--outdir", place], app)
+      writeFileSync(join(place, "package.json"), '{ "type": "module" }')
+      assert.equal(run(commandOf(runtime), ["app.js"], place), SAID)
     })
-    assert.equal(run(process.execPath, ["app.mjs"], place), SAID)
-  })
+  }
+
+  // The loader of the addon is CommonJS: a bundle that is an ES module must bring its `require`.
+  const banner = 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url)'
+  for (const [format, extra] of [
+    ["cjs", {}],
+    ["esm", { banner: { js: banner } }],
+  ]) {
+    test(`esbuild to ${format}: a bundle with the addon beside it`, async () => {
+      const place = elsewhere(`esbuild-${format}`)
+      const file = format === "esm" ? "app.mjs" : "app.cjs"
+      await build({
+        entryPoints: [join(app, "app.js")],
+        outfile: join(place, file),
+        bundle: true,
+        platform: "node",
+        format,
+        loader: { ".node": "copy" },
+        logLevel: "silent",
+        ...extra,
+      })
+      assert.equal(run(process.execPath, [file], place), SAID)
+    })
+  }
 
   test("esbuild: a bundle that leaves the package outside", async () => {
     const place = elsewhere("esbuild-external")

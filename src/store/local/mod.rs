@@ -129,6 +129,10 @@ pub fn open(location: &Location, options: &Options) -> Result<Arc<LocalStore>> {
 }
 
 fn open_file(path: &Path, options: &Options) -> Result<Arc<LocalStore>> {
+    // Further connections are opened later, when the working directory may be another one.
+    let absolute = std::path::absolute(path)
+        .map_err(|error| Error::invalid(format!("url: the path cannot be made absolute: {error}")))?;
+    let path = absolute.as_path();
     let mut open_files = OPEN_FILES.lock();
     // A file that is open is only looked up, never opened by another way than SQLite's: closing any descriptor of
     // it would drop the locks that this process holds on it.
@@ -145,6 +149,12 @@ fn open_file(path: &Path, options: &Options) -> Result<Arc<LocalStore>> {
     let store = LocalStore::start(place, Arc::new(Mutex::new(db)), options)?;
     open_files.insert(id, Arc::downgrade(&store));
     Ok(store)
+}
+
+/// What is written goes to the file that was opened, wherever it is now; what would be read there is another one.
+fn moved(path: &Path) -> Error {
+    let message = "the file was moved, deleted or replaced while it was open; close every Kv on it and open it again";
+    Error::new(Code::Unavailable, format!("{}: {message}", path.display()))
 }
 
 /// Which file a place is, if it exists.
@@ -241,10 +251,13 @@ impl LocalStore {
                 let db = Arc::clone(db);
                 Box::new(move || Ok(Arc::clone(&db)))
             }
-            Place::File { path, fault, .. } => {
-                let (path, fault) = (path.clone(), fault.clone());
+            Place::File { id, path, fault } => {
+                let (id, path, fault) = (id.clone(), path.clone(), fault.clone());
                 Box::new(move || {
-                    let connection = Connection::open(&path, fault.clone())?;
+                    if FileId::of(&path).as_ref() != Some(&id) {
+                        return Err(moved(&path));
+                    }
+                    let connection = Connection::open_existing(&path, fault.clone())?;
                     connection.execute("PRAGMA query_only = ON")?;
                     connection.execute(cache)?;
                     Ok(Arc::new(Mutex::new(Db::new(connection))))

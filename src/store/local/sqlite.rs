@@ -90,12 +90,24 @@ impl Connection {
     /// # Errors
     /// `UNAVAILABLE`.
     pub fn open(path: &Path, fault: Option<Fault>) -> Result<Self> {
+        Self::open_with(path, fault, ffi::SQLITE_OPEN_CREATE)
+    }
+
+    /// Opens a file that is there.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE`.
+    pub fn open_existing(path: &Path, fault: Option<Fault>) -> Result<Self> {
+        Self::open_with(path, fault, 0)
+    }
+
+    fn open_with(path: &Path, fault: Option<Fault>, create: c_int) -> Result<Self> {
         initialize();
         let text = path.to_str().ok_or_else(|| Error::invalid("url: the path is not valid Unicode"))?;
         // SQLite would read a path that begins so as a URL.
         let text = if text.starts_with("file:") { format!("./{text}") } else { text.to_string() };
         let name = CString::new(text).map_err(|_| Error::invalid("url: the path holds a NUL"))?;
-        let flags = ffi::SQLITE_OPEN_READWRITE | ffi::SQLITE_OPEN_CREATE | ffi::SQLITE_OPEN_NOMUTEX;
+        let flags = ffi::SQLITE_OPEN_READWRITE | create | ffi::SQLITE_OPEN_NOMUTEX;
         let mut connection = Self { db: ptr::null_mut(), fault, log_index: ptr::null() };
         // SAFETY: `name` lives through the call; on failure `db` is null or an object that Drop closes.
         let code = unsafe { ffi::sqlite3_open_v2(name.as_ptr(), &raw mut connection.db, flags, ptr::null()) };
