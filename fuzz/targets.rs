@@ -11,16 +11,23 @@ use keyval::engine::page::Page;
 use keyval::store::Row;
 use serde_json::Value;
 
-/// A key that decodes is the only encoding of its parts, its JSON is an array of as many, and bytes are in the order of
-/// the parts.
+/// A key that decodes is the only encoding of its parts, its JSON is an array of as many (of what follows a prefix: the
+/// part itself, if it is one), and bytes are in the order of the parts.
 pub fn keys(data: &[u8]) {
     let (first, second) = data.split_at(data.len() / 2);
     for bytes in [data, first, second] {
         let mut json = Vec::new();
         let written = key_json::write(bytes, &mut json);
+        let mut suffix = Vec::new();
+        let suffix_written = key_json::write_suffix(bytes, &mut suffix);
         let Ok(parts) = decode(bytes) else { continue };
-        written.unwrap();
-        assert_eq!(serde_json::from_slice::<Vec<Value>>(&json).unwrap().len(), parts.len());
+        let tagged = written.unwrap();
+        let json: Vec<Value> = serde_json::from_slice(&json).unwrap();
+        assert_eq!(json.len(), parts.len());
+        assert_eq!(json.iter().any(Value::is_object), tagged);
+        assert_eq!(suffix_written.unwrap(), tagged);
+        let suffix: Value = serde_json::from_slice(&suffix).unwrap();
+        assert_eq!(suffix, if let [part] = json.as_slice() { part.clone() } else { Value::Array(json) });
         // What is over a limit decodes all the same, and is not encoded again.
         if let Ok(again) = encode(&parts) {
             assert_eq!(again, bytes);

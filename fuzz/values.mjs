@@ -3,6 +3,7 @@
 import assert from "node:assert/strict"
 import { inspect } from "node:util"
 import { KvError } from "../dist/errors.js"
+import { readKnown, readListed } from "../dist/page.js"
 import { decodeValue, encodeValue, revive } from "../dist/value/index.js"
 
 const [, , seconds = "10", seed = String(Date.now() % 2 ** 31)] = process.argv
@@ -132,6 +133,74 @@ const before = ownNames()
 
 const shown = (one) => inspect(one, { depth: Infinity, maxArrayLength: Infinity, maxStringLength: Infinity })
 
+/** A text or bytes with some of it doubled, gone, or of another one. */
+function mutated(data) {
+  let changed = [...data]
+  for (let times = 1 + random(3); times > 0; times--) {
+    const [at, many] = [random(changed.length + 1), random(8)]
+    switch (random(3)) {
+      case 0:
+        changed.splice(at, many)
+        break
+      case 1:
+        changed.splice(at, 0, ...changed.slice(random(changed.length + 1)).slice(0, many))
+        break
+      default:
+        changed[at] = typeof data === "string" ? pick(MARKS) : random(256)
+    }
+  }
+  changed = changed.filter((one) => one !== undefined)
+  return typeof data === "string" ? changed.join("") : Uint8Array.from(changed)
+}
+
+/** What the writer of a page or a value may have left at a wrong place. */
+const MARKS = [
+  "[",
+  "]",
+  "{",
+  "}",
+  ",",
+  ":",
+  '"',
+  "\\",
+  "0",
+  "-",
+  "1e9",
+  "null",
+  '"__type"',
+  "\ud800",
+  "\0",
+  " ",
+]
+
+/** An encoding and its data as it is stored, as text or as the bytes of the text. */
+function encoded() {
+  const given = value() ?? null
+  const { encoding, data } = encodeValue(given, "value")
+  return { encoding, data: typeof data === "string" && random(2) ? Buffer.from(data) : data }
+}
+
+/** Texts that are JSON together, as the halves of one member, and so move what is between them. */
+const HALVES = ["1,[2", "3],4", "3],4,5", '3],4,5,"x"', '1,{"a":2', '"b":3},4,5', "1,2", '5,"', '",7']
+
+/** A page as Rust writes it: what is stored as JSON is copied into it, whatever it is. */
+function page(isList) {
+  const [parts, odd, size] = [[], [], random(5)]
+  for (let at = 0; at < size; at++) {
+    const encoding = pick([0, 1, 1, 2, 3])
+    const tagged = isList && random(4) === 0
+    if (isList)
+      parts.push(tagged ? pick(['{"i":"5"}', '{"b":"AP8="}', '[{"n":"NaN"},1]']) : pick(['"k"', "[]", "7"]))
+    const text = JSON.stringify(stored())
+    const damaged = [text, mutated(text), pick(HALVES)]
+    parts.push(encoding > 1 ? pick(["[0,8]", "[8,1]", "[0,0]"]) : pick(damaged))
+    parts.push(at > 0 && random(3) === 0 ? "0" : '"stamp"')
+    const flags = encoding + (tagged ? 16 : 0)
+    if (flags > 0) odd.push([at, flags, random(3)])
+  }
+  return { size, text: `[${[...parts, ...odd, odd.length, size, random(2)].join(",")}]` }
+}
+
 function refusedOr(work) {
   try {
     return work()
@@ -144,6 +213,20 @@ function refusedOr(work) {
 const rounds = {
   revived() {
     refusedOr(() => revive(JSON.parse(JSON.stringify(stored()))))
+  },
+  damaged() {
+    const { encoding, data } = encoded()
+    refusedOr(() => decodeValue(random(8) ? encoding : random(7), mutated(data)))
+  },
+  page() {
+    const isList = random(2) === 1
+    const { size, text } = page(isList)
+    const parcel = { text, bytes: new Uint8Array(9), base: 0 }
+    const keys = Array.from({ length: size }, (_, at) => [at])
+    const found = refusedOr(() =>
+      isList ? readListed(parcel, ["t"], false).entries : readKnown(parcel, keys),
+    )
+    assert.equal(found?.length ?? size, size)
   },
   bytes() {
     const bytes = Uint8Array.from({ length: random(20) }, () => random(256))

@@ -127,9 +127,14 @@ function finish({ parts, odd }: Parts, entries: KvEntryMaybe[], parcel: Parcel):
   }
 }
 
-/** A copy, so that a user who changes one value changes no other. */
+/**
+ * A copy, so that a user who changes one value changes no other. Stored values that are damaged in two places may have
+ * moved another into this one.
+ */
 function slice(place: unknown, { bytes, base }: Parcel): Uint8Array {
-  const [offset, length] = place as [number, number]
+  const [offset, length] = Array.isArray(place) ? place : []
+  const isPlace = Number.isInteger(offset) && Number.isInteger(length) && offset >= 0 && length >= 0
+  if (!isPlace || base + offset + length > (bytes?.length ?? base)) throw damaged()
   return bytes === undefined ? new Uint8Array(0) : bytes.slice(base + offset, base + offset + length)
 }
 
@@ -137,14 +142,17 @@ function slice(place: unknown, { bytes, base }: Parcel): Uint8Array {
 export function reviveKey(parts: readonly unknown[]): KvKey {
   return parts.map((part) =>
     typeof part === "object" && !(part instanceof Uint8Array)
-      ? revivePart(part as TaggedPart)
+      ? revivePart(part as TaggedPart | null)
       : (part as KvKeyPart),
   )
 }
 
 type TaggedPart = { b?: string; i?: string; n?: string }
 
-function revivePart({ b, i, n }: TaggedPart): KvKeyPart {
-  if (b !== undefined) return new Uint8Array(Buffer.from(b, "base64"))
-  return i === undefined ? Number(n) : BigInt(i)
+function revivePart(part: TaggedPart | null): KvKeyPart {
+  const { b, i, n } = part ?? {}
+  if (typeof b === "string") return new Uint8Array(Buffer.from(b, "base64"))
+  if (typeof i === "string" && /^-?\d+$/.test(i)) return BigInt(i)
+  if (typeof n === "string") return Number(n)
+  throw damaged()
 }

@@ -9,6 +9,7 @@ import { fail, root } from "./support.mjs"
 const BASELINE = join(root, "benches/instructions.json")
 /** Seen between runs: under 0.5 %; between CPUs more, since libraries choose their loops by what the CPU has. */
 const TOLERANCE = 0.05
+const RECOUNTS = 3
 const READS = "measured"
 const WRITES = "keyval::store::local::writer::Writer::process"
 const PATHS = {
@@ -27,9 +28,11 @@ if (process.platform !== "linux" || process.arch !== "x64") skip("the baseline i
 if (!hasValgrind()) skip("there is no valgrind: apt-get install valgrind")
 const program = build()
 const folder = mkdtempSync(join(tmpdir(), "keyval-instructions-"))
-const counted = Object.fromEntries(Object.keys(PATHS).map((path) => [path, count(path)]))
+const isWriting = process.argv.includes("--write")
+const baseline = isWriting ? {} : JSON.parse(readFileSync(BASELINE, "utf8"))
+const counted = Object.fromEntries(Object.keys(PATHS).map((path) => [path, least(path)]))
 rmSync(folder, { recursive: true, force: true })
-if (process.argv.includes("--write")) write()
+if (isWriting) write()
 else compare()
 
 function skip(reason) {
@@ -63,6 +66,14 @@ function build() {
   return built.executable
 }
 
+/** The least of several counts: where memory lies moves a get by 5 % between some runs (seen), and only upwards. */
+function least(path) {
+  let found = count(path)
+  for (let again = 0; again < RECOUNTS && !(found <= baseline[path] * (1 + TOLERANCE)); again++)
+    found = Math.min(found, count(path))
+  return found
+}
+
 /** Instructions an operation. */
 function count(path) {
   const out = join(folder, "out")
@@ -83,7 +94,6 @@ function write() {
 }
 
 function compare() {
-  const baseline = JSON.parse(readFileSync(BASELINE, "utf8"))
   const rows = Object.entries(counted).map(([path, now]) => {
     const change = now / baseline[path] - 1
     const verdict =
