@@ -26,7 +26,16 @@ export function markdown({ steps }) {
     `KeyVal in Node; µs an operation, the median of 9 rounds; values of about 50 bytes, random keys. "Loaded" is the time of
 \`setMany\` for what the row has more than the one before.`,
     table(
-      ["entries", "get", "get, 64 at once", "set", "set, 64 at once", "page of 100", "file and log, MB", "loaded, s"],
+      [
+        "entries",
+        "get",
+        "get, 64 at once",
+        "set",
+        "set, 64 at once",
+        "page of 100",
+        "file and log, MB",
+        "loaded, s",
+      ],
       rows,
     ),
     "![Time an operation by the size of the store](growth.svg)",
