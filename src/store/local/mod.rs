@@ -153,7 +153,8 @@ fn open_file(path: &Path, options: &Options) -> Result<Arc<LocalStore>> {
 
 /// What is written goes to the file that was opened, wherever it is now; what would be read there is another one.
 fn moved(path: &Path) -> Error {
-    let message = "the file was moved, deleted or replaced while it was open; close every Kv on it and open it again";
+    let message =
+        "the file was moved, deleted or replaced while it was open; close every Kv on it and open it again";
     Error::new(Code::Unavailable, format!("{}: {message}", path.display()))
 }
 
