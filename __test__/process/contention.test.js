@@ -58,7 +58,8 @@ describe("process: contention", nodeOnly, () => {
     const file = join(folder.path, "store.db")
     try {
       await prepare(file)
-      const startAt = Date.now() + 1000
+      // A busy machine takes more than a second to start four processes.
+      const startAt = Date.now() + 2500
       const started = PROCESSES.map((runtime, at) =>
         runOk(runtime, "contender.js", [file, `p${at}`, ROUNDS, startAt], { timeoutMs: 150_000 }),
       )
@@ -74,7 +75,8 @@ describe("process: contention", nodeOnly, () => {
       const stamps = results.flatMap((result) => result.stamps)
       assert.equal(stamps.length, 4 * (8 * ROUNDS + 6 * QUARTER))
       assert.equal(new Set(stamps).size, stamps.length, "a versionstamp was issued twice")
-      assert.ok(turns(results) >= 20, `the processes took ${turns(results)} turns: they did not meet`)
+      // One after the other would be three turns.
+      assert.ok(turns(results) >= 8, `the processes took ${turns(results)} turns: they did not meet`)
       const [rows, integrity] = await sql(
         file,
         "SELECT seq, versionstamp FROM kv_changes ORDER BY seq",
