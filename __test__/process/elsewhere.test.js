@@ -3,7 +3,7 @@ import { describe, test } from "node:test"
 import { nodeOnly, runOk, runtimes } from "../support/runtimes.js"
 import { tempFolder } from "../support/targets.js"
 
-/** Seen to fail: open the connections for lists by the path as it was given; the lists are empty then. */
+/** Seen to fail: open the connections for lists by the path as it was given; a list then fails on a new, empty file. */
 describe("process: connections that are opened later", nodeOnly, () => {
   for (const runtime of runtimes) {
     test(`read the file that was opened, and no other, in ${runtime}`, async () => {

@@ -1,5 +1,6 @@
 //! SQLite's C interface, as libsql exports it, with persistent statements: measured at two thirds of the cost of
-//! libsql's own `Statement`. All `unsafe` of the store is here.
+//! libsql's own `Statement`. All `unsafe` of the store is here and in the parts below it, which is why this file is long:
+//! what one of them relies on is in sight of the other.
 //!
 //! Invariants: a connection is used by one thread at a time (it is `Send`, not `Sync`, and opened without SQLite's
 //! mutex); bound bytes outlive the step that reads them (`Rows` borrows them); column bytes are read before the next
