@@ -172,7 +172,7 @@ export type KvMutation =
   | ({ type: "sum" | "max" | "min"; key: KvKey; value: bigint | number } & KvExpireOptions)
   | ({ type: "append" | "prepend"; key: KvKey; value: readonly unknown[] } & KvExpireOptions)
 
-/** What a mutation gives: a sum, max or min its new value, an append or prepend the new length, a delete its count, a set `undefined`. */
+/** What a mutation gives: a sum, max or min its new value, an append or prepend the new length, a delete its count, a set or an enqueue `undefined`. */
 export type KvMutationResult = bigint | KvU64 | number | undefined
 
 /** A commit that was applied. */
@@ -222,6 +222,8 @@ export interface KvAtomic {
   append(key: KvKey, values: readonly unknown[], options?: KvExpireOptions): this
   /** Puts values, in their order, before a stored array. Otherwise as {@link append}. */
   prepend(key: KvKey, values: readonly unknown[], options?: KvExpireOptions): this
+  /** Adds a message to a queue, in the commit. Its result is `undefined`; {@link Kv.enqueue} tells the id. */
+  enqueue(value: unknown, options?: KvEnqueueOptions): this
   /** Adds mutations given as data. */
   mutate(...mutations: KvMutation[]): this
   /**
@@ -248,6 +250,8 @@ export interface KvTransaction {
   min(key: KvKey, value: bigint | number, options?: KvExpireOptions): this
   append(key: KvKey, values: readonly unknown[], options?: KvExpireOptions): this
   prepend(key: KvKey, values: readonly unknown[], options?: KvExpireOptions): this
+  /** Adds a message to a queue, when the transaction is committed. */
+  enqueue(value: unknown, options?: KvEnqueueOptions): this
 }
 
 /** Options of {@link Kv.transaction}. */
@@ -308,15 +312,295 @@ export interface KvOptions {
   durability?: KvDurability
   /** How long a write waits for another process's write before `BUSY`; default `"5s"`, 0 to 1 hour. */
   busyTimeout?: Duration
-  /** How often expired entries are removed and the change log is trimmed; default `"60s"`, at least 10 ms; 0 turns it off. What has expired is never returned, swept or not. */
+  /** How often expired entries and locks are removed and the change log is trimmed; default `"60s"`, at least 10 ms; 0 turns it off. What has expired is never returned, swept or not. */
   sweepInterval?: Duration
   /**
    * What each commit notes of its changed keys: the key, the key and its value, or nothing. Default `"keys"`.
    * It lives in the file: only an explicit option changes it, for every opener.
    */
   changeLog?: "keys" | "values" | "off"
-  /** How long the change log is kept; default `"1h"`. Lives in the file, as `changeLog`. */
+  /** How long the change log is kept; default `"1h"`. Lives in the file, as `changeLog`. Changes that a consumer has not passed are kept for up to a week after its last call. */
   retention?: Duration
+}
+
+/** What {@link Kv.watch} and {@link Kv.listenQueue} give. It keeps the process alive until it is stopped. */
+export interface KvSubscription {
+  /** Ends it at once: nothing is called any more. What runs at that moment runs on; {@link finished} waits for it. */
+  stop(): void
+  /** True after {@link stop}, after the `Kv` was closed, or after an error that ended it. */
+  readonly closed: boolean
+  /** Resolves when it is closed and no callback of it runs any more. Never rejects. */
+  readonly finished: Promise<void>
+  [Symbol.dispose](): void
+}
+
+/** What is watched: a key, up to 1000 keys, or what is under a prefix (`{ prefix: [] }`: everything). */
+export type KvWatchTarget = KvKey | readonly KvKey[] | { prefix: KvKey }
+
+/** Options of {@link Kv.watch}. */
+export interface KvWatchOptions {
+  /** Only the keys themselves, not what is under them; default `false`. Not for `{ prefix }`. */
+  exact?: boolean
+  /** Tell the present state first; default `true`. Not together with `from`. */
+  emitInitial?: boolean
+  /** Go on after this commit: the `versionstamp` of a batch. If the log no longer reaches back, the first batch says `reset: true` and the present state follows. */
+  from?: string
+  /**
+   * The most changed keys of one batch, 1 to 10,000; beyond it keys are dropped, and `dropped` counts them. Default `null`: nothing is
+   * ever dropped, and a batch has at most 500 keys and about 96 KiB.
+   */
+  bufferSize?: number | null
+  /** Which keys are dropped beyond `bufferSize`: those whose last change is oldest (the default), or newest. */
+  overflowStrategy?: "drop-oldest" | "drop-newest"
+  /** Told of what the callback throws, and of errors of the store that the watch outlives. Default: `console.error`. */
+  onError?: (error: unknown) => void
+}
+
+/** What a batch of a watch is. */
+export interface KvWatchInfo {
+  /** The resume token: everything up to this commit was told. Pass it as `from`. */
+  versionstamp: string
+  /** The batch is part of the present state. */
+  initial: boolean
+  /** The present state begins anew with this batch: forget every key that it and the initial batches after it do not name. */
+  reset: boolean
+  /** How many changed keys were left out since the batch before, by `bufferSize`. */
+  dropped: number
+}
+
+/** What the iterator form of {@link Kv.watch} gives. */
+export interface KvWatchBatch<T = unknown> extends KvWatchInfo {
+  /** Each key once, as it stands now; `value: null, versionstamp: null` where it is gone. */
+  entries: KvEntryMaybe<T>[]
+}
+
+/** Told of each batch; awaited before the next one. What changes meanwhile is told once, as it stands then. */
+export type KvWatchCallback<T = unknown> = (
+  entries: KvEntryMaybe<T>[],
+  info: KvWatchInfo,
+) => void | Promise<void>
+
+/** The iterator form of {@link Kv.watch}. Leaving the loop stops it; closing the `Kv` ends it. */
+export interface KvWatchIterator<T = unknown> extends AsyncIterableIterator<KvWatchBatch<T>> {
+  stop(): void
+  readonly closed: boolean
+  next(): Promise<IteratorResult<KvWatchBatch<T>, undefined>>
+  return(): Promise<IteratorResult<KvWatchBatch<T>, undefined>>
+  [Symbol.asyncIterator](): KvWatchIterator<T>
+  [Symbol.dispose](): void
+}
+
+/** Options of {@link Kv.changes}. */
+export interface KvChangesOptions {
+  /** The first sequence number wanted, inclusive; default the oldest that is kept. */
+  from?: number
+  /** Only keys under this prefix, as `list` has it: never the prefix itself. */
+  prefix?: KvKey
+  /** The most changes to give; default none. */
+  limit?: number
+  /** Wait for changes to come; default `false`: end with what is there. Keeps the process alive while it waits. */
+  live?: boolean
+}
+
+/** One change of one key in one commit. A key that came and went within a commit has none. */
+export interface KvChange<T = unknown> {
+  /** Its number: grows by one with each change, and is never given twice. */
+  seq: number
+  key: KvKey
+  /** `"create"`: the key was absent before; `"delete"`: deleted, or removed after its expiry. */
+  type: "create" | "update" | "delete"
+  /** The commit. Of several changes with one versionstamp the last is the end of that commit. */
+  versionstamp: string
+  /** What was written; only for changes that were made under `changeLog: "values"`. */
+  value?: T
+}
+
+/** What {@link Kv.changes} gives. */
+export interface KvChangesIterator<T = unknown> extends AsyncIterableIterator<KvChange<T>> {
+  next(): Promise<IteratorResult<KvChange<T>, undefined>>
+  return(): Promise<IteratorResult<KvChange<T>, undefined>>
+  [Symbol.asyncIterator](): KvChangesIterator<T>
+}
+
+/** The change feed: {@link Kv.changes}. */
+export interface KvChanges {
+  /**
+   * Reads the change log in commit order.
+   * @throws {KvError} from `next()`: `HISTORY_GONE` if changes from `from` on, or from where the iterator stands, were trimmed;
+   *   `UNSUPPORTED` with `changeLog: "off"`; `CLOSED`, `CORRUPT`. Wrong arguments throw at once: `INVALID_ARGUMENT`.
+   */
+  <T = unknown>(options?: KvChangesOptions): KvChangesIterator<T>
+  /** The newest sequence number; 0 if there was never a change. */
+  head(): Promise<number>
+  /** Forgets the changes up to and including `seq`; -1: all. Numbers go on where they were. */
+  trim(seq: number): Promise<{ trimmedCount: number }>
+}
+
+/** Options of {@link Kv.consumer}. */
+export interface KvConsumerOptions {
+  /** Only keys under this prefix, as `list` has it. A consumer that exists keeps its prefix; another one is refused. */
+  prefix?: KvKey
+  /** How long the position is this consumer's after a `read` or `commit`; default `"30s"`, 100 ms to 1 day. */
+  lease?: Duration
+}
+
+/** Where a consumer stands. */
+export interface KvConsumerStatus {
+  name: string
+  /** The sequence number that was committed last; what follows it is to be read. */
+  position: number
+  /** The newest sequence number. */
+  head: number
+  /** `head - position`: changes of all keys that it has not passed. */
+  lag: number
+  /** Whether somebody holds the lease now. */
+  held: boolean
+  /** When the lease ends, in milliseconds since the epoch; `null` if nobody holds it. */
+  leaseExpiresAt: number | null
+}
+
+/**
+ * A durable position in the change log, held by one reader at a time. What was committed is not read again; what was
+ * read and not committed is. Iterating reads on for ever, waits while another one holds the lease, and commits what the loop body has
+ * finished.
+ */
+export interface KvConsumer<T = unknown> extends AsyncIterable<KvChange<T>> {
+  readonly name: string
+  /**
+   * Takes or renews the lease, and reads at most `limit` (1 to 1000, default 100) changes after the committed position. It does not move
+   * the position.
+   * @throws {KvError} `BUSY` if another holds the lease; `HISTORY_GONE`; `UNSUPPORTED` with `changeLog: "off"`.
+   */
+  read(limit?: number): Promise<KvChange<T>[]>
+  /**
+   * Moves the position to `seq` and renews the lease. Resolves when it is on disk.
+   * @throws {KvError} `CONFLICT` if the lease was lost, or never taken; `INVALID_ARGUMENT` if `seq` is behind the position or beyond the head.
+   */
+  commit(seq: number): Promise<void>
+  /** Where it stands; a consumer that was never read stands before the oldest change that is kept. */
+  status(): Promise<KvConsumerStatus>
+  /** Gives the lease back, so that another may take it at once. */
+  release(): Promise<void>
+  /** Forgets the consumer, whoever holds it; `ok` is false if there was none. */
+  delete(): Promise<{ ok: boolean }>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/** Options of {@link Kv.enqueue}. */
+export interface KvEnqueueOptions {
+  /** When it is ready, from the commit on; default 0, at most 100 years. */
+  delay?: Duration
+  /** The waits before the second attempt, the third, and so on; default `[1000, 5000, 10000]`. `[]`: one attempt. At most 100. */
+  backoffSchedule?: readonly Duration[]
+  /** Where the value is written when all attempts have failed. At most 100 keys. */
+  keysIfUndelivered?: readonly KvKey[]
+  /** Default `"default"`. Names: 1 to 1024 bytes of UTF-8. */
+  queue?: string
+  /** Messages of a queue with one ordering key are handled one at a time, in their order, by all listeners of all processes together. A retry holds up its key, and no other. */
+  orderingKey?: string
+  /** While a message with this key is pending or processing in the queue, another one is not added: the id that stands is returned. */
+  deduplicationKey?: string
+}
+
+/** A message as its handler gets it. */
+export interface KvMessage<T = unknown> {
+  id: string
+  value: T
+  /** Which attempt this is, from 1. */
+  attempts: number
+}
+
+/** Options of {@link Kv.listenQueue}. */
+export interface KvListenOptions {
+  /** Default `"default"`. */
+  queue?: string
+  /** How many messages are handled at a time, 1 to 1000; default 1. */
+  concurrency?: number
+  /** `true`, the default: a handler that ends has handled the message. `false`: call {@link Kv.ackMessage} or {@link Kv.nackMessage}; without, the lease runs out after the handler's end. */
+  autoAck?: boolean
+  /** How long a message stays this listener's if the process dies; extended while the handler runs. Default `"30s"`, 100 ms to 1 day. */
+  lockDuration?: Duration
+  /** Told of what a handler throws, and of errors of the store that the listener outlives. Default: `console.error`. */
+  onError?: (error: unknown, message?: KvMessage) => void
+}
+
+/** What {@link Kv.queueStats} gives. */
+export interface KvQueueStats {
+  /** Waiting: ready, delayed, to be tried again, or behind their ordering key. */
+  pending: number
+  /** Being handled. */
+  processing: number
+  /** In the dead letter queue. */
+  dlq: number
+  /** All of them. */
+  total: number
+}
+
+/** A message whose attempts have all failed. */
+export interface KvDeadLetter<T = unknown> {
+  id: string
+  /** The id that it had in its queue. */
+  originalId: string
+  value: T
+  /** What the handler threw last: its message; or what was passed to `nackMessage`. Cut at 8 KiB. */
+  errorMessage: string
+  attempts: number
+  /** Milliseconds since the epoch. */
+  originalCreatedAt: number
+  /** Milliseconds since the epoch. */
+  failedAt: number
+  queue: string
+}
+
+/** The dead letter queue of all queues, oldest first. */
+export interface KvDeadLetters {
+  /** `limit`: 1 to 1000, default 100. `offset`: how many to pass over, default 0. `queue`: of this queue alone. */
+  list<T = unknown>(options?: { limit?: number; offset?: number; queue?: string }): Promise<KvDeadLetter<T>[]>
+  get<T = unknown>(id: string): Promise<KvDeadLetter<T> | null>
+  /** Puts it back into its queue, with all its attempts before it, under a new id; `ok` is false if there is none. */
+  requeue(id: string): Promise<{ ok: true; id: string } | { ok: false }>
+  delete(id: string): Promise<{ ok: boolean }>
+  /** Deletes all. */
+  purge(): Promise<{ deletedCount: number }>
+}
+
+/** Options of {@link Kv.lock}. */
+export interface KvLockOptions {
+  /** It ends by itself after this time; default `"10m"`, 1 ms to 100 years. */
+  duration?: Duration
+  /** Who asks; default somebody new each time. The same owner refreshes its lock: a new `duration`, the same token. */
+  owner?: string
+}
+
+/** What {@link Kv.lock} gives. */
+export interface KvLock {
+  /** Whether it is ours. */
+  readonly acquired: boolean
+  /** The fencing token: larger than that of every earlier holder. Pass it to what the lock protects, which refuses a smaller one than it has seen. 0n if it was not acquired. */
+  readonly token: bigint
+  /** The owner that it was asked for. */
+  readonly owner: string
+  /** When it ends by itself, in milliseconds since the epoch: ours, or the other's. */
+  readonly expiresAt: number
+  /** Gives it back; `ok` is false if it was not ours any more. */
+  release(): Promise<{ ok: boolean }>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/** What {@link KvLocks.status} gives. */
+export type KvLockStatus =
+  | { held: true; owner: string; token: bigint; expiresAt: number }
+  | { held: false; owner: null; token: null; expiresAt: null }
+
+/** Locks: {@link Kv.lock}. */
+export interface KvLocks {
+  /**
+   * Takes a lock if nobody else holds it, and says so at once; it does not wait.
+   * @throws {KvError} `INVALID_ARGUMENT` (name, duration, owner), `BUSY`, `CLOSED`, `UNAVAILABLE`.
+   */
+  (name: string, options?: KvLockOptions): Promise<KvLock>
+  /** Who holds it. */
+  status(name: string): Promise<KvLockStatus>
 }
 
 /** How far a backup is. */
@@ -442,6 +726,66 @@ export class Kv {
     options?: KvTransactionOptions,
   ): Promise<KvTransactionResult<R>>
 
+  /**
+   * Tells what changes. The watch holds a position in the change log, and no values: when it wakes it reads what changed since, each key
+   * once as it stands now. So a slow callback is told less often, and memory stays bounded. After the last write it
+   * has told the state of the store, except for the keys that `bufferSize` dropped.
+   *
+   * A key means itself and everything under it unless `exact`; `{ prefix }` what `list` shows. The present state comes first, in batches of
+   * at most 500 that say `initial: true` (one without entries, if there is nothing; with `exact`, absent keys too). Expiry is told within a second of its time. A
+   * commit of this process is told at once; of another, 95 % within 25 ms.
+   *
+   * @throws {KvError} `INVALID_ARGUMENT` (target, options), `LIMIT_EXCEEDED` (over 1000 keys), `UNSUPPORTED` with `changeLog: "off"`, `CLOSED`.
+   */
+  watch<T = unknown>(
+    target: KvWatchTarget,
+    callback: KvWatchCallback<T>,
+    options?: KvWatchOptions,
+  ): KvSubscription
+  /** The same as an async iterator of batches. */
+  watch<T = unknown>(target: KvWatchTarget, options?: KvWatchOptions): KvWatchIterator<T>
+
+  /** The change feed. */
+  readonly changes: KvChanges
+
+  /** A named consumer of the change feed. Its position is in the store; creating the object reads and writes nothing. */
+  consumer<T = unknown>(name: string, options?: KvConsumerOptions): KvConsumer<T>
+
+  /**
+   * Adds a message to a queue. Resolves when it is on disk. It is delivered at least once: a handler that throws, or whose process dies, gets it again,
+   * `backoffSchedule` long; then its value goes to `keysIfUndelivered` and to the dead letter queue, in one commit.
+   * @throws {KvError} `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`, `BUSY`, `CLOSED`, `UNAVAILABLE`.
+   */
+  enqueue(value: unknown, options?: KvEnqueueOptions): Promise<{ ok: true; id: string }>
+
+  /**
+   * Handles messages, in the order in which they become ready, then in that of their commits. The attempt counts when the handler starts.
+   * Several listeners, also of other processes, share the work.
+   * @throws {KvError} `INVALID_ARGUMENT`, `CLOSED`.
+   */
+  listenQueue<T = unknown>(
+    handler: (message: KvMessage<T>) => unknown,
+    options?: KvListenOptions,
+  ): KvSubscription
+
+  /**
+   * Says that a message was handled; for `autoAck: false`. Resolves when it is on disk.
+   * @throws {KvError} `CONFLICT` if this `Kv` does not hold the message's lease (any more): it was or will be delivered to another.
+   */
+  ackMessage(id: string): Promise<void>
+
+  /** Says that the attempt failed: the message is tried again after its backoff, or goes to the dead letter queue. Errors as for {@link ackMessage}. */
+  nackMessage(id: string, options?: { error?: unknown }): Promise<void>
+
+  /** Counts messages, of one queue or of all. */
+  queueStats(queue?: string): Promise<KvQueueStats>
+
+  /** The dead letter queue. */
+  readonly dlq: KvDeadLetters
+
+  /** Locks that end by themselves, with fencing tokens. */
+  readonly lock: KvLocks
+
   /** A placeholder: as the last part of a key that is set it becomes the commit's versionstamp. */
   commitVersionstamp(): KvVersionstampPlaceholder
 
@@ -468,8 +812,9 @@ export class Kv {
   backup(path: string | URL, options?: KvBackupOptions): Promise<KvBackupResult>
 
   /**
-   * Closes. Idempotent; stops backups; resolves when writes that were issued are on disk and the file is released. Iterators end,
-   * later calls reject with `CLOSED`. An open, idle `Kv` does not keep the process alive.
+   * Closes. Idempotent; stops backups, watches and listeners; resolves when writes that were issued are on disk and the file is released. Iterators end,
+   * later calls reject with `CLOSED`. An open, idle `Kv` does not keep the process alive; a watch or a listener does until it is stopped.
+   * A message whose handler runs at that moment is delivered again when its lease has run out.
    */
   close(): Promise<void>
   [Symbol.dispose](): void
