@@ -1,12 +1,21 @@
 import { describe } from "node:test"
 import { atomic } from "./atomic.js"
 import { backup } from "./backup.js"
+import { changes } from "./changes.js"
+import { changesKept } from "./changes-kept.js"
+import { consumers } from "./consumers.js"
 import { counters } from "./counters.js"
+import { deadLetters } from "./dead-letters.js"
 import { isolation } from "./isolation.js"
 import { keys } from "./keys.js"
 import { lifecycle } from "./lifecycle.js"
+import { liveRefusals } from "./live-refusals.js"
+import { locks } from "./locks.js"
 import { model } from "./model.js"
 import { now } from "./now.js"
+import { queues } from "./queues.js"
+import { queuesOrdering } from "./queues-ordering.js"
+import { queuesRetry } from "./queues-retry.js"
 import { read } from "./read.js"
 import { readPages } from "./read-pages.js"
 import { refusals } from "./refusals.js"
@@ -14,6 +23,12 @@ import { snapshots } from "./snapshots.js"
 import { transaction } from "./transaction.js"
 import { ttl } from "./ttl.js"
 import { values } from "./values.js"
+import { watch } from "./watch.js"
+import { watchConverges } from "./watch-converges.js"
+import { watchExpiry } from "./watch-expiry.js"
+import { watchLife } from "./watch-life.js"
+import { watchMany } from "./watch-many.js"
+import { watchResume } from "./watch-resume.js"
 import { write } from "./write.js"
 import { writeMany } from "./write-many.js"
 
@@ -33,6 +48,21 @@ const suites = {
   isolation,
   refusals,
   lifecycle,
+  watch,
+  "watch, the life of": watchLife,
+  "watch, expiry": watchExpiry,
+  "watch, resumed": watchResume,
+  "watch, many": watchMany,
+  "watch, converges": watchConverges,
+  changes,
+  "changes that are kept": changesKept,
+  consumers,
+  queues,
+  "queues, retries": queuesRetry,
+  "queues, ordering": queuesOrdering,
+  "dead letters": deadLetters,
+  locks,
+  "live refusals": liveRefusals,
   backup,
   model,
 }

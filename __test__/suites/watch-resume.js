@@ -78,7 +78,6 @@ export function watchResume(target) {
     assert.deepEqual(told.said(), said(await snapshot(store.kv)))
   })
 
-  // Seen to fail: the stub of before it was written.
   test("resumed in the middle of a large commit it loses nothing", async () => {
     const { kv } = store
     const { versionstamp: start } = await kv.set(["other"], 1)
