@@ -4,6 +4,7 @@ import { backup } from "./backup.js"
 import { changes } from "./changes.js"
 import { changesKept } from "./changes-kept.js"
 import { consumers } from "./consumers.js"
+import { consumersLoop } from "./consumers-loop.js"
 import { counters } from "./counters.js"
 import { deadLetters } from "./dead-letters.js"
 import { isolation } from "./isolation.js"
@@ -57,6 +58,7 @@ const suites = {
   changes,
   "changes that are kept": changesKept,
   consumers,
+  "consumers as loops": consumersLoop,
   queues,
   "queues, retries": queuesRetry,
   "queues, ordering": queuesOrdering,
