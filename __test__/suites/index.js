@@ -3,6 +3,7 @@ import { atomic } from "./atomic.js"
 import { backup } from "./backup.js"
 import { changes } from "./changes.js"
 import { changesKept } from "./changes-kept.js"
+import { changesReplay } from "./changes-replay.js"
 import { consumers } from "./consumers.js"
 import { consumersLoop } from "./consumers-loop.js"
 import { counters } from "./counters.js"
@@ -16,6 +17,7 @@ import { model } from "./model.js"
 import { now } from "./now.js"
 import { queues } from "./queues.js"
 import { queuesOrdering } from "./queues-ordering.js"
+import { queuesRandom } from "./queues-random.js"
 import { queuesRetry } from "./queues-retry.js"
 import { read } from "./read.js"
 import { readPages } from "./read-pages.js"
@@ -57,11 +59,13 @@ const suites = {
   "watch, converges": watchConverges,
   changes,
   "changes that are kept": changesKept,
+  "changes, replayed": changesReplay,
   consumers,
   "consumers as loops": consumersLoop,
   queues,
   "queues, retries": queuesRetry,
   "queues, ordering": queuesOrdering,
+  "queues at random": queuesRandom,
   "dead letters": deadLetters,
   locks,
   "live refusals": liveRefusals,
