@@ -57,7 +57,10 @@ class Writer {
       // Commits that are issued together share a group.
       await Promise.all(mutations.map((mutation) => store.kv.atomic().mutate(mutation).commit()))
     } else if (form < 11 && this.expires) await store.sweep()
-    else if (this.expires) store.at((this.now += random.int(20)))
+    else if (this.expires) {
+      this.now += random.int(20)
+      store.at(this.now)
+    }
   }
 }
 

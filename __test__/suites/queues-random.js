@@ -75,7 +75,11 @@ export function queuesRandom(target) {
     const fates = new Fates(new Random(SEED))
     const { kv } = store
     let now = T0
-    store.at(now)
+    const advance = (ms) => {
+      now += ms
+      store.at(now)
+    }
+    advance(0)
     const kvs = target.shared ? [kv, store.another()] : [kv]
     const listeners = kvs.map((each) => new Listener(each, fates.handle, { concurrency: 5 }))
     for (let sent = 0; sent < MESSAGES; ) {
@@ -86,11 +90,11 @@ export function queuesRandom(target) {
         atomic.enqueue(n, { backoffSchedule, orderingKey, keysIfUndelivered })
       }
       await atomic.commit()
-      if (fates.random.chance(0.3)) store.at((now += fates.random.int(10)))
+      if (fates.random.chance(0.3)) advance(fates.random.int(10))
     }
     const end = performance.now() + 60_000
     while (!fates.all.every((fate) => fates.over(fate)) && performance.now() < end) {
-      store.at((now += 10))
+      advance(10)
       await pause(1)
     }
     assert.deepEqual(fates.faults, [])
