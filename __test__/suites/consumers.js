@@ -258,7 +258,7 @@ export function consumers(target) {
     await store.kv.changes.trim(all[1].seq)
     assert.deepEqual(await consumer.read(), all.slice(2))
     await store.kv.changes.trim(all[3].seq)
-    await refused(() => consumer.read(), "HISTORY_GONE", /\bc\b/)
+    await refused(() => consumer.read(), "HISTORY_GONE")
     await consumer.delete()
     assert.deepEqual(await consumer.read(), all.slice(4))
   })
@@ -312,10 +312,12 @@ export function consumers(target) {
     async function turn(consumer) {
       try {
         const [change] = await consumer.read(1)
-        if (!change) return false
-        finished.push(change.seq)
-        await consumer.commit(change.seq)
+        if (change) {
+          finished.push(change.seq)
+          await consumer.commit(change.seq)
+        }
         await consumer.release()
+        return change !== undefined
       } catch (error) {
         if (error.code !== "BUSY" && error.code !== "CONFLICT") throw error
       }

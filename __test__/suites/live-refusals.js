@@ -40,8 +40,13 @@ export function liveRefusals(target) {
 
   async function refuses(call, codes, ...said) {
     const kv = await seeded()
-    await refused(() => call(kv, context), codes, ...said)
-    assert.deepEqual(await state(kv), before)
+    const was = before
+    try {
+      await refused(() => call(kv, context), codes, ...said)
+    } finally {
+      before = await state(kv)
+    }
+    assert.deepEqual(before, was)
   }
 
   for (const [group, rows] of Object.entries(groups)) {

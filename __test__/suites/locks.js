@@ -43,7 +43,7 @@ export function locks(target) {
   })
 
   test("names are apart, whatever they are", async () => {
-    const names = ["l", "L", "l ", "l\0", "ü", "日本"]
+    const names = ["l", "L", "l ", "ü", "日本"]
     const locks = await Promise.all(names.map((name) => store.kv.lock(name)))
     assert.ok(locks.every(({ acquired }) => acquired))
     await locks[0].release()

@@ -44,14 +44,14 @@ class Fates {
   handle = async ({ value: n, attempts }) => {
     const fate = this.all[n]
     const { orderingKey } = fate
+    const earliest = this.all.find((other) => other.orderingKey === orderingKey && !this.over(other))
     if (attempts !== ++fate.attempts)
       this.faults.push(`message ${n}: attempt ${fate.attempts} said ${attempts}`)
     if (fate.handled) this.faults.push(`message ${n} was handled already`)
     if (orderingKey !== undefined) {
       if (this.runningKeys.has(orderingKey)) this.faults.push(`${orderingKey} twice at once`)
       this.runningKeys.add(orderingKey)
-      const earlier = this.all.find((other) => other.orderingKey === orderingKey && !this.over(other))
-      if (earlier !== fate) this.faults.push(`message ${n} before ${earlier?.n} of its key`)
+      if (earliest !== fate) this.faults.push(`message ${n} before ${earliest?.n} of its key`)
     }
     try {
       if (this.random.chance(0.5)) await pause(0)

@@ -224,8 +224,6 @@ export function queuesRetry(target) {
     await slow.next()
     await within(slow.stop(), "finished")
     store.at(T0 + 120_000)
-    await refused(() => kv.ackMessage(id), "CONFLICT")
-    await refused(() => kv.nackMessage(id), "CONFLICT")
     const gate = new Gate()
     const quick = new Listener(other, () => gate.pass())
     assert.deepEqual(await quick.next(), { id, value: "m", attempts: 2 })

@@ -151,6 +151,7 @@ class Run {
       try {
         await told.until(same, "the state of the store")
       } catch (error) {
+        if (told.inbox.failure) throw error
         assert.deepEqual(told.said(), expected, `watch of ${JSON.stringify([target, options], shown)}`)
         throw error
       }

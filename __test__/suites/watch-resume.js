@@ -119,14 +119,36 @@ export function watchResume(target) {
   test("resumed in the middle of the present state it loses nothing", async () => {
     const { kv } = store
     await kv.setMany(Array.from({ length: 1200 }, (_, at) => ({ key: ["k", at], value: at })))
-    const iterator = kv.watch(["k"])
-    await nextBatch(iterator)
-    iterator.stop()
-    const { told } = watching(["k"])
-    await told.until((entries) => entries.size === 1200)
-    const from = told.batches.at(-1).versionstamp
-    await kv.set(["k", 0], "later")
-    assert.deepEqual(said((await oneBatch(["k"], { from })).entries), ["[ 'k', 0 ]='later'"])
+    for (const trimmed of [false, true]) {
+      const told = new Told()
+      told.apply(await oneBatch(["k"]))
+      await kv.set(["k", 0], "later")
+      await kv.delete(["k", 1])
+      if (trimmed) await kv.changes.trim(-1)
+      const { versionstamp: from } = told.batches[0]
+      kv.watch(["k"], told.callback, { from })
+      const { versionstamp } = await kv.set(["k", 1], "again")
+      await told.reaches(["k", 1], versionstamp)
+      await told.until((entries) => entries.size === 1200)
+      assert.deepEqual(told.said(), said(await snapshot(kv)))
+    }
+  })
+
+  // What was written under "off" is in no log.
+  test("resumed over a time without a change log it loses nothing", {
+    skip: !target.persistent,
+  }, async () => {
+    await store.kv.set(["k", 1], 1)
+    const told = new Told()
+    told.apply(await oneBatch(["k"]))
+    await store.reopen({ changeLog: "off" })
+    await store.kv.set(["k", 2], 2)
+    await store.kv.delete(["k", 1])
+    await store.reopen({ changeLog: "keys" })
+    store.kv.watch(["k"], told.callback, { from: told.batches[0].versionstamp })
+    const { versionstamp } = await store.kv.set(["k", 3], 3)
+    await told.reaches(["k", 3], versionstamp)
+    assert.deepEqual(told.said(), ["[ 'k', 2 ]=2", "[ 'k', 3 ]=3"])
   })
 
   test("from survives a new opening", { skip: !target.persistent }, async () => {

@@ -64,6 +64,10 @@ export class Inbox {
     for (const { resolve } of this.#waiting.splice(0)) resolve()
   }
 
+  get failure() {
+    return this.#failure
+  }
+
   /** Makes the test that waits fail: an assertion inside a callback would be reported to `onError` alone. */
   fail(error) {
     this.#failure ??= error
