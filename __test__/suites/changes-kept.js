@@ -175,6 +175,21 @@ export function changesKept(target) {
       assert.equal((await inbox.next()).value.length, 200_000)
     })
 
+    test("large values, page by page", async () => {
+      const value = (at) => `${at} ${"v".repeat(30_000)}`
+      const atomic = full.kv.atomic()
+      for (let at = 0; at < 40; at++) atomic.set(["k", at], value(at))
+      await atomic.commit()
+      const given = await read({}, full.kv)
+      assert.deepEqual(
+        given.map((change) => change.value),
+        given.map((_, at) => value(at)),
+      )
+      assert.equal(given.length, 40)
+      assert.deepEqual(await full.kv.consumer("c").read(1000), given)
+      assert.deepEqual(await read({ from: given[20].seq, limit: 10 }, full.kv), given.slice(20, 30))
+    })
+
     test("only changes that were made under it have values", { skip: !target.persistent }, async () => {
       await full.kv.set(["k"], 1)
       await full.reopen({ changeLog: "keys" })

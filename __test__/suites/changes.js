@@ -147,7 +147,7 @@ export function changes(target) {
 
   test("prefix: what list shows, never the prefix itself, never a longer part", async () => {
     const { kv } = store
-    for (const key of [["t"], ["t", 1], ["t", 10], ["t", "1"], ["t", 1, 2], ["tt", 1], ["u"]]) {
+    for (const key of [["t"], ["t", 1], ["t", 10], ["t", "1"], ["t", 1, 2], ["tt", 1], ["t\0", 1], ["u"]]) {
       await kv.set(key, 1)
     }
     await kv.delete(["t", 1, 2])
@@ -159,8 +159,22 @@ export function changes(target) {
       "create t/1/2",
       "delete t/1/2",
     ])
-    assert.equal((await read({ prefix: [] })).length, 8)
+    assert.equal((await read({ prefix: [] })).length, 9)
     assert.deepEqual(await read({ prefix: ["none"] }), [])
+  })
+
+  test("a prefix under which little happens", async () => {
+    const { kv } = store
+    const entries = Array.from({ length: 4000 }, (_, at) => ({ key: ["n", at], value: at }))
+    await kv.setMany(entries.slice(0, 3000))
+    await kv.set(["rare", 1], 1)
+    await kv.setMany(entries.slice(3000))
+    await kv.set(["rare", 2], 1)
+    assert.deepEqual(told(await read({ prefix: ["rare"] })), ["create rare/1", "create rare/2"])
+    assert.deepEqual(told(await read({ prefix: ["rare"], limit: 1 })), ["create rare/1"])
+    const consumer = kv.consumer("c", { prefix: ["rare"] })
+    assert.deepEqual(told(await consumer.read(1)), ["create rare/1"])
+    assert.deepEqual(told(await consumer.read(10)), ["create rare/1", "create rare/2"])
   })
 
   test("limit counts what is given, not what is passed over", async () => {

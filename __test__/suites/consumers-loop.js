@@ -88,6 +88,14 @@ export function consumersLoop(target) {
     await refused(() => holder.commit(all[0].seq), "CONFLICT")
   })
 
+  test("a loop that a trim has overtaken says so", async () => {
+    await store.kv.setMany(Array.from({ length: 2500 }, (_, at) => ({ key: ["n", at], value: at })))
+    const { ended } = reading(store.kv.consumer("c"), async ({ key }) => {
+      if (key[1] === 5) await store.kv.changes.trim(-1)
+    })
+    await refused(() => within(ended), "HISTORY_GONE")
+  })
+
   test("close of the Kv ends for await", async () => {
     await write(2)
     const consumer = store.kv.consumer("c")

@@ -211,6 +211,7 @@ export function consumers(target) {
     await write(2, 1, "a")
     await kv.set(["a"], 1)
     await write(1, 1, "aa")
+    await write(1, 1, "a\0")
     const [last] = await write(1, 3, "a")
     const consumer = kv.consumer("c", { prefix: ["a"] })
     const given = await consumer.read()

@@ -160,6 +160,22 @@ export function deadLetters(target) {
     assert.equal((await store.kv.dlq.list({ limit: 1000 })).length, 105)
   })
 
+  test("large letters, page by page", async () => {
+    const value = (at) => `${at} ${"v".repeat(60_000)}`
+    const { kv } = store
+    for (let at = 0; at < 12; at++) await kv.enqueue(value(at), { backoffSchedule: [] })
+    const listener = new Listener(kv, () => Promise.reject(new Error("no")))
+    await counts(kv, { dlq: 12 })
+    await listener.stop()
+    const letters = await kv.dlq.list()
+    assert.deepEqual(
+      letters.map((letter) => letter.value),
+      letters.map((_, at) => value(at)),
+    )
+    assert.equal(letters.length, 12)
+    assert.deepEqual(await kv.dlq.list({ offset: 3, limit: 7 }), letters.slice(3, 10))
+  })
+
   test("get of none is null", async () => {
     assert.equal(await store.kv.dlq.get("unknown"), null)
   })

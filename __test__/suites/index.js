@@ -29,6 +29,7 @@ import { values } from "./values.js"
 import { watch } from "./watch.js"
 import { watchConverges } from "./watch-converges.js"
 import { watchExpiry } from "./watch-expiry.js"
+import { watchLarge } from "./watch-large.js"
 import { watchLife } from "./watch-life.js"
 import { watchMany } from "./watch-many.js"
 import { watchResume } from "./watch-resume.js"
@@ -55,6 +56,7 @@ const suites = {
   "watch, the life of": watchLife,
   "watch, expiry": watchExpiry,
   "watch, resumed": watchResume,
+  "watch, large": watchLarge,
   "watch, many": watchMany,
   "watch, converges": watchConverges,
   changes,

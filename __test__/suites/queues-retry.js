@@ -143,6 +143,54 @@ export function queuesRetry(target) {
     assert.equal(listener.errors.all.length, 0)
   })
 
+  test("a message that was acknowledged by hand is handled, whatever the handler does then", async () => {
+    const { kv } = store
+    const boom = new Error("late")
+    const listener = new Listener(kv, async ({ id }) => {
+      await kv.ackMessage(id)
+      throw boom
+    })
+    await kv.enqueue("m", { backoffSchedule: [] })
+    assert.equal((await listener.errors.next()).error, boom)
+    assert.equal((await drained(kv)).total, 0)
+    await kv.enqueue("n")
+    await listener.inbox.until((all) => all.length === 2)
+  })
+
+  test("an onError that throws ends nothing", async () => {
+    const real = console.error
+    console.error = () => {}
+    try {
+      const onError = () => {
+        throw new Error("onError")
+      }
+      const listener = new Listener(store.kv, () => Promise.reject(new Error("no")), { onError })
+      for (let at = 0; at < 3; at++) await store.kv.enqueue(at, { backoffSchedule: [] })
+      await counts(store.kv, { dlq: 3 })
+      assert.equal(listener.subscription.closed, false)
+    } finally {
+      console.error = real
+    }
+  })
+
+  test("a clock that steps back loses nothing", async () => {
+    store.at(T0)
+    const { kv } = store
+    await kv.enqueue("delayed", { delay: 1000 })
+    const listener = new Listener(kv, failing(2))
+    store.at(T0 - 86_400_000)
+    assert.deepEqual(await upToMarker(listener), [])
+    store.at(T0 + 1000)
+    const { value, attempts } = await listener.next()
+    assert.deepEqual([value, attempts], ["delayed", 1])
+    await counts(kv, { pending: 1, processing: 0 })
+    store.at(T0)
+    assert.deepEqual(await upToMarker(listener), [])
+    store.at(T0 + 2000)
+    assert.equal((await listener.next()).attempts, 2)
+    await drained(kv)
+  })
+
   test("nackMessage: again after its backoff, with its error at last", async () => {
     store.at(T0)
     const { kv } = store

@@ -115,6 +115,19 @@ export function queues(target) {
     assert.equal((await listener.next()).value, "year")
   })
 
+  test("a delay counts from the commit on", async () => {
+    store.at(T0)
+    const atomic = store.kv.atomic().enqueue("m", { delay: 100 })
+    store.at(T0 + 50)
+    await atomic.commit()
+    const listener = new Listener(store.kv)
+    store.at(T0 + 149)
+    await store.kv.enqueue("marker")
+    assert.equal((await listener.next()).value, "marker")
+    store.at(T0 + 150)
+    assert.equal((await listener.next()).value, "m")
+  })
+
   test("queues are apart; the default has a name", async () => {
     const { kv } = store
     for (const queue of ["a", "b", "A", "default", "ü"]) await kv.enqueue(`to ${queue}`, { queue })
