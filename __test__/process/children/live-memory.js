@@ -1,0 +1,99 @@
+// live-memory.js <scenario> <file> <operations>: prints how the process has grown by as many operations as it was warmed up with, in
+// bytes, and what was told.
+import { setTimeout as wait } from "node:timers/promises"
+import { Kv } from "@buntime/keyval"
+import { printJson } from "./lines.js"
+
+const [scenario, file, operations] = process.argv.slice(2)
+const COUNT = Number(operations)
+const TOGETHER = 200
+const kv = new Kv(file, { durability: "off", sweepInterval: 0 })
+const PAD = "x".repeat(1000)
+const told = { calls: 0, entries: 0 }
+
+function collectGarbage() {
+  for (let at = 0; at < 3; at++) (globalThis.gc ?? globalThis.Bun?.gc)?.(true)
+}
+
+async function rss() {
+  for (let at = 0; at < 3; at++) {
+    collectGarbage()
+    await wait(50)
+  }
+  return process.memoryUsage().rss
+}
+
+/** As many sets of 1 KB, each of a key of its own. */
+async function write(round) {
+  for (let from = 0; from < COUNT; from += TOGETHER) {
+    const sets = Array.from({ length: TOGETHER }, (_, at) =>
+      kv.set(["n", from + at], `${round}${from + at}${PAD}`),
+    )
+    await Promise.all(sets)
+  }
+}
+
+async function handleAll(round) {
+  let handled = 0
+  const listener = kv.listenQueue(({ value }) => value.round === round && handled++, { concurrency: 100 })
+  for (let from = 0; from < COUNT; from += TOGETHER) {
+    const messages = Array.from({ length: TOGETHER }, () => kv.enqueue({ round, pad: PAD }))
+    await Promise.all(messages)
+  }
+  while (handled < COUNT) await wait(5)
+  listener.stop()
+  await listener.finished
+  told.calls += handled
+}
+
+const scenarios = {
+  async "a slow watch"() {
+    await write(0)
+    kv.watch(
+      ["n"],
+      async (entries) => {
+        told.calls++
+        told.entries += entries.length
+        await wait(50)
+      },
+      { emitInitial: false },
+    )
+    await write(1)
+    const before = await rss()
+    await write(2)
+    return { before, after: await rss() }
+  },
+
+  async "a watch that is stuck"() {
+    await write(0)
+    kv.watch(["n"], () => {
+      told.calls++
+      return new Promise(() => {})
+    })
+    await write(1)
+    const before = await rss()
+    await write(2)
+    return { before, after: await rss() }
+  },
+
+  async "iterators that nobody reads on"() {
+    await write(0)
+    const iterators = [kv.watch(["n"]), kv.changes({ live: true }), kv.consumer("c")[Symbol.asyncIterator]()]
+    for (const one of iterators) await one.next()
+    await write(1)
+    const before = await rss()
+    await write(2)
+    return { before, after: await rss() }
+  },
+
+  async "a listener"() {
+    await handleAll(0)
+    const before = await rss()
+    await handleAll(1)
+    return { before, after: await rss() }
+  },
+}
+
+const { before, after } = await scenarios[scenario]()
+await kv.close()
+printJson({ before, after, told })
