@@ -1,4 +1,5 @@
 import assert from "node:assert/strict"
+import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, test } from "node:test"
 import { Kv } from "@buntime/keyval"
@@ -60,6 +61,22 @@ function check(lines) {
   return { seen, wrong }
 }
 
+/** A change of a kind that cannot be where the changes before it have left the key. Expiry may leave out a deletion. */
+function impossible(changes) {
+  const there = new Set()
+  const wrong = []
+  let newest = ""
+  for (const { seq, key, type, versionstamp } of changes) {
+    const name = JSON.stringify(key)
+    if (type !== "create" && !there.has(name)) wrong.push(`${seq}: ${type} of ${name}, which is not there`)
+    if (versionstamp < newest) wrong.push(`${seq}: ${versionstamp} after ${newest}`)
+    newest = versionstamp
+    if (type === "delete") there.delete(name)
+    else there.add(name)
+  }
+  return wrong
+}
+
 const holderOf = (path) => readJournal(path).findLast(([event]) => event === "seen")?.[1]
 
 /** Kills whoever reads, again and again, while others write. */
@@ -115,6 +132,11 @@ describe(`process: consumers (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
         const again = lines.filter(([event]) => event === "seen").length - seen.size
         t.diagnostic(JSON.stringify({ kills: KILLS, changes: position, again, takeoversMs: takeovers }))
         assert.deepEqual(wrong.slice(0, 20), [])
+        const changes = [...seen].map(([seq, text]) => {
+          const [key, type, versionstamp] = JSON.parse(text)
+          return { seq, key, type, versionstamp }
+        })
+        assert.deepEqual(impossible(changes.sort((a, b) => a.seq - b.seq)), [])
         for (const ms of takeovers) assert.ok(ms < LEASE_MS + 10_000, `a takeover took ${ms} ms`)
         assert.ok(position > 100, "nothing was written")
       }),

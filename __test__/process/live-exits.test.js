@@ -26,7 +26,7 @@ const ENDS = {
   "callbacks that never end, and close": [0, "closed"],
   "callbacks that never end, and stop": [0, "stopped"],
   "close while claims are in flight": [0, { whole: true, dlq: 0 }],
-  "stop while claims are in flight": [0, { twice: 0, pending: 0, processing: 0, dlq: 0, total: 0 }],
+  "stop while claims are in flight": [0, { twice: 0 }],
   "close in a handler": [0, true],
   "close in a callback": [0, true],
   "stop in a handler and in a callback": [0, { calls: 1, handled: 1, total: 9 }],

@@ -4,7 +4,7 @@ import { describe, test } from "node:test"
 import { Kv } from "@buntime/keyval"
 import { Crew, readJournal, sleep, until } from "../support/crew.js"
 import { Random } from "../support/random.js"
-import { nodeOnly, runtimes, sql } from "../support/runtimes.js"
+import { nodeOnly, runOk, runtimes, sql } from "../support/runtimes.js"
 import { tempFolder } from "../support/targets.js"
 import { journal } from "./children/lines.js"
 
@@ -47,6 +47,7 @@ function follow(lines) {
   const messages = new Map()
   const running = new Map()
   const wrong = []
+  let interrupted = 0
   const message = (n) => {
     if (!messages.has(n)) messages.set(n, { starts: 0, ends: 0, fails: 0, attempts: 0 })
     return messages.get(n)
@@ -72,13 +73,13 @@ function follow(lines) {
       running.delete(`${worker} ${n}`)
     },
     killing(worker) {
-      for (const [id, it] of running) if (it.worker === worker) running.delete(id)
+      for (const [id, it] of running) if (it.worker === worker && running.delete(id)) interrupted++
     },
     error: (...words) => wrong.push(`error: ${words.join(" ")}`),
     stopped: () => {},
   }
   for (const [event, ...words] of lines) events[event](...words)
-  return { messages, wrong }
+  return { messages, interrupted, wrong }
 }
 
 /** The starts of each ordering key are in the order of the commits: no message starts again after a later one has. */
@@ -103,7 +104,7 @@ async function entriesOf(kv, prefix) {
 
 /** Nothing is left, and each message that was sent was handled, or is in the dead letter queue with its key written. */
 async function settle(kv, lines, acknowledged) {
-  const { messages, wrong } = follow(lines)
+  const { messages, interrupted, wrong } = follow(lines)
   const sent = await entriesOf(kv, ["sent"])
   const dead = new Map((await deadLetters(kv)).map((letter) => [letter.value.n, letter]))
   const undelivered = new Map((await entriesOf(kv, ["undelivered"])).map(({ key, value }) => [key[1], value]))
@@ -129,6 +130,7 @@ async function settle(kv, lines, acknowledged) {
     handled: all.filter(({ ends }) => ends > 0).length,
     twice: all.filter(({ ends }) => ends > 1).length,
     starts: all.reduce((sum, { starts }) => sum + starts, 0),
+    interrupted,
     dead: dead.size,
   }
 }
@@ -210,6 +212,21 @@ describe(`process: queues (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
       }
       assert.equal((await kv.queueStats()).total, 0)
     }),
+  )
+
+  test(
+    "two processes enqueue the same deduplication keys at once: one message each",
+    { timeout: 60_000 },
+    () =>
+      inFolder(async ({ kv, file }) => {
+        const args = [file, 200, Date.now() + 1500]
+        const [mine, yours] = await Promise.all(
+          runtimes.map((runtime) => runOk(runtime, "queue-twins.js", args)),
+        )
+        assert.deepEqual(mine, yours)
+        assert.equal(new Set(mine).size, 200)
+        assert.equal((await kv.queueStats()).total, 200)
+      }),
   )
 
   for (const runtime of runtimes) {

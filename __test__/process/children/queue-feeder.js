@@ -15,8 +15,9 @@ let stopped = false
 function draw(n) {
   const fails = random.chance(1 / 15)
   const failures = fails ? ALWAYS : random.chance(1 / 10) ? 1 : 0
-  const ms = random.chance(1 / 80) ? 800 : random.int(6)
   const key = random.chance(0.4) ? `k${random.int(KEYS)}` : undefined
+  // Now and then longer than the lease.
+  const ms = random.chance(1 / 80) ? 800 : random.int(key ? 10 : 60)
   const value = { n: `${life}.${n}`, ms, failures, key }
   const options = {
     backoffSchedule: fails ? [20, "40ms"] : Array(30).fill(10),
@@ -38,7 +39,7 @@ async function feed(chain) {
         .commit()
     else await kv.enqueue(value, options)
     print(`sent ${value.n}`)
-    await wait(random.int(30))
+    await wait(random.int(25))
   }
 }
 
