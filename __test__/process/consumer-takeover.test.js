@@ -143,6 +143,49 @@ describe(`process: consumers (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
     )
   }
 
+  test(
+    `${KILLS * 2} kills among writers and those who read on from a number of their own`,
+    {
+      timeout: 120_000 + KILLS * 10_000,
+    },
+    (t) =>
+      inFolder(async ({ crew, kv, file, path }) => {
+        const random = new Random(SEED + 2)
+        const read = (at) => crew.launch(runtimes[at], "feed-reader.js", [file, `${path}${at}`])
+        const write = (at) => crew.launch(runtimes[at], "watch-writer.js", [file, random.int(2 ** 30)])
+        const [readers, writers] = [
+          [read(0), read(1)],
+          [write(0), write(1)],
+        ]
+        for (let kill = 0; kill < KILLS * 2; kill++) {
+          await sleep(random.int(250))
+          const at = random.int(2)
+          const [group, again] = random.chance(0.7) ? [readers, read] : [writers, write]
+          await group[at].says(/ing/)
+          await group[at].kill()
+          group[at] = again(at)
+        }
+        await Promise.all(writers.map((member) => member.says(/writing/)))
+        await Promise.all(writers.map((member) => member.end()))
+        const stored = []
+        for await (const { seq, key, type, versionstamp } of kv.changes())
+          stored.push(`${seq} ${JSON.stringify({ key, type, versionstamp })}\n`)
+        const expected = stored.join("")
+        const texts = () => readers.map((_, at) => readFileSync(`${path}${at}`, "utf8"))
+        await until(
+          () => texts().every((text) => text.length >= expected.length),
+          () => `of ${stored.length} changes they have ${texts().map((text) => text.split("\n").length - 1)}`,
+        )
+        await Promise.all(readers.map((member) => member.end()))
+        t.diagnostic(JSON.stringify({ kills: KILLS * 2, changes: stored.length }))
+        for (const text of texts()) assert.equal(text, expected)
+        assert.deepEqual(
+          stored.map((line) => Number(line.split(" ")[0])),
+          stored.map((_, at) => at + 1),
+        )
+      }),
+  )
+
   for (const runtime of runtimes) {
     test(
       `${runtime}: one that stood still has lost its lease, and moves nothing`,
