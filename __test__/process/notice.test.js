@@ -4,26 +4,14 @@ import { describe, test } from "node:test"
 import { Kv } from "@buntime/keyval"
 import { Crew, percentile, sleep, until } from "../support/crew.js"
 import { Random } from "../support/random.js"
-import { nodeOnly, runOk, runtimes } from "../support/runtimes.js"
+import { nodeOnly, runtimes } from "../support/runtimes.js"
 import { tempFolder } from "../support/targets.js"
 
-const COMMITS = Number(process.env.KEYVAL_COMMITS ?? 80)
+const COMMITS = Number(process.env.KEYVAL_COMMITS ?? 60)
 const SEED = Number(process.env.KEYVAL_SEED ?? Math.floor(Math.random() * 2 ** 31))
 /** The contract says 95 % within 25 ms. A machine of a CI is busy: a process that polls every 100 ms fails here, a slow one does not. */
 const MEDIAN_MS = 50
 const MOST_MS = 2000
-const IDLE_MS = 3000
-
-/** Doing nothing, and the CPU time that it may take in `IDLE_MS`. */
-const IDLE = {
-  nothing: 30,
-  stopped: 30,
-  watch: 150,
-  "a hundred watches": 150,
-  listen: 150,
-  changes: 150,
-  "a consumer at its end": 150,
-}
 
 /** Commits now and then, and gives for each program how long it took to be told of each commit. */
 async function measure({ crew, kv, file }, mode, random) {
@@ -40,7 +28,8 @@ async function measure({ crew, kv, file }, mode, random) {
   await Promise.all(members.map((member) => member.says(/waiting/)))
   const committed = new Map()
   for (let n = 0; n < COMMITS; n++) {
-    await sleep(5 + random.int(60))
+    // Now and then a pause, after which one that polls may look more seldom.
+    await sleep(random.chance(0.1) ? 300 + random.int(300) : 5 + random.int(60))
     if (mode === "watch") await kv.set(["tick"], n)
     else {
       const commit = kv.atomic()
@@ -83,27 +72,4 @@ describe(`process: notices (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
       }
     })
   }
-
-  test(`${IDLE_MS} ms of nothing take no time`, { timeout: 180_000 }, async (t) => {
-    const folder = tempFolder()
-    try {
-      const cases = Object.entries(IDLE).flatMap(([scenario, most]) =>
-        runtimes.map((runtime) => ({ scenario, most, runtime })),
-      )
-      const measured = await Promise.all(
-        cases.map(async (one, at) => ({
-          ...one,
-          ms: await runOk(one.runtime, "idle.js", [one.scenario, join(folder.path, `${at}.db`), IDLE_MS], {
-            timeoutMs: 120_000,
-          }),
-        })),
-      )
-      for (const { scenario, runtime, ms } of measured)
-        t.diagnostic(`${runtime}, ${scenario}: ${ms.toFixed(0)} ms`)
-      for (const { scenario, runtime, ms, most } of measured)
-        assert.ok(ms < most, `${runtime}, ${scenario}: ${ms} ms of CPU in ${IDLE_MS} ms`)
-    } finally {
-      folder.dispose()
-    }
-  })
 })
