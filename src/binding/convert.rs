@@ -357,10 +357,36 @@ pub fn versionstamp(env: Env, value: Raw) -> Result<Option<String>> {
 
 /// A text; errors name it `name`.
 pub fn text(env: Env, value: Raw, name: &str) -> Result<String> {
-    match kind(env, value) {
-        ValueType::String => long_text(env, value),
-        _ => Err(Error::invalid(format!("{name}: {} is not a string", kind_name(env, value)))),
+    if kind(env, value) != ValueType::String {
+        return Err(Error::invalid(format!("{name}: {} is not a string", kind_name(env, value))));
     }
+    let text = long_text(env, value)?;
+    if text.contains(REPLACEMENT) && has_lone_surrogate(env, value) {
+        let message = format!("{name}: the string has a lone surrogate, which UTF-8 cannot hold");
+        return Err(Error::invalid(message));
+    }
+    Ok(text)
+}
+
+/// A whole number; errors name it `name`.
+pub fn whole_number(env: Env, value: Raw, name: &str) -> Result<i64> {
+    #[allow(clippy::cast_possible_truncation)]
+    let whole = |number: f64| (number.fract() == 0.0 && number.abs() < 9e15).then_some(number as i64);
+    let number = (kind(env, value) == ValueType::Number).then(|| number(env, value)).and_then(whole);
+    number.ok_or_else(|| Error::invalid(format!("{name}: {} is not a whole number", kind_name(env, value))))
+}
+
+/// A text that is not given by being `undefined`; errors name it `name`.
+pub fn optional_text(env: Env, value: Raw, name: &str) -> Result<Option<String>> {
+    if is_absent(env, value) { Ok(None) } else { text(env, value, name).map(Some) }
+}
+
+/// The elements of an array, each made by `one`, whose errors name its place.
+pub fn list<T>(env: Env, values: Raw, name: &str, one: impl Fn(Raw, &str) -> Result<T>) -> Result<Vec<T>> {
+    let Some(length) = array_length(env, values) else {
+        return Err(Error::invalid(format!("{name}: {} is not an array", kind_name(env, values))));
+    };
+    (0..length).map(|index| one(element(env, values, index), &format!("{name}[{index}]"))).collect()
 }
 
 /// The encoding of a key.
