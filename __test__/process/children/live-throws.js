@@ -66,6 +66,7 @@ const scenarios = {
       {
         concurrency: 4,
         onError(error, message) {
+          if (!message) return console.error("not of a handler:", error)
           const same = error === thrown.get(message.id)
           told.set(message.id, (told.get(message.id) ?? 0) + (same ? 1 : 1000))
         },
