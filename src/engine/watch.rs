@@ -8,7 +8,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::answer::Answer;
-use super::feed::check_logged;
+use super::feed::{check_logged, for_each_beginning};
 use super::hub::{Hub, Reach, Target};
 use super::page::Page;
 use super::range::after_key;
@@ -19,8 +19,8 @@ use crate::limits::{
     MAX_BUFFER_KEYS, MAX_INLINE_BYTES, MAX_INLINE_LOG_ROWS, MAX_LOG_ROWS, MAX_PAGE_BYTES,
     MAX_WATCH_BATCH_KEYS, MAX_WATCHED_KEYS,
 };
-use crate::store::log::{LogScan, LogState};
-use crate::store::{Flow, ReadTxn, Scan};
+use crate::store::log::{Change, LogScan, LogState};
+use crate::store::{ChangeKind, Flow, ReadTxn, Scan};
 
 /// What a user says of a watch.
 #[derive(Debug, Clone)]
@@ -60,6 +60,9 @@ impl WatchRequest {
     }
 }
 
+/// Up to so many targets are compared one by one.
+const FEW_TARGETS: usize = 8;
+
 /// The batch is part of the present state.
 const INITIAL: u8 = 1;
 /// The present state begins anew.
@@ -76,6 +79,8 @@ pub struct Watch {
     pub id: u32,
     hub: Arc<Hub>,
     targets: Vec<Target>,
+    /// Where a key is in `targets`; empty if they are few.
+    by_key: HashMap<Vec<u8>, usize>,
     buffer_keys: Option<usize>,
     drop_newest: bool,
     place: Mutex<Place>,
@@ -109,10 +114,12 @@ impl Watch {
     pub fn new(request: WatchRequest, hub: Arc<Hub>) -> Self {
         let targets = without_repeats(request.targets);
         let id = hub.add(&targets);
+        let places = targets.iter().enumerate().map(|(place, target)| (target.key.clone(), place));
+        let by_key = places.filter(|_| targets.len() > FEW_TARGETS).collect();
         let phase = Phase::Start { emit_initial: request.emit_initial, from: request.from };
         let place = Mutex::new(Place { phase, position: 0, token: String::new(), dropped: 0 });
         let (buffer_keys, drop_newest) = (request.buffer_keys, request.drop_newest);
-        Self { id, hub, targets, buffer_keys, drop_newest, place }
+        Self { id, hub, targets, by_key, buffer_keys, drop_newest, place }
     }
 
     /// Ends it.
@@ -212,65 +219,60 @@ impl Watch {
         }
         let found = self.find(txn, place, inline)?;
         let is_end = found.position >= log.head;
-        if inline && !is_end && (found.keys.is_empty() || self.buffer_keys.is_some()) {
+        if inline && !is_end {
             return Ok(Answer::TakesLong);
         }
-        if found.keys.is_empty() {
-            place.position = found.position;
-            place.token = if is_end { log.newest_stamp.clone() } else { found.token };
-            let clean = is_end && self.hub.settle(self.id, place.position);
-            return Ok(place.nothing(if clean { 0 } else { AGAIN }));
-        }
+        let end = (found.position, if is_end { log.newest_stamp.clone() } else { found.token });
         let (keys, dropped) = self.choose(found.keys);
         let mut page = Page::with_capacity(1024);
-        let now = txn.now_ms();
         let mut cut = None;
         for key in keys {
-            if self.buffer_keys.is_none() && page.size_bytes() >= MAX_PAGE_BYTES {
-                cut = Some(key);
+            if self.buffer_keys.is_none() && is_full(&page) {
+                let token = found.tokens.get(key.token).cloned();
+                cut = Some((key.last_seq - 1, token.unwrap_or_else(|| place.token.clone())));
                 break;
             }
-            let mut withheld = false;
-            txn.get(&key.key, if inline { MAX_INLINE_BYTES } else { usize::MAX }, &mut |row| {
-                let live = row.filter(|row| row.is_live(now));
-                withheld = live.is_some_and(|row| row.withheld);
-                if withheld { Ok(()) } else { page.push_watched(&key.key, live.as_ref()) }
-            })?;
-            if withheld || (inline && page.size_bytes() > MAX_INLINE_BYTES) {
+            if !tell(txn, &key, is_end, &mut page, inline)? {
                 return Ok(Answer::TakesLong);
             }
         }
         place.dropped += dropped;
-        match cut {
-            Some(key) => {
-                place.position = key.first_seq - 1;
-                place.token = found.tokens.get(key.token).cloned().unwrap_or_else(|| place.token.clone());
-            }
-            None => {
-                place.position = found.position;
-                place.token = if is_end { log.newest_stamp.clone() } else { found.token };
-            }
+        let is_cut = cut.is_some();
+        (place.position, place.token) = cut.unwrap_or(end);
+        if !page.is_empty() {
+            return Ok(place.batch(page, BATCH));
         }
-        Ok(place.batch(page, BATCH))
+        let clean = is_end && !is_cut && self.hub.settle(self.id, place.position);
+        Ok(place.nothing(if clean { 0 } else { AGAIN }))
     }
 
-    /// Reads the log from the position on and gathers the keys that changed.
+    /// Reads the log from the position on and gathers the keys that changed, in the order of their last changes.
     fn find(&self, txn: &mut dyn ReadTxn, place: &Place, inline: bool) -> Result<Found> {
         let limit = if inline { MAX_INLINE_LOG_ROWS } else { MAX_LOG_ROWS };
-        let most = self.buffer_keys.map_or(MAX_WATCH_BATCH_KEYS, |_| usize::MAX);
         let mut found = Found::new(place);
         txn.scan_log(LogScan { after: place.position, limit, values: false }, &mut |change| {
-            if found.keys.len() >= most && !found.places.contains_key(change.key) {
-                return Ok(Flow::Stop);
-            }
             found.pass(change.versionstamp);
-            if self.targets.iter().any(|target| target.takes(change.key)) {
-                found.note(change.key, change.seq);
+            if self.takes(change.key) {
+                found.note(&change);
             }
             found.position = change.seq;
             Ok(Flow::Continue)
         })?;
+        found.keys.sort_unstable_by_key(|key| key.last_seq);
         Ok(found)
+    }
+
+    /// Many targets are looked up, by the beginnings of the key; few are compared.
+    fn takes(&self, key: &[u8]) -> bool {
+        if self.by_key.is_empty() {
+            return self.targets.iter().any(|target| target.takes(key));
+        }
+        let mut takes = false;
+        for_each_beginning(key, |beginning| {
+            let target = self.by_key.get(beginning).and_then(|place| self.targets.get(*place));
+            takes |= target.is_some_and(|target| target.takes(key));
+        });
+        takes
     }
 
     /// What is told of the changed keys, and how many are not.
@@ -278,7 +280,6 @@ impl Watch {
         let Some(most) = self.buffer_keys else { return (keys, 0) };
         let dropped = keys.len().saturating_sub(most);
         if dropped > 0 {
-            keys.sort_unstable_by_key(|key| key.last_seq);
             if self.drop_newest {
                 keys.truncate(most);
             } else {
@@ -329,13 +330,36 @@ struct StatePlace {
     told: bool,
 }
 
-/// A key that changed.
+/// A key that changed, by the last of its changes that was walked past.
 struct Changed {
     key: Vec<u8>,
-    first_seq: i64,
     last_seq: i64,
-    /// The commit before its first change, in `Found::tokens`.
+    last_stamp: String,
+    deleted: bool,
+    /// The commit before that, in `Found::tokens`.
     token: usize,
+}
+
+/// Appends how a key stands now, unless the part of the log that is still to be read tells of a later change of it: then it
+/// is told there, once. False: its value is for another thread.
+fn tell(
+    txn: &mut dyn ReadTxn,
+    changed: &Changed,
+    is_end: bool,
+    page: &mut Page,
+    inline: bool,
+) -> Result<bool> {
+    let now = txn.now_ms();
+    let mut withheld = false;
+    txn.get(&changed.key, if inline { MAX_INLINE_BYTES } else { usize::MAX }, &mut |row| {
+        let live = row.filter(|row| row.is_live(now));
+        withheld = live.is_some_and(|row| row.withheld);
+        let has_changed = live.map_or(!changed.deleted, |row| row.versionstamp > changed.last_stamp.as_str());
+        let is_told_later = has_changed && !is_end;
+        if withheld || is_told_later { Ok(()) } else { page.push_watched(&changed.key, live.as_ref()) }
+    })?;
+    let is_large = inline && page.size_bytes() > MAX_INLINE_BYTES;
+    Ok(!withheld && !is_large)
 }
 
 /// What a walk along the log gathered.
@@ -370,17 +394,24 @@ impl Found {
         }
     }
 
-    fn note(&mut self, key: &[u8], seq: i64) {
-        if let Some(known) = self.places.get(key).and_then(|place| self.keys.get_mut(*place)) {
-            known.last_seq = seq;
-            return;
-        }
+    fn note(&mut self, change: &Change<'_>) {
         if self.tokens.last() != Some(&self.token) {
             self.tokens.push(self.token.clone());
         }
-        self.places.insert(key.to_vec(), self.keys.len());
-        let token = self.tokens.len() - 1;
-        self.keys.push(Changed { key: key.to_vec(), first_seq: seq, last_seq: seq, token });
+        let changed = Changed {
+            key: change.key.to_vec(),
+            last_seq: change.seq,
+            last_stamp: change.versionstamp.to_string(),
+            deleted: change.kind == ChangeKind::Delete,
+            token: self.tokens.len() - 1,
+        };
+        match self.places.get(change.key).and_then(|place| self.keys.get_mut(*place)) {
+            Some(known) => *known = changed,
+            None => {
+                self.places.insert(change.key.to_vec(), self.keys.len());
+                self.keys.push(changed);
+            }
+        }
     }
 }
 
