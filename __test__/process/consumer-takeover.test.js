@@ -9,7 +9,7 @@ import { nodeOnly, runtimes } from "../support/runtimes.js"
 import { tempFolder } from "../support/targets.js"
 import { journal } from "./children/lines.js"
 
-const KILLS = Number(process.env.KEYVAL_KILLS ?? 5)
+const KILLS = Number(process.env.KEYVAL_KILLS ?? 4)
 const SEED = Number(process.env.KEYVAL_SEED ?? Math.floor(Math.random() * 2 ** 31))
 const LEASE_MS = 400
 

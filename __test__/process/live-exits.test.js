@@ -55,7 +55,7 @@ const THROWS = {
 const PROGRAMS = { "live-exits.js": ENDS, "live-throws.js": THROWS }
 
 /** Law 10 with what lives on: a process ends by itself when nothing does, at once and without a signal. */
-describe("process: exits with watches and listeners", nodeOnly, () => {
+describe("process: exits with watches and listeners", { ...nodeOnly, concurrency: 2 }, () => {
   for (const runtime of runtimes) {
     const cases = Object.entries(PROGRAMS).flatMap(([program, ends]) =>
       Object.entries(ends).map(([scenario, [code, says]]) => ({ program, scenario, code, says })),

@@ -10,13 +10,13 @@ const ALLOWED_BYTES = 12 * 1024 * 1024
 const SCENARIOS = ["a slow watch", "a watch that is stuck", "iterators that nobody reads on", "a listener"]
 
 /** Law 10: memory is flat, however slow the one who is told. */
-describe("process: memory of what lives on", nodeOnly, () => {
+describe("process: memory of what lives on", { ...nodeOnly, concurrency: 2 }, () => {
   for (const runtime of runtimes) {
     for (const scenario of SCENARIOS) {
       test(`${runtime}: ${scenario}, ${OPERATIONS} operations of 1 KB`, { timeout: 600_000 }, async (t) => {
         const folder = tempFolder()
         try {
-          const flags = runtime === "node" ? ["--expose-gc"] : []
+          const flags = runtime === "node" ? ["--expose-gc", "--max-semi-space-size=2"] : []
           const args = [scenario, join(folder.path, "store.db"), OPERATIONS]
           const { before, after, told } = await runOk(runtime, "live-memory.js", args, {
             flags,

@@ -19,7 +19,7 @@ const SCENARIOS = {
 }
 
 /** Law 10 in worker threads that watch and listen. */
-describe("process: worker threads with watches and listeners", nodeOnly, () => {
+describe("process: worker threads with watches and listeners", { ...nodeOnly, concurrency: 2 }, () => {
   for (const runtime of runtimes) {
     for (const [scenario, expected] of Object.entries(SCENARIOS)) {
       test(`${runtime}: ${scenario}`, { timeout: 90_000 }, async () => {

@@ -1,5 +1,5 @@
 // live-memory.js <scenario> <file> <operations>: prints how large the process is before and after so many operations, in bytes, and what
-// was told. Before that as many in each round of the warm-up: V8's young generation grows for about three rounds, watched or not.
+// was told. Before that, as many in each round of the warm-up.
 import { setTimeout as wait } from "node:timers/promises"
 import { Kv } from "@buntime/keyval"
 import { printJson } from "./lines.js"
@@ -8,7 +8,7 @@ const [scenario, file, operations] = process.argv.slice(2)
 const COUNT = Number(operations)
 const TOGETHER = 200
 const kv = new Kv(file, { durability: "off", sweepInterval: 0 })
-const WARM_UPS = 4
+const WARM_UPS = 2
 const PAD = "x".repeat(1000)
 const told = { calls: 0, entries: 0 }
 
@@ -49,7 +49,10 @@ async function handleAll(round) {
 
 /** The rounds of the warm-up, and the one that is measured. */
 async function measure(work) {
-  for (let round = 0; round < WARM_UPS; round++) await work(round)
+  for (let round = 0; round < WARM_UPS; round++) {
+    await work(round)
+    await rss()
+  }
   const before = await rss()
   await work(WARM_UPS)
   return { before, after: await rss() }
