@@ -85,7 +85,7 @@ describe(`process: locks (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
       for (let at = 0; at < HOLDERS; at++) begin(at === 0)
       await Promise.all([...members.values()].map(({ member }) => member.says(/trying/)))
       for (let kill = 0; kill < KILLS; kill++) {
-        await sleep(random.int(200))
+        await sleep(random.int(500))
         const name = await until(() => members.has(holder(path)) && holder(path), "nobody has the lock")
         const victim = members.get(name)
         if (!victim) continue

@@ -1,10 +1,24 @@
-// idle.js <scenario> <file> <ms>: prints how much CPU time it took to do nothing for so long, in milliseconds.
+// idle.js <scenario> <file> <ms>: does nothing for so long; prints how much CPU time that took, in milliseconds, and how often our
+// threads woke up.
+import { readdirSync, readFileSync } from "node:fs"
 import { setTimeout as wait } from "node:timers/promises"
 import { Kv } from "@buntime/keyval"
 import { printJson } from "./lines.js"
 
 const [scenario, file, ms] = process.argv.slice(2)
 const kv = new Kv(file, { sweepInterval: "1m" })
+
+/** How often threads of ours have waited; null where that cannot be told. */
+function waits() {
+  if (process.platform !== "linux") return null
+  const tasks = readdirSync("/proc/self/task").map((task) => `/proc/self/task/${task}`)
+  const ours = tasks.filter((task) => readFileSync(`${task}/comm`, "utf8").startsWith("keyval"))
+  return ours
+    .map((task) =>
+      Number(readFileSync(`${task}/status`, "utf8").match(/^voluntary_ctxt_switches:\s*(\d+)/m)[1]),
+    )
+    .reduce((sum, count) => sum + count, 0)
+}
 
 const watch = () =>
   new Promise((resolve) => {
@@ -54,8 +68,9 @@ await kv.set(["a"], 1)
 await scenarios[scenario]()
 // What the start has left to do: compilers, garbage, the listener's last commit.
 await wait(700)
-const before = process.cpuUsage()
+const [before, waited] = [process.cpuUsage(), waits()]
 await wait(Number(ms))
 const { user, system } = process.cpuUsage(before)
+const wakeUps = waited === null ? null : waits() - waited
 await kv.close()
-printJson((user + system) / 1000)
+printJson({ ms: (user + system) / 1000, wakeUps })

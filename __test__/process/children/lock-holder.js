@@ -33,7 +33,7 @@ async function hold({ token, expiresAt, release }) {
     await wait(random.int(10))
     await write(token)
   }
-  if (random.chance(0.2)) {
+  if (random.chance(0.3)) {
     // Overstays its lock, as a process that was paused does, and writes as if it had it still.
     await wait(expiresAt - Date.now() + random.int(60))
     await write(token)
