@@ -4,7 +4,8 @@ const MUTATIONS_A_COMMIT = 500
 const KEYS_A_READ = 10
 const MOST_VALUE_BYTES = 64 * 2 ** 10
 
-export function denoKv(kv) {
+/** `open(path)` opens another one. */
+export function denoKv(kv, open) {
   async function getMany(keys) {
     const reads = []
     for (let i = 0; i < keys.length; i += KEYS_A_READ) reads.push(kv.getMany(keys.slice(i, i + KEYS_A_READ)))
@@ -49,9 +50,41 @@ export function denoKv(kv) {
       inCommits(kv.list({ prefix }, { batchSize: 500 }), MUTATIONS_A_COMMIT, (commit, { key }) =>
         commit.delete(key),
       ),
+    async queue(path, handler) {
+      const other = await open(path)
+      const listening = handler && other.listenQueue(handler)
+      return {
+        enqueue: (value) => other.enqueue(value),
+        async close() {
+          other.close()
+          await listening?.catch(() => {}) // @deno/kv rejects if it was just finishing a message
+        },
+      }
+    },
+    async watch(key, tell) {
+      const reader = kv.watch([key]).getReader()
+      await reader.read() // what stands there
+      const state = { stopped: false }
+      const telling = tellUntil(state, reader, tell)
+      return async () => {
+        // One more change ends the read that waits: @deno/kv 0.14 spins for ever if it is cancelled (unraw_watch_stream.js).
+        state.stopped = true
+        await kv.set(key, null)
+        await telling
+        await reader.cancel()
+      }
+    },
     close: () => kv.close(),
   }
 }
 
+async function tellUntil(state, reader, tell) {
+  for (;;) {
+    const { value: entries } = await reader.read()
+    if (state.stopped) return
+    tell(entries[0].value)
+  }
+}
+
 export const settings =
-  "its defaults: WAL, fsync a commit; lists in batches of 500; getMany 100 is 10 calls of 10 at once (it refuses more); a prefix is deleted by a list and commits of 500"
+  "its defaults: WAL, fsync a commit; lists in batches of 500; getMany 100 is 10 calls of 10 at once (it refuses more); a prefix is deleted by a list and commits of 500; Deno handles up to 100 messages at a time, @deno/kv one"

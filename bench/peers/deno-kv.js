@@ -9,5 +9,5 @@ const PACKAGE = new URL("../node_modules/@deno/kv/package.json", import.meta.url
 
 export async function open(path) {
   const { openKv } = await import("@deno/kv")
-  return { version: JSON.parse(readFileSync(PACKAGE, "utf8")).version, ...denoKv(await openKv(path)) }
+  return { version: JSON.parse(readFileSync(PACKAGE, "utf8")).version, ...denoKv(await openKv(path), openKv) }
 }
