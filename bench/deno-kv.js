@@ -4,8 +4,8 @@ const MUTATIONS_A_COMMIT = 500
 const KEYS_A_READ = 10
 const MOST_VALUE_BYTES = 64 * 2 ** 10
 
-/** `open(path)` opens another one. */
-export function denoKv(kv, open) {
+/** `open(path)` opens another one; `watchOptions` are those of its watches. */
+export function denoKv(kv, open, watchOptions) {
   async function getMany(keys) {
     const reads = []
     for (let i = 0; i < keys.length; i += KEYS_A_READ) reads.push(kv.getMany(keys.slice(i, i + KEYS_A_READ)))
@@ -62,26 +62,22 @@ export function denoKv(kv, open) {
       }
     },
     async watch(key, tell) {
-      const reader = kv.watch([key]).getReader()
+      const reader = kv.watch([key], watchOptions).getReader()
       await reader.read() // what stands there
-      const state = { stopped: false }
-      const telling = tellUntil(state, reader, tell)
+      const telling = tellAll(reader, tell)
       return async () => {
-        // One more change ends the read that waits: @deno/kv 0.14 spins for ever if it is cancelled (unraw_watch_stream.js).
-        state.stopped = true
-        await kv.set(key, null)
-        await telling
         await reader.cancel()
+        await telling
       }
     },
     close: () => kv.close(),
   }
 }
 
-async function tellUntil(state, reader, tell) {
+async function tellAll(reader, tell) {
   for (;;) {
-    const { value: entries } = await reader.read()
-    if (state.stopped) return
+    const { done, value: entries } = await reader.read()
+    if (done) return
     tell(entries[0].value)
   }
 }
