@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use keyval::codec::key::{Part, decode, descendants, encode};
 use keyval::config::Options;
+use keyval::engine::answer::Answer;
 use keyval::engine::arithmetic::Arithmetic;
 use keyval::engine::commit::{Commit, Mutation};
-use keyval::engine::read::{Answer, Keys, ListQuery, Request};
+use keyval::engine::read::{Keys, ListQuery, Request};
 use keyval::kv::Kv;
 
 /// Entries in the store; their keys are `["items", 0…]`.

@@ -30,6 +30,16 @@ interface Waiting {
   reject(error: unknown): void
 }
 
+/** Somebody who waits for news of the store, until `end` is called or it leaves. It keeps the process alive. */
+export interface Waiter {
+  /** Reasons to look (`native.ts`). */
+  readonly reasons: number
+  /** There may be something to see. */
+  notice(reasons: number): void
+  /** The `Kv` is being closed: the last moment to write. */
+  end(): void
+}
+
 interface ErrorBody {
   code: KvErrorCode
   message: string
@@ -44,6 +54,8 @@ const ENTRIES_A_TURN = 512
 /** Where reads come one a turn, this many of them pass before one is followed by a look at what else its turn reads. */
 const READS_A_LOOK = 16
 const SETTLED = Promise.resolve()
+/** The id under which news come. */
+const NEWS = 0
 
 export class Bridge {
   readonly #handle: NativeHandle
@@ -60,6 +72,11 @@ export class Bridge {
   #turn = ENTRIES_A_TURN
   #closing: Promise<void> | undefined
   #idle: (() => void) | undefined
+  readonly #waiters = new Set<Waiter>()
+  #awaited = 0
+  #holding = false
+  /** The addon's side is open: what is under way may still be ended. */
+  #open = true
 
   constructor(settings: KvSettings) {
     const { url, durability, busyTimeout, sweepInterval, changeLog, retention } = settings
@@ -217,11 +234,90 @@ export class Bridge {
     } catch (error) {
       return Promise.reject(fromNative(error))
     }
-    if (!this.#staged) {
-      this.#staged = true
-      SETTLED.then(this.#flushWrites)
-    }
+    this.#scheduleWrites()
     return this.#expect(id, read)
+  }
+
+  /**
+   * Stages a write whose answer is a page. It may end what is under way while the `Kv` is being closed. `read` is called
+   * before `close` goes on.
+   */
+  writePage<R>(stage: (handle: NativeHandle, id: number) => void, read: (parcel: Parcel) => R): Promise<R> {
+    const id = this.#nextId++
+    try {
+      if (!this.#open) throw closed()
+      stage(this.#handle, id)
+    } catch (error) {
+      return Promise.reject(fromNative(error))
+    }
+    this.#scheduleWrites()
+    return this.#expectPage(id, read)
+  }
+
+  #scheduleWrites(): void {
+    if (this.#staged) return
+    this.#staged = true
+    SETTLED.then(this.#flushWrites)
+  }
+
+  /** Asks something whose answer is a page: now, or later. */
+  askPage<R>(
+    start: (handle: NativeHandle, id: number) => Packet,
+    read: (parcel: Parcel) => R,
+  ): R | Promise<R> {
+    const id = this.#nextId++
+    const packet = this.now((handle) => start(handle, id))
+    return packet === undefined ? this.#expectPage(id, read) : read(parcelOf(packet))
+  }
+
+  /** Asks something whose answer is JSON: now, or later. */
+  askJson<R>(start: (handle: NativeHandle, id: number) => Packet): R | Promise<R> {
+    const id = this.#nextId++
+    const packet = this.now((handle) => start(handle, id))
+    return packet === undefined ? this.#expect(id, (body: R) => body) : (JSON.parse(packet as string) as R)
+  }
+
+  /** Asks something whose answer is a page that comes by mail. */
+  callPage<R>(start: (handle: NativeHandle, id: number) => void, read: (parcel: Parcel) => R): Promise<R> {
+    const id = this.#nextId++
+    try {
+      start(this.handle, id)
+    } catch (error) {
+      return Promise.reject(fromNative(error))
+    }
+    return this.#expectPage(id, read)
+  }
+
+  /** Counts entries that are read in microtasks; a promise if the event loop is due a turn before the next ones. */
+  spend(entries: number): Promise<void> | undefined {
+    this.#turn -= entries
+    if (this.#turn > 0) return undefined
+    this.#turn = ENTRIES_A_TURN
+    return new Promise((resolve) => setImmediate(resolve))
+  }
+
+  /** From now on it is told of news, until it leaves. */
+  join(waiter: Waiter): void {
+    if (this.#closing !== undefined) throw closed()
+    this.#waiters.add(waiter)
+    this.#attend()
+  }
+
+  leave(waiter: Waiter): void {
+    if (this.#waiters.delete(waiter)) this.#attend()
+  }
+
+  #attend(): void {
+    if (!this.#open) return
+    let reasons = 0
+    for (const waiter of this.#waiters) reasons |= waiter.reasons
+    if (reasons !== this.#awaited) this.#handle.attend(reasons)
+    this.#awaited = reasons
+    this.#hold()
+  }
+
+  #notice(reasons: number): void {
+    for (const waiter of [...this.#waiters]) if (waiter.reasons & reasons) waiter.notice(reasons)
   }
 
   /** Calls something that is done when it returns. */
@@ -231,6 +327,11 @@ export class Bridge {
     } catch (error) {
       throw fromNative(error)
     }
+  }
+
+  /** Ends something in Rust, also while the `Kv` is being closed; after that nothing of it is left. */
+  ended(work: (handle: NativeHandle) => void): void {
+    if (this.#open) work(this.#handle)
   }
 
   /** Calls something whose completion comes by mail. */
@@ -251,7 +352,6 @@ export class Bridge {
 
   #expect<B, R>(id: number, read: (body: B, mail: Mail) => R): Promise<R> {
     return new Promise((resolve, reject) => {
-      if (this.#pending.size === 0) this.#handle.hold(true)
       this.#pending.set(id, {
         resolve: (body: B, mail) => {
           try {
@@ -262,7 +362,14 @@ export class Bridge {
         },
         reject,
       } as Pending)
+      if (this.#pending.size === 1) this.#hold()
     })
+  }
+
+  #hold(): void {
+    const holds = this.#pending.size > 0 || this.#waiters.size > 0
+    if (holds !== this.#holding) this.#handle.hold(holds)
+    this.#holding = holds
   }
 
   #drain(): void {
@@ -272,6 +379,10 @@ export class Bridge {
     const letters = JSON.parse(text) as unknown[]
     for (let at = 0; at < letters.length; at += 3) {
       const id = letters[at] as number
+      if (id === NEWS) {
+        this.#notice(letters[at + 2] as number)
+        continue
+      }
       const pending = this.#pending.get(id)
       this.#pending.delete(id)
       if (letters[at + 1] === 0) pending?.resolve(letters[at + 2] as never, { bytes, pages })
@@ -282,7 +393,7 @@ export class Bridge {
 
   #rest(): void {
     if (this.#pending.size > 0) return
-    this.#handle.hold(false)
+    this.#hold()
     this.#idle?.()
   }
 
@@ -292,11 +403,15 @@ export class Bridge {
   }
 
   async #close(): Promise<void> {
+    for (const waiter of [...this.#waiters]) waiter.end()
+    this.#waiters.clear()
+    this.#attend()
     this.#flushReads()
     this.#flushWrites()
     this.#handle.stopBackups()
-    if (this.#pending.size > 0) await new Promise<void>((resolve) => (this.#idle = resolve))
+    while (this.#pending.size > 0) await new Promise<void>((resolve) => (this.#idle = resolve))
     this.#idle = undefined
+    this.#open = false
     const id = this.#nextId++
     const closed = this.#expect(id, () => undefined)
     this.#handle.close(id)

@@ -3,48 +3,73 @@ import type {
   KvAtomic,
   KvBackupOptions,
   KvBackupResult,
+  KvChanges,
+  KvConsumer,
+  KvConsumerOptions,
   KvDeleteOptions,
   KvDeleteResult,
+  KvEnqueueOptions,
   KvEntry,
   KvEntryMaybe,
   KvExpireOptions,
   KvGetOptions,
   KvKey,
+  KvListenOptions,
   KvListIterator,
   KvListOptions,
+  KvLocks,
+  KvMessage,
   KvNow,
   KvOptions,
   KvPage,
   KvPaginateOptions,
+  KvQueueStats,
   KvSelector,
   KvSetEntry,
   KvSetManyOptions,
   KvSetResult,
+  KvSubscription,
   KvTransaction,
   KvTransactionOptions,
   KvTransactionResult,
   KvUuidPlaceholder,
   KvVersionstampPlaceholder,
+  KvWatchCallback,
+  KvWatchIterator,
+  KvWatchOptions,
+  KvWatchTarget,
   KvWriteKey,
 } from "../index.js"
 import { Atomic } from "./atomic.js"
 import { backup } from "./backup.js"
 import { Bridge } from "./bridge.js"
-import { invalidArgument, limitExceeded } from "./errors.js"
+import { changesOf } from "./changes.js"
+import { Consumer } from "./consumer.js"
+import { describe, invalidArgument, limitExceeded } from "./errors.js"
 import { MAX_KEYS } from "./limits.js"
 import { count, list, paginate, selectorOf } from "./list.js"
+import { listen } from "./listener.js"
 import { load } from "./load.js"
+import { locksOf } from "./lock.js"
 import { type NativeHandle, STAMP_IF_CHANGED } from "./native.js"
 import { CommitUuid, type Outcome, resolve, writeKey } from "./operations.js"
 import { checkConsistency, checkOptions, expiresIn, flag, settingsOf } from "./options.js"
 import { COMMIT_VERSIONSTAMP, Now, UUIDV7 } from "./placeholders.js"
+import { addMessage, DeadLetters, queueStats } from "./queue.js"
+import { Receipts } from "./receipts.js"
 import { refuseOtherCopy, register } from "./registry.js"
 import { durationMs, isKeyList, keyList, transact } from "./transaction.js"
 import { encodeValue } from "./value/index.js"
+import { Watches, WatchIterator, watchWith } from "./watch.js"
 
 /** What people hold: it checks the shape of arguments and says which call it is. See `index.d.ts`. */
 export class Kv implements Contract {
+  readonly changes: KvChanges
+  readonly dlq: DeadLetters
+  readonly lock: KvLocks
   readonly #bridge: Bridge
+  readonly #watches: Watches
+  readonly #receipts: Receipts
   readonly #unregister: () => void
   #closing: Promise<void> | undefined
 
@@ -54,6 +79,11 @@ export class Kv implements Contract {
     this.#bridge = new Bridge(settings)
     this.#unregister = register(settings.url)
     bridges.set(this, this.#bridge)
+    this.#watches = new Watches(this.#bridge)
+    this.#receipts = new Receipts(this.#bridge)
+    this.changes = changesOf(this.#bridge)
+    this.dlq = new DeadLetters(this.#bridge)
+    this.lock = locksOf(this.#bridge)
   }
 
   get closed(): boolean {
@@ -153,6 +183,42 @@ export class Kv implements Contract {
     options?: KvTransactionOptions,
   ): Promise<KvTransactionResult<R>> {
     return transact(this.#bridge, fn, options)
+  }
+
+  watch<T>(target: KvWatchTarget, callback: KvWatchCallback<T>, options?: KvWatchOptions): KvSubscription
+  watch<T>(target: KvWatchTarget, options?: KvWatchOptions): KvWatchIterator<T>
+  watch<T>(
+    target: KvWatchTarget,
+    second?: KvWatchCallback<T> | KvWatchOptions,
+    options?: KvWatchOptions,
+  ): KvSubscription | KvWatchIterator<T> {
+    if (typeof second === "function") return watchWith(this.#watches, target, second, options ?? {})
+    if (options !== undefined) throw invalidArgument(`callback: must be a function, got ${describe(second)}`)
+    return new WatchIterator(this.#watches.begin(target, second ?? {}))
+  }
+
+  consumer<T>(name: string, options?: KvConsumerOptions): KvConsumer<T> {
+    return new Consumer(this.#bridge, name, options)
+  }
+
+  enqueue(value: unknown, options?: KvEnqueueOptions): Promise<{ ok: true; id: string }> {
+    return attempt(() => addMessage(this.#bridge, value, options))
+  }
+
+  listenQueue<T>(handler: (message: KvMessage<T>) => unknown, options?: KvListenOptions): KvSubscription {
+    return listen(this.#bridge, this.#receipts, handler, options)
+  }
+
+  ackMessage(id: string): Promise<void> {
+    return this.#receipts.ack(id)
+  }
+
+  nackMessage(id: string, options?: { error?: unknown }): Promise<void> {
+    return this.#receipts.nack(id, options)
+  }
+
+  queueStats(queue?: string): Promise<KvQueueStats> {
+    return queueStats(this.#bridge, queue)
   }
 
   commitVersionstamp(): KvVersionstampPlaceholder {

@@ -17,3 +17,18 @@ export const MAX_LOAD_ENTRIES = 1000
 
 /** Keys and values of one commit of `setMany`, in UTF-16 code units of their texts. */
 export const MAX_LOAD_UNITS = 4 * 1024 * 1024
+
+/** Messages that one listener handles at a time. */
+export const MAX_CONCURRENCY = 1000
+
+/** Changes of one `read` of a consumer, and of one page of a feed. */
+export const MAX_READ_CHANGES = 1000
+
+/** Dead letters of one `dlq.list`. */
+export const MAX_DEAD_LETTERS = 1000
+
+/** The largest `bufferSize` of a watch, in keys. */
+export const MAX_BUFFER_KEYS = 10_000
+
+/** Messages that one `Kv` was given and that can still be acknowledged; the oldest are forgotten first. */
+export const MAX_RECEIPTS = 10_000

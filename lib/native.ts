@@ -18,6 +18,29 @@ export type NativeScan = { readonly __scan: unique symbol }
 /** A backup under way. */
 export type NativeBackup = { readonly __backup: unique symbol }
 
+/** A watch under way. */
+export type NativeWatch = { readonly __watch: unique symbol; readonly id: number }
+
+/** A change feed: what it reads. */
+export type NativeFeed = { readonly __feed: unique symbol }
+
+/** Reasons to look: `src/store/notice.rs`. */
+export const CHANGES = 1
+export const QUEUE = 2
+export const ELSEWHERE = 4
+export const TIME = 8
+export const LEASE = 16
+
+/** What of a watched key is watched. */
+export const EXACT = 0
+export const TREE = 1
+export const UNDER = 2
+
+/** How an attempt to handle a message ended. */
+export const DONE = 0
+export const FAILED = 1
+export const RETURNED = 2
+
 /** Arguments are `unknown` where Rust checks them. */
 export interface NativeHandle {
   readBatch(keys: readonly unknown[], many: boolean, id: number): Packet
@@ -56,7 +79,53 @@ export interface NativeHandle {
   arithmetic(operation: number, key: unknown, operand: unknown, expiresIn: unknown): void
   splice(front: boolean, key: unknown, data: string, encoding: number, expiresIn: unknown): void
   touch(key: unknown, expiresIn: unknown): void
+  enqueue(
+    data: string | Uint8Array,
+    encoding: number,
+    queue: unknown,
+    delay: unknown,
+    backoffSchedule: unknown,
+    keysIfUndelivered: unknown,
+    orderingKey: unknown,
+    deduplicationKey: unknown,
+  ): void
   submit(id: number, stamping: number): void
+  attend(reasons: number): void
+  wakeAt(atMs: number): void
+  watch(
+    keys: readonly unknown[],
+    reach: number,
+    emitInitial: boolean,
+    from: unknown,
+    bufferKeys: number | undefined,
+    dropNewest: boolean,
+  ): NativeWatch
+  watchStep(watch: NativeWatch, id: number): Packet
+  stopWatch(watch: NativeWatch): void
+  watchNews(id: number): Packet
+  feed(after: number | undefined, prefix: unknown): NativeFeed
+  feedPage(feed: NativeFeed, after: number | undefined, limit: number, id: number): Packet
+  logHead(id: number): void
+  trimLog(id: number, seq: unknown): void
+  settle(message: string, lease: number, end: number, error: string): void
+  work(id: number, queue: string, claim: number, lockMs: number): void
+  rest(message: string, lease: number): void
+  settleNow(id: number, message: string, lease: number, end: number, error: string): void
+  queueDue(queue: string, id: number): Packet
+  queueStats(id: number, queue: unknown): void
+  deadLetters(id: number, queue: unknown, offset: number, limit: number): void
+  deadLetter(id: number, letter: unknown): void
+  requeue(id: number, letter: unknown): void
+  deleteDeadLetter(id: number, letter: unknown): void
+  purgeDeadLetters(id: number): void
+  lock(id: number, name: unknown, owner: unknown, duration: unknown): void
+  unlock(id: number, name: string, token: number): void
+  lockStatus(id: number, name: unknown): void
+  takeConsumer(id: number, name: string, prefix: unknown, lease: number, leaseMs: number): void
+  commitConsumer(id: number, name: string, lease: number, leaseMs: number, seq: unknown): void
+  releaseConsumer(id: number, name: string, lease: number): void
+  deleteConsumer(id: number, name: string): void
+  consumerStatus(name: string, id: number): Packet
   drain(): Packet
   hold(pending: boolean): void
   now(): number
@@ -80,6 +149,9 @@ interface Addon {
   encodeKey(key: unknown): Uint8Array
   decodeKey(bytes: Uint8Array): string
   durationMs(duration: unknown, name: string): number
+  leaseMs(lease: unknown, name: string): number
+  checkQueue(queue: unknown): void
+  checkConsumer(name: unknown): void
   uuidv7(): string
   fileId(url: unknown): string | null
   copyId(): string
@@ -94,10 +166,20 @@ const CODES: ReadonlySet<string> = new Set<KvErrorCode>([
   "CLOSED",
   "BUSY",
   "CONFLICT",
+  "HISTORY_GONE",
   "UNAVAILABLE",
   "CORRUPT",
   "UNSUPPORTED",
 ])
+
+/** Calls a function of the addon that needs no open `Kv`. */
+export function callNative<R>(call: (addon: Addon) => R): R {
+  try {
+    return call(native)
+  } catch (error) {
+    throw fromNative(error)
+  }
+}
 
 /** An error that the addon threw, as ours; any other error as it is. */
 export function fromNative(error: unknown, place = ""): unknown {

@@ -1,10 +1,10 @@
 /** Mutations as data, and how they are handed to Rust. */
 
-import type { KvExpireOptions, KvKey, KvMutationResult, KvSelector } from "../index.js"
+import type { KvEnqueueOptions, KvExpireOptions, KvKey, KvMutationResult, KvSelector } from "../index.js"
 import { describe, invalidArgument } from "./errors.js"
 import { copyKey } from "./keys.js"
 import { fromNative, type NativeHandle, native } from "./native.js"
-import { expiresIn } from "./options.js"
+import { checkOptions, expiresIn } from "./options.js"
 import { COMMIT_VERSIONSTAMP, UUIDV7 } from "./placeholders.js"
 import { KvU64 } from "./u64.js"
 import { type Encoded, encodeValue, LateValue } from "./value/index.js"
@@ -19,6 +19,7 @@ export type Operation =
   | { type: "deleteRange"; selector: KvSelector }
   | { type: Counting; key: KvKey; value: bigint | number; expiresIn: unknown }
   | { type: Splicing; key: KvKey; value: Encoded | LateValue; expiresIn: unknown }
+  | { type: "enqueue"; value: Encoded | LateValue; options: KvEnqueueOptions }
 
 const COUNTING: readonly Counting[] = ["sum", "max", "min"]
 
@@ -45,6 +46,26 @@ export function counting(type: Counting, key: KvKey, value: unknown, options?: K
 export function splicing(type: Splicing, key: KvKey, values: unknown, options?: KvExpireOptions): Operation {
   if (!Array.isArray(values)) throw invalidArgument(`values: must be an array, got ${describe(values)}`)
   return { type, key: copyKey(key), value: encodeValue(values, "values"), expiresIn: expiresIn(options) }
+}
+
+const ENQUEUE_OPTIONS = [
+  "delay",
+  "backoffSchedule",
+  "keysIfUndelivered",
+  "queue",
+  "orderingKey",
+  "deduplicationKey",
+]
+
+export function enqueue(value: unknown, options: KvEnqueueOptions = {}): Operation {
+  checkOptions(options, ENQUEUE_OPTIONS)
+  const { backoffSchedule, keysIfUndelivered } = options
+  const copied = {
+    ...options,
+    ...(Array.isArray(backoffSchedule) && { backoffSchedule: backoffSchedule.slice() }),
+    ...(Array.isArray(keysIfUndelivered) && { keysIfUndelivered: keysIfUndelivered.map(copyKey) }),
+  }
+  return { type: "enqueue", value: encodeValue(value, "value"), options: copied }
 }
 
 /** A key or value with its placeholders filled in. */
@@ -95,6 +116,9 @@ function stageOne(handle: NativeHandle, operation: Operation, uuid: CommitUuid):
     case "prepend":
       stageSplice(handle, operation, uuid)
       break
+    case "enqueue":
+      stageEnqueue(handle, operation, uuid)
+      break
     default:
       handle.arithmetic(COUNTING.indexOf(operation.type), operation.key, operation.value, operation.expiresIn)
   }
@@ -116,11 +140,29 @@ function stageSplice(
   handle.splice(operation.type === "prepend", operation.key, data as string, encoding, operation.expiresIn)
 }
 
-type Reply = null | number | boolean | { i?: string; u?: string }
+function stageEnqueue(
+  handle: NativeHandle,
+  { value, options }: Operation & { type: "enqueue" },
+  uuid: CommitUuid,
+): void {
+  const { data, encoding } = resolve(value, uuid)
+  handle.enqueue(
+    data,
+    encoding,
+    options.queue,
+    options.delay,
+    options.backoffSchedule,
+    options.keysIfUndelivered,
+    options.orderingKey,
+    options.deduplicationKey,
+  )
+}
+
+type Reply = null | number | boolean | { i?: string; u?: string; id?: string }
 
 /** What a mutation gave, from Rust's form of it (`src/binding/text.rs`). */
 export function resultOf(reply: Reply): KvMutationResult {
-  if (reply === null) return undefined
+  if (reply === null || (typeof reply === "object" && "id" in reply)) return undefined
   if (typeof reply !== "object") return reply as number
   return reply.i === undefined ? new KvU64(BigInt(reply.u as string)) : BigInt(reply.i)
 }

@@ -1,6 +1,6 @@
 /** Pages of entries, from the text that Rust writes (`src/engine/page.rs`). */
 
-import type { KvEntry, KvEntryMaybe, KvKey, KvKeyPart } from "../index.js"
+import type { KvChange, KvEntry, KvEntryMaybe, KvKey, KvKeyPart } from "../index.js"
 import { corrupt, type KvError } from "./errors.js"
 import { copyKey } from "./keys.js"
 import type { Packet } from "./native.js"
@@ -64,12 +64,57 @@ export function readListed(parcel: Parcel, prefix: KvKey, keysOnly: boolean): Pa
     ) as KvEntry<unknown>
   }
   finish(page, entries, parcel)
-  return { entries, more: page.more }
+  return { entries, more: page.tail === 1 }
+}
+
+/** Rows of a page that is no list, each of `stride` parts of which `make` makes it; and what the page ends with. */
+export function readRows<R extends { key?: KvKey; value?: unknown }, T>(
+  parcel: Parcel,
+  stride: number,
+  make: (parts: readonly unknown[], at: number) => R,
+): { rows: R[]; tail: T } {
+  const page = parse(parcel.text, stride)
+  const rows: R[] = new Array(page.size)
+  for (let at = 0; at < page.size; at++) rows[at] = make(page.parts, at * stride)
+  finish(page, rows as unknown as KvEntryMaybe[], parcel)
+  return { rows, tail: page.tail as T }
+}
+
+/** What became of watched keys, and the page's tail. */
+export function readWatched<T>(parcel: Parcel): { rows: KvEntryMaybe[]; tail: T } {
+  let stamp = ""
+  return readRows(parcel, 3, (parts, at) => {
+    const [key, value, given] = [parts[at] as KvKey, parts[at + 1], parts[at + 2]]
+    if (given === null) return { key, value: null, versionstamp: null }
+    if (given !== SAME_STAMP) stamp = given as string
+    return { key, value, versionstamp: stamp }
+  })
+}
+
+const CHANGE_TYPES = ["create", "update", "delete"] as const
+
+/** Changes of a feed, and the page's tail. */
+export function readChanges<T>(parcel: Parcel): { rows: KvChange[]; tail: T } {
+  let stamp = ""
+  return readRows(parcel, 5, (parts, at) => {
+    const [seq, operation, key, value, given] = parts.slice(at, at + 5) as [
+      number,
+      number,
+      KvKey,
+      unknown,
+      unknown,
+    ]
+    if (given !== SAME_STAMP) stamp = given as string
+    const type = CHANGE_TYPES[operation % 3] as KvChange["type"]
+    const change: KvChange = { seq, key, type, versionstamp: stamp }
+    if (operation >= CHANGE_TYPES.length) change.value = value
+    return change
+  })
 }
 
 /** The versionstamp of the entry before. */
 const SAME_STAMP = 0
-/** At the end: the number of odd entries, of all entries, and whether there are more. */
+/** At the end: the number of odd entries, of all entries, and the tail. */
 const TAIL = 3
 /** An odd entry: its index, its flags, its expiry. */
 const ODD = 3
@@ -79,7 +124,8 @@ interface Parts {
   size: number
   /** Where the odd entries are told. */
   odd: number
-  more: boolean
+  /** What the page ends with. */
+  tail: unknown
 }
 
 /** The engine's own message is not passed on: it quotes the text, which holds stored values. */
@@ -90,11 +136,11 @@ function parse(text: string, stride: number): Parts {
   } catch {
     throw damaged()
   }
-  const [odds, size, more] = parts.slice(-TAIL) as [number, number, number]
+  const [odds, size, tail] = parts.slice(-TAIL) as [number, number, unknown]
   const odd = size * stride
   // A stored value that holds a comma too many is JSON in this place, and moves all that follows.
   if (parts.length !== odd + odds * ODD + TAIL) throw damaged()
-  return { parts, size, odd, more: more === 1 }
+  return { parts, size, odd, tail }
 }
 
 function damaged(): KvError {

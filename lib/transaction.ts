@@ -145,6 +145,10 @@ class Transaction extends Mutating implements KvTransaction {
 
   #add(operation: Operation & { key?: readonly unknown[] }): void {
     this.#checkOpen()
+    if (operation.type === "enqueue") {
+      this.#operations.push(operation)
+      return
+    }
     const { parts, stamped } = writeKey(operation.key as readonly unknown[], this.#uuid)
     // A key that ends with the commit's versionstamp is not known yet: nobody can read it back.
     if (!stamped) {
@@ -186,6 +190,8 @@ function preview(now: KvEntryMaybe, write: Operation, base: KvEntryMaybe, uuid: 
     case "delete":
     case "deleteRange":
       return { key, value: null, versionstamp: null }
+    case "enqueue":
+      return now
     case "append":
     case "prepend": {
       const { encoding, data } = resolve(write.value, uuid)

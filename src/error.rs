@@ -15,6 +15,8 @@ pub enum Code {
     Busy,
     /// A unique index or a lease was violated.
     Conflict,
+    /// The change log does not reach back that far.
+    HistoryGone,
     /// The disk, the file or the server cannot be used now.
     Unavailable,
     /// The file is damaged, or is no KeyVal database.
@@ -34,6 +36,7 @@ impl Code {
             Self::Closed => "CLOSED",
             Self::Busy => "BUSY",
             Self::Conflict => "CONFLICT",
+            Self::HistoryGone => "HISTORY_GONE",
             Self::Unavailable => "UNAVAILABLE",
             Self::Corrupt => "CORRUPT",
             Self::Unsupported => "UNSUPPORTED",

@@ -1,5 +1,6 @@
 //! The core's face: what one open `Kv` can do. It wires the engine to a store and knows nothing of Node.
 
+use std::any::Any;
 use std::path;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -7,12 +8,18 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::config::{DEFAULT_SWEEP_INTERVAL_MS, Durability, Location, Options};
+use crate::engine::answer::Answer;
 use crate::engine::atomic::{CommitJob, Done};
 use crate::engine::commit::{Commit, Outcome};
 use crate::engine::expiry::{SweepJob, Swept};
-use crate::engine::read::{Answer, Request, answer};
+use crate::engine::held::Held;
+use crate::engine::hub::Hub;
+use crate::engine::queue::{Settled, Work, Worked, work};
+use crate::engine::read::{Request, answer};
+use crate::engine::task::{Task, Told};
+use crate::engine::watch::{Watch, WatchRequest};
 use crate::error::{Code, Error, Result};
-use crate::store::{Order, Reader, Store, Ticket, WriteJob, local};
+use crate::store::{Access, Notice, Order, Reader, Store, Ticket, Wake, WriteJob, WriteTxn, local};
 
 /// An open `Kv`. Writes are staged and handed over together, so that calls of one tick share a commit.
 pub struct Kv {
@@ -21,8 +28,14 @@ pub struct Kv {
     durability: Durability,
     staged: Vec<Box<dyn WriteJob>>,
     backups: Vec<Weak<Ticket>>,
+    hub: Arc<Hub>,
+    held: Arc<Held>,
+    attention: Option<Box<dyn Any + Send>>,
     attached: bool,
 }
+
+/// How often a busy store is asked for a place to watch from, where each look waits a little.
+const PATIENT_LOOKS: usize = 50;
 
 /// Told what a read found, once, on another thread.
 pub type Answered = Box<dyn FnOnce(Result<Answer>) + Send>;
@@ -50,8 +63,19 @@ impl Kv {
             durability: options.durability,
             staged: Vec::new(),
             backups: Vec::new(),
+            hub: Arc::default(),
+            held: Arc::default(),
+            attention: None,
             attached: true,
         };
+        let (held, store) = (Arc::downgrade(&kv.held), Arc::downgrade(&kv.store));
+        kv.on_finished(Box::new(move |notice| {
+            let held = held.upgrade();
+            if let Some(held) = held.as_ref().filter(|_| notice.has(Notice::TIME)) {
+                held.beat(&store);
+            }
+            held.is_some()
+        }));
         kv.reader = Some(kv.store.reader()?);
         if let Some(ms) = options.sweep_interval_ms.or(kv.store.is_new().then_some(DEFAULT_SWEEP_INTERVAL_MS))
         {
@@ -148,8 +172,87 @@ impl Kv {
         }
     }
 
-    /// Calls `wake` after each group of finished work, until it returns false.
-    pub fn on_finished(&self, wake: Box<dyn Fn() -> bool + Send>) {
+    /// Writes something with an answer of its own, together with what is staged.
+    pub fn task(
+        &mut self,
+        work: impl FnMut(&mut dyn WriteTxn) -> Result<Answer> + Send + 'static,
+        durability: Durability,
+        told: Told,
+    ) {
+        self.staged.push(Box::new(Task::new(Box::new(work), durability.min(self.durability), told)));
+    }
+
+    /// Settles and claims messages. Claims and automatic acknowledgements need no sync of their own: a power cut delivers
+    /// once more.
+    pub fn work(&mut self, request: Work, told: Told) {
+        let (held, store) = (Arc::clone(&self.held), Arc::downgrade(&self.store));
+        for Settled { id, lease, .. } in &request.settled {
+            self.held.rest(id, *lease);
+        }
+        let lock_ms = request.lock_ms;
+        let worked: Arc<Mutex<Worked>> = Arc::default();
+        let claimed = Arc::clone(&worked);
+        let run = move |txn: &mut dyn WriteTxn| {
+            let done = work(txn, &request)?;
+            let answer = done.answer()?;
+            *worked.lock() = done;
+            Ok(answer)
+        };
+        let tell = move |answer: Result<Answer>| {
+            let messages = std::mem::take(&mut claimed.lock().messages);
+            if let Some(store) = store.upgrade().filter(|_| answer.is_ok() && !messages.is_empty())
+                && let Some(renew_at) = held.add(&messages, lock_ms, store.clock().now_ms())
+            {
+                store.wake_at(renew_at);
+            }
+            told(answer);
+        };
+        self.task(run, Durability::Normal, Box::new(tell));
+    }
+
+    /// A handler has ended, and its message is not settled yet: its lease is not extended any more.
+    pub fn rest(&self, id: &str, lease: i64) {
+        self.held.rest(id, lease);
+    }
+
+    /// Begins a watch: what is committed after this is told.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`, `UNSUPPORTED`, those of the store.
+    pub fn watch(&mut self, request: WatchRequest) -> Result<Arc<Watch>> {
+        request.validate()?;
+        let reader = self.reader.as_mut().ok_or_else(Error::closed)?;
+        let watch = Arc::new(Watch::new(request, Arc::clone(&self.hub)));
+        for _ in 0..PATIENT_LOOKS {
+            match reader.try_read(Access::Tables, &mut |txn| watch.begin(txn)) {
+                Ok(false) => {}
+                begun => return begun.map(|_| Arc::clone(&watch)).inspect_err(|_| watch.stop()),
+            }
+        }
+        watch.stop();
+        Err(Error::new(Code::Busy, "the store is busy; try again"))
+    }
+
+    /// The watches of this `Kv`.
+    #[must_use]
+    pub fn hub(&self) -> Arc<Hub> {
+        Arc::clone(&self.hub)
+    }
+
+    /// Pays attention to other processes and to times, or not any more; with `expiries`, what expires is told.
+    pub fn attend(&mut self, attentive: bool, expiries: bool) {
+        // The new one first, so that the thread is not stopped in between.
+        self.attention = attentive.then(|| self.store.attend(expiries));
+    }
+
+    /// See `Store::wake_at`.
+    pub fn wake_at(&self, at_ms: i64) {
+        self.store.wake_at(at_ms);
+    }
+
+    /// Calls `wake` after each group of finished work, and for other reasons to look while this or another `Kv` on the store
+    /// is attentive, until it returns false.
+    pub fn on_finished(&self, wake: Wake) {
         self.store.on_finished(wake);
     }
 
@@ -161,7 +264,7 @@ impl Kv {
 
     /// For tests: see `Clock::freeze`.
     pub fn freeze_clock(&self, at_ms: Option<i64>) {
-        self.store.clock().freeze(at_ms);
+        self.store.freeze_clock(at_ms);
     }
 
     /// Closes; `done` is called when the writes that were handed over are on disk and, if this was the last opener,
@@ -177,6 +280,7 @@ impl Kv {
         }
         self.flush();
         self.reader = None;
+        self.attention = None;
         self.attached = false;
         self.store.detach(Box::new(move || drop(done)));
     }

@@ -19,6 +19,33 @@ pub const MAX_COMMIT_BYTES: usize = 16 * 1024 * 1024;
 /// Times to live and other durations: 100 years of 365 days.
 pub const MAX_DURATION_MS: i64 = 100 * 365 * 24 * 60 * 60 * 1000;
 
+/// A name of a queue, a lock or a consumer, an ordering key, a deduplication key, an owner of a lock: UTF-8.
+pub const MAX_NAME_BYTES: usize = 1024;
+/// Waits of a backoff schedule.
+pub const MAX_BACKOFF_STEPS: usize = 100;
+/// Keys that an undelivered message is written to.
+pub const MAX_UNDELIVERED_KEYS: usize = 100;
+/// The error of a dead letter; a longer one is cut.
+pub const MAX_ERROR_MESSAGE_BYTES: usize = 8 * 1024;
+/// The leases of messages and consumers.
+pub const MIN_LEASE_MS: i64 = 100;
+/// The leases of messages and consumers: a day.
+pub const MAX_LEASE_MS: i64 = 24 * 60 * 60 * 1000;
+/// Keys that one watch names.
+pub const MAX_WATCHED_KEYS: usize = 1000;
+/// Changed keys that one batch of a watch tells, if `bufferSize` is not given.
+pub const MAX_WATCH_BATCH_KEYS: usize = 500;
+/// The largest `bufferSize`.
+pub const MAX_BUFFER_KEYS: usize = 10_000;
+
+/// Messages are handed to a listener together up to this size of their values; a larger one alone.
+pub const MAX_CLAIM_BYTES: usize = 8 * 1024 * 1024;
+/// Messages that a claim looks at; those behind a busy ordering key are passed over.
+pub const MAX_CLAIM_LOOKS: usize = 2_000;
+/// Rows of the change log that are read at a time on the JavaScript thread.
+pub const MAX_INLINE_LOG_ROWS: usize = 1_000;
+/// Rows of the change log that are read at a time on the reader thread.
+pub const MAX_LOG_ROWS: usize = 50_000;
 /// What one answer on the JavaScript thread may hold before the reader thread gives it instead.
 pub const MAX_INLINE_BYTES: usize = 256 * 1024;
 /// Entries that one tick may read on the JavaScript thread.
@@ -30,3 +57,7 @@ pub const MAX_PAGE_ENTRIES: usize = 1000;
 pub const MAX_PAGE_BYTES: usize = 96 * 1024;
 /// Entries that one step of the sweep removes; writes go between two steps.
 pub const SWEEP_STEP_ENTRIES: usize = 500;
+/// Changes, or dead letters, that one step removes where all go that are asked for.
+pub const TRIM_STEP_ROWS: usize = 10_000;
+/// The change log is kept for a consumer that was in use within this time: a week.
+pub const CONSUMER_IN_USE_MS: i64 = 7 * 24 * 60 * 60 * 1000;

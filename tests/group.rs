@@ -9,8 +9,9 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 
 use keyval::config::{Durability, Fault, Location, Options};
+use keyval::engine::answer::Answer;
 use keyval::engine::commit::{Commit, Outcome};
-use keyval::engine::read::{Answer, Request};
+use keyval::engine::read::Request;
 use keyval::kv::Kv;
 use keyval::store::{Store, local};
 use parking_lot::Mutex;

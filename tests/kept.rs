@@ -4,7 +4,8 @@
 
 use std::path::PathBuf;
 
-use keyval::engine::read::{Answer, Request};
+use keyval::engine::answer::Answer;
+use keyval::engine::read::Request;
 use keyval::kv::Kv;
 use support::page::{Parts, entries};
 use support::raw::Raw;

@@ -187,7 +187,7 @@ fn a_read_that_panics() {
     kv.read_later(Request::Count(vec![]..vec![0xff]), Box::new(|_| fault_in_the_code()));
     for _ in 0..2 {
         let answer = read(&kv, Request::Count(vec![]..vec![0xff]));
-        assert!(matches!(answer, keyval::engine::read::Answer::Count(1)), "{answer:?}");
+        assert!(matches!(answer, keyval::engine::answer::Answer::Count(1)), "{answer:?}");
         put(&mut kv, set(&["before"], "2"));
     }
     close(kv);
@@ -213,7 +213,7 @@ fn a_completion_that_panics() {
 fn a_wake_up_that_panics() {
     let file = File::new();
     let mut kv = file.kv();
-    kv.on_finished(Box::new(|| fault_in_the_code()));
+    kv.on_finished(Box::new(|_| fault_in_the_code()));
     let told = try_commit(&mut kv, Commit::of(set(&["a"], "1")));
     let late = try_commit(&mut kv, Commit::of(set(&["late"], "1")));
     close(kv);

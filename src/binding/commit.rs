@@ -51,7 +51,7 @@ impl Handle {
         Ok(())
     }
 
-    fn add(&mut self, mutation: Result<Mutation>) -> napi::Result<(), CodeName> {
+    pub(super) fn add(&mut self, mutation: Result<Mutation>) -> napi::Result<(), CodeName> {
         self.building.mutations.push(mutation.map_err(thrown)?);
         Ok(())
     }

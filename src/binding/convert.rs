@@ -363,6 +363,27 @@ pub fn text(env: Env, value: Raw, name: &str) -> Result<String> {
     }
 }
 
+/// A whole number; errors name it `name`.
+pub fn whole_number(env: Env, value: Raw, name: &str) -> Result<i64> {
+    #[allow(clippy::cast_possible_truncation)]
+    let whole = |number: f64| (number.fract() == 0.0 && number.abs() < 9e15).then_some(number as i64);
+    let number = (kind(env, value) == ValueType::Number).then(|| number(env, value)).and_then(whole);
+    number.ok_or_else(|| Error::invalid(format!("{name}: {} is not a whole number", kind_name(env, value))))
+}
+
+/// A text that is not given by being `undefined`; errors name it `name`.
+pub fn optional_text(env: Env, value: Raw, name: &str) -> Result<Option<String>> {
+    if is_absent(env, value) { Ok(None) } else { text(env, value, name).map(Some) }
+}
+
+/// The elements of an array, each made by `one`, whose errors name its place.
+pub fn list<T>(env: Env, values: Raw, name: &str, one: impl Fn(Raw, &str) -> Result<T>) -> Result<Vec<T>> {
+    let Some(length) = array_length(env, values) else {
+        return Err(Error::invalid(format!("{name}: {} is not an array", kind_name(env, values))));
+    };
+    (0..length).map(|index| one(element(env, values, index), &format!("{name}[{index}]"))).collect()
+}
+
 /// The encoding of a key.
 pub fn one_key(env: Env, value: Raw) -> Result<Vec<u8>> {
     let mut out = Vec::with_capacity(64);

@@ -11,11 +11,14 @@ use super::convert::{self, Raw, selector};
 use super::mailbox::{Mailbox, Wake};
 use super::text::{Packet, thrown};
 use crate::config::{ChangeLog, Durability, Options};
+use crate::engine::answer::Answer;
 use crate::engine::commit::Commit;
+use crate::engine::queue::Settled;
 use crate::engine::range::after_cursor;
-use crate::engine::read::{Answer, Keys, ListQuery, Request};
+use crate::engine::read::{Keys, ListQuery, Request};
 use crate::error::{Error, Result};
 use crate::kv::Kv;
+use crate::store::WriteTxn;
 
 /// The name of an error's code; the attribute macro wants to read `Result` in a signature.
 pub type CodeName = &'static str;
@@ -28,6 +31,7 @@ pub struct Handle {
     mailbox: Option<Arc<Mailbox>>,
     keys: Keys,
     pub(super) building: Commit,
+    pub(super) settling: Vec<Settled>,
 }
 
 /// A list: where it stands.
@@ -73,8 +77,16 @@ impl Handle {
         let kv = open().map_err(thrown)?;
         let mailbox = Mailbox::new(wake);
         let weak: Weak<Mailbox> = Arc::downgrade(&mailbox);
-        kv.on_finished(Box::new(move || weak.upgrade().inspect(|mailbox| mailbox.announce()).is_some()));
-        Ok(Self { kv: Some(kv), mailbox: Some(mailbox), keys: Keys::default(), building: Commit::default() })
+        kv.on_finished(Box::new(move |notice| {
+            weak.upgrade().inspect(|mailbox| mailbox.notice(notice)).is_some()
+        }));
+        Ok(Self {
+            kv: Some(kv),
+            mailbox: Some(mailbox),
+            keys: Keys::default(),
+            building: Commit::default(),
+            settling: Vec::new(),
+        })
     }
 
     pub(super) fn kv(&mut self) -> Result<&mut Kv> {
@@ -119,7 +131,7 @@ impl Handle {
         }
     }
 
-    fn read_later(&mut self, id: u32, request: Request) -> Result<()> {
+    pub(super) fn read_later(&mut self, id: u32, request: Request) -> Result<()> {
         let mailbox = self.mailbox()?;
         self.kv()?.read_later(request, Box::new(move |answer| mailbox.post_answer(id, answer)));
         Ok(())
@@ -169,6 +181,29 @@ impl Handle {
                 Ok(Packet::Later)
             }
         }
+    }
+
+    /// Answers a read that is not of entries: now, or by mail under `id`.
+    pub(super) fn ask(&mut self, id: u32, request: Request) -> napi::Result<Packet, CodeName> {
+        match self.kv().and_then(|kv| kv.read_now(&request)).map_err(thrown)? {
+            Answer::Page(page) => Ok(Packet::new(page.text, page.bytes)),
+            Answer::Text(text) => Ok(Packet::new(text, Vec::new())),
+            Answer::Count(_) | Answer::TakesLong => {
+                self.read_later(id, request).map_err(thrown)?;
+                Ok(Packet::Later)
+            }
+        }
+    }
+
+    /// Writes something with an answer of its own, which comes by mail under `id`.
+    pub(super) fn task(
+        &mut self,
+        id: u32,
+        work: impl FnMut(&mut dyn WriteTxn) -> Result<Answer> + Send + 'static,
+    ) -> napi::Result<(), CodeName> {
+        let mailbox = self.mailbox().map_err(thrown)?;
+        let told = Box::new(move |answer| mailbox.post_answer(id, answer));
+        self.kv().map(|kv| kv.task(work, Durability::Full, told)).map_err(thrown)
     }
 
     /// Counts a range; the answer comes by mail under `id`.

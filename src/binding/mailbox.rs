@@ -1,19 +1,20 @@
 //! Completions on their way to JavaScript. Worker threads write them down as one JSON text; after each group one
 //! call wakes the event loop, and JavaScript drains all of them with one parse:
-//! `[id,0,body, id,1,error, …]`. Pages are texts of their own, so that a damaged value spoils no other letter.
+//! `[id,0,body, id,1,error, …]`. Pages are texts of their own, so that a damaged value spoils no other letter. Under the id 0
+//! come reasons to look (`store::Notice`), for those who wait for news.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status, sys};
 use parking_lot::Mutex;
 
 use super::text::{Packet, write_error, write_news, write_outcome};
+use crate::engine::answer::Answer;
 use crate::engine::commit::Outcome;
-use crate::engine::read::Answer;
 use crate::error::Result;
-use crate::store::News;
+use crate::store::{News, Notice};
 
 /// Wakes the event loop; weak, so that an idle `Kv` does not keep the process alive.
 pub type Wake = ThreadsafeFunction<(), (), (), Status, false, true, 0>;
@@ -24,6 +25,9 @@ pub struct Mailbox {
     letters: Mutex<Letters>,
     /// Letters lie here that no wake-up was called for.
     unannounced: AtomicBool,
+    /// Reasons to look that somebody here waits for, and those that have come.
+    awaited: AtomicU8,
+    noticed: AtomicU8,
 }
 
 #[derive(Default)]
@@ -36,7 +40,13 @@ struct Letters {
 impl Mailbox {
     /// A mailbox that calls `wake`.
     pub fn new(wake: Wake) -> Arc<Self> {
-        Arc::new(Self { wake, letters: Mutex::default(), unannounced: AtomicBool::new(false) })
+        Arc::new(Self {
+            wake,
+            letters: Mutex::default(),
+            unannounced: AtomicBool::new(false),
+            awaited: AtomicU8::new(0),
+            noticed: AtomicU8::new(0),
+        })
     }
 
     /// Writes a completion down.
@@ -68,6 +78,7 @@ impl Mailbox {
                 letters.pages.push(page.text);
             }
             Answer::Count(count) => letters.text.extend_from_slice(count.to_string().as_bytes()),
+            Answer::Text(text) => letters.text.extend_from_slice(&text),
             Answer::TakesLong => letters.text.extend_from_slice(b"null"),
         });
     }
@@ -82,6 +93,21 @@ impl Mailbox {
         self.post(id, result, |(), letters| letters.text.extend_from_slice(b"null"));
     }
 
+    /// From now on these are the reasons that are waited for.
+    pub fn wait_for(&self, reasons: Notice) {
+        self.awaited.store(reasons.bits(), Ordering::Release);
+    }
+
+    /// Tells of reasons to look, if somebody waits for them, and of letters.
+    pub fn notice(&self, notice: Notice) {
+        let awaited = notice.bits() & self.awaited.load(Ordering::Acquire);
+        if awaited != 0 {
+            self.noticed.fetch_or(awaited, Ordering::AcqRel);
+            self.unannounced.store(true, Ordering::Release);
+        }
+        self.announce();
+    }
+
     /// Wakes the event loop if there are letters that it was not woken for.
     pub fn announce(&self) {
         if self.unannounced.swap(false, Ordering::AcqRel) {
@@ -92,9 +118,14 @@ impl Mailbox {
     /// Takes every letter.
     pub fn drain(&self) -> Packet {
         let Letters { text, bytes, pages } = std::mem::take(&mut *self.letters.lock());
-        let mut whole = Vec::with_capacity(text.len() + 2);
+        let mut whole = Vec::with_capacity(text.len() + 16);
         whole.push(b'[');
         whole.extend_from_slice(&text);
+        let noticed = self.noticed.swap(0, Ordering::AcqRel);
+        if noticed != 0 {
+            let comma = if text.is_empty() { "" } else { "," };
+            whole.extend_from_slice(format!("{comma}0,0,{noticed}").as_bytes());
+        }
         whole.push(b']');
         if pages.is_empty() { Packet::new(whole, bytes) } else { Packet::Mail(whole, bytes, pages) }
     }

@@ -5,5 +5,8 @@ mod commit;
 mod convert;
 mod functions;
 mod handle;
+mod leases;
 mod mailbox;
+mod queue;
 mod text;
+mod watch;

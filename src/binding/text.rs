@@ -171,6 +171,7 @@ fn write_reply(reply: &Reply, out: &mut Vec<u8>) {
         Reply::Done => "null".to_string(),
         Reply::Count(count) => count.to_string(),
         Reply::Found(found) => found.to_string(),
+        Reply::Id(id) => format!("{{\"id\":\"{id}\"}}"),
         Reply::Counter(Counter::Int(int)) => format!("{{\"i\":\"{int}\"}}"),
         Reply::Counter(Counter::U64(int)) => format!("{{\"u\":\"{int}\"}}"),
     };

@@ -234,6 +234,12 @@ impl<'a> Parts<'a> {
         self.rest.is_empty()
     }
 
+    /// How much is still to be walked.
+    #[must_use]
+    pub fn rest_bytes(&self) -> usize {
+        self.rest.len()
+    }
+
     fn part(&mut self, tag: u8) -> Option<Part<'a>> {
         match tag {
             BYTES => Some(Part::Bytes(self.unescape()?)),

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::arithmetic::apply as calculate;
 use super::commit::{Check, Commit, Mutation, Outcome, Reply, Stamping, check_value_bytes};
+use super::enqueue::enqueue;
 use super::net::{NetChange, NetChanges};
 use crate::codec::key::KeyWriter;
 use crate::codec::key_json;
@@ -118,6 +119,7 @@ impl Run<'_> {
                 let expires_at = self.txn.now_ms() + expires_in_ms;
                 self.txn.set_expiry(key, expires_at).map(Reply::Found)
             }
+            Mutation::Enqueue(message) => enqueue(self.txn, message).map(Reply::Id),
         }
     }
 

@@ -5,6 +5,7 @@ use std::ops::Range;
 use num_bigint::BigInt;
 
 use super::arithmetic::Arithmetic;
+use super::enqueue::NewMessage;
 use crate::codec::value::{ArrayText, Counter};
 use crate::error::{Error, Result};
 use crate::limits::{MAX_COMMIT_BYTES, MAX_COMMIT_OPERATIONS, MAX_DURATION_MS, MAX_VALUE_BYTES};
@@ -67,6 +68,8 @@ pub enum Mutation {
         /// From the commit on.
         expires_in_ms: i64,
     },
+    /// Adds a message to a queue.
+    Enqueue(Box<NewMessage>),
 }
 
 /// What one mutation gave.
@@ -80,6 +83,8 @@ pub enum Reply {
     Counter(Counter),
     /// Whether there was an entry.
     Found(bool),
+    /// The id of a message.
+    Id(String),
 }
 
 /// A commit.
@@ -138,6 +143,9 @@ impl Commit {
         let (mut keys, mut values) = (0, 0);
         for mutation in &self.mutations {
             check_expiry(mutation.expires_in_ms())?;
+            if let Mutation::Enqueue(message) = mutation {
+                message.validate()?;
+            }
             let value = mutation.value_bytes();
             check_value_bytes(value)?;
             values += value;
@@ -179,7 +187,7 @@ impl Mutation {
             | Self::Arithmetic { expires_in_ms, .. }
             | Self::Splice { expires_in_ms, .. } => *expires_in_ms,
             Self::Touch { expires_in_ms, .. } => Some(*expires_in_ms),
-            Self::Delete(_) | Self::DeleteRange(_) => None,
+            Self::Delete(_) | Self::DeleteRange(_) | Self::Enqueue(_) => None,
         }
     }
 
@@ -189,7 +197,7 @@ impl Mutation {
         matches!(self, Self::Set { .. } | Self::Arithmetic { .. } | Self::Splice { .. })
     }
 
-    /// The key, or the start of the range.
+    /// The key, or the start of the range; a message has none.
     #[must_use]
     pub fn key(&self) -> &[u8] {
         match self {
@@ -199,6 +207,7 @@ impl Mutation {
             | Self::Splice { key, .. }
             | Self::Touch { key, .. } => key,
             Self::DeleteRange(range) => &range.start,
+            Self::Enqueue(_) => &[],
         }
     }
 
@@ -206,6 +215,7 @@ impl Mutation {
         match self {
             Self::Set { value, .. } => value.len(),
             Self::Splice { values, .. } => values.text.len(),
+            Self::Enqueue(message) => message.value.len(),
             _ => 0,
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Weak;
 
 use crate::config::Durability;
 use crate::error::Result;
-use crate::limits::SWEEP_STEP_ENTRIES;
+use crate::limits::{CONSUMER_IN_USE_MS, SWEEP_STEP_ENTRIES};
 use crate::store::{Store, WriteJob, WriteTxn};
 
 /// Told how a sweep ended.
@@ -30,8 +30,10 @@ impl WriteJob for SweepJob {
     fn run(&mut self, txn: &mut dyn WriteTxn) -> Result<()> {
         let step = SWEEP_STEP_ENTRIES as u64;
         let expired = txn.sweep_expired(SWEEP_STEP_ENTRIES)?;
-        let trimmed = txn.trim_log(txn.now_ms() - txn.retention_ms(), SWEEP_STEP_ENTRIES)?;
-        self.more = expired == step || trimmed == step;
+        let now = txn.now_ms();
+        let trimmed = txn.trim_log(now - txn.retention_ms(), now - CONSUMER_IN_USE_MS, SWEEP_STEP_ENTRIES)?;
+        let locks = txn.sweep_locks(SWEEP_STEP_ENTRIES)?;
+        self.more = [expired, trimmed, locks].contains(&step);
         Ok(())
     }
 

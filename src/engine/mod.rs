@@ -1,10 +1,21 @@
 //! What reads and commits mean, on any store.
 
+pub mod answer;
 pub mod arithmetic;
 pub mod atomic;
 pub mod commit;
+pub mod consumer;
+pub mod dead_letters;
+pub mod enqueue;
 pub mod expiry;
+pub mod feed;
+pub mod held;
+pub mod hub;
+pub mod lock;
 pub mod net;
 pub mod page;
+pub mod queue;
 pub mod range;
 pub mod read;
+pub mod task;
+pub mod watch;

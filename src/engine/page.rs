@@ -1,5 +1,5 @@
 //! Entries as one JSON text, which JavaScript turns into its objects with a single `JSON.parse`:
-//! `[part,part,…, index,flags,expiry,…, odd,entries,more]`.
+//! `[part,part,…, index,flags,expiry,…, odd,entries,tail]`. The tail of a list says whether there are more (0, 1).
 //!
 //! An entry is `value,versionstamp` where the caller knows the keys, `key,value,versionstamp` in a list and
 //! `key,versionstamp` in a list of keys: parts side by side, because an object with three names costs a third more to
@@ -11,6 +11,7 @@
 use crate::codec::{key_json, value};
 use crate::error::{Code, Error, Result};
 use crate::store::Row;
+use crate::store::log::Change;
 
 /// Set in the flags of an odd entry whose key has tagged parts; the lower bits are the value's encoding.
 const KEY_IS_TAGGED: u8 = 16;
@@ -72,7 +73,7 @@ impl Page {
     pub fn push_known(&mut self, row: Option<Row<'_>>) -> Result<()> {
         match row {
             Some(row) => {
-                self.value(&row)?;
+                self.value(row.encoding, row.value)?;
                 self.end(&row, row.encoding);
             }
             None => {
@@ -92,7 +93,7 @@ impl Page {
         let mut flags = if key_json::write_suffix(suffix, &mut self.text)? { KEY_IS_TAGGED } else { 0 };
         self.text.push(b',');
         if !keys_only {
-            self.value(row)?;
+            self.value(row.encoding, row.value)?;
             flags |= row.encoding;
         }
         self.end(row, flags);
@@ -101,13 +102,71 @@ impl Page {
         Ok(())
     }
 
-    fn value(&mut self, row: &Row<'_>) -> Result<()> {
-        match row.encoding {
-            value::JSON | value::TAGGED_JSON => self.text.extend_from_slice(row.value),
+    /// Appends what became of a watched key: a listed entry, or its key and two `null`.
+    ///
+    /// # Errors
+    /// As `push_listed`.
+    pub fn push_watched(&mut self, key: &[u8], row: Option<&Row<'_>>) -> Result<()> {
+        let Some(row) = row else {
+            let tagged = key_json::write(key, &mut self.text)?;
+            self.text.extend_from_slice(b",null,null,");
+            self.end_entry(if tagged { KEY_IS_TAGGED } else { 0 }, 0);
+            return Ok(());
+        };
+        let flags = if key_json::write(key, &mut self.text)? { KEY_IS_TAGGED } else { 0 };
+        self.text.push(b',');
+        self.value(row.encoding, row.value)?;
+        self.end(row, flags | row.encoding);
+        Ok(())
+    }
+
+    /// Appends a change: `seq,operation,key,value,versionstamp`. The operation is 0 (create), 1 or 2 (delete), and 3 more
+    /// if there is a value.
+    ///
+    /// # Errors
+    /// As `push_listed`.
+    pub fn push_change(&mut self, change: &Change<'_>) -> Result<()> {
+        let operation = change.kind as u8 + if change.value.is_some() { 3 } else { 0 };
+        self.text.extend_from_slice(format!("{},{operation},", change.seq).as_bytes());
+        let mut flags = if key_json::write(change.key, &mut self.text)? { KEY_IS_TAGGED } else { 0 };
+        self.text.push(b',');
+        match change.value {
+            Some((encoding, value)) => {
+                self.value(encoding, value)?;
+                flags |= encoding;
+            }
+            None => self.json_part("null"),
+        }
+        self.stamp(change.versionstamp);
+        self.end_entry(flags, 0);
+        Ok(())
+    }
+
+    /// Appends parts that are JSON already, and a value; they are one entry.
+    ///
+    /// # Errors
+    /// As `push_known`.
+    pub fn push_parts(&mut self, parts: &[&str], encoding: u8, value: &[u8]) -> Result<()> {
+        for part in parts {
+            self.json_part(part);
+        }
+        self.value(encoding, value)?;
+        self.end_entry(encoding, 0);
+        Ok(())
+    }
+
+    fn json_part(&mut self, json: &str) {
+        self.text.extend_from_slice(json.as_bytes());
+        self.text.push(b',');
+    }
+
+    fn value(&mut self, encoding: u8, bytes: &[u8]) -> Result<()> {
+        match encoding {
+            value::JSON | value::TAGGED_JSON => self.text.extend_from_slice(bytes),
             value::BYTES | value::U64 => {
-                let place = format!("[{},{}]", self.bytes.len(), row.value.len());
+                let place = format!("[{},{}]", self.bytes.len(), bytes.len());
                 self.text.extend_from_slice(place.as_bytes());
-                self.bytes.extend_from_slice(row.value);
+                self.bytes.extend_from_slice(bytes);
             }
             other => {
                 let message =
@@ -120,28 +179,41 @@ impl Page {
     }
 
     fn end(&mut self, row: &Row<'_>, flags: u8) {
-        if row.versionstamp == self.last_stamp {
+        self.stamp(row.versionstamp);
+        self.end_entry(flags, row.expires_at.unwrap_or(0));
+    }
+
+    fn stamp(&mut self, versionstamp: &str) {
+        if versionstamp == self.last_stamp {
             self.text.extend_from_slice(b"0,");
         } else {
             self.text.push(b'"');
-            self.text.extend_from_slice(row.versionstamp.as_bytes());
+            self.text.extend_from_slice(versionstamp.as_bytes());
             self.text.extend_from_slice(b"\",");
             self.last_stamp.clear();
-            self.last_stamp.push_str(row.versionstamp);
+            self.last_stamp.push_str(versionstamp);
         }
-        if flags != 0 || row.expires_at.is_some() {
-            let expires_at = row.expires_at.unwrap_or(0);
+    }
+
+    fn end_entry(&mut self, flags: u8, expires_at: i64) {
+        if flags != 0 || expires_at != 0 {
             self.odd.push(Odd { index: self.entries, flags, expires_at });
         }
         self.entries += 1;
     }
 
-    /// Closes the text.
+    /// Closes the text of a list.
     pub fn finish(&mut self) {
+        let more = if self.more { "1" } else { "0" };
+        self.finish_with(more);
+    }
+
+    /// Closes the text; `tail` is JSON.
+    pub fn finish_with(&mut self, tail: &str) {
         for Odd { index, flags, expires_at } in &self.odd {
             self.text.extend_from_slice(format!("{index},{flags},{expires_at},").as_bytes());
         }
-        let tail = format!("{},{},{}]", self.odd.len(), self.entries, u8::from(self.more));
-        self.text.extend_from_slice(tail.as_bytes());
+        let end = format!("{},{},{tail}]", self.odd.len(), self.entries);
+        self.text.extend_from_slice(end.as_bytes());
     }
 }

@@ -1,12 +1,19 @@
-//! Gets, lists and counts. The same code answers on the JavaScript thread, where it gives up on what takes long, and
+//! Reads: gets, lists and counts here, the others where they belong. The same code answers on the JavaScript thread, where it gives up on what takes long, and
 //! on the reader thread.
 
 use std::ops::Range;
+use std::sync::Arc;
 
+use super::answer::Answer;
+use super::feed::{self, ChangesQuery};
+use super::hub::Hub;
 use super::page::Page;
 use super::range::after_key;
+use super::watch::Watch;
+use super::{consumer, dead_letters, lock};
 use crate::error::Result;
 use crate::limits::{MAX_INLINE_BYTES, MAX_INLINE_KEYS, MAX_PAGE_BYTES};
+use crate::store::queue::{DeadLetterScan, QueueStats};
 use crate::store::{Access, Flow, ReadTxn, Scan};
 
 /// Room for an entry in a page's text, so that a page grows seldom.
@@ -93,6 +100,26 @@ pub enum Request {
     List(ListQuery),
     /// How many live entries.
     Count(Range<Vec<u8>>),
+    /// A page of the change feed.
+    Changes(ChangesQuery),
+    /// The newest change.
+    Head,
+    /// The next batch of a watch.
+    Watch(Arc<Watch>),
+    /// Which watches changes concern.
+    News(Arc<Hub>),
+    /// When a queue has something to do.
+    QueueDue(String),
+    /// How many messages, of one queue or of all.
+    QueueStats(Option<String>),
+    /// Dead letters.
+    DeadLetters(DeadLetterScan),
+    /// One dead letter.
+    DeadLetter(String),
+    /// Who holds a lock.
+    Lock(String),
+    /// Where a consumer stands.
+    Consumer(String),
 }
 
 impl Request {
@@ -103,19 +130,9 @@ impl Request {
             Self::Get(keys) if keys.len() > 1 => Access::Points,
             Self::Get(_) => Access::Point,
             Self::List(_) | Self::Count(_) => Access::Range,
+            _ => Access::Tables,
         }
     }
-}
-
-/// What a read found.
-#[derive(Debug)]
-pub enum Answer {
-    /// Entries.
-    Page(Page),
-    /// A count.
-    Count(u64),
-    /// It would take long: ask where that does no harm.
-    TakesLong,
 }
 
 /// Answers a read. `inline`: on a thread that must not be held.
@@ -126,9 +143,29 @@ pub fn answer(txn: &mut dyn ReadTxn, request: &Request, inline: bool) -> Result<
     match request {
         Request::Get(keys) => get(txn, keys, inline),
         Request::List(query) => list(txn, query, inline),
-        Request::Count(_) if inline => Ok(Answer::TakesLong),
+        Request::Count(_) | Request::QueueStats(_) if inline => Ok(Answer::TakesLong),
         Request::Count(range) => txn.count(range).map(Answer::Count),
+        Request::Changes(query) => feed::page(txn, query, inline),
+        Request::Head => feed::head(txn),
+        Request::Watch(watch) => watch.step(txn, inline),
+        Request::News(hub) => hub.news(txn),
+        Request::QueueDue(queue) => queue_due(txn, queue),
+        Request::QueueStats(queue) => queue_stats(txn, queue.as_deref()),
+        Request::DeadLetters(scan) => dead_letters::list(txn, scan),
+        Request::DeadLetter(id) => dead_letters::get(txn, id),
+        Request::Lock(name) => lock::status(txn, name),
+        Request::Consumer(name) => consumer::status(txn, name),
     }
+}
+
+fn queue_due(txn: &mut dyn ReadTxn, queue: &str) -> Result<Answer> {
+    let due = txn.queue_due(queue)?;
+    Ok(Answer::json(due.map_or("null".into(), |ms| ms.to_string())))
+}
+
+fn queue_stats(txn: &mut dyn ReadTxn, queue: Option<&str>) -> Result<Answer> {
+    let QueueStats { pending, processing, dead } = txn.queue_stats(queue)?;
+    Ok(Answer::json(format!("[{pending},{processing},{dead}]")))
 }
 
 fn get(txn: &mut dyn ReadTxn, keys: &Keys, inline: bool) -> Result<Answer> {

@@ -2,6 +2,7 @@
 //! engine's. This file is the seam: the engine sees these traits alone, so that another kind of store (a libSQL
 //! server, a replica) is another implementation of them.
 
+use std::any::Any;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -11,9 +12,17 @@ use crate::config::{ChangeLog, Durability};
 use crate::error::{Error, Result};
 
 pub mod backup;
+pub mod lease;
 pub mod local;
+pub mod log;
+pub mod notice;
+pub mod queue;
 
 pub use backup::{Backup, News, Order, Progress, Ticket};
+pub use lease::{LeaseRead, LeaseWrite};
+pub use log::LogRead;
+pub use notice::Notice;
+pub use queue::{QueueRead, QueueWrite};
 
 /// A stored entry as a read sees it.
 #[derive(Debug, Clone, Copy)]
@@ -74,7 +83,7 @@ pub enum Flow {
 pub type Visit<'a> = &'a mut dyn FnMut(Option<Row<'_>>) -> Result<()>;
 
 /// One snapshot of the data.
-pub trait ReadTxn {
+pub trait ReadTxn: LogRead + QueueRead + LeaseRead {
     /// Milliseconds since the epoch by the store's clock, the same throughout the transaction.
     fn now_ms(&self) -> i64;
 
@@ -146,7 +155,7 @@ pub struct RemovedCount {
 }
 
 /// One operation's part of a write transaction. If the operation fails, all of it is rolled back and nothing else.
-pub trait WriteTxn: ReadTxn {
+pub trait WriteTxn: ReadTxn + QueueWrite + LeaseWrite {
     /// The versionstamp of this operation's commit; issued when it is first asked for.
     ///
     /// # Errors
@@ -204,11 +213,21 @@ pub trait WriteTxn: ReadTxn {
     /// Those of the store.
     fn sweep_expired(&mut self, limit: usize) -> Result<u64>;
 
-    /// Removes at most `limit` change log rows of before a time; tells how many.
+    /// Removes at most `limit` change log rows of before a time, none that a consumer of after `in_use_since_ms` has not
+    /// passed; tells how many.
     ///
     /// # Errors
     /// Those of the store.
-    fn trim_log(&mut self, before_ms: i64, limit: usize) -> Result<u64>;
+    fn trim_log(&mut self, before_ms: i64, in_use_since_ms: i64, limit: usize) -> Result<u64>;
+
+    /// Removes at most `limit` change log rows up to and including a number; tells how many.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn trim_log_to(&mut self, seq: i64, limit: usize) -> Result<u64>;
+
+    /// The next number of a series in which none comes twice: order of messages, tokens of locks and leases.
+    fn next_number(&mut self) -> i64;
 }
 
 /// An operation for the writer. It may run more than once (when a commit that it shared had to be undone), and only
@@ -238,6 +257,9 @@ pub type ReadJob = Box<dyn FnOnce(Result<&mut dyn ReadTxn>) + Send>;
 /// What a reader runs.
 pub type ReadWork<'a> = &'a mut dyn FnMut(&mut dyn ReadTxn) -> Result<()>;
 
+/// Is told of reasons to look; false: not any more.
+pub type Wake = Box<dyn Fn(Notice) -> bool + Send>;
+
 /// What a read looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
@@ -247,6 +269,8 @@ pub enum Access {
     Points,
     /// A range.
     Range,
+    /// The change log or other tables, in one snapshot.
+    Tables,
 }
 
 /// Reads on the calling thread, without waiting for anything.
@@ -288,8 +312,19 @@ pub trait Store: Send + Sync {
     /// Hands the job that `make` makes to the writer at an interval; zero is never. A later call replaces an earlier one.
     fn every(&self, interval: Duration, make: Box<dyn Fn() -> Box<dyn WriteJob> + Send>);
 
-    /// Calls `wake` after each group of finished work, until it returns false. The one call that goes up.
-    fn on_finished(&self, wake: Box<dyn Fn() -> bool + Send>);
+    /// Calls `wake` after each group of finished work, and for other reasons to look while somebody is attentive, until it
+    /// returns false. The one call that goes up.
+    fn on_finished(&self, wake: Wake);
+
+    /// Until what it gives is dropped, commits of other processes are noticed, and the time of `wake_at`; with
+    /// `expiries`, what expires is swept within a second.
+    fn attend(&self, expiries: bool) -> Box<dyn Any + Send>;
+
+    /// Wakes with `Notice::TIME` when the store's clock has reached a time, or earlier: who still waits then asks again.
+    fn wake_at(&self, at_ms: i64);
+
+    /// For tests: see `Clock::freeze`. Whoever waits for a time is woken.
+    fn freeze_clock(&self, at_ms: Option<i64>);
 
     /// Whether this opener is the first one.
     fn is_new(&self) -> bool;

@@ -9,10 +9,11 @@ use std::time::Duration;
 use keyval::codec::key::{Part, descendants, encode, tree};
 use keyval::codec::value::{ArrayText, JSON};
 use keyval::config::{Durability, Options};
+use keyval::engine::answer::Answer;
 use keyval::engine::arithmetic::Arithmetic;
 use keyval::engine::commit::{Check, Commit, Mutation, Outcome, Reply};
 use keyval::engine::page::Page;
-use keyval::engine::read::{Answer, Keys, ListQuery, Request};
+use keyval::engine::read::{Keys, ListQuery, Request};
 use keyval::error::{Error, Result};
 use keyval::kv::Kv;
 

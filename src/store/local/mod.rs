@@ -1,5 +1,6 @@
 //! An embedded libSQL file, or memory: a writer thread, a reader thread, and a reader for each opener's own thread.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -11,23 +12,29 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use self::backup::{Backups, Source};
+use self::bell::Bell;
 use self::queue::{Consumer, Queue, Turn};
 use self::reader::{LocalReader, ReaderThread};
 use self::sql::Db;
 use self::sqlite::Connection;
 use self::writer::Writer;
-use super::{Order, ReadJob, Reader, Store, WriteJob, WriteTxn, fail_all};
+use super::{Notice, Order, ReadJob, Reader, Store, Wake, WriteJob, WriteTxn, fail_all};
 use crate::clock::Clock;
 use crate::config::{DEFAULT_BUSY_TIMEOUT_MS, Durability, Fault, Location, Options};
 use crate::error::{Code, Error, Result};
 
 mod backup;
 mod backup_file;
+mod bell;
 mod identity;
+mod leases;
+mod log;
+mod messages;
 mod queue;
 mod reader;
 mod schema;
 mod sql;
+mod sql_live;
 mod sqlite;
 mod txn;
 mod writer;
@@ -42,8 +49,9 @@ pub struct Shared {
     clock: Clock,
     busy_timeout_ms: AtomicI64,
     strongest: Mutex<Durability>,
+    bell: Bell,
     tick: Mutex<Option<MakeJob>>,
-    wakes: Mutex<Vec<Box<dyn Fn() -> bool + Send>>>,
+    wakes: Mutex<Vec<Wake>>,
     on_released: Mutex<Vec<Box<dyn FnOnce() + Send>>>,
 }
 
@@ -56,6 +64,9 @@ const POINT_CACHE: &str = "PRAGMA cache_size = -32000";
 
 /// Pages that are kept where ranges are read: a scan comes back to few of them.
 const RANGE_CACHE: &str = "PRAGMA cache_size = -4000";
+
+/// Pages that are kept where commits of other processes are looked for: no query there reads many.
+const BELL_CACHE: &str = "PRAGMA cache_size = -500";
 
 /// Pages that a backup keeps: it reads each once.
 const COPY_CACHE: &str = "PRAGMA cache_size = -1000";
@@ -75,6 +86,7 @@ impl Shared {
             clock: Clock::default(),
             busy_timeout_ms: AtomicI64::new(DEFAULT_BUSY_TIMEOUT_MS),
             strongest: Mutex::new(Durability::Off),
+            bell: Bell::default(),
             tick: Mutex::new(None),
             wakes: Mutex::new(Vec::new()),
             on_released: Mutex::new(Vec::new()),
@@ -91,8 +103,16 @@ impl Shared {
     }
 
     /// One that panics is not called again.
-    fn wake(&self) {
-        self.wakes.lock().retain(|wake| catch_unwind(AssertUnwindSafe(wake)).unwrap_or(false));
+    fn wake(&self, notice: Notice) {
+        self.wakes.lock().retain(|wake| catch_unwind(AssertUnwindSafe(|| wake(notice))).unwrap_or(false));
+    }
+
+    /// Hands the job of the interval to the writer, now.
+    fn tick_now(&self) {
+        let made = self.tick.lock().as_ref().map(|make| make());
+        if let Err((jobs, error)) = self.writes.push(made.into_iter().collect()) {
+            fail_all(jobs, &error);
+        }
     }
 }
 
@@ -279,7 +299,7 @@ impl Store for LocalStore {
     fn write(&self, jobs: Vec<Box<dyn WriteJob>>) {
         if let Err((jobs, error)) = self.shared.writes.push(jobs) {
             fail_all(jobs, &error);
-            self.shared.wake();
+            self.shared.wake(Notice::NONE);
         }
     }
 
@@ -288,7 +308,7 @@ impl Store for LocalStore {
             for job in jobs {
                 job(Err(error.clone()));
             }
-            self.shared.wake();
+            self.shared.wake(Notice::NONE);
         }
     }
 
@@ -311,8 +331,22 @@ impl Store for LocalStore {
         self.shared.writes.set_interval((!interval.is_zero()).then_some(interval));
     }
 
-    fn on_finished(&self, wake: Box<dyn Fn() -> bool + Send>) {
+    fn on_finished(&self, wake: Wake) {
         self.shared.wakes.lock().push(wake);
+    }
+
+    fn attend(&self, expiries: bool) -> Box<dyn Any + Send> {
+        let in_memory = matches!(self.place, Place::Memory(_));
+        Box::new(bell::attend(&self.shared, || self.read_connection(BELL_CACHE), in_memory, expiries))
+    }
+
+    fn wake_at(&self, at_ms: i64) {
+        self.shared.bell.wake_at(at_ms);
+    }
+
+    fn freeze_clock(&self, at_ms: Option<i64>) {
+        self.shared.clock.freeze(at_ms);
+        self.shared.bell.look();
     }
 
     fn is_new(&self) -> bool {
@@ -372,6 +406,7 @@ fn run(shared: &Arc<Shared>, mut writer: Writer, reader: ReaderThread) {
             Turn::Stop => break,
         }
     }
+    shared.bell.stop();
     shared.reads.stop();
     reader.join();
     shared.backups.end();
@@ -379,5 +414,5 @@ fn run(shared: &Arc<Shared>, mut writer: Writer, reader: ReaderThread) {
     for done in shared.on_released.lock().drain(..) {
         let _ = catch_unwind(AssertUnwindSafe(done));
     }
-    shared.wake();
+    shared.wake(Notice::NONE);
 }

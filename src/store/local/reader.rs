@@ -13,7 +13,7 @@ use super::sql::{Db, Sql};
 use super::sqlite::commit_mark::CommitMark;
 use super::txn::LocalRead;
 use crate::error::{Code, Result};
-use crate::store::{Access, ReadWork, Reader};
+use crate::store::{Access, Notice, ReadWork, Reader};
 
 /// In memory the writer may hold the connection: this long a reader waits on its own thread.
 const MEMORY_PATIENCE: Duration = Duration::from_micros(200);
@@ -53,7 +53,7 @@ impl LocalReader {
     }
 
     fn connection(&mut self, access: Access) -> Result<Arc<Mutex<Db>>> {
-        if access != Access::Range {
+        if matches!(access, Access::Point | Access::Points) {
             return Ok(Arc::clone(&self.points));
         }
         if self.ranges.is_none() {
@@ -97,7 +97,8 @@ impl Reader for LocalReader {
         let connection = self.connection(access)?;
         let Some(mut db) = connection.try_lock_for(MEMORY_PATIENCE) else { return Ok(false) };
         let now_ms = self.shared.clock.now_ms();
-        let result = if access == Access::Range || self.kept == Kept::Nothing {
+        let on_ranges = matches!(access, Access::Range | Access::Tables);
+        let result = if on_ranges || self.kept == Kept::Nothing {
             read(&mut db, now_ms, access, work)
         } else {
             self.read_kept(&mut db, now_ms, work)
@@ -126,7 +127,7 @@ impl Reader for LocalReader {
 
 fn read(db: &mut Db, now_ms: i64, access: Access, work: ReadWork<'_>) -> Result<()> {
     db.end_stray_transaction()?;
-    if access != Access::Points {
+    if matches!(access, Access::Point | Access::Range) {
         return work(&mut LocalRead { db, now_ms });
     }
     db.run(Sql::Begin)?;
@@ -169,7 +170,7 @@ fn serve(shared: &Shared, connect: &Connect) {
         for job in jobs {
             serve_one(shared, connect, &mut db, job);
         }
-        shared.wake();
+        shared.wake(Notice::NONE);
     }
 }
 

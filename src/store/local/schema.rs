@@ -13,10 +13,10 @@ use crate::error::{Code, Error, Result};
 const RETRY: Duration = Duration::from_millis(1);
 
 /// The schema that this version writes.
-pub const SCHEMA_VERSION: i64 = 1;
+pub const SCHEMA_VERSION: i64 = 2;
 
 /// Migration `n` (from 0) takes a file from version n to n + 1. Never edit one that was released.
-const MIGRATIONS: [&str; 1] = [V1];
+const MIGRATIONS: [&str; 2] = [V1, V2];
 
 /// Columns stand in this order on disk: the value last, so that expiry and versionstamp are read without walking a
 /// large value. `kv_entries` is a rowid table: at 10 KB values WITHOUT ROWID reads five times slower.
@@ -94,6 +94,32 @@ CREATE TABLE kv_locks (
 ) WITHOUT ROWID;
 ";
 
+/// What the first schema had no use for yet: a dead letter keeps what its message needs to be tried again (no dead letter
+/// was ever written under schema 1), and the columns that are searched by have an index.
+const V2: &str = "
+DROP TABLE kv_dlq;
+CREATE TABLE kv_dlq (
+  id TEXT PRIMARY KEY NOT NULL,
+  original_id TEXT NOT NULL,
+  queue TEXT NOT NULL,
+  error_message TEXT NOT NULL,
+  attempts INTEGER NOT NULL,
+  original_created_at INTEGER NOT NULL,
+  failed_at INTEGER NOT NULL,
+  max_attempts INTEGER NOT NULL,
+  backoff_schedule TEXT NOT NULL,
+  keys_if_undelivered TEXT,
+  ordering_key TEXT,
+  deduplication_key TEXT,
+  encoding INTEGER NOT NULL DEFAULT 0,
+  value BLOB NOT NULL
+);
+CREATE INDEX kv_dlq_queue ON kv_dlq (queue);
+CREATE INDEX kv_queue_ordering ON kv_queue (queue, ordering_key, status, ready_at, seq) WHERE ordering_key IS NOT NULL;
+CREATE INDEX kv_locks_expiry ON kv_locks (expires_at);
+INSERT INTO kv_meta (key, value) VALUES ('sequence', 0), ('trimmed', '');
+";
+
 /// The settings that all openers of a file share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
@@ -103,6 +129,8 @@ pub struct Settings {
     pub change_log: ChangeLog,
     /// For how long.
     pub retention_ms: i64,
+    /// The last number that was given out.
+    pub sequence: i64,
 }
 
 impl Settings {
@@ -111,18 +139,19 @@ impl Settings {
     /// # Errors
     /// `CORRUPT` if one is missing or damaged.
     pub fn read(rows: &mut super::sqlite::Rows<'_>) -> Result<Self> {
-        let (mut clock, mut change_log, mut retention_ms) = (None, None, None);
+        let (mut clock, mut change_log, mut retention_ms, mut sequence) = (None, None, None, None);
         while rows.next()? {
             match rows.text(0)? {
                 "clock" => clock = Stamp::parse(rows.text(1)?),
                 "change_log" => change_log = ChangeLog::parse(rows.text(1)?).ok(),
                 "retention_ms" => retention_ms = Some(rows.int(1)),
+                "sequence" => sequence = Some(rows.int(1)),
                 _ => {}
             }
         }
-        match (clock, change_log, retention_ms) {
-            (Some(clock), Some(change_log), Some(retention_ms)) => {
-                Ok(Self { clock, change_log, retention_ms })
+        match (clock, change_log, retention_ms, sequence) {
+            (Some(clock), Some(change_log), Some(retention_ms), Some(sequence)) => {
+                Ok(Self { clock, change_log, retention_ms, sequence })
             }
             _ => Err(Error::corrupt("the file's kv_meta lacks a setting; restore the file from a backup")),
         }
@@ -221,12 +250,29 @@ fn write_identity(connection: &Connection) -> Result<()> {
 
 fn write_settings(connection: &Connection, options: &Options) -> Result<()> {
     if let Some(change_log) = options.change_log {
+        if change_log != ChangeLog::Off {
+            end_gap(connection)?;
+        }
         set(connection, "change_log", Param::Text(change_log.as_str()))?;
     }
     if let Some(ms) = options.retention_ms {
         set(connection, "retention_ms", ms.into())?;
     }
     Ok(())
+}
+
+/// What was committed while the log was off is missing in it. Whoever stands before that must not read on as if nothing had
+/// happened: all that is older goes, and the number of one change that nobody will see.
+fn end_gap(connection: &Connection) -> Result<()> {
+    let mode = connection.query_text("SELECT value FROM kv_meta WHERE key = 'change_log'", &[])?;
+    if mode.as_deref() != Some(ChangeLog::Off.as_str()) {
+        return Ok(());
+    }
+    connection.execute("INSERT INTO kv_changes (key, op, versionstamp) VALUES (x'', 'delete', '')")?;
+    connection.execute("DELETE FROM kv_changes")?;
+    connection.execute(
+        "UPDATE kv_meta SET value = (SELECT value FROM kv_meta WHERE key = 'clock') WHERE key = 'trimmed'",
+    )
 }
 
 fn set(connection: &Connection, key: &str, value: Param<'_>) -> Result<()> {

@@ -56,11 +56,81 @@ pub enum Sql {
     Log,
     /// Expired entries.
     Sweep,
-    /// Old changes.
+    /// Whether something has expired.
+    HasExpired,
+    /// The number of the last change, and the commit, that goes when the log is trimmed.
+    TrimCut,
+    /// Changes up to a number.
     TrimLog,
+    /// Notes of which commit changes may be missing.
+    SetTrimmed,
+    /// The position that the log is kept for.
+    OldestPosition,
+    /// Where the log stands.
+    LogState,
+    /// Changes in order.
+    ScanLog,
+    /// The same, without values.
+    ScanLogKeys,
+    /// Notes the last number that was given out.
+    SetSequence,
+    /// When a queue has something to do.
+    QueueDue,
+    /// Counts of all queues.
+    AllQueueStats,
+    /// Counts of one queue.
+    QueueStats,
+    /// The message with a deduplication key.
+    StandingMessage,
+    /// Adds a message.
+    InsertMessage,
+    /// Messages whose lease ran out.
+    LapsedMessages,
+    /// Messages that are ready.
+    ReadyMessages,
+    /// Whether an ordering key is taken.
+    IsKeyBusy,
+    /// A message under a lease.
+    LeasedMessage,
+    /// What changes of a message.
+    SetMessageState,
+    /// Removes a message under a lease.
+    RemoveLeased,
+    /// Extends a lease.
+    ExtendLease,
+    /// Frees the first message behind an ordering key.
+    Unblock,
+    /// Adds a dead letter.
+    InsertDeadLetter,
+    /// Dead letters of all queues.
+    ScanAllDeadLetters,
+    /// Dead letters of one queue.
+    ScanDeadLetters,
+    /// One dead letter.
+    DeadLetter,
+    /// Removes one.
+    RemoveDeadLetter,
+    /// Removes some.
+    PurgeDeadLetters,
+    /// A lock.
+    Lock,
+    /// Writes a lock.
+    PutLock,
+    /// Removes a lock.
+    RemoveLock,
+    /// Removes expired ones.
+    SweepLocks,
+    /// A consumer.
+    Consumer,
+    /// Writes a consumer.
+    PutConsumer,
+    /// Removes a consumer.
+    RemoveConsumer,
+    /// Changes when another connection commits.
+    DataVersion,
 }
 
-const STATEMENTS: usize = Sql::TrimLog as usize + 1;
+const STATEMENTS: usize = Sql::DataVersion as usize + 1;
 
 impl Sql {
     /// The text. `length(value)` does not load the value; a large one is withheld where the caller asks for it.
@@ -73,7 +143,7 @@ impl Sql {
             Self::Savepoint => "SAVEPOINT operation",
             Self::Release => "RELEASE operation",
             Self::RollbackTo => "ROLLBACK TO operation",
-            Self::Settings => "SELECT key, value FROM kv_meta WHERE key IN ('change_log', 'clock', 'retention_ms')",
+            Self::Settings => "SELECT key, value FROM kv_meta WHERE key IN ('change_log', 'clock', 'retention_ms', 'sequence')",
             Self::SetClock => "UPDATE kv_meta SET value = ?1 WHERE key = 'clock'",
             Self::Get => {
                 "SELECT versionstamp, expires_at, encoding, length(value) > ?2,
@@ -139,11 +209,32 @@ impl Sql {
                    (SELECT rowid FROM kv_entries WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)
                  RETURNING key, expires_at"
             }
-            // Sequence order is commit order: the first row that stays ends it.
-            Self::TrimLog => {
-                "DELETE FROM kv_changes WHERE versionstamp < ?1
-                   AND seq IN (SELECT seq FROM kv_changes ORDER BY seq LIMIT ?2)"
+            Self::HasExpired => "SELECT 1 FROM kv_entries WHERE expires_at <= ?1 LIMIT 1",
+            // Sequence order is commit order.
+            Self::TrimCut => {
+                "SELECT seq, versionstamp FROM (SELECT seq, versionstamp FROM kv_changes ORDER BY seq LIMIT ?3)
+                 WHERE versionstamp < ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT 1"
             }
+            Self::TrimLog => "DELETE FROM kv_changes WHERE seq <= ?1",
+            Self::SetTrimmed => "UPDATE kv_meta SET value = ?1 WHERE key = 'trimmed'",
+            Self::OldestPosition => "SELECT min(position) FROM kv_consumers WHERE updated_at > ?1",
+            Self::LogState => {
+                "SELECT (SELECT value FROM kv_meta WHERE key = 'change_log'),
+                   (SELECT seq FROM sqlite_sequence WHERE name = 'kv_changes'),
+                   (SELECT min(seq) FROM kv_changes),
+                   (SELECT value FROM kv_meta WHERE key = 'clock'),
+                   (SELECT value FROM kv_meta WHERE key = 'trimmed')"
+            }
+            Self::ScanLog => {
+                "SELECT seq, key, op, versionstamp, encoding, value FROM kv_changes
+                 WHERE seq > ?1 ORDER BY seq LIMIT ?2"
+            }
+            Self::ScanLogKeys => {
+                "SELECT seq, key, op, versionstamp, NULL, NULL FROM kv_changes WHERE seq > ?1 ORDER BY seq LIMIT ?2"
+            }
+            Self::SetSequence => "UPDATE kv_meta SET value = ?1 WHERE key = 'sequence'",
+            Self::DataVersion => "PRAGMA data_version",
+            other => super::sql_live::text(other),
         }
     }
 }

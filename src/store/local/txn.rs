@@ -9,7 +9,7 @@ use crate::codec::stamp::Stamp;
 use crate::config::ChangeLog;
 use crate::error::Result;
 use crate::store::{
-    ChangeKind, Flow, Found, ReadTxn, Removed, RemovedCount, Row, Scan, Visit, WriteTxn, is_live,
+    ChangeKind, Flow, Found, Notice, ReadTxn, Removed, RemovedCount, Row, Scan, Visit, WriteTxn, is_live,
 };
 
 /// A read on a connection.
@@ -75,7 +75,8 @@ impl ReadTxn for LocalRead<'_> {
     }
 }
 
-fn encoding(column: i64) -> u8 {
+/// A column as an encoding.
+pub fn encoding(column: i64) -> u8 {
     u8::try_from(column).unwrap_or(u8::MAX)
 }
 
@@ -95,6 +96,8 @@ pub struct LocalWrite<'a> {
     pub settings: Settings,
     /// This operation's stamp, once it is issued.
     pub issued: Option<Stamp>,
+    /// Whom it concerns when it is committed.
+    pub notice: Notice,
 }
 
 impl ReadTxn for LocalWrite<'_> {
@@ -187,6 +190,8 @@ impl WriteTxn for LocalWrite<'_> {
         if total == 0 {
             // Nothing was noted under the stamp: it need not be written down either.
             self.issued = issued;
+        } else if self.settings.change_log != ChangeLog::Off {
+            self.notice |= Notice::CHANGES;
         }
         Ok(RemovedCount { live: total.saturating_sub(expired), total })
     }
@@ -195,6 +200,7 @@ impl WriteTxn for LocalWrite<'_> {
         if self.settings.change_log == ChangeLog::Off {
             return Ok(());
         }
+        self.notice |= Notice::CHANGES;
         let stamp = self.stamp()?;
         let kept = row.filter(|_| self.settings.change_log == ChangeLog::Values);
         let encoding = Param::Int(kept.map(|row| i64::from(row.encoding)));
@@ -222,16 +228,44 @@ impl WriteTxn for LocalWrite<'_> {
         Ok(removed.len() as u64)
     }
 
-    fn trim_log(&mut self, before_ms: i64, limit: usize) -> Result<u64> {
+    fn trim_log(&mut self, before_ms: i64, in_use_since_ms: i64, limit: usize) -> Result<u64> {
         let ms = u64::try_from(before_ms).unwrap_or(0);
         let before = Stamp { ms, counter: 0, node: 0 }.to_string();
-        let db = &mut *self.read.db;
-        db.statement(Sql::TrimLog)?.run(&[before.as_str().into(), limit.into()])?;
-        Ok(db.connection.changes())
+        let mut rows = self.read.db.statement(Sql::OldestPosition)?.query(&[in_use_since_ms.into()])?;
+        rows.next()?;
+        let position = rows.optional_int(0).unwrap_or(i64::MAX);
+        drop(rows);
+        self.trim(&before, position, limit)
+    }
+
+    fn trim_log_to(&mut self, seq: i64, limit: usize) -> Result<u64> {
+        self.trim(AFTER_EVERY_STAMP, seq, limit)
+    }
+
+    fn next_number(&mut self) -> i64 {
+        self.settings.sequence += 1;
+        self.settings.sequence
     }
 }
 
+/// Sorts after every versionstamp.
+const AFTER_EVERY_STAMP: &str = "g";
+
 impl LocalWrite<'_> {
+    fn trim(&mut self, before_stamp: &str, up_to: i64, limit: usize) -> Result<u64> {
+        let db = &mut *self.read.db;
+        let mut rows =
+            db.statement(Sql::TrimCut)?.query(&[before_stamp.into(), up_to.into(), limit.into()])?;
+        if !rows.next()? {
+            return Ok(0);
+        }
+        let (cut, stamp) = (rows.int(0), rows.text(1)?.to_string());
+        drop(rows);
+        db.statement(Sql::SetTrimmed)?.run(&[stamp.as_str().into()])?;
+        db.statement(Sql::TrimLog)?.run(&[cut.into()])?;
+        Ok(db.connection.changes())
+    }
+
     fn removed(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<Vec<Removed>> {
         let now_ms = self.read.now_ms;
         let mut rows = self.read.db.statement(sql)?.query(params)?;

@@ -13,10 +13,9 @@ use super::schema::Settings;
 use super::sql::{Db, Sql};
 use super::txn::{LocalRead, LocalWrite};
 use crate::clock::Stopwatch;
-use crate::codec::stamp::Stamp;
 use crate::config::Durability;
 use crate::error::{Code, Error, Result};
-use crate::store::{WriteJob, fail_all, finish};
+use crate::store::{Notice, WriteJob, fail_all, finish};
 
 type Job = Box<dyn WriteJob>;
 
@@ -31,6 +30,8 @@ pub struct Writer {
     db: Arc<Mutex<Db>>,
     slice: Duration,
     synchronous: Option<Durability>,
+    /// Whom the group concerns that was committed last.
+    notice: Notice,
 }
 
 /// Operations that ran in one transaction, with what came of each.
@@ -50,7 +51,7 @@ impl Writer {
     /// The writer of a store.
     pub fn new(shared: Arc<Shared>, db: Arc<Mutex<Db>>, in_memory: bool, slice: Option<Duration>) -> Self {
         let slice = slice.unwrap_or(if in_memory { MEMORY_SLICE } else { FILE_SLICE });
-        Self { shared, db, slice, synchronous: None }
+        Self { shared, db, slice, synchronous: None, notice: Notice::NONE }
     }
 
     /// Commits what waits, in groups. Not inlined, so that its instructions can be counted (`benches/`).
@@ -59,7 +60,7 @@ impl Writer {
         let mut waiting = VecDeque::from(jobs);
         self.process_in(&mut waiting, usize::MAX);
         fail_all(waiting.into(), &fault());
-        self.shared.wake();
+        self.shared.wake(Notice::NONE);
     }
 
     /// Leaves something waiting only if an operation panicked.
@@ -91,11 +92,11 @@ impl Writer {
         }
     }
 
-    fn finish(&self, group: Group) {
+    fn finish(&mut self, group: Group) {
         for (job, outcome) in group {
             finish(job, outcome);
         }
-        self.shared.wake();
+        self.shared.wake(std::mem::take(&mut self.notice));
     }
 
     fn commit(&mut self, waiting: &mut VecDeque<Job>, most: usize, group: &mut Group) -> Ending {
@@ -105,9 +106,12 @@ impl Writer {
         let durability = waiting.iter().map(|job| job.durability()).max().unwrap_or_default();
         let ending = match self.begin(&mut db, durability) {
             Ok(settings) => {
+                let (slice, notice) = (self.slice, Notice::NONE);
                 let mut transaction =
-                    Transaction { shared: &shared, db: &mut db, settings, slice: self.slice };
-                transaction.run(waiting, most, group)
+                    Transaction { shared: &shared, db: &mut db, before: settings, settings, slice, notice };
+                let ending = transaction.run(waiting, most, group);
+                self.notice = transaction.notice;
+                ending
             }
             Err(error) => {
                 let taken = waiting.len().min(most);
@@ -150,13 +154,16 @@ fn fault() -> Error {
 struct Transaction<'a> {
     shared: &'a Shared,
     db: &'a mut Db,
+    /// As the transaction found them.
+    before: Settings,
     settings: Settings,
     slice: Duration,
+    /// Whom it concerns, once it is committed.
+    notice: Notice,
 }
 
 impl Transaction<'_> {
     fn run(&mut self, waiting: &mut VecDeque<Job>, most: usize, group: &mut Group) -> Ending {
-        let before = self.settings.clock;
         let watch = Stopwatch::start();
         let alone = most == 1 || waiting.len() == 1;
         while group.len() < most {
@@ -178,7 +185,7 @@ impl Transaction<'_> {
                 break;
             }
         }
-        self.end(before, alone, group)
+        self.end(alone, group)
     }
 
     /// What came of an operation; an error of the outer kind if it cannot be told from the others any more. Alone, it
@@ -189,15 +196,16 @@ impl Transaction<'_> {
         }
         let now_ms = self.shared.clock.now_ms();
         let read = LocalRead { db: self.db, now_ms };
-        let mut txn = LocalWrite { read, settings: self.settings, issued: None };
+        let mut txn = LocalWrite { read, settings: self.settings, issued: None, notice: Notice::NONE };
         let result = job.run(&mut txn);
-        let issued = txn.issued;
+        let LocalWrite { settings, issued, notice, .. } = txn;
         match result {
             Ok(()) => {
                 if !alone {
                     self.db.run(Sql::Release)?;
                 }
-                self.settings.clock = issued.unwrap_or(self.settings.clock);
+                self.settings = Settings { clock: issued.unwrap_or(settings.clock), ..settings };
+                self.notice |= notice;
                 Ok(Ok(()))
             }
             Err(error) => {
@@ -210,12 +218,13 @@ impl Transaction<'_> {
         }
     }
 
-    fn end(&mut self, before: Stamp, alone: bool, group: &mut Group) -> Ending {
+    fn end(&mut self, alone: bool, group: &mut Group) -> Ending {
         if alone && group.iter().any(|(_, outcome)| outcome.is_err()) {
             let _ = self.db.run(Sql::Rollback);
             return Ending::Done;
         }
-        let Err(error) = self.commit(before) else { return Ending::Done };
+        let Err(error) = self.commit() else { return Ending::Done };
+        self.notice = Notice::NONE;
         let _ = self.db.run(Sql::Rollback);
         if group.len() > 1 && !error.outcome_unknown {
             return Ending::RunAlone;
@@ -226,11 +235,16 @@ impl Transaction<'_> {
         Ending::Done
     }
 
-    fn commit(&mut self, before: Stamp) -> Result<()> {
-        if self.settings.clock != before {
+    fn commit(&mut self) -> Result<()> {
+        if self.settings.clock != self.before.clock {
             let clock = self.settings.clock.to_string();
             self.db.statement(Sql::SetClock)?.run(&[clock.as_str().into()])?;
         }
-        self.db.run(Sql::Commit)
+        if self.settings.sequence != self.before.sequence {
+            self.db.statement(Sql::SetSequence)?.run(&[self.settings.sequence.into()])?;
+        }
+        self.db.run(Sql::Commit)?;
+        self.shared.bell.committed_here();
+        Ok(())
     }
 }

@@ -1,0 +1,159 @@
+/** The change feed. */
+
+import type { KvChange, KvChanges, KvChangesIterator, KvChangesOptions } from "../index.js"
+import { Attention } from "./attention.js"
+import type { Bridge } from "./bridge.js"
+import { invalidArgument } from "./errors.js"
+import { copyKey } from "./keys.js"
+import { MAX_READ_CHANGES } from "./limits.js"
+import { CHANGES, ELSEWHERE, type NativeFeed } from "./native.js"
+import { checkOptions, flag, wholeNumber } from "./options.js"
+import { readChanges } from "./page.js"
+
+const OPTIONS = ["from", "prefix", "limit", "live"]
+
+/** `kv.changes`: a function with two others. */
+export function changesOf(bridge: Bridge): KvChanges {
+  const changes = <T>(options?: KvChangesOptions) => new ChangesIterator<T>(bridge, options)
+  return Object.assign(changes, {
+    head: () => bridge.call<number>((handle, id) => handle.logHead(id)),
+    trim: (seq: number) => trim(bridge, seq),
+  })
+}
+
+/** In steps, so that other writes go between them. */
+async function trim(bridge: Bridge, seq: number): Promise<{ trimmedCount: number }> {
+  let [left, trimmedCount, more] = [wholeNumber(seq, "seq", -1, Number.MAX_SAFE_INTEGER), 0, true]
+  while (more) {
+    const [count, again, upTo] = await bridge.write(
+      (handle, id) => handle.trimLog(id, left),
+      (body: [count: number, more: number, upTo: number]) => body,
+    )
+    trimmedCount += count
+    left = upTo
+    more = again === 1
+  }
+  return { trimmedCount }
+}
+
+/** Pages of changes, from where the last one ended. */
+export class Feed {
+  readonly #bridge: Bridge
+  readonly #native: NativeFeed
+  #after: number | undefined
+
+  constructor(bridge: Bridge, after: number | undefined, prefix: unknown) {
+    this.#bridge = bridge
+    this.#native = bridge.now((handle) => handle.feed(after, prefix))
+  }
+
+  /** Where the next page begins: after this number. */
+  get position(): number | undefined {
+    return this.#after
+  }
+
+  /** The next page: it may be empty though there is more. */
+  async page<T>(limit: number): Promise<{ changes: KvChange<T>[]; more: boolean }> {
+    const turn = this.#bridge.spend(1)
+    if (turn !== undefined) await turn
+    const read = this.#bridge.askPage(
+      (handle, id) => handle.feedPage(this.#native, this.#after, limit, id),
+      readChanges<[position: number, more: number]>,
+    )
+    const { rows, tail } = read instanceof Promise ? await read : read
+    this.#bridge.spend(rows.length)
+    const [position, more] = tail
+    this.#after = position
+    return { changes: rows as KvChange<T>[], more: more === 1 }
+  }
+}
+
+class ChangesIterator<T> implements KvChangesIterator<T> {
+  readonly #bridge: Bridge
+  readonly #feed: Feed
+  readonly #live: boolean
+  #left: number
+  #changes: KvChange<T>[] = []
+  #at = 0
+  #more = true
+  #attention: Attention | undefined
+  #last: Promise<unknown> = Promise.resolve()
+
+  constructor(bridge: Bridge, options: KvChangesOptions = {}) {
+    checkOptions(options, OPTIONS)
+    const { from, limit } = options
+    const first = from === undefined ? undefined : wholeNumber(from, "from", 0, Number.MAX_SAFE_INTEGER)
+    this.#left = limit === undefined ? Infinity : wholeNumber(limit, "limit", 1, Number.MAX_SAFE_INTEGER)
+    this.#live = flag(options.live, "live")
+    if (options.prefix !== undefined && !Array.isArray(options.prefix))
+      throw invalidArgument("prefix: must be an array of parts")
+    this.#bridge = bridge
+    this.#feed = new Feed(bridge, first === undefined ? undefined : first - 1, copyKey(options.prefix))
+  }
+
+  next(): Promise<IteratorResult<KvChange<T>, undefined>> {
+    const change = this.#take()
+    if (change !== undefined) return Promise.resolve({ done: false, value: change })
+    const next = this.#last.then(() => this.#read())
+    this.#last = next.catch(() => {})
+    return next
+  }
+
+  #take(): KvChange<T> | undefined {
+    if (this.#bridge.closed) this.#end()
+    const change = this.#changes[this.#at]
+    if (change === undefined) return undefined
+    this.#at++
+    return change
+  }
+
+  async #read(): Promise<IteratorResult<KvChange<T>, undefined>> {
+    try {
+      for (;;) {
+        const change = this.#take()
+        if (change !== undefined) return { done: false, value: change }
+        if (this.#left === 0 || this.#bridge.closed) break
+        if (this.#more) await this.#load()
+        else if (!this.#live || !(await this.#wait())) break
+      }
+    } catch (error) {
+      const wasClosed = this.#bridge.closed
+      this.#end()
+      if (!wasClosed) throw error
+    }
+    this.#end()
+    return { done: true, value: undefined }
+  }
+
+  async #load(): Promise<void> {
+    const { changes, more } = await this.#feed.page<T>(Math.min(this.#left, MAX_READ_CHANGES))
+    this.#changes = changes
+    this.#at = 0
+    this.#left -= changes.length
+    this.#more = more
+  }
+
+  /** Waits for news; false at the end. The first time it only begins to listen: what came before that is read first. */
+  async #wait(): Promise<boolean> {
+    this.#more = true
+    if (this.#attention !== undefined) return this.#attention.wait()
+    this.#attention = new Attention(this.#bridge, CHANGES | ELSEWHERE)
+    return true
+  }
+
+  return(): Promise<IteratorResult<KvChange<T>, undefined>> {
+    this.#end()
+    return Promise.resolve({ done: true, value: undefined })
+  }
+
+  #end(): void {
+    this.#changes = []
+    this.#at = 0
+    this.#left = 0
+    this.#attention?.leave()
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+}

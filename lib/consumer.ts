@@ -1,0 +1,212 @@
+/** Consumers of the change feed: a position in the store, which one holder at a time moves. */
+
+import type { KvChange, KvConsumer, KvConsumerOptions, KvConsumerStatus, KvKey } from "../index.js"
+import { Attention } from "./attention.js"
+import type { Bridge } from "./bridge.js"
+import { Feed } from "./changes.js"
+import { invalidArgument, KvError } from "./errors.js"
+import { copyKey } from "./keys.js"
+import { MAX_READ_CHANGES } from "./limits.js"
+import { CHANGES, callNative, ELSEWHERE, LEASE, TIME } from "./native.js"
+import { checkOptions, wholeNumber } from "./options.js"
+import { reviveKey } from "./page.js"
+
+const DEFAULT_READ_CHANGES = 100
+
+type Taken = [lease: number, position: number, prefix: unknown[]] | [lease: null, untilMs: number]
+
+/** What a holder has. */
+interface Hold {
+  position: number
+  prefix: KvKey
+}
+
+export class Consumer<T> implements KvConsumer<T> {
+  readonly name: string
+  readonly #bridge: Bridge
+  readonly #prefix: KvKey | undefined
+  readonly #leaseMs: number
+  /** The number of the lease that was taken last; 0: none. */
+  #lease = 0
+  /** Where it stands, as far as this holder knows. */
+  #position = 0
+
+  constructor(bridge: Bridge, name: string, options: KvConsumerOptions = {}) {
+    checkOptions(options, ["prefix", "lease"])
+    callNative((addon) => addon.checkConsumer(name))
+    const { prefix, lease = "30s" } = options
+    if (prefix !== undefined && !Array.isArray(prefix))
+      throw invalidArgument("prefix: must be an array of parts")
+    bridge.now((handle) => handle.feed(undefined, prefix))
+    this.name = name
+    this.#bridge = bridge
+    this.#prefix = copyKey(prefix)
+    this.#leaseMs = callNative((addon) => addon.leaseMs(lease, "lease"))
+  }
+
+  async read(limit: number = DEFAULT_READ_CHANGES): Promise<KvChange<T>[]> {
+    wholeNumber(limit, "limit", 1, MAX_READ_CHANGES)
+    const hold = await this.#take()
+    if (typeof hold === "number") throw this.#busy(hold)
+    const feed = this.#feed(hold)
+    const changes: KvChange<T>[] = []
+    for (let more = true; more && changes.length < limit; ) {
+      const page = await feed.page<T>(limit - changes.length)
+      changes.push(...page.changes)
+      more = page.more
+    }
+    return changes
+  }
+
+  #feed({ position, prefix }: Hold): Feed {
+    return new Feed(this.#bridge, position, prefix)
+  }
+
+  #busy(untilMs: number): KvError {
+    const until = new Date(untilMs).toISOString()
+    return new KvError(
+      "BUSY",
+      `consumer ${JSON.stringify(this.name)}: another reader holds its lease until ${until}`,
+    )
+  }
+
+  /** Takes or renews the lease; a number if another holds it: until when. */
+  async #take(): Promise<Hold | number> {
+    const taken = await this.#bridge.write(
+      (handle, id) => handle.takeConsumer(id, this.name, this.#prefix, this.#lease, this.#leaseMs),
+      (body: Taken) => body,
+    )
+    if (taken[0] === null) return taken[1]
+    const [lease, position, prefix] = taken as [number, number, unknown[]]
+    this.#lease = lease
+    this.#position = position
+    return { position, prefix: reviveKey(prefix) }
+  }
+
+  commit(seq: number): Promise<void> {
+    return this.#bridge.write(
+      (handle, id) => handle.commitConsumer(id, this.name, this.#lease, this.#leaseMs, seq),
+      () => {
+        this.#position = seq
+      },
+    )
+  }
+
+  async status(): Promise<KvConsumerStatus> {
+    const [position, head, leaseExpiresAt] = await this.#bridge.askJson<[number, number, number | null]>(
+      (handle, id) => handle.consumerStatus(this.name, id),
+    )
+    const held = leaseExpiresAt !== null
+    return { name: this.name, position, head, lag: head - position, held, leaseExpiresAt }
+  }
+
+  async release(): Promise<void> {
+    const lease = this.#lease
+    this.#lease = 0
+    if (lease === 0) return
+    await this.#bridge.write(
+      (handle, id) => handle.releaseConsumer(id, this.name, lease),
+      () => undefined,
+    )
+  }
+
+  delete(): Promise<{ ok: boolean }> {
+    return this.#bridge.write(
+      (handle, id) => handle.deleteConsumer(id, this.name),
+      (ok: boolean) => ({ ok }),
+    )
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#bridge.closed) await this.release()
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<KvChange<T>, undefined> {
+    const reading: Reading = { passed: undefined, renewAt: 0 }
+    const news = new Attention(this.#bridge, CHANGES | ELSEWHERE | TIME, () => this.#leave(reading))
+    try {
+      while (!news.ended) {
+        const hold = await this.#hold()
+        if (hold === undefined) return
+        yield* this.#follow(this.#feed(hold), reading, news)
+      }
+    } catch (error) {
+      if (!this.#bridge.closed) throw error
+    } finally {
+      news.leave()
+      if (!this.#bridge.closed) await this.#leave(reading)
+    }
+  }
+
+  /** Takes the lease, and waits for it while another holds it; nothing, if the `Kv` is closed meanwhile. */
+  async #hold(): Promise<Hold | undefined> {
+    const news = new Attention(this.#bridge, LEASE | ELSEWHERE | TIME)
+    try {
+      for (;;) {
+        const hold = await this.#take()
+        if (typeof hold !== "number") return hold
+        for (let until: number | null = hold; until !== null; until = (await this.status()).leaseExpiresAt) {
+          this.#bridge.ended((handle) => handle.wakeAt(until as number))
+          if (!(await news.wait())) return undefined
+        }
+      }
+    } finally {
+      news.leave()
+    }
+  }
+
+  /** Gives one change after another, until the lease is lost or the `Kv` is closed. */
+  async *#follow(feed: Feed, reading: Reading, news: Attention): AsyncGenerator<KvChange<T>, undefined> {
+    this.#planRenewal(reading)
+    for (;;) {
+      const { changes, more } = await feed.page<T>(MAX_READ_CHANGES)
+      for (const change of changes) {
+        yield change
+        reading.passed = change.seq
+        if (this.#isDue(reading) && !(await this.#renew(reading))) return
+      }
+      reading.passed = feed.position
+      const moved = changes.length > 0 || this.#isDue(reading)
+      if (moved && !(await this.#renew(reading))) return
+      if (!more && !(await news.wait())) return
+    }
+  }
+
+  #planRenewal(reading: Reading): void {
+    this.#bridge.ended((handle) => {
+      reading.renewAt = handle.now() + this.#leaseMs / 3
+      handle.wakeAt(reading.renewAt)
+    })
+  }
+
+  #isDue({ renewAt }: Reading): boolean {
+    return this.#bridge.now((handle) => handle.now()) >= renewAt
+  }
+
+  /** Commits what was passed and renews the lease; false if it was lost. */
+  async #renew(reading: Reading): Promise<boolean> {
+    this.#planRenewal(reading)
+    const seq = Math.max(reading.passed ?? 0, this.#position)
+    reading.passed = undefined
+    try {
+      await this.commit(seq)
+      return true
+    } catch (error) {
+      if (error instanceof KvError && error.code === "CONFLICT") return false
+      throw error
+    }
+  }
+
+  /** Commits what the loop's body has finished, and gives the lease back. */
+  async #leave({ passed }: Reading): Promise<void> {
+    const lost = () => {}
+    const last = passed !== undefined && passed > this.#position ? this.commit(passed).catch(lost) : undefined
+    await Promise.all([last, this.release().catch(lost)])
+  }
+}
+
+/** What an iteration has passed and not committed, and when its lease is to be renewed. */
+interface Reading {
+  passed: number | undefined
+  renewAt: number
+}

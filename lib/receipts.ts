@@ -1,0 +1,68 @@
+/** The leases of messages that this `Kv` was given, by which they are acknowledged. */
+
+import type { Bridge } from "./bridge.js"
+import { describe, invalidArgument, KvError } from "./errors.js"
+import { MAX_RECEIPTS } from "./limits.js"
+import { errorText } from "./listener.js"
+import { DONE, FAILED } from "./native.js"
+import { checkOptions } from "./options.js"
+
+export class Receipts {
+  readonly #bridge: Bridge
+  readonly #leases = new Map<string, number>()
+
+  constructor(bridge: Bridge) {
+    this.#bridge = bridge
+  }
+
+  add(id: string, lease: number): void {
+    this.#leases.delete(id)
+    this.#leases.set(id, lease)
+    if (this.#leases.size <= MAX_RECEIPTS) return
+    for (const oldest of this.#leases.keys()) {
+      this.#leases.delete(oldest)
+      break
+    }
+  }
+
+  has(id: string, lease: number): boolean {
+    return this.#leases.get(id) === lease
+  }
+
+  take(id: string): number | undefined {
+    const lease = this.#leases.get(id)
+    this.#leases.delete(id)
+    return lease
+  }
+
+  async ack(id: unknown): Promise<void> {
+    await this.#settle(id, DONE, "")
+  }
+
+  async nack(id: unknown, options: { error?: unknown } = {}): Promise<void> {
+    checkOptions(options, ["error"])
+    const error = options.error === undefined ? "the message was not acknowledged" : errorText(options.error)
+    await this.#settle(id, FAILED, error)
+  }
+
+  /** An error of the store leaves the receipt, so that it can be tried again. */
+  async #settle(id: unknown, end: number, error: string): Promise<void> {
+    if (typeof id !== "string") throw invalidArgument(`id: must be a string, got ${describe(id)}`)
+    void this.#bridge.handle
+    const lease = this.take(id)
+    if (lease === undefined)
+      throw new KvError(
+        "CONFLICT",
+        "id: this Kv does not hold the message; it was settled, or never given to it",
+      )
+    try {
+      await this.#bridge.write(
+        (handle, call) => handle.settleNow(call, id, lease, end, error),
+        () => undefined,
+      )
+    } catch (failure) {
+      if (failure instanceof KvError && failure.retryable) this.add(id, lease)
+      throw failure
+    }
+  }
+}

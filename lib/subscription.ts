@@ -1,0 +1,42 @@
+/** What runs until it is stopped: a watch, a listener. */
+
+import type { KvSubscription } from "../index.js"
+
+/** How long to wait after an error of the store that may pass. */
+export const RETRY_MS = 1000
+
+export class Subscription implements KvSubscription {
+  readonly finished: Promise<void>
+  readonly #running: { readonly closed: boolean; stop(): void }
+
+  constructor(running: { readonly closed: boolean; stop(): void }, finished: Promise<void>) {
+    this.#running = running
+    this.finished = finished
+  }
+
+  get closed(): boolean {
+    return this.#running.closed
+  }
+
+  stop(): void {
+    this.#running.stop()
+  }
+
+  [Symbol.dispose](): void {
+    this.stop()
+  }
+}
+
+/** Hands an error to who wants to know of it; one who throws in turn is not asked to explain. */
+export function report(
+  onError: ((error: unknown, ...rest: never[]) => void) | undefined,
+  what: string,
+  ...told: unknown[]
+): void {
+  try {
+    if (onError === undefined) console.error(`@buntime/keyval: ${what}:`, ...told)
+    else (onError as (...told: unknown[]) => void)(...told)
+  } catch (error) {
+    console.error("@buntime/keyval: onError threw:", error)
+  }
+}

@@ -1,0 +1,286 @@
+/** Watches. Rust holds each one's place in the change log; here a watch is asked for its next batch when it was woken. */
+
+import { setTimeout as wait } from "node:timers/promises"
+import type {
+  KvEntryMaybe,
+  KvKey,
+  KvSubscription,
+  KvWatchBatch,
+  KvWatchCallback,
+  KvWatchIterator,
+  KvWatchOptions,
+} from "../index.js"
+import type { Bridge, Waiter } from "./bridge.js"
+import { describe, invalidArgument, KvError } from "./errors.js"
+import { copyKey } from "./keys.js"
+import { MAX_BUFFER_KEYS } from "./limits.js"
+import { CHANGES, ELSEWHERE, EXACT, type NativeWatch, TREE, UNDER } from "./native.js"
+import { checkOptions, flag, wholeNumber } from "./options.js"
+import { readWatched } from "./page.js"
+import { RETRY_MS, report, Subscription } from "./subscription.js"
+import { isKeyList } from "./transaction.js"
+
+const OPTIONS = ["exact", "emitInitial", "from", "bufferSize", "overflowStrategy", "onError"]
+const STRATEGIES = ["drop-oldest", "drop-newest"]
+
+/** Flags of a batch: `src/engine/watch.rs`. */
+const INITIAL = 1
+const RESET = 2
+const BATCH = 4
+const AGAIN = 8
+
+/** All watches of a `Kv`: the log is looked at once for all of them. */
+export class Watches implements Waiter {
+  readonly reasons = CHANGES | ELSEWHERE
+  readonly #bridge: Bridge
+  readonly #watches = new Map<number, Watch>()
+  #looking = false
+  #again = false
+
+  constructor(bridge: Bridge) {
+    this.#bridge = bridge
+  }
+
+  /** Begins a watch: what is committed after this is told. */
+  begin(target: unknown, options: KvWatchOptions): Watch {
+    const request = requestOf(target, options)
+    const native = this.#bridge.now((handle) => handle.watch(...request))
+    const watch = new Watch(this.#bridge, native, () => this.#forget(native.id))
+    if (this.#watches.size === 0) this.#bridge.join(this)
+    this.#watches.set(native.id, watch)
+    return watch
+  }
+
+  #forget(id: number): void {
+    this.#watches.delete(id)
+    if (this.#watches.size === 0) this.#bridge.leave(this)
+  }
+
+  notice(): void {
+    if (this.#looking) this.#again = true
+    else void this.#look()
+  }
+
+  end(): void {
+    for (const watch of [...this.#watches.values()]) watch.stop()
+  }
+
+  async #look(): Promise<void> {
+    this.#looking = true
+    do {
+      this.#again = false
+      const more = await this.#wake().catch(() => false)
+      if (!more) continue
+      this.#again = true
+      await new Promise((resolve) => setImmediate(resolve))
+    } while (this.#again && this.#watches.size > 0)
+    this.#looking = false
+  }
+
+  /** Wakes the watches that changes concern; true if not all changes were looked at. */
+  async #wake(): Promise<boolean> {
+    const news = this.#bridge.askJson<number[]>((handle, id) => handle.watchNews(id))
+    const [more, ...ids] = news instanceof Promise ? await news : news
+    for (const id of ids) this.#watches.get(id)?.wake()
+    return more === 1
+  }
+}
+
+type Request = Parameters<import("./native.js").NativeHandle["watch"]>
+
+function requestOf(target: unknown, options: KvWatchOptions): Request {
+  checkOptions(options, OPTIONS)
+  const { from, bufferSize = null, overflowStrategy = "drop-oldest", onError } = options
+  const [keys, reach] = targetOf(target, options.exact)
+  const emitInitial =
+    options.emitInitial === undefined ? from === undefined : flag(options.emitInitial, "emitInitial")
+  if (emitInitial && from !== undefined)
+    throw invalidArgument(
+      "emitInitial: from is given too, which goes on where a watch stood; give one of them",
+    )
+  if (!STRATEGIES.includes(overflowStrategy))
+    throw invalidArgument(
+      `overflowStrategy: must be "drop-oldest" or "drop-newest", got ${describe(overflowStrategy)}`,
+    )
+  if (onError !== undefined && typeof onError !== "function")
+    throw invalidArgument(`onError: must be a function, got ${describe(onError)}`)
+  const buffer = bufferSize === null ? undefined : wholeNumber(bufferSize, "bufferSize", 1, MAX_BUFFER_KEYS)
+  return [keys, reach, emitInitial, from, buffer, overflowStrategy === "drop-newest"]
+}
+
+function targetOf(target: unknown, exact: unknown): [keys: readonly KvKey[], reach: number] {
+  const isExact = flag(exact, "exact")
+  if (Array.isArray(target)) {
+    if (target.length === 0)
+      throw invalidArgument("target: it is empty; give a key, or { prefix: [] } to watch everything")
+    const keys = isKeyList(target) ? target : [target as KvKey]
+    return [keys.map(copyKey), isExact ? EXACT : TREE]
+  }
+  if (typeof target !== "object" || target === null)
+    throw invalidArgument(`target: must be a key, an array of keys or { prefix }, got ${describe(target)}`)
+  checkOptions(target, ["prefix"], "target")
+  if (exact !== undefined) throw invalidArgument("exact: it goes with keys, not with a prefix")
+  return [[copyKey((target as { prefix: KvKey }).prefix)], UNDER]
+}
+
+interface Step {
+  rows: KvEntryMaybe[]
+  tail: [flags: number, versionstamp: string, dropped: number]
+}
+
+/** One watch. */
+export class Watch {
+  readonly #bridge: Bridge
+  readonly #native: NativeWatch
+  readonly #forget: () => void
+  #closed = false
+  #woken = false
+  #wake: (() => void) | undefined
+
+  constructor(bridge: Bridge, native: NativeWatch, forget: () => void) {
+    this.#bridge = bridge
+    this.#native = native
+    this.#forget = forget
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  stop(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#forget()
+    this.#bridge.ended((handle) => handle.stopWatch(this.#native))
+    this.#wake?.()
+  }
+
+  wake(): void {
+    this.#woken = true
+    this.#wake?.()
+  }
+
+  /** The next batch; nothing when it is stopped. */
+  async next<T>(): Promise<KvWatchBatch<T> | undefined> {
+    while (!this.#closed) {
+      const turn = this.#bridge.spend(1)
+      if (turn !== undefined) await turn
+      if (this.#closed) break
+      this.#woken = false
+      const step = this.#bridge.askPage((handle, id) => handle.watchStep(this.#native, id), readWatched) as
+        | Step
+        | Promise<Step>
+      const { rows, tail } = step instanceof Promise ? await step : step
+      const [flags, versionstamp, dropped] = tail
+      if (this.#closed) break
+      if (flags & BATCH) {
+        this.#bridge.spend(rows.length)
+        const [initial, reset] = [(flags & INITIAL) !== 0, (flags & RESET) !== 0]
+        return { entries: rows as KvEntryMaybe<T>[], versionstamp, initial, reset, dropped }
+      }
+      if (flags & AGAIN) await new Promise((resolve) => setImmediate(resolve))
+      else await this.#sleep()
+    }
+    return undefined
+  }
+
+  async #sleep(): Promise<void> {
+    if (!this.#woken && !this.#closed) await new Promise<void>((resolve) => (this.#wake = resolve))
+    this.#wake = undefined
+  }
+}
+
+/** Calls `callback` with each batch. */
+export function watchWith<T>(
+  watches: Watches,
+  target: unknown,
+  callback: KvWatchCallback<T>,
+  options: KvWatchOptions,
+): KvSubscription {
+  const watch = watches.begin(target, options)
+  return new Subscription(watch, run(watch, callback, options.onError))
+}
+
+async function run<T>(
+  watch: Watch,
+  callback: KvWatchCallback<T>,
+  onError: KvWatchOptions["onError"],
+): Promise<void> {
+  // The caller gets its handle before the first call.
+  await undefined
+  while (!watch.closed) {
+    try {
+      const batch = await watch.next<T>()
+      if (batch === undefined) break
+      const { entries, ...info } = batch
+      await call(callback, entries, info, onError)
+    } catch (error) {
+      if (watch.closed) break
+      report(onError, "a watch failed", error)
+      if (error instanceof KvError && error.retryable) await wait(RETRY_MS)
+      else watch.stop()
+    }
+  }
+}
+
+async function call<T>(
+  callback: KvWatchCallback<T>,
+  entries: KvEntryMaybe<T>[],
+  info: Omit<KvWatchBatch, "entries">,
+  onError: KvWatchOptions["onError"],
+): Promise<void> {
+  try {
+    await callback(entries, info)
+  } catch (error) {
+    report(onError, "the callback of a watch threw", error)
+  }
+}
+
+/** The same as an async iterator. */
+export class WatchIterator<T> implements KvWatchIterator<T> {
+  readonly #watch: Watch
+  #last: Promise<unknown> = Promise.resolve()
+
+  constructor(watch: Watch) {
+    this.#watch = watch
+  }
+
+  get closed(): boolean {
+    return this.#watch.closed
+  }
+
+  stop(): void {
+    this.#watch.stop()
+  }
+
+  /** One after another: two calls never get the same batch. */
+  next(): Promise<IteratorResult<KvWatchBatch<T>, undefined>> {
+    const next = this.#last.then(() => this.#next())
+    this.#last = next.catch(() => {})
+    return next
+  }
+
+  async #next(): Promise<IteratorResult<KvWatchBatch<T>, undefined>> {
+    try {
+      const batch = await this.#watch.next<T>()
+      return batch === undefined ? { done: true, value: undefined } : { done: false, value: batch }
+    } catch (error) {
+      if (this.#watch.closed) return { done: true, value: undefined }
+      this.#watch.stop()
+      throw error
+    }
+  }
+
+  return(): Promise<IteratorResult<KvWatchBatch<T>, undefined>> {
+    this.stop()
+    return Promise.resolve({ done: true, value: undefined })
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  [Symbol.dispose](): void {
+    this.stop()
+  }
+}

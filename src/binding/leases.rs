@@ -1,0 +1,119 @@
+//! Locks and consumers.
+
+use napi::Env;
+use napi_derive::napi;
+
+use super::convert::{self, Raw};
+use super::handle::{CodeName, Handle};
+use super::text::{Packet, thrown};
+use crate::engine::consumer::{self, Holder};
+use crate::engine::enqueue::check_name;
+use crate::engine::lock::{self, LockRequest};
+use crate::engine::read::Request;
+use crate::error::{Error, Result};
+
+fn name_of(env: Env, name: Raw) -> Result<String> {
+    let name = convert::text(env, name, "name")?;
+    check_name(&name, "name").map(|()| name)
+}
+
+/// A consumer's name, checked.
+#[napi]
+pub fn check_consumer(env: Env, name: Raw) -> napi::Result<(), CodeName> {
+    name_of(env, name).map(drop).map_err(thrown)
+}
+
+#[napi]
+impl Handle {
+    /// Takes or refreshes a lock; `[acquired,token,expires]` comes by mail under `id`.
+    #[napi]
+    pub fn lock(
+        &mut self,
+        env: Env,
+        id: u32,
+        name: Raw,
+        owner: Raw,
+        duration: Raw,
+    ) -> napi::Result<(), CodeName> {
+        let request = || {
+            let missing = || Error::invalid("duration: it is missing; give a duration");
+            let request = LockRequest {
+                name: name_of(env, name)?,
+                owner: convert::text(env, owner, "owner")?,
+                duration_ms: convert::duration(env, duration, "duration")?.ok_or_else(missing)?,
+            };
+            request.validate().map(|()| request)
+        };
+        let request = request().map_err(thrown)?;
+        self.task(id, move |txn| lock::take(txn, &request))
+    }
+
+    /// Gives a lock back; whether it was held comes by mail under `id`.
+    #[napi]
+    pub fn unlock(&mut self, id: u32, name: String, token: i64) -> napi::Result<(), CodeName> {
+        self.task(id, move |txn| lock::release(txn, &name, token))
+    }
+
+    /// Who holds a lock, by mail under `id`.
+    #[napi]
+    pub fn lock_status(&mut self, env: Env, id: u32, name: Raw) -> napi::Result<(), CodeName> {
+        let name = name_of(env, name).map_err(thrown)?;
+        self.read_later(id, Request::Lock(name)).map_err(thrown)
+    }
+
+    /// Takes or renews a consumer's lease; `[lease,position,prefix]` or `[null,until]` comes by mail under `id`.
+    #[napi]
+    pub fn take_consumer(
+        &mut self,
+        env: Env,
+        id: u32,
+        name: String,
+        prefix: Raw,
+        lease: i64,
+        lease_ms: i64,
+    ) -> napi::Result<(), CodeName> {
+        let encoded = || {
+            let mut out = Vec::new();
+            let given = !convert::is_absent(env, prefix);
+            given.then(|| convert::prefix(env, prefix, "prefix", &mut out).map(|_| out)).transpose()
+        };
+        let prefix = encoded().map_err(thrown)?;
+        let holder = Holder { name, lease, lease_ms };
+        self.task(id, move |txn| consumer::take(txn, &holder, prefix.as_deref()))
+    }
+
+    /// Moves a consumer; that comes by mail under `id`.
+    #[napi]
+    pub fn commit_consumer(
+        &mut self,
+        env: Env,
+        id: u32,
+        name: String,
+        lease: i64,
+        lease_ms: i64,
+        seq: Raw,
+    ) -> napi::Result<(), CodeName> {
+        let seq = convert::whole_number(env, seq, "seq").map_err(thrown)?;
+        let holder = Holder { name, lease, lease_ms };
+        self.task(id, move |txn| consumer::commit(txn, &holder, seq))
+    }
+
+    /// Gives a consumer's lease back; that comes by mail under `id`.
+    #[napi]
+    pub fn release_consumer(&mut self, id: u32, name: String, lease: i64) -> napi::Result<(), CodeName> {
+        let holder = Holder { name, lease, lease_ms: 0 };
+        self.task(id, move |txn| consumer::release(txn, &holder))
+    }
+
+    /// Forgets a consumer; whether there was one comes by mail under `id`.
+    #[napi]
+    pub fn delete_consumer(&mut self, id: u32, name: String) -> napi::Result<(), CodeName> {
+        self.task(id, move |txn| consumer::delete(txn, &name))
+    }
+
+    /// Where a consumer stands, now or by mail under `id`: `[position,head,until]`.
+    #[napi]
+    pub fn consumer_status(&mut self, name: String, id: u32) -> napi::Result<Packet, CodeName> {
+        self.ask(id, Request::Consumer(name))
+    }
+}

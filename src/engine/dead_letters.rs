@@ -1,0 +1,78 @@
+//! The dead letter queue.
+
+use super::answer::Answer;
+use super::enqueue::{NewMessage, backoff_of, enqueue, keys_of, new_id};
+use super::page::Page;
+use super::queue::quoted;
+use crate::error::Result;
+use crate::limits::MAX_PAGE_BYTES;
+use crate::store::queue::{DeadLetter, DeadLetterScan};
+use crate::store::{Flow, QueueRead, ReadTxn, WriteTxn};
+
+/// Lists dead letters: a page whose entries are `id,original,error,attempts,created,failed,queue,value`.
+///
+/// # Errors
+/// Those of the store.
+pub fn list(txn: &mut dyn ReadTxn, scan: &DeadLetterScan) -> Result<Answer> {
+    let mut page = Page::with_capacity(256);
+    txn.scan_dead_letters(scan, &mut |letter| {
+        // What does not fit is asked for again, by its place.
+        page.more |= !page.is_empty() && page.size_bytes() >= MAX_PAGE_BYTES;
+        if page.more { Ok(Flow::Stop) } else { push(&mut page, &letter).map(|()| Flow::Continue) }
+    })?;
+    page.finish();
+    Ok(Answer::Page(page))
+}
+
+/// One dead letter, as a page of one or none.
+///
+/// # Errors
+/// Those of the store.
+pub fn get(txn: &mut dyn ReadTxn, id: &str) -> Result<Answer> {
+    let mut page = Page::with_capacity(256);
+    if let Some(letter) = txn.dead_letter(id)? {
+        push(&mut page, &letter)?;
+    }
+    page.finish();
+    Ok(Answer::Page(page))
+}
+
+fn push(page: &mut Page, letter: &DeadLetter) -> Result<()> {
+    let DeadLetter { id, error_message, failed_at, message } = letter;
+    let parts = [
+        quoted(id),
+        quoted(&message.id),
+        quoted(error_message),
+        message.state.attempts.to_string(),
+        message.created_at.to_string(),
+        failed_at.to_string(),
+        quoted(&message.queue),
+    ];
+    page.push_parts(&parts.each_ref().map(String::as_str), message.encoding, &message.value)
+}
+
+/// Puts one back into its queue as a new message with all its attempts; tells the new id, or `null`.
+///
+/// # Errors
+/// Those of the store.
+pub fn requeue(txn: &mut dyn WriteTxn, id: &str) -> Result<Answer> {
+    let Some(DeadLetter { message, .. }) = QueueRead::dead_letter(txn, id)? else {
+        return Ok(Answer::json("null"));
+    };
+    txn.remove_dead_letter(id)?;
+    let added = enqueue(
+        txn,
+        &NewMessage {
+            id: new_id(),
+            delay_ms: 0,
+            backoff_ms: backoff_of(&message)?,
+            keys_if_undelivered: keys_of(&message)?,
+            queue: message.queue,
+            ordering_key: message.ordering_key,
+            deduplication_key: message.deduplication_key,
+            encoding: message.encoding,
+            value: message.value,
+        },
+    )?;
+    Ok(Answer::Text(quoted(&added).into_bytes()))
+}

@@ -1,0 +1,169 @@
+//! A message on its way into a queue: what a user says of it, its limits, and its row.
+
+use crate::error::{Error, Result};
+use crate::limits::{MAX_BACKOFF_STEPS, MAX_DURATION_MS, MAX_NAME_BYTES, MAX_UNDELIVERED_KEYS};
+use crate::store::WriteTxn;
+use crate::store::queue::{Message, State, Status};
+
+/// The waits before the second, third and fourth attempt.
+pub const DEFAULT_BACKOFF_MS: [i64; 3] = [1_000, 5_000, 10_000];
+/// The queue of who names none.
+pub const DEFAULT_QUEUE: &str = "default";
+
+/// A message as a user hands it in.
+#[derive(Debug, Clone)]
+pub struct NewMessage {
+    /// Made when it is handed in, so that a commit that runs again adds the same one.
+    pub id: String,
+    /// Its queue's name.
+    pub queue: String,
+    /// From the commit on.
+    pub delay_ms: i64,
+    /// Before the second attempt, the third, …
+    pub backoff_ms: Vec<i64>,
+    /// Encoded keys.
+    pub keys_if_undelivered: Vec<Vec<u8>>,
+    /// One at a time.
+    pub ordering_key: Option<String>,
+    /// One in the queue.
+    pub deduplication_key: Option<String>,
+    /// See `codec::value`.
+    pub encoding: u8,
+    /// The value.
+    pub value: Vec<u8>,
+}
+
+impl NewMessage {
+    /// A message with every default.
+    #[must_use]
+    pub fn of(encoding: u8, value: Vec<u8>) -> Self {
+        Self {
+            id: new_id(),
+            queue: DEFAULT_QUEUE.into(),
+            delay_ms: 0,
+            backoff_ms: DEFAULT_BACKOFF_MS.into(),
+            keys_if_undelivered: Vec::new(),
+            ordering_key: None,
+            deduplication_key: None,
+            encoding,
+            value,
+        }
+    }
+
+    /// Refuses what is over a limit.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`.
+    pub fn validate(&self) -> Result<()> {
+        check_name(&self.queue, "queue")?;
+        for (name, key) in
+            [("orderingKey", &self.ordering_key), ("deduplicationKey", &self.deduplication_key)]
+        {
+            key.as_deref().map_or(Ok(()), |key| check_name(key, name))?;
+        }
+        check_duration(self.delay_ms, "delay")?;
+        if self.backoff_ms.len() > MAX_BACKOFF_STEPS {
+            return Err(Error::limit("backoffSchedule", self.backoff_ms.len(), MAX_BACKOFF_STEPS, "waits"));
+        }
+        for (index, ms) in self.backoff_ms.iter().enumerate() {
+            check_duration(*ms, &format!("backoffSchedule[{index}]"))?;
+        }
+        let keys = self.keys_if_undelivered.len();
+        if keys > MAX_UNDELIVERED_KEYS {
+            return Err(Error::limit("keysIfUndelivered", keys, MAX_UNDELIVERED_KEYS, "keys"));
+        }
+        Ok(())
+    }
+}
+
+/// A new id: a UUIDv7.
+#[must_use]
+pub fn new_id() -> String {
+    uuid::Uuid::now_v7().to_string()
+}
+
+fn check_duration(ms: i64, name: &str) -> Result<()> {
+    if (0..=MAX_DURATION_MS).contains(&ms) {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("{name}: {ms} ms; give 0 to {MAX_DURATION_MS} ms")))
+}
+
+/// Refuses what cannot be the name of something.
+///
+/// # Errors
+/// `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`.
+pub fn check_name(text: &str, what: &str) -> Result<()> {
+    if text.is_empty() || text.contains('\0') {
+        let message = format!("{what}: it is empty or holds a NUL; give 1 to {MAX_NAME_BYTES} bytes of text");
+        return Err(Error::invalid(message));
+    }
+    if text.len() > MAX_NAME_BYTES {
+        return Err(Error::limit(what, text.len(), MAX_NAME_BYTES, "bytes"));
+    }
+    Ok(())
+}
+
+/// Adds a message; tells its id, or that of the one that stands under its deduplication key.
+///
+/// # Errors
+/// Those of the store.
+pub fn enqueue(txn: &mut dyn WriteTxn, new: &NewMessage) -> Result<String> {
+    if let Some(key) = &new.deduplication_key
+        && let Some(standing) = txn.standing_message(&new.queue, key)?
+    {
+        return Ok(standing);
+    }
+    let now = txn.now_ms();
+    let ready_at = now.saturating_add(new.delay_ms);
+    let attempts = i64::try_from(new.backoff_ms.len()).unwrap_or(i64::MAX);
+    let seq = txn.next_number();
+    txn.insert_message(&Message {
+        id: new.id.clone(),
+        seq,
+        queue: new.queue.clone(),
+        state: State { status: Status::Pending, ready_at, attempts: 0, lease: 0, locked_until: None },
+        max_attempts: attempts.saturating_add(1),
+        backoff_schedule: serde_json::to_string(&new.backoff_ms).unwrap_or_default(),
+        keys_if_undelivered: keys_text(&new.keys_if_undelivered),
+        ordering_key: new.ordering_key.clone(),
+        deduplication_key: new.deduplication_key.clone(),
+        created_at: now,
+        encoding: new.encoding,
+        value: new.value.clone(),
+    })?;
+    Ok(new.id.clone())
+}
+
+fn keys_text(keys: &[Vec<u8>]) -> Option<String> {
+    let hex = |key: &Vec<u8>| key.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let texts: Vec<String> = keys.iter().map(hex).collect();
+    (!texts.is_empty()).then(|| serde_json::to_string(&texts).unwrap_or_default())
+}
+
+/// The keys of a message's row.
+///
+/// # Errors
+/// `CORRUPT`.
+pub fn keys_of(message: &Message) -> Result<Vec<Vec<u8>>> {
+    let Some(text) = &message.keys_if_undelivered else { return Ok(Vec::new()) };
+    let texts: Vec<String> = serde_json::from_str(text).map_err(|_| damaged())?;
+    texts.iter().map(|hex| bytes_of(hex).ok_or_else(damaged)).collect()
+}
+
+/// The waits of a message's row.
+///
+/// # Errors
+/// `CORRUPT`.
+pub fn backoff_of(message: &Message) -> Result<Vec<i64>> {
+    serde_json::from_str(&message.backoff_schedule).map_err(|_| damaged())
+}
+
+fn damaged() -> Error {
+    Error::corrupt("a message in kv_queue is damaged; restore the file from a backup")
+}
+
+fn bytes_of(hex: &str) -> Option<Vec<u8>> {
+    let digits = hex.as_bytes().chunks(2);
+    digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+}

@@ -1,0 +1,179 @@
+//! Which watches a change concerns. The log is read once for all of them, and each is woken only for its own keys. A watch is
+//! clean while nothing of it happened after its position; one that is not reads on by itself.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+
+use parking_lot::Mutex;
+
+use super::answer::Answer;
+use super::feed::for_each_beginning;
+use crate::error::Result;
+use crate::limits::MAX_INLINE_LOG_ROWS;
+use crate::store::log::LogScan;
+use crate::store::{Flow, ReadTxn};
+
+/// What of a key is watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// The key alone.
+    Exact,
+    /// The key and what is under it.
+    Tree,
+    /// What is under it.
+    Under,
+}
+
+/// One key, or prefix, that is watched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The encoded key; empty with `Under`: all.
+    pub key: Vec<u8>,
+    /// What of it.
+    pub reach: Reach,
+}
+
+impl Target {
+    /// Whether it takes a key.
+    #[must_use]
+    pub fn takes(&self, key: &[u8]) -> bool {
+        match self.reach {
+            Reach::Exact => key == self.key,
+            Reach::Tree => key.starts_with(&self.key),
+            Reach::Under => key.len() > self.key.len() && key.starts_with(&self.key),
+        }
+    }
+}
+
+/// The watches of one `Kv`.
+#[derive(Debug, Default)]
+pub struct Hub {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Every change up to this one was looked at for the clean watches; `None` while there are none.
+    position: Option<i64>,
+    targets: HashMap<Vec<u8>, Vec<(u32, Reach)>>,
+    watches: HashMap<u32, Mark>,
+    last_id: u32,
+}
+
+#[derive(Debug)]
+struct Mark {
+    /// What the watch itself has told.
+    position: i64,
+    clean: bool,
+}
+
+impl Hub {
+    /// Adds a watch, not clean yet; gives its number.
+    pub fn add(&self, targets: &[Target]) -> u32 {
+        let mut state = self.state.lock();
+        state.last_id += 1;
+        let id = state.last_id;
+        state.watches.insert(id, Mark { position: 0, clean: false });
+        for target in targets {
+            state.targets.entry(target.key.clone()).or_default().push((id, target.reach));
+        }
+        id
+    }
+
+    /// Removes a watch.
+    pub fn remove(&self, id: u32, targets: &[Target]) {
+        let mut state = self.state.lock();
+        state.watches.remove(&id);
+        for target in targets {
+            if let Some(at_key) = state.targets.get_mut(&target.key) {
+                at_key.retain(|(other, _)| *other != id);
+                if at_key.is_empty() {
+                    state.targets.remove(&target.key);
+                }
+            }
+        }
+    }
+
+    /// A watch has told everything up to a position. False if more was looked at meanwhile: then it reads on by itself.
+    pub fn settle(&self, id: u32, position: i64) -> bool {
+        let mut state = self.state.lock();
+        let known = *state.position.get_or_insert(position);
+        let Some(mark) = state.watches.get_mut(&id) else { return false };
+        mark.position = position;
+        mark.clean = known <= position;
+        mark.clean
+    }
+
+    /// Looks at what changed; the answer is `[more,id,id,…]`: the watches that are not clean any more.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn news(&self, txn: &mut dyn ReadTxn) -> Result<Answer> {
+        let mut state = self.state.lock();
+        if !state.watches.values().any(|mark| mark.clean) {
+            state.position = None;
+        }
+        let Some(after) = state.position else { return Ok(Answer::json("[0]")) };
+        let log = txn.log_state()?;
+        let mut woken = Vec::new();
+        if after + 1 < log.first {
+            // Changes went before they were looked at: every watch finds out for itself what it missed.
+            state.wake_all(&mut woken);
+            state.position = Some(log.head);
+            return Ok(answer(false, &woken));
+        }
+        let mut position = after;
+        let scan = LogScan { after, limit: MAX_INLINE_LOG_ROWS, values: false };
+        txn.scan_log(scan, &mut |change| {
+            state.wake(change.key, change.seq, &mut woken);
+            position = change.seq;
+            Ok(Flow::Continue)
+        })?;
+        state.position = Some(position);
+        Ok(answer(position < log.head, &woken))
+    }
+}
+
+impl State {
+    fn wake(&mut self, key: &[u8], seq: i64, woken: &mut Vec<u32>) {
+        let Self { targets, watches, .. } = self;
+        for_each_beginning(key, |beginning| {
+            let Some(at_key) = targets.get(beginning) else { return };
+            let whole = beginning.len() == key.len();
+            for (id, reach) in at_key {
+                let takes = match reach {
+                    Reach::Exact => whole,
+                    Reach::Tree => true,
+                    Reach::Under => !whole,
+                };
+                if takes
+                    && let Some(mark) = watches.get_mut(id)
+                    && mark.clean
+                    && seq > mark.position
+                {
+                    mark.clean = false;
+                    woken.push(*id);
+                }
+            }
+        });
+    }
+
+    fn wake_all(&mut self, woken: &mut Vec<u32>) {
+        for (id, mark) in &mut self.watches {
+            if mark.clean {
+                mark.clean = false;
+                woken.push(*id);
+            }
+        }
+    }
+}
+
+fn answer(more: bool, woken: &[u32]) -> Answer {
+    let mut text = format!("[{}", u8::from(more));
+    for id in woken {
+        // Writing to memory cannot fail.
+        let _ = write!(text, ",{id}");
+    }
+    text.push(']');
+    Answer::json(text)
+}

@@ -1,0 +1,82 @@
+//! Locks: leases with a name, an owner and a fencing token.
+
+use super::answer::Answer;
+use super::enqueue::check_name;
+use super::queue::quoted;
+use crate::error::{Error, Result};
+use crate::limits::MAX_DURATION_MS;
+use crate::store::lease::Lock;
+use crate::store::{ReadTxn, WriteTxn};
+
+/// A lock that is asked for.
+#[derive(Debug, Clone)]
+pub struct LockRequest {
+    /// Its name.
+    pub name: String,
+    /// Who asks.
+    pub owner: String,
+    /// Then it ends by itself.
+    pub duration_ms: i64,
+}
+
+impl LockRequest {
+    /// Refuses what is over a limit.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`.
+    pub fn validate(&self) -> Result<()> {
+        check_name(&self.name, "name")?;
+        check_name(&self.owner, "owner")?;
+        if (1..=MAX_DURATION_MS).contains(&self.duration_ms) {
+            return Ok(());
+        }
+        let message = format!("duration: {} ms; give 1 to {MAX_DURATION_MS} ms", self.duration_ms);
+        Err(Error::invalid(message))
+    }
+}
+
+/// Takes a lock, or refreshes the owner's own: `[acquired,token,expires]`, where the token of another's lock is `0`.
+///
+/// # Errors
+/// Those of the store.
+pub fn take(txn: &mut dyn WriteTxn, request: &LockRequest) -> Result<Answer> {
+    let LockRequest { name, owner, duration_ms } = request;
+    let standing = live(txn, name)?;
+    if let Some(other) = standing.as_ref().filter(|lock| lock.owner != *owner) {
+        return Ok(Answer::json(format!("[false,\"0\",{}]", other.expires_at)));
+    }
+    // The number is larger than that of any lock before, also of those that were swept.
+    let token = standing.map_or_else(|| txn.next_number(), |lock| lock.token);
+    let expires_at = txn.now_ms().saturating_add(*duration_ms);
+    txn.put_lock(name, &Lock { owner: owner.clone(), token, expires_at })?;
+    Ok(Answer::json(format!("[true,\"{token}\",{expires_at}]")))
+}
+
+/// Gives a lock back: whether it was still held under this token.
+///
+/// # Errors
+/// Those of the store.
+pub fn release(txn: &mut dyn WriteTxn, name: &str, token: i64) -> Result<Answer> {
+    let ours = live(txn, name)?.is_some_and(|lock| lock.token == token);
+    if ours {
+        txn.remove_lock(name)?;
+    }
+    Ok(Answer::json(ours.to_string()))
+}
+
+/// Who holds a lock: `[owner,token,expires]`, or `null`.
+///
+/// # Errors
+/// Those of the store.
+pub fn status(txn: &mut dyn ReadTxn, name: &str) -> Result<Answer> {
+    let now = txn.now_ms();
+    let lock = txn.lock(name)?.filter(|lock| lock.expires_at > now);
+    Ok(Answer::json(lock.map_or("null".into(), |Lock { owner, token, expires_at }| {
+        format!("[{},\"{token}\",{expires_at}]", quoted(&owner))
+    })))
+}
+
+fn live(txn: &mut dyn WriteTxn, name: &str) -> Result<Option<Lock>> {
+    let now = txn.now_ms();
+    Ok(txn.lock(name)?.filter(|lock| lock.expires_at > now))
+}

@@ -1,0 +1,239 @@
+//! What a listener does: it settles what its handlers have ended, and claims messages for them, in one operation.
+//!
+//! A claim begins an attempt: it counts then, so that a message that kills its process comes to the end of its attempts
+//! too. A lease that ran out is claimed like a ready message; the lease's number grows with each claim, so that who lost it
+//! can settle nothing.
+//!
+//! Of messages with one ordering key only one is under way: it is processing, or pending with attempts behind it. Another
+//! one that is met then is put aside (`Blocked`), where no claim looks again, and the first of them is let go when the one
+//! under way is done: so a claim looks at each of them once, however many there are.
+
+use super::answer::Answer;
+use super::enqueue::{backoff_of, keys_of, new_id};
+use super::page::Page;
+use crate::codec::key_json::write_string;
+use crate::error::Result;
+use crate::limits::{MAX_CLAIM_BYTES, MAX_CLAIM_LOOKS, MAX_ERROR_MESSAGE_BYTES};
+use crate::store::queue::{DeadLetter, Message, State, Status};
+use crate::store::{Row, WriteTxn};
+
+/// Messages that one look at a queue reads. More than are wanted, where some are behind their ordering key.
+const LOOK: usize = 64;
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// The message was handled.
+    Done,
+    /// The handler failed, with this message.
+    Failed(String),
+    /// No handler was begun: the attempt does not count.
+    Returned,
+}
+
+/// An attempt that has ended.
+#[derive(Debug, Clone)]
+pub struct Settled {
+    /// The message.
+    pub id: String,
+    /// The lease under which it was handled.
+    pub lease: i64,
+    /// How.
+    pub end: End,
+}
+
+/// What a listener asks for.
+#[derive(Debug, Clone)]
+pub struct Work {
+    /// The queue's name.
+    pub queue: String,
+    /// First, all of these.
+    pub settled: Vec<Settled>,
+    /// Then, at most so many messages.
+    pub claim: usize,
+    /// Their leases.
+    pub lock_ms: i64,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub struct Worked {
+    /// Claimed messages.
+    pub messages: Vec<Message>,
+    /// Settled attempts whose lease was lost, by number.
+    pub lost: Vec<usize>,
+    /// There may be more to claim now.
+    pub more: bool,
+    /// When the queue has something to do next.
+    pub due_ms: Option<i64>,
+}
+
+/// Settles and claims.
+///
+/// # Errors
+/// Those of the store.
+pub fn work(txn: &mut dyn WriteTxn, work: &Work) -> Result<Worked> {
+    let mut worked = Worked::default();
+    for (index, settled) in work.settled.iter().enumerate() {
+        if !settle(txn, settled)? {
+            worked.lost.push(index);
+        }
+    }
+    if work.claim > 0 {
+        claim(txn, work, &mut worked)?;
+        worked.due_ms = txn.queue_due(&work.queue)?;
+    }
+    Ok(worked)
+}
+
+impl Worked {
+    /// As a page: an entry is `id,lease,attempts,value`, the tail `[more,due,[lost]]`.
+    ///
+    /// # Errors
+    /// `UNSUPPORTED` for a value of an encoding that this version does not know.
+    pub fn answer(&self) -> Result<Answer> {
+        let mut page = Page::with_capacity(256);
+        for message in &self.messages {
+            let State { lease, attempts, .. } = message.state;
+            let (id, lease, attempts) = (quoted(&message.id), lease.to_string(), attempts.to_string());
+            page.push_parts(&[&id, &lease, &attempts], message.encoding, &message.value)?;
+        }
+        let due = self.due_ms.map_or("null".into(), |ms| ms.to_string());
+        page.finish_with(&format!("[{},{due},{:?}]", self.more, self.lost));
+        Ok(Answer::Page(page))
+    }
+}
+
+/// Text as JSON.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    let mut out = Vec::new();
+    write_string(text, &mut out);
+    String::from_utf8(out).unwrap_or_default()
+}
+
+/// Ends an attempt; false if its lease was lost.
+///
+/// # Errors
+/// Those of the store.
+pub fn settle(txn: &mut dyn WriteTxn, settled: &Settled) -> Result<bool> {
+    let Settled { id, lease, end } = settled;
+    if *end == End::Done {
+        let Some((queue, ordering_key)) = txn.remove_leased(id, *lease)? else { return Ok(false) };
+        unblock(txn, &queue, ordering_key.as_deref())?;
+        return Ok(true);
+    }
+    let Some(message) = txn.leased_message(id, *lease)? else { return Ok(false) };
+    match end {
+        End::Failed(error) => fail(txn, &message, error)?,
+        _ => {
+            let attempts = message.state.attempts - 1;
+            let state = State { status: Status::Pending, attempts, locked_until: None, ..message.state };
+            txn.set_message_state(&message.id, state)?;
+        }
+    }
+    Ok(true)
+}
+
+fn unblock(txn: &mut dyn WriteTxn, queue: &str, ordering_key: Option<&str>) -> Result<()> {
+    ordering_key.map_or(Ok(()), |key| txn.unblock(queue, key))
+}
+
+/// An attempt failed: the message waits for the next one, or is a dead letter.
+fn fail(txn: &mut dyn WriteTxn, message: &Message, error: &str) -> Result<()> {
+    if message.state.attempts >= message.max_attempts {
+        return bury(txn, message, error);
+    }
+    let step = usize::try_from(message.state.attempts - 1).unwrap_or(0);
+    let wait_ms = backoff_of(message)?.get(step).copied().unwrap_or(0);
+    let ready_at = txn.now_ms().saturating_add(wait_ms);
+    let state = State { status: Status::Pending, ready_at, locked_until: None, ..message.state };
+    txn.set_message_state(&message.id, state)
+}
+
+/// The value goes to the keys for undelivered ones and into the dead letter queue, and the message is gone.
+fn bury(txn: &mut dyn WriteTxn, message: &Message, error: &str) -> Result<()> {
+    let mut keys = keys_of(message)?;
+    keys.sort();
+    keys.dedup();
+    if !keys.is_empty() {
+        let versionstamp = txn.stamp()?;
+        for key in &keys {
+            let row = Row {
+                key,
+                versionstamp: &versionstamp,
+                expires_at: None,
+                encoding: message.encoding,
+                value: &message.value,
+                withheld: false,
+            };
+            let found = txn.put(&row)?;
+            txn.log(key, found.change(), Some(&row))?;
+        }
+    }
+    let failed_at = txn.now_ms();
+    let error_message = cut(error).to_string();
+    txn.insert_dead_letter(&DeadLetter { id: new_id(), error_message, failed_at, message: message.clone() })?;
+    txn.remove_leased(&message.id, message.state.lease)?;
+    unblock(txn, &message.queue, message.ordering_key.as_deref())
+}
+
+/// The begin of a message that is too long, whole characters of it.
+fn cut(error: &str) -> &str {
+    let fits = |end: &usize| error.is_char_boundary(*end);
+    let end = (0..=MAX_ERROR_MESSAGE_BYTES.min(error.len())).rev().find(fits).unwrap_or(0);
+    error.get(..end).unwrap_or_default()
+}
+
+/// What the dead letter of a message says whose handler never ended.
+const DIED: &str = "the lease ran out: the process that handled the message died, or was cut off";
+
+fn claim(txn: &mut dyn WriteTxn, work: &Work, worked: &mut Worked) -> Result<()> {
+    let (mut looked, mut bytes) = (0, 0);
+    loop {
+        let wanted = work.claim - worked.messages.len();
+        let found = txn.ready_messages(&work.queue, wanted.min(LOOK))?;
+        if found.is_empty() {
+            return Ok(());
+        }
+        for message in found {
+            looked += 1;
+            bytes += message.value.len();
+            if bytes > MAX_CLAIM_BYTES && !worked.messages.is_empty() {
+                worked.more = true;
+                return Ok(());
+            }
+            if let Some(claimed) = take(txn, message, work.lock_ms)? {
+                worked.messages.push(claimed);
+            }
+        }
+        worked.more = looked >= MAX_CLAIM_LOOKS;
+        if worked.more || worked.messages.len() == work.claim {
+            return Ok(());
+        }
+    }
+}
+
+/// Begins an attempt, or puts the message where it belongs.
+fn take(txn: &mut dyn WriteTxn, message: Message, lock_ms: i64) -> Result<Option<Message>> {
+    if message.state.status == Status::Processing {
+        if message.state.attempts >= message.max_attempts {
+            bury(txn, &message, DIED)?;
+            return Ok(None);
+        }
+    } else if let Some(key) = &message.ordering_key
+        && txn.is_key_busy(&message.queue, key, &message.id)?
+    {
+        txn.set_message_state(&message.id, State { status: Status::Blocked, ..message.state })?;
+        return Ok(None);
+    }
+    let state = State {
+        status: Status::Processing,
+        attempts: message.state.attempts + 1,
+        lease: message.state.lease + 1,
+        locked_until: Some(txn.now_ms().saturating_add(lock_ms)),
+        ..message.state
+    };
+    txn.set_message_state(&message.id, state)?;
+    Ok(Some(Message { state, ..message }))
+}

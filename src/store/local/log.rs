@@ -1,0 +1,62 @@
+//! Reads of the change log on a connection.
+
+use super::sql::Sql;
+use super::txn::{LocalRead, LocalWrite, encoding};
+use crate::config::ChangeLog;
+use crate::error::{Error, Result};
+use crate::store::log::{Change, LogScan, LogState};
+use crate::store::{ChangeKind, Flow, LogRead};
+
+impl LogRead for LocalRead<'_> {
+    fn log_state(&mut self) -> Result<LogState> {
+        let mut rows = self.db.statement(Sql::LogState)?.query(&[])?;
+        rows.next()?;
+        let head = rows.optional_int(1).unwrap_or(0);
+        Ok(LogState {
+            mode: ChangeLog::parse(rows.text(0)?)?,
+            head,
+            first: rows.optional_int(2).unwrap_or(head + 1),
+            newest_stamp: rows.text(3)?.to_string(),
+            trimmed_stamp: rows.text(4)?.to_string(),
+        })
+    }
+
+    fn scan_log(&mut self, scan: LogScan, visit: &mut dyn FnMut(Change<'_>) -> Result<Flow>) -> Result<()> {
+        let sql = if scan.values { Sql::ScanLog } else { Sql::ScanLogKeys };
+        let mut rows = self.db.statement(sql)?.query(&[scan.after.into(), scan.limit.into()])?;
+        while rows.next()? {
+            let change = Change {
+                seq: rows.int(0),
+                key: rows.blob(1),
+                kind: kind(rows.text(2)?)?,
+                versionstamp: rows.text(3)?,
+                value: rows.optional_int(4).map(|column| (encoding(column), rows.blob(5))),
+            };
+            if visit(change)? == Flow::Stop {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn kind(op: &str) -> Result<ChangeKind> {
+    match op {
+        "create" => Ok(ChangeKind::Create),
+        "update" => Ok(ChangeKind::Update),
+        "delete" => Ok(ChangeKind::Delete),
+        _ => Err(Error::corrupt("the change log holds an operation that there is not")),
+    }
+}
+
+impl LogRead for LocalWrite<'_> {
+    fn log_state(&mut self) -> Result<LogState> {
+        // The clock's row is written at the end of the group.
+        let state = self.read.log_state()?;
+        Ok(LogState { newest_stamp: self.issued.unwrap_or(self.settings.clock).to_string(), ..state })
+    }
+
+    fn scan_log(&mut self, scan: LogScan, visit: &mut dyn FnMut(Change<'_>) -> Result<Flow>) -> Result<()> {
+        self.read.scan_log(scan, visit)
+    }
+}

@@ -1,0 +1,111 @@
+//! The statements of queues, locks and consumers.
+
+use super::sql::Sql;
+
+/// A message's columns, as `messages.rs` reads them.
+macro_rules! concat_message {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, seq, queue, status, ready_at, attempts, max_attempts, backoff_schedule, keys_if_undelivered,
+               ordering_key, deduplication_key, lease, locked_until, created_at, encoding, value FROM kv_queue ",
+            $rest
+        )
+    };
+}
+
+/// A dead letter's columns, as `messages.rs` reads them.
+macro_rules! concat_letter {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, original_id, queue, error_message, attempts, original_created_at, failed_at, max_attempts,
+               backoff_schedule, keys_if_undelivered, ordering_key, deduplication_key, encoding, value FROM kv_dlq ",
+            $rest
+        )
+    };
+}
+
+/// The text of a statement. `(queue, status, ready_at, seq)` and `(queue, ordering_key, status, ready_at, seq)` are indexes.
+pub fn text(sql: Sql) -> &'static str {
+    match sql {
+        Sql::QueueDue => {
+            "SELECT min(at) FROM (
+               SELECT min(ready_at) AS at FROM kv_queue WHERE queue = ?1 AND status = 'pending'
+               UNION ALL
+               SELECT min(locked_until) FROM kv_queue WHERE queue = ?1 AND status = 'processing')"
+        }
+        Sql::AllQueueStats => {
+            "SELECT (SELECT count(*) FROM kv_queue) - processing, processing, (SELECT count(*) FROM kv_dlq)
+             FROM (SELECT count(*) AS processing FROM kv_queue WHERE status = 'processing')"
+        }
+        Sql::QueueStats => {
+            "SELECT (SELECT count(*) FROM kv_queue WHERE queue = ?1 AND status IN ('pending', 'blocked')),
+               (SELECT count(*) FROM kv_queue WHERE queue = ?1 AND status = 'processing'),
+               (SELECT count(*) FROM kv_dlq WHERE queue = ?1)"
+        }
+        Sql::StandingMessage => "SELECT id FROM kv_queue WHERE queue = ?1 AND deduplication_key = ?2",
+        Sql::InsertMessage => {
+            "INSERT INTO kv_queue (id, seq, queue, status, ready_at, max_attempts, backoff_schedule,
+               keys_if_undelivered, ordering_key, deduplication_key, created_at, updated_at, encoding, value)
+             VALUES (?1, ?2, ?3, 'pending', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?11, ?12)"
+        }
+        Sql::LapsedMessages => concat_message!(
+            "WHERE queue = ?1 AND status = 'processing' AND locked_until <= ?2 ORDER BY ready_at, seq LIMIT ?3"
+        ),
+        Sql::ReadyMessages => concat_message!(
+            "WHERE queue = ?1 AND status = 'pending' AND ready_at <= ?2 ORDER BY ready_at, seq LIMIT ?3"
+        ),
+        Sql::LeasedMessage => concat_message!("WHERE id = ?1 AND lease = ?2 AND status = 'processing'"),
+        Sql::IsKeyBusy => {
+            "SELECT 1 FROM kv_queue WHERE queue = ?1 AND ordering_key = ?2 AND id <> ?3
+               AND (status = 'processing' OR (status = 'pending' AND attempts > 0)) LIMIT 1"
+        }
+        Sql::SetMessageState => {
+            "UPDATE kv_queue SET status = ?2, ready_at = ?3, attempts = ?4, lease = ?5, locked_until = ?6, updated_at = ?7
+             WHERE id = ?1"
+        }
+        Sql::RemoveLeased => {
+            "DELETE FROM kv_queue WHERE id = ?1 AND lease = ?2 AND status = 'processing' RETURNING queue, ordering_key"
+        }
+        Sql::ExtendLease => {
+            "UPDATE kv_queue SET locked_until = ?3 WHERE id = ?1 AND lease = ?2 AND status = 'processing'"
+        }
+        Sql::Unblock => {
+            "UPDATE kv_queue SET status = 'pending' WHERE id =
+               (SELECT id FROM kv_queue WHERE queue = ?1 AND ordering_key = ?2 AND status = 'blocked'
+                ORDER BY ready_at, seq LIMIT 1)"
+        }
+        Sql::InsertDeadLetter => {
+            "INSERT INTO kv_dlq (id, original_id, queue, error_message, attempts, original_created_at, failed_at,
+               max_attempts, backoff_schedule, keys_if_undelivered, ordering_key, deduplication_key, encoding, value)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
+        }
+        Sql::ScanAllDeadLetters => concat_letter!("ORDER BY rowid LIMIT ?1 OFFSET ?2"),
+        Sql::ScanDeadLetters => concat_letter!("WHERE queue = ?3 ORDER BY rowid LIMIT ?1 OFFSET ?2"),
+        Sql::DeadLetter => concat_letter!("WHERE id = ?1"),
+        Sql::RemoveDeadLetter => "DELETE FROM kv_dlq WHERE id = ?1",
+        Sql::PurgeDeadLetters => {
+            "DELETE FROM kv_dlq WHERE rowid IN (SELECT rowid FROM kv_dlq ORDER BY rowid LIMIT ?1)"
+        }
+        Sql::Lock => "SELECT owner, token, expires_at FROM kv_locks WHERE name = ?1",
+        Sql::PutLock => {
+            "INSERT INTO kv_locks (name, owner, token, expires_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (name)
+             DO UPDATE SET owner = excluded.owner, token = excluded.token, expires_at = excluded.expires_at"
+        }
+        Sql::RemoveLock => "DELETE FROM kv_locks WHERE name = ?1",
+        Sql::SweepLocks => {
+            "DELETE FROM kv_locks WHERE name IN
+               (SELECT name FROM kv_locks WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)"
+        }
+        Sql::Consumer => {
+            "SELECT prefix, position, lease, locked_until, updated_at FROM kv_consumers WHERE name = ?1"
+        }
+        Sql::PutConsumer => {
+            "INSERT INTO kv_consumers (name, prefix, position, lease, locked_until, updated_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (name) DO UPDATE SET prefix = excluded.prefix,
+               position = excluded.position, lease = excluded.lease, locked_until = excluded.locked_until,
+               updated_at = excluded.updated_at"
+        }
+        Sql::RemoveConsumer => "DELETE FROM kv_consumers WHERE name = ?1",
+        _ => "",
+    }
+}
