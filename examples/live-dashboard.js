@@ -56,9 +56,12 @@ class Board {
   }
 
   lines() {
-    const head = ["route".padEnd(10), "requests", "last ms", "slowest ms"].join("  ")
+    const head = [
+      "route".padEnd(10),
+      ...["requests", "last, ms", "worst, ms"].map((name) => name.padStart(9)),
+    ].join("  ")
     const rows = [...this.#cells].sort().map(([route, row]) => {
-      const cells = ["requests", "last", "slowest"].map((field) => String(row.get(field) ?? "–").padStart(8))
+      const cells = ["requests", "last", "slowest"].map((field) => String(row.get(field) ?? "–").padStart(9))
       return [route.padEnd(10), ...cells].join("  ")
     })
     return [head, ...rows]
