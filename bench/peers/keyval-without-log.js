@@ -8,5 +8,6 @@ export const only = ["set, one at a time", "set, 64 at once"]
 export async function open(path) {
   const { Kv, version } = await import("../../dist/index.js")
   const open = (file) => new Kv(`file:${file}`, { changeLog: "off" })
-  return { version, ...keyval(open(path), open) }
+  const { watch, ...calls } = keyval(open(path), open) // without a log there is nothing to watch
+  return { version, ...calls }
 }
