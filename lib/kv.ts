@@ -192,9 +192,9 @@ export class Kv implements Contract {
     second?: KvWatchCallback<T> | KvWatchOptions,
     options?: KvWatchOptions,
   ): KvSubscription | KvWatchIterator<T> {
-    if (typeof second === "function") return watchWith(this.#watches, target, second, options ?? {})
+    if (typeof second === "function") return watchWith(this.#watches, target, second, options)
     if (options !== undefined) throw invalidArgument(`callback: must be a function, got ${describe(second)}`)
-    return new WatchIterator(this.#watches.begin(target, second ?? {}))
+    return new WatchIterator(this.#watches.begin(target, second))
   }
 
   consumer<T>(name: string, options?: KvConsumerOptions): KvConsumer<T> {

@@ -42,7 +42,7 @@ export class Watches implements Waiter {
   }
 
   /** Begins a watch: what is committed after this is told. */
-  begin(target: unknown, options: KvWatchOptions): Watch {
+  begin(target: unknown, options: KvWatchOptions = {}): Watch {
     const request = requestOf(target, options)
     const native = this.#bridge.now((handle) => handle.watch(...request))
     const watch = new Watch(this.#bridge, native, () => this.#forget(native.id))
@@ -195,10 +195,10 @@ export function watchWith<T>(
   watches: Watches,
   target: unknown,
   callback: KvWatchCallback<T>,
-  options: KvWatchOptions,
+  options?: KvWatchOptions,
 ): KvSubscription {
   const watch = watches.begin(target, options)
-  return new Subscription(watch, run(watch, callback, options.onError))
+  return new Subscription(watch, run(watch, callback, options?.onError))
 }
 
 async function run<T>(

@@ -357,10 +357,15 @@ pub fn versionstamp(env: Env, value: Raw) -> Result<Option<String>> {
 
 /// A text; errors name it `name`.
 pub fn text(env: Env, value: Raw, name: &str) -> Result<String> {
-    match kind(env, value) {
-        ValueType::String => long_text(env, value),
-        _ => Err(Error::invalid(format!("{name}: {} is not a string", kind_name(env, value)))),
+    if kind(env, value) != ValueType::String {
+        return Err(Error::invalid(format!("{name}: {} is not a string", kind_name(env, value))));
     }
+    let text = long_text(env, value)?;
+    if text.contains(REPLACEMENT) && has_lone_surrogate(env, value) {
+        let message = format!("{name}: the string has a lone surrogate, which UTF-8 cannot hold");
+        return Err(Error::invalid(message));
+    }
+    Ok(text)
 }
 
 /// A whole number; errors name it `name`.

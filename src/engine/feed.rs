@@ -49,12 +49,6 @@ pub fn check_history(state: &LogState, after: i64) -> Result<()> {
     Err(Error::new(Code::HistoryGone, message))
 }
 
-/// Whether a key lies under a prefix.
-#[must_use]
-pub fn is_under(key: &[u8], prefix: &[u8]) -> bool {
-    key.len() > prefix.len() && key.starts_with(prefix)
-}
-
 /// Reads a page of changes; its tail is `[position,more]`: where to go on, and whether there is more now.
 ///
 /// # Errors
@@ -72,7 +66,7 @@ pub fn page(txn: &mut dyn ReadTxn, query: &ChangesQuery, inline: bool) -> Result
         if full {
             return Ok(Flow::Stop);
         }
-        if is_under(change.key, &query.prefix) {
+        if key::is_under(change.key, &query.prefix) {
             page.push_change(&change)?;
         }
         position = change.seq;

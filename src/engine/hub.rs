@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 
 use super::answer::Answer;
 use super::feed::for_each_beginning;
+use crate::codec::key::is_under;
 use crate::error::Result;
 use crate::limits::MAX_INLINE_LOG_ROWS;
 use crate::store::log::LogScan;
@@ -39,8 +40,8 @@ impl Target {
     pub fn takes(&self, key: &[u8]) -> bool {
         match self.reach {
             Reach::Exact => key == self.key,
-            Reach::Tree => key.starts_with(&self.key),
-            Reach::Under => key.len() > self.key.len() && key.starts_with(&self.key),
+            Reach::Tree => key == self.key || is_under(key, &self.key),
+            Reach::Under => is_under(key, &self.key),
         }
     }
 }
