@@ -4,6 +4,9 @@ import { answerOf, linesOf } from "../child-process.js"
 import { bullets, figure, judged, table } from "../figures.js"
 import { bounds } from "../targets.js"
 
+/** Messages that children/live.js handles at a time. */
+const HANDLERS = 64
+
 export async function measure({ folder, quick }) {
   const entries = quick ? 20_000 : 1_000_000
   const messages = quick ? 20_000 : 1_000_000
@@ -29,6 +32,7 @@ export async function measure({ folder, quick }) {
   const enqueue = await run("enqueue", "queue", messages)
   if (enqueue.pending !== messages) throw new Error(`${enqueue.pending} of ${messages} messages wait`)
   const listen = await run("listen", "queue", messages)
+  if (listen.begun !== HANDLERS) throw new Error(`${listen.begun} handlers of ${HANDLERS} have begun`)
   const many = await run("watches", "watches", watches)
   const idle = await run("idle", "idle", idleMs)
   return {
@@ -104,8 +108,12 @@ MB of resident memory (RSS) that are added to an open store, at the most; it cou
         bounds.queueMb,
         "MB",
       ),
-      "A listener on that queue whose 64 handlers do not end": judged(listen.idle, bounds.queueMb, "MB"),
-      [`A listener that handles it, 64 at a time, ${figure(listen.us)} µs a message`]: judged(
+      [`A listener on that queue whose ${HANDLERS} handlers do not end`]: judged(
+        listen.idle,
+        bounds.queueMb,
+        "MB",
+      ),
+      [`A listener that handles it, ${HANDLERS} at a time, ${figure(listen.us)} µs a message`]: judged(
         listen.busy,
         bounds.queueMb,
         "MB",
