@@ -193,7 +193,7 @@ const work = {
     const behindMs = performance.now() - start
     if (reached < last) throw new Error("the watch never told the last change")
     watch.stop()
-    for await (const { key, versionstamp } of kv.list(["n"]))
+    for await (const { key, versionstamp } of kv.list({ prefix: ["n"], end: ["n", count] }))
       if (told[key[1]] !== 0 && told[key[1]] !== stampOf(versionstamp))
         throw new Error(`the watch told an old state of ${key}`)
     tell({
