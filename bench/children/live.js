@@ -11,14 +11,13 @@ const count = Number(countText)
 const random = new Random(4)
 const kv = new Kv(`file:${file}`)
 const ping = ["ping"]
-const rss = () => process.memoryUsage.rss() / 1e6
 
 const tell = (answer) => process.stdout.write(`${JSON.stringify(answer)}\n`)
 
 /** Milliseconds of a clock that all processes of the machine share. */
 const sharedMs = () => Number(process.hrtime.bigint()) / 1e6
 
-/** The largest resident memory while it runs, beside what was there before. */
+/** The largest resident memory while it runs, beside what was there before; and the same without V8's heap. */
 class Peak {
   #before
   #most
@@ -26,24 +25,32 @@ class Peak {
 
   constructor() {
     globalThis.gc()
-    this.#before = this.#most = rss()
+    this.#before = this.#most = memory()
     this.#timer = setInterval(this.look, 10)
   }
 
   look = () => {
-    this.#most = Math.max(this.#most, rss())
+    const now = memory()
+    this.#most = this.#most.map((most, at) => Math.max(most, now[at]))
   }
 
   /** MB that were added, at the most. */
   end() {
     this.look()
     clearInterval(this.#timer)
-    return this.#most - this.#before
+    const [all, native] = this.#most.map((most, at) => most - this.#before[at])
+    return { all, native }
   }
 }
 
+/** MB of the process, and of them those outside V8's heap. */
+function memory() {
+  const { rss, heapTotal } = process.memoryUsage()
+  return [rss / 1e6, (rss - heapTotal) / 1e6]
+}
+
 /** Opened, and read once: what that takes is not part of what follows. */
-async function peak() {
+async function peakHere() {
   await kv.get(ping)
   await sleep(200)
   return new Peak()
@@ -153,26 +160,26 @@ const work = {
 
   /** The present state of a large prefix. */
   async watch() {
-    const memory = await peak()
+    const peak = await peakHere()
     const start = performance.now()
     let seen = 0
     await new Promise((resolve) => {
       kv.watch({ prefix: ["n"] }, (entries) => {
         seen += entries.length
-        memory.look()
+        peak.look()
         if (seen >= count) resolve()
       })
     })
-    tell({ seen, ms: performance.now() - start, added: memory.end() })
+    tell({ seen, ms: performance.now() - start, added: peak.end() })
   },
 
   /** A callback of 50 ms beside a writer at full speed; at the end it must know the newest of all. */
   async overload() {
-    const quiet = await peak()
+    const quiet = await peakHere()
     const before = await overload(forMs(5000))
     const without = quiet.end()
     const told = new Float64Array(count) // a stamp a key, and no texts: they would be counted
-    const memory = new Peak()
+    const peak = new Peak()
     let batches = 0
     let reached = ""
     const watch = kv.watch(
@@ -186,7 +193,7 @@ const work = {
       { emitInitial: false },
     )
     const sets = await overload(forMs(5000))
-    const added = memory.end()
+    const added = peak.end()
     const { versionstamp: last } = await kv.set(["n", 0], "the last one")
     const start = performance.now()
     while (reached < last && performance.now() - start < 120_000) await sleep(10)
@@ -209,7 +216,7 @@ const work = {
 
   /** Fills a queue, 256 at once. */
   async enqueue() {
-    const memory = await peak()
+    const peak = await peakHere()
     const start = performance.now()
     for (let i = 0; i < count; i += 256) {
       const calls = Array.from({ length: Math.min(256, count - i) }, (_, at) =>
@@ -218,12 +225,12 @@ const work = {
       await Promise.all(calls)
     }
     const ms = performance.now() - start
-    tell({ us: (ms * 1000) / count, added: memory.end(), pending: (await kv.queueStats()).pending })
+    tell({ us: (ms * 1000) / count, added: peak.end(), pending: (await kv.queueStats()).pending })
   },
 
   /** A listener on that queue, whose handlers do not end; then one that handles as fast as it can. */
   async listen() {
-    const memory = await peak()
+    const peak = await peakHere()
     let release
     const held = new Promise((resolve) => (release = resolve))
     let begun = 0
@@ -235,7 +242,7 @@ const work = {
       { concurrency: 64 },
     )
     await sleep(3000)
-    const idle = memory.end()
+    const idle = peak.end()
     slow.stop()
     release()
     await slow.finished
@@ -260,7 +267,7 @@ const work = {
   /** Many watches of as many keys; then sets of other keys. */
   async watches() {
     const before = await setUs()
-    const memory = await peak()
+    const peak = await peakHere()
     const start = performance.now()
     let told = 0
     let fired = 0
@@ -275,7 +282,7 @@ const work = {
         )
     })
     const openMs = performance.now() - start
-    const added = memory.end()
+    const added = peak.end()
     const after = await setUs()
     if (fired > 0) throw new Error(`${fired} watches were told of other keys`)
     const closing = performance.now()

@@ -68,6 +68,8 @@ async function betweenProcesses(folder, kind, samples) {
   throw new Error(`hear${kind} ended without an answer`)
 }
 
+const bounded = ({ all, native }, bound) => `${judged(all, bound, "MB")} (${figure(native)})`
+const mb = ({ all, native }) => `${figure(all)} MB (${figure(native)})`
 const number = (value) => Math.round(value).toLocaleString("en")
 
 export function markdown(data) {
@@ -98,30 +100,28 @@ handler in the other, in ms.`,
     }),
     `### Memory
 
-MB of resident memory (RSS) that are added to an open store, at the most; it counts what V8 leaves uncollected.`,
+MB of resident memory (RSS) that are added to an open store, at the most, with what V8 leaves uncollected; in brackets without
+V8's heap.`,
     bullets({
       [`A watch of ${number(data.entries)} entries, told all of them (${figure(data.watch.ms / 1000)} s)`]:
-        judged(data.watch.added, bounds.watchMb, "MB"),
-      [`A watch whose callback takes 50 ms beside ${number(overload.sets / 5)} sets a second for 5 s`]: `${figure(overload.added)} MB more than the writer alone, which added ${figure(overload.without)} MB; told ${number(overload.keys)} keys in ${number(overload.batches)} batches, the last state ${figure(overload.behindMs)} ms after the last set`,
-      [`${number(data.messages)} messages enqueued, 256 at once, ${figure(enqueue.us)} µs each`]: judged(
+        bounded(data.watch.added, bounds.watchMb),
+      [`A watch whose callback takes 50 ms beside ${number(overload.sets / 5)} sets a second for 5 s`]: `${mb(overload.added)} more than the writer alone, which added ${mb(overload.without)}; told ${number(overload.keys)} keys in ${number(overload.batches)} batches, the last state ${figure(overload.behindMs / 1000)} s after the last set`,
+      [`${number(data.messages)} messages enqueued, 256 at once, ${figure(enqueue.us)} µs each`]: bounded(
         enqueue.added,
         bounds.queueMb,
-        "MB",
       ),
-      [`A listener on that queue whose ${HANDLERS} handlers do not end`]: judged(
+      [`A listener on that queue whose ${HANDLERS} handlers do not end`]: bounded(
         listen.idle,
         bounds.queueMb,
-        "MB",
       ),
-      [`A listener that handles it, ${HANDLERS} at a time, ${figure(listen.us)} µs a message`]: judged(
+      [`A listener that handles it, ${HANDLERS} at a time, ${figure(listen.us)} µs a message`]: bounded(
         listen.busy,
         bounds.queueMb,
-        "MB",
       ),
     }),
     `### ${number(data.watches)} watches`,
     bullets({
-      "Opened, and each told its present state": `${figure(many.openMs)} ms, ${figure(many.added)} MB; stopped in ${figure(many.closeMs)} ms`,
+      "Opened, and each told its present state": `${figure(many.openMs)} ms, ${mb(many.added)}; stopped in ${figure(many.closeMs)} ms`,
       "A set of a key that none of them watches": `${figure(many.after)} µs; without them ${figure(many.before)} µs (medians)`,
     }),
     `### At rest
