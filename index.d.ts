@@ -483,6 +483,7 @@ export interface KvConsumer<T = unknown> extends AsyncIterable<KvChange<T>> {
   release(): Promise<void>
   /** Forgets the consumer, whoever holds it; `ok` is false if there was none. */
   delete(): Promise<{ ok: boolean }>
+  [Symbol.asyncIterator](): AsyncIterator<KvChange<T>, undefined>
   [Symbol.asyncDispose](): Promise<void>
 }
 

@@ -71,12 +71,13 @@ export function listen(
   return new Subscription(listener, listener.finished)
 }
 
-/** What a handler threw, as a dead letter tells it. */
+/** What a handler threw, as a dead letter tells it. Whatever it is, this is a text. */
 export function errorText(error: unknown): string {
   try {
-    return error instanceof Error ? error.message || error.name : String(error)
+    const message: unknown = error instanceof Error ? error.message : undefined
+    return typeof message === "string" && message !== "" ? message : String(error)
   } catch {
-    return typeof error
+    return "an error that has no text"
   }
 }
 
@@ -112,6 +113,7 @@ class Listener implements Waiter {
 
   stop(): void {
     this.#closed = true
+    this.#bridge.letGo(this)
     this.#rest()
   }
 

@@ -3,12 +3,13 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 use keyval::config::ChangeLog;
-use keyval::engine::commit::{Commit, Mutation, Outcome, Stamping};
+use keyval::engine::commit::{Commit, Mutation, Stamping};
 use keyval::engine::read::Request;
-use keyval::error::{Code, Result};
+use keyval::error::Code;
 use keyval::kv::Kv;
+use support::atomicity::{Action, ROLLBACK, all_or_nothing, all_or_nothing_of, clean, one_fault};
 use support::fault::{CODES, NO_MEMORY, Plan, Trap};
-use support::raw::{Raw, State};
+use support::raw::Raw;
 use support::template::{LATER, Template, fill};
 use support::{
     append, check, commit, delete, delete_tree, delete_under, everything, is_definite, keys_of, open, set,
@@ -16,71 +17,6 @@ use support::{
 };
 
 mod support;
-
-/// Has a test of its own.
-const ROLLBACK: &str = "ROLLBACK";
-
-/// What a test does to a file, over and over.
-type Action<'a> = &'a dyn Fn(&mut Kv) -> Result<Option<Outcome>>;
-
-/// What it comes to when nothing fails.
-struct Clean {
-    outcome: std::result::Result<Option<Outcome>, Code>,
-    state: State,
-    steps: Vec<String>,
-}
-
-fn ended(result: Result<Option<Outcome>>) -> std::result::Result<Option<Outcome>, Code> {
-    result.map_err(|error| error.code)
-}
-
-fn clean(template: &Template, action: Action) -> Clean {
-    let mut copy = template.copy();
-    copy.trap.arm(Plan::Watch);
-    let outcome = ended(action(&mut copy.kv));
-    let steps = copy.trap.disarm().steps;
-    Clean { outcome, state: copy.close(), steps }
-}
-
-/// Fails each step of the action once, and all steps from each one on, with each code.
-///
-/// The clock stands and copies share their database's bits, so that two ways to one content give equal states down to
-/// the versionstamps: "nothing" includes the clock's row and the numbers of the change log.
-fn all_or_nothing(name: &str, template: &Template, action: Action) {
-    let clean = clean(template, action);
-    assert!(clean.steps.len() > 2, "{name}: too few steps to be true: {:?}", clean.steps);
-    for (at, sql) in clean.steps.iter().enumerate().filter(|(_, sql)| *sql != ROLLBACK) {
-        for code in CODES {
-            for plan in [Plan::At(at, code), Plan::From(at, code)] {
-                one_fault(&format!("{name}, {plan:?}, {sql}"), template, action, &clean, plan);
-            }
-        }
-    }
-}
-
-fn one_fault(label: &str, template: &Template, action: Action, clean: &Clean, plan: Plan) {
-    let mut copy = template.copy();
-    copy.trap.arm(plan);
-    let result = action(&mut copy.kv);
-    let trace = copy.trap.disarm();
-    let unknown = trace.first_failed().expect(label) == "COMMIT" && plan.is_io_error();
-    assert_eq!(result.as_ref().is_err_and(|error| !is_definite(error)), unknown, "{label}: {result:?}");
-    let state = copy.state();
-    match &result {
-        Ok(_) => assert_eq!((&state, ended(result)), (&clean.state, clean.outcome.clone()), "{label}: Ok"),
-        Err(error) if is_definite(error) => assert_eq!(state, template.state, "{label}: {error}"),
-        Err(_) => assert!(state == template.state || state == clean.state, "{label}: {state:?}"),
-    }
-    if state == template.state {
-        // The fault is over: the same again gives what it would have given.
-        assert_eq!(ended(action(&mut copy.kv)), clean.outcome, "{label}: afterwards");
-    }
-    assert_eq!(copy.close(), clean.state, "{label}: after opening again");
-}
-
-fn all_or_nothing_of(name: &str, template: &Template, what: Commit) {
-    all_or_nothing(name, template, &|kv| try_commit(kv, what.clone()).map(Some));
-}
 
 /// Seen to fail: with the clock's row written after COMMIT; with a COMMIT's failure taken for success, or its unknown
 /// outcome for a known one; with no ROLLBACK where the settings cannot be read.

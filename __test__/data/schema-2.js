@@ -49,4 +49,6 @@ export const commits = [
 
 export const LOCK = { owner: "somebody", token: 5n, expiresAt: 3_376_800_022_000 }
 /** What the consumer has not passed. */
-export const UNREAD = sets.map(({ key }) => key).filter(([first, kind]) => first === "tags" && kind !== "scalars")
+export const UNREAD = sets
+  .map(({ key }) => key)
+  .filter(([first, kind]) => first === "tags" && kind !== "scalars")

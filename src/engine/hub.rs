@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use super::answer::Answer;
 use super::feed::for_each_beginning;
 use crate::codec::key::is_under;
+use crate::config::ChangeLog;
 use crate::error::Result;
 use crate::limits::MAX_INLINE_LOG_ROWS;
 use crate::store::log::LogScan;
@@ -117,8 +118,8 @@ impl Hub {
         let Some(after) = state.position else { return Ok(Answer::json("[0]")) };
         let log = txn.log_state()?;
         let mut woken = Vec::new();
-        if after + 1 < log.first {
-            // Changes went before they were looked at: every watch finds out for itself what it missed.
+        if after + 1 < log.first || log.mode == ChangeLog::Off {
+            // Changes went before they were looked at, or are not written any more: every watch finds out for itself.
             state.wake_all(&mut woken);
             state.position = Some(log.head);
             return Ok(answer(false, &woken));

@@ -17,6 +17,7 @@ use keyval::engine::read::{Keys, ListQuery, Request};
 use keyval::error::{Error, Result};
 use keyval::kv::Kv;
 
+pub mod atomicity;
 pub mod choose;
 pub mod fault;
 pub mod jobs;

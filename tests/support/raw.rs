@@ -38,6 +38,8 @@ pub struct State {
     pub changes: Vec<Change>,
     /// The last versionstamp that was issued.
     pub clock: String,
+    /// Rows of queues, consumers, locks and settings.
+    pub others: Vec<String>,
 }
 
 /// A connection.
@@ -50,6 +52,16 @@ fn now<F: Future>(future: F) -> F::Output {
         Poll::Pending => panic!("a local future that is not ready"),
     }
 }
+
+/// The other tables; ids that are made by chance are left out.
+const OTHERS: [&str; 5] = [
+    "SELECT iif(length(id) = 36, '', id), seq, queue, status, ready_at, attempts, lease, locked_until, value
+     FROM kv_queue ORDER BY 1",
+    "SELECT original_id, queue, error_message, attempts, failed_at, keys_if_undelivered, value FROM kv_dlq ORDER BY 1",
+    "SELECT * FROM kv_consumers ORDER BY name",
+    "SELECT * FROM kv_locks ORDER BY name",
+    "SELECT * FROM kv_meta WHERE key IN ('sequence', 'trimmed') ORDER BY key",
+];
 
 impl Raw {
     pub fn open(path: &Path) -> Self {
@@ -89,7 +101,8 @@ impl Raw {
         self.execute("BEGIN");
         let clock = self.rows("SELECT value FROM kv_meta WHERE key = 'clock'", ());
         let clock = text(clock[0][0].clone());
-        let state = State { entries: self.entries(), changes: self.changes_after(0), clock };
+        let others = OTHERS.iter().flat_map(|sql| self.rows(sql, ())).map(|row| format!("{row:?}")).collect();
+        let state = State { entries: self.entries(), changes: self.changes_after(0), clock, others };
         self.execute("COMMIT");
         state
     }

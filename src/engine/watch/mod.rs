@@ -2,25 +2,24 @@
 //! state, page by page, then what changed, each key once, as it stands now.
 
 use std::collections::{HashMap, HashSet};
-use std::ops::Range;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use self::state::{Listed, is_full, list};
+use self::walk::{Changed, Found, position_after, tell};
 use super::answer::Answer;
-use super::feed::check_logged;
+use super::feed::{check_logged, for_each_beginning};
 use super::hub::{Hub, Reach, Target};
 use super::page::Page;
-use super::range::after_key;
-use crate::codec::key;
 use crate::codec::stamp::Stamp;
 use crate::error::{Error, Result};
-use crate::limits::{
-    MAX_BUFFER_KEYS, MAX_INLINE_BYTES, MAX_INLINE_LOG_ROWS, MAX_LOG_ROWS, MAX_PAGE_BYTES,
-    MAX_WATCH_BATCH_KEYS, MAX_WATCHED_KEYS,
-};
+use crate::limits::{MAX_BUFFER_KEYS, MAX_INLINE_LOG_ROWS, MAX_LOG_ROWS, MAX_WATCHED_KEYS};
 use crate::store::log::{LogScan, LogState};
-use crate::store::{Flow, ReadTxn, Scan};
+use crate::store::{Flow, ReadTxn};
+
+mod state;
+mod walk;
 
 /// What a user says of a watch.
 #[derive(Debug, Clone)]
@@ -60,6 +59,9 @@ impl WatchRequest {
     }
 }
 
+/// Up to so many targets are compared one by one.
+const FEW_TARGETS: usize = 8;
+
 /// The batch is part of the present state.
 const INITIAL: u8 = 1;
 /// The present state begins anew.
@@ -76,6 +78,8 @@ pub struct Watch {
     pub id: u32,
     hub: Arc<Hub>,
     targets: Vec<Target>,
+    /// Where a key is in `targets`; empty if they are few.
+    by_key: HashMap<Vec<u8>, usize>,
     buffer_keys: Option<usize>,
     drop_newest: bool,
     place: Mutex<Place>,
@@ -109,10 +113,12 @@ impl Watch {
     pub fn new(request: WatchRequest, hub: Arc<Hub>) -> Self {
         let targets = without_repeats(request.targets);
         let id = hub.add(&targets);
+        let places = targets.iter().enumerate().map(|(place, target)| (target.key.clone(), place));
+        let by_key = places.filter(|_| targets.len() > FEW_TARGETS).collect();
         let phase = Phase::Start { emit_initial: request.emit_initial, from: request.from };
         let place = Mutex::new(Place { phase, position: 0, token: String::new(), dropped: 0 });
         let (buffer_keys, drop_newest) = (request.buffer_keys, request.drop_newest);
-        Self { id, hub, targets, buffer_keys, drop_newest, place }
+        Self { id, hub, targets, by_key, buffer_keys, drop_newest, place }
     }
 
     /// Ends it.
@@ -212,65 +218,60 @@ impl Watch {
         }
         let found = self.find(txn, place, inline)?;
         let is_end = found.position >= log.head;
-        if inline && !is_end && (found.keys.is_empty() || self.buffer_keys.is_some()) {
+        if inline && !is_end {
             return Ok(Answer::TakesLong);
         }
-        if found.keys.is_empty() {
-            place.position = found.position;
-            place.token = if is_end { log.newest_stamp.clone() } else { found.token };
-            let clean = is_end && self.hub.settle(self.id, place.position);
-            return Ok(place.nothing(if clean { 0 } else { AGAIN }));
-        }
+        let end = (found.position, if is_end { log.newest_stamp.clone() } else { found.token });
         let (keys, dropped) = self.choose(found.keys);
         let mut page = Page::with_capacity(1024);
-        let now = txn.now_ms();
         let mut cut = None;
         for key in keys {
-            if self.buffer_keys.is_none() && page.size_bytes() >= MAX_PAGE_BYTES {
-                cut = Some(key);
+            if self.buffer_keys.is_none() && is_full(&page) {
+                let token = found.tokens.get(key.token).cloned();
+                cut = Some((key.last_seq - 1, token.unwrap_or_else(|| place.token.clone())));
                 break;
             }
-            let mut withheld = false;
-            txn.get(&key.key, if inline { MAX_INLINE_BYTES } else { usize::MAX }, &mut |row| {
-                let live = row.filter(|row| row.is_live(now));
-                withheld = live.is_some_and(|row| row.withheld);
-                if withheld { Ok(()) } else { page.push_watched(&key.key, live.as_ref()) }
-            })?;
-            if withheld || (inline && page.size_bytes() > MAX_INLINE_BYTES) {
+            if !tell(txn, &key, is_end, &mut page, inline)? {
                 return Ok(Answer::TakesLong);
             }
         }
         place.dropped += dropped;
-        match cut {
-            Some(key) => {
-                place.position = key.first_seq - 1;
-                place.token = found.tokens.get(key.token).cloned().unwrap_or_else(|| place.token.clone());
-            }
-            None => {
-                place.position = found.position;
-                place.token = if is_end { log.newest_stamp.clone() } else { found.token };
-            }
+        let is_cut = cut.is_some();
+        (place.position, place.token) = cut.unwrap_or(end);
+        if !page.is_empty() {
+            return Ok(place.batch(page, BATCH));
         }
-        Ok(place.batch(page, BATCH))
+        let clean = is_end && !is_cut && self.hub.settle(self.id, place.position);
+        Ok(place.nothing(if clean { 0 } else { AGAIN }))
     }
 
-    /// Reads the log from the position on and gathers the keys that changed.
+    /// Reads the log from the position on and gathers the keys that changed, in the order of their last changes.
     fn find(&self, txn: &mut dyn ReadTxn, place: &Place, inline: bool) -> Result<Found> {
         let limit = if inline { MAX_INLINE_LOG_ROWS } else { MAX_LOG_ROWS };
-        let most = self.buffer_keys.map_or(MAX_WATCH_BATCH_KEYS, |_| usize::MAX);
         let mut found = Found::new(place);
         txn.scan_log(LogScan { after: place.position, limit, values: false }, &mut |change| {
-            if found.keys.len() >= most && !found.places.contains_key(change.key) {
-                return Ok(Flow::Stop);
-            }
             found.pass(change.versionstamp);
-            if self.targets.iter().any(|target| target.takes(change.key)) {
-                found.note(change.key, change.seq);
+            if self.takes(change.key) {
+                found.note(&change);
             }
             found.position = change.seq;
             Ok(Flow::Continue)
         })?;
+        found.keys.sort_unstable_by_key(|key| key.last_seq);
         Ok(found)
+    }
+
+    /// Many targets are looked up, by the beginnings of the key; few are compared.
+    fn takes(&self, key: &[u8]) -> bool {
+        if self.by_key.is_empty() {
+            return self.targets.iter().any(|target| target.takes(key));
+        }
+        let mut takes = false;
+        for_each_beginning(key, |beginning| {
+            let target = self.by_key.get(beginning).and_then(|place| self.targets.get(*place));
+            takes |= target.is_some_and(|target| target.takes(key));
+        });
+        takes
     }
 
     /// What is told of the changed keys, and how many are not.
@@ -278,7 +279,6 @@ impl Watch {
         let Some(most) = self.buffer_keys else { return (keys, 0) };
         let dropped = keys.len().saturating_sub(most);
         if dropped > 0 {
-            keys.sort_unstable_by_key(|key| key.last_seq);
             if self.drop_newest {
                 keys.truncate(most);
             } else {
@@ -329,148 +329,10 @@ struct StatePlace {
     told: bool,
 }
 
-/// A key that changed.
-struct Changed {
-    key: Vec<u8>,
-    first_seq: i64,
-    last_seq: i64,
-    /// The commit before its first change, in `Found::tokens`.
-    token: usize,
-}
-
-/// What a walk along the log gathered.
-struct Found {
-    keys: Vec<Changed>,
-    places: HashMap<Vec<u8>, usize>,
-    /// Commits before the ones that changed something here.
-    tokens: Vec<String>,
-    /// The last change that was walked past.
-    position: i64,
-    /// The commit before the one that is being walked through: it is whole.
-    token: String,
-    current: String,
-}
-
-impl Found {
-    fn new(place: &Place) -> Self {
-        Self {
-            keys: Vec::new(),
-            places: HashMap::new(),
-            tokens: Vec::new(),
-            position: place.position,
-            token: place.token.clone(),
-            current: place.token.clone(),
-        }
-    }
-
-    /// Walks past a change of a commit.
-    fn pass(&mut self, versionstamp: &str) {
-        if versionstamp != self.current {
-            self.token = std::mem::replace(&mut self.current, versionstamp.to_string());
-        }
-    }
-
-    fn note(&mut self, key: &[u8], seq: i64) {
-        if let Some(known) = self.places.get(key).and_then(|place| self.keys.get_mut(*place)) {
-            known.last_seq = seq;
-            return;
-        }
-        if self.tokens.last() != Some(&self.token) {
-            self.tokens.push(self.token.clone());
-        }
-        self.places.insert(key.to_vec(), self.keys.len());
-        let token = self.tokens.len() - 1;
-        self.keys.push(Changed { key: key.to_vec(), first_seq: seq, last_seq: seq, token });
-    }
-}
-
-/// The position after a commit: a search in the log, which is in the order of commits.
-fn position_after(txn: &mut dyn ReadTxn, log: &LogState, stamp: &str) -> Result<i64> {
-    let (mut low, mut high) = (log.first - 1, log.head);
-    // Changes up to `low` are of the commit or older, those after `high` are newer.
-    while low < high {
-        let middle = low + (high - low) / 2;
-        let mut older = false;
-        txn.scan_log(LogScan { after: middle, limit: 1, values: false }, &mut |change| {
-            older = change.versionstamp <= stamp;
-            Ok(Flow::Stop)
-        })?;
-        if older {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    Ok(low)
-}
-
 /// Targets that are not told by another one already.
 fn without_repeats(targets: Vec<Target>) -> Vec<Target> {
     let mut seen = HashSet::new();
     let trees: Vec<Target> = targets.iter().filter(|target| target.reach != Reach::Exact).cloned().collect();
     let covered = |target: &Target| trees.iter().any(|tree| tree != target && tree.takes(&target.key));
     targets.into_iter().filter(|target| seen.insert(target.key.clone()) && !covered(target)).collect()
-}
-
-fn is_full(page: &Page) -> bool {
-    page.len() >= MAX_WATCH_BATCH_KEYS || page.size_bytes() >= MAX_PAGE_BYTES
-}
-
-enum Listed {
-    /// The target ends here.
-    All,
-    /// The page is full; it goes on after this key.
-    Until(Vec<u8>),
-    TakesLong,
-}
-
-/// Appends what stands at a target. An exact key is told also where nothing stands.
-fn list(
-    txn: &mut dyn ReadTxn,
-    target: &Target,
-    after: Option<Vec<u8>>,
-    page: &mut Page,
-    inline: bool,
-) -> Result<Listed> {
-    let max_value_bytes = if inline { MAX_INLINE_BYTES } else { usize::MAX };
-    let mut withheld = false;
-    if target.reach == Reach::Exact {
-        let now = txn.now_ms();
-        txn.get(&target.key, max_value_bytes, &mut |row| {
-            let live = row.filter(|row| row.is_live(now));
-            withheld = live.is_some_and(|row| row.withheld);
-            if withheld { Ok(()) } else { page.push_watched(&target.key, live.as_ref()) }
-        })?;
-        return Ok(if withheld { Listed::TakesLong } else { Listed::All });
-    }
-    let range = match after {
-        Some(last) => after_key(range_of(target), &last, false),
-        None => range_of(target),
-    };
-    let limit = MAX_WATCH_BATCH_KEYS + 1;
-    let scan = Scan { range, reverse: false, keys_only: false, limit, max_value_bytes };
-    let (mut last, mut full) = (Vec::new(), false);
-    txn.scan(&scan, &mut |row| {
-        full = is_full(page);
-        withheld = row.withheld;
-        if withheld || full {
-            return Ok(Flow::Stop);
-        }
-        page.push_watched(row.key, Some(&row))?;
-        last = row.key.to_vec();
-        Ok(Flow::Continue)
-    })?;
-    Ok(match (withheld, full) {
-        (true, false) => Listed::TakesLong,
-        (_, true) => Listed::Until(last),
-        _ => Listed::All,
-    })
-}
-
-fn range_of(target: &Target) -> Range<Vec<u8>> {
-    match target.reach {
-        Reach::Under if target.key.is_empty() => Vec::new()..vec![0xff],
-        Reach::Under => key::descendants(&target.key),
-        _ => key::tree(&target.key),
-    }
 }

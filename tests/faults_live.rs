@@ -1,0 +1,126 @@
+//! Law 2 for queues, locks, consumers and the log's trimming: whichever statement fails, all is done or nothing.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
+use keyval::codec::value::JSON;
+use keyval::config::{ChangeLog, Durability};
+use keyval::engine::answer::Answer;
+use keyval::engine::commit::{Commit, Mutation, Outcome};
+use keyval::engine::consumer::{self, Holder};
+use keyval::engine::enqueue::NewMessage;
+use keyval::engine::lock::{self, LockRequest};
+use keyval::engine::queue::{End, Settled, Work};
+use keyval::engine::{dead_letters, feed};
+use keyval::error::Result;
+use keyval::kv::Kv;
+use keyval::store::WriteTxn;
+use support::atomicity::{all_or_nothing, all_or_nothing_of};
+use support::template::{LATER, Template};
+use support::{commit, key, set, wait};
+
+mod support;
+
+fn task(
+    kv: &mut Kv,
+    work: impl FnMut(&mut dyn WriteTxn) -> Result<Answer> + Send + 'static,
+) -> Result<Option<Outcome>> {
+    let (send, receive) = std::sync::mpsc::channel();
+    kv.task(work, Durability::Full, Box::new(move |answer| drop(send.send(answer))));
+    kv.flush();
+    wait(&receive, "task").map(|_| None)
+}
+
+fn work(kv: &mut Kv, settled: &[Settled]) -> Result<Option<Outcome>> {
+    let (send, receive) = std::sync::mpsc::channel();
+    let request = Work { queue: "q".into(), settled: settled.to_vec(), claim: 10, lock_ms: 1_000 };
+    kv.work(request, Box::new(move |answer| drop(send.send(answer))));
+    kv.flush();
+    wait(&receive, "work").map(|_| None)
+}
+
+fn message(ordering_key: Option<&str>) -> NewMessage {
+    NewMessage {
+        id: "new".into(),
+        queue: "q".into(),
+        ordering_key: ordering_key.map(str::to_string),
+        keys_if_undelivered: vec![key(&["lost", "a"]), key(&["plain"])],
+        ..NewMessage::of(JSON, b"[1]".to_vec())
+    }
+}
+
+/// Messages of every kind: ready, of a busy key, of leases that stand and that ran out, and one at its last attempt.
+fn queues() -> Template {
+    let row = |id: &str, status: &str, attempts: i64, key: &str, until: i64| {
+        format!(
+            "INSERT INTO kv_queue VALUES ('{id}', {}, 'q', '{status}', {}, {attempts}, 2, '[50]', '[\"02780000\"]', {key}, NULL,
+             {attempts}, {until}, 1, 1, 0, x'31');",
+            id.len(),
+            LATER - 9
+        )
+    };
+    let rows = [
+        row("ready", "pending", 0, "NULL", 0),
+        row("held", "processing", 1, "'k'", LATER + 9_000),
+        row("behind", "pending", 0, "'k'", 0),
+        row("behind too", "blocked", 0, "'k'", 0),
+        row("lapsed", "processing", 1, "NULL", LATER - 1),
+        row("last", "processing", 2, "NULL", LATER - 1),
+        row("failing", "processing", 2, "'f'", LATER + 9_000),
+        row("behind failing", "blocked", 0, "'f'", 0),
+    ];
+    let letter = "INSERT INTO kv_dlq VALUES ('dead', 'was', 'q', 'no', 2, 1, 1, 2, '[50]', NULL, NULL, NULL, 0, x'31');";
+    let consumer = "INSERT INTO kv_consumers VALUES ('c', x'', 2, 1, 1, 1);";
+    let lock = format!("INSERT INTO kv_locks VALUES ('old', 'o', 1, {});", LATER - 1);
+    let sequence = "UPDATE kv_meta SET value = 7 WHERE key = 'sequence';";
+    Template::new(ChangeLog::Values).alter(&(rows.concat() + letter + consumer + &lock + sequence))
+}
+
+fn settled(id: &str, lease: i64, end: End) -> Settled {
+    Settled { id: id.into(), lease, end }
+}
+
+/// Seen to fail: with the error of the insertion into the dead letter queue passed over.
+#[test]
+fn messages() {
+    let template = queues();
+    let enqueue = Mutation::Enqueue(Box::new(message(Some("k"))));
+    all_or_nothing_of("enqueue", &template, Commit::of(enqueue.clone()));
+    all_or_nothing_of("among others", &template, commit(vec![set(&["plain"], "2"), enqueue]));
+    all_or_nothing("claim", &template, &|kv| work(kv, &[]));
+    let ends = [
+        settled("held", 1, End::Done),
+        settled("failing", 2, End::Failed("no".into())),
+        settled("lapsed", 1, End::Returned),
+        settled("lost", 1, End::Done),
+    ];
+    all_or_nothing("settle and claim", &template, &|kv| work(kv, &ends));
+    all_or_nothing("purge", &template, &|kv| task(kv, |txn| Ok(Answer::Count(txn.purge_dead_letters(10)?))));
+}
+
+/// Seen to fail: with the error of the removal from the dead letter queue passed over.
+#[test]
+fn a_dead_letter_goes_back() {
+    let template = queues();
+    all_or_nothing("requeue", &template, &|kv| task(kv, |txn| dead_letters::requeue(txn, "dead")));
+}
+
+/// Seen to fail: with the error of the consumer's row passed over.
+#[test]
+fn leases_and_the_log() {
+    let template = queues();
+    let holder = Holder { name: "c".into(), lease: 1, lease_ms: 500 };
+    let new = Holder { name: "new".into(), lease: 0, lease_ms: 500 };
+    let request = LockRequest { name: "old".into(), owner: "me".into(), duration_ms: 5 };
+    all_or_nothing("lock", &template, &|kv| {
+        let request = request.clone();
+        task(kv, move |txn| lock::take(txn, &request))
+    });
+    all_or_nothing("take", &template, &|kv| {
+        let new = new.clone();
+        task(kv, move |txn| consumer::take(txn, &new, None))
+    });
+    all_or_nothing("commit", &template, &|kv| {
+        let holder = holder.clone();
+        task(kv, move |txn| consumer::commit(txn, &holder, 4))
+    });
+    all_or_nothing("trim", &template, &|kv| task(kv, |txn| feed::trim(txn, 3)));
+}

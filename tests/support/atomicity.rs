@@ -1,0 +1,75 @@
+//! Law 2 as a machine: an action is done with a fault at each of its statements, and must have done all or nothing.
+
+use keyval::engine::commit::{Commit, Outcome};
+use keyval::error::{Code, Result};
+use keyval::kv::Kv;
+
+use super::fault::{CODES, Plan};
+use super::raw::State;
+use super::template::Template;
+use super::{is_definite, try_commit};
+
+/// Has a test of its own.
+pub const ROLLBACK: &str = "ROLLBACK";
+
+/// What a test does to a file, over and over.
+pub type Action<'a> = &'a dyn Fn(&mut Kv) -> Result<Option<Outcome>>;
+
+/// What it comes to when nothing fails.
+pub struct Clean {
+    pub outcome: std::result::Result<Option<Outcome>, Code>,
+    pub state: State,
+    pub steps: Vec<String>,
+}
+
+fn ended(result: Result<Option<Outcome>>) -> std::result::Result<Option<Outcome>, Code> {
+    result.map_err(|error| error.code)
+}
+
+pub fn clean(template: &Template, action: Action) -> Clean {
+    let mut copy = template.copy();
+    copy.trap.arm(Plan::Watch);
+    let outcome = ended(action(&mut copy.kv));
+    let steps = copy.trap.disarm().steps;
+    Clean { outcome, state: copy.close(), steps }
+}
+
+/// Fails each step of the action once, and all steps from each one on, with each code.
+///
+/// The clock stands and copies share their database's bits, so that two ways to one content give equal states down to
+/// the versionstamps: "nothing" includes the clock's row and the numbers of the change log.
+pub fn all_or_nothing(name: &str, template: &Template, action: Action) {
+    let clean = clean(template, action);
+    assert!(clean.steps.len() > 2, "{name}: too few steps to be true: {:?}", clean.steps);
+    for (at, sql) in clean.steps.iter().enumerate().filter(|(_, sql)| *sql != ROLLBACK) {
+        for code in CODES {
+            for plan in [Plan::At(at, code), Plan::From(at, code)] {
+                one_fault(&format!("{name}, {plan:?}, {sql}"), template, action, &clean, plan);
+            }
+        }
+    }
+}
+
+pub fn one_fault(label: &str, template: &Template, action: Action, clean: &Clean, plan: Plan) {
+    let mut copy = template.copy();
+    copy.trap.arm(plan);
+    let result = action(&mut copy.kv);
+    let trace = copy.trap.disarm();
+    let unknown = trace.first_failed().expect(label) == "COMMIT" && plan.is_io_error();
+    assert_eq!(result.as_ref().is_err_and(|error| !is_definite(error)), unknown, "{label}: {result:?}");
+    let state = copy.state();
+    match &result {
+        Ok(_) => assert_eq!((&state, ended(result)), (&clean.state, clean.outcome.clone()), "{label}: Ok"),
+        Err(error) if is_definite(error) => assert_eq!(state, template.state, "{label}: {error}"),
+        Err(_) => assert!(state == template.state || state == clean.state, "{label}: {state:?}"),
+    }
+    if state == template.state {
+        // The fault is over: the same again gives what it would have given.
+        assert_eq!(ended(action(&mut copy.kv)), clean.outcome, "{label}: afterwards");
+    }
+    assert_eq!(copy.close(), clean.state, "{label}: after opening again");
+}
+
+pub fn all_or_nothing_of(name: &str, template: &Template, what: Commit) {
+    all_or_nothing(name, template, &|kv| try_commit(kv, what.clone()).map(Some));
+}
