@@ -83,4 +83,4 @@ async function tellAll(reader, tell) {
 }
 
 export const settings =
-  "its defaults: WAL, fsync a commit; lists in batches of 500; getMany 100 is 10 calls of 10 at once (it refuses more); a prefix is deleted by a list and commits of 500; Deno handles up to 100 messages at a time, @deno/kv one"
+  "its defaults: WAL, fsync a commit; lists in batches of 500; getMany 100 is 10 calls of 10 at once (it refuses more); a prefix is deleted by a list and commits of 500; a message waits at random up to 100 ms (its jitter) when its queue was idle; Deno handles up to 100 at a time, @deno/kv one"
