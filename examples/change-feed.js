@@ -28,9 +28,8 @@ async function indexUntil(last) {
   for await (const change of consumer) {
     await index(change)
     count++
-    if (change.seq >= last) break
+    if (change.seq >= last) break // this also gives the lease back
   }
-  await consumer.release()
   return count
 }
 

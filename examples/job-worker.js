@@ -9,7 +9,7 @@ import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { Kv } from "@buntime/keyval"
 
-const JOBS = 40
+const JOBS = 60
 const [, program, role, path] = process.argv
 
 /** A worker: handles jobs until it is asked to end, then finishes what it has begun. */
