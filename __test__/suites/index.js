@@ -1,12 +1,24 @@
 import { describe } from "node:test"
 import { atomic } from "./atomic.js"
 import { backup } from "./backup.js"
+import { changes } from "./changes.js"
+import { changesKept } from "./changes-kept.js"
+import { changesReplay } from "./changes-replay.js"
+import { consumers } from "./consumers.js"
+import { consumersLoop } from "./consumers-loop.js"
 import { counters } from "./counters.js"
+import { deadLetters } from "./dead-letters.js"
 import { isolation } from "./isolation.js"
 import { keys } from "./keys.js"
 import { lifecycle } from "./lifecycle.js"
+import { liveRefusals } from "./live-refusals.js"
+import { locks } from "./locks.js"
 import { model } from "./model.js"
 import { now } from "./now.js"
+import { queues } from "./queues.js"
+import { queuesOrdering } from "./queues-ordering.js"
+import { queuesRandom } from "./queues-random.js"
+import { queuesRetry } from "./queues-retry.js"
 import { read } from "./read.js"
 import { readPages } from "./read-pages.js"
 import { refusals } from "./refusals.js"
@@ -14,6 +26,13 @@ import { snapshots } from "./snapshots.js"
 import { transaction } from "./transaction.js"
 import { ttl } from "./ttl.js"
 import { values } from "./values.js"
+import { watch } from "./watch.js"
+import { watchConverges } from "./watch-converges.js"
+import { watchExpiry } from "./watch-expiry.js"
+import { watchLarge } from "./watch-large.js"
+import { watchLife } from "./watch-life.js"
+import { watchMany } from "./watch-many.js"
+import { watchResume } from "./watch-resume.js"
 import { write } from "./write.js"
 import { writeMany } from "./write-many.js"
 
@@ -33,6 +52,25 @@ const suites = {
   isolation,
   refusals,
   lifecycle,
+  watch,
+  "watch, the life of": watchLife,
+  "watch, expiry": watchExpiry,
+  "watch, resumed": watchResume,
+  "watch, large": watchLarge,
+  "watch, many": watchMany,
+  "watch, converges": watchConverges,
+  changes,
+  "changes that are kept": changesKept,
+  "changes, replayed": changesReplay,
+  consumers,
+  "consumers as loops": consumersLoop,
+  queues,
+  "queues, retries": queuesRetry,
+  "queues, ordering": queuesOrdering,
+  "queues at random": queuesRandom,
+  "dead letters": deadLetters,
+  locks,
+  "live refusals": liveRefusals,
   backup,
   model,
 }

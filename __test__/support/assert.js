@@ -1,13 +1,18 @@
 import assert from "node:assert/strict"
 import { KvError, KvU64 } from "@buntime/keyval"
+import { within } from "./waiting.js"
 
 export const STAMP = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
+
+async function readToTheEnd(iterator) {
+  for await (const _ of iterator);
+}
 
 /** What a call throws or rejects with; an iterator that it gives is read to its end. */
 async function errorOf(call) {
   try {
     const given = await call()
-    if (given?.[Symbol.asyncIterator]) for await (const _ of given);
+    if (given?.[Symbol.asyncIterator]) await within(readToTheEnd(given), "the end of an iterator")
   } catch (error) {
     return error
   }

@@ -1,0 +1,113 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { collect, refused } from "../support/assert.js"
+import { T0, useStore } from "../support/store.js"
+import { Inbox, within } from "../support/waiting.js"
+
+/** A consumer as a loop. */
+export function consumersLoop(target) {
+  const store = useStore(target)
+
+  /** Writes 1 to `count` at `["n", 1]` and so on, a commit each; gives the changes. */
+  async function write(count, from = 1) {
+    const head = await store.kv.changes.head()
+    for (let at = from; at < from + count; at++) await store.kv.set(["n", at], at)
+    return collect(store.kv.changes({ from: head + 1 }))
+  }
+
+  /** Iterates into an inbox. */
+  function reading(consumer, work = () => {}) {
+    const inbox = new Inbox()
+    const ended = (async () => {
+      for await (const change of consumer) {
+        inbox.put(change)
+        await work(change)
+      }
+    })()
+    ended.catch((error) => inbox.fail(error))
+    return { inbox, ended }
+  }
+
+  test("for await commits what the body has finished, and not what it threw in", async () => {
+    const all = await write(5)
+    const consumer = store.kv.consumer("c")
+    const seen = []
+    await assert.rejects(
+      within(
+        (async () => {
+          for await (const change of consumer) {
+            seen.push(change)
+            if (seen.length === 3) throw new RangeError("mine")
+          }
+        })(),
+      ),
+      RangeError,
+    )
+    assert.deepEqual(seen, all.slice(0, 3))
+    assert.equal((await consumer.status()).position, all[1].seq)
+    const { inbox } = reading(store.kv.consumer("c"))
+    // Another reader waits at most for the lease; this one was given back or is taken over.
+    await consumer.release()
+    assert.deepEqual(await inbox.take(3), all.slice(2))
+  })
+
+  test("for await reads on for ever, page after page", async () => {
+    await store.kv.setMany(Array.from({ length: 1500 }, (_, at) => ({ key: ["n", at], value: at })))
+    const { inbox } = reading(store.kv.consumer("c"))
+    const given = await inbox.take(1500)
+    assert.deepEqual(
+      given.map(({ key }) => key[1]),
+      given.map((_, at) => at),
+    )
+    const more = await write(3, 2000)
+    assert.deepEqual(await inbox.take(3), more)
+  })
+
+  test("for await waits while another holds the lease", async () => {
+    const all = await write(4)
+    const holder = store.kv.consumer("c")
+    await holder.read()
+    const { inbox } = reading(store.kv.consumer("c"))
+    await holder.commit(all[1].seq)
+    assert.equal(inbox.all.length, 0)
+    await holder.release()
+    assert.deepEqual(await inbox.take(2), all.slice(2))
+  })
+
+  test("for await takes over when the lease of another has run out", async () => {
+    store.at(T0)
+    const all = await write(2)
+    const holder = store.kv.consumer("c")
+    await holder.read()
+    const { inbox } = reading(store.kv.consumer("c"))
+    store.at(T0 + 29_999)
+    await refused(() => store.kv.consumer("c").read(), "BUSY")
+    assert.equal(inbox.all.length, 0)
+    store.at(T0 + 30_000)
+    assert.deepEqual(await inbox.take(2), all)
+    await refused(() => holder.commit(all[0].seq), "CONFLICT")
+  })
+
+  test("a loop that a trim has overtaken says so", async () => {
+    await store.kv.setMany(Array.from({ length: 2500 }, (_, at) => ({ key: ["n", at], value: at })))
+    const { ended } = reading(store.kv.consumer("c"), async ({ key }) => {
+      if (key[1] === 5) await store.kv.changes.trim(-1)
+    })
+    await refused(() => within(ended), "HISTORY_GONE")
+  })
+
+  test("close of the Kv ends for await", async () => {
+    await write(2)
+    const consumer = store.kv.consumer("c")
+    const waiting = reading(consumer)
+    const blocked = reading(store.kv.consumer("c"))
+    await waiting.inbox.take(2)
+    await within(store.kv.close(), "close")
+    await within(waiting.ended, "the end of the loop")
+    await within(blocked.ended, "the end of the loop that waits for the lease")
+    await refused(() => consumer.read(), "CLOSED")
+    await refused(() => consumer.commit(1), "CLOSED")
+    await refused(() => consumer.status(), "CLOSED")
+    await refused(() => consumer.delete(), "CLOSED")
+  })
+}

@@ -1,0 +1,128 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { Listener } from "../support/queues.js"
+import { Random } from "../support/random.js"
+import { T0, useStore } from "../support/store.js"
+import { pause } from "../support/waiting.js"
+
+const SEED = Number(process.env.KEYVAL_SEED ?? Math.floor(Math.random() * 2 ** 31))
+const MESSAGES = 300
+
+/** What every message must have gone through. */
+class Fates {
+  /** By the message's number. */
+  all = []
+  runningKeys = new Set()
+  faults = []
+
+  constructor(random) {
+    this.random = random
+  }
+
+  /** A message that fails some times, and the options that it is sent with. */
+  make() {
+    const { random } = this
+    const backoffSchedule = random.many(random.int(4), () => 1 + random.int(40))
+    const fate = {
+      n: this.all.length,
+      failures: random.chance(0.6) ? 0 : random.int(5),
+      backoffSchedule,
+      orderingKey: random.chance(0.5) ? random.pick(["a", "b", "c"]) : undefined,
+      keysIfUndelivered: random.chance(0.5) ? [["dead", this.all.length]] : undefined,
+      attempts: 0,
+      handled: false,
+    }
+    this.all.push(fate)
+    return fate
+  }
+
+  dies({ failures, backoffSchedule }) {
+    return failures > backoffSchedule.length
+  }
+
+  /** The handler: fails as the message says, and looks at its order. */
+  handle = async ({ value: n, attempts }) => {
+    const fate = this.all[n]
+    const { orderingKey } = fate
+    const earliest = this.all.find((other) => other.orderingKey === orderingKey && !this.over(other))
+    if (attempts !== ++fate.attempts)
+      this.faults.push(`message ${n}: attempt ${fate.attempts} said ${attempts}`)
+    if (fate.handled) this.faults.push(`message ${n} was handled already`)
+    if (orderingKey !== undefined) {
+      if (this.runningKeys.has(orderingKey)) this.faults.push(`${orderingKey} twice at once`)
+      this.runningKeys.add(orderingKey)
+      if (earliest !== fate) this.faults.push(`message ${n} before ${earliest?.n} of its key`)
+    }
+    try {
+      if (this.random.chance(0.5)) await pause(0)
+      if (fate.attempts <= fate.failures) throw new Error(`message ${n}, attempt ${attempts}`)
+      fate.handled = true
+    } finally {
+      if (orderingKey !== undefined) this.runningKeys.delete(orderingKey)
+    }
+  }
+
+  over(fate) {
+    return fate.handled || fate.attempts > fate.backoffSchedule.length
+  }
+}
+
+/** Law 4 without a crash: every message is handled once, or tried as often as it may be and then dead. */
+export function queuesRandom(target) {
+  const store = useStore(target)
+
+  test(`${MESSAGES} messages that fail at random (KEYVAL_SEED=${SEED})`, { timeout: 120_000 }, async () => {
+    const fates = new Fates(new Random(SEED))
+    const { kv } = store
+    let now = T0
+    const advance = (ms) => {
+      now += ms
+      store.at(now)
+    }
+    advance(0)
+    const kvs = target.shared ? [kv, store.another()] : [kv]
+    const listeners = kvs.map((each) => new Listener(each, fates.handle, { concurrency: 5 }))
+    for (let sent = 0; sent < MESSAGES; ) {
+      const count = 1 + fates.random.int(5)
+      const atomic = kv.atomic()
+      for (let at = 0; at < count; at++, sent++) {
+        const { n, backoffSchedule, orderingKey, keysIfUndelivered } = fates.make()
+        atomic.enqueue(n, { backoffSchedule, orderingKey, keysIfUndelivered })
+      }
+      await atomic.commit()
+      if (fates.random.chance(0.3)) advance(fates.random.int(10))
+    }
+    const end = performance.now() + 60_000
+    while (!fates.all.every((fate) => fates.over(fate)) && performance.now() < end) {
+      advance(10)
+      await pause(1)
+    }
+    assert.deepEqual(fates.faults, [])
+    const open = fates.all.filter((fate) => !fates.over(fate))
+    assert.deepEqual(open, [], "every message is over")
+    for (const listener of listeners) await listener.stop()
+
+    const dead = fates.all.filter((fate) => fates.dies(fate))
+    const letters = await kv.dlq.list({ limit: 1000 })
+    assert.deepEqual(
+      letters.map(({ value }) => value).sort((a, b) => a - b),
+      dead.map(({ n }) => n),
+    )
+    for (const { value, attempts, errorMessage } of letters) {
+      const expected = fates.all[value].backoffSchedule.length + 1
+      assert.deepEqual([attempts, errorMessage], [expected, `message ${value}, attempt ${expected}`])
+    }
+    for (const fate of fates.all) {
+      if (!fates.dies(fate)) assert.deepEqual([fate.handled, fate.attempts], [true, fate.failures + 1])
+      const { value } = await kv.get(["dead", fate.n])
+      const written = fates.dies(fate) && fate.keysIfUndelivered !== undefined
+      assert.equal(value, written ? fate.n : null)
+    }
+    assert.deepEqual(await kv.queueStats(), {
+      pending: 0,
+      processing: 0,
+      dlq: dead.length,
+      total: dead.length,
+    })
+  })
+}

@@ -1,0 +1,325 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { refused } from "../support/assert.js"
+import { counts, drained, Listener } from "../support/queues.js"
+import { T0, useStore } from "../support/store.js"
+import { Gate, Inbox, pause, within } from "../support/waiting.js"
+
+/** Failed attempts, acknowledgements and leases. Time is frozen. */
+export function queuesRetry(target) {
+  const store = useStore(target)
+
+  /** Fails until an attempt. */
+  function failing(until = Number.POSITIVE_INFINITY) {
+    return ({ attempts, value }) => {
+      if (value !== "marker" && attempts < until) throw new Error(`attempt ${attempts}`)
+    }
+  }
+
+  /** What the listener was given up to a marker, which is ready now. */
+  async function upToMarker(listener) {
+    const seen = listener.inbox.all.length
+    await store.kv.enqueue("marker")
+    await listener.inbox.until((all) => all.slice(seen).some(({ value }) => value === "marker"), "the marker")
+    return listener.values.slice(seen).filter((value) => value !== "marker")
+  }
+
+  for (const [name, schedule, waits] of [
+    ["the default backoff", undefined, [1000, 5000, 10_000]],
+    ["a backoff of its own", [7, "1m", 7], [7, 60_000, 7]],
+    ["one retry", ["2s"], [2000]],
+  ]) {
+    test(`${name}: each attempt at its time, then the dead letter queue`, async () => {
+      store.at(T0)
+      const options = schedule && { backoffSchedule: schedule }
+      const { id } = await store.kv.enqueue("m", options)
+      const listener = new Listener(store.kv, failing())
+      assert.deepEqual(await listener.next(), { id, value: "m", attempts: 1 })
+      let now = T0
+      for (const [at, wait] of waits.entries()) {
+        await counts(store.kv, { pending: 1, processing: 0, dlq: 0 })
+        store.at(now + wait - 1)
+        assert.deepEqual(await upToMarker(listener), [], `not before ${wait}`)
+        now += wait
+        store.at(now)
+        assert.deepEqual(await listener.next(), { id, value: "m", attempts: at + 2 })
+      }
+      await counts(store.kv, { pending: 0, processing: 0, dlq: 1, total: 1 })
+      store.at(now + 86_400_000)
+      assert.deepEqual(await upToMarker(listener), [])
+      const errors = await listener.errors.take(waits.length + 1)
+      assert.deepEqual(
+        errors.map(({ error, message }) => [error.message, message.id, message.attempts]),
+        errors.map((_, at) => [`attempt ${at + 1}`, id, at + 1]),
+      )
+    })
+  }
+
+  test("a retry that succeeds is the last", async () => {
+    store.at(T0)
+    const listener = new Listener(store.kv, failing(2))
+    await store.kv.enqueue("m")
+    await listener.next()
+    await counts(store.kv, { pending: 1 })
+    store.at(T0 + 1000)
+    assert.equal((await listener.next()).attempts, 2)
+    assert.equal((await drained(store.kv)).total, 0)
+  })
+
+  test("a message that waits for its retry holds up no other", async () => {
+    store.at(T0)
+    const listener = new Listener(store.kv, ({ value }) => {
+      if (value === "bad") throw new Error("no")
+    })
+    await store.kv.enqueue("bad")
+    await store.kv.enqueue("good")
+    assert.deepEqual(
+      (await listener.take(2)).map(({ value }) => value),
+      ["bad", "good"],
+    )
+  })
+
+  for (const [name, work] of Object.entries({
+    throws() {
+      throw new Error("no")
+    },
+    rejects: () => Promise.reject(new Error("no")),
+    "rejects later": () => pause(1).then(() => Promise.reject(new Error("no"))),
+    "throws text": () => Promise.reject("no"),
+    "throws nothing": () => Promise.reject(undefined),
+  })) {
+    test(`a handler that ${name} has failed`, async () => {
+      await store.kv.enqueue("m", { backoffSchedule: [] })
+      const listener = new Listener(store.kv, work)
+      await counts(store.kv, { dlq: 1, pending: 0, processing: 0 })
+      await listener.errors.next()
+      const [{ errorMessage }] = await store.kv.dlq.list()
+      if (name === "throws nothing") assert.equal(typeof errorMessage, "string")
+      else assert.equal(errorMessage, "no")
+      await store.kv.enqueue("after", { backoffSchedule: [] })
+      await counts(store.kv, { dlq: 2 })
+    })
+  }
+
+  test("without onError it is printed", async () => {
+    const printed = new Inbox()
+    const real = console.error
+    console.error = (...what) => printed.put(what)
+    try {
+      const boom = new Error("boom")
+      await store.kv.enqueue(1, { backoffSchedule: [] })
+      new Listener(store.kv, () => Promise.reject(boom), { onError: undefined })
+      assert.ok((await printed.next()).includes(boom))
+      await counts(store.kv, { dlq: 1 })
+    } finally {
+      console.error = real
+    }
+  })
+
+  test("autoAck: false, ackMessage: it is handled when it is said", async () => {
+    store.at(T0)
+    const { id } = await store.kv.enqueue("m")
+    const listener = new Listener(store.kv, undefined, { autoAck: false })
+    await listener.next()
+    await counts(store.kv, { processing: 1, total: 1 })
+    assert.equal(await store.kv.ackMessage(id), undefined)
+    assert.equal((await store.kv.queueStats()).total, 0)
+    await refused(() => store.kv.ackMessage(id), "CONFLICT")
+    await refused(() => store.kv.nackMessage(id), "CONFLICT")
+  })
+
+  test("ackMessage and nackMessage inside the handler", async () => {
+    store.at(T0)
+    const { kv } = store
+    const work = ({ id, value }) =>
+      value === "good" ? kv.ackMessage(id) : kv.nackMessage(id, { error: new Error("bad") })
+    const listener = new Listener(kv, work, { autoAck: false, concurrency: 3 })
+    await kv.enqueue("good")
+    await kv.enqueue("bad", { backoffSchedule: [] })
+    await kv.enqueue("good")
+    await listener.take(3)
+    await counts(kv, { pending: 0, processing: 0, dlq: 1, total: 1 })
+    assert.equal((await kv.dlq.list())[0].errorMessage, "bad")
+    assert.equal(listener.errors.all.length, 0)
+  })
+
+  test("a message that was acknowledged by hand is handled, whatever the handler does then", async () => {
+    const { kv } = store
+    const boom = new Error("late")
+    const listener = new Listener(kv, async ({ id }) => {
+      await kv.ackMessage(id)
+      throw boom
+    })
+    await kv.enqueue("m", { backoffSchedule: [] })
+    assert.equal((await listener.errors.next()).error, boom)
+    assert.equal((await drained(kv)).total, 0)
+    await kv.enqueue("n")
+    await listener.inbox.until((all) => all.length === 2)
+  })
+
+  test("an onError that throws ends nothing", async () => {
+    const real = console.error
+    console.error = () => {}
+    try {
+      const onError = () => {
+        throw new Error("onError")
+      }
+      const listener = new Listener(store.kv, () => Promise.reject(new Error("no")), { onError })
+      for (let at = 0; at < 3; at++) await store.kv.enqueue(at, { backoffSchedule: [] })
+      await counts(store.kv, { dlq: 3 })
+      assert.equal(listener.subscription.closed, false)
+    } finally {
+      console.error = real
+    }
+  })
+
+  test("a clock that steps back loses nothing", async () => {
+    store.at(T0)
+    const { kv } = store
+    await kv.enqueue("delayed", { delay: 1000 })
+    const listener = new Listener(kv, failing(2))
+    store.at(T0 - 86_400_000)
+    assert.deepEqual(await upToMarker(listener), [])
+    store.at(T0 + 1000)
+    const { value, attempts } = await listener.next()
+    assert.deepEqual([value, attempts], ["delayed", 1])
+    await counts(kv, { pending: 1, processing: 0 })
+    store.at(T0)
+    assert.deepEqual(await upToMarker(listener), [])
+    store.at(T0 + 2000)
+    assert.equal((await listener.next()).attempts, 2)
+    await drained(kv)
+  })
+
+  test("nackMessage: again after its backoff, with its error at last", async () => {
+    store.at(T0)
+    const { kv } = store
+    const { id } = await kv.enqueue("m", { backoffSchedule: [1000] })
+    const listener = new Listener(kv, undefined, { autoAck: false })
+    await listener.next()
+    assert.equal(await kv.nackMessage(id, { error: "first" }), undefined)
+    assert.deepEqual(await kv.queueStats(), { pending: 1, processing: 0, dlq: 0, total: 1 })
+    await refused(() => kv.ackMessage(id), "CONFLICT")
+    store.at(T0 + 1000)
+    assert.deepEqual(await listener.next(), { id, value: "m", attempts: 2 })
+    await kv.nackMessage(id, { error: new TypeError("second") })
+    assert.deepEqual(
+      (await kv.dlq.list()).map(({ errorMessage, attempts }) => [errorMessage, attempts]),
+      [["second", 2]],
+    )
+  })
+
+  test("nackMessage without an error", async () => {
+    const { id } = await store.kv.enqueue("m", { backoffSchedule: [] })
+    await new Listener(store.kv, undefined, { autoAck: false }).next()
+    await store.kv.nackMessage(id)
+    assert.equal(typeof (await store.kv.dlq.list())[0].errorMessage, "string")
+  })
+
+  test("a handler that throws under autoAck: false has failed", async () => {
+    store.at(T0)
+    const listener = new Listener(store.kv, failing(2), { autoAck: false })
+    const { id } = await store.kv.enqueue("m")
+    await listener.next()
+    await listener.errors.next()
+    await counts(store.kv, { pending: 1, processing: 0 })
+    store.at(T0 + 1000)
+    assert.equal((await listener.next()).attempts, 2)
+    await store.kv.ackMessage(id)
+  })
+
+  test("an id that nobody knows, or that was not given out, is CONFLICT", async () => {
+    const { id } = await store.kv.enqueue("m")
+    for (const unknown of [id, "unknown", "00000000-0000-7000-8000-000000000000"]) {
+      await refused(() => store.kv.ackMessage(unknown), "CONFLICT")
+      await refused(() => store.kv.nackMessage(unknown), "CONFLICT")
+    }
+    assert.equal((await store.kv.queueStats()).pending, 1)
+  })
+
+  test("after stop a message that was given out may still be acknowledged", async () => {
+    store.at(T0)
+    const { id } = await store.kv.enqueue("m")
+    const listener = new Listener(store.kv, undefined, { autoAck: false })
+    await listener.next()
+    await within(listener.stop(), "finished")
+    await store.kv.ackMessage(id)
+    assert.equal((await store.kv.queueStats()).total, 0)
+  })
+
+  test("without ack the lease runs out after the handler's end, and it comes again", async () => {
+    store.at(T0)
+    const { id } = await store.kv.enqueue("m")
+    const listener = new Listener(store.kv, undefined, { autoAck: false, lockDuration: "10s" })
+    assert.equal((await listener.next()).attempts, 1)
+    await counts(store.kv, { processing: 1 })
+    store.at(T0 + 5000)
+    await counts(store.kv, { processing: 1 })
+    // The handler may have ended up to now by this clock; its lease has ended for certain at twice the duration.
+    store.at(T0 + 20_000)
+    assert.deepEqual(await listener.next(), { id, value: "m", attempts: 2 })
+    await store.kv.ackMessage(id)
+    assert.equal((await store.kv.queueStats()).total, 0)
+  })
+
+  // faults-of-others: a slow worker acknowledged the lease of another.
+  test("a late ack of a lost lease is CONFLICT", async () => {
+    store.at(T0)
+    const { kv } = store
+    const other = target.shared ? store.another() : kv
+    const { id } = await kv.enqueue("m")
+    const slow = new Listener(kv, undefined, { autoAck: false })
+    await slow.next()
+    await within(slow.stop(), "finished")
+    store.at(T0 + 120_000)
+    const gate = new Gate()
+    const quick = new Listener(other, () => gate.pass())
+    assert.deepEqual(await quick.next(), { id, value: "m", attempts: 2 })
+    if (target.shared) {
+      await refused(() => kv.ackMessage(id), "CONFLICT")
+      await refused(() => kv.nackMessage(id), "CONFLICT")
+    }
+    assert.equal((await other.queueStats()).processing, 1)
+    gate.open()
+    assert.equal((await drained(kv)).total, 0)
+  })
+
+  test("another Kv cannot acknowledge", { skip: !target.shared }, async () => {
+    const other = store.another()
+    const { id } = await store.kv.enqueue("m")
+    await new Listener(store.kv, undefined, { autoAck: false }).next()
+    await refused(() => other.ackMessage(id), "CONFLICT")
+    await refused(() => other.nackMessage(id), "CONFLICT")
+    await store.kv.ackMessage(id)
+  })
+
+  test("a lease that runs out counts an attempt: a handler that never acks ends in the dead letter queue", async () => {
+    store.at(T0)
+    await store.kv.enqueue("m", { backoffSchedule: [1, 1] })
+    const listener = new Listener(store.kv, undefined, { autoAck: false, lockDuration: 1000 })
+    for (let attempt = 1; attempt <= 3; attempt++) {
+      assert.equal((await listener.next()).attempts, attempt)
+      await pause(0)
+      store.at(T0 + attempt * 10_000)
+    }
+    await counts(store.kv, { pending: 0, processing: 0, dlq: 1 })
+  })
+
+  test("the lease is extended while the handler runs, also when it holds the event loop", async () => {
+    const kvs = target.shared ? [store.kv, store.another()] : [store.kv, store.kv]
+    const busy = ({ value }) => {
+      const end = performance.now() + 500
+      if (value === "busy") while (performance.now() < end);
+      return value === "slow" ? pause(500) : undefined
+    }
+    await store.kv.enqueue("slow")
+    await store.kv.enqueue("busy")
+    const listeners = kvs.map((kv) => new Listener(kv, busy, { lockDuration: 100 }))
+    await drained(store.kv)
+    const given = listeners.flatMap(({ inbox }) => inbox.all.map(({ value, attempts }) => [value, attempts]))
+    assert.deepEqual(given.sort(), [
+      ["busy", 1],
+      ["slow", 1],
+    ])
+  })
+}

@@ -1,0 +1,98 @@
+import assert from "node:assert/strict"
+import { inspect } from "node:util"
+import { STAMP } from "./assert.js"
+import { Inbox, within } from "./waiting.js"
+
+/** A key as text, types told apart. */
+export function nameOf(key) {
+  return inspect(key.map((part) => (part instanceof Uint8Array ? { bytes: [...part] } : part)))
+}
+
+/** Entries as `name=value`, sorted; what is gone is `name=gone`. */
+export function said(entries) {
+  return entries
+    .map(
+      ({ key, value, versionstamp }) => `${nameOf(key)}=${versionstamp === null ? "gone" : inspect(value)}`,
+    )
+    .sort()
+}
+
+/** A map that is built from batches alone, by the rules that `KvWatchInfo` gives; and the batches. */
+export class Told {
+  inbox = new Inbox()
+  entries = new Map()
+  dropped = 0
+
+  /** The callback to give to `watch`. */
+  callback = (entries, info) => {
+    try {
+      this.apply({ entries, ...info })
+    } catch (error) {
+      this.inbox.fail(error)
+    }
+  }
+
+  apply(batch) {
+    const { entries, versionstamp, initial, reset, dropped } = batch
+    assert.match(versionstamp, STAMP)
+    assert.equal(typeof initial, "boolean")
+    assert.equal(typeof reset, "boolean")
+    const before = this.inbox.all.at(-1)
+    // Within the present state a token may say that nothing was told yet.
+    if (before && !initial) assert.ok(versionstamp >= before.versionstamp, "tokens never go back")
+    if (reset) this.entries.clear()
+    const names = new Set(entries.map(({ key }) => nameOf(key)))
+    assert.equal(names.size, entries.length, "each key once a batch")
+    for (const entry of entries) {
+      if (entry.versionstamp === null) {
+        assert.equal(entry.value, null)
+        this.entries.delete(nameOf(entry.key))
+      } else {
+        assert.match(entry.versionstamp, STAMP)
+        this.entries.set(nameOf(entry.key), entry)
+      }
+    }
+    this.dropped += dropped
+    this.inbox.put(batch)
+  }
+
+  get batches() {
+    return this.inbox.all
+  }
+
+  /** The next batch. */
+  next() {
+    return this.inbox.next("a batch")
+  }
+
+  /** Waits until the map has a state; the batches up to then count as read. */
+  until(predicate, what = predicate) {
+    return this.inbox.until(() => predicate(this.entries), what)
+  }
+
+  /** Waits until a key stands at a versionstamp (`null`: is gone). */
+  reaches(key, versionstamp) {
+    const name = nameOf(key)
+    return this.until(
+      (entries) => (entries.get(name)?.versionstamp ?? null) === versionstamp,
+      `${name} at ${versionstamp}`,
+    )
+  }
+
+  /** Everything that is there, as `said` shows it. */
+  said() {
+    return said([...this.entries.values()])
+  }
+}
+
+/** Reads one batch of an iterator. */
+export async function nextBatch(iterator) {
+  const { done, value } = await within(iterator.next(), "a batch of the iterator")
+  assert.equal(done, false, "the watch has ended")
+  return value
+}
+
+/** An `onError` that collects, and a test that must not meet an error asserts that it is empty. */
+export function errorsInto(list) {
+  return (error, message) => void list.push(message === undefined ? error : { error, message })
+}
