@@ -102,7 +102,8 @@ export function markdown(data) {
 smallest and the largest in brackets. Every peer: a file on disk, ${ENTRIES.toLocaleString("en")} entries of about 200 bytes
 preloaded, keys drawn by the same seeded generator, new bytes in every write, every commit synced. "At once": issued
 together, then awaited together. A latency is that of one message or change at a time, from before the call to the handler
-or callback in the same process: the median of a repetition. "–": the peer has no such call. The ratios of this one run decide, not the figures.`,
+or callback in the same process: the median of a repetition. "–": the peer has no such call. The ratios of this one run
+decide, not the figures.`,
     "### Time an operation, in µs unless it says ms",
     table(["", ...compared.map(({ label }) => label)], times),
     ...ratios(data),
