@@ -72,6 +72,70 @@ export interface KvGetOptions {
   consistency?: KvConsistency
 }
 
+/** What a field, or a value, is compared with: a value as it can be stored, or {@link Kv.now}. */
+export type KvFilterValue = unknown
+
+/**
+ * A condition on a value. Numbers and bigints compare numerically, a `Date` with a `Date`, with {@link Kv.now} and with milliseconds, strings by
+ * code point; any other pair of types is unequal and has no order. `NaN` equals nothing.
+ */
+export interface KvFilterOperators {
+  $eq?: KvFilterValue
+  /** Not equal; matches what is absent. */
+  $ne?: KvFilterValue
+  $gt?: KvFilterValue
+  $gte?: KvFilterValue
+  $lt?: KvFilterValue
+  $lte?: KvFilterValue
+  /** From one to the other, both included. */
+  $between?: readonly [KvFilterValue, KvFilterValue]
+  /** Equal to one of at most 1000 values. */
+  $in?: readonly KvFilterValue[]
+  /** Equal to none of them; matches what is absent. */
+  $nin?: readonly KvFilterValue[]
+  /** A string that holds this one; an array that holds this value. */
+  $contains?: KvFilterValue
+  /** The opposite of `$contains`; matches what is absent. */
+  $notContains?: KvFilterValue
+  $startsWith?: string
+  $endsWith?: string
+  /** As `$contains`, whatever the case (Unicode case folding). */
+  $containsi?: string
+  $notContainsi?: string
+  $startsWithi?: string
+  $endsWithi?: string
+  /** `true`: null, undefined or absent; `false`: anything else. */
+  $null?: boolean
+  /** The opposite of `$null`. */
+  $notNull?: boolean
+  /** `true`: null, undefined or absent, or a string, array, object or `Uint8Array` with nothing in it. */
+  $empty?: boolean
+  /** The opposite of `$empty`. */
+  $notEmpty?: boolean
+  $and?: readonly KvWhere[]
+  $or?: readonly KvWhere[]
+  $not?: KvWhere
+}
+
+/**
+ * A filter: conditions on the fields of a value, all of which must hold, or operators on the value itself. A field is a path,
+ * `"profile.verified"` or `"items[0].price"`, or an object in an object; a value alone means `$eq`. A name with a dot or a bracket in it cannot be named. What is
+ * no filter is refused with its place: an unknown operator, an empty object, `undefined`. At most 1000 conditions, 100 within one another.
+ *
+ * @example
+ * ```js
+ * const open = { status: "open", age: { $gte: 18, $lt: 65 }, address: { city: { $startsWithi: "ber" } } }
+ * const late = { $or: [{ dueAt: { $lt: kv.now().sub("24h") } }, { "flags[0]": "urgent" }] }
+ * ```
+ */
+export type KvWhere = KvFilterOperators | { readonly [field: string]: KvFilterValue }
+
+/** Options of {@link Kv.count}. */
+export interface KvCountOptions {
+  /** Only entries that match. */
+  where?: KvWhere
+}
+
 /** Options of {@link Kv.list}. */
 export interface KvListOptions {
   /** The most entries to give; default none. A whole number from 1. */
@@ -90,6 +154,8 @@ export interface KvListOptions {
   batchSize?: number
   /** Default `"strong"`. */
   consistency?: KvConsistency
+  /** Only entries that match; `limit` counts those. */
+  where?: KvWhere
 }
 
 /** What {@link Kv.list} gives. Leaving the loop early stops reading. */
@@ -109,6 +175,8 @@ export interface KvPaginateOptions {
   cursor?: string | null
   /** From the last key to the first; default `false`. */
   reverse?: boolean
+  /** Only entries that match; `limit` counts those. */
+  where?: KvWhere
 }
 
 /** One page of {@link Kv.paginate}. */
@@ -150,6 +218,8 @@ export interface KvSetManyOptions {
 export interface KvDeleteOptions {
   /** Only the key itself, not what is under it; default `false`. Not for selectors. */
   exact?: boolean
+  /** Only entries that match. */
+  where?: KvWhere
 }
 
 /** What {@link Kv.delete} gives. */
@@ -684,7 +754,7 @@ export class Kv {
   paginate<T = unknown>(prefix: KvKey | KvSelector, options?: KvPaginateOptions): Promise<KvPage<T>>
 
   /** Counts live entries of a range; for a key: its descendants. */
-  count(selector: KvKey | KvSelector): Promise<number>
+  count(selector: KvKey | KvSelector, options?: KvCountOptions): Promise<number>
 
   /**
    * Writes a value. Resolves when it is on disk. Without `expiresIn` an earlier time to live is cleared.

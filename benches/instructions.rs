@@ -149,6 +149,7 @@ fn page() -> Request {
         reverse: false,
         keys_only: false,
         limit: 250,
+        filter: None,
     })
 }
 

@@ -6,6 +6,7 @@ import type {
   KvChanges,
   KvConsumer,
   KvConsumerOptions,
+  KvCountOptions,
   KvDeleteOptions,
   KvDeleteResult,
   KvEnqueueOptions,
@@ -46,6 +47,7 @@ import { Bridge } from "./bridge.js"
 import { changesOf } from "./changes.js"
 import { Consumer } from "./consumer.js"
 import { describe, invalidArgument, limitExceeded } from "./errors.js"
+import { filterText } from "./filter.js"
 import { MAX_KEYS } from "./limits.js"
 import { count, list, paginate, selectorOf } from "./list.js"
 import { listen } from "./listener.js"
@@ -119,11 +121,8 @@ export class Kv implements Contract {
     return paginate(this.#bridge, prefix, options)
   }
 
-  count(selector: KvKey | KvSelector, ...rest: unknown[]): Promise<number> {
-    return attempt(() => {
-      checkOptions(rest[0], [])
-      return count(this.#bridge, selector)
-    })
+  count(selector: KvKey | KvSelector, options?: KvCountOptions): Promise<number> {
+    return attempt(() => count(this.#bridge, selector, options))
   }
 
   set(key: KvWriteKey, value: unknown, options?: KvExpireOptions): Promise<KvSetResult> {
@@ -151,7 +150,7 @@ export class Kv implements Contract {
     options: KvDeleteOptions = {},
   ): Promise<KvDeleteResult> {
     return attempt(() => {
-      checkOptions(options, ["exact"])
+      checkOptions(options, ["exact", "where"])
       const remove = removal(target, options)
       const build = (handle: NativeHandle, id: number) => {
         handle.begin()
@@ -276,19 +275,22 @@ function boundedKeys(keys: unknown): readonly KvKey[] {
 
 function removal(
   target: KvKey | readonly KvKey[] | KvSelector,
-  { exact }: KvDeleteOptions,
+  { exact, where }: KvDeleteOptions,
 ): (handle: NativeHandle) => void {
   const isExact = flag(exact, "exact")
+  const filter = filterText(where)
   if (!Array.isArray(target)) {
     if (exact !== undefined) throw invalidArgument("exact: it goes with a key, not with a selector")
     const { prefix, start, end } = selectorOf(target)
-    return (handle) => handle.removeRange(prefix, start, end)
+    return (handle) => handle.removeRange(prefix, start, end, filter)
   }
   if (target.length === 0)
     throw invalidArgument("target: it is empty; give a key, or { prefix: [] } to delete everything")
   const keys = isKeyList(target) ? boundedKeys(target) : [target as KvKey]
   return (handle) => {
-    for (const key of keys) isExact ? handle.remove(key) : handle.removeTree(key)
+    for (const key of keys)
+      if (isExact && filter === undefined) handle.remove(key)
+      else handle.removeTree(key, isExact, filter)
   }
 }
 

@@ -1,6 +1,7 @@
 /** Lists, pages and what they read: selectors. */
 
 import type {
+  KvCountOptions,
   KvEntry,
   KvKey,
   KvListIterator,
@@ -11,6 +12,7 @@ import type {
 } from "../index.js"
 import type { Bridge } from "./bridge.js"
 import { describe, invalidArgument } from "./errors.js"
+import { filterText } from "./filter.js"
 import { copyKey } from "./keys.js"
 import { MAX_PAGE_ENTRIES } from "./limits.js"
 import { fromNative, type NativeScan, native } from "./native.js"
@@ -19,8 +21,18 @@ import type { Page } from "./page.js"
 
 const DEFAULT_BATCH_ENTRIES = 500
 const DEFAULT_PAGE_ENTRIES = 100
-const LIST_OPTIONS = ["limit", "reverse", "start", "end", "cursor", "keysOnly", "batchSize", "consistency"]
-const PAGE_OPTIONS = ["limit", "cursor", "reverse"]
+const LIST_OPTIONS = [
+  "limit",
+  "reverse",
+  "start",
+  "end",
+  "cursor",
+  "keysOnly",
+  "batchSize",
+  "consistency",
+  "where",
+]
+const PAGE_OPTIONS = ["limit", "cursor", "reverse", "where"]
 
 /** A key as a prefix, or the selector that it is. */
 export function selectorOf(selector: unknown): KvSelector {
@@ -58,13 +70,14 @@ interface Range {
   reverse: boolean
   keysOnly: boolean
   batch: number
+  filter: string | undefined
 }
 
-function open(bridge: Bridge, { selector, cursor, reverse, keysOnly, batch }: Range): Scan {
+function open(bridge: Bridge, { selector, cursor, reverse, keysOnly, batch, filter }: Range): Scan {
   const { start, end } = selector
   const prefix = copyKey(selector.prefix)
   try {
-    const native = bridge.handle.scan(prefix, start, end, cursor, reverse, keysOnly, batch)
+    const native = bridge.handle.scan(prefix, start, end, cursor, reverse, keysOnly, batch, filter)
     return { native, prefix: prefix ?? [], keysOnly }
   } catch (error) {
     throw fromNative(error)
@@ -83,6 +96,7 @@ export function list<T>(bridge: Bridge, selector: unknown, options: KvListOption
     reverse: flag(options.reverse, "reverse"),
     keysOnly: flag(options.keysOnly, "keysOnly"),
     batch: wholeNumber(batchSize, "batchSize", 1, MAX_PAGE_ENTRIES),
+    filter: filterText(options.where),
   }
   return new ListIterator(bridge, open(bridge, range), range, most)
 }
@@ -107,6 +121,7 @@ export async function paginate<T>(
     reverse,
     keysOnly: false,
     batch: limit,
+    filter: filterText(options.where),
   }
   const scan = open(bridge, range)
   const entries: KvEntry<T>[] = []
@@ -121,9 +136,11 @@ export async function paginate<T>(
 }
 
 /** Counts live entries. */
-export function count(bridge: Bridge, selector: unknown): Promise<number> {
+export function count(bridge: Bridge, selector: unknown, options: KvCountOptions = {}): Promise<number> {
+  checkOptions(options, ["where"])
   const { prefix, start, end } = selectorOf(selector)
-  return bridge.call((handle, id) => handle.count(id, prefix, start, end))
+  const filter = filterText(options.where)
+  return bridge.call((handle, id) => handle.count(id, prefix, start, end, filter))
 }
 
 /** By hand: an async generator costs several times as much an entry. */

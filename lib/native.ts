@@ -54,9 +54,10 @@ export interface NativeHandle {
     reverse: boolean,
     keysOnly: boolean,
     batch: number,
+    filter: string | undefined,
   ): NativeScan
   scanPage(scan: NativeScan, limit: number, id: number): Packet
-  count(id: number, prefix: unknown, start: unknown, end: unknown): void
+  count(id: number, prefix: unknown, start: unknown, end: unknown, filter: string | undefined): void
   set(
     id: number,
     key: unknown,
@@ -74,8 +75,8 @@ export interface NativeHandle {
   check(key: unknown, versionstamp: unknown): void
   put(key: unknown, stamped: boolean, data: string | Uint8Array, encoding: number, expiresIn: unknown): void
   remove(key: unknown): void
-  removeTree(key: unknown): void
-  removeRange(prefix: unknown, start: unknown, end: unknown): void
+  removeTree(key: unknown, exact: boolean, filter: string | undefined): void
+  removeRange(prefix: unknown, start: unknown, end: unknown, filter: string | undefined): void
   arithmetic(operation: number, key: unknown, operand: unknown, expiresIn: unknown): void
   splice(front: boolean, key: unknown, data: string, encoding: number, expiresIn: unknown): void
   touch(key: unknown, expiresIn: unknown): void

@@ -110,7 +110,7 @@ function stageOne(handle: NativeHandle, operation: Operation, uuid: CommitUuid):
       handle.remove(operation.key)
       break
     case "deleteRange":
-      handle.removeRange(operation.selector.prefix, operation.selector.start, operation.selector.end)
+      stageRange(handle, operation.selector)
       break
     case "append":
     case "prepend":
@@ -128,6 +128,10 @@ function stageSet(handle: NativeHandle, operation: Operation & { type: "set" }, 
   const { parts, stamped } = writeKey(operation.key, uuid)
   const { data, encoding } = resolve(operation.value, uuid)
   handle.put(parts, stamped, data, encoding, operation.expiresIn)
+}
+
+function stageRange(handle: NativeHandle, { prefix, start, end }: KvSelector): void {
+  handle.removeRange(prefix, start, end, undefined)
 }
 
 function stageSplice(

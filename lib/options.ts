@@ -10,7 +10,7 @@ export interface KvSettings extends KvOptions {
 
 const OPTIONS = ["durability", "busyTimeout", "sweepInterval", "changeLog", "retention"]
 /** Documented for stores that this version does not open, and for filters. */
-const NOT_YET = ["authToken", "syncUrl", "syncInterval", "backend", "where", "mode", "pollInterval"]
+const NOT_YET = ["authToken", "syncUrl", "syncInterval", "backend", "mode", "pollInterval"]
 
 /** Refuses an options argument that is no object, or that has a member which nothing reads. */
 export function checkOptions(options: unknown, known: readonly string[], name = "options"): void {

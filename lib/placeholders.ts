@@ -40,6 +40,11 @@ export class Now implements KvNow {
     return new Now(this.#clock, this.#parse, this.#offsetMs - this.#parse(duration, "duration"))
   }
 
+  /** For filters, whose time is read where the data is. */
+  static offsetMs(now: Now): number {
+    return now.#offsetMs
+  }
+
   valueOf(): number {
     return this.#clock() + this.#offsetMs
   }

@@ -38,6 +38,11 @@ pub const MAX_WATCH_BATCH_KEYS: usize = 500;
 /// The largest `bufferSize`.
 pub const MAX_BUFFER_KEYS: usize = 10_000;
 
+/// Conditions of one filter, and values of one `$in`.
+pub const MAX_FILTER_CONDITIONS: usize = 1000;
+/// Conditions of a filter within one another.
+pub const MAX_FILTER_DEPTH: usize = 100;
+
 /// Messages are handed to a listener together up to this size of their values; a larger one alone.
 pub const MAX_CLAIM_BYTES: usize = 8 * 1024 * 1024;
 /// Messages that a claim looks at; those behind a busy ordering key are passed over.
@@ -46,6 +51,8 @@ pub const MAX_CLAIM_LOOKS: usize = 2_000;
 pub const MAX_INLINE_LOG_ROWS: usize = 1_000;
 /// Rows of the change log that are read at a time on the reader thread.
 pub const MAX_LOG_ROWS: usize = 50_000;
+/// Entries that do not match, after which a page of a filtered list ends: the list goes on with the next one.
+pub const MAX_FILTERED_ROWS: usize = 20_000;
 /// What one answer on the JavaScript thread may hold before the reader thread gives it instead.
 pub const MAX_INLINE_BYTES: usize = 256 * 1024;
 /// Entries that one tick may read on the JavaScript thread.

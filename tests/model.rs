@@ -230,7 +230,8 @@ impl Pair {
         let mut range = selected.range();
         let mut found = Vec::new();
         loop {
-            let query = ListQuery { range: range.clone(), prefix_bytes: 0, reverse, keys_only, limit };
+            let query =
+                ListQuery { range: range.clone(), prefix_bytes: 0, reverse, keys_only, limit, filter: None };
             let Answer::Page(page) = self.answer(Request::List(query)) else { panic!("no page") };
             let parts = if keys_only { Parts::Keys } else { Parts::Listed };
             found.extend(entries(&page, parts));
@@ -254,7 +255,7 @@ impl Pair {
 
     fn count(&mut self) {
         let selected = self.choose.selected();
-        let Answer::Count(count) = read(&self.kv, Request::Count(selected.range())) else {
+        let Answer::Count(count) = read(&self.kv, Request::Count(selected.range(), None)) else {
             panic!("no count")
         };
         assert_eq!(count, self.selected(&selected).len() as u64, "{selected:?}");

@@ -184,9 +184,9 @@ fn a_read_that_panics() {
     let file = File::new();
     let mut kv = file.kv();
     put(&mut kv, set(&["before"], "1"));
-    kv.read_later(Request::Count(vec![]..vec![0xff]), Box::new(|_| fault_in_the_code()));
+    kv.read_later(Request::Count(vec![]..vec![0xff], None), Box::new(|_| fault_in_the_code()));
     for _ in 0..2 {
-        let answer = read(&kv, Request::Count(vec![]..vec![0xff]));
+        let answer = read(&kv, Request::Count(vec![]..vec![0xff], None));
         assert!(matches!(answer, keyval::engine::answer::Answer::Count(1)), "{answer:?}");
         put(&mut kv, set(&["before"], "2"));
     }

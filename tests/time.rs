@@ -109,11 +109,12 @@ fn is_there(kv: &mut Kv, parts: &[&str]) -> bool {
     // Every way to look says the same.
     for (reverse, keys_only) in [(false, false), (false, true), (true, false), (true, true)] {
         let range = key(parts)..[key(parts), vec![0]].concat();
-        let query = ListQuery { range, prefix_bytes: 0, reverse, keys_only, limit: 5 };
+        let query = ListQuery { range, prefix_bytes: 0, reverse, keys_only, limit: 5, filter: None };
         let Answer::Page(page) = read(kv, Request::List(query)) else { panic!("no page") };
         assert_eq!(page.len(), usize::from(got), "{parts:?}, reverse: {reverse}, keys only: {keys_only}");
     }
-    let Answer::Count(count) = read(kv, Request::Count(key(parts)..[key(parts), vec![0]].concat())) else {
+    let Answer::Count(count) = read(kv, Request::Count(key(parts)..[key(parts), vec![0]].concat(), None))
+    else {
         panic!("no count")
     };
     assert_eq!(count, u64::from(got), "{parts:?}");
@@ -270,7 +271,7 @@ fn a_sweep_removes_exactly_what_expired() {
     // What was swept does not come back with the clock.
     kv.freeze_clock(Some(T0));
     assert!(!is_there(&mut kv, &["m", "00001"]));
-    let Answer::Count(left) = read(&kv, Request::Count(descendants(&key(&["m"])))) else {
+    let Answer::Count(left) = read(&kv, Request::Count(descendants(&key(&["m"])), None)) else {
         panic!("no count")
     };
     assert_eq!(left, 2 * STEP as u64 + 2);

@@ -52,6 +52,16 @@ function encodeRich(value: unknown, name: string): Encoded | LateValue {
   return { encoding, data: text }
 }
 
+/** The text of a value that others are compared with, with tags: bytes and counters too. */
+export function encodeFilterValue(value: unknown, name: string): string {
+  const writer = new Writer(name)
+  writer.write(value)
+  const [text, ...rest] = writer.parts
+  if (text === undefined || rest.length > 0)
+    throw invalidArgument(`${name}: uuidv7() is only known in a commit; give a value`)
+  return text
+}
+
 /** Rust counts again; here a text is refused before it is copied there. */
 function checkBytes(name: string, parts: readonly string[]): void {
   let size = (parts.length - 1) * UUID_TEXT_CHARS

@@ -1,6 +1,8 @@
 //! Commits, built call by call (`begin`, `check`, `put`, …, `submit`). JavaScript makes the calls without a pause, so
 //! that no array of operations has to be made there and walked here.
 
+use std::ops::Range;
+
 use napi::Env;
 use napi_derive::napi;
 
@@ -76,10 +78,21 @@ impl Handle {
         self.add(one_key(env, key).map(Mutation::Delete))
     }
 
-    /// Adds a delete of a key and its descendants.
+    /// Adds a delete of a key and its descendants, or (`exact`) of the key alone, if they match.
     #[napi]
-    pub fn remove_tree(&mut self, env: Env, key: Raw) -> napi::Result<(), CodeName> {
-        self.add(one_key(env, key).map(|key| Mutation::DeleteRange(key::tree(&key))))
+    pub fn remove_tree(
+        &mut self,
+        env: Env,
+        key: Raw,
+        exact: bool,
+        filter: Raw,
+    ) -> napi::Result<(), CodeName> {
+        let mutation = || {
+            let key = one_key(env, key)?;
+            let range = if exact { key.clone()..key::successor(&key) } else { key::tree(&key) };
+            removal(env, range, filter)
+        };
+        self.add(mutation())
     }
 
     /// Adds a delete of a range.
@@ -90,12 +103,10 @@ impl Handle {
         prefix: Raw,
         start: Raw,
         end: Raw,
+        filter: Raw,
     ) -> napi::Result<(), CodeName> {
-        self.add(
-            selector(env, prefix, start, end)
-                .and_then(|selector| selector.range())
-                .map(Mutation::DeleteRange),
-        )
+        let range = selector(env, prefix, start, end).and_then(|selector| selector.range());
+        self.add(range.and_then(|range| removal(env, range, filter)))
     }
 
     /// Adds a sum (0), max (1) or min (2).
@@ -171,6 +182,14 @@ impl Handle {
         let commit = Commit { stamping, ..std::mem::take(&mut self.building) };
         self.stage(id, commit).map_err(thrown)
     }
+}
+
+/// A delete of a range, or of what matches in it.
+fn removal(env: Env, range: Range<Vec<u8>>, filter: Raw) -> Result<Mutation> {
+    Ok(match convert::filter(env, filter)? {
+        Some(filter) => Mutation::DeleteMatching(range, filter),
+        None => Mutation::DeleteRange(range),
+    })
 }
 
 fn set_mutation(

@@ -3,6 +3,7 @@
 //! Invariant of every `unsafe` here: `env` and the values belong to the call that is running, on its thread.
 
 use std::ptr;
+use std::sync::Arc;
 
 use napi::bindgen_prelude::{FromNapiValue, TypeName, ValidateNapiValue};
 use napi::{Env, ValueType, sys};
@@ -10,6 +11,7 @@ use num_bigint::{BigInt, BigUint, Sign};
 
 use crate::codec::key::KeyWriter;
 use crate::duration;
+use crate::engine::filter::Filter;
 use crate::engine::range::Selector;
 use crate::engine::read::Keys;
 use crate::error::{Error, Result};
@@ -379,6 +381,12 @@ pub fn whole_number(env: Env, value: Raw, name: &str) -> Result<i64> {
 /// A text that is not given by being `undefined`; errors name it `name`.
 pub fn optional_text(env: Env, value: Raw, name: &str) -> Result<Option<String>> {
     if is_absent(env, value) { Ok(None) } else { text(env, value, name).map(Some) }
+}
+
+/// A filter, as `lib/filter.ts` writes it; `None` if it is not given.
+pub fn filter(env: Env, value: Raw) -> Result<Option<Arc<Filter>>> {
+    let given = !is_absent(env, value);
+    given.then(|| crate::engine::filter::parse(&text_bytes(env, value)).map(Arc::new)).transpose()
 }
 
 /// The elements of an array, each made by `one`, whose errors name its place.

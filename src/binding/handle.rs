@@ -150,12 +150,14 @@ impl Handle {
         reverse: bool,
         keys_only: bool,
         batch: u32,
+        filter: Raw,
     ) -> napi::Result<Scan, CodeName> {
         let selector = selector(env, prefix, start, end).map_err(thrown)?;
         let range =
             selector.range().and_then(|range| after_cursor(range, &cursor, reverse)).map_err(thrown)?;
         let prefix_bytes = selector.prefix.map_or(0, |prefix| prefix.len());
-        let query = ListQuery { range, prefix_bytes, reverse, keys_only, limit: batch as usize };
+        let filter = convert::filter(env, filter).map_err(thrown)?;
+        let query = ListQuery { range, prefix_bytes, reverse, keys_only, limit: batch as usize, filter };
         Ok(Scan { query: Arc::new(Mutex::new(query)) })
     }
 
@@ -215,10 +217,12 @@ impl Handle {
         prefix: Raw,
         start: Raw,
         end: Raw,
+        filter: Raw,
     ) -> napi::Result<(), CodeName> {
         let range =
             selector(env, prefix, start, end).and_then(|selector| selector.range()).map_err(thrown)?;
-        self.read_later(id, Request::Count(range)).map_err(thrown)
+        let filter = convert::filter(env, filter).map_err(thrown)?;
+        self.read_later(id, Request::Count(range, filter)).map_err(thrown)
     }
 
     pub(super) fn stage(&mut self, id: u32, commit: Commit) -> Result<()> {

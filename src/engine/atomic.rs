@@ -6,7 +6,9 @@ use std::ops::Range;
 use super::arithmetic::apply as calculate;
 use super::commit::{Check, Commit, Mutation, Outcome, Reply, Stamping, check_value_bytes};
 use super::enqueue::enqueue;
+use super::filter::Filter;
 use super::net::{NetChange, NetChanges};
+use super::read::for_each_match;
 use crate::codec::key::KeyWriter;
 use crate::codec::key_json;
 use crate::codec::value::{ArrayText, Counter};
@@ -98,6 +100,7 @@ impl Run<'_> {
             }
             Mutation::Delete(key) => self.delete(key).map(Reply::Count),
             Mutation::DeleteRange(range) => self.delete_range(range).map(Reply::Count),
+            Mutation::DeleteMatching(range, filter) => self.delete_matching(range, filter).map(Reply::Count),
             Mutation::Arithmetic { key, operation, operand, expires_in_ms } => {
                 let stored = self.stored(key, Counter::decode)?;
                 let counter = calculate(*operation, stored.value, operand)?;
@@ -173,6 +176,13 @@ impl Run<'_> {
             net.note(&one.key, NetChange { was_stored: true, was_live: one.live, is_stored: false });
         }
         Ok(removed.iter().filter(|one| one.live).count() as u64)
+    }
+
+    /// What matches is known before anything goes: a scan must not meet its own deletions.
+    fn delete_matching(&mut self, range: &Range<Vec<u8>>, filter: &Filter) -> Result<u64> {
+        let mut keys = Vec::new();
+        for_each_match(self.txn, range, filter, &mut |key| keys.push(key.to_vec()))?;
+        keys.iter().try_fold(0, |count, key| Ok(count + self.delete(key)?))
     }
 
     /// Writes the net changes; gives the stamp, if there is one.

@@ -1,11 +1,13 @@
 //! A commit as data: checks and mutations, their limits, and how it can end.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use num_bigint::BigInt;
 
 use super::arithmetic::Arithmetic;
 use super::enqueue::NewMessage;
+use super::filter::Filter;
 use crate::codec::value::{ArrayText, Counter};
 use crate::error::{Error, Result};
 use crate::limits::{MAX_COMMIT_BYTES, MAX_COMMIT_OPERATIONS, MAX_DURATION_MS, MAX_VALUE_BYTES};
@@ -39,6 +41,8 @@ pub enum Mutation {
     Delete(Vec<u8>),
     /// Deletes a range.
     DeleteRange(Range<Vec<u8>>),
+    /// Deletes the entries of a range that match.
+    DeleteMatching(Range<Vec<u8>>, Arc<Filter>),
     /// Changes a counter.
     Arithmetic {
         /// The encoded key.
@@ -187,7 +191,7 @@ impl Mutation {
             | Self::Arithmetic { expires_in_ms, .. }
             | Self::Splice { expires_in_ms, .. } => *expires_in_ms,
             Self::Touch { expires_in_ms, .. } => Some(*expires_in_ms),
-            Self::Delete(_) | Self::DeleteRange(_) | Self::Enqueue(_) => None,
+            Self::Delete(_) | Self::DeleteRange(_) | Self::DeleteMatching(..) | Self::Enqueue(_) => None,
         }
     }
 
@@ -206,7 +210,7 @@ impl Mutation {
             | Self::Arithmetic { key, .. }
             | Self::Splice { key, .. }
             | Self::Touch { key, .. } => key,
-            Self::DeleteRange(range) => &range.start,
+            Self::DeleteRange(range) | Self::DeleteMatching(range, _) => &range.start,
             Self::Enqueue(_) => &[],
         }
     }

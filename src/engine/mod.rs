@@ -9,6 +9,7 @@ pub mod dead_letters;
 pub mod enqueue;
 pub mod expiry;
 pub mod feed;
+pub mod filter;
 pub mod held;
 pub mod hub;
 pub mod lock;

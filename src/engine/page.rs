@@ -25,7 +25,7 @@ pub struct Page {
     pub bytes: Vec<u8>,
     /// Entries that there are more of.
     pub more: bool,
-    /// The key of the last entry.
+    /// The last key that was looked at.
     pub last_key: Vec<u8>,
     odd: Vec<Odd>,
     entries: usize,
@@ -97,9 +97,14 @@ impl Page {
             flags |= row.encoding;
         }
         self.end(row, flags);
-        self.last_key.clear();
-        self.last_key.extend_from_slice(row.key);
+        self.passed(row.key);
         Ok(())
+    }
+
+    /// The list has passed a key, and goes on after it.
+    pub fn passed(&mut self, key: &[u8]) {
+        self.last_key.clear();
+        self.last_key.extend_from_slice(key);
     }
 
     /// Appends what became of a watched key: a listed entry, or its key and two `null`.

@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use super::answer::Answer;
 use super::feed::{self, ChangesQuery};
+use super::filter::Filter;
 use super::hub::Hub;
 use super::page::Page;
 use super::range::after_key;
 use super::watch::Watch;
 use super::{consumer, dead_letters, lock};
 use crate::error::Result;
-use crate::limits::{MAX_INLINE_BYTES, MAX_INLINE_KEYS, MAX_PAGE_BYTES};
+use crate::limits::{MAX_FILTERED_ROWS, MAX_INLINE_BYTES, MAX_INLINE_KEYS, MAX_PAGE_BYTES};
 use crate::store::queue::{DeadLetterScan, QueueStats};
 use crate::store::{Access, Flow, ReadTxn, Scan};
 
@@ -81,6 +82,8 @@ pub struct ListQuery {
     pub keys_only: bool,
     /// Entries of a page.
     pub limit: usize,
+    /// Only entries that match.
+    pub filter: Option<Arc<Filter>>,
 }
 
 impl ListQuery {
@@ -98,8 +101,8 @@ pub enum Request {
     Get(Keys),
     /// One page.
     List(ListQuery),
-    /// How many live entries.
-    Count(Range<Vec<u8>>),
+    /// How many live entries, of those that match.
+    Count(Range<Vec<u8>>, Option<Arc<Filter>>),
     /// A page of the change feed.
     Changes(ChangesQuery),
     /// The newest change.
@@ -129,7 +132,7 @@ impl Request {
         match self {
             Self::Get(keys) if keys.len() > 1 => Access::Points,
             Self::Get(_) => Access::Point,
-            Self::List(_) | Self::Count(_) => Access::Range,
+            Self::List(_) | Self::Count(..) => Access::Range,
             _ => Access::Tables,
         }
     }
@@ -143,8 +146,9 @@ pub fn answer(txn: &mut dyn ReadTxn, request: &Request, inline: bool) -> Result<
     match request {
         Request::Get(keys) => get(txn, keys, inline),
         Request::List(query) => list(txn, query, inline),
-        Request::Count(_) | Request::QueueStats(_) if inline => Ok(Answer::TakesLong),
-        Request::Count(range) => txn.count(range).map(Answer::Count),
+        Request::Count(..) | Request::QueueStats(_) if inline => Ok(Answer::TakesLong),
+        Request::Count(range, None) => txn.count(range).map(Answer::Count),
+        Request::Count(range, Some(filter)) => count_matching(txn, range, filter).map(Answer::Count),
         Request::Changes(query) => feed::page(txn, query, inline),
         Request::Head => feed::head(txn),
         Request::Watch(watch) => watch.step(txn, inline),
@@ -191,17 +195,31 @@ fn get(txn: &mut dyn ReadTxn, keys: &Keys, inline: bool) -> Result<Answer> {
 }
 
 fn list(txn: &mut dyn ReadTxn, query: &ListQuery, inline: bool) -> Result<Answer> {
+    if inline && query.filter.is_some() {
+        return Ok(Answer::TakesLong);
+    }
     let scan = Scan {
         range: query.range.clone(),
         reverse: query.reverse,
-        keys_only: query.keys_only,
+        // A filter looks at values.
+        keys_only: query.keys_only && query.filter.is_none(),
         // One row more tells whether there is more.
-        limit: query.limit + 1,
+        limit: query.filter.as_ref().map_or(query.limit + 1, |_| usize::MAX >> 1),
         max_value_bytes: if inline { MAX_INLINE_BYTES } else { usize::MAX },
     };
-    let capacity = (scan.limit * TYPICAL_ENTRY_BYTES).min(MAX_PAGE_BYTES + MAX_PAGE_BYTES / 8);
+    let capacity =
+        (scan.limit.min(query.limit) * TYPICAL_ENTRY_BYTES).min(MAX_PAGE_BYTES + MAX_PAGE_BYTES / 8);
     let mut page = Page::with_capacity(capacity);
+    let (now, mut looked) = (txn.now_ms(), 0);
     txn.scan(&scan, &mut |row| {
+        if let Some(filter) = &query.filter
+            && !filter.matches(row.encoding, row.value, now)
+        {
+            looked += 1;
+            page.more = looked >= MAX_FILTERED_ROWS;
+            page.passed(row.key);
+            return Ok(if page.more { Flow::Stop } else { Flow::Continue });
+        }
         page.more = row.withheld || page.len() == query.limit || page.size_bytes() >= MAX_PAGE_BYTES;
         if page.more {
             return Ok(Flow::Stop);
@@ -209,9 +227,42 @@ fn list(txn: &mut dyn ReadTxn, query: &ListQuery, inline: bool) -> Result<Answer
         page.push_listed(&row, query.prefix_bytes, query.keys_only)?;
         Ok(Flow::Continue)
     })?;
-    if page.more && page.is_empty() {
+    if page.more && page.is_empty() && inline {
         return Ok(Answer::TakesLong);
     }
     page.finish();
     Ok(Answer::Page(page))
+}
+
+/// Counts the entries of a range that match.
+fn count_matching(txn: &mut dyn ReadTxn, range: &Range<Vec<u8>>, filter: &Filter) -> Result<u64> {
+    let mut count = 0;
+    for_each_match(txn, range, filter, &mut |_| count += 1)?;
+    Ok(count)
+}
+
+/// Shows the keys of a range whose entries match.
+///
+/// # Errors
+/// Those of the store.
+pub fn for_each_match(
+    txn: &mut dyn ReadTxn,
+    range: &Range<Vec<u8>>,
+    filter: &Filter,
+    visit: &mut dyn FnMut(&[u8]),
+) -> Result<()> {
+    let scan = Scan {
+        range: range.clone(),
+        reverse: false,
+        keys_only: false,
+        limit: usize::MAX >> 1,
+        max_value_bytes: usize::MAX,
+    };
+    let now = txn.now_ms();
+    txn.scan(&scan, &mut |row| {
+        if filter.matches(row.encoding, row.value, now) {
+            visit(row.key);
+        }
+        Ok(Flow::Continue)
+    })
 }

@@ -189,6 +189,7 @@ pub fn everything(kv: &mut Kv) -> Page {
         reverse: false,
         keys_only: false,
         limit: 1000,
+        filter: None,
     };
     match read_now(kv, &Request::List(query)) {
         Answer::Page(page) if !page.more => page,

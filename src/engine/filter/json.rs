@@ -1,0 +1,347 @@
+//! JSON as it is stored, read where it lies: the way to one member costs no tree. Nothing here fails: text that is damaged
+//! holds nothing, so that one bad value never ends a scan. Strings are WTF-8, since JavaScript's may hold lone surrogates; the
+//! order of their bytes is the order of code points.
+
+use std::borrow::Cow;
+
+/// Deeper text holds nothing: values nest at most 100 deep, and an append puts them one deeper.
+const MAX_DEPTH: usize = 256;
+
+/// A value as JSON has it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Json<'a> {
+    /// `null`
+    Null,
+    /// `true`, `false`
+    Bool(bool),
+    /// A number.
+    Number(f64),
+    /// A string, unescaped.
+    String(Cow<'a, [u8]>),
+    /// An array.
+    Array(Vec<Json<'a>>),
+    /// An object's members, in their order.
+    Object(Vec<(Cow<'a, [u8]>, Json<'a>)>),
+}
+
+/// The value of a whole text.
+#[must_use]
+pub fn parse(text: &[u8]) -> Option<Json<'_>> {
+    let mut reader = Reader { text, at: 0 };
+    let value = reader.value(0)?;
+    reader.blank();
+    (reader.at == text.len()).then_some(value)
+}
+
+/// The text of an object's member; `None` also if the text is no object.
+#[must_use]
+pub fn member<'a>(text: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let mut reader = Reader { text, at: 0 };
+    reader.open(b'{')?;
+    if reader.eat(b'}') {
+        return None;
+    }
+    loop {
+        let found = reader.name_is(name)?;
+        reader.expect(b':')?;
+        let value = reader.skipped()?;
+        if found {
+            return Some(value);
+        }
+        if !reader.eat(b',') {
+            return None;
+        }
+    }
+}
+
+/// The text of an array's element.
+#[must_use]
+pub fn element(text: &[u8], index: usize) -> Option<&[u8]> {
+    let mut reader = Reader { text, at: 0 };
+    reader.open(b'[')?;
+    if reader.eat(b']') {
+        return None;
+    }
+    for _ in 0..index {
+        reader.skip(0)?;
+        reader.expect(b',')?;
+    }
+    reader.skipped()
+}
+
+struct Reader<'a> {
+    text: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn peek(&self) -> Option<u8> {
+        self.text.get(self.at).copied()
+    }
+
+    fn blank(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
+            self.at += 1;
+        }
+    }
+
+    fn eat(&mut self, byte: u8) -> bool {
+        self.blank();
+        let is = self.peek() == Some(byte);
+        self.at += usize::from(is);
+        is
+    }
+
+    fn expect(&mut self, byte: u8) -> Option<()> {
+        self.eat(byte).then_some(())
+    }
+
+    fn open(&mut self, byte: u8) -> Option<()> {
+        self.expect(byte)
+    }
+
+    fn word(&mut self, word: &[u8]) -> Option<()> {
+        let rest = self.text.get(self.at..)?;
+        rest.starts_with(word).then(|| self.at += word.len())
+    }
+
+    /// The text of the value that comes, without reading it.
+    fn skipped(&mut self) -> Option<&'a [u8]> {
+        self.blank();
+        let from = self.at;
+        self.skip(0)?;
+        self.text.get(from..self.at)
+    }
+
+    fn skip(&mut self, depth: usize) -> Option<()> {
+        self.blank();
+        match self.peek()? {
+            b'"' => self.raw_string().map(drop),
+            b'{' | b'[' => self.skip_nested(depth),
+            b't' => self.word(b"true"),
+            b'f' => self.word(b"false"),
+            b'n' => self.word(b"null"),
+            _ => self.number_text().map(drop),
+        }
+    }
+
+    /// Brackets are counted, whatever they are: what stands between them is looked at when it is read.
+    fn skip_nested(&mut self, depth: usize) -> Option<()> {
+        let mut open = depth;
+        loop {
+            match self.peek()? {
+                b'"' => drop(self.raw_string()?),
+                b'{' | b'[' => {
+                    open += 1;
+                    self.at += 1;
+                }
+                b'}' | b']' => {
+                    open -= 1;
+                    self.at += 1;
+                    if open == depth {
+                        return Some(());
+                    }
+                }
+                _ => self.at += 1,
+            }
+        }
+    }
+
+    /// What is between the quotes, and whether it holds an escape.
+    fn raw_string(&mut self) -> Option<(&'a [u8], bool)> {
+        self.at += 1;
+        let from = self.at;
+        let mut escaped = false;
+        loop {
+            match self.peek()? {
+                b'"' => break,
+                b'\\' => {
+                    escaped = true;
+                    self.at += 2;
+                }
+                _ => self.at += 1,
+            }
+        }
+        let raw = self.text.get(from..self.at)?;
+        self.at += 1;
+        Some((raw, escaped))
+    }
+
+    fn string(&mut self) -> Option<Cow<'a, [u8]>> {
+        let (raw, escaped) = self.raw_string()?;
+        if escaped { unescape(raw).map(Cow::Owned) } else { Some(Cow::Borrowed(raw)) }
+    }
+
+    fn name_is(&mut self, name: &[u8]) -> Option<bool> {
+        self.blank();
+        if self.peek()? != b'"' {
+            return None;
+        }
+        let (raw, escaped) = self.raw_string()?;
+        Some(if escaped { unescape(raw)? == name } else { raw == name })
+    }
+
+    fn number_text(&mut self) -> Option<&'a str> {
+        let from = self.at;
+        while matches!(self.peek(), Some(b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')) {
+            self.at += 1;
+        }
+        let digits = self.text.get(from..self.at).filter(|digits| !digits.is_empty())?;
+        std::str::from_utf8(digits).ok()
+    }
+
+    fn value(&mut self, depth: usize) -> Option<Json<'a>> {
+        if depth > MAX_DEPTH {
+            return None;
+        }
+        self.blank();
+        Some(match self.peek()? {
+            b'"' => Json::String(self.string()?),
+            b'{' => Json::Object(self.members(depth)?),
+            b'[' => Json::Array(self.elements(depth)?),
+            b't' => self.word(b"true").map(|()| Json::Bool(true))?,
+            b'f' => self.word(b"false").map(|()| Json::Bool(false))?,
+            b'n' => self.word(b"null").map(|()| Json::Null)?,
+            _ => Json::Number(self.number_text()?.parse().ok()?),
+        })
+    }
+
+    fn elements(&mut self, depth: usize) -> Option<Vec<Json<'a>>> {
+        self.open(b'[')?;
+        let mut elements = Vec::new();
+        if self.eat(b']') {
+            return Some(elements);
+        }
+        loop {
+            elements.push(self.value(depth + 1)?);
+            if !self.eat(b',') {
+                return self.expect(b']').map(|()| elements);
+            }
+        }
+    }
+
+    fn members(&mut self, depth: usize) -> Option<Vec<(Cow<'a, [u8]>, Json<'a>)>> {
+        self.open(b'{')?;
+        let mut members = Vec::new();
+        if self.eat(b'}') {
+            return Some(members);
+        }
+        loop {
+            self.blank();
+            if self.peek()? != b'"' {
+                return None;
+            }
+            let name = self.string()?;
+            self.expect(b':')?;
+            members.push((name, self.value(depth + 1)?));
+            if !self.eat(b',') {
+                return self.expect(b'}').map(|()| members);
+            }
+        }
+    }
+}
+
+/// The characters of a string; a lone surrogate as its three bytes.
+fn unescape(raw: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some(slash) = rest.iter().position(|byte| *byte == b'\\') {
+        let (head, tail) = rest.split_at(slash);
+        out.extend_from_slice(head);
+        let (escape, mut after) = tail.get(1..)?.split_first()?;
+        match escape {
+            b'u' => after = unescape_unit(after, &mut out)?,
+            b'n' => out.push(b'\n'),
+            b't' => out.push(b'\t'),
+            b'r' => out.push(b'\r'),
+            b'b' => out.push(8),
+            b'f' => out.push(12),
+            b'"' | b'\\' | b'/' => out.push(*escape),
+            _ => return None,
+        }
+        rest = after;
+    }
+    out.extend_from_slice(rest);
+    Some(out)
+}
+
+/// After `\u`: one unit, or two that are a pair. Gives what follows.
+fn unescape_unit<'a>(text: &'a [u8], out: &mut Vec<u8>) -> Option<&'a [u8]> {
+    let (high, rest) = unit(text)?;
+    if (0xd800..0xdc00).contains(&high)
+        && let Some((low, after)) = rest.strip_prefix(b"\\u").and_then(unit)
+        && (0xdc00..0xe000).contains(&low)
+    {
+        push_code(0x1_0000 + ((high - 0xd800) << 10) + (low - 0xdc00), out);
+        return Some(after);
+    }
+    push_code(high, out);
+    Some(rest)
+}
+
+fn unit(text: &[u8]) -> Option<(u32, &[u8])> {
+    let (digits, rest) = text.split_at_checked(4)?;
+    let digits = std::str::from_utf8(digits).ok()?;
+    Some((u32::from_str_radix(digits, 16).ok()?, rest))
+}
+
+/// UTF-8, for surrogates too.
+#[allow(clippy::cast_possible_truncation)]
+fn push_code(code: u32, out: &mut Vec<u8>) {
+    let tail = |shift: u32| 0x80 | (code >> shift & 0x3f) as u8;
+    match code {
+        0..0x80 => out.push(code as u8),
+        0x80..0x800 => out.extend([0xc0 | (code >> 6) as u8, tail(0)]),
+        0x800..0x1_0000 => out.extend([0xe0 | (code >> 12) as u8, tail(6), tail(0)]),
+        _ => out.extend([0xf0 | (code >> 18) as u8, tail(12), tail(6), tail(0)]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn members_and_elements() {
+        let text = br#" { "a" : [ 1 , {"b":"x\"y"} , [] ] , "c\u0064" : null } "#;
+        let list = member(text, b"a").unwrap();
+        assert_eq!(element(list, 1), Some(br#"{"b":"x\"y"}"#.as_slice()));
+        assert_eq!(element(list, 2), Some(b"[]".as_slice()));
+        assert_eq!((element(list, 3), element(text, 0), member(list, b"a")), (None, None, None));
+        assert_eq!(member(text, b"cd"), Some(b"null".as_slice()));
+        assert_eq!(member(text, b"d"), None);
+    }
+
+    #[test]
+    fn strings() {
+        let of = |text: &'static [u8]| match parse(text) {
+            Some(Json::String(bytes)) => bytes.into_owned(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(of(br#""\ud83d\ude00\n\u00e9""#), "\u{1f600}\né".as_bytes());
+        assert_eq!(of(br#""\ud800\u0041""#), [0xed, 0xa0, 0x80, b'A']);
+        assert_eq!(parse(br#""\x""#), None);
+    }
+
+    proptest! {
+        #[test]
+        fn damaged_text_holds_nothing(text in proptest::collection::vec(proptest::sample::select(br#"{}[]",:\u0123e-tn "#.to_vec()), 0..40)) {
+            let _ = (parse(&text), member(&text, b"t"), element(&text, 1));
+        }
+
+        #[test]
+        fn reads_what_serde_writes(value in any::<Vec<(String, f64, Option<bool>)>>()) {
+            prop_assume!(value.iter().all(|(_, number, _)| number.is_finite()));
+            let text = serde_json::to_vec(&value).unwrap();
+            let Some(Json::Array(rows)) = parse(&text) else { panic!("no array") };
+            for (row, (name, number, flag)) in rows.iter().zip(&value) {
+                let Json::Array(parts) = row else { panic!("no row") };
+                prop_assert_eq!(&parts[0], &Json::String(Cow::Borrowed(name.as_bytes())));
+                prop_assert_eq!(&parts[1], &Json::Number(*number));
+                prop_assert_eq!(&parts[2], &flag.map_or(Json::Null, Json::Bool));
+            }
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! `where` filters: what a stored value must be like. A filter is read and checked once (`parse.rs`); this is what it means.
+//! The store's SQL may leave rows out that cannot match; whether one matches is decided here.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+use unicase::UniCase;
+
+use self::json::Json;
+use self::typed::{TAG, Typed};
+use crate::codec::value::{JSON, TAGGED_JSON};
+
+pub mod json;
+mod parse;
+pub mod typed;
+
+pub use parse::parse;
+
+/// A filter.
+#[derive(Debug, Clone)]
+pub enum Filter {
+    /// Each of them.
+    And(Vec<Filter>),
+    /// One of them.
+    Or(Vec<Filter>),
+    /// It does not.
+    Not(Box<Filter>),
+    /// What stands at a path passes a test.
+    At(Path, Test),
+}
+
+/// The way into a value; empty: the value itself.
+pub type Path = Vec<Step>;
+
+/// A step of a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// A member of an object; of an array, if it is a whole number.
+    Member(String),
+    /// An element of an array.
+    Element(usize),
+}
+
+/// What a value is compared with.
+#[derive(Debug, Clone)]
+pub enum Operand {
+    /// A value.
+    Value(Typed<'static>),
+    /// The store's time, and so many milliseconds more.
+    Now(f64),
+}
+
+/// A test of what stands at a path.
+#[derive(Debug, Clone)]
+pub enum Test {
+    /// Equal.
+    Equal(Operand),
+    /// Less, equal or greater, as listed.
+    Order(&'static [Ordering], Operand),
+    /// From one to the other, both included.
+    Between(Operand, Operand),
+    /// Equal to one of them.
+    In(Vec<Operand>),
+    /// A string that holds, begins with, or ends with another; an array that holds a value.
+    Text(Place, Typed<'static>),
+    /// The same for strings, whatever their case; the operand is folded.
+    Folded(Place, String),
+    /// Null, undefined or absent.
+    Null,
+    /// As that, or a string, array or object without anything in it.
+    Empty,
+}
+
+/// Where in a string another one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Anywhere.
+    Within,
+    /// At the begin.
+    Start,
+    /// At the end.
+    End,
+}
+
+impl Filter {
+    /// Whether a stored value matches at a time.
+    #[must_use]
+    pub fn matches(&self, encoding: u8, bytes: &[u8], now_ms: i64) -> bool {
+        self.holds(&Stored { encoding, bytes, now_ms })
+    }
+
+    fn holds(&self, stored: &Stored<'_>) -> bool {
+        match self {
+            Self::And(all) => all.iter().all(|one| one.holds(stored)),
+            Self::Or(any) => any.iter().any(|one| one.holds(stored)),
+            Self::Not(inner) => !inner.holds(stored),
+            Self::At(path, test) => test.passes(stored.at(path).as_ref(), stored.now_ms),
+        }
+    }
+}
+
+struct Stored<'a> {
+    encoding: u8,
+    bytes: &'a [u8],
+    now_ms: i64,
+}
+
+impl<'a> Stored<'a> {
+    /// What stands at a path; `None` if nothing does. Only that is read of the whole value.
+    fn at(&self, path: &Path) -> Option<Typed<'a>> {
+        if self.encoding != JSON && self.encoding != TAGGED_JSON {
+            return Typed::of_bytes(self.encoding, self.bytes).filter(|_| path.is_empty());
+        }
+        let mut text = self.bytes;
+        for step in path {
+            text = match step {
+                Step::Element(index) => json::element(text, *index)?,
+                Step::Member(name) => self.member(text, name)?,
+            };
+        }
+        json::parse(text).map(|json| Typed::of(json, self.encoding))
+    }
+
+    fn member(&self, text: &'a [u8], name: &str) -> Option<&'a [u8]> {
+        let text = if self.encoding == TAGGED_JSON { own_members(text)? } else { text };
+        if text.first() == Some(&b'[') {
+            return name.parse().ok().and_then(|index| json::element(text, index));
+        }
+        json::member(text, name.as_bytes())
+    }
+}
+
+/// Of a tag only the one for objects can be looked into: it is there for a user's own member of that name.
+fn own_members(text: &[u8]) -> Option<&[u8]> {
+    let Some(tag) = json::member(text, TAG) else { return Some(text) };
+    if json::parse(tag)? == Json::String(Cow::Borrowed(b"object")) {
+        return json::member(text, b"value");
+    }
+    None
+}
+
+impl Operand {
+    fn equals(&self, value: &Typed<'_>, now_ms: i64) -> bool {
+        match self {
+            Self::Value(operand) => value.equals(operand),
+            Self::Now(_) => self.order(value, now_ms) == Some(Ordering::Equal),
+        }
+    }
+
+    /// The order of a value and the operand.
+    #[allow(clippy::cast_precision_loss)]
+    fn order(&self, value: &Typed<'_>, now_ms: i64) -> Option<Ordering> {
+        match self {
+            Self::Value(operand) => value.compare(operand),
+            Self::Now(offset_ms) => value.compare(&Typed::Date(now_ms as f64 + offset_ms)),
+        }
+    }
+}
+
+impl Test {
+    fn passes(&self, found: Option<&Typed<'_>>, now_ms: i64) -> bool {
+        let value = match found {
+            None | Some(Typed::Undefined) => return matches!(self, Self::Null | Self::Empty),
+            Some(value) => value,
+        };
+        match self {
+            Self::Equal(operand) => operand.equals(value, now_ms),
+            Self::Order(orders, operand) => {
+                operand.order(value, now_ms).is_some_and(|order| orders.contains(&order))
+            }
+            Self::Between(low, high) => {
+                low.order(value, now_ms).is_some_and(Ordering::is_ge)
+                    && high.order(value, now_ms).is_some_and(Ordering::is_le)
+            }
+            Self::In(operands) => operands.iter().any(|operand| operand.equals(value, now_ms)),
+            Self::Text(place, operand) => match (value, operand) {
+                (Typed::String(text), Typed::String(part)) => place.has(text, part),
+                (Typed::Array(elements), _) if *place == Place::Within => {
+                    elements.iter().any(|element| element.equals(operand))
+                }
+                _ => false,
+            },
+            Self::Folded(place, part) => match value {
+                Typed::String(text) => place.has(folded(text).as_bytes(), part.as_bytes()),
+                Typed::Array(elements) if *place == Place::Within => elements
+                    .iter()
+                    .any(|element| matches!(element, Typed::String(text) if folded(text) == *part)),
+                _ => false,
+            },
+            Self::Null => *value == Typed::Null,
+            Self::Empty => match value {
+                Typed::Null => true,
+                Typed::String(text) => text.is_empty(),
+                Typed::Array(elements) => elements.is_empty(),
+                Typed::Object(members) => members.is_empty(),
+                Typed::Bytes(bytes) => bytes.is_empty(),
+                _ => false,
+            },
+        }
+    }
+}
+
+impl Place {
+    fn has(self, text: &[u8], part: &[u8]) -> bool {
+        match self {
+            Self::Within => part.is_empty() || text.windows(part.len()).any(|window| window == part),
+            Self::Start => text.starts_with(part),
+            Self::End => text.ends_with(part),
+        }
+    }
+}
+
+/// A string without its case, by Unicode's case folding. A lone surrogate is folded to U+FFFD.
+fn folded(text: &[u8]) -> String {
+    UniCase::new(String::from_utf8_lossy(text)).to_folded_case()
+}

@@ -1,0 +1,345 @@
+//! A filter from its text, as `lib/filter.ts` writes it: `{"o":[[name,node],…]}` for an object, `{"a":[node,…]}` for an array,
+//! `{"n":milliseconds}` for the store's time, `{"v":value}` for any other value, with tags. So a user's own names can never be
+//! taken for something else. What is not a filter is refused, with its place.
+
+use std::cmp::Ordering;
+
+use super::json::{self, Json};
+use super::typed::Typed;
+use super::{Filter, Operand, Path, Place, Step, Test, folded};
+use crate::codec::value::TAGGED_JSON;
+use crate::error::{Error, Result};
+use crate::limits::{MAX_FILTER_CONDITIONS, MAX_FILTER_DEPTH};
+
+const OPERATORS: [&str; 24] = [
+    "$eq",
+    "$ne",
+    "$gt",
+    "$gte",
+    "$lt",
+    "$lte",
+    "$between",
+    "$in",
+    "$nin",
+    "$contains",
+    "$notContains",
+    "$startsWith",
+    "$endsWith",
+    "$containsi",
+    "$notContainsi",
+    "$startsWithi",
+    "$endsWithi",
+    "$null",
+    "$empty",
+    "$notEmpty",
+    "$and",
+    "$or",
+    "$not",
+    "$notNull",
+];
+
+/// A part of a filter, as it was given.
+enum Node<'a> {
+    Object(Vec<(String, Node<'a>)>),
+    Array(Vec<Node<'a>>),
+    Leaf(Operand),
+    Damaged(std::marker::PhantomData<&'a ()>),
+}
+
+/// Reads a filter.
+///
+/// # Errors
+/// `INVALID_ARGUMENT` with the place of what is wrong, `LIMIT_EXCEEDED`.
+pub fn parse(text: &[u8]) -> Result<Filter> {
+    let node = json::parse(text).map(node_of).ok_or_else(damaged)?;
+    let mut parser = Parser { conditions: 0 };
+    parser.condition(node, &Vec::new(), "where", 0)
+}
+
+fn damaged() -> Error {
+    Error::invalid("where: it cannot be read")
+}
+
+fn node_of(json: Json<'_>) -> Node<'_> {
+    let none = Node::Damaged(std::marker::PhantomData);
+    let Json::Object(members) = json else { return none };
+    let Some((kind, value)) = members.into_iter().next() else { return none };
+    match (kind.as_ref(), value) {
+        (b"o", Json::Array(pairs)) => {
+            let members = pairs.into_iter().map(|pair| match pair {
+                Json::Array(parts) => {
+                    let mut parts = parts.into_iter();
+                    match (parts.next(), parts.next()) {
+                        (Some(Json::String(name)), Some(value)) => {
+                            Some((String::from_utf8_lossy(&name).into_owned(), node_of(value)))
+                        }
+                        _ => None,
+                    }
+                }
+                _ => None,
+            });
+            members.collect::<Option<Vec<_>>>().map_or(none, Node::Object)
+        }
+        (b"a", Json::Array(elements)) => Node::Array(elements.into_iter().map(node_of).collect()),
+        (b"n", Json::Number(offset_ms)) => Node::Leaf(Operand::Now(offset_ms)),
+        (b"v", value) => Node::Leaf(Operand::Value(Typed::of(value, TAGGED_JSON).into_owned())),
+        _ => none,
+    }
+}
+
+struct Parser {
+    conditions: usize,
+}
+
+impl Parser {
+    /// A condition on what stands at a path.
+    fn condition(&mut self, node: Node<'_>, path: &Path, place: &str, depth: usize) -> Result<Filter> {
+        if depth > MAX_FILTER_DEPTH {
+            return Err(Error::limit(place, depth, MAX_FILTER_DEPTH, "levels"));
+        }
+        self.conditions += 1;
+        if self.conditions > MAX_FILTER_CONDITIONS {
+            return Err(Error::limit("where", self.conditions, MAX_FILTER_CONDITIONS, "conditions"));
+        }
+        let members = match node {
+            Node::Object(members) => members,
+            other if path.is_empty() && place == "where" => {
+                let what = if matches!(other, Node::Array(_)) { "an array" } else { "a value" };
+                return Err(Error::invalid(format!(
+                    "{place}: {what} is no filter; give an object such as {{ status: \"open\" }}"
+                )));
+            }
+            other => return Ok(Filter::At(path.clone(), Test::Equal(operand(other, place)?))),
+        };
+        if members.is_empty() {
+            let message =
+                "it is empty, and would match everything; leave it out, or name a field or an operator";
+            return Err(Error::invalid(format!("{place}: {message}")));
+        }
+        let operators = members.iter().filter(|(name, _)| name.starts_with('$')).count();
+        if operators > 0 && operators < members.len() {
+            let message = "it has operators and fields side by side; put them into $and";
+            return Err(Error::invalid(format!("{place}: {message}")));
+        }
+        let mut all = Vec::with_capacity(members.len());
+        for (name, value) in members {
+            let place = format!("{place}.{name}");
+            all.push(if operators > 0 {
+                self.operator(&name, value, path, &place, depth)?
+            } else {
+                let mut longer = path.clone();
+                longer.extend(path_of(&name, &place)?);
+                self.condition(value, &longer, &place, depth + 1)?
+            });
+        }
+        Ok(if all.len() == 1 { all.remove(0) } else { Filter::And(all) })
+    }
+
+    fn operator(
+        &mut self,
+        name: &str,
+        node: Node<'_>,
+        path: &Path,
+        place: &str,
+        depth: usize,
+    ) -> Result<Filter> {
+        let at = |test: Test| Filter::At(path.clone(), test);
+        let not = |test: Test| Filter::Not(Box::new(Filter::At(path.clone(), test)));
+        Ok(match name {
+            "$and" => Filter::And(self.several(node, path, place, depth)?),
+            "$or" => Filter::Or(self.several(node, path, place, depth)?),
+            "$not" => match node {
+                Node::Object(_) => Filter::Not(Box::new(self.condition(node, path, place, depth + 1)?)),
+                _ => return Err(Error::invalid(format!("{place}: give a condition, such as {{ $gt: 5 }}"))),
+            },
+            "$eq" => at(Test::Equal(operand(node, place)?)),
+            "$ne" => not(Test::Equal(operand(node, place)?)),
+            "$gt" => at(Test::Order(&[Ordering::Greater], ordered(node, place)?)),
+            "$gte" => at(Test::Order(&[Ordering::Greater, Ordering::Equal], ordered(node, place)?)),
+            "$lt" => at(Test::Order(&[Ordering::Less], ordered(node, place)?)),
+            "$lte" => at(Test::Order(&[Ordering::Less, Ordering::Equal], ordered(node, place)?)),
+            "$between" => at(between(node, place)?),
+            "$in" => at(Test::In(operands(node, place)?)),
+            "$nin" => not(Test::In(operands(node, place)?)),
+            "$contains" => at(Test::Text(Place::Within, value(node, place)?)),
+            "$notContains" => not(Test::Text(Place::Within, value(node, place)?)),
+            "$startsWith" => at(Test::Text(Place::Start, text(node, place)?)),
+            "$endsWith" => at(Test::Text(Place::End, text(node, place)?)),
+            "$containsi" => at(Test::Folded(Place::Within, folded_text(node, place)?)),
+            "$notContainsi" => not(Test::Folded(Place::Within, folded_text(node, place)?)),
+            "$startsWithi" => at(Test::Folded(Place::Start, folded_text(node, place)?)),
+            "$endsWithi" => at(Test::Folded(Place::End, folded_text(node, place)?)),
+            "$null" => when(flag(node, place)?, at(Test::Null)),
+            "$notNull" => when(!flag(node, place)?, at(Test::Null)),
+            "$empty" => when(flag(node, place)?, at(Test::Empty)),
+            "$notEmpty" => when(!flag(node, place)?, at(Test::Empty)),
+            unknown => {
+                let nearest = nearest(unknown);
+                return Err(Error::invalid(format!(
+                    "{place}: there is no operator {unknown}; did you mean {nearest}?"
+                )));
+            }
+        })
+    }
+
+    fn several(&mut self, node: Node<'_>, path: &Path, place: &str, depth: usize) -> Result<Vec<Filter>> {
+        let Node::Array(conditions) = node else {
+            return Err(Error::invalid(format!("{place}: give an array of conditions")));
+        };
+        if conditions.is_empty() {
+            return Err(Error::invalid(format!("{place}: it is empty; give at least one condition")));
+        }
+        let mut all = Vec::with_capacity(conditions.len());
+        for (index, condition) in conditions.into_iter().enumerate() {
+            let place = format!("{place}[{index}]");
+            if !matches!(condition, Node::Object(_)) {
+                return Err(Error::invalid(format!("{place}: it is no condition; give an object")));
+            }
+            all.push(self.condition(condition, path, &place, depth + 1)?);
+        }
+        Ok(all)
+    }
+}
+
+fn when(holds: bool, filter: Filter) -> Filter {
+    if holds { filter } else { Filter::Not(Box::new(filter)) }
+}
+
+/// `profile.verified`, `items[0].price`.
+fn path_of(name: &str, place: &str) -> Result<Path> {
+    let refuse = || {
+        Error::invalid(format!(
+            "{place}: it is no path; give one such as \"profile.verified\" or \"items[0].price\""
+        ))
+    };
+    let mut path = Vec::new();
+    for part in name.split('.') {
+        let (member, mut rest) = part.split_at(part.find('[').unwrap_or(part.len()));
+        if member.is_empty() && (path.is_empty() || rest.is_empty()) {
+            return Err(refuse());
+        }
+        if !member.is_empty() {
+            path.push(Step::Member(member.to_string()));
+        }
+        while let Some(inner) = rest.strip_prefix('[') {
+            let (index, after) = inner.split_once(']').ok_or_else(refuse)?;
+            let digits = !index.is_empty() && index.bytes().all(|byte| byte.is_ascii_digit());
+            path.push(Step::Element(index.parse().ok().filter(|_| digits).ok_or_else(refuse)?));
+            rest = after;
+        }
+        if !rest.is_empty() {
+            return Err(refuse());
+        }
+    }
+    Ok(path)
+}
+
+fn operand(node: Node<'_>, place: &str) -> Result<Operand> {
+    match node {
+        Node::Leaf(Operand::Value(Typed::Undefined)) => Err(undefined(place)),
+        Node::Leaf(operand) => Ok(operand),
+        node => value(node, place).map(Operand::Value),
+    }
+}
+
+fn undefined(place: &str) -> Error {
+    Error::invalid(format!(
+        "{place}: it is undefined; leave it out, or ask {{ $null: true }} for what is absent"
+    ))
+}
+
+/// A whole value: arrays and objects are compared as they are.
+fn value(node: Node<'_>, place: &str) -> Result<Typed<'static>> {
+    match node {
+        Node::Leaf(Operand::Value(value)) => Ok(value),
+        Node::Leaf(Operand::Now(_)) => {
+            Err(Error::invalid(format!("{place}: kv.now() can be compared, and not be part of a value here")))
+        }
+        Node::Array(elements) => {
+            elements.into_iter().map(|one| value(one, place)).collect::<Result<Vec<_>>>().map(Typed::Array)
+        }
+        Node::Object(members) => {
+            let own = |(name, one): (String, Node<'_>)| Ok((name.into_bytes().into(), value(one, place)?));
+            members.into_iter().map(own).collect::<Result<Vec<_>>>().map(Typed::Object)
+        }
+        Node::Damaged(_) => Err(damaged()),
+    }
+}
+
+fn ordered(node: Node<'_>, place: &str) -> Result<Operand> {
+    let operand = operand(node, place)?;
+    match &operand {
+        Operand::Value(value) if !value.is_ordered() => Err(Error::invalid(format!(
+            "{place}: it has no order; give a number, a bigint, a string, a Date or kv.now()"
+        ))),
+        _ => Ok(operand),
+    }
+}
+
+fn operands(node: Node<'_>, place: &str) -> Result<Vec<Operand>> {
+    let Node::Array(nodes) = node else {
+        return Err(Error::invalid(format!("{place}: give an array of values")));
+    };
+    if nodes.len() > MAX_FILTER_CONDITIONS {
+        return Err(Error::limit(place, nodes.len(), MAX_FILTER_CONDITIONS, "values"));
+    }
+    nodes.into_iter().enumerate().map(|(index, node)| operand(node, &format!("{place}[{index}]"))).collect()
+}
+
+fn between(node: Node<'_>, place: &str) -> Result<Test> {
+    let Node::Array(nodes) = node else {
+        return Err(Error::invalid(format!("{place}: give [from, to]")));
+    };
+    let mut bounds = nodes.into_iter();
+    match (bounds.next(), bounds.next(), bounds.next()) {
+        (Some(low), Some(high), None) => {
+            Ok(Test::Between(ordered(low, &format!("{place}[0]"))?, ordered(high, &format!("{place}[1]"))?))
+        }
+        _ => Err(Error::invalid(format!("{place}: give [from, to]"))),
+    }
+}
+
+fn text(node: Node<'_>, place: &str) -> Result<Typed<'static>> {
+    match node {
+        Node::Leaf(Operand::Value(value @ Typed::String(_))) => Ok(value),
+        _ => Err(Error::invalid(format!("{place}: give a string"))),
+    }
+}
+
+fn folded_text(node: Node<'_>, place: &str) -> Result<String> {
+    match text(node, place)? {
+        Typed::String(text) => Ok(folded(&text)),
+        _ => Err(damaged()),
+    }
+}
+
+fn flag(node: Node<'_>, place: &str) -> Result<bool> {
+    match node {
+        Node::Leaf(Operand::Value(Typed::Bool(flag))) => Ok(flag),
+        _ => Err(Error::invalid(format!("{place}: give true or false"))),
+    }
+}
+
+/// The operator that is written most alike.
+fn nearest(unknown: &str) -> &'static str {
+    OPERATORS.into_iter().min_by_key(|known| distance(unknown, known)).unwrap_or("$eq")
+}
+
+/// How many letters must be changed, added or taken away.
+fn distance(one: &str, two: &str) -> usize {
+    let mut row: Vec<usize> = (0..=two.chars().count()).collect();
+    for (at, letter) in one.chars().enumerate() {
+        let mut before = at;
+        let mut last = at + 1;
+        for (cell, other) in row.iter_mut().skip(1).zip(two.chars()) {
+            let changed = before + usize::from(letter.to_lowercase().ne(other.to_lowercase()));
+            before = *cell;
+            last = changed.min(last + 1).min(*cell + 1);
+            *cell = last;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = at + 1;
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
