@@ -35,7 +35,7 @@ pub type Path = Vec<Step>;
 /// A step of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// A member of an object; of an array, if it is a whole number.
+    /// A member of an object.
     Member(String),
     /// An element of an array.
     Element(usize),
@@ -123,9 +123,6 @@ impl<'a> Stored<'a> {
 
     fn member(&self, text: &'a [u8], name: &str) -> Option<&'a [u8]> {
         let text = if self.encoding == TAGGED_JSON { own_members(text)? } else { text };
-        if text.first() == Some(&b'[') {
-            return name.parse().ok().and_then(|index| json::element(text, index));
-        }
         json::member(text, name.as_bytes())
     }
 }
