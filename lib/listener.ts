@@ -188,12 +188,12 @@ class Listener implements Waiter {
         for (const { id: message, lease, end, error } of settled) handle.settle(message, lease, end, error)
         handle.work(id, queue, free, lockMs)
       },
-      (parcel) => this.#take(parcel, free),
+      (parcel) => this.#take(parcel),
     )
   }
 
   /** Begins a handler for each claimed message. After the end they are given back instead. */
-  #take(parcel: Parcel, free: number): void {
+  #take(parcel: Parcel): void {
     const { rows, tail } = readRows<Claimed, Tail>(parcel, 4, (parts, at) => {
       const [id, lease, attempts, value] = parts.slice(at, at + 4) as [string, number, number, unknown]
       return { id, lease, attempts, value }
@@ -208,7 +208,7 @@ class Listener implements Waiter {
       this.#running++
       queueMicrotask(() => void this.#handle(claimed))
     }
-    if (more || rows.length === free) this.#again = this.#again || more
+    if (more) this.#again = true
     this.#plan(dueMs)
   }
 
@@ -219,17 +219,17 @@ class Listener implements Waiter {
   }
 
   async #failed(error: unknown, settled: readonly Settled[]): Promise<void> {
-    const closed = error instanceof KvError && error.code === "CLOSED"
-    if (closed || this.#closed) {
+    const isOver = error instanceof KvError && error.code === "CLOSED"
+    const mayPass = error instanceof KvError && error.retryable
+    if (!isOver) report(this.#settings.onError, "a queue cannot be read", error)
+    if (mayPass) {
+      this.#settled = [...settled, ...this.#settled]
+      await wait(RETRY_MS)
+    } else {
       this.#closed = true
-      this.#working = false
-      this.#rest()
-      return
+      this.#settled = []
+      this.#bridge.letGo(this)
     }
-    this.#settled = [...settled, ...this.#settled]
-    report(this.#settings.onError, "a queue cannot be read", error)
-    if (error instanceof KvError && error.retryable) await wait(RETRY_MS)
-    else this.#closed = true
     this.#working = false
     this.#schedule()
   }
