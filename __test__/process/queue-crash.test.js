@@ -48,6 +48,7 @@ function follow(lines) {
   const running = new Map()
   const killed = new Set()
   const wrong = []
+  const lapsed = []
   let interrupted = 0
   const message = (n) => {
     if (!messages.has(n)) messages.set(n, { starts: 0, ends: 0, fails: 0, attempts: 0 })
@@ -60,9 +61,11 @@ function follow(lines) {
       if (Number(attempts) <= it.attempts) wrong.push(`${n}: attempt ${attempts} after ${it.attempts}`)
       it.attempts = Number(attempts)
       it.worker = worker
-      for (const other of running.values()) {
-        const same = other.n === n ? n : other.key === key && key !== "-" ? `${n} and ${other.n}` : null
-        if (same) wrong.push(`${same}: in ${worker} and in ${other.worker} at a time`)
+      for (const [id, other] of running) {
+        // A process that was held up for longer than its lease has lost the message: it is not the one that counts any more.
+        if (other.n === n && running.delete(id)) lapsed.push(n)
+        else if (key !== "-" && other.key === key)
+          wrong.push(`${n} and ${other.n}: in ${worker} and in ${other.worker} at a time`)
       }
       running.set(`${worker} ${n}`, { worker, n, key })
     },
@@ -82,7 +85,7 @@ function follow(lines) {
     stopped: () => {},
   }
   for (const [event, ...words] of lines) events[event](...words)
-  return { messages, killed, interrupted, wrong }
+  return { messages, killed, interrupted, lapsed, wrong }
 }
 
 /** The starts of each ordering key are in the order of the commits: no message starts again after a later one has. */
@@ -107,7 +110,7 @@ async function entriesOf(kv, prefix) {
 
 /** Nothing is left, and each message that was sent was handled, or is in the dead letter queue with its key written. */
 async function settle(kv, lines, acknowledged) {
-  const { messages, killed, interrupted, wrong } = follow(lines)
+  const { messages, killed, interrupted, lapsed, wrong } = follow(lines)
   const sent = await entriesOf(kv, ["sent"])
   const dead = new Map((await deadLetters(kv)).map((letter) => [letter.value.n, letter]))
   const undelivered = new Map((await entriesOf(kv, ["undelivered"])).map(({ key, value }) => [key[1], value]))
@@ -123,7 +126,8 @@ async function settle(kv, lines, acknowledged) {
     const always = value.failures > 100
     if (always && attempts !== 3) wrong.push(`${n}: dead after ${attempts} attempts`)
     // The one who failed last may have died before it could say so.
-    if (!killed.has(messages.get(n)?.worker)) assert.equal(errorMessage, `no to ${n}`)
+    const said = !killed.has(messages.get(n)?.worker) && !lapsed.includes(n)
+    if (said) assert.equal(errorMessage, `no to ${n}`)
     if (!always && attempts !== 31) wrong.push(`${n}: given up after ${attempts} attempts`)
   }
   assert.deepEqual(wrong, [])
@@ -135,6 +139,7 @@ async function settle(kv, lines, acknowledged) {
     twice: all.filter(({ ends }) => ends > 1).length,
     starts: all.reduce((sum, { starts }) => sum + starts, 0),
     interrupted,
+    lapsed: lapsed.length,
     dead: dead.size,
   }
 }
@@ -158,7 +163,9 @@ describe(`process: queues (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
           const name = `w${lives}`
           return {
             name,
-            ...{ member: crew.launch(runtimes[lives++ % 2], "queue-worker.js", [file, path, name]) },
+            ...{
+              member: crew.launch(runtimes[lives++ % 2], "queue-worker.js", [file, path, name, "500ms", 4]),
+            },
           }
         }
         const feed = () => {
@@ -198,7 +205,7 @@ describe(`process: queues (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
         kv.enqueue({ n: `m${n}`, ms: n % 4, failures: n % 10 === 0 ? 1 : 0 }, { backoffSchedule: [10, 10] })
       let enqueued = 0
       for (let life = 0; life < 4; life++) {
-        const worker = crew.launch(runtimes[life % 2], "queue-worker.js", [file, path, `w${life}`, 8])
+        const worker = crew.launch(runtimes[life % 2], "queue-worker.js", [file, path, `w${life}`, "1m", 8])
         await worker.says(/listening/)
         const more = Array.from({ length: COUNT / 4 }, () => enqueue(enqueued++))
         await Promise.all(more)
@@ -207,8 +214,8 @@ describe(`process: queues (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
         else await until(() => readJournal(path).length > enqueued / 2, "nothing is handled")
         await worker.end()
       }
-      const { messages, wrong } = follow(readJournal(path))
-      assert.deepEqual(wrong, [])
+      const { messages, lapsed, wrong } = follow(readJournal(path))
+      assert.deepEqual([wrong, lapsed], [[], []])
       assert.equal(messages.size, COUNT)
       for (const [n, { starts, ends, fails }] of messages) {
         const failures = Number(n.slice(1)) % 10 === 0 ? 1 : 0
@@ -232,6 +239,28 @@ describe(`process: queues (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
         assert.equal((await kv.queueStats()).total, 200)
       }),
   )
+
+  for (const runtime of runtimes) {
+    // Rust extends the lease, not the event loop. A machine that is busy enough may hold up Rust too, but not each time.
+    test(`${runtime}: a handler that holds up its event loop keeps its message`, { timeout: 120_000 }, () =>
+      inFolder(async ({ crew, kv, file }) => {
+        const hold = async (round) => {
+          const queue = `${runtime} ${round}`
+          const begin = (ms) => crew.launch(runtime, "queue-busy.js", [file, queue, ms])
+          const busy = begin(2000)
+          await busy.says(/listening/)
+          await kv.enqueue("a message", { queue })
+          await busy.says(/^begin 1$/)
+          const other = begin(0)
+          await busy.says(/^end 1$/)
+          await drained(kv)
+          for (const member of [busy, other]) await member.end()
+          return other.lines.length === 1
+        }
+        assert.ok((await hold(1)) || (await hold(2)) || (await hold(3)), "its lease ran out, three times")
+      }),
+    )
+  }
 
   for (const runtime of runtimes) {
     // The process is stopped, not its handler: the lease is not extended, and runs out.

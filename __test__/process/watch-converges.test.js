@@ -10,6 +10,7 @@ import { GROUPS, isWatched, MEMBERS, nameOf } from "./children/watch-law.js"
 
 const KILLS = Number(process.env.KEYVAL_KILLS ?? 10)
 const SEED = Number(process.env.KEYVAL_SEED ?? Math.floor(Math.random() * 2 ** 31))
+const LAST_KILLS = 2
 const SOME_KEYS = Array.from({ length: 20 }, (_, at) => ["w", at % GROUPS, ...(at < 10 ? [] : [at])])
 
 /** Watchers that live through it all, and those that are killed and go on where their map stands. */
@@ -20,7 +21,7 @@ const STEADY = [
   { target: { prefix: [] }, iterate: true, slowMs: 5 },
 ]
 const KILLED = [
-  { target: { prefix: ["w"] }, slowMs: 20 },
+  { target: { prefix: ["w"] }, slowMs: 250 },
   { target: [["w", 1], ["w1"], ["w", "commits"]], slowMs: 1 },
 ]
 
@@ -120,6 +121,17 @@ async function follow({ crew, kv, file, folder }, { kills, random }) {
   for (const { member } of writers) await member.says(/writing/)
   await sleep(random.int(100))
   await Promise.all(writers.map(({ member }) => member.end()))
+  // The slowest one is killed between the batches of this.
+  await fill(kv)
+  for (let kill = 0; kill < LAST_KILLS; kill++) {
+    await killed[0].member.says(/watching/)
+    await sleep(random.int(300))
+    await killed[0].member.kill()
+    killed[0] = watch(KILLED[0], "map0")
+  }
+  // Nobody sweeps any more but those who watch.
+  for (let at = 0; at < GROUPS; at++)
+    await kv.set(["w", at, at], "soon gone", { expiresIn: 100 + random.int(300) })
   const watchers = [...steady, ...killed]
   const told = []
   for (const watcher of watchers) told.push(await converged(kv, watcher))

@@ -1,10 +1,10 @@
-// queue-worker.js <file> <journal> <name> [<concurrency>]: handles messages until its stdin ends; notes each start, end and
+// queue-worker.js <file> <journal> <name> <lease> <concurrency>: handles messages until its stdin ends; notes each start, end and
 // failure: `start <name> <message> <attempts> <ordering key>`.
 import { setTimeout as wait } from "node:timers/promises"
 import { Kv } from "@buntime/keyval"
 import { hear, journal, print } from "./lines.js"
 
-const [file, path, name, concurrency = "4"] = process.argv.slice(2)
+const [file, path, name, lockDuration, concurrency] = process.argv.slice(2)
 const note = journal(path)
 const kv = new Kv(file, { busyTimeout: "1m", sweepInterval: "1s" })
 
@@ -18,7 +18,7 @@ async function handle({ value: { n, ms, failures, key }, attempts }) {
 
 const listener = kv.listenQueue(handle, {
   concurrency: Number(concurrency),
-  lockDuration: "500ms",
+  lockDuration,
   onError(error, message) {
     if (error?.message !== `no to ${message?.value.n}`) note("error", name, message?.value.n, String(error))
   },
