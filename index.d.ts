@@ -241,8 +241,15 @@ export type KvMutation =
   | { type: "delete"; key: KvKey | KvSelector }
   | ({ type: "sum" | "max" | "min"; key: KvKey; value: bigint | number } & KvExpireOptions)
   | ({ type: "append" | "prepend"; key: KvKey; value: readonly unknown[] } & KvExpireOptions)
+  | ({ type: "patch"; key: KvKey; value: unknown } & KvExpireOptions)
 
-/** What a mutation gives: a sum, max or min its new value, an append or prepend the new length, a delete its count, a set or an enqueue `undefined`. */
+/** Options of {@link Kv.patch}. */
+export interface KvPatchOptions extends KvExpireOptions {
+  /** What the entry must stand at; `null`: it must not exist. Default: whatever. */
+  versionstamp?: string | null
+}
+
+/** What a mutation gives: a sum, max or min its new value, an append or prepend the new length, a delete its count, a set, a patch or an enqueue `undefined`. */
 export type KvMutationResult = bigint | KvU64 | number | undefined
 
 /** A commit that was applied. */
@@ -292,6 +299,12 @@ export interface KvAtomic {
   append(key: KvKey, values: readonly unknown[], options?: KvExpireOptions): this
   /** Puts values, in their order, before a stored array. Otherwise as {@link append}. */
   prepend(key: KvKey, values: readonly unknown[], options?: KvExpireOptions): this
+  /**
+   * Merges into a value (RFC 7396): members of a plain object are written, those that are `null` in the patch are removed, objects in
+   * objects are merged likewise; arrays and anything else replace. What is missing, or no plain object, is taken for `{}`. A member
+   * that is `undefined` changes nothing. Keeps a time to live unless `expiresIn` is given.
+   */
+  patch(key: KvKey, mergePatch: unknown, options?: KvExpireOptions): this
   /** Adds a message to a queue, in the commit. Its result is `undefined`; {@link Kv.enqueue} tells the id. */
   enqueue(value: unknown, options?: KvEnqueueOptions): this
   /** Adds mutations given as data. */
@@ -320,6 +333,8 @@ export interface KvTransaction {
   min(key: KvKey, value: bigint | number, options?: KvExpireOptions): this
   append(key: KvKey, values: readonly unknown[], options?: KvExpireOptions): this
   prepend(key: KvKey, values: readonly unknown[], options?: KvExpireOptions): this
+  /** Merges into a value, as {@link KvAtomic.patch}. */
+  patch(key: KvKey, mergePatch: unknown, options?: KvExpireOptions): this
   /** Adds a message to a queue, when the transaction is committed. */
   enqueue(value: unknown, options?: KvEnqueueOptions): this
 }
@@ -784,6 +799,13 @@ export class Kv {
    * `ok` is false if there is no such entry.
    */
   touch(key: KvKey, options: KvExpireOptions): Promise<{ ok: boolean }>
+
+  /**
+   * Merges into a value in one atomic step ({@link KvAtomic.patch}); a missing one is made. With `versionstamp` only if the entry
+   * stands at it (`null`: if it does not exist); else `ok` is false and `conflicts` says what stands there.
+   * @throws {KvError} `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`, `BUSY`, `CLOSED`, `UNAVAILABLE`.
+   */
+  patch(key: KvKey, mergePatch: unknown, options?: KvPatchOptions): Promise<KvCommitResult | KvCommitError>
 
   /** Begins an atomic commit. */
   atomic(): KvAtomic

@@ -68,11 +68,12 @@ export class Atomic extends Mutating implements KvAtomic {
       case "min":
       case "append":
       case "prepend":
+      case "patch":
         this[type](key, value as never, expire)
         return
       default:
         throw invalidArgument(
-          `mutation.type: ${describe(type)} is not one of set, delete, sum, max, min, append, prepend`,
+          `mutation.type: ${describe(type)} is not one of set, delete, sum, max, min, append, prepend, patch`,
         )
     }
   }

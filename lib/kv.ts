@@ -4,6 +4,8 @@ import type {
   KvBackupOptions,
   KvBackupResult,
   KvChanges,
+  KvCommitError,
+  KvCommitResult,
   KvConsumer,
   KvConsumerOptions,
   KvCountOptions,
@@ -24,6 +26,7 @@ import type {
   KvOptions,
   KvPage,
   KvPaginateOptions,
+  KvPatchOptions,
   KvQueueStats,
   KvSelector,
   KvSetEntry,
@@ -170,6 +173,19 @@ export class Kv implements Contract {
         handle.submit(id, STAMP_IF_CHANGED)
       }
       return this.#bridge.write(build, (outcome: Outcome) => ({ ok: repliesOf(outcome)[0] === true }))
+    })
+  }
+
+  patch(
+    key: KvKey,
+    mergePatch: unknown,
+    options: KvPatchOptions = {},
+  ): Promise<KvCommitResult | KvCommitError> {
+    return attempt(() => {
+      checkOptions(options, ["versionstamp", "expiresIn", "expireIn"])
+      const { versionstamp, ...expire } = options
+      const atomic = new Atomic(this.#bridge).patch(key, mergePatch, expire)
+      return (versionstamp === undefined ? atomic : atomic.check({ key, versionstamp })).commit()
     })
   }
 

@@ -1,7 +1,7 @@
 /** The mutations that commits and transactions share. */
 
 import type { KvEnqueueOptions, KvExpireOptions, KvKey, KvWriteKey } from "../index.js"
-import { counting, enqueue, type Operation, set, splicing } from "./operations.js"
+import { counting, enqueue, type Operation, patch, set, splicing } from "./operations.js"
 
 /** Reads the values of a mutation at once and hands it to `take`. */
 export class Mutating {
@@ -38,6 +38,11 @@ export class Mutating {
 
   prepend(key: KvKey, values: readonly unknown[], options?: KvExpireOptions): this {
     this.#take(splicing("prepend", key, values, options))
+    return this
+  }
+
+  patch(key: KvKey, mergePatch: unknown, options?: KvExpireOptions): this {
+    this.#take(patch(key, mergePatch, options))
     return this
   }
 

@@ -79,6 +79,7 @@ export interface NativeHandle {
   removeRange(prefix: unknown, start: unknown, end: unknown, filter: string | undefined): void
   arithmetic(operation: number, key: unknown, operand: unknown, expiresIn: unknown): void
   splice(front: boolean, key: unknown, data: string, encoding: number, expiresIn: unknown): void
+  patch(key: unknown, data: string | Uint8Array, encoding: number, expiresIn: unknown): void
   touch(key: unknown, expiresIn: unknown): void
   enqueue(
     data: string | Uint8Array,

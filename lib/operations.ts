@@ -19,6 +19,7 @@ export type Operation =
   | { type: "deleteRange"; selector: KvSelector }
   | { type: Counting; key: KvKey; value: bigint | number; expiresIn: unknown }
   | { type: Splicing; key: KvKey; value: Encoded | LateValue; expiresIn: unknown }
+  | { type: "patch"; key: KvKey; value: Encoded | LateValue; expiresIn: unknown }
   | { type: "enqueue"; value: Encoded | LateValue; options: KvEnqueueOptions }
 
 const COUNTING: readonly Counting[] = ["sum", "max", "min"]
@@ -46,6 +47,11 @@ export function counting(type: Counting, key: KvKey, value: unknown, options?: K
 export function splicing(type: Splicing, key: KvKey, values: unknown, options?: KvExpireOptions): Operation {
   if (!Array.isArray(values)) throw invalidArgument(`values: must be an array, got ${describe(values)}`)
   return { type, key: copyKey(key), value: encodeValue(values, "values"), expiresIn: expiresIn(options) }
+}
+
+export function patch(key: KvKey, mergePatch: unknown, options?: KvExpireOptions): Operation {
+  const value = encodeValue(mergePatch, "patch")
+  return { type: "patch", key: copyKey(key), value, expiresIn: expiresIn(options) }
 }
 
 const ENQUEUE_OPTIONS = [
@@ -116,6 +122,9 @@ function stageOne(handle: NativeHandle, operation: Operation, uuid: CommitUuid):
     case "prepend":
       stageSplice(handle, operation, uuid)
       break
+    case "patch":
+      stagePatch(handle, operation, uuid)
+      break
     case "enqueue":
       stageEnqueue(handle, operation, uuid)
       break
@@ -142,6 +151,15 @@ function stageSplice(
   const { data, encoding } = resolve(operation.value, uuid)
   // An array is never stored as bytes.
   handle.splice(operation.type === "prepend", operation.key, data as string, encoding, operation.expiresIn)
+}
+
+function stagePatch(
+  handle: NativeHandle,
+  { key, value, expiresIn }: Operation & { type: "patch" },
+  uuid: CommitUuid,
+): void {
+  const { data, encoding } = resolve(value, uuid)
+  handle.patch(key, data, encoding, expiresIn)
 }
 
 function stageEnqueue(

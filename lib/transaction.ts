@@ -16,6 +16,7 @@ import { commit, copyCheck } from "./atomic.js"
 import type { Bridge } from "./bridge.js"
 import { describe, invalidArgument, KvError } from "./errors.js"
 import { copyKey } from "./keys.js"
+import { mergePatch } from "./merge.js"
 import { Mutating } from "./mutating.js"
 import { fromNative, native, STAMP_ALWAYS, STAMP_NEVER } from "./native.js"
 import { CommitUuid, type Operation, resolve, writeKey } from "./operations.js"
@@ -190,6 +191,16 @@ function preview(now: KvEntryMaybe, write: Operation, base: KvEntryMaybe, uuid: 
     case "delete":
     case "deleteRange":
       return { key, value: null, versionstamp: null }
+    case "patch": {
+      const { encoding, data } = resolve(write.value, uuid)
+      const stored = isPresent(now) ? now.value : undefined
+      return {
+        ...now,
+        key,
+        value: mergePatch(stored, decodeValue(encoding, data)),
+        versionstamp,
+      } as KvEntryMaybe
+    }
     case "enqueue":
       return now
     case "append":

@@ -13,6 +13,7 @@ use crate::codec::key;
 use crate::codec::value::ArrayText;
 use crate::engine::arithmetic::Arithmetic;
 use crate::engine::commit::{Check, Commit, Mutation, Stamping};
+use crate::engine::patch::Encoded;
 use crate::error::{Error, Result};
 use crate::limits::MAX_KEY_PARTS;
 
@@ -152,6 +153,24 @@ impl Handle {
                 values,
                 expires_in_ms: convert::expires_in(env, expires_in)?,
             })
+        };
+        self.add(mutation())
+    }
+
+    /// Adds a merge patch.
+    #[napi]
+    pub fn patch(
+        &mut self,
+        env: Env,
+        key: Raw,
+        data: Raw,
+        encoding: u8,
+        expires_in: Raw,
+    ) -> napi::Result<(), CodeName> {
+        let mutation = || {
+            let patch = Encoded { encoding, bytes: convert::data(env, data) };
+            let (key, expires_in_ms) = (one_key(env, key)?, convert::expires_in(env, expires_in)?);
+            Ok(Mutation::Patch { key, patch, expires_in_ms })
         };
         self.add(mutation())
     }

@@ -8,6 +8,7 @@ use super::commit::{Check, Commit, Mutation, Outcome, Reply, Stamping, check_val
 use super::enqueue::enqueue;
 use super::filter::Filter;
 use super::net::{NetChange, NetChanges};
+use super::patch::{Encoded, merge};
 use super::read::for_each_match;
 use crate::codec::key::KeyWriter;
 use crate::codec::key_json;
@@ -117,6 +118,15 @@ impl Run<'_> {
                 let expires_at = self.expires_at(*expires_in_ms).or(stored.expires_at);
                 self.put(key, joined.encoding, &joined.text, expires_at)?;
                 Ok(Reply::Count(joined.len()))
+            }
+            Mutation::Patch { key, patch, expires_in_ms } => {
+                let stored =
+                    self.stored(key, |encoding, bytes| Ok(Encoded { encoding, bytes: bytes.to_vec() }))?;
+                let merged = merge(stored.value.as_ref(), patch);
+                check_value_bytes(merged.bytes.len())?;
+                let expires_at = self.expires_at(*expires_in_ms).or(stored.expires_at);
+                self.put(key, merged.encoding, &merged.bytes, expires_at)?;
+                Ok(Reply::Done)
             }
             Mutation::Touch { key, expires_in_ms } => {
                 let expires_at = self.txn.now_ms() + expires_in_ms;

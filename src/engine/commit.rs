@@ -8,6 +8,7 @@ use num_bigint::BigInt;
 use super::arithmetic::Arithmetic;
 use super::enqueue::NewMessage;
 use super::filter::Filter;
+use super::patch::Encoded;
 use crate::codec::value::{ArrayText, Counter};
 use crate::error::{Error, Result};
 use crate::limits::{MAX_COMMIT_BYTES, MAX_COMMIT_OPERATIONS, MAX_DURATION_MS, MAX_VALUE_BYTES};
@@ -62,6 +63,15 @@ pub enum Mutation {
         front: bool,
         /// The values.
         values: ArrayText,
+        /// A new time to live; the old one stays without it.
+        expires_in_ms: Option<i64>,
+    },
+    /// Merges into a value (RFC 7396).
+    Patch {
+        /// The encoded key.
+        key: Vec<u8>,
+        /// What is merged.
+        patch: Encoded,
         /// A new time to live; the old one stays without it.
         expires_in_ms: Option<i64>,
     },
@@ -189,7 +199,8 @@ impl Mutation {
         match self {
             Self::Set { expires_in_ms, .. }
             | Self::Arithmetic { expires_in_ms, .. }
-            | Self::Splice { expires_in_ms, .. } => *expires_in_ms,
+            | Self::Splice { expires_in_ms, .. }
+            | Self::Patch { expires_in_ms, .. } => *expires_in_ms,
             Self::Touch { expires_in_ms, .. } => Some(*expires_in_ms),
             Self::Delete(_) | Self::DeleteRange(_) | Self::DeleteMatching(..) | Self::Enqueue(_) => None,
         }
@@ -198,7 +209,7 @@ impl Mutation {
     /// Whether an entry gets a value, and with it a versionstamp.
     #[must_use]
     pub fn writes_value(&self) -> bool {
-        matches!(self, Self::Set { .. } | Self::Arithmetic { .. } | Self::Splice { .. })
+        matches!(self, Self::Set { .. } | Self::Arithmetic { .. } | Self::Splice { .. } | Self::Patch { .. })
     }
 
     /// The key, or the start of the range; a message has none.
@@ -209,6 +220,7 @@ impl Mutation {
             | Self::Delete(key)
             | Self::Arithmetic { key, .. }
             | Self::Splice { key, .. }
+            | Self::Patch { key, .. }
             | Self::Touch { key, .. } => key,
             Self::DeleteRange(range) | Self::DeleteMatching(range, _) => &range.start,
             Self::Enqueue(_) => &[],
@@ -219,6 +231,7 @@ impl Mutation {
         match self {
             Self::Set { value, .. } => value.len(),
             Self::Splice { values, .. } => values.text.len(),
+            Self::Patch { patch, .. } => patch.bytes.len(),
             Self::Enqueue(message) => message.value.len(),
             _ => 0,
         }

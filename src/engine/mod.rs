@@ -15,6 +15,7 @@ pub mod hub;
 pub mod lock;
 pub mod net;
 pub mod page;
+pub mod patch;
 pub mod queue;
 pub mod range;
 pub mod read;

@@ -151,7 +151,9 @@ impl Model {
                 }
                 return Ok(Reply::Found(found));
             }
-            Mutation::DeleteMatching(..) => unreachable!("the model knows no filters"),
+            Mutation::DeleteMatching(..) | Mutation::Patch { .. } => {
+                unreachable!("the model knows no filters and no patches")
+            }
             Mutation::Enqueue(message) => return Ok(Reply::Id(message.id.clone())),
         };
         let kept = self.live(&key).and_then(|row| row.expires_at);

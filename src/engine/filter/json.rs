@@ -69,6 +69,42 @@ pub fn element(text: &[u8], index: usize) -> Option<&[u8]> {
     reader.skipped()
 }
 
+/// A member of an object where it lies.
+#[derive(Debug, Clone)]
+pub struct Member<'a> {
+    /// The name's text, with its quotes.
+    pub name_text: &'a [u8],
+    /// The name.
+    pub name: Cow<'a, [u8]>,
+    /// The value's text.
+    pub value: &'a [u8],
+}
+
+/// An object's members; `None` if the text is no object.
+#[must_use]
+pub fn members(text: &[u8]) -> Option<Vec<Member<'_>>> {
+    let mut reader = Reader { text, at: 0 };
+    reader.open(b'{')?;
+    let mut members = Vec::new();
+    if reader.eat(b'}') {
+        return Some(members);
+    }
+    loop {
+        reader.blank();
+        let from = reader.at;
+        if reader.peek()? != b'"' {
+            return None;
+        }
+        let name = reader.string()?;
+        let name_text = text.get(from..reader.at)?;
+        reader.expect(b':')?;
+        members.push(Member { name_text, name, value: reader.skipped()? });
+        if !reader.eat(b',') {
+            return reader.expect(b'}').map(|()| members);
+        }
+    }
+}
+
 struct Reader<'a> {
     text: &'a [u8],
     at: usize,
