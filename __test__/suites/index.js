@@ -15,6 +15,7 @@ import { liveRefusals } from "./live-refusals.js"
 import { locks } from "./locks.js"
 import { model } from "./model.js"
 import { now } from "./now.js"
+import { patch } from "./patch.js"
 import { queues } from "./queues.js"
 import { queuesOrdering } from "./queues-ordering.js"
 import { queuesRandom } from "./queues-random.js"
@@ -47,6 +48,7 @@ const suites = {
   ttl,
   atomic,
   counters,
+  patch,
   transaction,
   now,
   isolation,
