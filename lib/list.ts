@@ -125,11 +125,12 @@ export async function paginate<T>(
   }
   const scan = open(bridge, range)
   const entries: KvEntry<T>[] = []
-  let hasMore = true
-  while (hasMore && entries.length < limit) {
+  let [hasMore, unsure] = [true, false]
+  while (hasMore && (entries.length < limit || unsure)) {
     const page = await bridge.page(scan, limit - entries.length)
     entries.push(...(page.entries as KvEntry<T>[]))
     hasMore = page.more
+    unsure = page.unsure
   }
   const last = entries.at(-1)
   return { entries, hasMore, cursor: hasMore && last ? native.cursorAfter(last.key, reverse) : null }

@@ -13,7 +13,10 @@ const TAGGED_JSON = 1
 /** Entries of a list, and whether there are more. */
 export interface Page {
   entries: KvEntry<unknown>[]
+  /** The list goes on. */
   more: boolean
+  /** Whether there is another entry is not known yet: those that were looked at do not match. */
+  unsure: boolean
 }
 
 /** A page's text and the bytes that belong to it, which begin at `base`. */
@@ -64,7 +67,7 @@ export function readListed(parcel: Parcel, prefix: KvKey, keysOnly: boolean): Pa
     ) as KvEntry<unknown>
   }
   finish(page, entries, parcel)
-  return { entries, more: page.tail === 1 }
+  return { entries, more: page.tail !== 0, unsure: page.tail === 2 }
 }
 
 /** Rows of a page that is no list, each of `stride` parts of which `make` makes it; and what the page ends with. */

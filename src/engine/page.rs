@@ -1,5 +1,6 @@
 //! Entries as one JSON text, which JavaScript turns into its objects with a single `JSON.parse`:
-//! `[part,part,…, index,flags,expiry,…, odd,entries,tail]`. The tail of a list says whether there are more (0, 1).
+//! `[part,part,…, index,flags,expiry,…, odd,entries,tail]`. The tail of a list says whether there are more (0, 1), or
+//! that it is not known yet (2).
 //!
 //! An entry is `value,versionstamp` where the caller knows the keys, `key,value,versionstamp` in a list and
 //! `key,versionstamp` in a list of keys: parts side by side, because an object with three names costs a third more to
@@ -23,8 +24,10 @@ pub struct Page {
     pub text: Vec<u8>,
     /// Values that are bytes, one after another; in the text they are `[offset,length]`.
     pub bytes: Vec<u8>,
-    /// Entries that there are more of.
+    /// The list goes on.
     pub more: bool,
+    /// Whether there is another entry is not known yet.
+    pub unsure: bool,
     /// The last key that was looked at.
     pub last_key: Vec<u8>,
     odd: Vec<Odd>,
@@ -209,8 +212,11 @@ impl Page {
 
     /// Closes the text of a list.
     pub fn finish(&mut self) {
-        let more = if self.more { "1" } else { "0" };
-        self.finish_with(more);
+        self.finish_with(match (self.more, self.unsure) {
+            (false, _) => "0",
+            (true, false) => "1",
+            (true, true) => "2",
+        });
     }
 
     /// Closes the text; `tail` is JSON.

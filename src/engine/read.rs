@@ -217,6 +217,7 @@ fn list(txn: &mut dyn ReadTxn, query: &ListQuery, inline: bool) -> Result<Answer
         {
             looked += 1;
             page.more = looked >= MAX_FILTERED_ROWS;
+            page.unsure = page.more;
             page.passed(row.key);
             return Ok(if page.more { Flow::Stop } else { Flow::Continue });
         }
