@@ -690,6 +690,59 @@ export interface KvLocks {
   status(name: string): Promise<KvLockStatus>
 }
 
+/** An issue that a schema has with a value, as Standard Schema has it. */
+export interface KvSchemaIssue {
+  readonly message: string
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
+}
+
+/** What {@link Kv.collection} needs of a schema: the interface of Standard Schema 1, which zod, valibot, arktype and others have. */
+export interface KvSchema<Input = unknown, Output = Input> {
+  readonly "~standard": {
+    readonly version: 1
+    readonly vendor: string
+    readonly validate: (value: unknown) => KvSchemaResult<Output> | Promise<KvSchemaResult<Output>>
+    readonly types?: { readonly input: Input; readonly output: Output } | undefined
+  }
+}
+
+/** What a schema makes of a value. */
+export type KvSchemaResult<Output> =
+  | { readonly value: Output; readonly issues?: undefined }
+  | { readonly issues: readonly KvSchemaIssue[] }
+
+/** What follows a collection's prefix in a key: one part, or several. */
+export type KvCollectionId = KvKeyPart | KvKey
+
+/** A filter on values of a type: its fields are suggested, and paths are allowed. */
+export type KvWhereOf<T> = KvWhere & { readonly [K in keyof T & string]?: T[K] | KvFilterOperators | KvWhere }
+
+/**
+ * Entries under one prefix, of one type. Values are checked when they are set, by the schema if there is one, and what the schema makes of
+ * them is stored. What is read is not checked: it may have been written before, or without the collection.
+ */
+export interface KvCollection<Input = unknown, Output = Input> {
+  readonly prefix: KvKey
+  /** The key of an id. */
+  key(id: KvCollectionId): KvKey
+  get(id: KvCollectionId): Promise<KvEntryMaybe<Output>>
+  getMany(ids: readonly KvCollectionId[]): Promise<KvEntryMaybe<Output>[]>
+  /** @throws {KvError} `INVALID_ARGUMENT` with the schema's issues in words, and as `cause`. */
+  set(id: KvCollectionId, value: Input, options?: KvExpireOptions): Promise<KvSetResult>
+  /** Deletes this entry, not what is under its key. */
+  delete(id: KvCollectionId): Promise<KvDeleteResult>
+  list(options?: Omit<KvListOptions, "where" | "keysOnly">): KvListIterator<KvEntry<Output>>
+  /** Lists what matches. */
+  where(
+    filter: KvWhereOf<Output>,
+    options?: Omit<KvListOptions, "where" | "keysOnly">,
+  ): KvListIterator<KvEntry<Output>>
+  /** Counts all, or what matches. */
+  count(filter?: KvWhereOf<Output>): Promise<number>
+  /** What the schema makes of a value, for writes that do not go through the collection: `atomic().set(users.key(1), await users.parse(user))`. */
+  parse(value: Input): Promise<Output>
+}
+
 /** How far a backup is. */
 export interface KvBackupProgress {
   /** It only grows, and ends at `totalBytes`. */
@@ -806,6 +859,13 @@ export class Kv {
    * @throws {KvError} `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`, `BUSY`, `CLOSED`, `UNAVAILABLE`.
    */
   patch(key: KvKey, mergePatch: unknown, options?: KvPatchOptions): Promise<KvCommitResult | KvCommitError>
+
+  /**
+   * Typed access to the entries under a prefix.
+   * @throws {KvError} `INVALID_ARGUMENT` for a prefix without parts, or what is no schema.
+   */
+  collection<T = unknown>(prefix: KvKey): KvCollection<T>
+  collection<Input, Output>(prefix: KvKey, schema: KvSchema<Input, Output>): KvCollection<Input, Output>
 
   /** Begins an atomic commit. */
   atomic(): KvAtomic

@@ -67,6 +67,7 @@ async function instances() {
       KvChangesIterator: kv.changes(),
       KvConsumer: kv.consumer("a"),
       KvDeadLetters: kv.dlq,
+      KvCollection: kv.collection(["a"]),
       KvLock: await kv.lock("a"),
       KvUuidPlaceholder: kv.uuidv7(),
       KvVersionstampPlaceholder: kv.commitVersionstamp(),

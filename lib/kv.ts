@@ -4,6 +4,7 @@ import type {
   KvBackupOptions,
   KvBackupResult,
   KvChanges,
+  KvCollection,
   KvCommitError,
   KvCommitResult,
   KvConsumer,
@@ -28,6 +29,7 @@ import type {
   KvPaginateOptions,
   KvPatchOptions,
   KvQueueStats,
+  KvSchema,
   KvSelector,
   KvSetEntry,
   KvSetManyOptions,
@@ -48,6 +50,7 @@ import { Atomic } from "./atomic.js"
 import { backup } from "./backup.js"
 import { Bridge } from "./bridge.js"
 import { changesOf } from "./changes.js"
+import { Collection } from "./collection.js"
 import { Consumer } from "./consumer.js"
 import { describe, invalidArgument, limitExceeded } from "./errors.js"
 import { filterText } from "./filter.js"
@@ -187,6 +190,12 @@ export class Kv implements Contract {
       const atomic = new Atomic(this.#bridge).patch(key, mergePatch, expire)
       return (versionstamp === undefined ? atomic : atomic.check({ key, versionstamp })).commit()
     })
+  }
+
+  collection<T>(prefix: KvKey): KvCollection<T>
+  collection<Input, Output>(prefix: KvKey, schema: KvSchema<Input, Output>): KvCollection<Input, Output>
+  collection(prefix: KvKey, schema?: KvSchema): KvCollection {
+    return new Collection(this, prefix, schema)
   }
 
   atomic(): KvAtomic {

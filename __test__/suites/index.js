@@ -4,6 +4,7 @@ import { backup } from "./backup.js"
 import { changes } from "./changes.js"
 import { changesKept } from "./changes-kept.js"
 import { changesReplay } from "./changes-replay.js"
+import { collection } from "./collection.js"
 import { consumers } from "./consumers.js"
 import { consumersLoop } from "./consumers-loop.js"
 import { counters } from "./counters.js"
@@ -49,6 +50,7 @@ const suites = {
   atomic,
   counters,
   patch,
+  collection,
   transaction,
   now,
   isolation,

@@ -183,7 +183,10 @@ export function patch(target) {
     test("means what the RFC says", async () => {
       const json = fc.letrec((tie) => ({
         value: fc.oneof({ maxDepth: 4 }, fc.constantFrom(null, 1, "x", [1, null]), tie("object")),
-        object: fc.dictionary(fc.constantFrom("a", "b", "c", "é"), tie("value"), { maxKeys: 4, noNullPrototype: true }),
+        object: fc.dictionary(fc.constantFrom("a", "b", "c", "é"), tie("value"), {
+          maxKeys: 4,
+          noNullPrototype: true,
+        }),
       })).value
       await fc.assert(
         fc.asyncProperty(json, json, async (stored, change) => {

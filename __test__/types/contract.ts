@@ -11,6 +11,9 @@ import {
   type KvSubscription,
   KvU64,
 } from "@buntime/keyval"
+import { type } from "arktype"
+import * as v from "valibot"
+import { z } from "zod"
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 function same<A, B>(_equal: Equal<A, B>): void {}
@@ -116,8 +119,29 @@ export async function live(kv: Kv): Promise<void> {
   await kv.enqueue(1, { orderingkey: "a" })
 }
 
+export async function collections(kv: Kv): Promise<void> {
+  const users = kv.collection(["users"], z.object({ name: z.string(), age: z.number().default(0) }))
+  await users.set(1, { name: "Ada" })
+  const user = await users.get(1)
+  if (user.versionstamp !== null) same<typeof user.value, { name: string; age: number }>(true)
+  for await (const { value } of users.where({ age: { $gte: 18 }, "address.city": "Berlin" }))
+    same<typeof value.age, number>(true)
+  const notes = kv.collection<string>(["notes"])
+  await notes.set(["a", 1], "text")
+  kv.collection(["numbers"], type("number"))
+  kv.collection(["words"], v.string())
+
+  // @ts-expect-error: the schema wants a name
+  await users.set(1, { age: 5 })
+  // @ts-expect-error: not of the collection's type
+  await notes.set(1, 5)
+  // @ts-expect-error: an age is no string
+  users.where({ age: "old" })
+}
+
 export async function disposal(): Promise<void> {
   await using kv = new Kv(":memory:")
   await contract(kv)
   await live(kv)
+  await collections(kv)
 }

@@ -1,0 +1,100 @@
+/** Collections: one prefix, one type of value, checked on write by whatever schema library the app has. */
+
+import type {
+  KvCollection,
+  KvCollectionId,
+  KvDeleteResult,
+  KvEntry,
+  KvEntryMaybe,
+  KvExpireOptions,
+  KvKey,
+  KvKeyPart,
+  KvListIterator,
+  KvListOptions,
+  KvSchema,
+  KvSchemaIssue,
+  KvSetResult,
+  KvWhereOf,
+} from "../index.js"
+import { describe, invalidArgument, KvError } from "./errors.js"
+import { copyKey } from "./keys.js"
+import type { Kv } from "./kv.js"
+
+const STANDARD = "~standard"
+
+export class Collection<Input, Output> implements KvCollection<Input, Output> {
+  readonly prefix: KvKey
+  readonly #kv: Kv
+  readonly #schema: KvSchema<Input, Output> | undefined
+
+  constructor(kv: Kv, prefix: unknown, schema: unknown) {
+    if (!Array.isArray(prefix) || prefix.length === 0)
+      throw invalidArgument(`prefix: must be an array of 1 part or more, got ${describe(prefix)}`)
+    if (schema !== undefined && !isSchema(schema))
+      throw invalidArgument(
+        `schema: must follow Standard Schema, as zod, valibot and arktype do, got ${describe(schema)}`,
+      )
+    this.prefix = copyKey(prefix) as KvKey
+    this.#kv = kv
+    this.#schema = schema as KvSchema<Input, Output> | undefined
+  }
+
+  key(id: KvCollectionId): KvKey {
+    return [...this.prefix, ...(Array.isArray(id) ? (id as KvKey) : [id as KvKeyPart])]
+  }
+
+  get(id: KvCollectionId): Promise<KvEntryMaybe<Output>> {
+    return this.#kv.get<Output>(this.key(id))
+  }
+
+  getMany(ids: readonly KvCollectionId[]): Promise<KvEntryMaybe<Output>[]> {
+    return this.#kv.getMany<Output>(ids.map((id) => this.key(id)))
+  }
+
+  async set(id: KvCollectionId, value: Input, options?: KvExpireOptions): Promise<KvSetResult> {
+    return this.#kv.set(this.key(id), await this.parse(value), options)
+  }
+
+  delete(id: KvCollectionId): Promise<KvDeleteResult> {
+    return this.#kv.delete(this.key(id), { exact: true })
+  }
+
+  list(options?: Omit<KvListOptions, "where" | "keysOnly">): KvListIterator<KvEntry<Output>> {
+    return this.#kv.list<Output>(this.prefix, options)
+  }
+
+  where(
+    filter: KvWhereOf<Output>,
+    options?: Omit<KvListOptions, "where" | "keysOnly">,
+  ): KvListIterator<KvEntry<Output>> {
+    return this.#kv.list<Output>(this.prefix, { ...options, where: filter })
+  }
+
+  count(filter?: KvWhereOf<Output>): Promise<number> {
+    return this.#kv.count(this.prefix, filter === undefined ? {} : { where: filter })
+  }
+
+  async parse(value: Input): Promise<Output> {
+    if (this.#schema === undefined) return value as unknown as Output
+    const result = await this.#schema[STANDARD].validate(value)
+    if (result.issues === undefined) return result.value
+    throw new KvError("INVALID_ARGUMENT", `value: ${messageOf(result.issues)}`, { cause: result.issues })
+  }
+}
+
+function isSchema(schema: unknown): boolean {
+  if ((typeof schema !== "object" && typeof schema !== "function") || schema === null) return false
+  const standard = (schema as { [STANDARD]?: { validate?: unknown } })[STANDARD]
+  return typeof standard?.validate === "function"
+}
+
+const SHOWN_ISSUES = 3
+
+function messageOf(issues: readonly KvSchemaIssue[]): string {
+  const shown = issues.slice(0, SHOWN_ISSUES).map(({ message, path }) => {
+    const place = path?.map((step) => (typeof step === "object" ? String(step.key) : String(step))).join(".")
+    return place ? `${place}: ${message}` : message
+  })
+  const more = issues.length - shown.length
+  return shown.join("; ") + (more > 0 ? `; and ${more} more` : "")
+}
