@@ -743,6 +743,55 @@ export interface KvCollection<Input = unknown, Output = Input> {
   parse(value: Input): Promise<Output>
 }
 
+/** What {@link Kv.metrics} tells of one kind of operation. */
+export interface KvOperationMetrics {
+  count: number
+  errors: number
+  /** From the call to its answer, as Rust sees them: reads of one tick and their one answer count each. */
+  avgLatencyMs: number
+}
+
+/** What {@link Kv.metrics} gives. */
+export interface KvMetrics {
+  /**
+   * What this `Kv` has done since it was opened, by name: `get` (keys read), `list` (pages), `count`, `set`, `delete`, `touch`, `patch`, `enqueue` (commits of
+   * that alone), `atomic` (other commits), `changes` (reads of the change log), `queue` (claims and settlements), `other`. What never happened is not there.
+   */
+  operations: Record<string, KvOperationMetrics>
+  /** Messages of all queues. */
+  queue: KvQueueStats
+  storage: {
+    /** Live entries. */
+    entries: number
+    /** The size of the data, without the write-ahead log. */
+    sizeBytes: number
+  }
+}
+
+/** What {@link Kv.info} gives. */
+export interface KvInfo {
+  /** The package's version. */
+  version: string
+  backend: "file" | "memory"
+  /** The url that was opened. */
+  location: string
+  /** A UUIDv7, made with the store. */
+  databaseId: string
+  sqliteVersion: string
+  /** See `docs/format.md`. */
+  schemaVersion: number
+  changeLog: "keys" | "values" | "off"
+  retentionMs: number
+  capabilities: {
+    /** The largest value, encoded. */
+    maxValueBytes: number
+    /** The most keys of one `getMany`. */
+    maxKeys: number
+    /** What is written outlives `close`. */
+    persistent: boolean
+  }
+}
+
 /** How far a backup is. */
 export interface KvBackupProgress {
   /** It only grows, and ends at `totalBytes`. */
@@ -964,6 +1013,16 @@ export class Kv {
    *   `CLOSED` (also if it is closed meanwhile). Nothing is left behind then.
    */
   backup(path: string | URL, options?: KvBackupOptions): Promise<KvBackupResult>
+
+  /**
+   * Counts and latencies of what this `Kv` has done, and how much is in the store, which is counted for it. `"prometheus"`: text for its
+   * scraper, with histograms of the latencies; all names begin with `keyval_`.
+   */
+  metrics(format?: "json"): Promise<KvMetrics>
+  metrics(format: "prometheus"): Promise<string>
+
+  /** What the store is. */
+  info(): Promise<KvInfo>
 
   /**
    * Closes. Idempotent; stops backups, watches and listeners; resolves when writes that were issued are on disk and the file is released. Iterators end,

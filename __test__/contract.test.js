@@ -141,7 +141,7 @@ describe("contract: index.d.ts and the real exports", () => {
 const RUST = join(root, "src")
 // Calls go from a larger number to a smaller one, or stay in their module.
 const LAYERS = { binding: 4, kv: 3, engine: 2, store: 1 }
-const BASE = ["codec", "limits", "error", "clock", "duration", "config"]
+const BASE = ["codec", "limits", "error", "clock", "duration", "config", "metrics"]
 const FOREIGN = { napi: ["binding"], napi_derive: ["binding"], libsql: ["store"], libsql_ffi: ["store"] }
 
 function layer(module) {

@@ -17,12 +17,14 @@ import type {
   KvEntryMaybe,
   KvExpireOptions,
   KvGetOptions,
+  KvInfo,
   KvKey,
   KvListenOptions,
   KvListIterator,
   KvListOptions,
   KvLocks,
   KvMessage,
+  KvMetrics,
   KvNow,
   KvOptions,
   KvPage,
@@ -59,6 +61,7 @@ import { count, list, paginate, selectorOf } from "./list.js"
 import { listen } from "./listener.js"
 import { load } from "./load.js"
 import { locksOf } from "./lock.js"
+import { infoOf, metricsOf } from "./metrics.js"
 import { type NativeHandle, STAMP_IF_CHANGED } from "./native.js"
 import { CommitUuid, type Outcome, resolve, writeKey } from "./operations.js"
 import { checkConsistency, checkOptions, expiresIn, flag, settingsOf } from "./options.js"
@@ -79,6 +82,7 @@ export class Kv implements Contract {
   readonly #watches: Watches
   readonly #receipts: Receipts
   readonly #unregister: () => void
+  readonly #location: string
   #closing: Promise<void> | undefined
 
   constructor(url?: string | URL, options?: KvOptions) {
@@ -86,6 +90,7 @@ export class Kv implements Contract {
     refuseOtherCopy(settings.url)
     this.#bridge = new Bridge(settings)
     this.#unregister = register(settings.url)
+    this.#location = settings.url === "file::memory:" ? ":memory:" : settings.url
     bridges.set(this, this.#bridge)
     this.#watches = new Watches(this.#bridge)
     this.#receipts = new Receipts(this.#bridge)
@@ -259,6 +264,16 @@ export class Kv implements Contract {
 
   backup(path: string | URL, options?: KvBackupOptions): Promise<KvBackupResult> {
     return backup(this.#bridge, path, options)
+  }
+
+  metrics(format?: "json"): Promise<KvMetrics>
+  metrics(format: "prometheus"): Promise<string>
+  metrics(format?: "json" | "prometheus"): Promise<KvMetrics | string> {
+    return metricsOf(this.#bridge, format)
+  }
+
+  info(): Promise<KvInfo> {
+    return infoOf(this.#bridge, this.#location)
   }
 
   close(): Promise<void> {

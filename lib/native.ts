@@ -128,6 +128,8 @@ export interface NativeHandle {
   releaseConsumer(id: number, name: string, lease: number): void
   deleteConsumer(id: number, name: string): void
   consumerStatus(name: string, id: number): Packet
+  metrics(prometheus: boolean): string
+  info(id: number): void
   drain(): Packet
   hold(pending: boolean): void
   now(): number

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use crate::clock::Stopwatch;
 use crate::config::{DEFAULT_SWEEP_INTERVAL_MS, Durability, Location, Options};
 use crate::engine::answer::Answer;
 use crate::engine::atomic::{CommitJob, Done};
@@ -19,6 +20,7 @@ use crate::engine::read::{Request, answer};
 use crate::engine::task::{Task, Told};
 use crate::engine::watch::{Watch, WatchRequest};
 use crate::error::{Code, Error, Result};
+use crate::metrics::{Metrics, Operation};
 use crate::store::{Access, Notice, Order, Reader, Store, Ticket, Wake, WriteJob, WriteTxn, local};
 
 /// An open `Kv`. Writes are staged and handed over together, so that calls of one tick share a commit.
@@ -28,6 +30,7 @@ pub struct Kv {
     durability: Durability,
     staged: Vec<Box<dyn WriteJob>>,
     backups: Vec<Weak<Ticket>>,
+    metrics: Arc<Metrics>,
     hub: Arc<Hub>,
     held: Arc<Held>,
     attention: Option<Box<dyn Any + Send>>,
@@ -63,6 +66,7 @@ impl Kv {
             durability: options.durability,
             staged: Vec::new(),
             backups: Vec::new(),
+            metrics: Arc::default(),
             hub: Arc::default(),
             held: Arc::default(),
             attention: None,
@@ -92,12 +96,16 @@ impl Kv {
     /// Those of the store; `CLOSED`.
     pub fn read_now(&mut self, request: &Request) -> Result<Answer> {
         let reader = self.reader.as_mut().ok_or_else(Error::closed)?;
-        let mut found = Answer::TakesLong;
-        let done = reader.try_read(request.access(), &mut |txn| {
+        let (watch, mut found) = (Stopwatch::start(), Answer::TakesLong);
+        let read = reader.try_read(request.access(), &mut |txn| {
             found = answer(txn, request, true)?;
             Ok(())
-        })?;
-        Ok(if done { found } else { Answer::TakesLong })
+        });
+        if !matches!((&read, &found), (Ok(_), Answer::TakesLong)) {
+            let (operation, number) = request.counts_as();
+            self.metrics.note(operation, number, watch.elapsed(), read.is_ok());
+        }
+        Ok(if read? { found } else { Answer::TakesLong })
     }
 
     /// See `Reader::keep`.
@@ -116,7 +124,13 @@ impl Kv {
 
     /// Answers on the reader thread.
     pub fn read_later(&self, request: Request, done: Answered) {
-        self.store.read(Box::new(move |txn| done(txn.and_then(|txn| answer(txn, &request, false)))));
+        let (metrics, watch) = (Arc::clone(&self.metrics), Stopwatch::start());
+        self.store.read(Box::new(move |txn| {
+            let answered = txn.and_then(|txn| answer(txn, &request, false));
+            let (operation, number) = request.counts_as();
+            metrics.note(operation, number, watch.elapsed(), answered.is_ok());
+            done(answered);
+        }));
     }
 
     /// Stages a commit; `flush` hands it over.
@@ -125,7 +139,12 @@ impl Kv {
     /// `LIMIT_EXCEEDED`; then nothing is staged and `done` is not called.
     pub fn stage(&mut self, commit: Commit, done: Done) -> Result<()> {
         commit.validate()?;
-        self.staged.push(Box::new(CommitJob::new(commit, self.durability, done)));
+        let (metrics, watch, operation) = (Arc::clone(&self.metrics), Stopwatch::start(), commit.counts_as());
+        let noted = move |outcome: Result<Outcome>| {
+            metrics.note(operation, 1, watch.elapsed(), outcome.is_ok());
+            done(outcome);
+        };
+        self.staged.push(Box::new(CommitJob::new(commit, self.durability, Box::new(noted))));
         Ok(())
     }
 
@@ -179,7 +198,29 @@ impl Kv {
         durability: Durability,
         told: Told,
     ) {
-        self.staged.push(Box::new(Task::new(Box::new(work), durability.min(self.durability), told)));
+        self.counted_task(Operation::Other, work, durability, told);
+    }
+
+    fn counted_task(
+        &mut self,
+        operation: Operation,
+        work: impl FnMut(&mut dyn WriteTxn) -> Result<Answer> + Send + 'static,
+        durability: Durability,
+        told: Told,
+    ) {
+        let (metrics, watch) = (Arc::clone(&self.metrics), Stopwatch::start());
+        let noted = move |answer: Result<Answer>| {
+            metrics.note(operation, 1, watch.elapsed(), answer.is_ok());
+            told(answer);
+        };
+        let durability = durability.min(self.durability);
+        self.staged.push(Box::new(Task::new(Box::new(work), durability, Box::new(noted))));
+    }
+
+    /// What this `Kv` has done.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// Settles and claims messages. Claims and automatic acknowledgements need no sync of their own: a power cut delivers
@@ -207,7 +248,7 @@ impl Kv {
             }
             told(answer);
         };
-        self.task(run, Durability::Normal, Box::new(tell));
+        self.counted_task(Operation::Queue, run, Durability::Normal, Box::new(tell));
     }
 
     /// A handler has ended, and its message is not settled yet: its lease is not extended any more.

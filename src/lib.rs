@@ -8,7 +8,7 @@
 //! | [`kv`] | the core's face: what one open `Kv` can do | `engine` |
 //! | [`engine`] | what reads and commits mean, a file a capability | `store` |
 //! | [`store`] | where the data is; the only place that names libsql | libsql |
-//! | [`codec`], [`config`], [`limits`], [`error`], [`clock`], [`duration`] | shared words | nothing above them |
+//! | [`codec`], [`config`], [`limits`], [`error`], [`clock`], [`duration`], [`metrics`] | shared words | nothing above them |
 
 // Without Node there is nobody to call it: `#[napi]` exports nothing in unit tests.
 #[cfg(all(feature = "node", not(test)))]
@@ -21,4 +21,5 @@ pub mod engine;
 pub mod error;
 pub mod kv;
 pub mod limits;
+pub mod metrics;
 pub mod store;

@@ -14,6 +14,7 @@ import { keys } from "./keys.js"
 import { lifecycle } from "./lifecycle.js"
 import { liveRefusals } from "./live-refusals.js"
 import { locks } from "./locks.js"
+import { metrics } from "./metrics.js"
 import { model } from "./model.js"
 import { now } from "./now.js"
 import { patch } from "./patch.js"
@@ -51,6 +52,7 @@ const suites = {
   counters,
   patch,
   collection,
+  metrics,
   transaction,
   now,
   isolation,

@@ -252,6 +252,19 @@ impl Handle {
         }
     }
 
+    /// What this `Kv` has done: JSON, or Prometheus' text.
+    #[napi]
+    pub fn metrics(&mut self, prometheus: bool) -> napi::Result<String, CodeName> {
+        let kv = self.kv().map_err(thrown)?;
+        Ok(if prometheus { kv.metrics().prometheus() } else { kv.metrics().json() })
+    }
+
+    /// What the store is, by mail under `id`: `[sqlite,schema,database,changeLog,retention,bytes,entries]`.
+    #[napi]
+    pub fn info(&mut self, id: u32) -> napi::Result<(), CodeName> {
+        self.read_later(id, Request::Info).map_err(thrown)
+    }
+
     /// Milliseconds since the epoch, by the store's clock.
     #[napi]
     #[allow(clippy::cast_precision_loss)]

@@ -12,6 +12,7 @@ use super::patch::Encoded;
 use crate::codec::value::{ArrayText, Counter};
 use crate::error::{Error, Result};
 use crate::limits::{MAX_COMMIT_BYTES, MAX_COMMIT_OPERATIONS, MAX_DURATION_MS, MAX_VALUE_BYTES};
+use crate::metrics::Operation;
 
 /// A precondition.
 #[derive(Debug, Clone)]
@@ -171,6 +172,26 @@ impl Commit {
             }
         }
         Ok(())
+    }
+}
+
+impl Commit {
+    /// What it counts as.
+    #[must_use]
+    pub fn counts_as(&self) -> Operation {
+        let is_delete = |one: &Mutation| {
+            matches!(one, Mutation::Delete(_) | Mutation::DeleteRange(_) | Mutation::DeleteMatching(..))
+        };
+        match self.mutations.as_slice() {
+            [Mutation::Set { .. }] if self.checks.is_empty() => Operation::Set,
+            [Mutation::Touch { .. }] => Operation::Touch,
+            [Mutation::Patch { .. }] => Operation::Patch,
+            [Mutation::Enqueue(_)] if self.checks.is_empty() => Operation::Enqueue,
+            all if !all.is_empty() && self.checks.is_empty() && all.iter().all(is_delete) => {
+                Operation::Delete
+            }
+            _ => Operation::Atomic,
+        }
     }
 }
 

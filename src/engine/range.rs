@@ -6,7 +6,7 @@ use crate::codec::{cursor, key};
 use crate::error::{Error, Result};
 
 /// The end of all keys: no encoding begins with this byte.
-const END_OF_KEYS: u8 = 0xff;
+pub const END_OF_KEYS: u8 = 0xff;
 
 /// A selector of encoded keys.
 #[derive(Debug, Clone, Default)]

@@ -9,13 +9,14 @@ use super::feed::{self, ChangesQuery};
 use super::filter::Filter;
 use super::hub::Hub;
 use super::page::Page;
-use super::range::after_key;
+use super::range::{END_OF_KEYS, after_key};
 use super::watch::Watch;
 use super::{consumer, dead_letters, lock};
 use crate::error::Result;
 use crate::limits::{MAX_FILTERED_ROWS, MAX_INLINE_BYTES, MAX_INLINE_KEYS, MAX_PAGE_BYTES};
+use crate::metrics::Operation;
 use crate::store::queue::{DeadLetterScan, QueueStats};
-use crate::store::{Access, Flow, ReadTxn, Scan};
+use crate::store::{Access, Flow, Info, ReadTxn, Scan};
 
 /// Room for an entry in a page's text, so that a page grows seldom.
 const TYPICAL_ENTRY_BYTES: usize = 256;
@@ -123,6 +124,8 @@ pub enum Request {
     Lock(String),
     /// Where a consumer stands.
     Consumer(String),
+    /// What the store is, and how much is in it.
+    Info,
 }
 
 impl Request {
@@ -138,6 +141,21 @@ impl Request {
     }
 }
 
+impl Request {
+    /// What it counts as, and how often.
+    #[must_use]
+    pub fn counts_as(&self) -> (Operation, u64) {
+        match self {
+            Self::Get(keys) => (Operation::Get, keys.len() as u64),
+            Self::List(_) => (Operation::List, 1),
+            Self::Count(..) => (Operation::Count, 1),
+            Self::Changes(_) | Self::Head | Self::Watch(_) | Self::News(_) => (Operation::Changes, 1),
+            Self::QueueDue(_) => (Operation::Queue, 1),
+            _ => (Operation::Other, 1),
+        }
+    }
+}
+
 /// Answers a read. `inline`: on a thread that must not be held.
 ///
 /// # Errors
@@ -146,7 +164,7 @@ pub fn answer(txn: &mut dyn ReadTxn, request: &Request, inline: bool) -> Result<
     match request {
         Request::Get(keys) => get(txn, keys, inline),
         Request::List(query) => list(txn, query, inline),
-        Request::Count(..) | Request::QueueStats(_) if inline => Ok(Answer::TakesLong),
+        Request::Count(..) | Request::QueueStats(_) | Request::Info if inline => Ok(Answer::TakesLong),
         Request::Count(range, None) => txn.count(range).map(Answer::Count),
         Request::Count(range, Some(filter)) => count_matching(txn, range, filter).map(Answer::Count),
         Request::Changes(query) => feed::page(txn, query, inline),
@@ -159,7 +177,18 @@ pub fn answer(txn: &mut dyn ReadTxn, request: &Request, inline: bool) -> Result<
         Request::DeadLetter(id) => dead_letters::get(txn, id),
         Request::Lock(name) => lock::status(txn, name),
         Request::Consumer(name) => consumer::status(txn, name),
+        Request::Info => info(txn),
     }
+}
+
+/// `[sqlite,schema,database,changeLog,retention,bytes,entries]`
+fn info(txn: &mut dyn ReadTxn) -> Result<Answer> {
+    let entries = txn.count(&(Vec::new()..vec![END_OF_KEYS]))?;
+    let Info { sqlite_version, schema_version, database_id, change_log, retention_ms, size_bytes } =
+        txn.info()?;
+    Ok(Answer::json(format!(
+        "[\"{sqlite_version}\",{schema_version},\"{database_id}\",\"{change_log}\",{retention_ms},{size_bytes},{entries}]"
+    )))
 }
 
 fn queue_due(txn: &mut dyn ReadTxn, queue: &str) -> Result<Answer> {

@@ -70,6 +70,23 @@ pub struct Scan {
     pub max_value_bytes: usize,
 }
 
+/// What a store is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Info {
+    /// SQLite's version.
+    pub sqlite_version: String,
+    /// The file's schema.
+    pub schema_version: i64,
+    /// The file's id.
+    pub database_id: String,
+    /// What commits note.
+    pub change_log: String,
+    /// For how long.
+    pub retention_ms: i64,
+    /// The size of the data, without the write-ahead log.
+    pub size_bytes: i64,
+}
+
 /// Whether a scan goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flow {
@@ -104,6 +121,12 @@ pub trait ReadTxn: LogRead + QueueRead + LeaseRead {
     /// # Errors
     /// Those of the store.
     fn count(&mut self, range: &Range<Vec<u8>>) -> Result<u64>;
+
+    /// What the store is.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn info(&mut self) -> Result<Info>;
 }
 
 /// What a change log row tells.

@@ -126,6 +126,8 @@ pub enum Sql {
     PutConsumer,
     /// Removes a consumer.
     RemoveConsumer,
+    /// What the store is.
+    Info,
     /// Changes when another connection commits.
     DataVersion,
 }
@@ -233,6 +235,14 @@ impl Sql {
                 "SELECT seq, key, op, versionstamp, NULL, NULL FROM kv_changes WHERE seq > ?1 ORDER BY seq LIMIT ?2"
             }
             Self::SetSequence => "UPDATE kv_meta SET value = ?1 WHERE key = 'sequence'",
+            Self::Info => {
+                "SELECT sqlite_version(),
+                   (SELECT value FROM kv_meta WHERE key = 'schema_version'),
+                   (SELECT value FROM kv_meta WHERE key = 'database_id'),
+                   (SELECT value FROM kv_meta WHERE key = 'change_log'),
+                   (SELECT value FROM kv_meta WHERE key = 'retention_ms'),
+                   page_count * page_size FROM pragma_page_count, pragma_page_size"
+            }
             Self::DataVersion => "PRAGMA data_version",
             other => super::sql_live::text(other),
         }

@@ -9,7 +9,8 @@ use crate::codec::stamp::Stamp;
 use crate::config::ChangeLog;
 use crate::error::Result;
 use crate::store::{
-    ChangeKind, Flow, Found, Notice, ReadTxn, Removed, RemovedCount, Row, Scan, Visit, WriteTxn, is_live,
+    ChangeKind, Flow, Found, Info, Notice, ReadTxn, Removed, RemovedCount, Row, Scan, Visit, WriteTxn,
+    is_live,
 };
 
 /// A read on a connection.
@@ -73,6 +74,19 @@ impl ReadTxn for LocalRead<'_> {
     fn count(&mut self, range: &Range<Vec<u8>>) -> Result<u64> {
         count(self.db, Sql::Count, range, self.now_ms)
     }
+
+    fn info(&mut self) -> Result<Info> {
+        let mut rows = self.db.statement(Sql::Info)?.query(&[])?;
+        rows.next()?;
+        Ok(Info {
+            sqlite_version: rows.text(0)?.to_string(),
+            schema_version: rows.int(1),
+            database_id: rows.text(2)?.to_string(),
+            change_log: rows.text(3)?.to_string(),
+            retention_ms: rows.int(4),
+            size_bytes: rows.int(5),
+        })
+    }
 }
 
 /// A column as an encoding.
@@ -115,6 +129,10 @@ impl ReadTxn for LocalWrite<'_> {
 
     fn count(&mut self, range: &Range<Vec<u8>>) -> Result<u64> {
         self.read.count(range)
+    }
+
+    fn info(&mut self) -> Result<Info> {
+        self.read.info()
     }
 }
 
