@@ -130,7 +130,7 @@ export function queues(target) {
 
   test("queues are apart; the default has a name", async () => {
     const { kv } = store
-    for (const queue of ["a", "b", "A", "default", "ü"]) await kv.enqueue(`to ${queue}`, { queue })
+    for (const queue of ["a", "b", "A", "default", 'ü "\\\n']) await kv.enqueue(`to ${queue}`, { queue })
     await kv.enqueue("to none")
     const [a, none] = [new Listener(kv, undefined, { queue: "a" }), new Listener(kv)]
     assert.equal((await a.next()).value, "to a")
@@ -164,6 +164,7 @@ export function queues(target) {
   })
 
   for (const concurrency of [1, 4]) {
+    // Seen to fail: claim without counting the handlers that run.
     test(`concurrency ${concurrency} is reached and never passed`, async () => {
       const gate = new Gate()
       for (let at = 0; at < 40; at++) await store.kv.enqueue(at)
