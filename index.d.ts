@@ -316,7 +316,8 @@ export interface KvOptions {
   sweepInterval?: Duration
   /**
    * What each commit notes of its changed keys: the key, the key and its value, or nothing. Default `"keys"`.
-   * It lives in the file: only an explicit option changes it, for every opener.
+   * It lives in the file: only an explicit option changes it, for every opener. With `"off"`, {@link Kv.watch}, {@link Kv.changes} and
+   * consumers are `UNSUPPORTED`; turned on again, the log begins anew.
    */
   changeLog?: "keys" | "values" | "off"
   /** How long the change log is kept; default `"1h"`. Lives in the file, as `changeLog`. Changes that a consumer has not passed are kept for up to a week after its last call. */
@@ -483,6 +484,7 @@ export interface KvConsumer<T = unknown> extends AsyncIterable<KvChange<T>> {
   release(): Promise<void>
   /** Forgets the consumer, whoever holds it; `ok` is false if there was none. */
   delete(): Promise<{ ok: boolean }>
+  [Symbol.asyncIterator](): AsyncIterator<KvChange<T>, undefined>
   [Symbol.asyncDispose](): Promise<void>
 }
 

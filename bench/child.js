@@ -1,9 +1,11 @@
 // Holds one peer open and does what run.js asks, one command a line on stdin, one answer a line on stdout.
 // Usage: node|bun|deno child.js <peer> <database file>
 import assert from "node:assert/strict"
+import { rm } from "node:fs/promises"
 import process from "node:process"
 import { createInterface } from "node:readline"
 import { COUNTERS, ENTRIES, GROUP_SIZE, item, itemKey, newValue } from "./data.js"
+import { percentile } from "./figures.js"
 import { Random } from "./random.js"
 import { rows } from "./rows.js"
 
@@ -26,6 +28,10 @@ import { rows } from "./rows.js"
  * @property {(checks: object[], sets: object[]) => any} [atomic] gives `{ ok: true }` when it is on disk
  * @property {(key: any[]) => any} delete this one key
  * @property {(prefix: any[]) => any} [deletePrefix] gives the number of entries
+ * @property {(path: string, handler?: (value: any) => void) => any} [queue] opens an empty store with a queue, and handles
+ *   its messages if there is a handler; gives `{ enqueue, close }`, and `enqueue(value)` gives `{ ok: true }` when it is on disk
+ * @property {(key: any[], tell: (value: any) => void) => any} [watch] tells what the key's values become; gives a function
+ *   that stops it
  * @property {number} [mostValueBytes] of a value; more is refused
  * @property {() => any} close
  */
@@ -42,6 +48,13 @@ const { open } = await import(`./peers/${name}.js`)
 
 /** @type {Peer} */
 let peer
+
+/** A queue is begun with an empty store of its own: the messages of one row are not another's, and a listener ends. */
+async function emptyQueue(handler) {
+  const file = `${path}-queue`
+  for (const suffix of ["", "-wal", "-shm"]) await rm(file + suffix, { force: true })
+  return peer.queue(file, handler)
+}
 
 const commands = {
   async open() {
@@ -72,15 +85,32 @@ const commands = {
     if (peer.add) await validateCounter()
     if (peer.atomic) await validateAtomic(random)
     if (peer.deletePrefix) await validateDeletePrefix()
+    if (peer.queue) await validateQueue()
+    if (peer.watch) await validateWatch()
   },
 
-  /** Runs one row for `budgetMs` of measured time, after a tenth of it to warm up again: others ran in between. */
+  /**
+   * Runs one row for `budgetMs` of measured time, after a tenth of it to warm up again: others ran in between. Gives µs an
+   * operation; of latencies their median, and their 95th percentile.
+   */
   async run({ row: rowName, seed, budgetMs }) {
     const row = rows.find(({ name }) => name === rowName)
     const random = new Random(seed)
     collectGarbage()
-    await measure(row, random, budgetMs / 10)
-    return measure(row, random, budgetMs)
+    const on = row.begin ? await row.begin({ ...peer, queue: emptyQueue }) : peer
+    try {
+      await measure(row, on, random, budgetMs / 10)
+      const { operations, elapsedMs, latencies } = await measure(
+        row,
+        on,
+        random,
+        budgetMs * (row.budgets ?? 1),
+      )
+      if (!row.latency) return { us: (elapsedMs * 1000) / operations }
+      return { us: percentile(latencies, 50), p95: percentile(latencies, 95) }
+    } finally {
+      await row.end?.(on)
+    }
   },
 
   /** µs a get and a set, one at a time, of values of about this size. */
@@ -98,8 +128,8 @@ const commands = {
     const chunk = Math.max(4, Math.min(64, count))
     const check = (_input, result) => result.ok || result.value.text.length === bytes
     const us = async (row) => {
-      await measure(row, random, budgetMs / 5)
-      const { operations, elapsedMs } = await measure(row, random, budgetMs)
+      await measure(row, peer, random, budgetMs / 5)
+      const { operations, elapsedMs } = await measure(row, peer, random, budgetMs)
       return (elapsedMs * 1000) / operations
     }
     return {
@@ -153,36 +183,71 @@ async function validateDeletePrefix() {
   assert.equal((await peer.get(["gone", 10, 1])).value, 0, "delete a prefix, and no other")
 }
 
+async function validateQueue() {
+  const sent = [1, 2, 3].map((number) => newValue(number, new Random(number)))
+  const got = []
+  const queue = await emptyQueue((value) => got.push(value))
+  for (const value of sent) assert.equal((await queue.enqueue(value)).ok, true, "enqueue")
+  await until(() => got.length === sent.length, "messages are handled")
+  await queue.close()
+  assert.deepEqual(
+    got.toSorted((a, b) => a.id - b.id),
+    sent,
+    "messages",
+  )
+}
+
+async function validateWatch() {
+  const got = []
+  await peer.set(["seen"], { number: 1 })
+  const stop = await peer.watch(["seen"], ({ number }) => got.push(number))
+  await peer.set(["seen"], { number: 2 })
+  await until(() => got.at(-1) === 2, "a change is told")
+  await stop()
+  await peer.set(["seen"], { number: 3 })
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  assert.equal(got.at(-1), 2, "a watch that was stopped tells nothing")
+}
+
+async function until(holds, what) {
+  const end = performance.now() + 10_000
+  while (!holds()) {
+    assert(performance.now() < end, what)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
+
 /** Draws, times, checks and restores chunk after chunk; only the calls are on the clock. */
-async function measure(row, random, budgetMs) {
+async function measure(row, on, random, budgetMs) {
+  const latencies = []
   let operations = 0
   let elapsedMs = 0
   const end = performance.now() + MOST_BUDGETS * budgetMs
   do {
     const inputs = Array.from({ length: row.chunk }, () => row.input(random))
-    await row.prepare?.(peer, inputs)
+    await row.prepare?.(on, inputs)
     const start = performance.now()
-    const last = await timed(row, inputs)
+    const last = await (row.timed ? row.timed(on, inputs, latencies) : timed(row, on, inputs))
     elapsedMs += performance.now() - start
     operations += inputs.length
     assert(row.check(inputs.at(-1), last), `${name}, ${row.name}: a wrong result`)
-    await row.restore?.(peer, inputs)
+    await row.restore?.(on, inputs)
   } while (elapsedMs < budgetMs && performance.now() < end)
-  return { operations, elapsedMs }
+  return { operations, elapsedMs, latencies }
 }
 
 /**
  * The measured loop: `atOnce` calls are issued together and awaited together. Values are not awaited, only promises.
  * Gives the last result.
  */
-async function timed(row, inputs) {
+async function timed(row, on, inputs) {
   let result
   for (let i = 0; i < inputs.length; i += row.atOnce) {
     if (row.atOnce === 1) {
-      result = row.call(peer, inputs[i])
+      result = row.call(on, inputs[i])
       if (isPromise(result)) result = await result
     } else {
-      const calls = inputs.slice(i, i + row.atOnce).map((input) => row.call(peer, input))
+      const calls = inputs.slice(i, i + row.atOnce).map((input) => row.call(on, input))
       result = isPromise(calls[0]) ? (await Promise.all(calls)).at(-1) : calls.at(-1)
     }
   }

@@ -4,7 +4,8 @@ const MUTATIONS_A_COMMIT = 500
 const KEYS_A_READ = 10
 const MOST_VALUE_BYTES = 64 * 2 ** 10
 
-export function denoKv(kv) {
+/** `open(path)` opens another one; `watchOptions` are those of its watches. */
+export function denoKv(kv, open, watchOptions) {
   async function getMany(keys) {
     const reads = []
     for (let i = 0; i < keys.length; i += KEYS_A_READ) reads.push(kv.getMany(keys.slice(i, i + KEYS_A_READ)))
@@ -49,9 +50,37 @@ export function denoKv(kv) {
       inCommits(kv.list({ prefix }, { batchSize: 500 }), MUTATIONS_A_COMMIT, (commit, { key }) =>
         commit.delete(key),
       ),
+    async queue(path, handler) {
+      const other = await open(path)
+      const listening = handler && other.listenQueue(handler)
+      return {
+        enqueue: (value) => other.enqueue(value),
+        async close() {
+          other.close()
+          await listening?.catch(() => {}) // @deno/kv rejects if it was just finishing a message
+        },
+      }
+    },
+    async watch(key, tell) {
+      const reader = kv.watch([key], watchOptions).getReader()
+      await reader.read() // what stands there
+      const telling = tellAll(reader, tell)
+      return async () => {
+        await reader.cancel()
+        await telling
+      }
+    },
     close: () => kv.close(),
   }
 }
 
+async function tellAll(reader, tell) {
+  for (;;) {
+    const { done, value: entries } = await reader.read()
+    if (done) return
+    tell(entries[0].value)
+  }
+}
+
 export const settings =
-  "its defaults: WAL, fsync a commit; lists in batches of 500; getMany 100 is 10 calls of 10 at once (it refuses more); a prefix is deleted by a list and commits of 500"
+  "its defaults: WAL, fsync a commit; lists in batches of 500; getMany 100 is 10 calls of 10 at once (it refuses more); a prefix is deleted by a list and commits of 500; a message waits at random up to 100 ms (its jitter) when its queue was idle; Deno handles up to 100 at a time, @deno/kv one"

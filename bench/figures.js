@@ -11,6 +11,12 @@ export function median(values) {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
 }
 
+/** The smallest value that so many in a hundred do not exceed. */
+export function percentile(values, percent) {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)]
+}
+
 /** The median with the smallest and the largest; `-` for nothing. */
 export function spread(values, scale = 1) {
   if (!values?.length) return "–"

@@ -1,6 +1,10 @@
 // The calls of a peer over KeyVal.
 
-export function keyval(kv) {
+/** Messages handled at a time; Deno's clients take up to 100. */
+const CONCURRENCY = 64
+
+/** `open(path)` opens another one. */
+export function keyval(kv, open) {
   return {
     load: (entries) => kv.setMany(entries),
     get: (key) => kv.get(key),
@@ -19,6 +23,18 @@ export function keyval(kv) {
     },
     delete: (key) => kv.delete(key, { exact: true }),
     deletePrefix: async (prefix) => (await kv.delete({ prefix })).deletedCount,
+    queue(path, handler) {
+      const other = open(path)
+      if (handler) other.listenQueue(({ value }) => handler(value), { concurrency: CONCURRENCY })
+      return { enqueue: (value) => other.enqueue(value), close: () => other.close() }
+    },
+    watch(key, tell) {
+      const watch = kv.watch(key, ([entry]) => tell(entry.value), { exact: true, emitInitial: false })
+      return async () => {
+        watch.stop()
+        await watch.finished
+      }
+    },
     close: () => kv.close(),
   }
 }

@@ -67,8 +67,9 @@ function provenance({ Date: date, CPU, "File system": fileSystem, Node }) {
 }
 
 /** A dot a peer and row: the time of an operation. */
-export function comparisonPlot({ machine, repetitions, budgetMs, rows, peers, samples }) {
+export function comparisonPlot({ machine, repetitions, budgetMs, rows: measured, peers, samples }) {
   const labels = peers.map(({ label }) => label).filter((label) => label in COLORS)
+  const rows = measured.filter(({ name, tail }) => !tail && labels.some((label) => samples[label][name]))
   const figures = rows.map(({ name }) =>
     labels
       .filter((label) => samples[label][name])

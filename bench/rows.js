@@ -1,4 +1,5 @@
 import { COUNTERS, ENTRIES, GROUP_SIZE, GROUPS, item, itemId, itemKey, newValue } from "./data.js"
+import { liveRows } from "./live-rows.js"
 
 /**
  * What is measured. A row draws its inputs before the clock starts, calls the peer for each, and looks at the last
@@ -7,14 +8,20 @@ import { COUNTERS, ENTRIES, GROUP_SIZE, GROUPS, item, itemId, itemKey, newValue 
  * @typedef {object} Row
  * @property {string} name
  * @property {"ms"} [unit] how it is reported, if not in µs
- * @property {number} atOnce calls issued together; then all of them are awaited
+ * @property {boolean} [latency] each operation is timed by itself; its figure is the median, and p95 a line of its own
+ * @property {number} [budgets] how many times its budget it is measured; default 1
+ * @property {number} [atOnce] calls issued together; then all of them are awaited
  * @property {number} chunk inputs drawn, and timed, at a time
  * @property {(random: import("./random.js").Random) => any} input
- * @property {(peer: import("./child.js").Peer, input: any) => any} call
+ * @property {(peer: import("./child.js").Peer) => any} [begin] makes what the calls work on, before a run; default the peer
+ * @property {(on: any) => any} [end] of a run
+ * @property {(on: any, input: any) => any} [call]
+ * @property {(on: any, inputs: any[], latencies: number[]) => any} [timed] what is timed, if it is not `call` for each
+ *   input; gives the last result, and adds latencies in µs
  * @property {(input: any, result: any) => boolean} check
  * @property {string} needs the peer's call; a peer without it has no figure
- * @property {(peer: import("./child.js").Peer, inputs: any[]) => any} [prepare] completes the inputs, before the clock
- * @property {(peer: import("./child.js").Peer, inputs: any[]) => any} [restore] puts back what the chunk took away
+ * @property {(on: any, inputs: any[]) => any} [prepare] completes the inputs, before the clock
+ * @property {(on: any, inputs: any[]) => any} [restore] puts back what the chunk took away
  */
 
 const get = {
@@ -121,4 +128,5 @@ export const rows = [
   { name: "atomic: 10 sets, 2 checks, 16 at once", atOnce: 16, ...atomic },
   { name: "delete one key", atOnce: 1, ...remove },
   { name: "delete a prefix of 10,000, ms", unit: "ms", atOnce: 1, ...removePrefix },
+  ...liveRows,
 ]

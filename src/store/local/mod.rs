@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 
 use self::backup::{Backups, Source};
 use self::bell::Bell;
-use self::queue::{Consumer, Queue, Turn};
+use self::inbox::{Inbox, Taker, Turn};
 use self::reader::{LocalReader, ReaderThread};
 use self::sql::Db;
 use self::sqlite::Connection;
@@ -27,10 +27,10 @@ mod backup;
 mod backup_file;
 mod bell;
 mod identity;
+mod inbox;
 mod leases;
 mod log;
 mod messages;
-mod queue;
 mod reader;
 mod schema;
 mod sql;
@@ -43,8 +43,8 @@ use identity::FileId;
 
 /// What the openers, the writer and the reader thread share.
 pub struct Shared {
-    writes: Queue<Box<dyn WriteJob>>,
-    reads: Queue<ReadJob>,
+    writes: Inbox<Box<dyn WriteJob>>,
+    reads: Inbox<ReadJob>,
     backups: Backups,
     clock: Clock,
     busy_timeout_ms: AtomicI64,
@@ -80,8 +80,8 @@ type MakeJob = Box<dyn Fn() -> Box<dyn WriteJob> + Send>;
 impl Shared {
     fn new() -> Self {
         Self {
-            writes: Queue::default(),
-            reads: Queue::default(),
+            writes: Inbox::default(),
+            reads: Inbox::default(),
             backups: Backups::default(),
             clock: Clock::default(),
             busy_timeout_ms: AtomicI64::new(DEFAULT_BUSY_TIMEOUT_MS),
@@ -395,9 +395,9 @@ impl WriteJob for Barrier {
 
 /// The writer thread, from opening to the release of the files.
 fn run(shared: &Arc<Shared>, mut writer: Writer, reader: ReaderThread) {
-    let mut consumer = Consumer::default();
+    let mut taker = Taker::default();
     loop {
-        match shared.writes.next(&mut consumer) {
+        match shared.writes.next(&mut taker) {
             Turn::Work(jobs) => writer.process(jobs),
             Turn::Tick => {
                 let made = shared.tick.lock().as_ref().map(|make| make());

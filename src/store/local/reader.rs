@@ -8,7 +8,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::Shared;
-use super::queue::{Consumer, Turn};
+use super::inbox::{Taker, Turn};
 use super::sql::{Db, Sql};
 use super::sqlite::commit_mark::CommitMark;
 use super::txn::LocalRead;
@@ -152,7 +152,7 @@ impl ReaderThread {
         Ok(Self { handle })
     }
 
-    /// Waits for its end, which `Queue::stop` asks for.
+    /// Waits for its end, which `Inbox::stop` asks for.
     pub fn join(self) {
         let _ = self.handle.join();
     }
@@ -160,9 +160,9 @@ impl ReaderThread {
 
 fn serve(shared: &Shared, connect: &Connect) {
     let mut db = None;
-    let mut consumer = Consumer::default();
+    let mut taker = Taker::default();
     loop {
-        let jobs = match shared.reads.next(&mut consumer) {
+        let jobs = match shared.reads.next(&mut taker) {
             Turn::Work(jobs) => jobs,
             Turn::Tick => continue,
             Turn::Stop => return,

@@ -14,9 +14,9 @@ const SPIN: Duration = Duration::from_micros(120);
 /// An idle time up to this one is followed by a spin: the gap that a spin would have caught, and the waking.
 const SHORT: Duration = Duration::from_micros(250);
 
-/// A queue for one thread.
+/// What waits for one thread.
 #[derive(Debug)]
-pub struct Queue<T> {
+pub struct Inbox<T> {
     state: Mutex<State<T>>,
     signal: Condvar,
     /// Changes when there is something to look at; read without the lock while spinning.
@@ -31,15 +31,15 @@ struct State<T> {
     failed: Option<Error>,
 }
 
-/// The thread at the end of a queue.
+/// The thread that takes it.
 #[derive(Debug)]
-pub struct Consumer {
+pub struct Taker {
     last_tick: Stopwatch,
     /// Work came soon after it was looked for the last time.
     busy: bool,
 }
 
-impl Default for Consumer {
+impl Default for Taker {
     fn default() -> Self {
         Self { last_tick: Stopwatch::start(), busy: false }
     }
@@ -56,14 +56,14 @@ pub enum Turn<T> {
     Stop,
 }
 
-impl<T> Default for Queue<T> {
+impl<T> Default for Inbox<T> {
     fn default() -> Self {
         let state = State { items: Vec::new(), interval: None, stopped: false, failed: None };
         Self { state: Mutex::new(state), signal: Condvar::new(), news: AtomicUsize::new(0) }
     }
 }
 
-impl<T> Queue<T> {
+impl<T> Inbox<T> {
     /// Appends work; gives it back with the reason if the thread is gone.
     ///
     /// # Errors
@@ -103,15 +103,15 @@ impl<T> Queue<T> {
     }
 
     /// Waits for something to do.
-    pub fn next(&self, consumer: &mut Consumer) -> Turn<T> {
+    pub fn next(&self, taker: &mut Taker) -> Turn<T> {
         let idle = Stopwatch::start();
-        if consumer.busy {
+        if taker.busy {
             self.spin(&idle);
         }
         let mut state = self.state.lock();
         loop {
             if !state.items.is_empty() {
-                consumer.busy = idle.elapsed() < SHORT;
+                taker.busy = idle.elapsed() < SHORT;
                 return Turn::Work(std::mem::take(&mut state.items));
             }
             if state.stopped {
@@ -120,10 +120,10 @@ impl<T> Queue<T> {
             match state
                 .interval
                 .filter(|_| state.failed.is_none())
-                .map(|interval| interval.saturating_sub(consumer.last_tick.elapsed()))
+                .map(|interval| interval.saturating_sub(taker.last_tick.elapsed()))
             {
                 Some(Duration::ZERO) => {
-                    consumer.last_tick = Stopwatch::start();
+                    taker.last_tick = Stopwatch::start();
                     return Turn::Tick;
                 }
                 Some(rest) => drop(self.signal.wait_for(&mut state, rest)),

@@ -2,25 +2,24 @@
 //! state, page by page, then what changed, each key once, as it stands now.
 
 use std::collections::{HashMap, HashSet};
-use std::ops::Range;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use self::state::{Listed, is_full, list};
+use self::walk::{Changed, Found, position_after, tell};
 use super::answer::Answer;
 use super::feed::{check_logged, for_each_beginning};
 use super::hub::{Hub, Reach, Target};
 use super::page::Page;
-use super::range::after_key;
-use crate::codec::key;
 use crate::codec::stamp::Stamp;
 use crate::error::{Error, Result};
-use crate::limits::{
-    MAX_BUFFER_KEYS, MAX_INLINE_BYTES, MAX_INLINE_LOG_ROWS, MAX_LOG_ROWS, MAX_PAGE_BYTES,
-    MAX_WATCH_BATCH_KEYS, MAX_WATCHED_KEYS,
-};
-use crate::store::log::{Change, LogScan, LogState};
-use crate::store::{ChangeKind, Flow, ReadTxn, Scan};
+use crate::limits::{MAX_BUFFER_KEYS, MAX_INLINE_LOG_ROWS, MAX_LOG_ROWS, MAX_WATCHED_KEYS};
+use crate::store::log::{LogScan, LogState};
+use crate::store::{Flow, ReadTxn};
+
+mod state;
+mod walk;
 
 /// What a user says of a watch.
 #[derive(Debug, Clone)]
@@ -330,178 +329,10 @@ struct StatePlace {
     told: bool,
 }
 
-/// A key that changed, by the last of its changes that was walked past.
-struct Changed {
-    key: Vec<u8>,
-    last_seq: i64,
-    last_stamp: String,
-    deleted: bool,
-    /// The commit before that, in `Found::tokens`.
-    token: usize,
-}
-
-/// Appends how a key stands now, unless the part of the log that is still to be read tells of a later change of it: then it
-/// is told there, once. False: its value is for another thread.
-fn tell(
-    txn: &mut dyn ReadTxn,
-    changed: &Changed,
-    is_end: bool,
-    page: &mut Page,
-    inline: bool,
-) -> Result<bool> {
-    let now = txn.now_ms();
-    let mut withheld = false;
-    txn.get(&changed.key, if inline { MAX_INLINE_BYTES } else { usize::MAX }, &mut |row| {
-        let live = row.filter(|row| row.is_live(now));
-        withheld = live.is_some_and(|row| row.withheld);
-        let has_changed = live.map_or(!changed.deleted, |row| row.versionstamp > changed.last_stamp.as_str());
-        let is_told_later = has_changed && !is_end;
-        if withheld || is_told_later { Ok(()) } else { page.push_watched(&changed.key, live.as_ref()) }
-    })?;
-    let is_large = inline && page.size_bytes() > MAX_INLINE_BYTES;
-    Ok(!withheld && !is_large)
-}
-
-/// What a walk along the log gathered.
-struct Found {
-    keys: Vec<Changed>,
-    places: HashMap<Vec<u8>, usize>,
-    /// Commits before the ones that changed something here.
-    tokens: Vec<String>,
-    /// The last change that was walked past.
-    position: i64,
-    /// The commit before the one that is being walked through: it is whole.
-    token: String,
-    current: String,
-}
-
-impl Found {
-    fn new(place: &Place) -> Self {
-        Self {
-            keys: Vec::new(),
-            places: HashMap::new(),
-            tokens: Vec::new(),
-            position: place.position,
-            token: place.token.clone(),
-            current: place.token.clone(),
-        }
-    }
-
-    /// Walks past a change of a commit.
-    fn pass(&mut self, versionstamp: &str) {
-        if versionstamp != self.current {
-            self.token = std::mem::replace(&mut self.current, versionstamp.to_string());
-        }
-    }
-
-    fn note(&mut self, change: &Change<'_>) {
-        if self.tokens.last() != Some(&self.token) {
-            self.tokens.push(self.token.clone());
-        }
-        let changed = Changed {
-            key: change.key.to_vec(),
-            last_seq: change.seq,
-            last_stamp: change.versionstamp.to_string(),
-            deleted: change.kind == ChangeKind::Delete,
-            token: self.tokens.len() - 1,
-        };
-        match self.places.get(change.key).and_then(|place| self.keys.get_mut(*place)) {
-            Some(known) => *known = changed,
-            None => {
-                self.places.insert(change.key.to_vec(), self.keys.len());
-                self.keys.push(changed);
-            }
-        }
-    }
-}
-
-/// The position after a commit: a search in the log, which is in the order of commits.
-fn position_after(txn: &mut dyn ReadTxn, log: &LogState, stamp: &str) -> Result<i64> {
-    let (mut low, mut high) = (log.first - 1, log.head);
-    // Changes up to `low` are of the commit or older, those after `high` are newer.
-    while low < high {
-        let middle = low + (high - low) / 2;
-        let mut older = false;
-        txn.scan_log(LogScan { after: middle, limit: 1, values: false }, &mut |change| {
-            older = change.versionstamp <= stamp;
-            Ok(Flow::Stop)
-        })?;
-        if older {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    Ok(low)
-}
-
 /// Targets that are not told by another one already.
 fn without_repeats(targets: Vec<Target>) -> Vec<Target> {
     let mut seen = HashSet::new();
     let trees: Vec<Target> = targets.iter().filter(|target| target.reach != Reach::Exact).cloned().collect();
     let covered = |target: &Target| trees.iter().any(|tree| tree != target && tree.takes(&target.key));
     targets.into_iter().filter(|target| seen.insert(target.key.clone()) && !covered(target)).collect()
-}
-
-fn is_full(page: &Page) -> bool {
-    page.len() >= MAX_WATCH_BATCH_KEYS || page.size_bytes() >= MAX_PAGE_BYTES
-}
-
-enum Listed {
-    /// The target ends here.
-    All,
-    /// The page is full; it goes on after this key.
-    Until(Vec<u8>),
-    TakesLong,
-}
-
-/// Appends what stands at a target. An exact key is told also where nothing stands.
-fn list(
-    txn: &mut dyn ReadTxn,
-    target: &Target,
-    after: Option<Vec<u8>>,
-    page: &mut Page,
-    inline: bool,
-) -> Result<Listed> {
-    let max_value_bytes = if inline { MAX_INLINE_BYTES } else { usize::MAX };
-    let mut withheld = false;
-    if target.reach == Reach::Exact {
-        let now = txn.now_ms();
-        txn.get(&target.key, max_value_bytes, &mut |row| {
-            let live = row.filter(|row| row.is_live(now));
-            withheld = live.is_some_and(|row| row.withheld);
-            if withheld { Ok(()) } else { page.push_watched(&target.key, live.as_ref()) }
-        })?;
-        return Ok(if withheld { Listed::TakesLong } else { Listed::All });
-    }
-    let range = match after {
-        Some(last) => after_key(range_of(target), &last, false),
-        None => range_of(target),
-    };
-    let limit = MAX_WATCH_BATCH_KEYS + 1;
-    let scan = Scan { range, reverse: false, keys_only: false, limit, max_value_bytes };
-    let (mut last, mut full) = (Vec::new(), false);
-    txn.scan(&scan, &mut |row| {
-        full = is_full(page);
-        withheld = row.withheld;
-        if withheld || full {
-            return Ok(Flow::Stop);
-        }
-        page.push_watched(row.key, Some(&row))?;
-        last = row.key.to_vec();
-        Ok(Flow::Continue)
-    })?;
-    Ok(match (withheld, full) {
-        (true, false) => Listed::TakesLong,
-        (_, true) => Listed::Until(last),
-        _ => Listed::All,
-    })
-}
-
-fn range_of(target: &Target) -> Range<Vec<u8>> {
-    match target.reach {
-        Reach::Under if target.key.is_empty() => Vec::new()..vec![0xff],
-        Reach::Under => key::descendants(&target.key),
-        _ => key::tree(&target.key),
-    }
 }

@@ -1,0 +1,372 @@
+// live-exits.js <scenario> <file>: ends in one way or another with watches, listeners and iterators alive; what it prints last is JSON.
+import { setTimeout as wait } from "node:timers/promises"
+import { printJson } from "./lines.js"
+import { codeOf, collectGarbage, endless, enqueueMany, open, signal, unheld } from "./live-tools.js"
+
+const scenarios = {
+  async "a watch keeps it alive until stop"() {
+    const watch = open().watch(["a"], () => {})
+    unheld(() => {
+      printJson(watch.closed)
+      watch.stop()
+    })
+  },
+
+  async "a listener keeps it alive until stop"() {
+    const listener = open().listenQueue(() => {})
+    unheld(() => {
+      printJson(listener.closed)
+      listener.stop()
+    })
+  },
+
+  async "they keep it alive until close"() {
+    const kv = open()
+    const subscriptions = [kv.watch(["a"], () => {}), kv.listenQueue(() => {})]
+    unheld(async () => {
+      await kv.close()
+      await Promise.all(subscriptions.map(({ finished }) => finished))
+      printJson(subscriptions.map(({ closed }) => closed))
+    })
+  },
+
+  async "one of two is stopped, and the other keeps it alive"() {
+    const kv = open()
+    const [first, second] = [kv.watch(["a"], () => {}), kv.watch(["a"], () => {})]
+    first.stop()
+    first.stop()
+    unheld(() => {
+      printJson([first.closed, second.closed])
+      second.stop()
+    })
+  },
+
+  async "the loop of a watch"() {
+    const watch = open().watch(["a"])
+    unheld(() => watch.stop())
+    let batches = 0
+    for await (const _ of watch) batches++
+    printJson(batches)
+  },
+
+  async "a loop that is left"() {
+    const kv = open()
+    for await (const { entries } of kv.watch(["a"])) {
+      printJson(entries)
+      break
+    }
+    await kv.set(["a"], 1)
+    for await (const { seq } of kv.changes({ live: true })) {
+      printJson(seq)
+      break
+    }
+  },
+
+  async "live changes keep it alive while they wait"() {
+    const kv = open()
+    await kv.set(["a"], 1)
+    unheld(() => void kv.set(["a"], 2), 200)
+    const seen = []
+    for await (const { seq } of kv.changes({ live: true })) {
+      seen.push(seq)
+      if (seen.length === 2) break
+    }
+    printJson(seen)
+  },
+
+  async "live changes that nobody waits for"() {
+    const kv = open()
+    await kv.set(["a"], 1)
+    await kv.changes({ live: true }).next()
+  },
+
+  async using() {
+    const kv = open()
+    const ended = []
+    {
+      const watch = kv.watch(["a"], () => {})
+      const listener = kv.listenQueue(() => {})
+      for (const one of [watch, listener]) {
+        one[Symbol.dispose]()
+        ended.push(one.closed)
+      }
+      await Promise.all([watch.finished, listener.finished])
+    }
+    printJson(ended)
+  },
+
+  async "close ends all iterators"() {
+    const kv = open()
+    await kv.set(["a"], 1)
+    const watch = kv.watch(["a"])
+    await watch.next()
+    const changes = kv.changes({ live: true })
+    await changes.next()
+    const mine = kv.consumer("c")
+    await mine.read()
+    const other = open()
+    const waiting = other.consumer("c")[Symbol.asyncIterator]()
+    const atItsEnd = kv.consumer("d")[Symbol.asyncIterator]()
+    await atItsEnd.next()
+    const ends = [watch, changes, waiting, atItsEnd].map((one) => one.next())
+    await wait(50)
+    await Promise.all([kv.close(), other.close()])
+    printJson((await Promise.all(ends)).map(({ done }) => done))
+  },
+
+  async "close while handlers run"() {
+    const kv = open()
+    await enqueueMany(kv, 20)
+    const [started, release] = [signal(), signal()]
+    const later = []
+    const listener = kv.listenQueue(
+      async ({ id }) => {
+        started.tell()
+        await release.told
+        later.push(await codeOf(kv.get(["a"])), await codeOf(kv.ackMessage(id)))
+      },
+      { concurrency: 3, lockDuration: 100, onError: (error) => printJson(String(error)) },
+    )
+    await started.told
+    await kv.close()
+    const closed = listener.closed
+    release.tell()
+    await listener.finished
+    const again = open()
+    const { total } = await again.queueStats()
+    const handled = new Set()
+    const second = again.listenQueue(({ value }) => handled.add(value), { lockDuration: 100 })
+    while (handled.size < 20) await wait(20)
+    second.stop()
+    await second.finished
+    printJson({ closed, later: [...new Set(later)], total, after: await again.queueStats() })
+  },
+
+  async "close while a callback runs"() {
+    const kv = open()
+    const [started, release] = [signal(), signal()]
+    let calls = 0
+    const watch = kv.watch(["a"], async () => {
+      calls++
+      started.tell()
+      await release.told
+    })
+    await started.told
+    for (let at = 0; at < 10; at++) await kv.set(["a"], at)
+    await kv.close()
+    let finished = false
+    void watch.finished.then(() => {
+      finished = true
+    })
+    await wait(20)
+    const before = finished
+    release.tell()
+    await watch.finished
+    await wait(20)
+    printJson({ before, calls })
+  },
+
+  async "callbacks that never end, and close"() {
+    const kv = open()
+    await enqueueMany(kv, 5)
+    const [watched, handled] = [signal(), signal()]
+    kv.watch(["a"], () => endless(watched))
+    kv.listenQueue(() => endless(handled), { concurrency: 5, lockDuration: 100 })
+    await Promise.all([watched.told, handled.told])
+    await kv.close()
+    printJson("closed")
+  },
+
+  async "callbacks that never end, and stop"() {
+    const kv = open()
+    await enqueueMany(kv, 5)
+    const [watched, handled] = [signal(), signal()]
+    const subscriptions = [
+      kv.watch(["a"], () => endless(watched)),
+      kv.listenQueue(() => endless(handled), { concurrency: 5, lockDuration: 100 }),
+    ]
+    await Promise.all([watched.told, handled.told])
+    for (const one of subscriptions) one.stop()
+    printJson("stopped")
+  },
+
+  async "close while claims are in flight"() {
+    let handled = 0
+    for (let round = 0; round < 15; round++) {
+      const kv = open()
+      if (round % 3 === 0) await enqueueMany(kv, 30, { backoffSchedule: Array(30).fill(1) })
+      for (const queue of ["default", "other"])
+        kv.listenQueue(() => void handled++, { queue, concurrency: 100, lockDuration: 100 })
+      kv.watch({ prefix: [] }, () => {})
+      for (let turn = 0; turn < round; turn++) await new Promise(setImmediate)
+      await kv.close()
+    }
+    const kv = open()
+    const { total, dlq } = await kv.queueStats()
+    printJson({ whole: total + handled >= 150, dlq })
+  },
+
+  async "stop while claims are in flight"() {
+    const kv = open()
+    await enqueueMany(kv, 100)
+    const seen = new Map()
+    for (let round = 0; seen.size < 100; round++) {
+      const listener = kv.listenQueue(({ value }) => seen.set(value, (seen.get(value) ?? 0) + 1), {
+        concurrency: 20,
+      })
+      for (let turn = 0; turn < round % 20; turn++) await new Promise(setImmediate)
+      listener.stop()
+      await listener.finished
+    }
+    // What was claimed and not begun is given back at once, and what was handled is gone.
+    while ((await kv.queueStats()).total > 0) await wait(5)
+    printJson({ twice: [...seen.values()].filter((times) => times > 1).length })
+  },
+
+  async "close in a handler"() {
+    const kv = open()
+    await kv.enqueue(1)
+    const closed = signal()
+    const listener = kv.listenQueue(async () => {
+      await kv.close()
+      closed.tell()
+    })
+    await closed.told
+    await listener.finished
+    printJson(listener.closed)
+  },
+
+  async "close in a callback"() {
+    const kv = open()
+    const closed = signal()
+    const watch = kv.watch(["a"], async () => {
+      await kv.close()
+      closed.tell()
+    })
+    await closed.told
+    await watch.finished
+    printJson(watch.closed)
+  },
+
+  async "stop in a handler and in a callback"() {
+    const kv = open()
+    await enqueueMany(kv, 10)
+    let [calls, handled] = [0, 0]
+    const watch = kv.watch(["a"], () => {
+      calls++
+      watch.stop()
+    })
+    const listener = kv.listenQueue(() => {
+      handled++
+      listener.stop()
+    })
+    await Promise.all([watch.finished, listener.finished])
+    await kv.set(["a"], 1)
+    printJson({ calls, handled, total: (await kv.queueStats()).total })
+  },
+
+  async "a close that nobody awaits"() {
+    const kv = open()
+    await enqueueMany(kv, 10)
+    kv.watch(["a"], () => {})
+    kv.listenQueue(() => wait(5))
+    void kv.set(["a"], 1)
+    void kv.close()
+  },
+
+  async "process.exit in a handler"() {
+    const kv = open()
+    await enqueueMany(kv, 50)
+    kv.listenQueue(() => process.exit(0), { concurrency: 10 })
+  },
+
+  async "process.exit in a callback"() {
+    const kv = open()
+    void enqueueMany(kv, 50)
+    kv.listenQueue(() => wait(1), { concurrency: 10 })
+    for (let at = 0; at < 100; at++) void kv.set(["a", at], at)
+    kv.watch(["a"], (entries) => entries.length > 0 && process.exit(0))
+  },
+
+  async "process.exit in a loop of changes"() {
+    const kv = open()
+    for (let at = 0; at < 100; at++) void kv.set(["a", at], at)
+    for await (const { seq } of kv.changes({ live: true })) if (seq === 50) process.exit(0)
+  },
+
+  async "process.exit while they are told"() {
+    const kv = open()
+    kv.watch(["a"], () => wait(1))
+    kv.listenQueue(() => wait(1), { concurrency: 20 })
+    setTimeout(() => process.exit(0), 200)
+    for (let at = 0; ; at++) {
+      void kv.enqueue(at)
+      await kv.set(["a"], at)
+    }
+  },
+
+  async "an error that nobody catches, beside them"() {
+    const kv = open()
+    kv.watch(["a"], () => {})
+    kv.listenQueue(() => {})
+    await kv.set(["a"], 1)
+    setTimeout(() => {
+      throw new Error("on purpose")
+    }, 20)
+  },
+
+  async "forgotten and collected, it is told still"() {
+    const told = signal()
+    const handled = signal()
+    ;(() => {
+      const kv = open()
+      kv.watch(["a"], (entries, { initial }) => initial || told.tell(entries[0].value))
+      kv.listenQueue(({ value }) => handled.tell(value))
+    })()
+    await wait(20)
+    collectGarbage()
+    await wait(20)
+    collectGarbage()
+    const other = open()
+    await other.set(["a"], 1)
+    await other.enqueue(2)
+    printJson([await told.told, await handled.told])
+    process.exit(0)
+  },
+
+  async "two on one file, one is closed"() {
+    const [first, second] = [open(), open()]
+    let calls = 0
+    const told = signal()
+    first.watch(["a"], () => calls++)
+    second.watch(["a"], (entries) => entries[0]?.value === "after" && told.tell())
+    first.listenQueue(() => {})
+    const handled = signal()
+    second.listenQueue(({ value }) => value === "after" && handled.tell())
+    await first.set(["a"], "before")
+    await first.close()
+    const before = calls
+    await second.set(["a"], "after")
+    await second.enqueue("after")
+    await Promise.all([told.told, handled.told])
+    await second.close()
+    printJson(calls === before)
+  },
+
+  async "a thousand begun and stopped"() {
+    const kv = open()
+    for (let at = 0; at < 500; at++) {
+      const subscriptions = [kv.watch(["a"], () => {}), kv.listenQueue(() => {}, { concurrency: 5 })]
+      if (at % 10 === 0) await kv.set(["a"], at)
+      for (const one of subscriptions) one.stop()
+    }
+    printJson("stopped")
+  },
+
+  async "a lock that nobody gives back"() {
+    const kv = open()
+    printJson((await kv.lock("a")).acquired)
+  },
+}
+
+await scenarios[process.argv[2]]()

@@ -1,0 +1,84 @@
+import assert from "node:assert/strict"
+import { join } from "node:path"
+import { describe, test } from "node:test"
+import { nodeOnly, run, runtimes, sql } from "../support/runtimes.js"
+import { tempFolder } from "../support/targets.js"
+
+const AT_ONCE_MS = 10_000
+
+/** Scenario of `children/live-exits.js`: [exit code, what it prints last]. */
+const ENDS = {
+  "a watch keeps it alive until stop": [0, false],
+  "a listener keeps it alive until stop": [0, false],
+  "they keep it alive until close": [0, [true, true]],
+  "one of two is stopped, and the other keeps it alive": [0, [true, false]],
+  "the loop of a watch": [0, 1],
+  "a loop that is left": [0, 1],
+  "live changes keep it alive while they wait": [0, [1, 2]],
+  "live changes that nobody waits for": [0],
+  using: [0, [true, true]],
+  "close ends all iterators": [0, [true, true, true, true]],
+  "close while handlers run": [
+    0,
+    { closed: true, later: ["CLOSED"], total: 20, after: { pending: 0, processing: 0, dlq: 0, total: 0 } },
+  ],
+  "close while a callback runs": [0, { before: false, calls: 1 }],
+  "callbacks that never end, and close": [0, "closed"],
+  "callbacks that never end, and stop": [0, "stopped"],
+  "close while claims are in flight": [0, { whole: true, dlq: 0 }],
+  "stop while claims are in flight": [0, { twice: 0 }],
+  "close in a handler": [0, true],
+  "close in a callback": [0, true],
+  "stop in a handler and in a callback": [0, { calls: 1, handled: 1, total: 9 }],
+  "a close that nobody awaits": [0],
+  "process.exit in a handler": [0],
+  "process.exit in a callback": [0],
+  "process.exit in a loop of changes": [0],
+  "process.exit while they are told": [0],
+  "an error that nobody catches, beside them": [1],
+  "forgotten and collected, it is told still": [0, [1, 2]],
+  "two on one file, one is closed": [0, true],
+  "a thousand begun and stopped": [0, "stopped"],
+  "a lock that nobody gives back": [0, true],
+}
+
+/** The same of `children/live-throws.js`. */
+const THROWS = {
+  "handlers that throw anything": [
+    0,
+    { dead: true, texts: true, error: "an error", text: "text", cut: true, times: [2] },
+  ],
+  "callbacks that throw anything": [0, { all: true }],
+  "onError that throws": [0, "went on"],
+}
+
+const PROGRAMS = { "live-exits.js": ENDS, "live-throws.js": THROWS }
+
+/** Law 10 with what lives on: a process ends by itself when nothing does, at once and without a signal. */
+describe("process: exits with watches and listeners", { ...nodeOnly, concurrency: 2 }, () => {
+  for (const runtime of runtimes) {
+    const cases = Object.entries(PROGRAMS).flatMap(([program, ends]) =>
+      Object.entries(ends).map(([scenario, [code, says]]) => ({ program, scenario, code, says })),
+    )
+    for (const { program, scenario, code, says } of cases) {
+      test(`${runtime}: ${scenario}`, { timeout: 60_000 }, async () => {
+        const folder = tempFolder()
+        const file = join(folder.path, "store.db")
+        try {
+          const flags = runtime === "node" ? ["--expose-gc"] : []
+          const ended = await run(runtime, program, [scenario, file], { flags, timeoutMs: 20_000 })
+          const story = `${ended.stdout}${ended.stderr}`
+          assert.equal(ended.signal, null, `ended by ${ended.signal}: ${story}`)
+          assert.equal(ended.code, code, story)
+          assert.ok(ended.ms < AT_ONCE_MS, `it took ${ended.ms} ms`)
+          if (says !== undefined)
+            assert.deepEqual(JSON.parse(ended.stdout.trim().split("\n").at(-1)), says, story)
+          assert.doesNotMatch(ended.stderr, /unhandled|panicked/i)
+          assert.deepEqual(await sql(file, "PRAGMA integrity_check"), [[{ integrity_check: "ok" }]])
+        } finally {
+          folder.dispose()
+        }
+      })
+    }
+  }
+})
