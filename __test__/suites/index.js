@@ -10,6 +10,7 @@ import { counters } from "./counters.js"
 import { deadLetters } from "./dead-letters.js"
 import { isolation } from "./isolation.js"
 import { keys } from "./keys.js"
+import { leasesModel } from "./leases-model.js"
 import { lifecycle } from "./lifecycle.js"
 import { liveRefusals } from "./live-refusals.js"
 import { locks } from "./locks.js"
@@ -70,6 +71,7 @@ const suites = {
   "queues at random": queuesRandom,
   "dead letters": deadLetters,
   locks,
+  "locks and consumers against models": leasesModel,
   "live refusals": liveRefusals,
   backup,
   model,
