@@ -17,6 +17,7 @@ import { locks } from "./locks.js"
 import { model } from "./model.js"
 import { now } from "./now.js"
 import { queues } from "./queues.js"
+import { queuesLife } from "./queues-life.js"
 import { queuesOrdering } from "./queues-ordering.js"
 import { queuesRandom } from "./queues-random.js"
 import { queuesRetry } from "./queues-retry.js"
@@ -66,6 +67,7 @@ const suites = {
   consumers,
   "consumers as loops": consumersLoop,
   queues,
+  "queues, the life of listeners": queuesLife,
   "queues, retries": queuesRetry,
   "queues, ordering": queuesOrdering,
   "queues at random": queuesRandom,
