@@ -191,36 +191,69 @@ const scenarios = {
   },
 
   async "close while claims are in flight"() {
-    let handled = 0
+    let [handled, late] = [0, 0]
     for (let round = 0; round < 15; round++) {
       const kv = open()
+      const isLate = () => {
+        if (kv.closed) late++
+      }
       if (round % 3 === 0) await enqueueMany(kv, 30, { backoffSchedule: Array(30).fill(1) })
+      const handle = () => {
+        isLate()
+        handled++
+      }
       for (const queue of ["default", "other"])
-        kv.listenQueue(() => void handled++, { queue, concurrency: 100, lockDuration: 100 })
-      kv.watch({ prefix: [] }, () => {})
+        kv.listenQueue(handle, { queue, concurrency: 100, lockDuration: 100 })
+      kv.watch({ prefix: [] }, isLate)
+      void kv.set(["a"], round)
       for (let turn = 0; turn < round; turn++) await new Promise(setImmediate)
       await kv.close()
     }
     const kv = open()
     const { total, dlq } = await kv.queueStats()
-    printJson({ whole: total + handled >= 150, dlq })
+    printJson({ whole: total + handled >= 150, dlq, late })
   },
 
   async "stop while claims are in flight"() {
     const kv = open()
     await enqueueMany(kv, 100)
     const seen = new Map()
+    let late = 0
     for (let round = 0; seen.size < 100; round++) {
-      const listener = kv.listenQueue(({ value }) => seen.set(value, (seen.get(value) ?? 0) + 1), {
-        concurrency: 20,
-      })
+      const listener = kv.listenQueue(
+        ({ value }) => {
+          if (listener.closed) late++
+          seen.set(value, (seen.get(value) ?? 0) + 1)
+        },
+        { concurrency: 20 },
+      )
       for (let turn = 0; turn < round % 20; turn++) await new Promise(setImmediate)
       listener.stop()
       await listener.finished
     }
     // What was claimed and not begun is given back at once, and what was handled is gone.
     while ((await kv.queueStats()).total > 0) await wait(5)
-    printJson({ twice: [...seen.values()].filter((times) => times > 1).length })
+    printJson({ twice: [...seen.values()].filter((times) => times > 1).length, late })
+  },
+
+  async "stop in the first of many handlers"() {
+    const kv = open()
+    await enqueueMany(kv, 10)
+    const attempts = []
+    const begin = () => {
+      const listener = kv.listenQueue(
+        (message) => {
+          attempts.push(message.attempts)
+          listener.stop()
+        },
+        { concurrency: 10 },
+      )
+      return listener.finished
+    }
+    await begin()
+    const first = attempts.length
+    while ((await kv.queueStats()).total > 0) await begin()
+    printJson({ first, all: attempts.length, attempts: Math.max(...attempts) })
   },
 
   async "close in a handler"() {
