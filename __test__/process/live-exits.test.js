@@ -17,6 +17,20 @@ const ENDS = {
   "live changes keep it alive while they wait": [0, [1, 2]],
   "live changes that nobody waits for": [0],
   using: [0, [true, true]],
+  "a close that nobody awaits": [0],
+  "process.exit in a handler": [0],
+  "process.exit in a callback": [0],
+  "process.exit in a loop of changes": [0],
+  "process.exit while they are told": [0],
+  "an error that nobody catches, beside them": [1],
+  "forgotten and collected, it is told still": [0, [1, 2]],
+  "two on one file, one is closed": [0, true],
+  "a thousand begun and stopped": [0, "stopped"],
+  "a lock that nobody gives back": [0, true],
+}
+
+/** The same of `children/live-closes.js`. */
+const CLOSES = {
   "close ends all iterators": [0, [true, true, true, true]],
   "close while handlers run": [
     0,
@@ -31,16 +45,6 @@ const ENDS = {
   "close in a handler": [0, true],
   "close in a callback": [0, true],
   "stop in a handler and in a callback": [0, { calls: 1, handled: 1, total: 9 }],
-  "a close that nobody awaits": [0],
-  "process.exit in a handler": [0],
-  "process.exit in a callback": [0],
-  "process.exit in a loop of changes": [0],
-  "process.exit while they are told": [0],
-  "an error that nobody catches, beside them": [1],
-  "forgotten and collected, it is told still": [0, [1, 2]],
-  "two on one file, one is closed": [0, true],
-  "a thousand begun and stopped": [0, "stopped"],
-  "a lock that nobody gives back": [0, true],
 }
 
 /** The same of `children/live-throws.js`. */
@@ -53,7 +57,7 @@ const THROWS = {
   "onError that throws": [0, "went on"],
 }
 
-const PROGRAMS = { "live-exits.js": ENDS, "live-throws.js": THROWS }
+const PROGRAMS = { "live-exits.js": ENDS, "live-closes.js": CLOSES, "live-throws.js": THROWS }
 
 /** Law 10 with what lives on: a process ends by itself when nothing does, at once and without a signal. */
 describe("process: exits with watches and listeners", { ...nodeOnly, concurrency: 2 }, () => {
