@@ -50,6 +50,7 @@ export function changesKept(target) {
     assert.equal(await kv.count({ prefix: [] }), 10, "the entries are there")
   })
 
+  // Seen to fail: take the largest number that is kept for the newest.
   test("numbers go on after a trim of all, also after a new opening", async () => {
     await write(3)
     const head = await store.kv.changes.head()

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { collect, plain, snapshot } from "../support/assert.js"
-import { compareKeys } from "../support/order.js"
+import { compareKeys, isUnder } from "../support/order.js"
 import { Random } from "../support/random.js"
 import { T0, useStore } from "../support/store.js"
+import { Inbox } from "../support/waiting.js"
 import { nameOf } from "../support/watching.js"
 
 const SEED = Number(process.env.KEYVAL_SEED ?? Math.floor(Math.random() * 2 ** 31))
@@ -64,9 +65,18 @@ class Writer {
   }
 }
 
-/** The feed is whole: whoever replays it has the store. */
+/** The feed is whole: whoever replays it has the store. Seen to fail: sweep without a note in the change log. */
 export function changesReplay(target) {
   const store = useStore(target, { options: { changeLog: "values" } })
+
+  /** A live tail, and what it was given. */
+  function tail(options) {
+    const inbox = new Inbox()
+    void (async () => {
+      for await (const change of store.kv.changes({ live: true, ...options })) inbox.put(change)
+    })().catch((error) => inbox.fail(error))
+    return { prefix: options.prefix ?? [], inbox }
+  }
 
   for (const expires of [false, true]) {
     const what = `a replay is the store, ${expires ? "with" : "without"} expiry (KEYVAL_SEED=${SEED})`
@@ -75,6 +85,7 @@ export function changesReplay(target) {
       const writer = new Writer(store, random, expires)
       const consumer = store.kv.consumer("c", { lease: "1d" })
       const consumed = []
+      const tails = [{}, { prefix: ["t"] }, { prefix: ["list", 1] }].map((options) => tail(options))
       for (let at = 0; at < STEPS; at++) {
         await writer.step()
         if (!random.chance(0.2)) continue
@@ -107,6 +118,15 @@ export function changesReplay(target) {
         [...replayed.values()].sort((a, b) => compareKeys(a.key, b.key)),
         entries,
       )
+
+      for (const { prefix, inbox } of tails) {
+        const expected = feed.filter(({ key }) => isUnder(prefix, key))
+        assert.deepEqual(
+          await inbox.take(expected.length),
+          expected,
+          "a live tail is given each once, in order",
+        )
+      }
 
       let rest
       do {

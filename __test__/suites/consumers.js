@@ -117,6 +117,28 @@ export function consumers(target) {
     assert.deepEqual(await a.read(), all.slice(1))
   })
 
+  test("several reads of one reader at once are one reader's", async () => {
+    const all = await write(3)
+    const consumer = store.kv.consumer("c")
+    assert.deepEqual(await Promise.all([consumer.read(), consumer.read(2), consumer.read()]), [
+      all,
+      all.slice(0, 2),
+      all,
+    ])
+    await Promise.all([consumer.commit(all[0].seq), consumer.commit(all[1].seq)])
+    assert.deepEqual(await consumer.read(), all.slice(2))
+  })
+
+  test("names are apart, whatever they are", async () => {
+    const [change] = await write(1)
+    for (const name of ["c", "C", "c ", '"', "\\", "\n", "ü", "日本"]) {
+      const consumer = store.kv.consumer(name)
+      assert.deepEqual(await consumer.read(), [change])
+      await consumer.commit(change.seq)
+      assert.equal((await consumer.status()).name, name)
+    }
+  })
+
   test("another Kv is another reader", { skip: !target.shared }, async () => {
     const all = await write(3)
     const other = store.another()
@@ -129,6 +151,7 @@ export function consumers(target) {
   })
 
   for (const renew of ["read", "commit"]) {
+    // Seen to fail: commit without comparing the lease.
     test(`a lease ends by itself, and ${renew} renews it`, async () => {
       store.at(T0)
       const all = await write(3)
@@ -265,6 +288,7 @@ export function consumers(target) {
   })
 
   describe("and the retention", () => {
+    // Seen to fail: trim by age alone.
     test("a sweep keeps what a consumer has not passed, for a week after its last call", async () => {
       store.at(T0)
       const all = await write(4)

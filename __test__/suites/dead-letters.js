@@ -104,6 +104,16 @@ export function deadLetters(target) {
     assert.deepEqual(await kv.dlq.list(), [])
   })
 
+  test("a key that is named twice is written once", async () => {
+    const keys = [["k"], ["l"], ["k"]]
+    await kill([["m", { keysIfUndelivered: keys }]])
+    assert.deepEqual(
+      (await store.kv.getMany(keys)).map(({ value }) => value),
+      ["m", "m", "m"],
+    )
+    assert.equal(await store.kv.changes.head(), 2)
+  })
+
   test("100 keys", async () => {
     const keys = Array.from({ length: 100 }, (_, at) => ["k", at])
     await kill([["m", { keysIfUndelivered: keys }]])

@@ -11,6 +11,7 @@ import { counters } from "./counters.js"
 import { deadLetters } from "./dead-letters.js"
 import { isolation } from "./isolation.js"
 import { keys } from "./keys.js"
+import { leasesModel } from "./leases-model.js"
 import { lifecycle } from "./lifecycle.js"
 import { liveRefusals } from "./live-refusals.js"
 import { locks } from "./locks.js"
@@ -19,6 +20,7 @@ import { model } from "./model.js"
 import { now } from "./now.js"
 import { patch } from "./patch.js"
 import { queues } from "./queues.js"
+import { queuesLife } from "./queues-life.js"
 import { queuesOrdering } from "./queues-ordering.js"
 import { queuesRandom } from "./queues-random.js"
 import { queuesRetry } from "./queues-retry.js"
@@ -71,11 +73,13 @@ const suites = {
   consumers,
   "consumers as loops": consumersLoop,
   queues,
+  "queues, the life of listeners": queuesLife,
   "queues, retries": queuesRetry,
   "queues, ordering": queuesOrdering,
   "queues at random": queuesRandom,
   "dead letters": deadLetters,
   locks,
+  "locks and consumers against models": leasesModel,
   "live refusals": liveRefusals,
   backup,
   model,

@@ -116,6 +116,12 @@ export function liveRefusals(target) {
     await refuses(call, "LIMIT_EXCEEDED", /1001|1000/)
   })
 
+  test("an atomic of more than 16 MiB of messages is refused", async () => {
+    const message = new Uint8Array(6 * 1024 * 1024)
+    const call = (kv) => kv.atomic().enqueue(message).enqueue(message).enqueue(message).commit()
+    await refuses(call, "LIMIT_EXCEEDED", /16777216|16 MiB/)
+  })
+
   test("the bounds themselves are taken", async () => {
     const kv = await seeded()
     const stopped = (subscription) => subscription.stop()

@@ -5,7 +5,10 @@ import { Random } from "../support/random.js"
 import { T0, useStore } from "../support/store.js"
 import { Gate, pause } from "../support/waiting.js"
 
-/** Ordering keys and deduplication keys. Time is frozen where it matters. */
+/**
+ * Ordering keys and deduplication keys. Time is frozen where it matters. Seen to fail: claim without asking whether the
+ * key is busy.
+ */
 export function queuesOrdering(target) {
   const store = useStore(target)
 

@@ -67,7 +67,10 @@ class Fates {
   }
 }
 
-/** Law 4 without a crash: every message is handled once, or tried as often as it may be and then dead. */
+/**
+ * Law 4 without a crash: every message is handled once, or tried as often as it may be and then dead. Seen to fail: claim
+ * without asking whether the ordering key is busy.
+ */
 export function queuesRandom(target) {
   const store = useStore(target)
 
@@ -81,7 +84,8 @@ export function queuesRandom(target) {
     }
     advance(0)
     const kvs = target.shared ? [kv, store.another()] : [kv]
-    const listeners = kvs.map((each) => new Listener(each, fates.handle, { concurrency: 5 }))
+    const listen = (each) => new Listener(each, fates.handle, { concurrency: 1 + fates.random.int(8) })
+    const listeners = kvs.map(listen)
     for (let sent = 0; sent < MESSAGES; ) {
       const count = 1 + fates.random.int(5)
       const atomic = kv.atomic()
@@ -91,6 +95,13 @@ export function queuesRandom(target) {
       }
       await atomic.commit()
       if (fates.random.chance(0.3)) advance(fates.random.int(10))
+      if (fates.random.chance(0.1)) {
+        const at = fates.random.int(kvs.length)
+        // What it has fetched and not begun goes to the next.
+        const stopped = listeners[at].stop()
+        listeners[at] = listen(kvs[at])
+        if (fates.random.chance(0.5)) await stopped
+      }
     }
     const end = performance.now() + 60_000
     while (!fates.all.every((fate) => fates.over(fate)) && performance.now() < end) {

@@ -5,6 +5,25 @@ import { counts, drained, Listener } from "../support/queues.js"
 import { T0, useStore } from "../support/store.js"
 import { Gate, Inbox, pause, within } from "../support/waiting.js"
 
+/** What a handler may throw, of which a text has to be made. */
+const ODD_ERRORS = Object.fromEntries(
+  Object.entries({
+    "throws nothing": undefined,
+    "throws null": null,
+    "throws a symbol": Symbol("s"),
+    "throws an object without a prototype": Object.create(null),
+    "throws an error whose message is none": Object.assign(new Error(), { message: { odd: true } }),
+    "throws an error whose message throws": Object.defineProperty(new Error(), "message", {
+      get() {
+        throw new Error("message")
+      },
+    }),
+    "throws an error with half a character": new Error("a\ud800"),
+    "throws an error with a NUL": new Error("a\0b"),
+    "throws an empty error": new Error(""),
+  }).map(([name, error]) => [name, () => Promise.reject(error)]),
+)
+
 /** Failed attempts, acknowledgements and leases. Time is frozen. */
 export function queuesRetry(target) {
   const store = useStore(target)
@@ -29,6 +48,7 @@ export function queuesRetry(target) {
     ["a backoff of its own", [7, "1m", 7], [7, 60_000, 7]],
     ["one retry", ["2s"], [2000]],
   ]) {
+    // Seen to fail: make a retry ready at once.
     test(`${name}: each attempt at its time, then the dead letter queue`, async () => {
       store.at(T0)
       const options = schedule && { backoffSchedule: schedule }
@@ -86,7 +106,7 @@ export function queuesRetry(target) {
     rejects: () => Promise.reject(new Error("no")),
     "rejects later": () => pause(1).then(() => Promise.reject(new Error("no"))),
     "throws text": () => Promise.reject("no"),
-    "throws nothing": () => Promise.reject(undefined),
+    ...ODD_ERRORS,
   })) {
     test(`a handler that ${name} has failed`, async () => {
       await store.kv.enqueue("m", { backoffSchedule: [] })
@@ -94,7 +114,7 @@ export function queuesRetry(target) {
       await counts(store.kv, { dlq: 1, pending: 0, processing: 0 })
       await listener.errors.next()
       const [{ errorMessage }] = await store.kv.dlq.list()
-      if (name === "throws nothing") assert.equal(typeof errorMessage, "string")
+      if (name in ODD_ERRORS) assert.equal(typeof errorMessage, "string")
       else assert.equal(errorMessage, "no")
       await store.kv.enqueue("after", { backoffSchedule: [] })
       await counts(store.kv, { dlq: 2 })
@@ -228,6 +248,31 @@ export function queuesRetry(target) {
     await store.kv.ackMessage(id)
   })
 
+  test("of two acks at once one is CONFLICT", async () => {
+    const { id } = await store.kv.enqueue("m")
+    await new Listener(store.kv, undefined, { autoAck: false }).next()
+    const acks = await Promise.allSettled([store.kv.ackMessage(id), store.kv.ackMessage(id)])
+    assert.deepEqual(
+      acks.map(({ reason }) => reason?.code),
+      [undefined, "CONFLICT"],
+    )
+  })
+
+  test("with a clock that runs: retries, and a lease that runs out", async () => {
+    const { kv } = store
+    await kv.enqueue("fails", { backoffSchedule: [20, 20] })
+    await kv.enqueue("slips", { queue: "q", backoffSchedule: [1] })
+    new Listener(kv, ({ attempts }) => Promise.reject(new Error(`attempt ${attempts}`)))
+    const slipping = new Listener(kv, undefined, { queue: "q", autoAck: false, lockDuration: 100 })
+    assert.deepEqual(
+      (await slipping.take(2)).map(({ attempts }) => attempts),
+      [1, 2],
+    )
+    await counts(kv, { pending: 0, processing: 0, dlq: 2 })
+    const letters = await kv.dlq.list({ queue: "default" })
+    assert.equal(letters[0].errorMessage, "attempt 3")
+  })
+
   test("an id that nobody knows, or that was not given out, is CONFLICT", async () => {
     const { id } = await store.kv.enqueue("m")
     for (const unknown of [id, "unknown", "00000000-0000-7000-8000-000000000000"]) {
@@ -262,7 +307,7 @@ export function queuesRetry(target) {
     assert.equal((await store.kv.queueStats()).total, 0)
   })
 
-  // faults-of-others: a slow worker acknowledged the lease of another.
+  // Elsewhere a slow worker acknowledges the lease of another. Seen to fail: settle by the id alone.
   test("a late ack of a lost lease is CONFLICT", async () => {
     store.at(T0)
     const { kv } = store
@@ -293,6 +338,7 @@ export function queuesRetry(target) {
     await store.kv.ackMessage(id)
   })
 
+  // Seen to fail: claim what has lapsed without looking at its attempts.
   test("a lease that runs out counts an attempt: a handler that never acks ends in the dead letter queue", async () => {
     store.at(T0)
     await store.kv.enqueue("m", { backoffSchedule: [1, 1] })
@@ -305,6 +351,7 @@ export function queuesRetry(target) {
     await counts(store.kv, { pending: 0, processing: 0, dlq: 1 })
   })
 
+  // Seen to fail: extend no lease.
   test("the lease is extended while the handler runs, also when it holds the event loop", async () => {
     const kvs = target.shared ? [store.kv, store.another()] : [store.kv, store.kv]
     const busy = ({ value }) => {

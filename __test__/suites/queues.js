@@ -4,7 +4,7 @@ import { plain, refused } from "../support/assert.js"
 import { counts, drained, Listener } from "../support/queues.js"
 import { samples } from "../support/samples.js"
 import { T0, useStore } from "../support/store.js"
-import { deferred, Gate, pause, within } from "../support/waiting.js"
+import { Gate, pause } from "../support/waiting.js"
 
 /** Messages from enqueue to their handler. Time is frozen where it matters. */
 export function queues(target) {
@@ -130,7 +130,7 @@ export function queues(target) {
 
   test("queues are apart; the default has a name", async () => {
     const { kv } = store
-    for (const queue of ["a", "b", "A", "default", "ü"]) await kv.enqueue(`to ${queue}`, { queue })
+    for (const queue of ["a", "b", "A", "default", 'ü "\\\n']) await kv.enqueue(`to ${queue}`, { queue })
     await kv.enqueue("to none")
     const [a, none] = [new Listener(kv, undefined, { queue: "a" }), new Listener(kv)]
     assert.equal((await a.next()).value, "to a")
@@ -164,6 +164,7 @@ export function queues(target) {
   })
 
   for (const concurrency of [1, 4]) {
+    // Seen to fail: claim without counting the handlers that run.
     test(`concurrency ${concurrency} is reached and never passed`, async () => {
       const gate = new Gate()
       for (let at = 0; at < 40; at++) await store.kv.enqueue(at)
@@ -297,100 +298,5 @@ export function queues(target) {
     assert.equal(await store.kv.changes.head(), 0)
     await store.kv.delete({ prefix: [] })
     assert.equal((await store.kv.queueStats()).total, 1)
-  })
-
-  test("stop ends it at once; what runs is finished and counts", async () => {
-    const { kv } = store
-    const gate = new Gate()
-    for (let at = 0; at < 10; at++) await kv.enqueue(at)
-    const listener = new Listener(kv, ({ value }) => value === 2 && gate.pass())
-    await listener.take(3)
-    const { subscription } = listener
-    assert.equal(subscription.closed, false)
-    subscription.stop()
-    assert.equal(subscription.closed, true)
-    let finished = false
-    const waiting = subscription.finished.then(() => {
-      finished = true
-    })
-    await counts(kv, { processing: 1, pending: 7 })
-    assert.equal(finished, false)
-    gate.open()
-    await within(waiting, "finished")
-    await counts(kv, { processing: 0, pending: 7, total: 7 })
-    assert.deepEqual(listener.values, [0, 1, 2])
-    const next = new Listener(kv)
-    await next.take(7)
-    assert.deepEqual(next.values, [3, 4, 5, 6, 7, 8, 9])
-    subscription.stop()
-  })
-
-  test("stop gives back what was fetched and not begun", async () => {
-    const { kv } = store
-    for (let at = 0; at < 30; at++) await kv.enqueue(at)
-    const listener = new Listener(kv, () => listener.subscription.stop(), { concurrency: 8 })
-    await listener.next()
-    await within(listener.subscription.finished, "finished")
-    const handled = listener.values.length
-    await counts(kv, { processing: 0, pending: 30 - handled })
-    const next = new Listener(kv)
-    const rest = await next.take(30 - handled)
-    assert.ok(
-      rest.every(({ attempts }) => attempts === 1),
-      "an attempt counts when the handler starts",
-    )
-  })
-
-  test("stopped as soon as it began it handles nothing", async () => {
-    await store.kv.enqueue(1)
-    const listener = new Listener(store.kv)
-    listener.subscription[Symbol.dispose]()
-    await within(listener.subscription.finished, "finished")
-    assert.deepEqual(await new Listener(store.kv).next().then(({ value }) => value), 1)
-    assert.equal(listener.values.length, 0)
-  })
-
-  test("close of the Kv ends a listener that waits", async () => {
-    const listener = new Listener(store.kv)
-    await within(store.kv.close(), "close")
-    assert.equal(listener.subscription.closed, true)
-    await within(listener.subscription.finished, "finished")
-    await refused(() => store.kv.listenQueue(() => {}), "CLOSED")
-    await refused(() => store.kv.enqueue(1), "CLOSED")
-    await refused(() => store.kv.atomic().enqueue(1).commit(), "CLOSED")
-    await refused(() => store.kv.queueStats(), "CLOSED")
-    await refused(() => store.kv.ackMessage("id"), "CLOSED")
-    await refused(() => store.kv.nackMessage("id"), "CLOSED")
-    for (const call of ["list", "purge"]) await refused(() => store.kv.dlq[call](), "CLOSED")
-    for (const call of ["get", "requeue", "delete"]) await refused(() => store.kv.dlq[call]("id"), "CLOSED")
-  })
-
-  test("close from inside a handler", async () => {
-    const closed = deferred()
-    await store.kv.enqueue(1)
-    const listener = new Listener(store.kv, () => store.kv.close().then(closed.resolve))
-    await within(closed.promise, "close")
-    assert.equal(listener.subscription.closed, true)
-    await within(listener.subscription.finished, "finished")
-  })
-
-  test("what was handled at close comes again when its lease has run out", {
-    skip: !target.persistent,
-  }, async () => {
-    store.at(T0)
-    const gate = new Gate()
-    const { id } = await store.kv.enqueue("m")
-    await store.kv.enqueue("n")
-    const listener = new Listener(store.kv, () => gate.pass())
-    await listener.next()
-    await store.reopen()
-    store.at(T0)
-    gate.open()
-    await within(listener.subscription.finished, "finished")
-    const again = new Listener(store.kv)
-    assert.equal((await again.next()).value, "n", "what was not begun comes at once")
-    store.at(T0 + 60_000)
-    assert.deepEqual(await again.next(), { id, value: "m", attempts: 2 })
-    await drained(store.kv)
   })
 }

@@ -78,6 +78,7 @@ export function watchResume(target) {
     assert.deepEqual(told.said(), said(await snapshot(store.kv)))
   })
 
+  // Seen to fail: give a batch that ends within a commit the versionstamp of that commit.
   test("resumed in the middle of a large commit it loses nothing", async () => {
     const { kv } = store
     const { versionstamp: start } = await kv.set(["other"], 1)
@@ -116,6 +117,7 @@ export function watchResume(target) {
     rest.stop()
   })
 
+  // Seen to fail: give every part of the state the newest versionstamp.
   test("resumed in the middle of the present state it loses nothing", async () => {
     const { kv } = store
     await kv.setMany(Array.from({ length: 1200 }, (_, at) => ({ key: ["k", at], value: at })))
@@ -192,6 +194,7 @@ export function watchResume(target) {
     assert.deepEqual([batch.reset, batch.initial, batch.entries], [true, true, []])
   })
 
+  // Seen to fail: read on after a trim as if nothing was missing.
   test("a slow watch that the trim has overtaken is reset", async () => {
     const { kv } = store
     await kv.set(["k", "old"], 1)
@@ -290,6 +293,7 @@ export function watchResume(target) {
     assert.ok(told.batches.every(({ initial }) => initial))
   })
 
+  // Seen to fail: swap the two strategies; or do not begin `dropped` anew.
   test("a dropped key is told when it changes again", async () => {
     const [kept] = await overflow({ bufferSize: 2 }, tenKeys)
     assert.deepEqual(kept, [0, 9])

@@ -3,11 +3,12 @@ import { inspect } from "node:util"
 /** How long a test waits for something that must come. It is far more than anything takes. */
 const PATIENCE_MS = 10_000
 
-/** Settles as the promise does, or fails when patience ends. */
+/** Settles as the promise does, or fails when patience ends; `what` is text, or a function that makes it then. */
 export async function within(promise, what = "what was awaited", ms = PATIENCE_MS) {
   let timer
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`after ${ms} ms there is still not: ${what}`)), ms)
+    const told = () => (typeof what === "function" ? what() : what)
+    timer = setTimeout(() => reject(new Error(`after ${ms} ms there is still not: ${told()}`)), ms)
   })
   try {
     return await Promise.race([promise, late])
@@ -87,7 +88,7 @@ export class Inbox {
       while (this.#read >= this.all.length) await this.#more()
       return this.all[this.#read++]
     }
-    return within(got(), `${what}; so far ${inspect(this.all.slice(-5), { depth: 4 })}`)
+    return within(got(), () => `${what}; so far ${inspect(this.all.slice(-5), { depth: 4 })}`)
   }
 
   /** The next `count`. */
@@ -105,7 +106,7 @@ export class Inbox {
     }
     await within(
       reached(),
-      `${what}; ${this.all.length} so far: ${inspect(this.all.slice(-3), { depth: 4 })}`,
+      () => `${what}; ${this.all.length} so far: ${inspect(this.all.slice(-3), { depth: 4 })}`,
     )
     return this.all
   }

@@ -1,0 +1,134 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { refused } from "../support/assert.js"
+import { counts, drained, Listener } from "../support/queues.js"
+import { T0, useStore } from "../support/store.js"
+import { deferred, Gate, within } from "../support/waiting.js"
+
+/** How a listener ends. Law 10. */
+export function queuesLife(target) {
+  const store = useStore(target)
+
+  test("stop ends it at once; what runs is finished and counts", async () => {
+    const { kv } = store
+    const gate = new Gate()
+    for (let at = 0; at < 10; at++) await kv.enqueue(at)
+    const listener = new Listener(kv, ({ value }) => value === 2 && gate.pass())
+    await listener.take(3)
+    const { subscription } = listener
+    assert.equal(subscription.closed, false)
+    subscription.stop()
+    assert.equal(subscription.closed, true)
+    let finished = false
+    const waiting = subscription.finished.then(() => {
+      finished = true
+    })
+    await counts(kv, { processing: 1, pending: 7 })
+    assert.equal(finished, false)
+    gate.open()
+    await within(waiting, "finished")
+    await counts(kv, { processing: 0, pending: 7, total: 7 })
+    assert.deepEqual(listener.values, [0, 1, 2])
+    const next = new Listener(kv)
+    await next.take(7)
+    assert.deepEqual(next.values, [3, 4, 5, 6, 7, 8, 9])
+    subscription.stop()
+  })
+
+  test("stop gives back what was fetched and not begun", async () => {
+    const { kv } = store
+    for (let at = 0; at < 30; at++) await kv.enqueue(at)
+    const listener = new Listener(kv, () => listener.subscription.stop(), { concurrency: 8 })
+    await listener.next()
+    await within(listener.subscription.finished, "finished")
+    assert.deepEqual(listener.values, [0], "nothing is called any more")
+    await counts(kv, { processing: 0, pending: 29 })
+    const next = new Listener(kv)
+    const rest = await next.take(29)
+    assert.deepEqual(
+      rest.map(({ value }) => value),
+      rest.map((_, at) => at + 1),
+    )
+    assert.ok(
+      rest.every(({ attempts }) => attempts === 1),
+      "an attempt counts when the handler starts",
+    )
+  })
+
+  test("stopped while it fetches it gives back what comes", async () => {
+    // Time stands still: a lease that nobody gives back never ends.
+    store.at(T0)
+    const { kv } = store
+    for (let at = 0; at < 40; at++) await kv.enqueue(at)
+    const values = []
+    for (let turns = 0; turns < 30; turns++) {
+      const listener = new Listener(kv, undefined, { concurrency: 4 })
+      for (let at = 0; at < turns; at++) await undefined
+      if (turns % 3 === 2) await new Promise((resolve) => setImmediate(resolve))
+      await within(listener.stop(), "finished")
+      values.push(...listener.values)
+      if (values.length > 30) break
+    }
+    const last = new Listener(kv, undefined, { concurrency: 4 })
+    await last.take(40 - values.length)
+    assert.ok(last.inbox.all.every(({ attempts }) => attempts === 1))
+    assert.deepEqual(
+      [...values, ...last.values].sort((a, b) => a - b),
+      Array.from({ length: 40 }, (_, at) => at),
+    )
+    assert.equal((await drained(kv)).total, 0)
+  })
+
+  test("stopped as soon as it began it handles nothing", async () => {
+    await store.kv.enqueue(1)
+    const listener = new Listener(store.kv)
+    listener.subscription[Symbol.dispose]()
+    await within(listener.subscription.finished, "finished")
+    assert.deepEqual(await new Listener(store.kv).next().then(({ value }) => value), 1)
+    assert.equal(listener.values.length, 0)
+  })
+
+  test("close of the Kv ends a listener that waits", async () => {
+    const listener = new Listener(store.kv)
+    await within(store.kv.close(), "close")
+    assert.equal(listener.subscription.closed, true)
+    await within(listener.subscription.finished, "finished")
+    await refused(() => store.kv.listenQueue(() => {}), "CLOSED")
+    await refused(() => store.kv.enqueue(1), "CLOSED")
+    await refused(() => store.kv.atomic().enqueue(1).commit(), "CLOSED")
+    await refused(() => store.kv.queueStats(), "CLOSED")
+    await refused(() => store.kv.ackMessage("id"), "CLOSED")
+    await refused(() => store.kv.nackMessage("id"), "CLOSED")
+    for (const call of ["list", "purge"]) await refused(() => store.kv.dlq[call](), "CLOSED")
+    for (const call of ["get", "requeue", "delete"]) await refused(() => store.kv.dlq[call]("id"), "CLOSED")
+  })
+
+  test("close from inside a handler", async () => {
+    const closed = deferred()
+    await store.kv.enqueue(1)
+    const listener = new Listener(store.kv, () => store.kv.close().then(closed.resolve))
+    await within(closed.promise, "close")
+    assert.equal(listener.subscription.closed, true)
+    await within(listener.subscription.finished, "finished")
+  })
+
+  test("what was handled at close comes again when its lease has run out", {
+    skip: !target.persistent,
+  }, async () => {
+    store.at(T0)
+    const gate = new Gate()
+    const { id } = await store.kv.enqueue("m")
+    await store.kv.enqueue("n")
+    const listener = new Listener(store.kv, () => gate.pass())
+    await listener.next()
+    await store.reopen()
+    store.at(T0)
+    gate.open()
+    await within(listener.subscription.finished, "finished")
+    const again = new Listener(store.kv)
+    assert.equal((await again.next()).value, "n", "what was not begun comes at once")
+    store.at(T0 + 60_000)
+    assert.deepEqual(await again.next(), { id, value: "m", attempts: 2 })
+    await drained(store.kv)
+  })
+}
