@@ -743,6 +743,41 @@ export interface KvCollection<Input = unknown, Output = Input> {
   parse(value: Input): Promise<Output>
 }
 
+/** Options of {@link Kv.createIndex}. */
+export interface KvIndexOptions {
+  /** Paths of the fields whose words are found, 1 to 16: `"title"`, `"author.name"`, `"tags"` (all elements of an array). */
+  fields: readonly string[]
+  /**
+   * How text becomes words: `"unicode61"` (the default) by letters and digits, without case and accents; `"porter"` also takes English words by
+   * their stem, so that `running` finds `run`; `"ascii"` knows ASCII letters alone.
+   */
+  tokenize?: "unicode61" | "porter" | "ascii"
+}
+
+/** An index, as {@link Kv.listIndexes} tells it. */
+export interface KvIndex {
+  prefix: KvKey
+  fields: string[]
+  tokenize: "unicode61" | "porter" | "ascii"
+  /** Milliseconds since the epoch. */
+  createdAt: number
+}
+
+/** Options of {@link Kv.search}. */
+export interface KvSearchOptions {
+  /** The most entries to give; default none. */
+  limit?: number
+  /** Only entries that match this too; `limit` counts those. */
+  where?: KvWhere
+}
+
+/** What {@link Kv.search} gives, best match first. */
+export interface KvSearchIterator<T = unknown> extends AsyncIterableIterator<KvEntry<T>> {
+  next(): Promise<IteratorResult<KvEntry<T>, undefined>>
+  return(): Promise<IteratorResult<KvEntry<T>, undefined>>
+  [Symbol.asyncIterator](): KvSearchIterator<T>
+}
+
 /** What {@link Kv.metrics} tells of one kind of operation. */
 export interface KvOperationMetrics {
   count: number
@@ -901,6 +936,27 @@ export class Kv {
    * `ok` is false if there is no such entry.
    */
   touch(key: KvKey, options: KvExpireOptions): Promise<{ ok: boolean }>
+
+  /**
+   * Finds entries under a prefix by their words, best match first (BM25). Every word of the query must be there, in one of the fields of
+   * the index; nothing in a query is an operator, and none is an error. A query without a letter or digit finds nothing. Pages are read as they are
+   * needed: entries that change meanwhile may be missed or given twice.
+   * @throws {KvError} from `next()`: `INVALID_ARGUMENT` if no index of this prefix or of one above it exists; `CLOSED`. Wrong arguments throw at once.
+   */
+  search<T = unknown>(prefix: KvKey, query: string, options?: KvSearchOptions): KvSearchIterator<T>
+
+  /**
+   * Makes a full-text index of the entries under a prefix, those that are stored already too, in one commit; an index that the prefix has is
+   * replaced. The database itself keeps it, whoever writes. It costs each write under the prefix about as much again as the text is long.
+   * @throws {KvError} `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`, `BUSY`, `CLOSED`, `UNAVAILABLE`.
+   */
+  createIndex(prefix: KvKey, options: KvIndexOptions): Promise<void>
+
+  /** All indexes, oldest first. */
+  listIndexes(): Promise<KvIndex[]>
+
+  /** Removes the index of a prefix; `ok` is false if there is none. */
+  removeIndex(prefix: KvKey): Promise<{ ok: boolean }>
 
   /**
    * Merges into a value in one atomic step ({@link KvAtomic.patch}); a missing one is made. With `versionstamp` only if the entry

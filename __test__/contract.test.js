@@ -68,6 +68,7 @@ async function instances() {
       KvConsumer: kv.consumer("a"),
       KvDeadLetters: kv.dlq,
       KvCollection: kv.collection(["a"]),
+      KvSearchIterator: kv.search(["a"], "a"),
       KvLock: await kv.lock("a"),
       KvUuidPlaceholder: kv.uuidv7(),
       KvVersionstampPlaceholder: kv.commitVersionstamp(),

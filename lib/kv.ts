@@ -17,6 +17,8 @@ import type {
   KvEntryMaybe,
   KvExpireOptions,
   KvGetOptions,
+  KvIndex,
+  KvIndexOptions,
   KvInfo,
   KvKey,
   KvListenOptions,
@@ -32,6 +34,8 @@ import type {
   KvPatchOptions,
   KvQueueStats,
   KvSchema,
+  KvSearchIterator,
+  KvSearchOptions,
   KvSelector,
   KvSetEntry,
   KvSetManyOptions,
@@ -69,6 +73,7 @@ import { COMMIT_VERSIONSTAMP, Now, UUIDV7 } from "./placeholders.js"
 import { addMessage, DeadLetters, queueStats } from "./queue.js"
 import { Receipts } from "./receipts.js"
 import { refuseOtherCopy, register } from "./registry.js"
+import { createIndex, listIndexes, removeIndex, SearchIterator } from "./search.js"
 import { durationMs, isKeyList, keyList, transact } from "./transaction.js"
 import { encodeValue } from "./value/index.js"
 import { Watches, WatchIterator, watchWith } from "./watch.js"
@@ -182,6 +187,22 @@ export class Kv implements Contract {
       }
       return this.#bridge.write(build, (outcome: Outcome) => ({ ok: repliesOf(outcome)[0] === true }))
     })
+  }
+
+  search<T>(prefix: KvKey, query: string, options?: KvSearchOptions): KvSearchIterator<T> {
+    return new SearchIterator(this.#bridge, prefix, query, options)
+  }
+
+  createIndex(prefix: KvKey, options: KvIndexOptions): Promise<void> {
+    return attempt(() => createIndex(this.#bridge, prefix, options))
+  }
+
+  listIndexes(): Promise<KvIndex[]> {
+    return listIndexes(this.#bridge)
+  }
+
+  removeIndex(prefix: KvKey): Promise<{ ok: boolean }> {
+    return removeIndex(this.#bridge, prefix)
   }
 
   patch(

@@ -21,6 +21,9 @@ export type NativeBackup = { readonly __backup: unique symbol }
 /** A watch under way. */
 export type NativeWatch = { readonly __watch: unique symbol; readonly id: number }
 
+/** A search under way. */
+export type NativeSearch = { readonly __search: unique symbol }
+
 /** A change feed: what it reads. */
 export type NativeFeed = { readonly __feed: unique symbol }
 
@@ -128,6 +131,11 @@ export interface NativeHandle {
   releaseConsumer(id: number, name: string, lease: number): void
   deleteConsumer(id: number, name: string): void
   consumerStatus(name: string, id: number): Packet
+  createSearchIndex(id: number, prefix: unknown, fields: unknown, tokenize: unknown): void
+  removeIndexes(id: number, prefix: unknown): void
+  listIndexes(id: number): void
+  search(prefix: unknown, query: unknown, filter: string | undefined): NativeSearch
+  searchPage(search: NativeSearch, offset: number, limit: number, id: number): void
   metrics(prometheus: boolean): string
   info(id: number): void
   drain(): Packet

@@ -94,6 +94,16 @@ export function readWatched<T>(parcel: Parcel): { rows: KvEntryMaybe[]; tail: T 
   })
 }
 
+/** Entries that were found, with their whole keys, and the page's tail. */
+export function readFound<T>(parcel: Parcel): { rows: KvEntry[]; tail: T } {
+  let stamp = ""
+  return readRows(parcel, 3, (parts, at) => {
+    const [rest, value, given] = [parts[at], parts[at + 1], parts[at + 2]]
+    if (given !== SAME_STAMP) stamp = given as string
+    return { key: (Array.isArray(rest) ? rest : [rest]) as unknown as KvKey, value, versionstamp: stamp }
+  })
+}
+
 const CHANGE_TYPES = ["create", "update", "delete"] as const
 
 /** Changes of a feed, and the page's tail. */

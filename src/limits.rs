@@ -38,6 +38,8 @@ pub const MAX_WATCH_BATCH_KEYS: usize = 500;
 /// The largest `bufferSize`.
 pub const MAX_BUFFER_KEYS: usize = 10_000;
 
+/// Fields of one index.
+pub const MAX_INDEX_FIELDS: usize = 16;
 /// Conditions of one filter, and values of one `$in`.
 pub const MAX_FILTER_CONDITIONS: usize = 1000;
 /// Conditions of a filter within one another.

@@ -8,5 +8,6 @@ mod handle;
 mod leases;
 mod mailbox;
 mod queue;
+mod search;
 mod text;
 mod watch;

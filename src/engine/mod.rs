@@ -19,5 +19,6 @@ pub mod patch;
 pub mod queue;
 pub mod range;
 pub mod read;
+pub mod search;
 pub mod task;
 pub mod watch;

@@ -10,6 +10,7 @@ use super::filter::Filter;
 use super::hub::Hub;
 use super::page::Page;
 use super::range::{END_OF_KEYS, after_key};
+use super::search::{self, SearchQuery};
 use super::watch::Watch;
 use super::{consumer, dead_letters, lock};
 use crate::error::Result;
@@ -124,6 +125,10 @@ pub enum Request {
     Lock(String),
     /// Where a consumer stands.
     Consumer(String),
+    /// All indexes.
+    Indexes,
+    /// A page of a search.
+    Search(Box<SearchQuery>),
     /// What the store is, and how much is in it.
     Info,
 }
@@ -177,6 +182,8 @@ pub fn answer(txn: &mut dyn ReadTxn, request: &Request, inline: bool) -> Result<
         Request::DeadLetter(id) => dead_letters::get(txn, id),
         Request::Lock(name) => lock::status(txn, name),
         Request::Consumer(name) => consumer::status(txn, name),
+        Request::Indexes => search::list(txn),
+        Request::Search(query) => search::page(txn, query),
         Request::Info => info(txn),
     }
 }

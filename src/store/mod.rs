@@ -12,6 +12,7 @@ use crate::config::{ChangeLog, Durability};
 use crate::error::{Error, Result};
 
 pub mod backup;
+pub mod index;
 pub mod lease;
 pub mod local;
 pub mod log;
@@ -19,6 +20,7 @@ pub mod notice;
 pub mod queue;
 
 pub use backup::{Backup, News, Order, Progress, Ticket};
+pub use index::{IndexRead, IndexWrite};
 pub use lease::{LeaseRead, LeaseWrite};
 pub use log::LogRead;
 pub use notice::Notice;
@@ -100,7 +102,7 @@ pub enum Flow {
 pub type Visit<'a> = &'a mut dyn FnMut(Option<Row<'_>>) -> Result<()>;
 
 /// One snapshot of the data.
-pub trait ReadTxn: LogRead + QueueRead + LeaseRead {
+pub trait ReadTxn: LogRead + QueueRead + LeaseRead + IndexRead {
     /// Milliseconds since the epoch by the store's clock, the same throughout the transaction.
     fn now_ms(&self) -> i64;
 
@@ -178,7 +180,7 @@ pub struct RemovedCount {
 }
 
 /// One operation's part of a write transaction. If the operation fails, all of it is rolled back and nothing else.
-pub trait WriteTxn: ReadTxn + QueueWrite + LeaseWrite {
+pub trait WriteTxn: ReadTxn + QueueWrite + LeaseWrite + IndexWrite {
     /// The versionstamp of this operation's commit; issued when it is first asked for.
     ///
     /// # Errors

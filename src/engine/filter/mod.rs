@@ -14,7 +14,7 @@ pub mod json;
 mod parse;
 pub mod typed;
 
-pub use parse::parse;
+pub use parse::{parse, path_of};
 
 /// A filter.
 #[derive(Debug, Clone)]

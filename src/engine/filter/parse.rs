@@ -205,8 +205,11 @@ fn when(holds: bool, filter: Filter) -> Filter {
     if holds { filter } else { Filter::Not(Box::new(filter)) }
 }
 
-/// `profile.verified`, `items[0].price`.
-fn path_of(name: &str, place: &str) -> Result<Path> {
+/// The steps of `profile.verified`, `items[0].price`.
+///
+/// # Errors
+/// `INVALID_ARGUMENT`.
+pub fn path_of(name: &str, place: &str) -> Result<Path> {
     let refuse = || {
         Error::invalid(format!(
             "{place}: it is no path; give one such as \"profile.verified\" or \"items[0].price\""

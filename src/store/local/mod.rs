@@ -28,6 +28,7 @@ mod backup_file;
 mod bell;
 mod identity;
 mod inbox;
+mod indexes;
 mod leases;
 mod log;
 mod messages;

@@ -126,6 +126,14 @@ pub enum Sql {
     PutConsumer,
     /// Removes a consumer.
     RemoveConsumer,
+    /// All indexes.
+    Indexes,
+    /// Notes an index.
+    InsertIndex,
+    /// The number of the index that was noted last.
+    LastIndex,
+    /// Forgets an index.
+    RemoveIndex,
     /// What the store is.
     Info,
     /// Changes when another connection commits.

@@ -1,0 +1,111 @@
+/** Full-text search: indexes, and what they find. */
+
+import type { KvEntry, KvIndex, KvIndexOptions, KvKey, KvSearchIterator, KvSearchOptions } from "../index.js"
+import type { Bridge } from "./bridge.js"
+import { invalidArgument, KvError } from "./errors.js"
+import { filterText } from "./filter.js"
+import { MAX_PAGE_ENTRIES } from "./limits.js"
+import type { NativeSearch } from "./native.js"
+import { checkOptions, wholeNumber } from "./options.js"
+import { readFound, reviveKey } from "./page.js"
+
+const SEARCH_BATCH = 100
+
+export function createIndex(bridge: Bridge, prefix: unknown, options: KvIndexOptions): Promise<void> {
+  if (options === undefined) throw invalidArgument('options: they are missing; give { fields: ["title"] }')
+  checkOptions(options, ["fields", "tokenize", "on", "unique"])
+  const {
+    fields,
+    tokenize = "unicode61",
+    ...ordered
+  } = options as KvIndexOptions & { on?: unknown; unique?: unknown }
+  for (const [name, value] of Object.entries(ordered))
+    if (value !== undefined)
+      throw new KvError("UNSUPPORTED", `options.${name}: this version has no ordered indexes; give fields`)
+  return bridge.write(
+    (handle, id) => handle.createSearchIndex(id, prefix, fields, tokenize),
+    () => undefined,
+  )
+}
+
+type ToldIndex = [
+  prefix: unknown[],
+  spec: { fields: string[]; tokenize: KvIndex["tokenize"] },
+  createdAt: number,
+]
+
+export async function listIndexes(bridge: Bridge): Promise<KvIndex[]> {
+  const told = await bridge.call<ToldIndex[]>((handle, id) => handle.listIndexes(id))
+  return told.map(([prefix, spec, createdAt]) => ({ prefix: reviveKey(prefix), ...spec, createdAt }))
+}
+
+export function removeIndex(bridge: Bridge, prefix: unknown): Promise<{ ok: boolean }> {
+  return bridge.write(
+    (handle, id) => handle.removeIndexes(id, prefix),
+    (count: number) => ({ ok: count > 0 }),
+  )
+}
+
+/** Reads matches in pages, best first. */
+export class SearchIterator<T> implements KvSearchIterator<T> {
+  readonly #bridge: Bridge
+  readonly #native: NativeSearch
+  #left: number
+  #entries: KvEntry<T>[] = []
+  #at = 0
+  #offset = 0
+  #more = true
+  #last: Promise<unknown> = Promise.resolve()
+
+  constructor(bridge: Bridge, prefix: KvKey, query: string, options: KvSearchOptions = {}) {
+    checkOptions(options, ["limit", "where"])
+    const { limit, where } = options
+    this.#left = limit === undefined ? Infinity : wholeNumber(limit, "limit", 1, Number.MAX_SAFE_INTEGER)
+    const filter = filterText(where)
+    this.#bridge = bridge
+    this.#native = bridge.now((handle) => handle.search(prefix, query, filter))
+  }
+
+  next(): Promise<IteratorResult<KvEntry<T>, undefined>> {
+    const next = this.#last.then(() => this.#next())
+    this.#last = next.catch(() => {})
+    return next
+  }
+
+  async #next(): Promise<IteratorResult<KvEntry<T>, undefined>> {
+    while (!this.#bridge.closed) {
+      const entry = this.#entries[this.#at]
+      if (entry !== undefined) {
+        this.#at++
+        return { done: false, value: entry }
+      }
+      if (!this.#more || this.#left === 0) break
+      await this.#load()
+    }
+    this.#more = false
+    return { done: true, value: undefined }
+  }
+
+  async #load(): Promise<void> {
+    const limit = Math.min(this.#left, SEARCH_BATCH, MAX_PAGE_ENTRIES)
+    const { rows, tail } = await this.#bridge.callPage(
+      (handle, id) => handle.searchPage(this.#native, this.#offset, limit, id),
+      readFound<[offset: number, more: number]>,
+    )
+    this.#entries = rows as KvEntry<T>[]
+    this.#at = 0
+    this.#left -= rows.length
+    this.#offset = tail[0]
+    this.#more = tail[1] === 1
+  }
+
+  return(): Promise<IteratorResult<KvEntry<T>, undefined>> {
+    this.#more = false
+    this.#entries = []
+    return Promise.resolve({ done: true, value: undefined })
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+}

@@ -1,0 +1,107 @@
+//! Search indexes: made, listed, removed, asked.
+
+use std::sync::Arc;
+
+use napi::Env;
+use napi_derive::napi;
+use parking_lot::Mutex;
+
+use super::convert::{self, Raw};
+use super::handle::{CodeName, Handle};
+use super::text::thrown;
+use crate::engine::filter::path_of;
+use crate::engine::range::Selector;
+use crate::engine::read::Request;
+use crate::engine::search::{self, SearchQuery, Tokenizer};
+use crate::error::Result;
+
+/// A search under way.
+#[napi]
+pub struct Search {
+    query: Arc<Mutex<SearchQuery>>,
+}
+
+fn prefix_of(env: Env, prefix: Raw) -> Result<Vec<u8>> {
+    let mut out = Vec::new();
+    convert::prefix(env, prefix, "prefix", &mut out).map(|_| out)
+}
+
+#[napi]
+impl Handle {
+    /// Makes a search index; that comes by mail under `id`.
+    #[napi]
+    pub fn create_search_index(
+        &mut self,
+        env: Env,
+        id: u32,
+        prefix: Raw,
+        fields: Raw,
+        tokenize: Raw,
+    ) -> napi::Result<(), CodeName> {
+        let index = || {
+            let field = |value: Raw, name: &str| {
+                let field = convert::text(env, value, name)?;
+                let path = path_of(&field, name)?;
+                Ok((field, path))
+            };
+            let tokenizer = Tokenizer::parse(&convert::text(env, tokenize, "tokenize")?)?;
+            search::search_index(
+                prefix_of(env, prefix)?,
+                &convert::list(env, fields, "fields", field)?,
+                tokenizer,
+            )
+        };
+        let index = index().map_err(thrown)?;
+        self.task(id, move |txn| search::create(txn, &index))
+    }
+
+    /// Removes the indexes of a prefix; how many there were comes by mail under `id`.
+    #[napi]
+    pub fn remove_indexes(&mut self, env: Env, id: u32, prefix: Raw) -> napi::Result<(), CodeName> {
+        let prefix = prefix_of(env, prefix).map_err(thrown)?;
+        self.task(id, move |txn| search::remove(txn, &prefix))
+    }
+
+    /// All indexes, by mail under `id`.
+    #[napi]
+    pub fn list_indexes(&mut self, id: u32) -> napi::Result<(), CodeName> {
+        self.read_later(id, Request::Indexes).map_err(thrown)
+    }
+
+    /// Begins a search.
+    #[napi]
+    pub fn search(
+        &mut self,
+        env: Env,
+        prefix: Raw,
+        query: Raw,
+        filter: Raw,
+    ) -> napi::Result<Search, CodeName> {
+        let query = || {
+            let prefix = prefix_of(env, prefix)?;
+            Ok(SearchQuery {
+                range: Selector { prefix: Some(prefix.clone()), ..Selector::default() }.range()?,
+                prefix,
+                expression: search::expression(&convert::text(env, query, "query")?),
+                filter: convert::filter(env, filter)?,
+                offset: 0,
+                limit: 0,
+            })
+        };
+        Ok(Search { query: Arc::new(Mutex::new(query().map_err(thrown)?)) })
+    }
+
+    /// Reads the next page of a search after `offset` matches; it comes by mail under `id`.
+    #[napi]
+    pub fn search_page(
+        &mut self,
+        search: &Search,
+        offset: u32,
+        limit: u32,
+        id: u32,
+    ) -> napi::Result<(), CodeName> {
+        let query =
+            SearchQuery { offset: offset as usize, limit: limit as usize, ..search.query.lock().clone() };
+        self.read_later(id, Request::Search(Box::new(query))).map_err(thrown)
+    }
+}

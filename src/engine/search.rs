@@ -1,0 +1,203 @@
+//! Full-text search: indexes of the words in some fields under a prefix, and what they find.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::answer::Answer;
+use super::filter::{Filter, Path, Step};
+use super::page::Page;
+use super::queue::quoted;
+use super::range::Selector;
+use crate::codec::{key, key_json};
+use crate::error::{Error, Result};
+use crate::limits::{MAX_INDEX_FIELDS, MAX_PAGE_BYTES};
+use crate::store::index::{SearchIndex, SearchScan};
+use crate::store::{Flow, ReadTxn, WriteTxn};
+
+/// How text becomes words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tokenizer {
+    /// By Unicode's letters and digits, without case and accents.
+    Unicode,
+    /// The same, and English words by their stem.
+    Porter,
+    /// By ASCII's letters and digits, without case.
+    Ascii,
+}
+
+impl Tokenizer {
+    /// Reads the option.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT`.
+    pub fn parse(text: &str) -> Result<Self> {
+        match text {
+            "unicode61" => Ok(Self::Unicode),
+            "porter" => Ok(Self::Porter),
+            "ascii" => Ok(Self::Ascii),
+            _ => Err(Error::invalid(format!(
+                "tokenize: {text:?} is not one of \"unicode61\", \"porter\", \"ascii\""
+            ))),
+        }
+    }
+
+    fn of_fts5(self) -> &'static str {
+        match self {
+            Self::Unicode => "unicode61",
+            Self::Porter => "porter unicode61",
+            Self::Ascii => "ascii",
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Unicode => "unicode61",
+            Self::Porter => "porter",
+            Self::Ascii => "ascii",
+        }
+    }
+}
+
+/// The index that a user asks for.
+///
+/// # Errors
+/// `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`.
+pub fn search_index(prefix: Vec<u8>, fields: &[(String, Path)], tokenizer: Tokenizer) -> Result<SearchIndex> {
+    if fields.is_empty() {
+        return Err(Error::invalid("fields: it is empty; give at least one path, such as \"title\""));
+    }
+    if fields.len() > MAX_INDEX_FIELDS {
+        return Err(Error::limit("fields", fields.len(), MAX_INDEX_FIELDS, "fields"));
+    }
+    let names: Vec<String> = fields.iter().map(|(name, _)| quoted(name)).collect();
+    Ok(SearchIndex {
+        range: Selector { prefix: Some(prefix.clone()), ..Selector::default() }.range()?,
+        prefix,
+        paths: fields.iter().map(|(name, path)| json_path(name, path)).collect::<Result<_>>()?,
+        tokenizer: tokenizer.of_fts5(),
+        spec: format!("{{\"fields\":[{}],\"tokenize\":\"{}\"}}", names.join(","), tokenizer.name()),
+    })
+}
+
+/// `$."profile"."name"`
+fn json_path(name: &str, path: &Path) -> Result<String> {
+    let mut text = String::from("$");
+    for step in path {
+        match step {
+            Step::Element(index) => text.push_str(&format!("[{index}]")),
+            // SQLite's paths have no way to write a quotation mark.
+            Step::Member(member) if member.contains(['"', '\\', '\0']) => {
+                let message = "a field with a quotation mark, a backslash or a NUL in it cannot be indexed";
+                return Err(Error::invalid(format!("fields: {name:?}: {message}")));
+            }
+            Step::Member(member) => text.push_str(&format!(".\"{member}\"")),
+        }
+    }
+    Ok(text)
+}
+
+/// Makes an index, in place of those that its prefix has.
+///
+/// # Errors
+/// Those of the store.
+pub fn create(txn: &mut dyn WriteTxn, index: &SearchIndex) -> Result<Answer> {
+    remove(txn, &index.prefix)?;
+    txn.create_search_index(index)?;
+    Ok(Answer::json("null"))
+}
+
+/// Removes the indexes of a prefix; tells how many there were.
+///
+/// # Errors
+/// Those of the store.
+pub fn remove(txn: &mut dyn WriteTxn, prefix: &[u8]) -> Result<Answer> {
+    let mut count = 0;
+    for index in txn.indexes()?.iter().filter(|index| index.prefix == prefix) {
+        txn.drop_index(index.id)?;
+        count += 1;
+    }
+    Ok(Answer::Count(count))
+}
+
+/// All indexes: `[[prefix,spec,created],…]`.
+///
+/// # Errors
+/// Those of the store.
+pub fn list(txn: &mut dyn ReadTxn) -> Result<Answer> {
+    let mut text = b"[".to_vec();
+    for (at, index) in txn.indexes()?.iter().enumerate() {
+        if at > 0 {
+            text.push(b',');
+        }
+        text.push(b'[');
+        key_json::write(&index.prefix, &mut text)?;
+        text.extend_from_slice(format!(",{},{}]", index.spec, index.created_at).as_bytes());
+    }
+    text.push(b']');
+    Ok(Answer::Text(text))
+}
+
+/// A search, or what is left of it.
+#[derive(Debug, Clone)]
+pub struct SearchQuery {
+    /// The encoded prefix.
+    pub prefix: Vec<u8>,
+    /// The keys under it.
+    pub range: Range<Vec<u8>>,
+    /// FTS5's expression; `None`: no words.
+    pub expression: Option<String>,
+    /// Only entries that match this too.
+    pub filter: Option<Arc<Filter>>,
+    /// Matches that were passed.
+    pub offset: usize,
+    /// The most entries of a page.
+    pub limit: usize,
+}
+
+/// What a user types, as an expression: every word must be there, and nothing in it is an operator.
+#[must_use]
+pub fn expression(query: &str) -> Option<String> {
+    let words: Vec<String> = query
+        .split(|letter: char| letter.is_whitespace() || letter == '\0')
+        // A word without a letter or digit has no token, and would match nothing.
+        .filter(|word| word.chars().any(char::is_alphanumeric))
+        .map(|word| format!("\"{}\"", word.replace('"', "\"\"")))
+        .collect();
+    (!words.is_empty()).then(|| words.join(" "))
+}
+
+/// Reads a page of a search; its tail is `[offset,more]`.
+///
+/// # Errors
+/// `INVALID_ARGUMENT` if no index serves it, those of the store.
+pub fn page(txn: &mut dyn ReadTxn, query: &SearchQuery) -> Result<Answer> {
+    let serves = |prefix: &[u8]| prefix == query.prefix || key::is_under(&query.prefix, prefix);
+    let index = txn
+        .indexes()?
+        .into_iter()
+        .filter(|index| serves(&index.prefix))
+        .max_by_key(|index| index.prefix.len());
+    let Some(index) = index else {
+        let message = "there is no search index of this prefix, or of one above it; call createIndex(prefix, { fields }) once";
+        return Err(Error::invalid(format!("prefix: {message}")));
+    };
+    let mut page = Page::with_capacity(1024);
+    let (mut offset, now) = (query.offset, txn.now_ms());
+    if let Some(expression) = query.expression.clone() {
+        let scan = SearchScan { id: index.id, expression, range: query.range.clone(), offset };
+        txn.search(&scan, &mut |row| {
+            page.more = page.len() == query.limit || page.size_bytes() >= MAX_PAGE_BYTES;
+            if page.more {
+                return Ok(Flow::Stop);
+            }
+            offset += 1;
+            if query.filter.as_ref().is_none_or(|filter| filter.matches(row.encoding, row.value, now)) {
+                page.push_listed(&row, 0, false)?;
+            }
+            Ok(Flow::Continue)
+        })?;
+    }
+    let more = u8::from(page.more);
+    page.finish_with(&format!("[{offset},{more}]"));
+    Ok(Answer::Page(page))
+}
