@@ -33,6 +33,7 @@ import { watchLarge } from "./watch-large.js"
 import { watchLife } from "./watch-life.js"
 import { watchMany } from "./watch-many.js"
 import { watchResume } from "./watch-resume.js"
+import { whereRandom } from "./where-random.js"
 import { write } from "./write.js"
 import { writeMany } from "./write-many.js"
 
@@ -45,6 +46,7 @@ const suites = {
   write,
   "write many": writeMany,
   ttl,
+  "where at random": whereRandom,
   atomic,
   counters,
   transaction,

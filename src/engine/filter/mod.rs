@@ -35,8 +35,8 @@ pub type Path = Vec<Step>;
 /// A step of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// A member of an object.
-    Member(String),
+    /// A member of an object; WTF-8.
+    Member(Vec<u8>),
     /// An element of an array.
     Element(usize),
 }
@@ -64,7 +64,7 @@ pub enum Test {
     /// A string that holds, begins with, or ends with another; an array that holds a value.
     Text(Place, Typed<'static>),
     /// The same for strings, whatever their case; the operand is folded.
-    Folded(Place, String),
+    Folded(Place, Vec<u8>),
     /// Null, undefined or absent.
     Null,
     /// As that, or a string, array or object without anything in it.
@@ -121,9 +121,9 @@ impl<'a> Stored<'a> {
         json::parse(text).map(|json| Typed::of(json, self.encoding))
     }
 
-    fn member(&self, text: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    fn member(&self, text: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
         let text = if self.encoding == TAGGED_JSON { own_members(text)? } else { text };
-        json::member(text, name.as_bytes())
+        json::member(text, name)
     }
 }
 
@@ -178,7 +178,7 @@ impl Test {
                 _ => false,
             },
             Self::Folded(place, part) => match value {
-                Typed::String(text) => place.has(folded(text).as_bytes(), part.as_bytes()),
+                Typed::String(text) => place.has(&folded(text), part),
                 Typed::Array(elements) if *place == Place::Within => elements
                     .iter()
                     .any(|element| matches!(element, Typed::String(text) if folded(text) == *part)),
@@ -207,7 +207,12 @@ impl Place {
     }
 }
 
-/// A string without its case, by Unicode's case folding. A lone surrogate is folded to U+FFFD.
-fn folded(text: &[u8]) -> String {
-    UniCase::new(String::from_utf8_lossy(text)).to_folded_case()
+/// A string without its case, by Unicode's case folding. A lone surrogate stays as it is.
+fn folded(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    for chunk in text.utf8_chunks() {
+        out.extend_from_slice(UniCase::new(chunk.valid()).to_folded_case().as_bytes());
+        out.extend_from_slice(chunk.invalid());
+    }
+    out
 }
