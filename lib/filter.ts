@@ -22,13 +22,17 @@ export function filterText(where: unknown): string | undefined {
   return node(where, "where", [])
 }
 
+/** A revoked proxy throws whatever it is asked: it is a value, and refused as one. */
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !isRevokedProxy(value)
+}
+
 function isPlain(value: unknown): value is Names {
-  if (typeof value !== "object" || value === null || isRevokedProxy(value)) return false
-  return isPlainPrototype(Object.getPrototypeOf(value))
+  return isObject(value) && isPlainPrototype(Object.getPrototypeOf(value))
 }
 
 function isArray(value: unknown): value is readonly unknown[] {
-  return typeof value === "object" && value !== null && !isRevokedProxy(value) && Array.isArray(value)
+  return isObject(value) && Array.isArray(value)
 }
 
 /** `around`: the objects and arrays that the value is in. */
@@ -37,7 +41,7 @@ function node(value: unknown, place: string, around: object[]): string {
     throw invalidArgument(
       `${place}: it is undefined; leave it out, or ask { $null: true } for what is absent`,
     )
-  if (value instanceof Now) return `{"n":${Now.offsetMs(value)}}`
+  if (isObject(value) && value instanceof Now) return `{"n":${Now.offsetMs(value)}}`
   const array = isArray(value) ? value : undefined
   if (array === undefined && !isPlain(value)) return `{"v":${encodeFilterValue(value, place)}}`
   const nested = value as object

@@ -2,7 +2,7 @@
 //! `{"n":milliseconds}` for the store's time, `{"v":value}` for any other value, with tags. So a user's own names can never be
 //! taken for something else. What is not a filter is refused, with its place.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 
 use super::json::{self, Json};
 use super::typed::Typed;
@@ -328,9 +328,11 @@ fn flag(node: Node<'_>, place: &str) -> Result<bool> {
     }
 }
 
-/// The operator that is written most alike.
+/// The operator that is written most alike; of several the one that begins alike for longer.
 fn nearest(unknown: &str) -> &'static str {
-    OPERATORS.into_iter().min_by_key(|known| distance(unknown, known)).unwrap_or("$eq")
+    let alike = |known: &str| unknown.bytes().zip(known.bytes()).take_while(|(one, two)| one == two).count();
+    let rank = |known: &&str| (distance(unknown, known), Reverse(alike(known)));
+    OPERATORS.into_iter().min_by_key(rank).unwrap_or("$eq")
 }
 
 /// How many letters must be changed, added or taken away.
