@@ -6,7 +6,7 @@ import { useStore } from "../support/store.js"
 import { matches } from "../support/where-oracle.js"
 import { Filters, randomValue, T } from "../support/where-random.js"
 
-const FILTERS = Number(process.env.KEYVAL_RUNS ?? 120)
+const FILTERS = Number(process.env.KEYVAL_RUNS ?? 240)
 const FILTERS_A_ROUND = 60
 const VALUES = 60
 const OPERATORS = 24

@@ -139,6 +139,9 @@ const CASES = [
   [{ length: { $gte: 0 } }],
   [{ size: 1 }],
   [{ value: { $null: false } }],
+  [{ name: { $null: false } }],
+  [{ message: "a" }],
+  [{ source: "a" }],
 ]
 
 /** Operators that match what the other does not. */

@@ -1,7 +1,7 @@
 // Random values and random filters, of few names and few scalars, so that they meet one another.
 import { KvU64 } from "@buntime/keyval"
 
-const NAMES = ["a", "b", "c", "__type", "value", "é", "\ud800", 'q"\\', "length"]
+const NAMES = ["a", "b", "c", "__type", "value", "é", "\ud800", 'q"\\', "length", "name"]
 const TEXTS = [
   ..."a b A aA Ab ab ß ss SS ẞ σ ς Σ İ i ı I é É e\u0301 ﬁ FI K Ω 😀 😀a \ud83d \ude00 \ud800a \ufffd \uffff".split(
     " ",
@@ -14,9 +14,23 @@ const TEXTS = [
   'a\0\n"\\',
 ]
 const SAFE = 2 ** 53
-const NUMBERS = [0, -0, 1, -1, 1.5, 2, 1000, SAFE, SAFE + 2, 1e21, 1.7976931348623157e308, 5e-324]
+const NUMBERS = [0, -0, 1, -1, 1.5, 2, 1000, SAFE, SAFE, SAFE, SAFE + 2, 1e21, 1.7976931348623157e308, 5e-324]
 const ODD_NUMBERS = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
-const BIGINTS = [0n, 1n, -1n, 2n, 1000n, 2n ** 53n, 2n ** 53n + 1n, 2n ** 64n - 1n, 10n ** 21n, -(2n ** 80n)]
+const NEAR = 2n ** 53n + 1n
+const BIGINTS = [
+  0n,
+  1n,
+  -1n,
+  2n,
+  1000n,
+  NEAR - 1n,
+  NEAR,
+  NEAR,
+  NEAR,
+  2n ** 64n - 1n,
+  10n ** 21n,
+  -(2n ** 80n),
+]
 export const T = 4_000_000_000_000
 
 const scalars = [
