@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { collect, keysOf, snapshot } from "../support/assert.js"
-import { useStore } from "../support/store.js"
+import { T0, useStore } from "../support/store.js"
 
 const TREE = [
   { key: ["a"], value: { go: true } },
@@ -116,6 +116,24 @@ export function whereDelete(target) {
     ])
     assert.equal(removed.deletedCount, 3)
     assert.deepEqual(await keysOf(kv, ["a"]), [["a", 3]])
+  })
+
+  test("kv.now() in a delete is the time of its commit, and what has expired is not counted", async () => {
+    const { kv } = store
+    store.at(T0)
+    await kv.setMany([
+      { key: ["s", 1], value: { endsAt: T0 + 5 } },
+      { key: ["s", 2], value: { endsAt: new Date(T0 + 10) } },
+      { key: ["s", 3], value: { endsAt: T0 + 5 }, expiresIn: 7 },
+      { key: ["s", 4], value: { endsAt: "never" } },
+    ])
+    const over = { where: { endsAt: { $lte: kv.now() } } }
+    assert.equal((await kv.delete({ prefix: ["s"] }, over)).deletedCount, 0)
+    store.at(T0 + 7)
+    assert.equal((await kv.delete({ prefix: ["s"] }, over)).deletedCount, 1)
+    store.at(T0 + 10)
+    assert.equal((await kv.delete({ prefix: ["s"] }, over)).deletedCount, 1)
+    assert.deepEqual(await keysOf(kv, ["s"]), [["s", 4]])
   })
 
   test("two filtered deletes at once take each match once", async () => {

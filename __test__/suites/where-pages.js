@@ -220,6 +220,21 @@ export function wherePages(target) {
     assert.equal(kept, 980)
   })
 
+  test("a filtered count is one snapshot", async () => {
+    const { kv } = store
+    await fill(kv, 1000)
+    const counts = []
+    for (let at = 0; at < 30; at++) {
+      const flag = (place, on) => [["n", (place * 37) % 1000], { flag: on }]
+      const commit = kv.atomic().set(...flag(at, true))
+      if (at > 0) commit.set(...flag(at - 1, false))
+      counts.push(kv.count(["n"], { where: { flag: true } }))
+      await commit.commit()
+      counts.push(kv.count(["n"], { where: { flag: true } }))
+    }
+    assert.deepEqual([...new Set((await Promise.all(counts)).slice(1))], [1])
+  })
+
   test("the filter is read when it is given", async () => {
     await fill(store.kv)
     const mine = { n: { $in: [1, 2] } }
