@@ -216,3 +216,50 @@ fn folded(text: &[u8]) -> Vec<u8> {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Less than the thread of a worker has in Node and in Bun, and than the reader thread has.
+    const STACK_BYTES: usize = 512 * 1024;
+
+    /// On a small stack; also what drops the filter.
+    fn on_a_small_stack(body: impl FnOnce() + Send + 'static) {
+        std::thread::Builder::new().stack_size(STACK_BYTES).spawn(body).unwrap().join().unwrap();
+    }
+
+    fn nested(levels: usize, open: &str, inner: &str, close: &str) -> String {
+        format!("{}{inner}{}", open.repeat(levels), close.repeat(levels))
+    }
+
+    #[test]
+    fn the_deepest_filters_and_values_fit_a_small_stack() {
+        on_a_small_stack(|| {
+            let array = nested(98, r#"{"a":["#, r#"{"v":1}"#, "]}");
+            let deepest =
+                nested(99, r#"{"o":[["$and",{"a":["#, &format!(r#"{{"o":[["a",{array}]]}}"#), "]}]]}");
+            let value = format!(r#"{{"a":{}}}"#, nested(98, "[", "1", "]"));
+            assert!(parse(deepest.as_bytes()).unwrap().matches(JSON, value.as_bytes(), 0));
+            let map = nested(100, r#"{"__type":"map","value":[[1,"#, "2", "]]}");
+            let same = parse(format!(r#"{{"o":[["$eq",{{"v":{map}}}]]}}"#).as_bytes()).unwrap();
+            assert!(same.matches(TAGGED_JSON, map.as_bytes(), 0));
+        });
+    }
+
+    #[test]
+    fn deeper_ones_are_refused_and_hold_nothing() {
+        on_a_small_stack(|| {
+            for (open, close) in
+                [("[", "]"), (r#"{"a":["#, "]}"), (r#"{"o":[["a","#, "]]}"), (r#"{"v":"#, "}")]
+            {
+                for levels in [101, 500, 100_000] {
+                    let text = nested(levels, open, "1", close);
+                    assert!(parse(text.as_bytes()).is_err(), "{levels} of {open}");
+                    let any = parse(br#"{"o":[["$null",{"v":true}]]}"#).unwrap();
+                    let _ = any.matches(TAGGED_JSON, text.as_bytes(), 0);
+                }
+            }
+        });
+    }
+}
