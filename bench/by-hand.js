@@ -10,6 +10,9 @@ const SQL = {
   get: `SELECT versionstamp, value FROM kv WHERE key = ? AND ${LIVE}`,
   version: `SELECT versionstamp FROM kv WHERE key = ? AND ${LIVE}`,
   list: `SELECT key, versionstamp, value FROM kv WHERE key > ? AND key < ? AND ${LIVE} ORDER BY key`,
+  listBetween: `
+    SELECT key, versionstamp, value FROM kv WHERE key > ? AND key < ? AND ${LIVE}
+    AND json_extract(value, ?) BETWEEN ? AND ? ORDER BY key`,
   set: `
     INSERT INTO kv (key, versionstamp, value) VALUES (?, ?, ?) ON CONFLICT (key)
     DO UPDATE SET versionstamp = excluded.versionstamp, expires_at = NULL, value = excluded.value`,
@@ -59,6 +62,10 @@ export function byHand(db, newStamp) {
     getMany: db.transaction((keys) => keys.map(get)),
     list(prefix, visit) {
       for (const row of sql.list.all(...prefixRange(prefix), Date.now())) visit(new Entry(row))
+    },
+    listBetween(prefix, field, bounds, visit) {
+      const rows = sql.listBetween.all(...prefixRange(prefix), Date.now(), `$.${field}`, ...bounds)
+      for (const row of rows) visit(new Entry(row))
     },
     add(key, amount) {
       const versionstamp = newStamp()

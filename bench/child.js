@@ -21,6 +21,8 @@ import { rows } from "./rows.js"
  * @property {(key: any[]) => any} get gives `{ key, value }`, `value: null` if there is none
  * @property {(keys: any[][]) => any} [getMany]
  * @property {(prefix: any[], visit: (entry: { key: any[], value: any }) => void) => any} [list]
+ * @property {(prefix: any[], field: string, bounds: [number, number], visit: (entry: { key: any[], value: any }) => void)
+ *   => any} [listBetween] the entries whose field is from the one to the other
  * @property {(key: any[], value: any) => any} set gives `{ ok: true }` when it is on disk
  * @property {(key: any[], amount: number) => any} [add] to a counter; gives `{ ok: true }` when it is on disk
  * @property {(key: any[]) => any} [counter] gives the counter as a number
@@ -82,6 +84,7 @@ const commands = {
     assert.equal((await peer.get(first)).value, null, "get after delete")
     if (peer.list) await validateList()
     await peer.load([item(0)])
+    if (peer.listBetween) await validateListBetween()
     if (peer.add) await validateCounter()
     if (peer.atomic) await validateAtomic(random)
     if (peer.deletePrefix) await validateDeletePrefix()
@@ -155,6 +158,18 @@ async function validateList() {
   await peer.list(["items", 0], (entry) => indexes.push(entry.key[2]))
   const rest = Array.from({ length: GROUP_SIZE - 1 }, (_, i) => i + 1)
   assert.deepEqual(indexes, rest, "list after delete, in key order")
+}
+
+async function validateListBetween() {
+  const keys = []
+  await peer.listBetween(["items", 1], "price", [100, 200], ({ key }) => keys.push(key[2]))
+  const items = Array.from({ length: GROUP_SIZE }, (_, at) => item(GROUP_SIZE + at))
+  const expected = items.filter(({ value: { price } }) => price >= 100 && price <= 200)
+  assert.deepEqual(
+    keys,
+    expected.map(({ key }) => key[2]),
+    "a filtered list, in key order",
+  )
 }
 
 async function validateCounter() {

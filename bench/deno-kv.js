@@ -36,6 +36,10 @@ export function denoKv(kv, open, watchOptions) {
     async list(prefix, visit) {
       for await (const entry of kv.list({ prefix }, { batchSize: 500 })) visit(entry)
     },
+    async listBetween(prefix, field, [low, high], visit) {
+      for await (const entry of kv.list({ prefix }, { batchSize: 500 }))
+        if (entry.value[field] >= low && entry.value[field] <= high) visit(entry)
+    },
     set: (key, value) => kv.set(key, value),
     add: (key, amount) => kv.atomic().sum(key, BigInt(amount)).commit(),
     counter: async (key) => Number((await kv.get(key)).value.value),

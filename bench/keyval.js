@@ -12,6 +12,9 @@ export function keyval(kv, open) {
     async list(prefix, visit) {
       for await (const entry of kv.list(prefix)) visit(entry)
     },
+    async listBetween(prefix, field, bounds, visit) {
+      for await (const entry of kv.list(prefix, { where: { [field]: { $between: bounds } } })) visit(entry)
+    },
     set: (key, value) => kv.set(key, value),
     add: (key, amount) => kv.atomic().sum(key, amount).commit(),
     counter: async (key) => Number((await kv.get(key)).value),

@@ -56,6 +56,24 @@ const list10000 = {
   check: (_group, { count, sum }) => count === GROUP_SIZE && sum === (GROUP_SIZE * (GROUP_SIZE - 1)) / 2,
 }
 
+/** One item in a hundred: prices are 0 to 999.99. */
+const filtered = {
+  needs: "listBetween",
+  chunk: 1,
+  input(random) {
+    const low = 10 * random.below(100)
+    return [low, low + 9.99]
+  },
+  call: async (peer, bounds) => {
+    const found = []
+    await peer.listBetween(["items"], "price", bounds, ({ value }) => found.push(value.price))
+    return found
+  },
+  check: ([low, high], found) =>
+    Math.abs(found.length - ENTRIES / 100) < ENTRIES / 500 &&
+    found.every((price) => price >= low && price <= high),
+}
+
 const set = {
   needs: "set",
   chunk: 256,
@@ -121,6 +139,7 @@ export const rows = [
   { name: "getMany 10", atOnce: 1, ...getMany(10) },
   { name: "getMany 100", atOnce: 1, ...getMany(100) },
   { name: "list 10,000, ms", unit: "ms", atOnce: 1, ...list10000 },
+  { name: "filtered list of 100,000, unindexed, ms", unit: "ms", atOnce: 1, ...filtered },
   { name: "set, one at a time", atOnce: 1, ...set },
   { name: "set, 64 at once", atOnce: 64, ...set },
   { name: "counter +1, one at a time", atOnce: 1, ...counter },

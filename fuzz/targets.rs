@@ -1,12 +1,14 @@
 //! What the fuzzer looks at. `tests/corpus.rs` gives the corpus to the same functions, so that findings stay found.
 
 use std::cmp::Ordering;
+use std::sync::LazyLock;
 
 use keyval::codec::key::{Part, decode, encode};
 use keyval::codec::value::{ArrayText, Counter};
 use keyval::codec::{cursor, key_json};
 use keyval::config::{Durability, Location};
 use keyval::duration;
+use keyval::engine::filter::{self, Filter};
 use keyval::engine::page::Page;
 use keyval::store::Row;
 use serde_json::Value;
@@ -134,4 +136,39 @@ pub fn words(data: &[u8]) {
     }
     let _ = Location::parse(text);
     let _ = Durability::parse(text);
+}
+
+/// What `filter` asks of everything, as `lib/filter.ts` writes it.
+static FILTERS: LazyLock<Vec<(Filter, Filter)>> = LazyLock::new(|| {
+    let texts = [
+        r#"{"o":[["$null",{"v":true}]]}"#,
+        r#"{"o":[["$empty",{"v":true}]]}"#,
+        r#"{"o":[["$gte",{"v":{"__type":"bigint","value":"9007199254740993"}}]]}"#,
+        r#"{"o":[["$lt",{"n":-1000}]]}"#,
+        r#"{"o":[["$containsi",{"v":"\u0130ß"}]]}"#,
+        r#"{"o":[["a",{"o":[["$ne",{"v":1}]]}]]}"#,
+        r#"{"o":[["a.__type[1][0].b",{"o":[["$in",{"a":[{"v":"x"},{"v":null}]}]]}]]}"#,
+        r#"{"o":[["a",{"a":[{"v":1},{"o":[["b",{"v":"x"}]]}]}]]}"#,
+    ];
+    let read = |text: String| filter::parse(text.as_bytes()).unwrap();
+    texts.map(|text| (read(text.into()), read(format!(r#"{{"o":[["$not",{text}]]}}"#)))).into()
+});
+
+/// The text of a filter up to 0xff, behind it what is stored, before it the encoding: a filter is read or refused, and one
+/// that is read judges anything. What matches does not match the opposite.
+pub fn filters(data: &[u8]) {
+    const NOW_MS: i64 = 4_000_000_000_000;
+    let Some((encoding, data)) = data.split_first() else { return };
+    let mut parts = data.splitn(2, |byte| *byte == 0xff);
+    let (text, stored) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    if let Ok(filter) = filter::parse(text) {
+        let _ = filter.matches(encoding % 6, stored, NOW_MS);
+        let _ = filter.matches(encoding % 6, text, NOW_MS);
+    }
+    for stored in [stored, text] {
+        for (filter, opposite) in FILTERS.iter() {
+            let matches = filter.matches(encoding % 6, stored, NOW_MS);
+            assert_ne!(matches, opposite.matches(encoding % 6, stored, NOW_MS), "{filter:?}");
+        }
+    }
 }

@@ -7,33 +7,64 @@ import { describe, invalidArgument, limitExceeded } from "./errors.js"
 import { MAX_NESTING_DEPTH } from "./limits.js"
 import { Now } from "./placeholders.js"
 import { encodeFilterValue } from "./value/index.js"
-import { isPlainPrototype } from "./value/kinds.js"
+import { isPlainPrototype, isRevokedProxy } from "./value/kinds.js"
+
+/** Conditions within one another, of which one may be an object and an array (`$and`), and a value. Rust counts conditions. */
+const MAX_DEPTH = 3 * MAX_NESTING_DEPTH
+
+type Names = Record<string, unknown>
 
 /** The text of a filter; nothing, if there is none. */
 export function filterText(where: unknown): string | undefined {
   if (where === undefined) return undefined
   if (!isPlain(where))
     throw invalidArgument(`where: must be an object such as { status: "open" }, got ${describe(where)}`)
-  return node(where, "where", 0)
+  return node(where, "where", [])
 }
 
-function isPlain(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && isPlainPrototype(Object.getPrototypeOf(value))
+/** A revoked proxy throws whatever it is asked: it is a value, and refused as one. */
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !isRevokedProxy(value)
 }
 
-function node(value: unknown, place: string, depth: number): string {
-  if (depth > MAX_NESTING_DEPTH)
-    throw limitExceeded(`${place}: nesting`, `more than ${MAX_NESTING_DEPTH}`, MAX_NESTING_DEPTH, "levels")
+function isPlain(value: unknown): value is Names {
+  return isObject(value) && isPlainPrototype(Object.getPrototypeOf(value))
+}
+
+function isArray(value: unknown): value is readonly unknown[] {
+  return isObject(value) && Array.isArray(value)
+}
+
+/** `around`: the objects and arrays that the value is in. */
+function node(value: unknown, place: string, around: object[]): string {
   if (value === undefined)
     throw invalidArgument(
       `${place}: it is undefined; leave it out, or ask { $null: true } for what is absent`,
     )
-  if (value instanceof Now) return `{"n":${Now.offsetMs(value)}}`
-  if (Array.isArray(value))
-    return `{"a":[${value.map((one, at) => node(one, `${place}[${at}]`, depth + 1))}]}`
-  if (!isPlain(value)) return `{"v":${encodeFilterValue(value, place)}}`
-  const members = Object.keys(value).map(
-    (name) => `[${JSON.stringify(name)},${node(value[name], `${place}.${name}`, depth + 1)}]`,
+  if (isObject(value) && value instanceof Now) return `{"n":${Now.offsetMs(value)}}`
+  const array = isArray(value) ? value : undefined
+  if (array === undefined && !isPlain(value)) return `{"v":${encodeFilterValue(value, place)}}`
+  const nested = value as object
+  if (around.includes(nested))
+    throw invalidArgument(`${place}: it leads back to what it is in; a filter cannot hold a cycle`)
+  if (around.length === MAX_DEPTH)
+    throw limitExceeded(`${place}: nesting`, `more than ${MAX_DEPTH}`, MAX_DEPTH, "levels")
+  around.push(nested)
+  const text = array ? arrayText(array, place, around) : objectText(value as Names, place, around)
+  around.pop()
+  return text
+}
+
+/** A hole is undefined, and refused. */
+function arrayText(array: readonly unknown[], place: string, around: object[]): string {
+  return `{"a":[${Array.from(array, (one, at) => node(one, `${place}[${at}]`, around))}]}`
+}
+
+function objectText(object: Names, place: string, around: object[]): string {
+  for (const symbol of Object.getOwnPropertySymbols(object))
+    throw invalidArgument(`${place}: it has the member ${String(symbol)}; fields and operators are strings`)
+  const members = Object.keys(object).map(
+    (name) => `[${JSON.stringify(name)},${node(object[name], `${place}.${name}`, around)}]`,
   )
   return `{"o":[${members}]}`
 }

@@ -5,7 +5,7 @@ import { existsSync, mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { bun, fail, root } from "./support.mjs"
 
-const RUST = ["keys", "values", "pages", "cursors", "words", "model"]
+const RUST = ["keys", "values", "pages", "cursors", "words", "filters", "model"]
 const FUZZ = join(root, "fuzz")
 /** What rustc's stable compiler calls the instrumentation that libFuzzer reads. */
 const INSTRUMENTED = [

@@ -42,3 +42,8 @@ fn cursors() {
 fn words() {
     run("words", targets::words);
 }
+
+#[test]
+fn filters() {
+    run("filters", targets::filters);
+}

@@ -38,6 +38,12 @@ import { watchLarge } from "./watch-large.js"
 import { watchLife } from "./watch-life.js"
 import { watchMany } from "./watch-many.js"
 import { watchResume } from "./watch-resume.js"
+import { where } from "./where.js"
+import { whereDelete } from "./where-delete.js"
+import { wherePages } from "./where-pages.js"
+import { wherePaths } from "./where-paths.js"
+import { whereRandom } from "./where-random.js"
+import { whereRefusals } from "./where-refusals.js"
 import { write } from "./write.js"
 import { writeMany } from "./write-many.js"
 
@@ -50,6 +56,12 @@ const suites = {
   write,
   "write many": writeMany,
   ttl,
+  where,
+  "where, paths": wherePaths,
+  "where, pages": wherePages,
+  "where, delete": whereDelete,
+  "where, refusals": whereRefusals,
+  "where at random": whereRandom,
   atomic,
   counters,
   patch,

@@ -213,12 +213,4 @@ export function read(target) {
       hasMore: false,
     })
   })
-
-  test("a filter is refused for now, never ignored", async () => {
-    await store.kv.set(["a", 1], 1)
-    const where = { value: 1 }
-    await refused(() => store.kv.list(["a"], { where }), "UNSUPPORTED", /where/)
-    await refused(() => store.kv.count(["a"], { where }), "UNSUPPORTED", /where/)
-    await refused(() => store.kv.paginate(["a"], { where }), "UNSUPPORTED", /where/)
-  })
 }

@@ -96,18 +96,6 @@ export function write(target) {
     assert.deepEqual(await snapshot(store.kv), before)
   })
 
-  test("delete with a filter is refused for now and deletes nothing", async () => {
-    await plant()
-    const before = await snapshot(store.kv)
-    await refused(() => store.kv.delete(["a"], { where: { x: 1 } }), "UNSUPPORTED", /where/)
-    await refused(() => store.kv.delete({ prefix: [] }, { where: {} }), "UNSUPPORTED", /where/)
-    await refused(
-      () => store.kv.delete({ prefix: [], where: { $eqq: 1 } }),
-      ["UNSUPPORTED", "INVALID_ARGUMENT"],
-    )
-    assert.deepEqual(await snapshot(store.kv), before)
-  })
-
   test("a list of 1000 keys is deleted at once", async () => {
     const keys = Array.from({ length: 1000 }, (_, at) => ["n", at])
     await store.kv.setMany(keys.map((key) => ({ key, value: 0 })))

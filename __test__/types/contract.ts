@@ -10,6 +10,7 @@ import {
   type KvKeyEntry,
   type KvSubscription,
   KvU64,
+  type KvWhere,
 } from "@buntime/keyval"
 import { type } from "arktype"
 import * as v from "valibot"
@@ -83,6 +84,33 @@ export async function contract(kv: Kv): Promise<void> {
   new Kv(":memory:", { durability: "fast" })
 }
 
+export async function filters(kv: Kv): Promise<void> {
+  const where: KvWhere = {
+    name: "Ada",
+    age: { $gte: 18, $not: { $in: [20, 30n] } },
+    "tags[0]": kv.now().sub("1d"),
+  }
+  for await (const listed of kv.list<User>(["users"], { where })) same<typeof listed, KvEntry<User>>(true)
+  for await (const listed of kv.list(["users"], { where: { $or: [where, { $not: where }] }, keysOnly: true }))
+    same<typeof listed, KvKeyEntry>(true)
+  same<Awaited<ReturnType<typeof kv.paginate<User>>>["entries"], KvEntry<User>[]>(true)
+  await kv.paginate<User>(["users"], { where: { profile: { verified: true } }, limit: 5 })
+  same<number, Awaited<ReturnType<typeof kv.count>>>(true)
+  await kv.count({ prefix: [] }, { where: { $null: false } })
+  await kv.delete([["a"], ["b"]], { where, exact: true })
+
+  // @ts-expect-error: a filter is an object
+  kv.list(["users"], { where: "open" })
+  // @ts-expect-error: there is no filter of null
+  await kv.count(["users"], { where: null })
+  // @ts-expect-error: a misspelt option would match everything
+  await kv.delete(["users"], { were: where })
+  // @ts-expect-error: a filter is an option, and no part of a selector
+  await kv.count({ prefix: [], where })
+  // @ts-expect-error: a get has a key, and no filter
+  await kv.get(["users", 1], { where })
+}
+
 export async function live(kv: Kv): Promise<void> {
   const watch = kv.watch<User>(["users"], (entries, { versionstamp, initial, reset, dropped }) => {
     same<typeof entries, KvEntryMaybe<User>[]>(true)
@@ -142,6 +170,7 @@ export async function collections(kv: Kv): Promise<void> {
 export async function disposal(): Promise<void> {
   await using kv = new Kv(":memory:")
   await contract(kv)
+  await filters(kv)
   await live(kv)
   await collections(kv)
 }

@@ -16,6 +16,7 @@ pub mod lock;
 pub mod net;
 pub mod page;
 pub mod patch;
+pub mod plan;
 pub mod queue;
 pub mod range;
 pub mod read;

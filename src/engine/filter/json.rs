@@ -4,8 +4,9 @@
 
 use std::borrow::Cow;
 
-/// Deeper text holds nothing: values nest at most 100 deep, and an append puts them one deeper.
-const MAX_DEPTH: usize = 256;
+/// Deeper text holds nothing: values nest at most 100 deep, an append puts them one deeper, and a map or an error is three
+/// levels of JSON.
+const MAX_DEPTH: usize = 400;
 
 /// A value as JSON has it.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,7 +28,13 @@ pub enum Json<'a> {
 /// The value of a whole text.
 #[must_use]
 pub fn parse(text: &[u8]) -> Option<Json<'_>> {
-    let mut reader = Reader { text, at: 0 };
+    parse_within(text, MAX_DEPTH)
+}
+
+/// The value of a whole text that nests at most so deep.
+#[must_use]
+pub fn parse_within(text: &[u8], max_depth: usize) -> Option<Json<'_>> {
+    let mut reader = Reader { text, at: 0, max_depth };
     let value = reader.value(0)?;
     reader.blank();
     (reader.at == text.len()).then_some(value)
@@ -36,7 +43,7 @@ pub fn parse(text: &[u8]) -> Option<Json<'_>> {
 /// The text of an object's member; `None` also if the text is no object.
 #[must_use]
 pub fn member<'a>(text: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    let mut reader = Reader { text, at: 0 };
+    let mut reader = Reader { text, at: 0, max_depth: MAX_DEPTH };
     reader.open(b'{')?;
     if reader.eat(b'}') {
         return None;
@@ -57,7 +64,7 @@ pub fn member<'a>(text: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 /// The text of an array's element.
 #[must_use]
 pub fn element(text: &[u8], index: usize) -> Option<&[u8]> {
-    let mut reader = Reader { text, at: 0 };
+    let mut reader = Reader { text, at: 0, max_depth: MAX_DEPTH };
     reader.open(b'[')?;
     if reader.eat(b']') {
         return None;
@@ -108,6 +115,7 @@ pub fn members(text: &[u8]) -> Option<Vec<Member<'_>>> {
 struct Reader<'a> {
     text: &'a [u8],
     at: usize,
+    max_depth: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -227,7 +235,7 @@ impl<'a> Reader<'a> {
     }
 
     fn value(&mut self, depth: usize) -> Option<Json<'a>> {
-        if depth > MAX_DEPTH {
+        if depth > self.max_depth {
             return None;
         }
         self.blank();

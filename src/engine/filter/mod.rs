@@ -35,8 +35,8 @@ pub type Path = Vec<Step>;
 /// A step of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// A member of an object.
-    Member(String),
+    /// A member of an object; WTF-8.
+    Member(Vec<u8>),
     /// An element of an array.
     Element(usize),
 }
@@ -64,7 +64,7 @@ pub enum Test {
     /// A string that holds, begins with, or ends with another; an array that holds a value.
     Text(Place, Typed<'static>),
     /// The same for strings, whatever their case; the operand is folded.
-    Folded(Place, String),
+    Folded(Place, Vec<u8>),
     /// Null, undefined or absent.
     Null,
     /// As that, or a string, array or object without anything in it.
@@ -121,9 +121,9 @@ impl<'a> Stored<'a> {
         json::parse(text).map(|json| Typed::of(json, self.encoding))
     }
 
-    fn member(&self, text: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    fn member(&self, text: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
         let text = if self.encoding == TAGGED_JSON { own_members(text)? } else { text };
-        json::member(text, name.as_bytes())
+        json::member(text, name)
     }
 }
 
@@ -178,7 +178,7 @@ impl Test {
                 _ => false,
             },
             Self::Folded(place, part) => match value {
-                Typed::String(text) => place.has(folded(text).as_bytes(), part.as_bytes()),
+                Typed::String(text) => place.has(&folded(text), part),
                 Typed::Array(elements) if *place == Place::Within => elements
                     .iter()
                     .any(|element| matches!(element, Typed::String(text) if folded(text) == *part)),
@@ -207,7 +207,59 @@ impl Place {
     }
 }
 
-/// A string without its case, by Unicode's case folding. A lone surrogate is folded to U+FFFD.
-fn folded(text: &[u8]) -> String {
-    UniCase::new(String::from_utf8_lossy(text)).to_folded_case()
+/// A string without its case, by Unicode's case folding. A lone surrogate stays as it is.
+fn folded(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    for chunk in text.utf8_chunks() {
+        out.extend_from_slice(UniCase::new(chunk.valid()).to_folded_case().as_bytes());
+        out.extend_from_slice(chunk.invalid());
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Less than the thread of a worker has in Node and in Bun, and than the reader thread has.
+    const STACK_BYTES: usize = 512 * 1024;
+
+    /// On a small stack; also what drops the filter.
+    fn on_a_small_stack(body: impl FnOnce() + Send + 'static) {
+        std::thread::Builder::new().stack_size(STACK_BYTES).spawn(body).unwrap().join().unwrap();
+    }
+
+    fn nested(levels: usize, open: &str, inner: &str, close: &str) -> String {
+        format!("{}{inner}{}", open.repeat(levels), close.repeat(levels))
+    }
+
+    #[test]
+    fn the_deepest_filters_and_values_fit_a_small_stack() {
+        on_a_small_stack(|| {
+            let array = nested(98, r#"{"a":["#, r#"{"v":1}"#, "]}");
+            let deepest =
+                nested(99, r#"{"o":[["$and",{"a":["#, &format!(r#"{{"o":[["a",{array}]]}}"#), "]}]]}");
+            let value = format!(r#"{{"a":{}}}"#, nested(98, "[", "1", "]"));
+            assert!(parse(deepest.as_bytes()).unwrap().matches(JSON, value.as_bytes(), 0));
+            let map = nested(100, r#"{"__type":"map","value":[[1,"#, "2", "]]}");
+            let same = parse(format!(r#"{{"o":[["$eq",{{"v":{map}}}]]}}"#).as_bytes()).unwrap();
+            assert!(same.matches(TAGGED_JSON, map.as_bytes(), 0));
+        });
+    }
+
+    #[test]
+    fn deeper_ones_are_refused_and_hold_nothing() {
+        on_a_small_stack(|| {
+            for (open, close) in
+                [("[", "]"), (r#"{"a":["#, "]}"), (r#"{"o":[["a","#, "]]}"), (r#"{"v":"#, "}")]
+            {
+                for levels in [101, 500, 100_000] {
+                    let text = nested(levels, open, "1", close);
+                    assert!(parse(text.as_bytes()).is_err(), "{levels} of {open}");
+                    let any = parse(br#"{"o":[["$null",{"v":true}]]}"#).unwrap();
+                    let _ = any.matches(TAGGED_JSON, text.as_bytes(), 0);
+                }
+            }
+        });
+    }
 }

@@ -2,7 +2,7 @@
 //! `{"n":milliseconds}` for the store's time, `{"v":value}` for any other value, with tags. So a user's own names can never be
 //! taken for something else. What is not a filter is refused, with its place.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 
 use super::json::{self, Json};
 use super::typed::Typed;
@@ -38,9 +38,13 @@ const OPERATORS: [&str; 24] = [
     "$notNull",
 ];
 
+/// `$and` and its array are two objects or arrays within one another, each of them up to three levels of the text; the rest
+/// is for values.
+const MAX_TEXT_DEPTH: usize = 3 * (2 * MAX_FILTER_DEPTH + 100) + 400;
+
 /// A part of a filter, as it was given.
 enum Node<'a> {
-    Object(Vec<(String, Node<'a>)>),
+    Object(Vec<(Vec<u8>, Node<'a>)>),
     Array(Vec<Node<'a>>),
     Leaf(Operand),
     Damaged(std::marker::PhantomData<&'a ()>),
@@ -51,7 +55,7 @@ enum Node<'a> {
 /// # Errors
 /// `INVALID_ARGUMENT` with the place of what is wrong, `LIMIT_EXCEEDED`.
 pub fn parse(text: &[u8]) -> Result<Filter> {
-    let node = json::parse(text).map(node_of).ok_or_else(damaged)?;
+    let node = json::parse_within(text, MAX_TEXT_DEPTH).map(node_of).ok_or_else(damaged)?;
     let mut parser = Parser { conditions: 0 };
     parser.condition(node, &Vec::new(), "where", 0)
 }
@@ -70,9 +74,7 @@ fn node_of(json: Json<'_>) -> Node<'_> {
                 Json::Array(parts) => {
                     let mut parts = parts.into_iter();
                     match (parts.next(), parts.next()) {
-                        (Some(Json::String(name)), Some(value)) => {
-                            Some((String::from_utf8_lossy(&name).into_owned(), node_of(value)))
-                        }
+                        (Some(Json::String(name)), Some(value)) => Some((name.into_owned(), node_of(value))),
                         _ => None,
                     }
                 }
@@ -116,16 +118,17 @@ impl Parser {
                 "it is empty, and would match everything; leave it out, or name a field or an operator";
             return Err(Error::invalid(format!("{place}: {message}")));
         }
-        let operators = members.iter().filter(|(name, _)| name.starts_with('$')).count();
+        let operators = members.iter().filter(|(name, _)| name.starts_with(b"$")).count();
         if operators > 0 && operators < members.len() {
             let message = "it has operators and fields side by side; put them into $and";
             return Err(Error::invalid(format!("{place}: {message}")));
         }
         let mut all = Vec::with_capacity(members.len());
         for (name, value) in members {
-            let place = format!("{place}.{name}");
+            let text = String::from_utf8_lossy(&name);
+            let place = format!("{place}.{text}");
             all.push(if operators > 0 {
-                self.operator(&name, value, path, &place, depth)?
+                self.operator(&text, value, path, &place, depth)?
             } else {
                 let mut longer = path.clone();
                 longer.extend(path_of(&name, &place)?);
@@ -205,36 +208,38 @@ fn when(holds: bool, filter: Filter) -> Filter {
     if holds { filter } else { Filter::Not(Box::new(filter)) }
 }
 
-/// The steps of `profile.verified`, `items[0].price`.
-///
-/// # Errors
-/// `INVALID_ARGUMENT`.
-pub fn path_of(name: &str, place: &str) -> Result<Path> {
+/// `profile.verified`, `items[0].price`.
+pub fn path_of(name: &[u8], place: &str) -> Result<Path> {
     let refuse = || {
         Error::invalid(format!(
             "{place}: it is no path; give one such as \"profile.verified\" or \"items[0].price\""
         ))
     };
     let mut path = Vec::new();
-    for part in name.split('.') {
-        let (member, mut rest) = part.split_at(part.find('[').unwrap_or(part.len()));
+    for part in name.split(|byte| *byte == b'.') {
+        let bracket = part.iter().position(|byte| *byte == b'[');
+        let (member, mut rest) = part.split_at(bracket.unwrap_or(part.len()));
         if member.is_empty() && (path.is_empty() || rest.is_empty()) {
             return Err(refuse());
         }
         if !member.is_empty() {
-            path.push(Step::Member(member.to_string()));
+            path.push(Step::Member(member.to_vec()));
         }
-        while let Some(inner) = rest.strip_prefix('[') {
-            let (index, after) = inner.split_once(']').ok_or_else(refuse)?;
-            let digits = !index.is_empty() && index.bytes().all(|byte| byte.is_ascii_digit());
-            path.push(Step::Element(index.parse().ok().filter(|_| digits).ok_or_else(refuse)?));
-            rest = after;
+        while let Some(inner) = rest.strip_prefix(b"[") {
+            let end = inner.iter().position(|byte| *byte == b']').ok_or_else(refuse)?;
+            path.push(Step::Element(inner.get(..end).and_then(index_of).ok_or_else(refuse)?));
+            rest = inner.get(end + 1..).unwrap_or_default();
         }
         if !rest.is_empty() {
             return Err(refuse());
         }
     }
     Ok(path)
+}
+
+fn index_of(digits: &[u8]) -> Option<usize> {
+    let only_digits = digits.iter().all(u8::is_ascii_digit);
+    std::str::from_utf8(digits).ok().filter(|_| only_digits)?.parse().ok()
 }
 
 fn operand(node: Node<'_>, place: &str) -> Result<Operand> {
@@ -262,7 +267,7 @@ fn value(node: Node<'_>, place: &str) -> Result<Typed<'static>> {
             elements.into_iter().map(|one| value(one, place)).collect::<Result<Vec<_>>>().map(Typed::Array)
         }
         Node::Object(members) => {
-            let own = |(name, one): (String, Node<'_>)| Ok((name.into_bytes().into(), value(one, place)?));
+            let own = |(name, one): (Vec<u8>, Node<'_>)| Ok((name.into(), value(one, place)?));
             members.into_iter().map(own).collect::<Result<Vec<_>>>().map(Typed::Object)
         }
         Node::Damaged(_) => Err(damaged()),
@@ -309,7 +314,7 @@ fn text(node: Node<'_>, place: &str) -> Result<Typed<'static>> {
     }
 }
 
-fn folded_text(node: Node<'_>, place: &str) -> Result<String> {
+fn folded_text(node: Node<'_>, place: &str) -> Result<Vec<u8>> {
     match text(node, place)? {
         Typed::String(text) => Ok(folded(&text)),
         _ => Err(damaged()),
@@ -323,9 +328,11 @@ fn flag(node: Node<'_>, place: &str) -> Result<bool> {
     }
 }
 
-/// The operator that is written most alike.
+/// The operator that is written most alike; of several the one that begins alike for longer.
 fn nearest(unknown: &str) -> &'static str {
-    OPERATORS.into_iter().min_by_key(|known| distance(unknown, known)).unwrap_or("$eq")
+    let alike = |known: &str| unknown.bytes().zip(known.bytes()).take_while(|(one, two)| one == two).count();
+    let rank = |known: &&str| (distance(unknown, known), Reverse(alike(known)));
+    OPERATORS.into_iter().min_by_key(rank).unwrap_or("$eq")
 }
 
 /// How many letters must be changed, added or taken away.
