@@ -743,8 +743,8 @@ export interface KvCollection<Input = unknown, Output = Input> {
   parse(value: Input): Promise<Output>
 }
 
-/** Options of {@link Kv.createIndex}. */
-export interface KvIndexOptions {
+/** A full-text index, for {@link Kv.search}. */
+export interface KvSearchIndexOptions {
   /** Paths of the fields whose words are found, 1 to 16: `"title"`, `"author.name"`, `"tags"` (all elements of an array). */
   fields: readonly string[]
   /**
@@ -754,13 +754,43 @@ export interface KvIndexOptions {
   tokenize?: "unicode61" | "porter" | "ascii"
 }
 
+/** An ordered index, which `where` uses by itself. */
+export interface KvOrderedIndexOptions {
+  /**
+   * Paths of fields, 1 to 16. It serves a filter that says what the first of them equals, is between, or begins with; the second one if the first is
+   * said to be equal, and so on.
+   */
+  on: readonly string[]
+  /**
+   * No two live entries under the prefix may have the same values: a commit that would make them fails with `CONFLICT`, which names the key that has
+   * them. An entry without a number, bigint, `Date`, string or boolean in one of the fields is in nobody's way. Default `false`.
+   */
+  unique?: boolean
+}
+
+/** Options of {@link Kv.createIndex}: one or the other. */
+export type KvIndexOptions = KvSearchIndexOptions | KvOrderedIndexOptions
+
 /** An index, as {@link Kv.listIndexes} tells it. */
-export interface KvIndex {
+export type KvIndex = {
   prefix: KvKey
-  fields: string[]
-  tokenize: "unicode61" | "porter" | "ascii"
+  /** `"search"`, or the fields of an ordered index with commas between them. */
+  name: string
   /** Milliseconds since the epoch. */
   createdAt: number
+} & (
+  | { kind: "search"; fields: string[]; tokenize: "unicode61" | "porter" | "ascii" }
+  | { kind: "ordered"; on: string[]; unique: boolean }
+)
+
+/** What {@link Kv.explain} gives. */
+export interface KvExplanation {
+  /** The index that serves the filter; `null`: every entry of the range is read. */
+  index: KvIndex | null
+  /** How many entries are read and compared with the filter. */
+  rowsRead: number
+  /** How many live entries the range has. */
+  entries: number
 }
 
 /** Options of {@link Kv.search}. */
@@ -946,17 +976,21 @@ export class Kv {
   search<T = unknown>(prefix: KvKey, query: string, options?: KvSearchOptions): KvSearchIterator<T>
 
   /**
-   * Makes a full-text index of the entries under a prefix, those that are stored already too, in one commit; an index that the prefix has is
-   * replaced. The database itself keeps it, whoever writes. It costs each write under the prefix about as much again as the text is long.
-   * @throws {KvError} `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`, `BUSY`, `CLOSED`, `UNAVAILABLE`.
+   * Makes an index of the entries under a prefix, those that are stored already too, in one commit: of words, for {@link search}, or of values, for
+   * filters. One of the same kind, and on the same fields, is replaced. The database itself keeps it, whoever writes. An ordered index is used where it gives
+   * 10,000 entries or fewer to look at; it saves reading, and never changes what is found.
+   * @throws {KvError} `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`, `CONFLICT` (unique, and two entries have the same values), `BUSY`, `CLOSED`, `UNAVAILABLE`.
    */
   createIndex(prefix: KvKey, options: KvIndexOptions): Promise<void>
 
   /** All indexes, oldest first. */
   listIndexes(): Promise<KvIndex[]>
 
-  /** Removes the index of a prefix; `ok` is false if there is none. */
-  removeIndex(prefix: KvKey): Promise<{ ok: boolean }>
+  /** Removes the indexes of a prefix, or the one of a name; `ok` is false if there is none. */
+  removeIndex(prefix: KvKey, name?: string): Promise<{ ok: boolean }>
+
+  /** Says which index serves a filter, and how many entries are read for it. */
+  explain(selector: KvKey | KvSelector, where: KvWhere): Promise<KvExplanation>
 
   /**
    * Merges into a value in one atomic step ({@link KvAtomic.patch}); a missing one is made. With `versionstamp` only if the entry

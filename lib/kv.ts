@@ -16,6 +16,7 @@ import type {
   KvEntry,
   KvEntryMaybe,
   KvExpireOptions,
+  KvExplanation,
   KvGetOptions,
   KvIndex,
   KvIndexOptions,
@@ -50,6 +51,7 @@ import type {
   KvWatchIterator,
   KvWatchOptions,
   KvWatchTarget,
+  KvWhere,
   KvWriteKey,
 } from "../index.js"
 import { Atomic } from "./atomic.js"
@@ -73,7 +75,7 @@ import { COMMIT_VERSIONSTAMP, Now, UUIDV7 } from "./placeholders.js"
 import { addMessage, DeadLetters, queueStats } from "./queue.js"
 import { Receipts } from "./receipts.js"
 import { refuseOtherCopy, register } from "./registry.js"
-import { createIndex, listIndexes, removeIndex, SearchIterator } from "./search.js"
+import { createIndex, explain, listIndexes, removeIndex, SearchIterator } from "./search.js"
 import { durationMs, isKeyList, keyList, transact } from "./transaction.js"
 import { encodeValue } from "./value/index.js"
 import { Watches, WatchIterator, watchWith } from "./watch.js"
@@ -201,8 +203,12 @@ export class Kv implements Contract {
     return listIndexes(this.#bridge)
   }
 
-  removeIndex(prefix: KvKey): Promise<{ ok: boolean }> {
-    return removeIndex(this.#bridge, prefix)
+  removeIndex(prefix: KvKey, name?: string): Promise<{ ok: boolean }> {
+    return removeIndex(this.#bridge, prefix, name)
+  }
+
+  explain(selector: KvKey | KvSelector, where: KvWhere): Promise<KvExplanation> {
+    return attempt(() => explain(this.#bridge, selector, where))
   }
 
   patch(

@@ -132,7 +132,9 @@ export interface NativeHandle {
   deleteConsumer(id: number, name: string): void
   consumerStatus(name: string, id: number): Packet
   createSearchIndex(id: number, prefix: unknown, fields: unknown, tokenize: unknown): void
-  removeIndexes(id: number, prefix: unknown): void
+  createOrderedIndex(id: number, prefix: unknown, on: unknown, unique: boolean): void
+  removeIndexes(id: number, prefix: unknown, name: unknown): void
+  explain(id: number, prefix: unknown, start: unknown, end: unknown, filter: string | undefined): void
   listIndexes(id: number): void
   search(prefix: unknown, query: unknown, filter: string | undefined): NativeSearch
   searchPage(search: NativeSearch, offset: number, limit: number, id: number): void

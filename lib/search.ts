@@ -1,49 +1,77 @@
 /** Full-text search: indexes, and what they find. */
 
-import type { KvEntry, KvIndex, KvIndexOptions, KvKey, KvSearchIterator, KvSearchOptions } from "../index.js"
+import type {
+  KvEntry,
+  KvExplanation,
+  KvIndex,
+  KvIndexOptions,
+  KvKey,
+  KvOrderedIndexOptions,
+  KvSearchIndexOptions,
+  KvSearchIterator,
+  KvSearchOptions,
+} from "../index.js"
 import type { Bridge } from "./bridge.js"
-import { invalidArgument, KvError } from "./errors.js"
+import { invalidArgument } from "./errors.js"
 import { filterText } from "./filter.js"
 import { MAX_PAGE_ENTRIES } from "./limits.js"
+import { selectorOf } from "./list.js"
 import type { NativeSearch } from "./native.js"
-import { checkOptions, wholeNumber } from "./options.js"
+import { checkOptions, flag, wholeNumber } from "./options.js"
 import { readFound, reviveKey } from "./page.js"
 
 const SEARCH_BATCH = 100
 
 export function createIndex(bridge: Bridge, prefix: unknown, options: KvIndexOptions): Promise<void> {
-  if (options === undefined) throw invalidArgument('options: they are missing; give { fields: ["title"] }')
+  if (options === undefined)
+    throw invalidArgument('options: they are missing; give { fields: ["title"] } or { on: ["city"] }')
   checkOptions(options, ["fields", "tokenize", "on", "unique"])
-  const {
-    fields,
-    tokenize = "unicode61",
-    ...ordered
-  } = options as KvIndexOptions & { on?: unknown; unique?: unknown }
-  for (const [name, value] of Object.entries(ordered))
-    if (value !== undefined)
-      throw new KvError("UNSUPPORTED", `options.${name}: this version has no ordered indexes; give fields`)
+  const { fields, tokenize, on, unique } = options as Partial<KvSearchIndexOptions & KvOrderedIndexOptions>
+  if ((fields === undefined) === (on === undefined))
+    throw invalidArgument("options: give either fields, for search, or on, for filters")
+  if (fields !== undefined) {
+    if (unique !== undefined) throw invalidArgument("unique: it goes with on, not with fields")
+    return bridge.write(
+      (handle, id) =>
+        handle.createSearchIndex(id, prefix, fields, tokenize === undefined ? "unicode61" : tokenize),
+      () => undefined,
+    )
+  }
+  if (tokenize !== undefined) throw invalidArgument("tokenize: it goes with fields, not with on")
+  const isUnique = flag(unique, "unique")
   return bridge.write(
-    (handle, id) => handle.createSearchIndex(id, prefix, fields, tokenize),
+    (handle, id) => handle.createOrderedIndex(id, prefix, on, isUnique),
     () => undefined,
   )
 }
 
-type ToldIndex = [
-  prefix: unknown[],
-  spec: { fields: string[]; tokenize: KvIndex["tokenize"] },
-  createdAt: number,
-]
+type ToldIndex = [prefix: unknown[], name: string, kind: KvIndex["kind"], spec: object, createdAt: number]
 
 export async function listIndexes(bridge: Bridge): Promise<KvIndex[]> {
   const told = await bridge.call<ToldIndex[]>((handle, id) => handle.listIndexes(id))
-  return told.map(([prefix, spec, createdAt]) => ({ prefix: reviveKey(prefix), ...spec, createdAt }))
+  return told.map(
+    ([prefix, name, kind, spec, createdAt]) =>
+      ({ prefix: reviveKey(prefix), name, kind, ...spec, createdAt }) as KvIndex,
+  )
 }
 
-export function removeIndex(bridge: Bridge, prefix: unknown): Promise<{ ok: boolean }> {
+export function removeIndex(bridge: Bridge, prefix: unknown, name: unknown): Promise<{ ok: boolean }> {
   return bridge.write(
-    (handle, id) => handle.removeIndexes(id, prefix),
+    (handle, id) => handle.removeIndexes(id, prefix, name),
     (count: number) => ({ ok: count > 0 }),
   )
+}
+
+type Explained = [place: number | null, rows: number, entries: number]
+
+export async function explain(bridge: Bridge, selector: unknown, where: unknown): Promise<KvExplanation> {
+  const { prefix, start, end } = selectorOf(selector)
+  const filter = filterText(where)
+  const [place, rowsRead, entries] = await bridge.call<Explained>((handle, id) =>
+    handle.explain(id, prefix, start, end, filter),
+  )
+  const index = place === null ? null : ((await listIndexes(bridge))[place] ?? null)
+  return { index, rowsRead, entries }
 }
 
 /** Reads matches in pages, best first. */

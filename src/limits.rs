@@ -55,6 +55,10 @@ pub const MAX_INLINE_LOG_ROWS: usize = 1_000;
 pub const MAX_LOG_ROWS: usize = 50_000;
 /// Entries that do not match, after which a page of a filtered list ends: the list goes on with the next one.
 pub const MAX_FILTERED_ROWS: usize = 20_000;
+/// Entries that an index may give for a filter; if it gives more, the range is read in order instead.
+pub const MAX_INDEXED_KEYS: usize = 10_000;
+/// The same on the JavaScript thread; if it gives more, the reader thread answers.
+pub const MAX_INLINE_INDEXED_KEYS: usize = 250;
 /// What one answer on the JavaScript thread may hold before the reader thread gives it instead.
 pub const MAX_INLINE_BYTES: usize = 256 * 1024;
 /// Entries that one tick may read on the JavaScript thread.

@@ -10,10 +10,11 @@ use super::convert::{self, Raw};
 use super::handle::{CodeName, Handle};
 use super::text::thrown;
 use crate::engine::filter::path_of;
+use crate::engine::plan;
 use crate::engine::range::Selector;
 use crate::engine::read::Request;
 use crate::engine::search::{self, SearchQuery, Tokenizer};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// A search under way.
 #[napi]
@@ -41,7 +42,7 @@ impl Handle {
         let index = || {
             let field = |value: Raw, name: &str| {
                 let field = convert::text(env, value, name)?;
-                let path = path_of(&field, name)?;
+                let path = path_of(field.as_bytes(), name)?;
                 Ok((field, path))
             };
             let tokenizer = Tokenizer::parse(&convert::text(env, tokenize, "tokenize")?)?;
@@ -55,11 +56,61 @@ impl Handle {
         self.task(id, move |txn| search::create(txn, &index))
     }
 
-    /// Removes the indexes of a prefix; how many there were comes by mail under `id`.
+    /// Makes an ordered index; that comes by mail under `id`.
     #[napi]
-    pub fn remove_indexes(&mut self, env: Env, id: u32, prefix: Raw) -> napi::Result<(), CodeName> {
-        let prefix = prefix_of(env, prefix).map_err(thrown)?;
-        self.task(id, move |txn| search::remove(txn, &prefix))
+    pub fn create_ordered_index(
+        &mut self,
+        env: Env,
+        id: u32,
+        prefix: Raw,
+        on: Raw,
+        unique: bool,
+    ) -> napi::Result<(), CodeName> {
+        let index = || {
+            let field = |value: Raw, name: &str| {
+                let field = convert::text(env, value, name)?;
+                let path = path_of(field.as_bytes(), name)?;
+                Ok((field, path))
+            };
+            let prefix = prefix_of(env, prefix)?;
+            let range = Selector { prefix: Some(prefix.clone()), ..Selector::default() }.range()?;
+            plan::ordered_index(prefix, range, &convert::list(env, on, "on", field)?, unique)
+        };
+        let index = index().map_err(thrown)?;
+        self.task(id, move |txn| search::create_ordered(txn, &index))
+    }
+
+    /// Removes the indexes of a prefix, or the one of a name; how many there were comes by mail under `id`.
+    #[napi]
+    pub fn remove_indexes(
+        &mut self,
+        env: Env,
+        id: u32,
+        prefix: Raw,
+        name: Raw,
+    ) -> napi::Result<(), CodeName> {
+        let parsed = prefix_of(env, prefix)
+            .and_then(|prefix| Ok((prefix, convert::optional_text(env, name, "name")?)));
+        let (prefix, name) = parsed.map_err(thrown)?;
+        self.task(id, move |txn| search::remove(txn, &prefix, name.as_deref()))
+    }
+
+    /// How a filter would be answered, by mail under `id`.
+    #[napi]
+    pub fn explain(
+        &mut self,
+        env: Env,
+        id: u32,
+        prefix: Raw,
+        start: Raw,
+        end: Raw,
+        filter: Raw,
+    ) -> napi::Result<(), CodeName> {
+        let missing = || Error::invalid("where: it is missing; give a filter");
+        let range = convert::selector(env, prefix, start, end).and_then(|selector| selector.range());
+        let filter = convert::filter(env, filter).and_then(|filter| filter.ok_or_else(missing));
+        let request = Request::Explain(range.map_err(thrown)?, filter.map_err(thrown)?);
+        self.read_later(id, request).map_err(thrown)
     }
 
     /// All indexes, by mail under `id`.

@@ -9,6 +9,7 @@ use super::enqueue::enqueue;
 use super::filter::Filter;
 use super::net::{NetChange, NetChanges};
 use super::patch::{Encoded, merge};
+use super::plan::unique_holder;
 use super::read::for_each_match;
 use crate::codec::key::KeyWriter;
 use crate::codec::key_json;
@@ -159,13 +160,39 @@ impl Run<'_> {
     }
 
     fn put(&mut self, key: &[u8], encoding: u8, value: &[u8], expires_at: Option<i64>) -> Result<()> {
-        let versionstamp = self.stamp.as_deref().unwrap_or_default();
+        let versionstamp = self.stamp.clone().unwrap_or_default();
+        let versionstamp = versionstamp.as_str();
         let row = Row { key, versionstamp, expires_at, encoding, value, withheld: false };
-        let found = self.txn.put(&row)?;
+        let found = match self.txn.put(&row) {
+            Err(error) if error.code == Code::Conflict => self.put_unique(&row, error)?,
+            found => found?,
+        };
         let Some(net) = &mut self.net else { return self.txn.log(key, found.change(), Some(&row)) };
         let was_live = found == Found::Live;
         net.note(key, NetChange { was_stored: found != Found::Nothing, was_live, is_stored: true });
         Ok(())
+    }
+
+    /// A unique index refused an entry. What has expired is absent, and makes room.
+    fn put_unique(&mut self, row: &Row<'_>, refused: Error) -> Result<Found> {
+        let Some(holder) = unique_holder(self.txn, row.key, row.encoding, row.value)? else {
+            return Err(refused);
+        };
+        let (now, mut live) = (self.txn.now_ms(), false);
+        self.txn.get(&holder, 0, &mut |stands| {
+            live = stands.is_some_and(|stands| stands.is_live(now));
+            Ok(())
+        })?;
+        if live {
+            let message = format!("a unique index has these values for the key {} already", shown(&holder));
+            return Err(Error::new(Code::Conflict, message));
+        }
+        self.delete(&holder)?;
+        // Another index may refuse it too.
+        match self.txn.put(row) {
+            Err(error) if error.code == Code::Conflict => self.put_unique(row, error),
+            found => found,
+        }
     }
 
     fn delete(&mut self, key: &[u8]) -> Result<u64> {

@@ -9,12 +9,13 @@ use std::ops::Range;
 use num_traits::ToPrimitive;
 use serde::Deserialize;
 
+use super::answer::Answer;
 use super::filter::typed::Typed;
 use super::filter::{Filter, Operand, Path, Place, Test, path_of};
 use super::search::json_path;
 use crate::codec::key::is_under;
 use crate::error::{Error, Result};
-use crate::limits::MAX_INDEX_FIELDS;
+use crate::limits::{MAX_INDEX_FIELDS, MAX_INDEXED_KEYS};
 use crate::store::index::{IndexKind, IndexRow, IndexValue, OrderedIndex, OrderedScan};
 use crate::store::{ReadTxn, WriteTxn};
 
@@ -39,7 +40,12 @@ pub struct OrderedSpec {
 ///
 /// # Errors
 /// `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`.
-pub fn ordered_index(prefix: Vec<u8>, range: Range<Vec<u8>>, on: &[(String, Path)], unique: bool) -> Result<OrderedIndex> {
+pub fn ordered_index(
+    prefix: Vec<u8>,
+    range: Range<Vec<u8>>,
+    on: &[(String, Path)],
+    unique: bool,
+) -> Result<OrderedIndex> {
     if on.is_empty() {
         return Err(Error::invalid("on: it is empty; give at least one path, such as \"city\""));
     }
@@ -64,7 +70,11 @@ pub fn ordered_index(prefix: Vec<u8>, range: Range<Vec<u8>>, on: &[(String, Path
 pub fn definition_of(row: &IndexRow) -> Result<(OrderedSpec, OrderedIndex)> {
     let damaged = || Error::corrupt("an index in kv_indexes is damaged; remove it and make it anew");
     let spec: OrderedSpec = serde_json::from_str(&row.spec).map_err(|_| damaged())?;
-    let fields = spec.on.iter().map(|name| Ok((name.clone(), path_of(name, "on")?))).collect::<Result<Vec<_>>>()?;
+    let fields = spec
+        .on
+        .iter()
+        .map(|name| Ok((name.clone(), path_of(name.as_bytes(), "on")?)))
+        .collect::<Result<Vec<_>>>()?;
     let range = super::range::Selector { prefix: Some(row.prefix.clone()), ..Default::default() }.range()?;
     let index = ordered_index(row.prefix.clone(), range, &fields, spec.unique)?;
     Ok((spec, index))
@@ -141,14 +151,16 @@ fn scans_of(
         equal: Vec::new(),
         between: None,
         range: range.clone(),
-        reverse: false,
         limit: 0,
     };
     let (mut scans, mut bound) = (vec![first], 0);
     for name in &spec.on {
-        let path = path_of(name, "on")?;
-        let bounds: Vec<Bound> =
-            tests.iter().filter(|(at, _)| **at == path).filter_map(|(_, test)| bound_of(test, now_ms)).collect();
+        let path = path_of(name.as_bytes(), "on")?;
+        let bounds: Vec<Bound> = tests
+            .iter()
+            .filter(|(at, _)| **at == path)
+            .filter_map(|(_, test)| bound_of(test, now_ms))
+            .collect();
         let values = bounds.iter().find_map(|bound| match bound {
             Bound::Values(values) if values.len() * scans.len() <= MAX_LOOKUPS => Some(values),
             _ => None,
@@ -182,8 +194,8 @@ fn scans_of(
 
 /// Both hold.
 fn narrower(one: (IndexValue, IndexValue), two: (IndexValue, IndexValue)) -> (IndexValue, IndexValue) {
-    let low = if one.0.order(&two.0) == Ordering::Less { two.0 } else { one.0 };
-    let high = if one.1.order(&two.1) == Ordering::Greater { two.1 } else { one.1 };
+    let low = if one.0 < two.0 { two.0 } else { one.0 };
+    let high = if one.1 > two.1 { two.1 } else { one.1 };
     (low, high)
 }
 
@@ -212,11 +224,25 @@ fn bound_of(test: &Test, now_ms: i64) -> Option<Bound> {
         }
         Test::Text(Place::Start, Typed::String(text)) => {
             let text = std::str::from_utf8(text).ok()?;
-            let last = format!("{text}\u{10ffff}");
-            Some(Bound::Between(IndexValue::Text(text.into()), IndexValue::Text(last)))
+            let end = next_text(text).map_or(IndexValue::AfterText, IndexValue::Text);
+            Some(Bound::Between(IndexValue::Text(text.into()), end))
         }
         _ => None,
     }
+}
+
+/// The least text that sorts after every text which begins with this one.
+fn next_text(text: &str) -> Option<String> {
+    let mut letters: Vec<char> = text.chars().collect();
+    while let Some(last) = letters.pop() {
+        // After the last letter before the surrogates comes the first one after them.
+        let next = if last == '\u{d7ff}' { Some('\u{e000}') } else { char::from_u32(last as u32 + 1) };
+        if let Some(next) = next {
+            letters.push(next);
+            return Some(letters.into_iter().collect());
+        }
+    }
+    None
 }
 
 fn equal_to(operand: &Operand, now_ms: i64) -> Option<Bound> {
@@ -267,12 +293,16 @@ pub fn keys_of(txn: &mut dyn ReadTxn, plan: &Plan, most: usize) -> Result<Option
     Ok(Some(keys))
 }
 
-/// Whether a key may not be written because a unique index has another entry with its values; the other one's key. One that
-/// has expired is removed.
+/// The key of another entry that has the values which a unique index would have for a value; it may have expired.
 ///
 /// # Errors
 /// Those of the store.
-pub fn unique_holder(txn: &mut dyn WriteTxn, key: &[u8], encoding: u8, value: &[u8]) -> Result<Option<Vec<u8>>> {
+pub fn unique_holder(
+    txn: &mut dyn WriteTxn,
+    key: &[u8],
+    encoding: u8,
+    value: &[u8],
+) -> Result<Option<Vec<u8>>> {
     for row in txn.indexes()? {
         let under = row.prefix.is_empty() || is_under(key, &row.prefix);
         if row.kind != IndexKind::Ordered || !under {
@@ -286,4 +316,20 @@ pub fn unique_holder(txn: &mut dyn WriteTxn, key: &[u8], encoding: u8, value: &[
         }
     }
     Ok(None)
+}
+
+/// How a filter would be answered: `[index,keys]` with the place of the index in the list of all, or `null`.
+///
+/// # Errors
+/// Those of the store.
+pub fn explain(txn: &mut dyn ReadTxn, range: &Range<Vec<u8>>, filter: &Filter) -> Result<Answer> {
+    let plan = plan(txn, range, filter)?;
+    let keys = plan.as_ref().map_or(Ok(None), |plan| keys_of(txn, plan, MAX_INDEXED_KEYS))?;
+    let entries = txn.count(range)?;
+    let place =
+        txn.indexes()?.iter().position(|index| plan.as_ref().is_some_and(|plan| plan.index.id == index.id));
+    Ok(Answer::json(match (place, keys) {
+        (Some(place), Some(keys)) => format!("[{place},{},{entries}]", keys.len()),
+        _ => format!("[null,{entries},{entries}]"),
+    }))
 }

@@ -12,9 +12,12 @@ use super::page::Page;
 use super::range::{END_OF_KEYS, after_key};
 use super::search::{self, SearchQuery};
 use super::watch::Watch;
-use super::{consumer, dead_letters, lock};
+use super::{consumer, dead_letters, lock, plan};
 use crate::error::Result;
-use crate::limits::{MAX_FILTERED_ROWS, MAX_INLINE_BYTES, MAX_INLINE_KEYS, MAX_PAGE_BYTES};
+use crate::limits::{
+    MAX_FILTERED_ROWS, MAX_INDEXED_KEYS, MAX_INLINE_BYTES, MAX_INLINE_INDEXED_KEYS, MAX_INLINE_KEYS,
+    MAX_PAGE_BYTES,
+};
 use crate::metrics::Operation;
 use crate::store::queue::{DeadLetterScan, QueueStats};
 use crate::store::{Access, Flow, Info, ReadTxn, Scan};
@@ -127,6 +130,8 @@ pub enum Request {
     Consumer(String),
     /// All indexes.
     Indexes,
+    /// How a filter would be answered.
+    Explain(Range<Vec<u8>>, Arc<Filter>),
     /// A page of a search.
     Search(Box<SearchQuery>),
     /// What the store is, and how much is in it.
@@ -183,6 +188,8 @@ pub fn answer(txn: &mut dyn ReadTxn, request: &Request, inline: bool) -> Result<
         Request::Lock(name) => lock::status(txn, name),
         Request::Consumer(name) => consumer::status(txn, name),
         Request::Indexes => search::list(txn),
+        Request::Explain(..) if inline => Ok(Answer::TakesLong),
+        Request::Explain(range, filter) => plan::explain(txn, range, filter),
         Request::Search(query) => search::page(txn, query),
         Request::Info => info(txn),
     }
@@ -231,8 +238,12 @@ fn get(txn: &mut dyn ReadTxn, keys: &Keys, inline: bool) -> Result<Answer> {
 }
 
 fn list(txn: &mut dyn ReadTxn, query: &ListQuery, inline: bool) -> Result<Answer> {
-    if inline && query.filter.is_some() {
-        return Ok(Answer::TakesLong);
+    if let Some(filter) = &query.filter {
+        match indexed(txn, &query.range, filter, inline)? {
+            Indexed::Keys(keys) => return list_keys(txn, query, filter, &keys, inline),
+            Indexed::TooMany | Indexed::Not if inline => return Ok(Answer::TakesLong),
+            Indexed::TooMany | Indexed::Not => {}
+        }
     }
     let scan = Scan {
         range: query.range.clone(),
@@ -271,6 +282,60 @@ fn list(txn: &mut dyn ReadTxn, query: &ListQuery, inline: bool) -> Result<Answer
     Ok(Answer::Page(page))
 }
 
+/// What an index gives for a filter.
+enum Indexed {
+    /// Every key that can match, in order.
+    Keys(Vec<Vec<u8>>),
+    /// More than are worth it.
+    TooMany,
+    /// No index serves it.
+    Not,
+}
+
+fn indexed(txn: &mut dyn ReadTxn, range: &Range<Vec<u8>>, filter: &Filter, inline: bool) -> Result<Indexed> {
+    let Some(plan) = plan::plan(txn, range, filter)? else { return Ok(Indexed::Not) };
+    let most = if inline { MAX_INLINE_INDEXED_KEYS } else { MAX_INDEXED_KEYS };
+    Ok(plan::keys_of(txn, &plan, most)?.map_or(Indexed::TooMany, Indexed::Keys))
+}
+
+/// A page of the entries that an index gave, and that match.
+fn list_keys(
+    txn: &mut dyn ReadTxn,
+    query: &ListQuery,
+    filter: &Filter,
+    keys: &[Vec<u8>],
+    inline: bool,
+) -> Result<Answer> {
+    let (now, mut page, mut withheld) = (txn.now_ms(), Page::with_capacity(1024), false);
+    let max_value_bytes = if inline { MAX_INLINE_BYTES } else { usize::MAX };
+    let mut look = |txn: &mut dyn ReadTxn, key: &Vec<u8>, page: &mut Page| {
+        txn.get(key, max_value_bytes, &mut |row| {
+            let Some(row) = row.filter(|row| row.is_live(now)) else { return Ok(()) };
+            withheld |= row.withheld;
+            if row.withheld || !filter.matches(row.encoding, row.value, now) {
+                return Ok(());
+            }
+            page.more = page.len() == query.limit || page.size_bytes() >= MAX_PAGE_BYTES;
+            if page.more { Ok(()) } else { page.push_listed(&row, query.prefix_bytes, query.keys_only) }
+        })?;
+        Ok(page.more || withheld)
+    };
+    let mut in_order: Box<dyn Iterator<Item = &Vec<u8>>> =
+        if query.reverse { Box::new(keys.iter().rev()) } else { Box::new(keys.iter()) };
+    in_order
+        .try_for_each(|key| match look(txn, key, &mut page) {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(Ok(())),
+            Err(error) => Err(Err(error)),
+        })
+        .or_else(|end: Result<()>| end)?;
+    if withheld || (inline && page.more && page.is_empty()) {
+        return Ok(Answer::TakesLong);
+    }
+    page.finish();
+    Ok(Answer::Page(page))
+}
+
 /// Counts the entries of a range that match.
 fn count_matching(txn: &mut dyn ReadTxn, range: &Range<Vec<u8>>, filter: &Filter) -> Result<u64> {
     let mut count = 0;
@@ -288,6 +353,18 @@ pub fn for_each_match(
     filter: &Filter,
     visit: &mut dyn FnMut(&[u8]),
 ) -> Result<()> {
+    let now = txn.now_ms();
+    if let Indexed::Keys(keys) = indexed(txn, range, filter, false)? {
+        return keys.iter().try_for_each(|key| {
+            txn.get(key, usize::MAX, &mut |row| {
+                let live = row.filter(|row| row.is_live(now));
+                if live.is_some_and(|row| filter.matches(row.encoding, row.value, now)) {
+                    visit(key);
+                }
+                Ok(())
+            })
+        });
+    }
     let scan = Scan {
         range: range.clone(),
         reverse: false,
@@ -295,7 +372,6 @@ pub fn for_each_match(
         limit: usize::MAX >> 1,
         max_value_bytes: usize::MAX,
     };
-    let now = txn.now_ms();
     txn.scan(&scan, &mut |row| {
         if filter.matches(row.encoding, row.value, now) {
             visit(row.key);

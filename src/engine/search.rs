@@ -6,12 +6,13 @@ use std::sync::Arc;
 use super::answer::Answer;
 use super::filter::{Filter, Path, Step};
 use super::page::Page;
+use super::plan::{OrderedSpec, definition_of};
 use super::queue::quoted;
 use super::range::Selector;
 use crate::codec::{key, key_json};
-use crate::error::{Error, Result};
-use crate::limits::{MAX_INDEX_FIELDS, MAX_PAGE_BYTES};
-use crate::store::index::{SearchIndex, SearchScan};
+use crate::error::{Code, Error, Result};
+use crate::limits::{MAX_INDEX_FIELDS, MAX_PAGE_BYTES, SWEEP_STEP_ENTRIES};
+use crate::store::index::{IndexKind, IndexRow, OrderedIndex, SearchIndex, SearchScan};
 use crate::store::{Flow, ReadTxn, WriteTxn};
 
 /// How text becomes words.
@@ -73,53 +74,101 @@ pub fn search_index(prefix: Vec<u8>, fields: &[(String, Path)], tokenizer: Token
     Ok(SearchIndex {
         range: Selector { prefix: Some(prefix.clone()), ..Selector::default() }.range()?,
         prefix,
-        paths: fields.iter().map(|(name, path)| json_path(name, path)).collect::<Result<_>>()?,
+        paths: fields.iter().map(|(name, path)| json_path("fields", name, path)).collect::<Result<_>>()?,
         tokenizer: tokenizer.of_fts5(),
         spec: format!("{{\"fields\":[{}],\"tokenize\":\"{}\"}}", names.join(","), tokenizer.name()),
     })
 }
 
-/// `$."profile"."name"`
-fn json_path(name: &str, path: &Path) -> Result<String> {
+/// A path as SQLite has it: `$."profile"."name"`.
+///
+/// # Errors
+/// `INVALID_ARGUMENT`.
+pub fn json_path(argument: &str, name: &str, path: &Path) -> Result<String> {
     let mut text = String::from("$");
     for step in path {
         match step {
             Step::Element(index) => text.push_str(&format!("[{index}]")),
-            // SQLite's paths have no way to write a quotation mark.
-            Step::Member(member) if member.contains(['"', '\\', '\0']) => {
-                let message = "a field with a quotation mark, a backslash or a NUL in it cannot be indexed";
-                return Err(Error::invalid(format!("fields: {name:?}: {message}")));
+            Step::Member(member) => {
+                let plain = std::str::from_utf8(member).ok();
+                // SQLite's paths have no way to write a quotation mark.
+                let plain = plain.filter(|member| !member.contains(['"', '\\', '\0'])).ok_or_else(|| {
+                    let message =
+                        "a field with a quotation mark, a backslash or a NUL in it cannot be indexed";
+                    Error::invalid(format!("{argument}: {name:?}: {message}"))
+                })?;
+                text.push_str(&format!(".\"{plain}\""));
             }
-            Step::Member(member) => text.push_str(&format!(".\"{member}\"")),
         }
     }
     Ok(text)
 }
 
-/// Makes an index, in place of those that its prefix has.
+/// Makes a search index, in place of the one that its prefix has.
 ///
 /// # Errors
 /// Those of the store.
 pub fn create(txn: &mut dyn WriteTxn, index: &SearchIndex) -> Result<Answer> {
-    remove(txn, &index.prefix)?;
+    for old in txn.indexes()? {
+        if old.kind == IndexKind::Search && old.prefix == index.prefix {
+            txn.drop_index(&old)?;
+        }
+    }
     txn.create_search_index(index)?;
     Ok(Answer::json("null"))
 }
 
-/// Removes the indexes of a prefix; tells how many there were.
+/// Makes an ordered index, in place of one on the same fields.
+///
+/// # Errors
+/// `CONFLICT` if it is unique and two entries have the same values, those of the store.
+pub fn create_ordered(txn: &mut dyn WriteTxn, index: &OrderedIndex) -> Result<Answer> {
+    for old in txn.indexes()? {
+        let same = old.kind == IndexKind::Ordered && old.prefix == index.prefix;
+        if same && definition_of(&old)?.1.paths == index.paths {
+            txn.drop_index(&old)?;
+        }
+    }
+    if index.unique {
+        // What has expired is absent, and must not be in the way.
+        while txn.sweep_expired(SWEEP_STEP_ENTRIES)? > 0 {}
+    }
+    txn.create_ordered_index(index).map_err(|error| match error.code {
+        Code::Conflict => {
+            let message =
+                "on: two entries under the prefix have the same values; no unique index can be made";
+            Error::new(Code::Conflict, message)
+        }
+        _ => error,
+    })?;
+    Ok(Answer::json("null"))
+}
+
+/// Removes the indexes of a prefix, or the one of a name; tells how many there were.
 ///
 /// # Errors
 /// Those of the store.
-pub fn remove(txn: &mut dyn WriteTxn, prefix: &[u8]) -> Result<Answer> {
+pub fn remove(txn: &mut dyn WriteTxn, prefix: &[u8], name: Option<&str>) -> Result<Answer> {
     let mut count = 0;
     for index in txn.indexes()?.iter().filter(|index| index.prefix == prefix) {
-        txn.drop_index(index.id)?;
-        count += 1;
+        if name.is_none_or(|name| name == name_of(index)) {
+            txn.drop_index(index)?;
+            count += 1;
+        }
     }
     Ok(Answer::Count(count))
 }
 
-/// All indexes: `[[prefix,spec,created],…]`.
+/// `search`, or the fields of an ordered index.
+#[must_use]
+pub fn name_of(index: &IndexRow) -> String {
+    match (index.kind, serde_json::from_str::<OrderedSpec>(&index.spec)) {
+        (IndexKind::Ordered, Ok(spec)) => spec.on.join(","),
+        _ => "search".into(),
+    }
+}
+
+/// All indexes: `[[prefix,name,kind,spec,created],…]`.
 ///
 /// # Errors
 /// Those of the store.
@@ -131,7 +180,9 @@ pub fn list(txn: &mut dyn ReadTxn) -> Result<Answer> {
         }
         text.push(b'[');
         key_json::write(&index.prefix, &mut text)?;
-        text.extend_from_slice(format!(",{},{}]", index.spec, index.created_at).as_bytes());
+        let kind = if index.kind == IndexKind::Ordered { "ordered" } else { "search" };
+        let told = format!(",{},\"{kind}\",{},{}]", quoted(&name_of(index)), index.spec, index.created_at);
+        text.extend_from_slice(told.as_bytes());
     }
     text.push(b']');
     Ok(Answer::Text(text))
@@ -172,11 +223,8 @@ pub fn expression(query: &str) -> Option<String> {
 /// `INVALID_ARGUMENT` if no index serves it, those of the store.
 pub fn page(txn: &mut dyn ReadTxn, query: &SearchQuery) -> Result<Answer> {
     let serves = |prefix: &[u8]| prefix == query.prefix || key::is_under(&query.prefix, prefix);
-    let index = txn
-        .indexes()?
-        .into_iter()
-        .filter(|index| serves(&index.prefix))
-        .max_by_key(|index| index.prefix.len());
+    let indexes = txn.indexes()?.into_iter().filter(|index| index.kind == IndexKind::Search);
+    let index = indexes.filter(|index| serves(&index.prefix)).max_by_key(|index| index.prefix.len());
     let Some(index) = index else {
         let message = "there is no search index of this prefix, or of one above it; call createIndex(prefix, { fields }) once";
         return Err(Error::invalid(format!("prefix: {message}")));

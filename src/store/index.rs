@@ -5,6 +5,15 @@ use std::ops::Range;
 use super::{Flow, Row};
 use crate::error::Result;
 
+/// The two kinds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IndexKind {
+    /// Of words.
+    Search,
+    /// Of values.
+    Ordered,
+}
+
 /// An index that stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IndexRow {
@@ -12,6 +21,8 @@ pub struct IndexRow {
     pub id: i64,
     /// The encoded prefix of the keys that it holds; empty: all.
     pub prefix: Vec<u8>,
+    /// Which kind.
+    pub kind: IndexKind,
     /// What it is, as JSON.
     pub spec: String,
     /// Milliseconds since the epoch.
@@ -31,6 +42,65 @@ pub struct SearchIndex {
     pub tokenizer: &'static str,
     /// What is told of it, as JSON.
     pub spec: String,
+}
+
+/// An ordered index that is to be made, or that stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderedIndex {
+    /// The encoded prefix.
+    pub prefix: Vec<u8>,
+    /// The keys under it.
+    pub range: Range<Vec<u8>>,
+    /// JSON paths, as SQLite has them.
+    pub paths: Vec<String>,
+    /// No two entries may have the same values.
+    pub unique: bool,
+    /// What is told of it, as JSON.
+    pub spec: String,
+}
+
+/// A value as an ordered index has it, and in its order.
+#[derive(Debug, Clone, PartialEq, PartialOrd)]
+pub enum IndexValue {
+    /// Numbers, bigints and dates.
+    Number(f64),
+    /// Strings.
+    Text(String),
+    /// After every string.
+    AfterText,
+    /// Booleans.
+    Flag(bool),
+}
+
+impl IndexValue {
+    /// The least value of its kind, and one that is not less than any of it.
+    #[must_use]
+    pub fn kind_ends(&self) -> (Self, Self) {
+        match self {
+            Self::Number(_) => (Self::Number(f64::NEG_INFINITY), Self::Number(f64::INFINITY)),
+            Self::Text(_) | Self::AfterText => (Self::Text(String::new()), Self::AfterText),
+            Self::Flag(_) => (Self::Flag(false), Self::Flag(true)),
+        }
+    }
+}
+
+/// A walk along an ordered index.
+#[derive(Debug, Clone)]
+pub struct OrderedScan {
+    /// The index.
+    pub id: i64,
+    /// Its fields.
+    pub paths: Vec<String>,
+    /// The keys that it holds.
+    pub within: Range<Vec<u8>>,
+    /// Values of its first fields.
+    pub equal: Vec<IndexValue>,
+    /// Bounds of the next field, both included.
+    pub between: Option<(IndexValue, IndexValue)>,
+    /// Only these keys.
+    pub range: Range<Vec<u8>>,
+    /// The most keys.
+    pub limit: usize,
 }
 
 /// A search.
@@ -54,6 +124,12 @@ pub trait IndexRead {
     /// Those of the store.
     fn indexes(&mut self) -> Result<Vec<IndexRow>>;
 
+    /// Shows the keys that an ordered index has within bounds, and those of which it cannot tell; live or expired.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn scan_index(&mut self, scan: &OrderedScan, visit: &mut dyn FnMut(&[u8])) -> Result<()>;
+
     /// Shows the live entries that match, best first.
     ///
     /// # Errors
@@ -69,9 +145,27 @@ pub trait IndexWrite {
     /// Those of the store.
     fn create_search_index(&mut self, index: &SearchIndex) -> Result<()>;
 
+    /// Makes an ordered index.
+    ///
+    /// # Errors
+    /// `CONFLICT` if it is unique and cannot be, those of the store.
+    fn create_ordered_index(&mut self, index: &OrderedIndex) -> Result<()>;
+
+    /// The key of another entry that has the values which a unique index would have for a value.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn unique_holder(
+        &mut self,
+        index: &OrderedIndex,
+        key: &[u8],
+        encoding: u8,
+        value: &[u8],
+    ) -> Result<Option<Vec<u8>>>;
+
     /// Removes an index.
     ///
     /// # Errors
     /// Those of the store.
-    fn drop_index(&mut self, id: i64) -> Result<()>;
+    fn drop_index(&mut self, index: &IndexRow) -> Result<()>;
 }

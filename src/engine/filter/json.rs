@@ -90,7 +90,7 @@ pub struct Member<'a> {
 /// An object's members; `None` if the text is no object.
 #[must_use]
 pub fn members(text: &[u8]) -> Option<Vec<Member<'_>>> {
-    let mut reader = Reader { text, at: 0 };
+    let mut reader = Reader { text, at: 0, max_depth: MAX_DEPTH };
     reader.open(b'{')?;
     let mut members = Vec::new();
     if reader.eat(b'}') {

@@ -1,11 +1,14 @@
-//! Search indexes on a connection: an FTS5 table each, kept by triggers, so that every writer keeps it, whenever it opened the
+//! Indexes on a connection. An ordered one is a partial expression index (`ordered.rs`), a search index an FTS5 table, kept by triggers, so that every writer keeps it, whenever it opened the
 //! file. The table holds no text of its own (`content=''`); its rows are those of `kv_entries` by their rowid.
 
+use super::ordered::{self, scan_sql};
 use super::sql::Sql;
 use super::sqlite::Param;
 use super::txn::{LocalRead, LocalWrite, encoding};
 use crate::error::Result;
-use crate::store::index::{IndexRow, SearchIndex, SearchScan};
+use crate::store::index::{
+    IndexKind, IndexRow, IndexValue, OrderedIndex, OrderedScan, SearchIndex, SearchScan,
+};
 use crate::store::{Flow, IndexRead, IndexWrite, Row};
 
 impl IndexRead for LocalRead<'_> {
@@ -16,11 +19,28 @@ impl IndexRead for LocalRead<'_> {
             indexes.push(IndexRow {
                 id: rows.int(0),
                 prefix: rows.blob(1).to_vec(),
+                kind: if rows.text(4)? == ORDERED { IndexKind::Ordered } else { IndexKind::Search },
                 spec: rows.text(2)?.to_string(),
                 created_at: rows.int(3),
             });
         }
         Ok(indexes)
+    }
+
+    fn scan_index(&mut self, scan: &OrderedScan, visit: &mut dyn FnMut(&[u8])) -> Result<()> {
+        // What the index cannot judge is marked there, and always among what is found.
+        for is_marked in [false, true] {
+            let (sql, values) = scan_sql(scan, is_marked);
+            let mut params: Vec<Param<'_>> =
+                vec![scan.range.start.as_slice().into(), scan.range.end.as_slice().into(), scan.limit.into()];
+            params.extend(values.iter().map(param));
+            let mut statement = self.db.connection.prepare(&sql)?;
+            let mut rows = statement.query(&params)?;
+            while rows.next()? {
+                visit(rows.blob(0));
+            }
+        }
+        Ok(())
     }
 
     fn search(&mut self, scan: &SearchScan, visit: &mut dyn FnMut(Row<'_>) -> Result<Flow>) -> Result<()> {
@@ -61,6 +81,10 @@ impl IndexRead for LocalWrite<'_> {
         self.read.indexes()
     }
 
+    fn scan_index(&mut self, scan: &OrderedScan, visit: &mut dyn FnMut(&[u8])) -> Result<()> {
+        self.read.scan_index(scan, visit)
+    }
+
     fn search(&mut self, scan: &SearchScan, visit: &mut dyn FnMut(Row<'_>) -> Result<Flow>) -> Result<()> {
         self.read.search(scan, visit)
     }
@@ -70,32 +94,79 @@ fn table_of(id: i64) -> String {
     format!("kv_search_{id}")
 }
 
-impl IndexWrite for LocalWrite<'_> {
-    fn create_search_index(&mut self, index: &SearchIndex) -> Result<()> {
+/// The kind of an ordered index in `kv_indexes`.
+const ORDERED: &str = "ordered";
+
+impl LocalWrite<'_> {
+    /// Notes an index; gives its number.
+    fn note_index(&mut self, prefix: &[u8], kind: &str, spec: &str) -> Result<i64> {
         let (now, db) = (self.read.now_ms, &mut *self.read.db);
-        db.statement(Sql::InsertIndex)?.run(&[
-            index.prefix.as_slice().into(),
-            index.spec.as_str().into(),
-            now.into(),
-        ])?;
+        db.statement(Sql::InsertIndex)?.run(&[prefix.into(), kind.into(), spec.into(), now.into()])?;
         let mut rows = db.statement(Sql::LastIndex)?.query(&[])?;
         rows.next()?;
-        let id = rows.int(0);
-        drop(rows);
-        for sql in definition(id, index) {
-            db.connection.prepare(&sql)?.run(&[])?;
+        Ok(rows.int(0))
+    }
+
+    fn define(&mut self, sql: &str) -> Result<()> {
+        self.read.db.connection.prepare(sql)?.run(&[])
+    }
+}
+
+impl IndexWrite for LocalWrite<'_> {
+    fn create_search_index(&mut self, index: &SearchIndex) -> Result<()> {
+        let id = self.note_index(&index.prefix, "search", &index.spec)?;
+        definition(id, index).iter().try_for_each(|sql| self.define(sql))
+    }
+
+    fn create_ordered_index(&mut self, index: &OrderedIndex) -> Result<()> {
+        let id = self.note_index(&index.prefix, ORDERED, &index.spec)?;
+        let within = ordered::condition(&index.range);
+        let columns = ordered::columns(&index.paths, ordered::value);
+        self.define(&format!("CREATE INDEX kv_ordered_{id} ON kv_entries ({columns}, key) WHERE {within}"))?;
+        if index.unique {
+            let columns = ordered::columns(&index.paths, ordered::unique_value);
+            self.define(&format!(
+                "CREATE UNIQUE INDEX kv_unique_{id} ON kv_entries ({columns}) WHERE {within}"
+            ))?;
         }
         Ok(())
     }
 
-    fn drop_index(&mut self, id: i64) -> Result<()> {
-        let db = &mut *self.read.db;
-        db.statement(Sql::RemoveIndex)?.run(&[id.into()])?;
+    fn unique_holder(
+        &mut self,
+        index: &OrderedIndex,
+        key: &[u8],
+        encoding: u8,
+        value: &[u8],
+    ) -> Result<Option<Vec<u8>>> {
+        let sql = ordered::holder_sql(index);
+        let mut statement = self.read.db.connection.prepare(&sql)?;
+        let mut rows = statement.query(&[value.into(), i64::from(encoding).into(), key.into()])?;
+        Ok(if rows.next()? { Some(rows.blob(0).to_vec()) } else { None })
+    }
+
+    fn drop_index(&mut self, index: &IndexRow) -> Result<()> {
+        self.read.db.statement(Sql::RemoveIndex)?.run(&[index.id.into()])?;
+        let id = index.id;
+        if index.kind == IndexKind::Ordered {
+            self.define(&format!("DROP INDEX IF EXISTS kv_ordered_{id}"))?;
+            return self.define(&format!("DROP INDEX IF EXISTS kv_unique_{id}"));
+        }
         let table = table_of(id);
         for when in ["insert", "update", "delete"] {
-            db.connection.prepare(&format!("DROP TRIGGER IF EXISTS {table}_{when}"))?.run(&[])?;
+            self.define(&format!("DROP TRIGGER IF EXISTS {table}_{when}"))?;
         }
-        db.connection.prepare(&format!("DROP TABLE IF EXISTS {table}"))?.run(&[])
+        self.define(&format!("DROP TABLE IF EXISTS {table}"))
+    }
+}
+
+fn param(value: &IndexValue) -> Param<'_> {
+    match value {
+        IndexValue::Number(number) => Param::Real(*number),
+        IndexValue::Text(text) => text.as_str().into(),
+        IndexValue::AfterText => Param::Blob(&[]),
+        IndexValue::Flag(false) => Param::Blob(ordered::FALSE),
+        IndexValue::Flag(true) => Param::Blob(ordered::TRUE),
     }
 }
 
@@ -105,7 +176,7 @@ fn definition(id: i64, index: &SearchIndex) -> [String; 5] {
     let table = table_of(id);
     let count = index.paths.len();
     let columns = (0..count).map(|at| format!("c{at}")).collect::<Vec<_>>().join(", ");
-    let (from, to) = (hex(&index.range.start), hex(&index.range.end));
+    let (from, to) = (ordered::hex(&index.range.start), ordered::hex(&index.range.end));
     let within = |row: &str| format!("{row}key >= {from} AND {row}key < {to}");
     let texts = |row: &str| {
         let text = |path: &String| {
@@ -149,9 +220,4 @@ fn definition(id: i64, index: &SearchIndex) -> [String; 5] {
             within("")
         ),
     ]
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("x'{digits}'")
 }

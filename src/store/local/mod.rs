@@ -32,6 +32,7 @@ mod indexes;
 mod leases;
 mod log;
 mod messages;
+mod ordered;
 mod reader;
 mod schema;
 mod sql;

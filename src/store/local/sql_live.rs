@@ -106,9 +106,9 @@ pub fn text(sql: Sql) -> &'static str {
                updated_at = excluded.updated_at"
         }
         Sql::RemoveConsumer => "DELETE FROM kv_consumers WHERE name = ?1",
-        Sql::Indexes => "SELECT id, prefix, spec, created_at FROM kv_indexes ORDER BY id",
+        Sql::Indexes => "SELECT id, prefix, spec, created_at, kind FROM kv_indexes ORDER BY id",
         Sql::InsertIndex => {
-            "INSERT INTO kv_indexes (prefix, kind, spec, created_at) VALUES (?1, 'search', ?2, ?3)"
+            "INSERT INTO kv_indexes (prefix, kind, spec, created_at) VALUES (?1, ?2, ?3, ?4)"
         }
         Sql::LastIndex => "SELECT max(id) FROM kv_indexes",
         Sql::RemoveIndex => "DELETE FROM kv_indexes WHERE id = ?1",

@@ -34,6 +34,8 @@ pub enum Param<'a> {
     Text(&'a str),
     /// An integer, or NULL.
     Int(Option<i64>),
+    /// A double.
+    Real(f64),
 }
 
 impl From<i64> for Param<'_> {
@@ -274,6 +276,7 @@ impl Statement {
                     )
                 }
                 Param::Int(Some(int)) => ffi::sqlite3_bind_int64(self.raw, index, int),
+                Param::Real(number) => ffi::sqlite3_bind_double(self.raw, index, number),
                 Param::Int(None) => ffi::sqlite3_bind_null(self.raw, index),
             }
         };
