@@ -18,6 +18,7 @@ import { locks } from "./locks.js"
 import { metrics } from "./metrics.js"
 import { model } from "./model.js"
 import { now } from "./now.js"
+import { ordered } from "./ordered.js"
 import { patch } from "./patch.js"
 import { queues } from "./queues.js"
 import { queuesLife } from "./queues-life.js"
@@ -64,6 +65,7 @@ const suites = {
   "where at random": whereRandom,
   atomic,
   counters,
+  ordered,
   patch,
   collection,
   metrics,

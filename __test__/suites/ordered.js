@@ -1,0 +1,280 @@
+import assert from "node:assert/strict"
+import { describe, test } from "node:test"
+import { collect, keysOf, refused } from "../support/assert.js"
+import { T0, useStore } from "../support/store.js"
+
+const CITIES = ["Berlin", "Bern", "Paris", "Rome"]
+
+export function ordered(target) {
+  const store = useStore(target)
+  const people = (count) =>
+    Array.from({ length: count }, (_, n) => ({
+      key: ["people", n],
+      value: { city: CITIES[n % 4], age: n % 50, active: n % 2 === 0, born: new Date(n * 1000) },
+    }))
+  const ids = async (where, options) =>
+    (await keysOf(store.kv, ["people"], { where, ...options })).map(([, id]) => id)
+  const used = async (where) => {
+    const { index, rowsRead } = await store.kv.explain(["people"], where)
+    return [index?.name ?? null, rowsRead]
+  }
+
+  describe("ordered index: what it serves", () => {
+    test("equal values, ranges, beginnings of strings, in order and in pages", async () => {
+      const { kv } = store
+      await kv.setMany(people(400))
+      const filters = [
+        { city: "Bern", age: 41 },
+        { city: { $startsWith: "Ber" }, age: { $lt: 3 } },
+        { city: { $in: ["Rome", "Oslo"] }, age: { $between: [45, 47n] } },
+        { $and: [{ city: "Paris" }, { $or: [{ age: 2 }, { age: 6 }] }] },
+        { active: true, age: 4 },
+        { born: { $gte: new Date(390_000) } },
+        { born: 390_000 },
+      ]
+      const before = []
+      for (const where of filters) before.push(await ids(where))
+      await kv.createIndex(["people"], { on: ["city", "age"] })
+      await kv.createIndex(["people"], { on: ["active", "age"] })
+      await kv.createIndex(["people"], { on: ["born"] })
+      for (const [at, where] of filters.entries()) {
+        assert.notEqual((await used(where))[0], null, `filter ${at}`)
+        assert.deepEqual(await ids(where), before[at])
+        assert.deepEqual(await ids(where, { reverse: true }), before[at].toReversed())
+        assert.deepEqual(await ids(where, { batchSize: 1, limit: 3 }), before[at].slice(0, 3))
+        assert.equal(await kv.count(["people"], { where }), before[at].length)
+      }
+      assert.deepEqual(await used(filters[0]), ["city,age", before[0].length])
+    })
+
+    test("pages of paginate go on where they ended", async () => {
+      await store.kv.setMany(people(120))
+      await store.kv.createIndex(["people"], { on: ["city"] })
+      const where = { city: "Rome" }
+      const found = []
+      let cursor = null
+      do {
+        const page = await store.kv.paginate(["people"], { where, limit: 7, cursor })
+        found.push(...page.entries.map(({ key }) => key[1]))
+        cursor = page.cursor
+        assert.equal(page.hasMore, found.length < 30)
+      } while (cursor !== null)
+      assert.deepEqual(found, await ids(where))
+      assert.equal(found.length, 30)
+    })
+
+    test("not what it cannot: other fields, $ne, $or at the root, prefixes beside and above it", async () => {
+      await store.kv.setMany(people(40))
+      await store.kv.createIndex(["people"], { on: ["city", "age"] })
+      for (const where of [
+        { age: 4 },
+        { city: { $ne: "Bern" } },
+        { $or: [{ city: "Bern" }, { age: 1 }] },
+        { $not: { city: "Bern" } },
+      ])
+        assert.deepEqual(await used(where), [null, 40])
+      for (const selector of [["others"], { prefix: [] }])
+        assert.equal((await store.kv.explain(selector, { city: "Bern" })).index, null)
+      assert.equal((await store.kv.explain(["people", 3], { city: "Bern" })).index?.name, "city,age")
+    })
+
+    test("more than 10,000 entries are read in their order instead", async () => {
+      await store.kv.setMany(people(10_100).map(({ key, value }) => ({ key, value: { ...value, all: 1 } })))
+      await store.kv.createIndex(["people"], { on: ["all"] })
+      assert.deepEqual(await used({ all: 1 }), [null, 10_100])
+      assert.equal(await store.kv.count(["people"], { where: { all: 1 } }), 10_100)
+      assert.equal((await ids({ all: 1, age: 7 })).length, 202)
+    })
+
+    test("delete with where takes what matches, and nothing else", async () => {
+      await store.kv.setMany(people(100))
+      await store.kv.createIndex(["people"], { on: ["city", "age"] })
+      const where = { city: "Bern", age: { $gte: 25 } }
+      const gone = await ids(where)
+      assert.deepEqual(await store.kv.delete(["people"], { where }), {
+        success: true,
+        deletedCount: gone.length,
+      })
+      assert.deepEqual(await ids(where), [])
+      assert.equal(await store.kv.count(["people"]), 100 - gone.length)
+    })
+
+    test("is kept by every way to write, and by those who opened before it", async () => {
+      const { kv } = store
+      const other = target.shared ? store.another() : kv
+      await other.set(["people", 1], { city: "Oslo" })
+      await kv.createIndex(["people"], { on: ["city"] })
+      const oslo = () => ids({ city: "Oslo" })
+      assert.deepEqual(await oslo(), [1])
+      await other.set(["people", 2], { city: "Oslo" })
+      await other
+        .atomic()
+        .set(["people", 3], { city: "Oslo" })
+        .patch(["people", 1], { city: "Rome" })
+        .commit()
+      await other.transaction((tx) => tx.set(["people", 4], { city: "Oslo" }))
+      assert.deepEqual(await oslo(), [2, 3, 4])
+      await other.delete(["people", 2])
+      await other.set(["people", 3], Uint8Array.of(1))
+      assert.deepEqual(await oslo(), [4])
+      store.at(T0)
+      await other.touch(["people", 4], { expiresIn: 10 })
+      store.at(T0 + 10)
+      assert.deepEqual(await oslo(), [])
+      await store.sweep()
+      assert.deepEqual(await used({ city: "Oslo" }), ["city", 0])
+      if (target.persistent) assert.equal((await (await store.reopen()).listIndexes()).length, 1)
+    })
+
+    test("values that it cannot have are found all the same", async () => {
+      const { kv } = store
+      const values = [
+        { a: { __type: "mine", b: 1 } },
+        { a: { b: 1 } },
+        { a: { b: 1n } },
+        { a: { b: [1] } },
+        { a: null },
+        5,
+      ]
+      for (const [at, value] of values.entries()) await kv.set(["people", at], value)
+      await kv.createIndex(["people"], { on: ["a.b"] })
+      assert.deepEqual(await ids({ "a.b": 1 }), [0, 1, 2])
+      assert.deepEqual(await ids({ a: { b: { $gt: 0 } } }), [0, 1, 2])
+      assert.deepEqual(await ids({ "a.b": { $null: true } }), [4, 5])
+    })
+  })
+
+  describe("ordered index: unique", () => {
+    const conflict = (call, key) =>
+      refused(call, "CONFLICT", new RegExp(`for the key ${JSON.stringify(key).replace(/[[\]]/g, "\\$&")}`))
+
+    test("refuses a second entry with the same values, and names the first", async () => {
+      const { kv } = store
+      await kv.createIndex(["users"], { on: ["mail"], unique: true })
+      await kv.set(["users", 1], { mail: "ada@example.com" })
+      await conflict(() => kv.set(["users", 2], { mail: "ada@example.com" }), ["users", 1])
+      assert.equal((await kv.get(["users", 2])).versionstamp, null)
+      await kv.set(["users", 1], { mail: "ada@example.com", name: "Ada" })
+      await kv.set(["others", 2], { mail: "ada@example.com" })
+      await kv.delete(["users", 1])
+      await kv.set(["users", 2], { mail: "ada@example.com" })
+    })
+
+    test("nothing of the commit is applied, and those of the same tick are not disturbed", async () => {
+      const { kv } = store
+      await kv.createIndex(["users"], { on: ["mail"], unique: true })
+      await kv.set(["users", 1], { mail: "a" })
+      const calls = [
+        kv.set(["users", 2], { mail: "b" }),
+        kv.atomic().set(["n"], 1).set(["users", 3], { mail: "a" }).commit(),
+        kv.set(["users", 4], { mail: "c" }),
+      ]
+      const [one, two, three] = await Promise.allSettled(calls)
+      assert.deepEqual([one.status, two.status, three.status], ["fulfilled", "rejected", "fulfilled"])
+      assert.equal(two.reason.code, "CONFLICT")
+      assert.equal((await kv.get(["n"])).versionstamp, null)
+      assert.equal(await kv.count(["users"]), 3)
+    })
+
+    test("of several fields together; what has no value is in nobody's way", async () => {
+      const { kv } = store
+      await kv.createIndex(["seats"], { on: ["row", "seat"], unique: true })
+      await kv.set(["seats", 1], { row: 1, seat: "A" })
+      await kv.set(["seats", 2], { row: 1, seat: "B" })
+      await conflict(() => kv.set(["seats", 3], { row: 1n, seat: "A" }), ["seats", 1])
+      for (const id of [4, 5]) await kv.set(["seats", id], { row: 1 })
+      for (const id of [6, 7]) await kv.set(["seats", id], { row: 1, seat: null })
+      for (const id of [8, 9]) await kv.set(["seats", id], Uint8Array.of(1))
+      assert.equal(await kv.count(["seats"]), 8)
+    })
+
+    test("numbers, bigints and dates are told apart exactly", async () => {
+      const { kv } = store
+      await kv.createIndex(["n"], { on: ["v"], unique: true })
+      const values = [2n ** 80n, 2n ** 80n + 1n, 2 ** 53, 0.1, 0.2, "1", true, false, new Date(7), -5n]
+      for (const [at, v] of values.entries()) await kv.set(["n", at], { v })
+      for (const [at, v] of values.entries()) await conflict(() => kv.set(["n", "again"], { v }), ["n", at])
+      await conflict(() => kv.set(["n", "again"], { v: 7 }), ["n", 8])
+    })
+
+    test("what has expired makes room", async () => {
+      const { kv } = store
+      store.at(T0)
+      await kv.createIndex(["users"], { on: ["mail"], unique: true })
+      await kv.set(["users", 1], { mail: "a" }, { expiresIn: 10 })
+      await conflict(() => kv.set(["users", 2], { mail: "a" }), ["users", 1])
+      store.at(T0 + 10)
+      await kv.set(["users", 2], { mail: "a" })
+      const types = (await collect(kv.changes())).map(({ type, key }) => [type, key[1]])
+      assert.deepEqual(
+        types.toSorted(),
+        [
+          ["create", 1],
+          ["create", 2],
+          ["delete", 1],
+        ].toSorted(),
+      )
+    })
+
+    test("cannot be made where two entries have the same values, but for expired ones", async () => {
+      const { kv } = store
+      store.at(T0)
+      await kv.set(["users", 1], { mail: "a" }, { expiresIn: 10 })
+      await kv.set(["users", 2], { mail: "a" })
+      await refused(
+        () => kv.createIndex(["users"], { on: ["mail"], unique: true }),
+        "CONFLICT",
+        /^on: two entries/,
+      )
+      assert.deepEqual(await kv.listIndexes(), [])
+      store.at(T0 + 10)
+      await kv.createIndex(["users"], { on: ["mail"], unique: true })
+    })
+  })
+
+  describe("ordered index: made, listed, removed", () => {
+    test("one on the same fields is replaced; others stand beside it", async () => {
+      const { kv } = store
+      await kv.createIndex(["a"], { on: ["x"], unique: true })
+      await kv.createIndex(["a"], { on: ["x"] })
+      await kv.createIndex(["a"], { on: ["x", "y.z"] })
+      await kv.createIndex(["a"], { fields: ["x"] })
+      const told = (await kv.listIndexes()).map(({ createdAt, ...index }) => index)
+      assert.deepEqual(told, [
+        { prefix: ["a"], name: "x", kind: "ordered", on: ["x"], unique: false },
+        { prefix: ["a"], name: "x,y.z", kind: "ordered", on: ["x", "y.z"], unique: false },
+        { prefix: ["a"], name: "search", kind: "search", fields: ["x"], tokenize: "unicode61" },
+      ])
+      await kv.setMany([1, 1].map((x, at) => ({ key: ["a", at], value: { x } })))
+      assert.deepEqual(await kv.removeIndex(["a"], "x"), { ok: true })
+      assert.deepEqual(await kv.removeIndex(["a"], "x"), { ok: false })
+      assert.deepEqual(await kv.removeIndex(["a"]), { ok: true })
+      assert.deepEqual(await kv.listIndexes(), [])
+    })
+
+    test("refusals", async () => {
+      const { kv } = store
+      const bad = [
+        [{ on: [] }, /^on: it is empty/],
+        [{ on: "city" }, /^on: a string is not an array/],
+        [{ on: ["a..b"] }, /^on\[0\]/],
+        [{ on: [5] }, /^on\[0\]/],
+        [{ on: ['a"b'] }, /^on: /],
+        [{ on: ["a"], fields: ["b"] }, /either fields/],
+        [{}, /either fields/],
+        [{ on: ["a"], tokenize: "porter" }, /^tokenize/],
+        [{ fields: ["a"], unique: true }, /^unique/],
+        [{ on: ["a"], unique: 1 }, /^unique/],
+        [{ on: ["a"], sparse: true }, /options\.sparse/],
+        [undefined, /^options/],
+      ]
+      for (const [options, said] of bad)
+        await refused(() => kv.createIndex(["a"], options), "INVALID_ARGUMENT", said)
+      const many = Array.from({ length: 17 }, (_, at) => `f${at}`)
+      await refused(() => kv.createIndex(["a"], { on: many }), "LIMIT_EXCEEDED", /^on: 17 fields/)
+      await refused(() => kv.explain(["a"]), "INVALID_ARGUMENT", /^where/)
+      await refused(() => kv.explain(["a"], { x: { $eqq: 1 } }), "INVALID_ARGUMENT", /\$eq/)
+      assert.deepEqual(await kv.listIndexes(), [])
+    })
+  })
+}
