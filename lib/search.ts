@@ -20,7 +20,8 @@ import type { NativeSearch } from "./native.js"
 import { checkOptions, flag, wholeNumber } from "./options.js"
 import { readFound, reviveKey } from "./page.js"
 
-const SEARCH_BATCH = 100
+/** Entries of the first page. Each page is a whole search that passes over what was given, so each is twice as large as the one before. */
+const FIRST_PAGE = 100
 
 export function createIndex(bridge: Bridge, prefix: unknown, options: KvIndexOptions): Promise<void> {
   if (options === undefined)
@@ -82,6 +83,7 @@ export class SearchIterator<T> implements KvSearchIterator<T> {
   #entries: KvEntry<T>[] = []
   #at = 0
   #offset = 0
+  #size = FIRST_PAGE
   #more = true
   #last: Promise<unknown> = Promise.resolve()
 
@@ -90,8 +92,10 @@ export class SearchIterator<T> implements KvSearchIterator<T> {
     const { limit, where } = options
     this.#left = limit === undefined ? Infinity : wholeNumber(limit, "limit", 1, Number.MAX_SAFE_INTEGER)
     const filter = filterText(where)
+    // A lone surrogate is no letter.
+    const text = typeof query === "string" ? query.replace(/\p{Surrogate}/gu, " ") : query
     this.#bridge = bridge
-    this.#native = bridge.now((handle) => handle.search(prefix, query, filter))
+    this.#native = bridge.now((handle) => handle.search(prefix, text, filter))
   }
 
   next(): Promise<IteratorResult<KvEntry<T>, undefined>> {
@@ -115,7 +119,8 @@ export class SearchIterator<T> implements KvSearchIterator<T> {
   }
 
   async #load(): Promise<void> {
-    const limit = Math.min(this.#left, SEARCH_BATCH, MAX_PAGE_ENTRIES)
+    const limit = Math.min(this.#left, this.#size)
+    this.#size = Math.min(this.#size * 2, MAX_PAGE_ENTRIES)
     const { rows, tail } = await this.#bridge.callPage(
       (handle, id) => handle.searchPage(this.#native, this.#offset, limit, id),
       readFound<[offset: number, more: number]>,

@@ -28,6 +28,8 @@ import { queuesRetry } from "./queues-retry.js"
 import { read } from "./read.js"
 import { readPages } from "./read-pages.js"
 import { refusals } from "./refusals.js"
+import { search } from "./search.js"
+import { searchKept } from "./search-kept.js"
 import { snapshots } from "./snapshots.js"
 import { transaction } from "./transaction.js"
 import { ttl } from "./ttl.js"
@@ -68,6 +70,8 @@ const suites = {
   ordered,
   patch,
   collection,
+  search,
+  "search, kept": searchKept,
   metrics,
   transaction,
   now,

@@ -1,5 +1,6 @@
 //! Full-text search: indexes of the words in some fields under a prefix, and what they find.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -208,10 +209,11 @@ pub struct SearchQuery {
 /// What a user types, as an expression: every word must be there, and nothing in it is an operator.
 #[must_use]
 pub fn expression(query: &str) -> Option<String> {
+    let mut seen = HashSet::new();
     let words: Vec<String> = query
         .split(|letter: char| letter.is_whitespace() || letter == '\0')
-        // A word without a letter or digit has no token, and would match nothing.
-        .filter(|word| word.chars().any(char::is_alphanumeric))
+        // A word without a letter or digit has no token. The time of FTS5's parser grows with the square of the words.
+        .filter(|word| word.chars().any(char::is_alphanumeric) && seen.insert(*word))
         .map(|word| format!("\"{}\"", word.replace('"', "\"\"")))
         .collect();
     (!words.is_empty()).then(|| words.join(" "))

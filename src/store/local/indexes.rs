@@ -47,9 +47,9 @@ impl IndexRead for LocalRead<'_> {
         let table = table_of(scan.id);
         let mut statement = self.db.connection.prepare(&format!(
             "SELECT e.versionstamp, e.expires_at, e.encoding, e.value, e.key
-             FROM {table} JOIN kv_entries AS e ON e.rowid = {table}.rowid
+             FROM {table} CROSS JOIN kv_entries AS e ON e.rowid = {table}.rowid
              WHERE {table} MATCH ?1 AND e.key >= ?2 AND e.key < ?3 AND (e.expires_at IS NULL OR e.expires_at > ?4)
-             ORDER BY {table}.rank, {table}.rowid LIMIT -1 OFFSET ?5"
+             ORDER BY {table}.rank LIMIT -1 OFFSET ?5"
         ))?;
         let params: [Param<'_>; 5] = [
             scan.expression.as_str().into(),
@@ -179,11 +179,13 @@ fn definition(id: i64, index: &SearchIndex) -> [String; 5] {
     let (from, to) = (ordered::hex(&index.range.start), ordered::hex(&index.range.end));
     let within = |row: &str| format!("{row}key >= {from} AND {row}key < {to}");
     let texts = |row: &str| {
+        // Texts and numbers, whole or within arrays and objects; not the names of members, nor the tags of an encoding.
+        // What is damaged holds no words, and must not make a write fail.
         let text = |path: &String| {
-            let path = path.replace('\'', "''");
-            // What is damaged holds no words, and must not make a write fail.
+            let (json, path) = (format!("CAST({row}value AS TEXT)"), path.replace('\'', "''"));
             format!(
-                "CASE WHEN json_valid(CAST({row}value AS TEXT)) THEN json_extract(CAST({row}value AS TEXT), '{path}') END"
+                "CASE WHEN json_valid({json}) THEN (SELECT group_concat(atom, ' ') FROM json_tree({json}, '{path}')
+                   WHERE type IN ('text', 'integer', 'real') AND key IS NOT '__type') END"
             )
         };
         index.paths.iter().map(text).collect::<Vec<_>>().join(", ")
@@ -216,8 +218,8 @@ fn definition(id: i64, index: &SearchIndex) -> [String; 5] {
         ),
         format!(
             "INSERT INTO {table} (rowid, {columns}) SELECT rowid, {} FROM kv_entries WHERE {} AND encoding < 2",
-            texts(""),
-            within("")
+            texts("kv_entries."),
+            within("kv_entries.")
         ),
     ]
 }
