@@ -65,6 +65,7 @@ export function deadLetters(target) {
     assert.ok(!errorMessage.includes("\ufffd"))
   })
 
+  // Seen to fail: write the dead letter alone.
   test("keysIfUndelivered and the dead letter come in one commit", async () => {
     const { kv } = store
     const keys = [
