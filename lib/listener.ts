@@ -206,7 +206,7 @@ class Listener implements Waiter {
     const [more, dueMs] = tail
     for (const claimed of rows) {
       this.#running++
-      queueMicrotask(() => void this.#handle(claimed))
+      queueMicrotask(() => this.#begin(claimed))
     }
     if (more) this.#again = true
     this.#plan(dueMs)
@@ -231,6 +231,17 @@ class Listener implements Waiter {
       this.#bridge.letGo(this)
     }
     this.#working = false
+    this.#schedule()
+  }
+
+  /** The handler of another one of them may have stopped it meanwhile. */
+  #begin(claimed: Claimed): void {
+    if (!this.#closed) {
+      void this.#handle(claimed)
+      return
+    }
+    this.#running--
+    this.#settled.push({ id: claimed.id, lease: claimed.lease, end: RETURNED, error: "" })
     this.#schedule()
   }
 

@@ -17,19 +17,6 @@ const ENDS = {
   "live changes keep it alive while they wait": [0, [1, 2]],
   "live changes that nobody waits for": [0],
   using: [0, [true, true]],
-  "close ends all iterators": [0, [true, true, true, true]],
-  "close while handlers run": [
-    0,
-    { closed: true, later: ["CLOSED"], total: 20, after: { pending: 0, processing: 0, dlq: 0, total: 0 } },
-  ],
-  "close while a callback runs": [0, { before: false, calls: 1 }],
-  "callbacks that never end, and close": [0, "closed"],
-  "callbacks that never end, and stop": [0, "stopped"],
-  "close while claims are in flight": [0, { whole: true, dlq: 0 }],
-  "stop while claims are in flight": [0, { twice: 0 }],
-  "close in a handler": [0, true],
-  "close in a callback": [0, true],
-  "stop in a handler and in a callback": [0, { calls: 1, handled: 1, total: 9 }],
   "a close that nobody awaits": [0],
   "process.exit in a handler": [0],
   "process.exit in a callback": [0],
@@ -42,6 +29,24 @@ const ENDS = {
   "a lock that nobody gives back": [0, true],
 }
 
+/** The same of `children/live-closes.js`. */
+const CLOSES = {
+  "close ends all iterators": [0, [true, true, true, true]],
+  "close while handlers run": [
+    0,
+    { closed: true, later: ["CLOSED"], total: 20, after: { pending: 0, processing: 0, dlq: 0, total: 0 } },
+  ],
+  "close while a callback runs": [0, { before: false, calls: 1 }],
+  "callbacks that never end, and close": [0, "closed"],
+  "callbacks that never end, and stop": [0, "stopped"],
+  "close while claims are in flight": [0, { whole: true, dlq: 0, late: 0 }],
+  "stop while claims are in flight": [0, { twice: 0, late: 0 }],
+  "stop in the first of many handlers": [0, { first: 1, all: 10, attempts: 1 }],
+  "close in a handler": [0, true],
+  "close in a callback": [0, true],
+  "stop in a handler and in a callback": [0, { calls: 1, handled: 1, total: 9 }],
+}
+
 /** The same of `children/live-throws.js`. */
 const THROWS = {
   "handlers that throw anything": [
@@ -52,7 +57,7 @@ const THROWS = {
   "onError that throws": [0, "went on"],
 }
 
-const PROGRAMS = { "live-exits.js": ENDS, "live-throws.js": THROWS }
+const PROGRAMS = { "live-exits.js": ENDS, "live-closes.js": CLOSES, "live-throws.js": THROWS }
 
 /** Law 10 with what lives on: a process ends by itself when nothing does, at once and without a signal. */
 describe("process: exits with watches and listeners", { ...nodeOnly, concurrency: 2 }, () => {

@@ -66,58 +66,71 @@ function holder(path) {
 }
 
 describe(`process: locks (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
-  test(`${KILLS} kills of whoever holds it`, { timeout: 120_000 + KILLS * 10_000 }, async (t) => {
-    const folder = tempFolder()
-    const crew = new Crew()
-    const [file, path] = ["store.db", "journal"].map((name) => join(folder.path, name))
-    const kv = new Kv(file, { busyTimeout: "1m", sweepInterval: 0, changeLog: "values" })
-    const random = new Random(SEED)
-    const note = journal(path)
-    const members = new Map()
-    let lives = 0
-    // One of them has a name: begun again, it has its lock still.
-    const begin = (named) => {
-      const name = `h${lives}`
-      const args = [file, path, name, random.int(2 ** 30), DURATION_MS, ...(named ? ["the named one"] : [])]
-      members.set(name, { named, member: crew.launch(runtimes[lives++ % 2], "lock-holder.js", args) })
-    }
-    try {
-      for (let at = 0; at < HOLDERS; at++) begin(at === 0)
-      await Promise.all([...members.values()].map(({ member }) => member.says(/trying/)))
-      for (let kill = 0; kill < KILLS; kill++) {
-        await sleep(random.int(500))
-        const name = await until(() => members.has(holder(path)) && holder(path), "nobody has the lock")
-        const victim = members.get(name)
-        if (!victim) continue
-        note("killing", name)
-        await victim.member.kill()
-        members.delete(name)
-        begin(victim.named)
+  // What has expired is free, swept or not; and a token is larger than those that were swept.
+  for (const sweepMs of [0, 20]) {
+    test(`${KILLS} kills of whoever holds it, ${sweepMs ? `a sweep every ${sweepMs} ms` : "no sweep"}`, {
+      timeout: 120_000 + KILLS * 10_000,
+    }, async (t) => {
+      const folder = tempFolder()
+      const crew = new Crew()
+      const [file, path] = ["store.db", "journal"].map((name) => join(folder.path, name))
+      const kv = new Kv(file, { busyTimeout: "1m", sweepInterval: 0, changeLog: "values" })
+      const random = new Random(SEED)
+      const note = journal(path)
+      const members = new Map()
+      let lives = 0
+      // One of them has a name: begun again, it has its lock still.
+      const begin = (named) => {
+        const name = `h${lives}`
+        const args = [
+          file,
+          path,
+          name,
+          random.int(2 ** 30),
+          DURATION_MS,
+          sweepMs,
+          ...(named ? ["the named one"] : []),
+        ]
+        members.set(name, { named, member: crew.launch(runtimes[lives++ % 2], "lock-holder.js", args) })
       }
-      await Promise.all([...members.values()].map(({ member }) => member.says(/trying/)))
-      const from = readJournal(path).filter(([event]) => event === "hold").length
-      await until(
-        () => readJournal(path).filter(([event]) => event === "hold").length > from + HOLDERS,
-        "nobody takes the lock any more",
-      )
-      await Promise.all([...members.values()].map(({ member }) => member.end()))
-      const { wrong, told } = check(readJournal(path))
-      const tokens = await acceptedTokens(kv)
-      t.diagnostic(JSON.stringify({ kills: KILLS, ...told }))
-      assert.deepEqual(wrong, [])
-      assert.deepEqual(
-        tokens,
-        [...tokens].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0)),
-        "a smaller token was accepted",
-      )
-      // A killed writer may have been accepted and not have noted it.
-      assert.ok(tokens.length >= told.accepted, `${tokens.length} accepted, ${told.accepted} noted`)
-      for (const ms of told.freed) assert.ok(ms < 10_000, `free ${ms} ms after its time`)
-      await until(async () => !(await kv.lock.status("the lock")).held, "the lock does not end by itself")
-    } finally {
-      await crew.dismiss()
-      await kv.close()
-      folder.dispose()
-    }
-  })
+      try {
+        for (let at = 0; at < HOLDERS; at++) begin(at === 0)
+        await Promise.all([...members.values()].map(({ member }) => member.says(/trying/)))
+        for (let kill = 0; kill < KILLS; kill++) {
+          await sleep(random.int(500))
+          const name = await until(() => members.has(holder(path)) && holder(path), "nobody has the lock")
+          const victim = members.get(name)
+          if (!victim) continue
+          note("killing", name)
+          await victim.member.kill()
+          members.delete(name)
+          begin(victim.named)
+        }
+        await Promise.all([...members.values()].map(({ member }) => member.says(/trying/)))
+        const from = readJournal(path).filter(([event]) => event === "hold").length
+        await until(
+          () => readJournal(path).filter(([event]) => event === "hold").length > from + HOLDERS,
+          "nobody takes the lock any more",
+        )
+        await Promise.all([...members.values()].map(({ member }) => member.end()))
+        const { wrong, told } = check(readJournal(path))
+        const tokens = await acceptedTokens(kv)
+        t.diagnostic(JSON.stringify({ kills: KILLS, ...told }))
+        assert.deepEqual(wrong, [])
+        assert.deepEqual(
+          tokens,
+          [...tokens].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0)),
+          "a smaller token was accepted",
+        )
+        // A killed writer may have been accepted and not have noted it.
+        assert.ok(tokens.length >= told.accepted, `${tokens.length} accepted, ${told.accepted} noted`)
+        for (const ms of told.freed) assert.ok(ms < 10_000, `free ${ms} ms after its time`)
+        await until(async () => !(await kv.lock.status("the lock")).held, "the lock does not end by itself")
+      } finally {
+        await crew.dismiss()
+        await kv.close()
+        folder.dispose()
+      }
+    })
+  }
 })

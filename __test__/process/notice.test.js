@@ -61,7 +61,7 @@ describe(`process: notices (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
           const [p50, p95, most] = [0.5, 0.95, 1].map((share) => percentile(ms, share))
           const told = { n: ms.length, p50: p50.toFixed(1), p95: p95.toFixed(1), max: most.toFixed(1) }
           t.diagnostic(`${runtimes[index]} ${mode}, in ms: ${JSON.stringify(told)}`)
-          assert.ok(ms.length >= COMMITS / 2, `told ${ms.length} of ${COMMITS} times`)
+          assert.ok(ms.length >= COMMITS / 4, `told ${ms.length} of ${COMMITS} times`)
           assert.ok(p50 < MEDIAN_MS, `${runtimes[index]}: half of them took more than ${p50} ms`)
           assert.ok(most < MOST_MS, `${runtimes[index]}: one took ${most} ms`)
         }

@@ -1,4 +1,4 @@
-// lock-holder.js <file> <journal> <name> <seed> <duration in ms> [<owner>]: takes a lock again and again until its stdin ends. Notes
+// lock-holder.js <file> <journal> <name> <seed> <duration in ms> <sweep interval in ms> [<owner>]: takes a lock again and again until its stdin ends. Notes
 // `hold <name> <token> <now> <expires at> <owner>` once it has it, and `release <name> <token>` before it gives it back.
 // What the lock protects is the key ["guarded"], which refuses a token smaller than the one that stands there.
 import { setTimeout as wait } from "node:timers/promises"
@@ -6,10 +6,10 @@ import { Kv } from "@buntime/keyval"
 import { Random } from "../../support/random.js"
 import { hear, journal, print } from "./lines.js"
 
-const [file, path, name, seed, duration, owner] = process.argv.slice(2)
+const [file, path, name, seed, duration, sweepInterval, owner] = process.argv.slice(2)
 const random = new Random(Number(seed))
 const note = journal(path)
-const kv = new Kv(file, { busyTimeout: "1m", sweepInterval: "50ms" })
+const kv = new Kv(file, { busyTimeout: "1m", sweepInterval: Number(sweepInterval) })
 let stopped = false
 
 /** A write under a token: "accepted", or "refused" if a later holder has written. */
