@@ -255,6 +255,21 @@ export function deadLetters(target) {
     assert.deepEqual(await kv.queueStats(), { pending: 1, processing: 0, dlq: 0, total: 1 })
   })
 
+  test("purge of 2500", async () => {
+    const { kv } = store
+    for (let round = 0; round < 5; round++) {
+      const atomic = kv.atomic()
+      for (let at = 0; at < 500; at++) atomic.enqueue(at, { backoffSchedule: [] })
+      await atomic.commit()
+    }
+    const listener = new Listener(kv, () => Promise.reject(new Error("no")), { concurrency: 500 })
+    await counts(kv, { dlq: 2500, pending: 0, processing: 0 })
+    await listener.stop()
+    assert.equal((await kv.dlq.list({ limit: 1000, offset: 2000 })).length, 500)
+    assert.deepEqual(await kv.dlq.purge(), { deletedCount: 2500 })
+    assert.equal((await kv.queueStats()).total, 0)
+  })
+
   test("dead letters survive close and sweeps, and are no entries", {
     skip: !target.persistent,
   }, async () => {

@@ -180,6 +180,31 @@ export function queues(target) {
     })
   }
 
+  test("1000 handlers at a time", async () => {
+    const gate = new Gate()
+    const atomic = store.kv.atomic()
+    for (let at = 0; at < 1000; at++) atomic.enqueue(at)
+    await atomic.commit()
+    const listener = new Listener(store.kv, () => gate.pass(), { concurrency: 1000 })
+    await listener.take(1000)
+    assert.equal(listener.running, 1000)
+    gate.open()
+    assert.equal((await drained(store.kv)).total, 0)
+  })
+
+  test("large messages come one after another, and all", async () => {
+    const gate = new Gate()
+    const listener = new Listener(store.kv, () => gate.pass(), { concurrency: 6 })
+    for (let at = 0; at < 6; at++) await store.kv.enqueue(new Uint8Array(6 * 1024 * 1024).fill(at))
+    const given = await listener.take(6)
+    assert.deepEqual(
+      given.map(({ value }) => [value.length, value[0], value.at(-1)]),
+      given.map((_, at) => [6 * 1024 * 1024, at, at]),
+    )
+    gate.open()
+    assert.equal((await drained(store.kv)).total, 0)
+  })
+
   test("a handler that lags holds up nobody but itself", async () => {
     const gate = new Gate()
     const work = ({ value }) => value === 0 && gate.pass()
@@ -290,6 +315,26 @@ export function queues(target) {
     await listener.take(2)
     await drained(kv)
     assert.deepEqual(listener.values, ["m", "once"])
+  })
+
+  test("a transaction, or an atomic, that only adds a message", async () => {
+    const { kv } = store
+    const { versionstamp } = await kv.set(["k"], 1)
+    assert.equal((await kv.transaction((tx) => void tx.enqueue("tx"))).ok, true)
+    assert.equal(
+      (
+        await kv
+          .atomic()
+          .check({ key: ["k"], versionstamp })
+          .enqueue("atomic")
+          .commit()
+      ).ok,
+      true,
+    )
+    assert.equal((await kv.get(["k"])).versionstamp, versionstamp)
+    const listener = new Listener(kv)
+    await listener.take(2)
+    assert.deepEqual(listener.values, ["tx", "atomic"])
   })
 
   test("a message is no entry and no change", async () => {
