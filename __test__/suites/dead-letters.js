@@ -220,6 +220,16 @@ export function deadLetters(target) {
     assert.equal((await kv.get(["k"])).value, "m", "keysIfUndelivered are those of before")
   })
 
+  // Law 4: what is dead is not handled, and the message that stands is not it.
+  test("requeue loses nothing, also while a message with its deduplication key stands", async () => {
+    const { kv } = store
+    await kill([["dead", { deduplicationKey: "d" }]])
+    await kv.enqueue("standing", { deduplicationKey: "d" })
+    const [letter] = await kv.dlq.list()
+    await kv.dlq.requeue(letter.id)
+    assert.equal((await kv.queueStats()).total, 2)
+  })
+
   test("a requeued message wakes a listener that waits", async () => {
     await kill([["m"]])
     const listener = new Listener(store.kv)
