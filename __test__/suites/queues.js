@@ -4,7 +4,7 @@ import { plain, refused } from "../support/assert.js"
 import { counts, drained, Listener } from "../support/queues.js"
 import { samples } from "../support/samples.js"
 import { T0, useStore } from "../support/store.js"
-import { Gate, pause } from "../support/waiting.js"
+import { eventually, Gate, pause } from "../support/waiting.js"
 
 /** Messages from enqueue to their handler. Time is frozen where it matters. */
 export function queues(target) {
@@ -190,6 +190,25 @@ export function queues(target) {
     assert.equal(listener.running, 1000)
     gate.open()
     assert.equal((await drained(store.kv)).total, 0)
+  })
+
+  test("11,000 handlers at a time, of several listeners", { timeout: 120_000 }, async () => {
+    const gate = new Gate()
+    for (let round = 0; round < 11; round++) {
+      const atomic = store.kv.atomic()
+      for (let at = 0; at < 1000; at++) atomic.enqueue(at)
+      await atomic.commit()
+    }
+    let begun = 0
+    const handler = () => {
+      begun++
+      return gate.pass()
+    }
+    for (let at = 0; at < 11; at++) store.kv.listenQueue(handler, { concurrency: 1000 })
+    await eventually(() => begun === 11_000)
+    gate.open()
+    assert.equal((await drained(store.kv)).total, 0)
+    assert.equal(begun, 11_000)
   })
 
   test("large messages come one after another, and all", async () => {
