@@ -287,6 +287,20 @@ export function queues(target) {
     assert.equal(listener.errors.all.length, 0)
   })
 
+  test("placeholders in a message are those of its commit", async () => {
+    store.at(T0)
+    const { kv } = store
+    const id = kv.uuidv7()
+    await kv
+      .atomic()
+      .set(["k"], id)
+      .enqueue({ id, at: kv.now().add("1s") })
+      .commit()
+    const { value } = await new Listener(kv).next()
+    assert.deepEqual(value, { id: (await kv.get(["k"])).value, at: T0 + 1000 })
+    await refused(() => kv.enqueue(kv.commitVersionstamp()), "INVALID_ARGUMENT")
+  })
+
   test("a commit that is not applied adds no message", async () => {
     const { kv } = store
     await kv.set(["k"], "text")
