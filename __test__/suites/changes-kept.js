@@ -126,6 +126,23 @@ export function changesKept(target) {
     assert.equal(await store.kv.changes.head(), all[4].seq)
   })
 
+  test("what is older than a time without a log is gone: nobody skips it unawares", {
+    skip: !target.persistent,
+  }, async () => {
+    await write(2)
+    const consumer = store.kv.consumer("c")
+    await consumer.read()
+    await consumer.commit(2)
+    await consumer.release()
+    await store.reopen({ changeLog: "off" })
+    await store.kv.set(["silent"], 1)
+    await store.reopen({ changeLog: "keys" })
+    await store.kv.set(["heard"], 1)
+    assert.deepEqual(told(await read()), ["create heard"])
+    await refused(() => read({ from: 2 }), "HISTORY_GONE")
+    await refused(() => store.kv.consumer("c").read(), "HISTORY_GONE")
+  })
+
   describe("a retention that was set", () => {
     const brief = useStore(target, { options: { retention: "2m" } })
 

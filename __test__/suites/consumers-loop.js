@@ -118,6 +118,26 @@ export function consumersLoop(target) {
     await refused(() => within(ended), "HISTORY_GONE")
   })
 
+  test("close commits what the body has finished, and no more", { skip: !target.persistent }, async () => {
+    const all = await write(5)
+    const closing = []
+    const { inbox, ended } = reading(store.kv.consumer("c"), ({ seq }) => {
+      if (seq === all[2].seq) closing.push(store.kv.close())
+    })
+    await within(ended, "the end of the loop")
+    await Promise.all(closing)
+    await store.reopen()
+    const { position } = await store.kv.consumer("c").status()
+    assert.ok(position >= all[1].seq && position <= inbox.all.at(-1).seq, `position ${position}`)
+  })
+
+  test("leaving the loop gives the lease back", async () => {
+    const all = await write(3)
+    const consumer = store.kv.consumer("c")
+    for await (const { seq } of consumer) if (seq === all[2].seq) break
+    assert.deepEqual(await store.kv.consumer("c").read(), all.slice(2))
+  })
+
   test("close of the Kv ends for await", async () => {
     await write(2)
     const consumer = store.kv.consumer("c")

@@ -4,7 +4,7 @@ import { plain, refused } from "../support/assert.js"
 import { counts, drained, Listener } from "../support/queues.js"
 import { samples } from "../support/samples.js"
 import { T0, useStore } from "../support/store.js"
-import { Gate, pause } from "../support/waiting.js"
+import { eventually, Gate, pause } from "../support/waiting.js"
 
 /** Messages from enqueue to their handler. Time is frozen where it matters. */
 export function queues(target) {
@@ -180,6 +180,50 @@ export function queues(target) {
     })
   }
 
+  test("1000 handlers at a time", async () => {
+    const gate = new Gate()
+    const atomic = store.kv.atomic()
+    for (let at = 0; at < 1000; at++) atomic.enqueue(at)
+    await atomic.commit()
+    const listener = new Listener(store.kv, () => gate.pass(), { concurrency: 1000 })
+    await listener.take(1000)
+    assert.equal(listener.running, 1000)
+    gate.open()
+    assert.equal((await drained(store.kv)).total, 0)
+  })
+
+  test("11,000 handlers at a time, of several listeners", { timeout: 120_000 }, async () => {
+    const gate = new Gate()
+    for (let round = 0; round < 11; round++) {
+      const atomic = store.kv.atomic()
+      for (let at = 0; at < 1000; at++) atomic.enqueue(at)
+      await atomic.commit()
+    }
+    let begun = 0
+    const handler = () => {
+      begun++
+      return gate.pass()
+    }
+    for (let at = 0; at < 11; at++) store.kv.listenQueue(handler, { concurrency: 1000 })
+    await eventually(() => begun === 11_000)
+    gate.open()
+    assert.equal((await drained(store.kv)).total, 0)
+    assert.equal(begun, 11_000)
+  })
+
+  test("large messages come one after another, and all", async () => {
+    const gate = new Gate()
+    const listener = new Listener(store.kv, () => gate.pass(), { concurrency: 6 })
+    for (let at = 0; at < 6; at++) await store.kv.enqueue(new Uint8Array(6 * 1024 * 1024).fill(at))
+    const given = await listener.take(6)
+    assert.deepEqual(
+      given.map(({ value }) => [value.length, value[0], value.at(-1)]),
+      given.map((_, at) => [6 * 1024 * 1024, at, at]),
+    )
+    gate.open()
+    assert.equal((await drained(store.kv)).total, 0)
+  })
+
   test("a handler that lags holds up nobody but itself", async () => {
     const gate = new Gate()
     const work = ({ value }) => value === 0 && gate.pass()
@@ -243,6 +287,20 @@ export function queues(target) {
     assert.equal(listener.errors.all.length, 0)
   })
 
+  test("placeholders in a message are those of its commit", async () => {
+    store.at(T0)
+    const { kv } = store
+    const id = kv.uuidv7()
+    await kv
+      .atomic()
+      .set(["k"], id)
+      .enqueue({ id, at: kv.now().add("1s") })
+      .commit()
+    const { value } = await new Listener(kv).next()
+    assert.deepEqual(value, { id: (await kv.get(["k"])).value, at: T0 + 1000 })
+    await refused(() => kv.enqueue(kv.commitVersionstamp()), "INVALID_ARGUMENT")
+  })
+
   test("a commit that is not applied adds no message", async () => {
     const { kv } = store
     await kv.set(["k"], "text")
@@ -290,6 +348,26 @@ export function queues(target) {
     await listener.take(2)
     await drained(kv)
     assert.deepEqual(listener.values, ["m", "once"])
+  })
+
+  test("a transaction, or an atomic, that only adds a message", async () => {
+    const { kv } = store
+    const { versionstamp } = await kv.set(["k"], 1)
+    assert.equal((await kv.transaction((tx) => void tx.enqueue("tx"))).ok, true)
+    assert.equal(
+      (
+        await kv
+          .atomic()
+          .check({ key: ["k"], versionstamp })
+          .enqueue("atomic")
+          .commit()
+      ).ok,
+      true,
+    )
+    assert.equal((await kv.get(["k"])).versionstamp, versionstamp)
+    const listener = new Listener(kv)
+    await listener.take(2)
+    assert.deepEqual(listener.values, ["tx", "atomic"])
   })
 
   test("a message is no entry and no change", async () => {

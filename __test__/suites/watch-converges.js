@@ -24,6 +24,10 @@ class Targets {
     return this.random.many(1 + this.random.int(2), () => this.random.pick(PARTS))
   }
 
+  longKey() {
+    return [...this.key(), ...(this.random.chance(0.3) ? this.key() : [])]
+  }
+
   any() {
     const form = this.random.int(5)
     if (form === 0) return [{ prefix: [] }, {}, () => true]
@@ -31,10 +35,9 @@ class Targets {
       const prefix = this.key()
       return [{ prefix }, {}, (key) => isUnder(prefix, key)]
     }
-    const keys = new Map(
-      this.random.many(1 + this.random.int(4), () => this.key()).map((key) => [nameOf(key), key]),
-    )
-    const list = [...keys.values()]
+    const count = this.random.chance(0.3) ? 40 : 1 + this.random.int(4)
+    const keys = this.random.many(count, () => this.longKey())
+    const list = [...new Map(keys.map((key) => [nameOf(key), key])).values()]
     const exact = this.random.chance(0.5)
     const belongs = (key) => list.some((own) => sameKey(own, key) || (!exact && isUnder(own, key)))
     return [list.length === 1 ? list[0] : list, { exact }, belongs]

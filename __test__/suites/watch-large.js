@@ -85,6 +85,51 @@ export function watchLarge(target) {
     assert.deepEqual([entries.length, dropped], [20, 0])
   })
 
+  for (const overflowStrategy of ["drop-oldest", "drop-newest"]) {
+    test(`a long backlog with bufferSize, ${overflowStrategy}: what is not told is counted`, async () => {
+      const { kv } = store
+      const told = new Told()
+      const gate = new Gate()
+      const callback = async (...batch) => {
+        told.callback(...batch)
+        await gate.pass()
+      }
+      kv.watch(["k"], callback, { bufferSize: 50, overflowStrategy })
+      await told.next()
+      await kv.setMany(Array.from({ length: 12_000 }, (_, at) => ({ key: ["k", at], value: at })))
+      gate.open()
+      const changed = () => told.entries.size + told.dropped
+      await told.until(() => changed() >= 12_000)
+      await kv.set(["k", "end"], 1)
+      await told.until((entries) => entries.has("[ 'k', 'end' ]"))
+      assert.equal(changed(), 12_001)
+      assert.ok(told.batches.every(({ entries }) => entries.length <= 50))
+    })
+  }
+
+  test("a backlog of many changes of few keys is one batch", async () => {
+    const { kv } = store
+    const told = new Told()
+    const gate = new Gate()
+    kv.watch(["k"], async (...batch) => {
+      told.callback(...batch)
+      await gate.pass()
+    })
+    await told.next()
+    for (let round = 0; round < 20; round++) {
+      const atomic = kv.atomic()
+      for (let at = 0; at < 300; at++) atomic.set(["k", at], round)
+      await atomic.commit()
+    }
+    gate.open()
+    await told.until((entries) => entries.size === 300)
+    await kv.set(["k", "end"], 1)
+    await told.until((entries) => entries.has("[ 'k', 'end' ]"))
+    assert.deepEqual(told.said(), said(await snapshot(kv)))
+    const times = told.batches.flatMap(({ entries }) => entries).length
+    assert.equal(times, 301, "each key once, and the last")
+  })
+
   test("1000 absent keys are told as absent, in batches", async () => {
     const keys = Array.from({ length: 1000 }, (_, at) => ["k", at])
     await store.kv.set(["k", 999], 1)
@@ -106,9 +151,10 @@ export function watchLarge(target) {
     const subscription = store.kv.watch(["k"], told.callback, { onError: errorsInto(errors) })
     const iterator = store.kv.watch(["k"])
     const tail = store.kv.changes({ live: true })
+    const loop = store.kv.consumer("c")[Symbol.asyncIterator]()
     await told.next()
     await nextBatch(iterator)
-    const ends = [iterator.next(), tail.next()].map((waiting) =>
+    const ends = [iterator.next(), tail.next(), loop.next()].map((waiting) =>
       waiting.then(
         ({ done }) => `done ${done}`,
         (error) => error.code,
@@ -122,6 +168,10 @@ export function watchLarge(target) {
       errors.map(({ code }) => code),
       ["UNSUPPORTED"],
     )
-    assert.deepEqual(await within(Promise.all(ends), "the ends"), ["UNSUPPORTED", "UNSUPPORTED"])
+    assert.deepEqual(await within(Promise.all(ends), "the ends"), [
+      "UNSUPPORTED",
+      "UNSUPPORTED",
+      "UNSUPPORTED",
+    ])
   })
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { useStore } from "../support/store.js"
-import { Gate, within } from "../support/waiting.js"
+import { eventually, Gate, within } from "../support/waiting.js"
 import { errorsInto, said, Told } from "../support/watching.js"
 
 /** Many watches, many keys, and other writers. */
@@ -31,6 +31,43 @@ export function watchMany(target) {
     }
     gate.open()
     assert.deepEqual(said((await slow.next()).entries), ["[ 'k' ]=9"])
+  })
+
+  test("what a callback does to its entries is seen by no other", async () => {
+    const spoil = (entries) => {
+      for (const entry of entries) {
+        entry.key[0] = "spoilt"
+        entry.value.push("spoilt")
+      }
+    }
+    store.kv.watch(["k"], spoil)
+    const { told } = watching(["k"])
+    store.kv.watch(["k"], spoil)
+    await told.next()
+    await store.kv.set(["k"], [1])
+    assert.deepEqual(said((await told.next()).entries), ["[ 'k' ]=[ 1 ]"])
+  })
+
+  test("a callback may stop and begin others", async () => {
+    const { told: begun } = watching(["none"])
+    await begun.next()
+    const { told, subscription } = watching(["k"])
+    await told.next()
+    let third
+    store.kv.watch(
+      ["k"],
+      () => {
+        subscription.stop()
+        third ??= watching(["k"]).told
+      },
+      { emitInitial: false },
+    )
+    await store.kv.set(["k"], 1)
+    await eventually(() => third !== undefined)
+    assert.deepEqual(said((await third.next()).entries), ["[ 'k' ]=1"])
+    await store.kv.set(["k"], 2)
+    assert.deepEqual(said((await third.next()).entries), ["[ 'k' ]=2"])
+    assert.ok(told.batches.length <= 2)
   })
 
   test("200 watches", async () => {

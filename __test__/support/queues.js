@@ -44,14 +44,13 @@ export class Listener {
 
 /** Waits until the counts of a queue (or of all) are these; those that are not named do not matter. */
 export function counts(kv, expected, queue) {
-  const same = (stats) => Object.entries(expected).every(([name, count]) => stats[name] === count)
-  return eventually(
-    async () => {
-      const stats = await kv.queueStats(queue)
-      return same(stats) && stats
-    },
-    `counts ${JSON.stringify(expected)}`,
-  )
+  let stats
+  const reached = async () => {
+    stats = await kv.queueStats(queue)
+    return Object.entries(expected).every(([name, count]) => stats[name] === count) && stats
+  }
+  const what = { toString: () => `counts ${JSON.stringify(expected)}, but ${JSON.stringify(stats)}` }
+  return eventually(reached, what)
 }
 
 /** Waits until every message was handled or is dead. */
