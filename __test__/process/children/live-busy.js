@@ -15,9 +15,13 @@ const listener = kv.listenQueue(
   },
   { onError },
 )
-const watch = kv.watch(["a"], (entries) => entries.forEach(({ value }) => print(`watched ${value}`)), {
-  onError,
-})
+const watch = kv.watch(
+  ["a"],
+  (entries) => {
+    for (const { value } of entries) print(`watched ${value}`)
+  },
+  { onError },
+)
 await kv.get(["a"])
 print("ready")
 
