@@ -412,14 +412,20 @@ export class Bridge {
   }
 
   async #close(): Promise<void> {
-    for (const waiter of [...this.#waiters]) waiter.end()
+    const waiters = [...this.#waiters]
+    for (const waiter of waiters) waiter.end()
     this.#waiters.clear()
     this.#holders.clear()
     this.#attend()
     this.#flushReads()
     this.#flushWrites()
     this.#handle.stopBackups()
-    while (this.#pending.size > 0) await new Promise<void>((resolve) => (this.#idle = resolve))
+    // Who waited may have something to give back that it was just given.
+    if (waiters.length > 0) await new Promise((resolve) => setImmediate(resolve))
+    while (this.#pending.size > 0) {
+      await new Promise<void>((resolve) => (this.#idle = resolve))
+      if (waiters.length > 0) await new Promise((resolve) => setImmediate(resolve))
+    }
     this.#idle = undefined
     this.#open = false
     const id = this.#nextId++
