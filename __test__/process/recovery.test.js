@@ -30,13 +30,14 @@ describe(
   process.platform === "linux" ? { ...nodeOnly, concurrency: 2 } : { skip: "locks of Linux" },
   () => {
     for (const runtime of runtimes) {
-      for (const call of CALLS) {
-        test(`${runtime}: ${call} waits`, { timeout: 60_000 }, async () => {
+      const cases = CALLS.flatMap((call) => ["new", "used"].map((age) => [call, age]))
+      for (const [call, age] of cases) {
+        test(`${runtime}: ${call} waits, of a Kv that is ${age}`, { timeout: 60_000 }, async () => {
           const folder = tempFolder()
           const crew = new Crew()
           const file = join(folder.path, "store.db")
           try {
-            const one = crew.launch(runtime, "recovered.js", [file, call])
+            const one = crew.launch(runtime, "recovered.js", [file, call, age])
             await one.says(/ready/)
             const other = crew.launch("bun", "recover.js", [file])
             await other.says(/recovering/)

@@ -1,8 +1,9 @@
-// recovered.js <file> <call>: opens a file and, when it is told to, does one thing with it; prints "begins", and what came of it.
+// recovered.js <file> <call> <new|used>: opens a file and, when it is told to, does one thing with it; prints "begins", and what came
+// of it. All connections of one that is used are open.
 import { Kv } from "@buntime/keyval"
 import { hear, print } from "./lines.js"
 
-const [file, call] = process.argv.slice(2)
+const [file, call, age] = process.argv.slice(2)
 const open = () => new Kv(file, { busyTimeout: "1m", sweepInterval: 0 })
 const kv = open()
 
@@ -25,6 +26,13 @@ const calls = {
 
 await kv.set(["a"], 1)
 await kv.enqueue(1)
+if (age === "used") {
+  await calls.get()
+  await calls.count()
+  await calls.list()
+  await calls.changes()
+  for await (const _ of kv.list([], { batchSize: 1 }));
+}
 print("ready")
 
 hear({
