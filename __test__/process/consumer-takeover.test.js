@@ -127,7 +127,10 @@ async function takeOver({ crew, kv, file, path }, mode, random) {
   return { position, takeovers }
 }
 
-/** Laws 4 and 5 for consumers: each change at least once, none after it was committed, none left out. */
+/**
+ * Laws 4 and 5 for consumers: each change at least once, none after it was committed, none left out. Seen to fail: commit
+ * before the loop's body has run; move the position less far than was asked; commit without the lease.
+ */
 describe(`process: consumers (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
   for (const [at, mode] of ["iterate", "read"].entries()) {
     test(`${mode}: ${KILLS} kills of whoever reads`, { timeout: 120_000 + KILLS * 10_000 }, (t) =>

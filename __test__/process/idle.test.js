@@ -19,6 +19,7 @@ const IDLE = {
   "a consumer at its end": WAITING,
 }
 
+/** Seen to fail: look for commits of others every 2 ms; look on after the last one has stopped. */
 describe("process: idle", nodeOnly, () => {
   test(`${IDLE_MS} ms of nothing take no time`, { timeout: 180_000 }, async (t) => {
     const folder = tempFolder()

@@ -18,7 +18,7 @@ const SCENARIOS = {
   "process.exit while workers are told": "exits",
 }
 
-/** Law 10 in worker threads that watch and listen. */
+/** Law 10 in worker threads that watch and listen. Seen to fail: extend the leases of a thread that is gone. */
 describe("process: worker threads with watches and listeners", { ...nodeOnly, concurrency: 2 }, () => {
   for (const runtime of runtimes) {
     for (const [scenario, expected] of Object.entries(SCENARIOS)) {

@@ -48,6 +48,7 @@ async function measure({ crew, kv, file }, mode, random) {
   return heard.map((one) => [...one].map(([n, time]) => Math.max(0, time - committed.get(n))))
 }
 
+/** Seen to fail: look for commits of others every 150 ms. */
 describe(`process: notices (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
   for (const [at, mode] of ["watch", "listen"].entries()) {
     test(`${mode}: ${COMMITS} commits of another process reach it soon`, { timeout: 180_000 }, async (t) => {

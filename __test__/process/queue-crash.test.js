@@ -145,7 +145,9 @@ async function settle(kv, lines, acknowledged) {
 }
 
 /**
- * Law 4: at least once, never lost, in the order of a key; with one worker and no crash exactly once.
+ * Law 4: at least once, never lost, in the order of a key; with one worker and no crash exactly once. Seen to fail: settle a
+ * message without its lease; take nothing whose lease ran out; leave out `keysIfUndelivered`; let a message that waits to be
+ * tried again not hold up its key; never let the next one of a key go.
  */
 describe(`process: queues (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
   test(
@@ -240,30 +242,31 @@ describe(`process: queues (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
       }),
   )
 
-  for (const runtime of runtimes) {
-    // Rust extends the lease, not the event loop. A machine that is busy enough may hold up Rust too, but not each time.
-    test(`${runtime}: a handler that holds up its event loop keeps its message`, { timeout: 120_000 }, () =>
-      inFolder(async ({ crew, kv, file }) => {
-        const hold = async (round) => {
-          const queue = `${runtime} ${round}`
-          const begin = (ms) => crew.launch(runtime, "queue-busy.js", [file, queue, ms])
-          const busy = begin(2000)
-          await busy.says(/listening/)
-          await kv.enqueue("a message", { queue })
-          await busy.says(/^begin 1$/)
-          const other = begin(0)
-          await busy.says(/^end 1$/)
-          await drained(kv)
-          for (const member of [busy, other]) await member.end()
-          return other.lines.length === 1
-        }
-        assert.ok((await hold(1)) || (await hold(2)) || (await hold(3)), "its lease ran out, three times")
-      }),
-    )
-  }
+  // Rust extends the lease, not the event loop. Seen to fail: extend none. A machine that is busy enough may hold up Rust
+  // too, but not each time.
+  test("a handler that holds up its event loop keeps its message", { timeout: 120_000 }, () =>
+    inFolder(async ({ crew, kv, file }) => {
+      const hold = async (runtime, round) => {
+        const queue = `${runtime} ${round}`
+        const begin = (ms) => crew.launch(runtime, "queue-busy.js", [file, queue, ms])
+        const busy = begin(2000)
+        await busy.says(/listening/)
+        await kv.enqueue("a message", { queue })
+        await busy.says(/^begin 1$/)
+        const other = begin(0)
+        await busy.says(/^end 1$/)
+        await until(async () => (await kv.queueStats(queue)).total === 0, "the message is not gone")
+        for (const member of [busy, other]) await member.end()
+        return other.lines.length === 1
+      }
+      const keeps = async (runtime) =>
+        (await hold(runtime, 1)) || (await hold(runtime, 2)) || (await hold(runtime, 3))
+      assert.deepEqual(await Promise.all(runtimes.map(keeps)), [true, true])
+    }),
+  )
 
   for (const runtime of runtimes) {
-    // The process is stopped, not its handler: the lease is not extended, and runs out.
+    // The process is stopped, not its handler: the lease is not extended, and runs out. Seen to fail: settle without it.
     test(
       `${runtime}: a worker that stood still has lost its messages, and cannot acknowledge them`,
       {

@@ -148,6 +148,10 @@ function report(t, kv, told) {
   t.diagnostic(JSON.stringify({ kills: KILLS, ...sums, ...kv }))
 }
 
+/**
+ * Law 5. Seen to fail: give a batch that was cut the token of the whole, or a part of the present state the newest one; do
+ * not notice that the log was trimmed; do not look for what has expired.
+ */
 describe(`process: watches converge (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
   test(`${KILLS} kills among writers and watchers`, { timeout: 120_000 + KILLS * 10_000 }, (t) =>
     inFolder({}, async (place) => {

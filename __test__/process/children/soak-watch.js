@@ -1,5 +1,7 @@
-// soak-watch.js <file> <name> <until, ms since the epoch>: reads and counts beside the writers, all the time; prints
-// `rss <bytes> <reads>` every few seconds, `wrong <what>` for what must not be, and `counted <n>` at the end.
+// soak-watch.js <file> <name> <until, ms since the epoch>: reads, counts, watches and handles messages of its own beside the
+// writers, all the time; prints `rss <bytes> <reads>` every few seconds, `wrong <what>` for what must not be, and
+// `counted <n>` at the end.
+import { setTimeout as wait } from "node:timers/promises"
 import { Kv } from "@buntime/keyval"
 import { print } from "./lines.js"
 import { ACCOUNTS, accountKeys, MONEY } from "./soak-law.js"
@@ -7,11 +9,34 @@ import { ACCOUNTS, accountKeys, MONEY } from "./soak-law.js"
 const [file, name, until] = process.argv.slice(2)
 const kv = new Kv(file, { busyTimeout: "1m", sweepInterval: 0 })
 const TELL_MS = 5_000
+const PATIENCE_MS = 30_000
 const counters = [
   ["counter", "all"],
   ["counter", "watch", name],
 ]
 let [reads, counted, all, newest] = [0, 0n, 0n, ""]
+
+/** The accounts as a watch tells them; and a watch of everything that is slow. */
+const accounts = new Map()
+kv.watch(["account"], (entries) => {
+  for (const { key, value } of entries) accounts.set(key[1], value)
+})
+kv.watch({ prefix: [] }, () => wait(20))
+
+/** Messages that were handled; this process is not killed, so each is handled once. */
+const handled = new Set()
+kv.listenQueue(
+  ({ value }) => {
+    if (handled.has(value)) print(`wrong lost: ${name} handled message ${value} twice`)
+    handled.add(value)
+  },
+  { queue: name, concurrency: 4 },
+)
+
+async function isWatched() {
+  const found = await kv.getMany(accountKeys)
+  return found.every(({ key, value }) => accounts.get(key[1]) === value)
+}
 
 async function look() {
   const found = await kv.getMany([...accountKeys, ...counters])
@@ -28,7 +53,8 @@ async function look() {
 }
 
 async function count() {
-  const { versionstamp } = await kv.atomic().sum(counters[0], 1n).sum(counters[1], 1n).commit()
+  const commit = kv.atomic().sum(counters[0], 1n).sum(counters[1], 1n)
+  const { versionstamp } = await commit.enqueue(Number(counted), { queue: name }).commit()
   if (versionstamp <= newest) print(`wrong stamps: ${versionstamp} after ${newest}`)
   newest = versionstamp
   counted++
@@ -42,7 +68,13 @@ while (Date.now() < Number(until)) {
     print(`rss ${process.memoryUsage.rss()} ${reads}`)
     next = Date.now() + TELL_MS
   }
-  await new Promise((resolve) => setTimeout(resolve, 5))
+  await wait(5)
 }
+// The writers are being killed: soon nothing changes any more.
+const patience = Date.now() + PATIENCE_MS
+while (Date.now() < patience && !(handled.size === Number(counted) && (await isWatched()))) await wait(20)
+if (handled.size !== Number(counted))
+  print(`wrong lost: ${name} handled ${handled.size} of ${counted} messages`)
+if (!(await isWatched())) print(`wrong lost: the watch of ${name} has not seen what stands in the accounts`)
 await kv.close()
 print(`counted ${counted}`)
