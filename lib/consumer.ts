@@ -30,6 +30,7 @@ export class Consumer<T> implements KvConsumer<T> {
   #lease = 0
   /** Where it stands, as far as this holder knows. */
   #position = 0
+  #taking: Promise<unknown> = Promise.resolve()
 
   constructor(bridge: Bridge, name: string, options: KvConsumerOptions = {}) {
     checkOptions(options, ["prefix", "lease"])
@@ -70,8 +71,17 @@ export class Consumer<T> implements KvConsumer<T> {
     )
   }
 
-  /** Takes or renews the lease; a number if another holds it: until when. */
-  async #take(): Promise<Hold | number> {
+  /**
+   * Takes or renews the lease; a number if another holds it: until when. One after another: the second of two names the lease that
+   * the first has got.
+   */
+  #take(): Promise<Hold | number> {
+    const taking = this.#taking.then(() => this.#takeNow())
+    this.#taking = taking.catch(() => {})
+    return taking
+  }
+
+  async #takeNow(): Promise<Hold | number> {
     const taken = await this.#bridge.write(
       (handle, id) => handle.takeConsumer(id, this.name, this.#prefix, this.#lease, this.#leaseMs),
       (body: Taken) => body,

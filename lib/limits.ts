@@ -30,5 +30,5 @@ export const MAX_DEAD_LETTERS = 1000
 /** The largest `bufferSize` of a watch, in keys. */
 export const MAX_BUFFER_KEYS = 10_000
 
-/** Messages that one `Kv` was given and that can still be acknowledged; the oldest are forgotten first. */
+/** Messages of ended handlers that can still be acknowledged; the oldest are forgotten first. */
 export const MAX_RECEIPTS = 10_000

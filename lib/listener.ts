@@ -262,13 +262,11 @@ class Listener implements Waiter {
     }
     this.#running--
     // One that was acknowledged by hand has no receipt any more.
-    if (this.#receipts.has(id, lease)) {
-      if (failure === undefined && !this.#settings.autoAck)
+    if (this.#receipts.end(id, lease)) {
+      if (failure === undefined && !this.#settings.autoAck) {
+        this.#receipts.keep(id, lease)
         this.#bridge.ended((handle) => handle.rest(id, lease))
-      else {
-        this.#receipts.take(id)
-        this.#settled.push(failure ?? { id, lease, end: DONE, error: "" })
-      }
+      } else this.#settled.push(failure ?? { id, lease, end: DONE, error: "" })
     }
     this.#schedule()
   }

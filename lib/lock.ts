@@ -60,6 +60,6 @@ class Lock implements KvLock {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.release()
+    if (!this.#bridge.closed) await this.release()
   }
 }

@@ -9,29 +9,41 @@ import { checkOptions } from "./options.js"
 
 export class Receipts {
   readonly #bridge: Bridge
-  readonly #leases = new Map<string, number>()
+  /** Those whose handlers run. */
+  readonly #running = new Map<string, number>()
+  /** Those whose handlers have ended, and that wait to be acknowledged by hand. */
+  readonly #rested = new Map<string, number>()
 
   constructor(bridge: Bridge) {
     this.#bridge = bridge
   }
 
+  /** A handler begins. */
   add(id: string, lease: number): void {
-    this.#leases.delete(id)
-    this.#leases.set(id, lease)
-    if (this.#leases.size <= MAX_RECEIPTS) return
-    for (const oldest of this.#leases.keys()) {
-      this.#leases.delete(oldest)
+    this.#rested.delete(id)
+    this.#running.set(id, lease)
+  }
+
+  /** A handler has ended: takes its receipt, if the message was not settled by hand meanwhile. */
+  end(id: string, lease: number): boolean {
+    return this.#running.get(id) === lease && this.#running.delete(id)
+  }
+
+  /** Keeps a receipt for later. The oldest are forgotten first: nobody may ever ask for them. */
+  keep(id: string, lease: number): void {
+    this.#rested.delete(id)
+    this.#rested.set(id, lease)
+    if (this.#rested.size <= MAX_RECEIPTS) return
+    for (const oldest of this.#rested.keys()) {
+      this.#rested.delete(oldest)
       break
     }
   }
 
-  has(id: string, lease: number): boolean {
-    return this.#leases.get(id) === lease
-  }
-
-  take(id: string): number | undefined {
-    const lease = this.#leases.get(id)
-    this.#leases.delete(id)
+  #take(id: string): number | undefined {
+    const lease = this.#running.get(id) ?? this.#rested.get(id)
+    this.#running.delete(id)
+    this.#rested.delete(id)
     return lease
   }
 
@@ -49,7 +61,7 @@ export class Receipts {
   async #settle(id: unknown, end: number, error: string): Promise<void> {
     if (typeof id !== "string") throw invalidArgument(`id: must be a string, got ${describe(id)}`)
     void this.#bridge.handle
-    const lease = this.take(id)
+    const lease = this.#take(id)
     if (lease === undefined)
       throw new KvError(
         "CONFLICT",
@@ -61,7 +73,7 @@ export class Receipts {
         () => undefined,
       )
     } catch (failure) {
-      if (failure instanceof KvError && failure.retryable) this.add(id, lease)
+      if (failure instanceof KvError && failure.retryable) this.keep(id, lease)
       throw failure
     }
   }

@@ -60,6 +60,11 @@ pub fn requeue(txn: &mut dyn WriteTxn, id: &str) -> Result<Answer> {
         return Ok(Answer::json("null"));
     };
     txn.remove_dead_letter(id)?;
+    // Another one may stand under its deduplication key by now: this one is asked for, and is not lost for that.
+    let deduplication_key = match message.deduplication_key.clone() {
+        Some(key) if txn.standing_message(&message.queue, &key)?.is_some() => None,
+        key => key,
+    };
     let added = enqueue(
         txn,
         &NewMessage {
@@ -69,7 +74,7 @@ pub fn requeue(txn: &mut dyn WriteTxn, id: &str) -> Result<Answer> {
             keys_if_undelivered: keys_of(&message)?,
             queue: message.queue,
             ordering_key: message.ordering_key,
-            deduplication_key: message.deduplication_key,
+            deduplication_key,
             encoding: message.encoding,
             value: message.value,
         },
