@@ -149,7 +149,6 @@ export function searchKept(target) {
     await noOrphans()
   })
 
-  // Seen to fail: commit what was written before the mismatch.
   test("a commit that fails leaves no words and takes none", async () => {
     await begin()
     const failing = store.kv

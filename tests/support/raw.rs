@@ -38,7 +38,7 @@ pub struct State {
     pub changes: Vec<Change>,
     /// The last versionstamp that was issued.
     pub clock: String,
-    /// Rows of queues, consumers, locks and settings.
+    /// Rows of queues, consumers, locks, settings, indexes and their words.
     pub others: Vec<String>,
 }
 
@@ -54,13 +54,15 @@ fn now<F: Future>(future: F) -> F::Output {
 }
 
 /// The other tables; ids that are made by chance are left out.
-const OTHERS: [&str; 5] = [
+const OTHERS: [&str; 7] = [
     "SELECT iif(length(id) = 36, '', id), seq, queue, status, ready_at, attempts, lease, locked_until, value
      FROM kv_queue ORDER BY 1",
     "SELECT original_id, queue, error_message, attempts, failed_at, keys_if_undelivered, value FROM kv_dlq ORDER BY 1",
     "SELECT * FROM kv_consumers ORDER BY name",
     "SELECT * FROM kv_locks ORDER BY name",
     "SELECT * FROM kv_meta WHERE key IN ('sequence', 'trimmed') ORDER BY key",
+    "SELECT * FROM kv_indexes ORDER BY id",
+    "SELECT name FROM sqlite_schema WHERE name LIKE 'kv_search%' ORDER BY name",
 ];
 
 impl Raw {
@@ -97,11 +99,34 @@ impl Raw {
         self.rows(sql, [seq]).into_iter().map(change).collect()
     }
 
+    /// Each word of each search index, with its entry and its place.
+    fn words(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        for index in self.rows("SELECT id FROM kv_indexes", ()) {
+            let Value::Integer(id) = index[0] else { panic!("an index without a number") };
+            let table = format!("words_{id}");
+            self.execute(&format!(
+                "CREATE VIRTUAL TABLE temp.{table} USING fts5vocab(main, kv_search_{id}, instance)"
+            ));
+            let all =
+                self.rows(&format!("SELECT term, doc, col, offset FROM {table} ORDER BY 1, 2, 3, 4"), ());
+            words.extend(all.into_iter().map(|row| format!("{id}: {row:?}")));
+            words.extend(
+                self.rows(&format!("SELECT id FROM kv_search_{id}_docsize"), ())
+                    .iter()
+                    .map(|row| format!("{id}: {row:?}")),
+            );
+            self.execute(&format!("DROP TABLE temp.{table}"));
+        }
+        words
+    }
+
     pub fn state(&self) -> State {
         self.execute("BEGIN");
         let clock = self.rows("SELECT value FROM kv_meta WHERE key = 'clock'", ());
         let clock = text(clock[0][0].clone());
-        let others = OTHERS.iter().flat_map(|sql| self.rows(sql, ())).map(|row| format!("{row:?}")).collect();
+        let rows = OTHERS.iter().flat_map(|sql| self.rows(sql, ())).map(|row| format!("{row:?}"));
+        let others = rows.chain(self.words()).collect();
         let state = State { entries: self.entries(), changes: self.changes_after(0), clock, others };
         self.execute("COMMIT");
         state

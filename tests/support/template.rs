@@ -63,6 +63,17 @@ impl Template {
         self
     }
 
+    /// Does something more to it by the store itself.
+    pub fn after(mut self, work: impl FnOnce(&mut Kv)) -> Self {
+        let path = self.folder.path().join("kv.db");
+        let mut kv = open(&path, &quiet());
+        kv.freeze_clock(Some(T0));
+        work(&mut kv);
+        close(kv);
+        self.state = raw::state(&path);
+        self
+    }
+
     pub fn copy(&self) -> Copy {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("kv.db");

@@ -1,0 +1,75 @@
+//! Law 2 for search indexes: whichever statement fails, an index is made, replaced, removed and kept wholly or not at all.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
+use keyval::config::{ChangeLog, Durability};
+use keyval::engine::answer::Answer;
+use keyval::engine::commit::Outcome;
+use keyval::engine::filter::path_of;
+use keyval::engine::search::{self, Tokenizer};
+use keyval::error::Result;
+use keyval::kv::Kv;
+use keyval::store::WriteTxn;
+use keyval::store::index::SearchIndex;
+use support::atomicity::{all_or_nothing, all_or_nothing_of};
+use support::template::Template;
+use support::{commit, commit_ok, delete, key, set, sum, wait};
+
+mod support;
+
+fn task(
+    kv: &mut Kv,
+    work: impl FnMut(&mut dyn WriteTxn) -> Result<Answer> + Send + 'static,
+) -> Result<Option<Outcome>> {
+    let (send, receive) = std::sync::mpsc::channel();
+    kv.task(work, Durability::Full, Box::new(move |answer| drop(send.send(answer))));
+    kv.flush();
+    wait(&receive, "task").map(|_| None)
+}
+
+fn index(field: &str) -> SearchIndex {
+    let fields = [(field.to_string(), path_of(field, "fields").unwrap())];
+    search::search_index(key(&["docs"]), &fields, Tokenizer::Unicode).unwrap()
+}
+
+fn create(kv: &mut Kv, index: &SearchIndex) -> Result<Option<Outcome>> {
+    let index = index.clone();
+    task(kv, move |txn| search::create(txn, &index))
+}
+
+/// Documents, and what holds no words.
+fn documents() -> Template {
+    Template::new(ChangeLog::Keys).after(|kv| {
+        let texts =
+            [set(&["docs", "a"], r#"{"text":"one apple"}"#), set(&["docs", "b"], r#"{"text":"a pear"}"#)];
+        commit_ok(kv, commit(texts.to_vec()));
+        commit_ok(kv, commit(vec![set(&["docs", "list"], "[1]"), sum(&["docs", "count"], 5)]));
+    })
+}
+
+fn indexed() -> Template {
+    documents().after(|kv| drop(create(kv, &index("text")).unwrap()))
+}
+
+/// Seen to fail: with the error of a removed trigger passed over.
+#[test]
+fn indexes() {
+    all_or_nothing("create", &documents(), &|kv| create(kv, &index("text")));
+    all_or_nothing("replace", &indexed(), &|kv| create(kv, &index("title")));
+    all_or_nothing("remove", &indexed(), &|kv| task(kv, |txn| search::remove(txn, &key(&["docs"]))));
+}
+
+#[test]
+fn entries() {
+    let template = indexed();
+    let fresh = r#"{"text":"fresh plum"}"#;
+    all_or_nothing_of("a new one", &template, commit(vec![set(&["docs", "c"], fresh)]));
+    let many = vec![
+        set(&["docs", "a"], fresh),
+        delete(&["docs", "b"]),
+        set(&["docs", "b"], fresh),
+        sum(&["docs", "count"], 1),
+        delete(&["docs", "list"]),
+        set(&["plain"], fresh),
+    ];
+    all_or_nothing_of("many", &template, commit(many));
+}
