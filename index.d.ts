@@ -1028,7 +1028,7 @@ export class Kv {
    * at most 500 that say `initial: true` (one without entries, if there is nothing; with `exact`, absent keys too). Expiry is told within a second of its time. A
    * commit of this process is told at once; of another, 95 % within 25 ms.
    *
-   * @throws {KvError} `INVALID_ARGUMENT` (target, options), `LIMIT_EXCEEDED` (over 1000 keys), `UNSUPPORTED` with `changeLog: "off"`, `CLOSED`.
+   * @throws {KvError} `INVALID_ARGUMENT` (target, options), `LIMIT_EXCEEDED` (over 1000 keys), `UNSUPPORTED` with `changeLog: "off"`, `BUSY` (as {@link Kv}), `CLOSED`.
    */
   watch<T = unknown>(
     target: KvWatchTarget,

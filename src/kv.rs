@@ -8,7 +8,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::clock::Stopwatch;
-use crate::config::{DEFAULT_SWEEP_INTERVAL_MS, Durability, Location, Options};
+use crate::config::{DEFAULT_BUSY_TIMEOUT_MS, DEFAULT_SWEEP_INTERVAL_MS, Durability, Location, Options};
 use crate::engine::answer::Answer;
 use crate::engine::atomic::{CommitJob, Done};
 use crate::engine::commit::{Commit, Outcome};
@@ -34,11 +34,13 @@ pub struct Kv {
     hub: Arc<Hub>,
     held: Arc<Held>,
     attention: Option<Box<dyn Any + Send>>,
+    /// The busy timeout.
+    patience: Duration,
     attached: bool,
 }
 
-/// How often a busy store is asked for a place to watch from, where each look waits a little.
-const PATIENT_LOOKS: usize = 50;
+/// Between two looks of a watch that wants to begin on a busy store.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// Told what a read found, once, on another thread.
 pub type Answered = Box<dyn FnOnce(Result<Answer>) + Send>;
@@ -70,6 +72,7 @@ impl Kv {
             hub: Arc::default(),
             held: Arc::default(),
             attention: None,
+            patience: milliseconds(options.busy_timeout_ms.unwrap_or(DEFAULT_BUSY_TIMEOUT_MS)),
             attached: true,
         };
         let (held, store) = (Arc::downgrade(&kv.held), Arc::downgrade(&kv.store));
@@ -84,7 +87,7 @@ impl Kv {
         if let Some(ms) = options.sweep_interval_ms.or(kv.store.is_new().then_some(DEFAULT_SWEEP_INTERVAL_MS))
         {
             let weak = Arc::downgrade(&kv.store);
-            let interval = Duration::from_millis(u64::try_from(ms).unwrap_or(0));
+            let interval = milliseconds(ms);
             kv.store.every(interval, Box::new(move || Box::new(SweepJob::new(Weak::clone(&weak), None))));
         }
         Ok(kv)
@@ -264,14 +267,20 @@ impl Kv {
         request.validate()?;
         let reader = self.reader.as_mut().ok_or_else(Error::closed)?;
         let watch = Arc::new(Watch::new(request, Arc::clone(&self.hub)));
-        for _ in 0..PATIENT_LOOKS {
+        // It has its place when the call returns, as `new Kv` has its file: so it waits here. A store is busy for as long as another
+        // process recovers its log after a crash.
+        let waited = Stopwatch::start();
+        loop {
             match reader.try_read(Access::Tables, &mut |txn| watch.begin(txn)) {
-                Ok(false) => {}
+                Ok(false) if waited.elapsed() < self.patience => std::thread::sleep(PAUSE),
+                Ok(false) => {
+                    watch.stop();
+                    let message = "another process holds the file; raise busyTimeout, or try again";
+                    return Err(Error::new(Code::Busy, message));
+                }
                 begun => return begun.map(|_| Arc::clone(&watch)).inspect_err(|_| watch.stop()),
             }
         }
-        watch.stop();
-        Err(Error::new(Code::Busy, "the store is busy; try again"))
     }
 
     /// The watches of this `Kv`.
@@ -344,6 +353,10 @@ impl Drop for Kv {
             self.detach(Box::new(|| {}));
         }
     }
+}
+
+fn milliseconds(ms: i64) -> Duration {
+    Duration::from_millis(u64::try_from(ms).unwrap_or(0))
 }
 
 fn backup_target(url: &str) -> Result<path::PathBuf> {

@@ -276,13 +276,17 @@ impl LocalStore {
             }
             Place::File { id, path, fault } => {
                 let (id, path, fault) = (id.clone(), path.clone(), fault.clone());
+                let shared = Arc::clone(&self.shared);
                 Box::new(move || {
                     if FileId::of(&path).as_ref() != Some(&id) {
                         return Err(moved(&path));
                     }
                     let connection = Connection::open_existing(&path, fault.clone())?;
+                    // The first read may meet another process that recovers the log after a crash.
+                    connection.set_busy_timeout(shared.busy_timeout_ms());
                     connection.execute("PRAGMA query_only = ON")?;
                     connection.execute(cache)?;
+                    connection.set_busy_timeout(0);
                     Ok(Arc::new(Mutex::new(Db::new(connection))))
                 })
             }
