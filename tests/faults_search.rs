@@ -27,7 +27,7 @@ fn task(
 }
 
 fn index(field: &str) -> SearchIndex {
-    let fields = [(field.to_string(), path_of(field, "fields").unwrap())];
+    let fields = [(field.to_string(), path_of(field.as_bytes(), "fields").unwrap())];
     search::search_index(key(&["docs"]), &fields, Tokenizer::Unicode).unwrap()
 }
 
@@ -55,7 +55,7 @@ fn indexed() -> Template {
 fn indexes() {
     all_or_nothing("create", &documents(), &|kv| create(kv, &index("text")));
     all_or_nothing("replace", &indexed(), &|kv| create(kv, &index("title")));
-    all_or_nothing("remove", &indexed(), &|kv| task(kv, |txn| search::remove(txn, &key(&["docs"]))));
+    all_or_nothing("remove", &indexed(), &|kv| task(kv, |txn| search::remove(txn, &key(&["docs"]), None)));
 }
 
 #[test]
