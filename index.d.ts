@@ -391,6 +391,18 @@ export class KvU64 {
  */
 export type KvDurability = "full" | "normal" | "off"
 
+/** A span of OpenTelemetry, as far as it is used here. */
+export interface KvSpan {
+  setAttribute(name: string, value: string): unknown
+  setStatus(status: { code: number; message?: string }): unknown
+  end(): void
+}
+
+/** A tracer of OpenTelemetry: `trace.getTracer("app")` of `@opentelemetry/api`. */
+export interface KvTracer {
+  startSpan(name: string, options?: { kind?: number; attributes?: Record<string, string> }): KvSpan
+}
+
 /** Options of {@link Kv}. An option that is not listed is refused. */
 export interface KvOptions {
   /** Default `"full"`. Commits that share an fsync take the strongest of them. */
@@ -405,6 +417,11 @@ export interface KvOptions {
    * consumers are `UNSUPPORTED`; turned on again, the log begins anew.
    */
   changeLog?: "keys" | "values" | "off"
+  /**
+   * Gives each call that returns a promise a span: `keyval.set` and so on, with `db.system.name` and `db.operation.name`; a call that
+   * fails sets `error.type` to the error's code. Keys and values are never in a span. Default: none.
+   */
+  tracer?: KvTracer
   /** How long the change log is kept; default `"1h"`. Lives in the file, as `changeLog`. Changes that a consumer has not passed are kept for up to a week after its last call. */
   retention?: Duration
 }

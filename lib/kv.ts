@@ -76,6 +76,7 @@ import { addMessage, DeadLetters, queueStats } from "./queue.js"
 import { Receipts } from "./receipts.js"
 import { refuseOtherCopy, register } from "./registry.js"
 import { createIndex, explain, listIndexes, removeIndex, SearchIterator } from "./search.js"
+import { checkTracer, trace } from "./tracing.js"
 import { durationMs, isKeyList, keyList, transact } from "./transaction.js"
 import { encodeValue } from "./value/index.js"
 import { Watches, WatchIterator, watchWith } from "./watch.js"
@@ -94,6 +95,7 @@ export class Kv implements Contract {
 
   constructor(url?: string | URL, options?: KvOptions) {
     const settings = settingsOf(url, options)
+    const tracer = checkTracer(options?.tracer)
     refuseOtherCopy(settings.url)
     this.#bridge = new Bridge(settings)
     this.#unregister = register(settings.url)
@@ -104,6 +106,7 @@ export class Kv implements Contract {
     this.changes = changesOf(this.#bridge)
     this.dlq = new DeadLetters(this.#bridge)
     this.lock = locksOf(this.#bridge)
+    if (tracer !== undefined) trace(this, tracer)
   }
 
   get closed(): boolean {

@@ -8,7 +8,7 @@ export interface KvSettings extends KvOptions {
   url: string
 }
 
-const OPTIONS = ["durability", "busyTimeout", "sweepInterval", "changeLog", "retention"]
+const OPTIONS = ["durability", "busyTimeout", "sweepInterval", "changeLog", "retention", "tracer"]
 /** Documented for stores that this version does not open, and for filters. */
 const NOT_YET = ["authToken", "syncUrl", "syncInterval", "backend", "mode", "pollInterval"]
 

@@ -31,6 +31,7 @@ import { refusals } from "./refusals.js"
 import { search } from "./search.js"
 import { searchKept } from "./search-kept.js"
 import { snapshots } from "./snapshots.js"
+import { tracing } from "./tracing.js"
 import { transaction } from "./transaction.js"
 import { ttl } from "./ttl.js"
 import { values } from "./values.js"
@@ -73,6 +74,7 @@ const suites = {
   search,
   "search, kept": searchKept,
   metrics,
+  tracing,
   transaction,
   now,
   isolation,

@@ -12,6 +12,7 @@ import {
   KvU64,
   type KvWhere,
 } from "@buntime/keyval"
+import { trace } from "@opentelemetry/api"
 import { type } from "arktype"
 import * as v from "valibot"
 import { z } from "zod"
@@ -145,6 +146,10 @@ export async function live(kv: Kv): Promise<void> {
   kv.listenQueue({ queue: "a" })
   // @ts-expect-error: a misspelt option
   await kv.enqueue(1, { orderingkey: "a" })
+}
+
+export function traced(): Kv {
+  return new Kv(":memory:", { tracer: trace.getTracer("app") })
 }
 
 export async function collections(kv: Kv): Promise<void> {

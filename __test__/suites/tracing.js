@@ -1,0 +1,70 @@
+import assert from "node:assert/strict"
+import { describe, test } from "node:test"
+import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from "@opentelemetry/sdk-trace-base"
+import { refused } from "../support/assert.js"
+import { useStore } from "../support/store.js"
+
+export function tracing(target) {
+  const store = useStore(target)
+
+  function traced() {
+    const exporter = new InMemorySpanExporter()
+    const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] })
+    return {
+      kv: store.another({ tracer: provider.getTracer("test") }),
+      spans: () => exporter.getFinishedSpans(),
+    }
+  }
+
+  describe("tracing with OpenTelemetry", () => {
+    test("each call has a span, which ends with it", async () => {
+      const { kv, spans } = traced()
+      await kv.set(["a"], { secret: "hunter2" })
+      assert.equal((await kv.get(["a"])).value.secret, "hunter2")
+      await kv.transaction((tx) => tx.set(["b"], 1))
+      await kv.enqueue("job")
+      assert.deepEqual(
+        spans().map(({ name }) => name),
+        ["keyval.set", "keyval.get", "keyval.transaction", "keyval.enqueue"],
+      )
+      const [set] = spans()
+      assert.deepEqual(set.attributes, { "db.system.name": "keyval", "db.operation.name": "set" })
+      assert.equal(set.kind, 2)
+      assert.ok(
+        !JSON.stringify(spans().map(({ attributes, status }) => [attributes, status])).includes("hunter2"),
+      )
+    })
+
+    test("a call that fails says so, and fails as before", async () => {
+      const { kv, spans } = traced()
+      await refused(() => kv.set([], 1), "INVALID_ARGUMENT", /key/)
+      const [{ status, attributes }] = spans()
+      assert.equal(status.code, 2)
+      assert.match(status.message, /key/)
+      assert.equal(attributes["error.type"], "INVALID_ARGUMENT")
+    })
+
+    test("calls that give several results are unchanged; so is what runs on", async () => {
+      const { kv } = traced()
+      await kv.setMany([1, 2].map((n) => ({ key: ["n", n], value: n })))
+      assert.equal(
+        (
+          await kv.get([
+            ["n", 1],
+            ["n", 2],
+          ])
+        ).length,
+        2,
+      )
+      let count = 0
+      for await (const _ of kv.list(["n"])) count++
+      assert.equal(count, 2)
+      assert.equal((await kv.atomic().sum(["s"], 1n).commit()).ok, true)
+    })
+
+    test("what is no tracer is refused", async () => {
+      for (const tracer of [null, {}, "tracer", 5, { startSpan: 1 }])
+        await refused(async () => store.another({ tracer }), "INVALID_ARGUMENT", /tracer/)
+    })
+  })
+}
