@@ -150,6 +150,7 @@ fn page() -> Request {
         keys_only: false,
         limit: 250,
         filter: None,
+        found: Default::default(),
     })
 }
 

@@ -230,8 +230,15 @@ impl Pair {
         let mut range = selected.range();
         let mut found = Vec::new();
         loop {
-            let query =
-                ListQuery { range: range.clone(), prefix_bytes: 0, reverse, keys_only, limit, filter: None };
+            let query = ListQuery {
+                range: range.clone(),
+                prefix_bytes: 0,
+                reverse,
+                keys_only,
+                limit,
+                filter: None,
+                found: Default::default(),
+            };
             let Answer::Page(page) = self.answer(Request::List(query)) else { panic!("no page") };
             let parts = if keys_only { Parts::Keys } else { Parts::Listed };
             found.extend(entries(&page, parts));

@@ -109,7 +109,15 @@ fn is_there(kv: &mut Kv, parts: &[&str]) -> bool {
     // Every way to look says the same.
     for (reverse, keys_only) in [(false, false), (false, true), (true, false), (true, true)] {
         let range = key(parts)..[key(parts), vec![0]].concat();
-        let query = ListQuery { range, prefix_bytes: 0, reverse, keys_only, limit: 5, filter: None };
+        let query = ListQuery {
+            range,
+            prefix_bytes: 0,
+            reverse,
+            keys_only,
+            limit: 5,
+            filter: None,
+            found: Default::default(),
+        };
         let Answer::Page(page) = read(kv, Request::List(query)) else { panic!("no page") };
         assert_eq!(page.len(), usize::from(got), "{parts:?}, reverse: {reverse}, keys only: {keys_only}");
     }

@@ -15,7 +15,7 @@ use crate::engine::answer::Answer;
 use crate::engine::commit::Commit;
 use crate::engine::queue::Settled;
 use crate::engine::range::after_cursor;
-use crate::engine::read::{Keys, ListQuery, Request};
+use crate::engine::read::{Found, Keys, ListQuery, Request};
 use crate::error::{Error, Result};
 use crate::kv::Kv;
 use crate::store::WriteTxn;
@@ -157,7 +157,15 @@ impl Handle {
             selector.range().and_then(|range| after_cursor(range, &cursor, reverse)).map_err(thrown)?;
         let prefix_bytes = selector.prefix.map_or(0, |prefix| prefix.len());
         let filter = convert::filter(env, filter).map_err(thrown)?;
-        let query = ListQuery { range, prefix_bytes, reverse, keys_only, limit: batch as usize, filter };
+        let query = ListQuery {
+            range,
+            prefix_bytes,
+            reverse,
+            keys_only,
+            limit: batch as usize,
+            filter,
+            found: Found::default(),
+        };
         Ok(Scan { query: Arc::new(Mutex::new(query)) })
     }
 

@@ -2,7 +2,7 @@
 //! on the reader thread.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::answer::Answer;
 use super::feed::{self, ChangesQuery};
@@ -89,7 +89,12 @@ pub struct ListQuery {
     pub limit: usize,
     /// Only entries that match.
     pub filter: Option<Arc<Filter>>,
+    /// What an index gave for the filter, once it was asked: the pages share it.
+    pub found: Found,
 }
+
+/// The keys that an index gave, in order; `None` if the range is read instead.
+pub type Found = Arc<OnceLock<Option<Vec<Vec<u8>>>>>;
 
 impl ListQuery {
     /// The list after a page.
@@ -239,10 +244,17 @@ fn get(txn: &mut dyn ReadTxn, keys: &Keys, inline: bool) -> Result<Answer> {
 
 fn list(txn: &mut dyn ReadTxn, query: &ListQuery, inline: bool) -> Result<Answer> {
     if let Some(filter) = &query.filter {
-        match indexed(txn, &query.range, filter, inline)? {
-            Indexed::Keys(keys) => return list_keys(txn, query, filter, &keys, inline),
-            Indexed::TooMany | Indexed::Not if inline => return Ok(Answer::TakesLong),
-            Indexed::TooMany | Indexed::Not => {}
+        if query.found.get().is_none() {
+            match indexed(txn, &query.range, filter, inline)? {
+                Indexed::Keys(keys) => drop(query.found.set(Some(keys))),
+                Indexed::TooMany if inline => return Ok(Answer::TakesLong),
+                Indexed::TooMany | Indexed::Not => drop(query.found.set(None)),
+            }
+        }
+        match query.found.get() {
+            Some(Some(keys)) => return list_keys(txn, query, filter, keys, inline),
+            _ if inline => return Ok(Answer::TakesLong),
+            _ => {}
         }
     }
     let scan = Scan {
@@ -306,6 +318,9 @@ fn list_keys(
     keys: &[Vec<u8>],
     inline: bool,
 ) -> Result<Answer> {
+    let from = keys.partition_point(|key| *key < query.range.start);
+    let keys = keys.get(from..).unwrap_or_default();
+    let keys = keys.get(..keys.partition_point(|key| *key < query.range.end)).unwrap_or_default();
     let (now, mut page, mut withheld) = (txn.now_ms(), Page::with_capacity(1024), false);
     let max_value_bytes = if inline { MAX_INLINE_BYTES } else { usize::MAX };
     let mut look = |txn: &mut dyn ReadTxn, key: &Vec<u8>, page: &mut Page| {

@@ -190,6 +190,7 @@ pub fn everything(kv: &mut Kv) -> Page {
         keys_only: false,
         limit: 1000,
         filter: None,
+        found: Default::default(),
     };
     match read_now(kv, &Request::List(query)) {
         Answer::Page(page) if !page.more => page,

@@ -34,8 +34,7 @@ impl IndexRead for LocalRead<'_> {
             let mut params: Vec<Param<'_>> =
                 vec![scan.range.start.as_slice().into(), scan.range.end.as_slice().into(), scan.limit.into()];
             params.extend(values.iter().map(param));
-            let mut statement = self.db.connection.prepare(&sql)?;
-            let mut rows = statement.query(&params)?;
+            let mut rows = self.db.made(sql)?.query(&params)?;
             while rows.next()? {
                 visit(rows.blob(0));
             }

@@ -257,10 +257,15 @@ impl Sql {
     }
 }
 
+/// Statements that are made for indexes and stay prepared.
+const MADE: usize = 16;
+
 /// A connection with its prepared statements.
 #[derive(Debug)]
 pub struct Db {
     statements: [Option<Statement>; STATEMENTS],
+    /// Statements that are made for an index, the one that was used last at the end.
+    made: Vec<(String, Statement)>,
     /// The connection; it closes after its statements.
     pub connection: Connection,
 }
@@ -269,7 +274,7 @@ impl Db {
     /// Prepares nothing yet.
     #[must_use]
     pub fn new(connection: Connection) -> Self {
-        Self { statements: [const { None }; STATEMENTS], connection }
+        Self { statements: [const { None }; STATEMENTS], made: Vec::new(), connection }
     }
 
     /// A statement, prepared when it is first used.
@@ -283,6 +288,27 @@ impl Db {
             *slot = Some(self.connection.prepare(sql.text())?);
         }
         slot.as_mut().ok_or_else(|| Error::corrupt("no such statement"))
+    }
+
+    /// A statement that is made for an index: the last ones stay prepared.
+    ///
+    /// # Errors
+    /// Those of SQLite.
+    pub fn made(&mut self, sql: String) -> Result<&mut Statement> {
+        let known = self.made.iter().position(|(text, _)| *text == sql);
+        let one = match known {
+            Some(place) => self.made.remove(place),
+            None => {
+                let statement = self.connection.prepare(&sql)?;
+                (sql, statement)
+            }
+        };
+        if self.made.len() >= MADE {
+            self.made.remove(0);
+        }
+        self.made.push(one);
+        let last = self.made.last_mut().map(|(_, statement)| statement);
+        last.ok_or_else(|| Error::corrupt("no such statement"))
     }
 
     /// Ends a transaction that is still open because its end failed; else nothing is to be done.
