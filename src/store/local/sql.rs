@@ -141,6 +141,8 @@ pub enum Sql {
 }
 
 const STATEMENTS: usize = Sql::DataVersion as usize + 1;
+/// Statements of search indexes that a connection keeps.
+const KEPT_SEARCHES: usize = 8;
 
 impl Sql {
     /// The text. `length(value)` does not load the value; a large one is withheld where the caller asks for it.
@@ -261,6 +263,8 @@ impl Sql {
 #[derive(Debug)]
 pub struct Db {
     statements: [Option<Statement>; STATEMENTS],
+    /// Of search indexes, by their number; the newest last.
+    searches: Vec<(i64, Statement)>,
     /// The connection; it closes after its statements.
     pub connection: Connection,
 }
@@ -269,7 +273,7 @@ impl Db {
     /// Prepares nothing yet.
     #[must_use]
     pub fn new(connection: Connection) -> Self {
-        Self { statements: [const { None }; STATEMENTS], connection }
+        Self { statements: [const { None }; STATEMENTS], searches: Vec::new(), connection }
     }
 
     /// A statement, prepared when it is first used.
@@ -283,6 +287,27 @@ impl Db {
             *slot = Some(self.connection.prepare(sql.text())?);
         }
         slot.as_mut().ok_or_else(|| Error::corrupt("no such statement"))
+    }
+
+    /// The statement of an index, prepared when it is first used. SQLite prepares it anew when tables have changed.
+    ///
+    /// # Errors
+    /// Those of SQLite.
+    pub fn search_statement(&mut self, id: i64, sql: impl FnOnce() -> String) -> Result<&mut Statement> {
+        if let Some(at) = self.searches.iter().position(|(of, _)| *of == id) {
+            let found = self.searches.remove(at);
+            self.searches.push(found);
+        } else {
+            let statement = self.connection.prepare(&sql())?;
+            if self.searches.len() == KEPT_SEARCHES {
+                self.searches.remove(0);
+            }
+            self.searches.push((id, statement));
+        }
+        self.searches
+            .last_mut()
+            .map(|(_, statement)| statement)
+            .ok_or_else(|| Error::corrupt("no such statement"))
     }
 
     /// Ends a transaction that is still open because its end failed; else nothing is to be done.
