@@ -986,7 +986,7 @@ export class Kv {
 
   /**
    * Finds entries under a prefix by their words, best match first (BM25). Every word of the query must be there, in one of the fields of
-   * the index; nothing in a query is an operator, and none is an error. A query without a letter or digit finds nothing. Pages are read as they are
+   * the index; nothing in a query is an operator, and none is an error. A query without a letter or digit finds nothing; of more than 1000 different words the first 1000 count. Pages are read as they are
    * needed: entries that change meanwhile may be missed or given twice.
    * @throws {KvError} from `next()`: `INVALID_ARGUMENT` if no index of this prefix or of one above it exists; `CLOSED`. Wrong arguments throw at once.
    */

@@ -1,6 +1,8 @@
 // What a careful person writes in an hour over SQLite: composite keys, values, versionstamps and expiry in one table.
 // better-sqlite3, bun:sqlite and libsql have the same calls.
 
+import { documents } from "./search-rows.js"
+
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS kv (
     key BLOB PRIMARY KEY, versionstamp TEXT NOT NULL, expires_at INTEGER, value TEXT NOT NULL
@@ -25,6 +27,40 @@ const SQL = {
 
 export const settings =
   "WAL, synchronous=FULL, prepared statements, JSON values, a transaction a write; synchronous, so 64 at once is 64 in turn; a list decodes no keys"
+
+const DOCUMENTS = `
+  CREATE TABLE documents (id INTEGER PRIMARY KEY, value TEXT NOT NULL);
+  CREATE VIRTUAL TABLE words USING fts5(title, text)`
+
+/** Documents in a table, and their words in one of FTS5. */
+function searchByHand(db) {
+  db.exec(DOCUMENTS)
+  const put = db.prepare(
+    "INSERT INTO documents VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET value = excluded.value",
+  )
+  const forget = db.prepare("DELETE FROM words WHERE rowid = ?")
+  const learn = db.prepare("INSERT INTO words (rowid, title, text) VALUES (?, ?, ?)")
+  const find = db.prepare(`
+    SELECT value FROM words JOIN documents ON id = words.rowid WHERE words MATCH ? ORDER BY words.rank LIMIT ?`)
+  const set = db.transaction((document) => {
+    put.run(document.id, JSON.stringify(document))
+    forget.run(document.id)
+    learn.run(document.id, document.title, document.text)
+    return { ok: true }
+  })
+  const load = db.transaction(() => {
+    for (const document of documents()) {
+      put.run(document.id, JSON.stringify(document))
+      learn.run(document.id, document.title, document.text)
+    }
+  })
+  load()
+  return {
+    search: (query, limit) => find.all(query, limit).map(({ value }) => JSON.parse(value)),
+    set: (document) => set.immediate(document),
+    close() {},
+  }
+}
 
 /** The calls of a peer over an open database; `newStamp` gives a fresh versionstamp. */
 export function byHand(db, newStamp) {
@@ -77,6 +113,7 @@ export function byHand(db, newStamp) {
     atomic: (checks, sets) => commit.immediate(checks, sets),
     delete: (key) => sql.remove.run(encodeKey(key)),
     deletePrefix: (prefix) => Number(sql.removePrefix.run(...prefixRange(prefix)).changes),
+    documents: () => searchByHand(db),
     close: () => db.close(),
   }
 }

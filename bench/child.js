@@ -34,6 +34,8 @@ import { rows } from "./rows.js"
  *   its messages if there is a handler; gives `{ enqueue, close }`, and `enqueue(value)` gives `{ ok: true }` when it is on disk
  * @property {(key: any[], tell: (value: any) => void) => any} [watch] tells what the key's values become; gives a function
  *   that stops it
+ * @property {(path: string) => any} [documents] holds `documents()` of `search-rows.js`; gives `{ search, set, close }`: `search(word, limit)`
+ *   gives the best documents, `set(document)` gives `{ ok: true }` when document and words are on disk
  * @property {number} [mostValueBytes] of a value; more is refused
  * @property {() => any} close
  */
@@ -50,6 +52,14 @@ const { open } = await import(`./peers/${name}.js`)
 
 /** @type {Peer} */
 let peer
+
+let held
+
+/** Documents with an index of their words, in a store of their own, which stays. */
+async function documents() {
+  held ??= await peer.documents(`${path}-documents`)
+  return held
+}
 
 /** A queue is begun with an empty store of its own: the messages of one row are not another's, and a listener ends. */
 async function emptyQueue(handler) {
@@ -100,7 +110,7 @@ const commands = {
     const row = rows.find(({ name }) => name === rowName)
     const random = new Random(seed)
     collectGarbage()
-    const on = row.begin ? await row.begin({ ...peer, queue: emptyQueue }) : peer
+    const on = row.begin ? await row.begin({ ...peer, queue: emptyQueue, documents }) : peer
     try {
       await measure(row, on, random, budgetMs / 10)
       const { operations, elapsedMs, latencies } = await measure(
@@ -148,6 +158,7 @@ const commands = {
   },
 
   async close() {
+    await held?.close()
     await peer.close()
   },
 }

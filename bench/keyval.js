@@ -1,4 +1,5 @@
 // The calls of a peer over KeyVal.
+import { documents } from "./search-rows.js"
 
 /** Messages handled at a time; Deno's clients take up to 100. */
 const CONCURRENCY = 64
@@ -36,6 +37,23 @@ export function keyval(kv, open) {
       return async () => {
         watch.stop()
         await watch.finished
+      }
+    },
+    async documents(path) {
+      const other = open(path)
+      const entries = function* () {
+        for (const value of documents()) yield { key: ["documents", value.id], value }
+      }
+      await other.setMany(entries())
+      await other.createIndex(["documents"], { fields: ["title", "text"] })
+      return {
+        async search(query, limit) {
+          const found = []
+          for await (const { value } of other.search(["documents"], query, { limit })) found.push(value)
+          return found
+        },
+        set: (document) => other.set(["documents", document.id], document),
+        close: () => other.close(),
       }
     },
     close: () => kv.close(),

@@ -1,5 +1,6 @@
 import { COUNTERS, ENTRIES, GROUP_SIZE, GROUPS, item, itemId, itemKey, newValue } from "./data.js"
 import { liveRows } from "./live-rows.js"
+import { searchRows } from "./search-rows.js"
 
 /**
  * What is measured. A row draws its inputs before the clock starts, calls the peer for each, and looks at the last
@@ -148,4 +149,5 @@ export const rows = [
   { name: "delete one key", atOnce: 1, ...remove },
   { name: "delete a prefix of 10,000, ms", unit: "ms", atOnce: 1, ...removePrefix },
   ...liveRows,
+  ...searchRows,
 ]

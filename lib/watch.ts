@@ -69,10 +69,15 @@ export class Watches implements Waiter {
     this.#looking = true
     do {
       this.#again = false
-      const more = await this.#wake().catch(() => false)
-      if (!more) continue
+      try {
+        if (!(await this.#wake())) continue
+        await new Promise((resolve) => setImmediate(resolve))
+      } catch {
+        // The watches meet the same error, and tell it; what was to be looked at is looked at later.
+        if (this.#bridge.closed) break
+        await wait(RETRY_MS)
+      }
       this.#again = true
-      await new Promise((resolve) => setImmediate(resolve))
     } while (this.#again && this.#watches.size > 0)
     this.#looking = false
   }

@@ -38,6 +38,8 @@ pub const MAX_WATCH_BATCH_KEYS: usize = 500;
 /// The largest `bufferSize`.
 pub const MAX_BUFFER_KEYS: usize = 10_000;
 
+/// Different words of one search; those after them do not count.
+pub const MAX_QUERY_WORDS: usize = 1000;
 /// Fields of one index.
 pub const MAX_INDEX_FIELDS: usize = 16;
 /// Conditions of one filter, and values of one `$in`.

@@ -123,6 +123,27 @@ export function searchKept(target) {
     await noOrphans()
   })
 
+  test("what calls count is entries, not words; 16 MB of text are taken", async () => {
+    await begin()
+    const many = Array.from({ length: 700 }, (_, at) => ({
+      key: ["t", at],
+      value: { text: `apple ${at}`, at },
+    }))
+    assert.deepEqual(await store.kv.setMany(many), { count: 700 })
+    const half = { where: { at: { $gte: 350 } } }
+    assert.deepEqual(await store.kv.delete({ prefix: ["t"] }, half), { success: true, deletedCount: 350 })
+    assert.deepEqual(await store.kv.delete(["t", 5]), { success: true, deletedCount: 1 })
+    assert.deepEqual(await store.kv.touch(["t", 5], { expiresIn: 1 }), { ok: false })
+    assert.deepEqual(await store.kv.delete(["t"]), { success: true, deletedCount: 350 })
+    assert.equal(await store.kv.count([]), 0)
+    const text = `${"word ".repeat(1_000_000)}${"x".repeat(10_000_000)} apple`
+    await store.kv.set(["t", "large"], { text })
+    await finds(["word apple", ["large"]])
+    await store.kv.set(["t", "large"], fresh)
+    await finds(["word", []])
+    await noOrphans()
+  })
+
   test("touch changes nothing", async () => {
     store.at(T0)
     await begin()

@@ -7,6 +7,7 @@ import {
   type KvEntryMaybe,
   KvError,
   type KvErrorCode,
+  type KvKey,
   type KvKeyEntry,
   type KvSubscription,
   KvU64,
@@ -172,10 +173,35 @@ export async function collections(kv: Kv): Promise<void> {
   users.where({ age: "old" })
 }
 
+export async function search(kv: Kv): Promise<void> {
+  await kv.createIndex(["users"], { fields: ["name", "tags"], tokenize: "porter" })
+  for await (const { key, value, versionstamp } of kv.search<User>(["users"], "ada", {
+    limit: 5,
+    where: { age: 5 },
+  }))
+    same<[typeof key, typeof value, typeof versionstamp], [KvKey, User, string]>(true)
+  const { value: first } = await kv.search(["users"], "ada").next()
+  if (first) same<typeof first.value, unknown>(true)
+  const [index] = await kv.listIndexes()
+  if (index) same<typeof index.tokenize, "unicode61" | "porter" | "ascii">(true)
+  const removed = await kv.removeIndex(["users"])
+  same<typeof removed, { ok: boolean }>(true)
+
+  // @ts-expect-error: an index has fields
+  await kv.createIndex(["users"], { tokenize: "porter" })
+  // @ts-expect-error: not a tokenizer
+  await kv.createIndex(["users"], { fields: ["name"], tokenize: "trigram" })
+  // @ts-expect-error: a query is text
+  kv.search(["users"], ["ada"])
+  // @ts-expect-error: a search has no cursor
+  kv.search(["users"], "ada", { cursor: "a" })
+}
+
 export async function disposal(): Promise<void> {
   await using kv = new Kv(":memory:")
   await contract(kv)
   await filters(kv)
   await live(kv)
   await collections(kv)
+  await search(kv)
 }

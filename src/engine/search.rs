@@ -12,7 +12,7 @@ use super::queue::quoted;
 use super::range::Selector;
 use crate::codec::{key, key_json};
 use crate::error::{Code, Error, Result};
-use crate::limits::{MAX_INDEX_FIELDS, MAX_PAGE_BYTES, SWEEP_STEP_ENTRIES};
+use crate::limits::{MAX_INDEX_FIELDS, MAX_PAGE_BYTES, MAX_QUERY_WORDS, SWEEP_STEP_ENTRIES};
 use crate::store::index::{IndexKind, IndexRow, OrderedIndex, SearchIndex, SearchScan};
 use crate::store::{Flow, ReadTxn, WriteTxn};
 
@@ -214,6 +214,7 @@ pub fn expression(query: &str) -> Option<String> {
         .split(|letter: char| letter.is_whitespace() || letter == '\0')
         // A word without a letter or digit has no token. The time of FTS5's parser grows with the square of the words.
         .filter(|word| word.chars().any(char::is_alphanumeric) && seen.insert(*word))
+        .take(MAX_QUERY_WORDS)
         .map(|word| format!("\"{}\"", word.replace('"', "\"\"")))
         .collect();
     (!words.is_empty()).then(|| words.join(" "))

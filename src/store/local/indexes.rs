@@ -43,18 +43,21 @@ impl IndexRead for LocalRead<'_> {
     }
 
     fn search(&mut self, scan: &SearchScan, visit: &mut dyn FnMut(Row<'_>) -> Result<Flow>) -> Result<()> {
+        let now_ms = self.now_ms;
         let table = table_of(scan.id);
-        let mut statement = self.db.connection.prepare(&format!(
+        // FTS5 sorts its rows by themselves; values are read as they are asked for.
+        let sql = format!(
             "SELECT e.versionstamp, e.expires_at, e.encoding, e.value, e.key
              FROM {table} CROSS JOIN kv_entries AS e ON e.rowid = {table}.rowid
              WHERE {table} MATCH ?1 AND e.key >= ?2 AND e.key < ?3 AND (e.expires_at IS NULL OR e.expires_at > ?4)
              ORDER BY {table}.rank LIMIT -1 OFFSET ?5"
-        ))?;
+        );
+        let statement = self.db.made(sql)?;
         let params: [Param<'_>; 5] = [
             scan.expression.as_str().into(),
             scan.range.start.as_slice().into(),
             scan.range.end.as_slice().into(),
-            self.now_ms.into(),
+            now_ms.into(),
             scan.offset.into(),
         ];
         let mut rows = statement.query(&params)?;
