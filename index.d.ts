@@ -461,7 +461,7 @@ export interface KvWatchOptions {
 
 /** What a batch of a watch is. */
 export interface KvWatchInfo {
-  /** The resume token: everything up to this commit was told. Pass it as `from`. */
+  /** The resume token: everything up to this commit was told. Pass it as `from`. Before the last batch of the present state it is one of before every commit. */
   versionstamp: string
   /** The batch is part of the present state. */
   initial: boolean
