@@ -1,6 +1,7 @@
 /**
  * One `Kv`'s way to Rust. Reads and writes of one tick are gathered and cross together; completions come back as one
- * text after each group; what is pending keeps the process alive.
+ * text after each group; what is pending keeps the process alive. Longer than other files: what is pending, who waits, and
+ * what closing has to wait for are one state.
  */
 
 import type { KvEntryMaybe, KvErrorCode, KvKey } from "../index.js"

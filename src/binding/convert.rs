@@ -1,5 +1,7 @@
 //! JavaScript values to the core's types, straight through Node-API: a key costs one call a part and no object.
 //!
+//! All `unsafe` of such conversions is here, which is why this file is long.
+//!
 //! Invariant of every `unsafe` here: `env` and the values belong to the call that is running, on its thread.
 
 use std::ptr;

@@ -1,4 +1,5 @@
 //! An embedded libSQL file, or memory: a writer thread, a reader thread, and a reader for each opener's own thread.
+//! Opening, sharing and closing are one matter of who may touch the file when, which is why this file is long.
 
 use std::any::Any;
 use std::collections::HashMap;
