@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use super::convert::{self, Raw};
 use super::handle::{CodeName, Handle};
 use super::text::thrown;
-use crate::engine::filter::path_of;
+use crate::engine::filter::{Path, path_of};
 use crate::engine::plan;
 use crate::engine::range::Selector;
 use crate::engine::read::Request;
@@ -27,6 +27,15 @@ fn prefix_of(env: Env, prefix: Raw) -> Result<Vec<u8>> {
     convert::prefix(env, prefix, "prefix", &mut out).map(|_| out)
 }
 
+/// The paths of an index's fields, with their names.
+fn fields_of(env: Env, fields: Raw, argument: &str) -> Result<Vec<(String, Path)>> {
+    convert::list(env, fields, argument, |value, name| {
+        let field = convert::text(env, value, name)?;
+        let path = path_of(field.as_bytes(), name)?;
+        Ok((field, path))
+    })
+}
+
 #[napi]
 impl Handle {
     /// Makes a search index; that comes by mail under `id`.
@@ -40,17 +49,8 @@ impl Handle {
         tokenize: Raw,
     ) -> napi::Result<(), CodeName> {
         let index = || {
-            let field = |value: Raw, name: &str| {
-                let field = convert::text(env, value, name)?;
-                let path = path_of(field.as_bytes(), name)?;
-                Ok((field, path))
-            };
             let tokenizer = Tokenizer::parse(&convert::text(env, tokenize, "tokenize")?)?;
-            search::search_index(
-                prefix_of(env, prefix)?,
-                &convert::list(env, fields, "fields", field)?,
-                tokenizer,
-            )
+            search::search_index(prefix_of(env, prefix)?, &fields_of(env, fields, "fields")?, tokenizer)
         };
         let index = index().map_err(thrown)?;
         self.task(id, move |txn| search::create(txn, &index))
@@ -67,14 +67,9 @@ impl Handle {
         unique: bool,
     ) -> napi::Result<(), CodeName> {
         let index = || {
-            let field = |value: Raw, name: &str| {
-                let field = convert::text(env, value, name)?;
-                let path = path_of(field.as_bytes(), name)?;
-                Ok((field, path))
-            };
             let prefix = prefix_of(env, prefix)?;
             let range = Selector { prefix: Some(prefix.clone()), ..Selector::default() }.range()?;
-            plan::ordered_index(prefix, range, &convert::list(env, on, "on", field)?, unique)
+            plan::ordered_index(prefix, range, &fields_of(env, on, "on")?, unique)
         };
         let index = index().map_err(thrown)?;
         self.task(id, move |txn| search::create_ordered(txn, &index))

@@ -65,12 +65,7 @@ impl Tokenizer {
 /// # Errors
 /// `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`.
 pub fn search_index(prefix: Vec<u8>, fields: &[(String, Path)], tokenizer: Tokenizer) -> Result<SearchIndex> {
-    if fields.is_empty() {
-        return Err(Error::invalid("fields: it is empty; give at least one path, such as \"title\""));
-    }
-    if fields.len() > MAX_INDEX_FIELDS {
-        return Err(Error::limit("fields", fields.len(), MAX_INDEX_FIELDS, "fields"));
-    }
+    check_fields("fields", fields.len())?;
     let names: Vec<String> = fields.iter().map(|(name, _)| quoted(name)).collect();
     Ok(SearchIndex {
         range: Selector { prefix: Some(prefix.clone()), ..Selector::default() }.range()?,
@@ -79,6 +74,22 @@ pub fn search_index(prefix: Vec<u8>, fields: &[(String, Path)], tokenizer: Token
         tokenizer: tokenizer.of_fts5(),
         spec: format!("{{\"fields\":[{}],\"tokenize\":\"{}\"}}", names.join(","), tokenizer.name()),
     })
+}
+
+/// Refuses an index of no field, or of too many.
+///
+/// # Errors
+/// `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`.
+pub fn check_fields(argument: &str, count: usize) -> Result<()> {
+    if count == 0 {
+        return Err(Error::invalid(format!(
+            "{argument}: it is empty; give at least one path, such as \"title\""
+        )));
+    }
+    if count > MAX_INDEX_FIELDS {
+        return Err(Error::limit(argument, count, MAX_INDEX_FIELDS, "fields"));
+    }
+    Ok(())
 }
 
 /// A path as SQLite has it: `$."profile"."name"`.
