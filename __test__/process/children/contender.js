@@ -1,13 +1,13 @@
-// contender.js <file> <name> <rounds> <start in ms since the epoch>: works on the same keys as other processes; prints what it did as JSON.
+// contender.js <file> <name> <rounds>: works on the same keys as other processes, a wave for each line that it hears; prints what it did as JSON.
 import { Kv } from "@buntime/keyval"
-import { printJson } from "./lines.js"
+import { hear, print, printJson } from "./lines.js"
 
-const [file, name, rounds, startAt] = process.argv.slice(2)
+const [file, name, rounds] = process.argv.slice(2)
 const ROUNDS = Number(rounds)
 const ACCOUNTS = 8
 const kv = new Kv(file, { busyTimeout: "1m", sweepInterval: 0 })
-const stamps = []
-let conflicts = 0
+let stamps = []
+let waves = 0
 
 async function repeat(chains, times, work) {
   const chain = async (at) => {
@@ -50,24 +50,28 @@ async function compareAndSet() {
       .set(["cas"], entry.value + 1)
       .commit()
     if (commit.ok) return stamps.push(commit.versionstamp)
-    conflicts++
   }
 }
 
 async function append(at, n) {
   const { versionstamp } = await kv
     .atomic()
-    .append(["list"], [`${name} ${at} ${n}`])
+    .append(["list"], [`${name} ${waves} ${at} ${n}`])
     .commit()
   stamps.push(versionstamp)
 }
 
-while (Date.now() < Number(startAt));
-await Promise.all([
-  repeat(8, ROUNDS, increment),
-  repeat(2, Math.ceil(ROUNDS / 4), transfer),
-  repeat(2, Math.ceil(ROUNDS / 4), compareAndSet),
-  repeat(2, Math.ceil(ROUNDS / 4), append),
-])
-await kv.close()
-printJson({ stamps, conflicts })
+async function wave() {
+  stamps = []
+  waves++
+  await Promise.all([
+    repeat(8, ROUNDS, increment),
+    repeat(2, ROUNDS, transfer),
+    repeat(2, ROUNDS, compareAndSet),
+    repeat(2, ROUNDS, append),
+  ])
+  printJson(stamps)
+}
+
+hear({ line: wave, end: () => kv.close() })
+print("ready")

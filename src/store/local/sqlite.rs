@@ -17,6 +17,7 @@ use libsql::ffi;
 use crate::config::Fault;
 use crate::error::{Code, Error, Result};
 
+mod busy;
 pub mod commit_mark;
 mod copy;
 
@@ -73,6 +74,7 @@ impl<'a> From<&'a str> for Param<'a> {
 pub struct Connection {
     db: *mut ffi::sqlite3,
     fault: Option<Fault>,
+    busy: Option<Box<busy::Busy>>,
     /// The header of the log's index in shared memory, or null as long as it is not known.
     log_index: *const commit_mark::LogIndexHeader,
 }
@@ -111,12 +113,15 @@ impl Connection {
         let text = if text.starts_with("file:") { format!("./{text}") } else { text.to_string() };
         let name = CString::new(text).map_err(|_| Error::invalid("url: the path holds a NUL"))?;
         let flags = ffi::SQLITE_OPEN_READWRITE | create | ffi::SQLITE_OPEN_NOMUTEX;
-        let mut connection = Self { db: ptr::null_mut(), fault, log_index: ptr::null() };
+        let mut connection = Self { db: ptr::null_mut(), fault, busy: None, log_index: ptr::null() };
         // SAFETY: `name` lives through the call; on failure `db` is null or an object that Drop closes.
         let code = unsafe { ffi::sqlite3_open_v2(name.as_ptr(), &raw mut connection.db, flags, ptr::null()) };
         connection.check(code)?;
-        // SAFETY: `db` is open.
-        unsafe { ffi::sqlite3_extended_result_codes(connection.db, 1) };
+        // SAFETY: `db` is open; `Drop` takes the handler back.
+        unsafe {
+            ffi::sqlite3_extended_result_codes(connection.db, 1);
+            connection.busy = Some(busy::Busy::install(connection.db));
+        }
         // A statement keeps its plan. Else SQLite, to look at the bounds of a range, prepares it again whenever they are
         // bound: seen as 40 µs a page of a list.
         connection.configure(ffi::SQLITE_DBCONFIG_ENABLE_QPSG);
@@ -131,8 +136,9 @@ impl Connection {
 
     /// How long a statement waits for a lock of another connection.
     pub fn set_busy_timeout(&self, ms: i64) {
-        // SAFETY: `db` is open.
-        unsafe { ffi::sqlite3_busy_timeout(self.db, c_int::try_from(ms).unwrap_or(c_int::MAX)) };
+        if let Some(busy) = &self.busy {
+            busy.set_timeout(ms);
+        }
     }
 
     /// Whether the file can only be read.
@@ -212,8 +218,14 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        // SAFETY: `db` is null or open, and this is its last use; `close_v2` waits for statements that still live.
-        unsafe { ffi::sqlite3_close_v2(self.db) };
+        // SAFETY: `db` is null or open, and this is its last use; `close_v2` waits for statements that still live, which
+        // must not find the handler that is gone.
+        unsafe {
+            if self.busy.is_some() {
+                ffi::sqlite3_busy_handler(self.db, None, ptr::null_mut());
+            }
+            ffi::sqlite3_close_v2(self.db);
+        }
     }
 }
 
