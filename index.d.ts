@@ -419,9 +419,10 @@ export interface KvOptions {
   changeLog?: "keys" | "values" | "off"
   /**
    * Gives each call that returns a promise a span: `keyval.set` and so on, with `db.system.name` and `db.operation.name`; a call that
-   * fails sets `error.type` to the error's code. Keys and values are never in a span. Default: none.
+   * fails sets `error.type` to the error's code. Keys and values are never in a span. Default: a tracer of the provider that was
+   * registered with `@opentelemetry/api` 1.x before this `Kv` was made, if there is one; `false`: none.
    */
-  tracer?: KvTracer
+  tracer?: KvTracer | false
   /** How long the change log is kept; default `"1h"`. Lives in the file, as `changeLog`. Changes that a consumer has not passed are kept for up to a week after its last call. */
   retention?: Duration
 }

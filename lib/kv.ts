@@ -76,7 +76,7 @@ import { addMessage, DeadLetters, queueStats } from "./queue.js"
 import { Receipts } from "./receipts.js"
 import { refuseOtherCopy, register } from "./registry.js"
 import { createIndex, explain, listIndexes, removeIndex, SearchIterator } from "./search.js"
-import { checkTracer, trace } from "./tracing.js"
+import { trace, tracerOf } from "./tracing.js"
 import { durationMs, isKeyList, keyList, transact } from "./transaction.js"
 import { encodeValue } from "./value/index.js"
 import { Watches, WatchIterator, watchWith } from "./watch.js"
@@ -95,7 +95,7 @@ export class Kv implements Contract {
 
   constructor(url?: string | URL, options?: KvOptions) {
     const settings = settingsOf(url, options)
-    const tracer = checkTracer(options?.tracer)
+    const tracer = tracerOf(options?.tracer)
     refuseOtherCopy(settings.url)
     this.#bridge = new Bridge(settings)
     this.#unregister = register(settings.url)

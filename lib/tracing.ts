@@ -1,7 +1,8 @@
-/** Spans of OpenTelemetry, for a `Kv` that was given a tracer. One without costs nothing. */
+/** Spans of OpenTelemetry, for a `Kv` that was given a tracer or finds one. One without costs nothing. */
 
-import type { KvTracer } from "../index.js"
+import type { Kv, KvTracer } from "../index.js"
 import { describe, invalidArgument, KvError } from "./errors.js"
+import { version } from "./version.js"
 
 /** Calls that give a promise. What runs on (lists, watches, listeners) has no end that a span could have. */
 const TRACED = [
@@ -30,22 +31,49 @@ const ERROR = 2
 
 type Call = (...args: unknown[]) => Promise<unknown>
 
-export function checkTracer(tracer: unknown): KvTracer | undefined {
-  if (tracer === undefined) return undefined
+/**
+ * Where `@opentelemetry/api` 1.x keeps what an app has registered, for all its copies in a process. It is read without the
+ * package, so that an app which has none needs none, and one that has it need not be searched for it.
+ */
+const REGISTERED = Symbol.for("opentelemetry.js.api.1")
+
+interface Registry {
+  trace?: { getTracer?(name: string, version: string): KvTracer }
+}
+
+function registered(): KvTracer | undefined {
+  const registry = (globalThis as { [REGISTERED]?: Registry })[REGISTERED]
+  return registry?.trace?.getTracer?.("@buntime/keyval", version)
+}
+
+export function tracerOf(tracer: unknown): KvTracer | undefined {
+  if (tracer === undefined) return registered()
+  if (tracer === false) return undefined
   if (typeof (tracer as KvTracer | null)?.startSpan !== "function")
     throw invalidArgument(
-      `tracer: must be a tracer of OpenTelemetry, such as trace.getTracer("app"), got ${describe(tracer)}`,
+      `tracer: must be false, or a tracer of OpenTelemetry such as trace.getTracer("app"), got ${describe(tracer)}`,
     )
   return tracer as KvTracer
 }
 
 /** Gives an object spans: its own methods stand before those of its class. */
-export function trace(kv: object, tracer: KvTracer): void {
-  for (const name of TRACED) {
-    const call = (kv as Record<string, Call>)[name] as Call
-    const value = (...args: unknown[]) => traced(tracer, name, () => call.apply(kv, args))
-    Object.defineProperty(kv, name, { value, configurable: true, writable: true })
-  }
+export function trace(kv: Kv, tracer: KvTracer): void {
+  for (const name of TRACED) give(kv, name, tracer)
+  const atomic = kv.atomic.bind(kv)
+  replace(kv, "atomic", () => {
+    const builder = atomic()
+    give(builder, "commit", tracer)
+    return builder
+  })
+}
+
+function give(object: object, name: string, tracer: KvTracer): void {
+  const call = (object as Record<string, Call>)[name] as Call
+  replace(object, name, (...args) => traced(tracer, name, () => call.apply(object, args)))
+}
+
+function replace(object: object, name: string, value: (...args: unknown[]) => unknown): void {
+  Object.defineProperty(object, name, { value, configurable: true, writable: true })
 }
 
 async function traced(tracer: KvTracer, name: string, call: () => Promise<unknown>): Promise<unknown> {

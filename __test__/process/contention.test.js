@@ -53,12 +53,17 @@ function meetings(wave) {
 
 /** Waves that all processes begin together, until they have met often enough: how soon that is, a machine decides. */
 async function contend(crew, file) {
-  const members = PROCESSES.map((runtime, at) => crew.launch(runtime, "contender.js", [file, `p${at}`, ROUNDS]))
+  const members = PROCESSES.map((runtime, at) =>
+    crew.launch(runtime, "contender.js", [file, `p${at}`, ROUNDS]),
+  )
   await Promise.all(members.map((member) => member.says(/ready/)))
   const [waves, began] = [[], performance.now()]
   let met = 0
   while (waves.length < WAVES || met < MEETINGS) {
-    assert.ok(performance.now() - began < PATIENCE_MS, `${waves.length} waves, and the processes met ${met} times`)
+    assert.ok(
+      performance.now() - began < PATIENCE_MS,
+      `${waves.length} waves, and the processes met ${met} times`,
+    )
     const lines = await Promise.all(members.map((member) => member.ask("wave", /^\[/)))
     waves.push(lines.map((line) => JSON.parse(line)))
     met += meetings(waves.at(-1))

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import { describe, test } from "node:test"
+import { trace } from "@opentelemetry/api"
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from "@opentelemetry/sdk-trace-base"
 import { refused } from "../support/assert.js"
 import { useStore } from "../support/store.js"
@@ -7,13 +8,15 @@ import { useStore } from "../support/store.js"
 export function tracing(target) {
   const store = useStore(target)
 
-  function traced() {
+  function recording() {
     const exporter = new InMemorySpanExporter()
     const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] })
-    return {
-      kv: store.another({ tracer: provider.getTracer("test") }),
-      spans: () => exporter.getFinishedSpans(),
-    }
+    return { provider, spans: () => exporter.getFinishedSpans() }
+  }
+
+  function traced() {
+    const { provider, spans } = recording()
+    return { kv: store.another({ tracer: provider.getTracer("test") }), spans }
   }
 
   describe("tracing with OpenTelemetry", () => {
@@ -33,6 +36,27 @@ export function tracing(target) {
       assert.ok(
         !JSON.stringify(spans().map(({ attributes, status }) => [attributes, status])).includes("hunter2"),
       )
+    })
+
+    test("a provider that the app has registered is found, and needs no option", async () => {
+      const { provider, spans } = recording()
+      const before = store.another()
+      trace.setGlobalTracerProvider(provider)
+      try {
+        const [found, off] = [store.another(), store.another({ tracer: false })]
+        await found.atomic().set(["a"], 1).commit()
+        await off.set(["a"], 2)
+        await before.set(["a"], 3)
+        assert.deepEqual(
+          spans().map(({ name, instrumentationScope }) => [name, instrumentationScope.name]),
+          [["keyval.commit", "@buntime/keyval"]],
+        )
+      } finally {
+        trace.disable()
+      }
+      const { ok } = await store.another().set(["a"], 4)
+      assert.ok(ok)
+      assert.equal(spans().length, 1)
     })
 
     test("a call that fails says so, and fails as before", async () => {
@@ -63,7 +87,7 @@ export function tracing(target) {
     })
 
     test("what is no tracer is refused", async () => {
-      for (const tracer of [null, {}, "tracer", 5, { startSpan: 1 }])
+      for (const tracer of [null, true, {}, "tracer", 5, { startSpan: 1 }])
         await refused(async () => store.another({ tracer }), "INVALID_ARGUMENT", /tracer/)
     })
   })
