@@ -136,7 +136,9 @@ const scenarios = {
         },
         { concurrency: 20 },
       )
-      for (let turn = 0; turn < round % 20; turn++) await new Promise(setImmediate)
+      // Other lengths each time, and ever longer ones: how many turns a claim takes, a machine decides.
+      const turns = (round % 20) * 2 ** Math.floor(round / 20)
+      for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate)
       listener.stop()
       await listener.finished
     }
