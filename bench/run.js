@@ -16,7 +16,7 @@ import { describeMachine } from "./machine.js"
 import { report } from "./report.js"
 
 const here = import.meta.dirname
-const SECTIONS = ["comparison", "live", "sizes", "growth", "loop", "memory", "start", "syncs"]
+const SECTIONS = ["comparison", "live", "sizes", "growth", "loop", "beside", "memory", "start", "syncs"]
 const { values: options } = parseArgs({
   options: {
     quick: { type: "boolean", default: false },
