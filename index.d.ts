@@ -450,7 +450,7 @@ export interface KvWatchOptions {
   from?: string
   /**
    * The most changed keys of one batch, 1 to 10,000; beyond it keys are dropped, and `dropped` counts them. Default `null`: nothing is
-   * ever dropped, and a batch has at most 500 keys and about 96 KiB.
+   * ever dropped, and a batch has at most 500 keys and about 192 KiB (96 of the present state).
    */
   bufferSize?: number | null
   /** Which keys are dropped beyond `bufferSize`: those whose last change is oldest (the default), or newest. */
