@@ -624,7 +624,10 @@ export interface KvListenOptions {
   autoAck?: boolean
   /** How long a message stays this listener's if the process dies; extended while the handler runs. Default `"30s"`, 100 ms to 1 day. */
   lockDuration?: Duration
-  /** Told of what a handler throws, and of errors of the store that the listener outlives. Default: `console.error`. */
+  /**
+   * Told of what a handler throws, and of errors of the store that the listener outlives. Default: `console.error`. A message whose
+   * stored value is damaged fails with `CORRUPT` as if its handler had thrown that, and no handler is called.
+   */
   onError?: (error: unknown, message?: KvMessage) => void
 }
 
@@ -645,6 +648,7 @@ export interface KvDeadLetter<T = unknown> {
   id: string
   /** The id that it had in its queue. */
   originalId: string
+  /** `undefined` if the stored value is damaged: no stored value is that. */
   value: T
   /** What the handler threw last: its message; or what was passed to `nackMessage`. Cut at 8 KiB. */
   errorMessage: string
