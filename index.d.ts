@@ -455,7 +455,7 @@ export interface KvWatchOptions {
   bufferSize?: number | null
   /** Which keys are dropped beyond `bufferSize`: those whose last change is oldest (the default), or newest. */
   overflowStrategy?: "drop-oldest" | "drop-newest"
-  /** Told of what the callback throws, and of errors of the store that the watch outlives. Default: `console.error`. */
+  /** Told of what the callback throws, and of errors of the store that the watch outlives, as an iterator too. Default: `console.error`. */
   onError?: (error: unknown) => void
 }
 
@@ -483,7 +483,10 @@ export type KvWatchCallback<T = unknown> = (
   info: KvWatchInfo,
 ) => void | Promise<void>
 
-/** The iterator form of {@link Kv.watch}. Leaving the loop stops it; closing the `Kv` ends it. */
+/**
+ * The iterator form of {@link Kv.watch}. Leaving the loop stops it; closing the `Kv` ends it. An error of the store that another try may pass
+ * (`retryable`) is told to `onError`, and it tries again; any other ends it, and `next` rejects with it.
+ */
 export interface KvWatchIterator<T = unknown> extends AsyncIterableIterator<KvWatchBatch<T>> {
   stop(): void
   readonly closed: boolean
@@ -633,7 +636,7 @@ export interface KvListenOptions {
 
 /** What {@link Kv.queueStats} gives. */
 export interface KvQueueStats {
-  /** Waiting: ready, delayed, to be tried again, or behind their ordering key. */
+  /** Waiting: ready, delayed, to be tried again, behind their ordering key, or with a lease that ran out. */
   pending: number
   /** Being handled. */
   processing: number
