@@ -451,12 +451,12 @@ export interface KvWatchOptions {
   from?: string
   /**
    * The most changed keys of one batch, 1 to 10,000; beyond it keys are dropped, and `dropped` counts them. Default `null`: nothing is
-   * ever dropped, and a batch has at most 500 keys and about 96 KiB.
+   * ever dropped, and a batch has at most 500 keys and about 192 KiB (96 of the present state).
    */
   bufferSize?: number | null
   /** Which keys are dropped beyond `bufferSize`: those whose last change is oldest (the default), or newest. */
   overflowStrategy?: "drop-oldest" | "drop-newest"
-  /** Told of what the callback throws, and of errors of the store that the watch outlives. Default: `console.error`. */
+  /** Told of what the callback throws, and of errors of the store that the watch outlives, as an iterator too. Default: `console.error`. */
   onError?: (error: unknown) => void
 }
 
@@ -484,7 +484,10 @@ export type KvWatchCallback<T = unknown> = (
   info: KvWatchInfo,
 ) => void | Promise<void>
 
-/** The iterator form of {@link Kv.watch}. Leaving the loop stops it; closing the `Kv` ends it. */
+/**
+ * The iterator form of {@link Kv.watch}. Leaving the loop stops it; closing the `Kv` ends it. An error of the store that another try may pass
+ * (`retryable`) is told to `onError`, and it tries again; any other ends it, and `next` rejects with it.
+ */
 export interface KvWatchIterator<T = unknown> extends AsyncIterableIterator<KvWatchBatch<T>> {
   stop(): void
   readonly closed: boolean
@@ -625,13 +628,16 @@ export interface KvListenOptions {
   autoAck?: boolean
   /** How long a message stays this listener's if the process dies; extended while the handler runs. Default `"30s"`, 100 ms to 1 day. */
   lockDuration?: Duration
-  /** Told of what a handler throws, and of errors of the store that the listener outlives. Default: `console.error`. */
+  /**
+   * Told of what a handler throws, and of errors of the store that the listener outlives. Default: `console.error`. A message whose
+   * stored value is damaged fails with `CORRUPT` as if its handler had thrown that, and no handler is called.
+   */
   onError?: (error: unknown, message?: KvMessage) => void
 }
 
 /** What {@link Kv.queueStats} gives. */
 export interface KvQueueStats {
-  /** Waiting: ready, delayed, to be tried again, or behind their ordering key. */
+  /** Waiting: ready, delayed, to be tried again, behind their ordering key, or with a lease that ran out. */
   pending: number
   /** Being handled. */
   processing: number
@@ -646,6 +652,7 @@ export interface KvDeadLetter<T = unknown> {
   id: string
   /** The id that it had in its queue. */
   originalId: string
+  /** `undefined` if the stored value is damaged: no stored value is that. */
   value: T
   /** What the handler threw last: its message; or what was passed to `nackMessage`. Cut at 8 KiB. */
   errorMessage: string

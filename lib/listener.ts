@@ -6,11 +6,11 @@
 import { setTimeout as wait } from "node:timers/promises"
 import type { KvListenOptions, KvMessage, KvSubscription } from "../index.js"
 import type { Bridge, Waiter } from "./bridge.js"
-import { describe, invalidArgument, KvError } from "./errors.js"
+import { corrupt, describe, invalidArgument, KvError } from "./errors.js"
 import { MAX_CONCURRENCY } from "./limits.js"
 import { callNative, DONE, ELSEWHERE, FAILED, QUEUE, RETURNED, TIME } from "./native.js"
 import { checkOptions, flag, wholeNumber } from "./options.js"
-import { type Parcel, readRows } from "./page.js"
+import { DAMAGED, type Parcel, readParts } from "./page.js"
 import type { Receipts } from "./receipts.js"
 import { RETRY_MS, report, Subscription } from "./subscription.js"
 
@@ -194,7 +194,7 @@ class Listener implements Waiter {
 
   /** Begins a handler for each claimed message. After the end they are given back instead. */
   #take(parcel: Parcel): void {
-    const { rows, tail } = readRows<Claimed, Tail>(parcel, 4, (parts, at) => {
+    const { rows, tail } = readParts<Claimed, Tail>(parcel, 4, (parts, at) => {
       const [id, lease, attempts, value] = parts.slice(at, at + 4) as [string, number, number, unknown]
       return { id, lease, attempts, value }
     })
@@ -250,12 +250,13 @@ class Listener implements Waiter {
     const message = { id, value, attempts } as KvMessage<never>
     let failure: Settled | undefined
     try {
+      if (value === DAMAGED) throw corrupt("the stored value of the message is damaged")
       await this.#handler(message)
     } catch (error) {
       failure = { id, lease, end: FAILED, error: errorText(error) }
       report(
         this.#settings.onError,
-        `a handler of the queue ${describe(this.#settings.queue)} threw`,
+        `a message of the queue ${describe(this.#settings.queue)} failed`,
         error,
         message,
       )

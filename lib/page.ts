@@ -9,6 +9,8 @@ import { decodeValue, revive } from "./value/index.js"
 /** Set in the flags of an entry whose key has tagged parts; the lower bits are the value's encoding. */
 const KEY_IS_TAGGED = 16
 const TAGGED_JSON = 1
+/** Set where Rust has seen that the value cannot be read. */
+const VALUE_IS_DAMAGED = 32
 
 /** Entries of a list, and whether there are more. */
 export interface Page {
@@ -70,16 +72,29 @@ export function readListed(parcel: Parcel, prefix: KvKey, keysOnly: boolean): Pa
   return { entries, more: page.tail !== 0, unsure: page.tail === 2 }
 }
 
+/** The value of a row that cannot be read, in a page of `readParts`. No stored value is `undefined`. */
+export const DAMAGED = undefined
+
+/** The same as `readRows` where each value stands by itself: one that is damaged is `DAMAGED`, and spoils no other. */
+export function readParts<R extends { value?: unknown }, T>(
+  parcel: Parcel,
+  stride: number,
+  make: (parts: readonly unknown[], at: number) => R,
+): { rows: R[]; tail: T } {
+  return readRows(parcel, stride, make, true)
+}
+
 /** Rows of a page that is no list, each of `stride` parts of which `make` makes it; and what the page ends with. */
 export function readRows<R extends { key?: KvKey; value?: unknown }, T>(
   parcel: Parcel,
   stride: number,
   make: (parts: readonly unknown[], at: number) => R,
+  lenient = false,
 ): { rows: R[]; tail: T } {
   const page = parse(parcel.text, stride)
   const rows: R[] = new Array(page.size)
   for (let at = 0; at < page.size; at++) rows[at] = make(page.parts, at * stride)
-  finish(page, rows as unknown as KvEntryMaybe[], parcel)
+  finish(page, rows as unknown as KvEntryMaybe[], parcel, lenient)
   return { rows, tail: page.tail as T }
 }
 
@@ -174,15 +189,30 @@ function keyMaker(prefix: KvKey): (rest: unknown) => KvKey {
 }
 
 /** Adds expiries, and makes what `JSON.parse` alone does not. */
-function finish({ parts, odd }: Parts, entries: KvEntryMaybe[], parcel: Parcel): void {
+function finish({ parts, odd }: Parts, entries: KvEntryMaybe[], parcel: Parcel, lenient = false): void {
   for (let at = odd; at < parts.length - TAIL; at += ODD) {
     const [index, flags, expiresAt] = parts.slice(at, at + ODD) as [number, number, number]
     const entry = entries[index] as KvEntry<unknown>
     if (expiresAt !== 0) entry.expiresAt = expiresAt
     if (flags & KEY_IS_TAGGED) entry.key = reviveKey(entry.key)
     const encoding = flags & ~KEY_IS_TAGGED
-    if (encoding === TAGGED_JSON) entry.value = revive(entry.value)
-    else if (encoding !== 0) entry.value = decodeValue(encoding, slice(entry.value, parcel))
+    entry.value = lenient
+      ? valueOrDamaged(encoding, entry.value, parcel)
+      : readValue(encoding, entry.value, parcel)
+  }
+}
+
+function readValue(encoding: number, value: unknown, parcel: Parcel): unknown {
+  if (encoding === TAGGED_JSON) return revive(value)
+  return encoding === 0 ? value : decodeValue(encoding, slice(value, parcel))
+}
+
+function valueOrDamaged(encoding: number, value: unknown, parcel: Parcel): unknown {
+  if (encoding & VALUE_IS_DAMAGED) return DAMAGED
+  try {
+    return readValue(encoding, value, parcel)
+  } catch {
+    return DAMAGED
   }
 }
 

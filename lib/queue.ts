@@ -6,7 +6,7 @@ import { MAX_DEAD_LETTERS } from "./limits.js"
 import { STAMP_IF_CHANGED } from "./native.js"
 import { CommitUuid, enqueue, type Outcome, stage } from "./operations.js"
 import { checkOptions, wholeNumber } from "./options.js"
-import { readRows } from "./page.js"
+import { readParts } from "./page.js"
 
 const DEFAULT_LETTERS = 100
 
@@ -61,7 +61,7 @@ export class DeadLetters implements KvDeadLetters {
       const [at, left] = [offset + letters.length, limit - letters.length]
       const { rows, tail } = await this.#bridge.callPage(
         (handle, id) => handle.deadLetters(id, queue, at, left),
-        (parcel) => readRows<KvDeadLetter, number>(parcel, 8, letterOf),
+        (parcel) => readParts<KvDeadLetter, number>(parcel, 8, letterOf),
       )
       letters.push(...(rows as KvDeadLetter<T>[]))
       more = tail === 1
@@ -72,7 +72,7 @@ export class DeadLetters implements KvDeadLetters {
   async get<T>(id: string): Promise<KvDeadLetter<T> | null> {
     const { rows } = await this.#bridge.callPage(
       (handle, call) => handle.deadLetter(call, id),
-      (parcel) => readRows<KvDeadLetter, number>(parcel, 8, letterOf),
+      (parcel) => readParts<KvDeadLetter, number>(parcel, 8, letterOf),
     )
     return (rows[0] as KvDeadLetter<T> | undefined) ?? null
   }

@@ -45,7 +45,7 @@ export class Watches implements Waiter {
   begin(target: unknown, options: KvWatchOptions = {}): Watch {
     const request = requestOf(target, options)
     const native = this.#bridge.now((handle) => handle.watch(...request))
-    const watch = new Watch(this.#bridge, native, () => this.#forget(native.id))
+    const watch = new Watch(this.#bridge, native, () => this.#forget(native.id), options.onError)
     if (this.#watches.size === 0) this.#bridge.join(this)
     this.#watches.set(native.id, watch)
     return watch
@@ -141,8 +141,11 @@ export class Watch {
   #closed = false
   #woken = false
   #wake: (() => void) | undefined
+  #endPause: (() => void) | undefined
+  readonly #onError: KvWatchOptions["onError"]
 
-  constructor(bridge: Bridge, native: NativeWatch, forget: () => void) {
+  constructor(bridge: Bridge, native: NativeWatch, forget: () => void, onError: KvWatchOptions["onError"]) {
+    this.#onError = onError
     this.#bridge = bridge
     this.#native = native
     this.#forget = forget
@@ -158,6 +161,7 @@ export class Watch {
     this.#forget()
     this.#bridge.ended((handle) => handle.stopWatch(this.#native))
     this.#wake?.()
+    this.#endPause?.()
   }
 
   wake(): void {
@@ -165,8 +169,39 @@ export class Watch {
     this.#wake?.()
   }
 
-  /** The next batch; nothing when it is stopped. */
+  /** The next batch; nothing when it is stopped. An error that another try may pass is reported, and tried again. */
   async next<T>(): Promise<KvWatchBatch<T> | undefined> {
+    while (!this.#closed) {
+      try {
+        return await this.#next<T>()
+      } catch (error) {
+        if (this.#closed) break
+        if (!(error instanceof KvError && error.retryable)) throw error
+        this.report("a watch failed", error)
+        await this.#pause()
+      }
+    }
+    return undefined
+  }
+
+  report(what: string, error: unknown): void {
+    report(this.#onError, what, error)
+  }
+
+  /** `stop` ends it early. */
+  async #pause(): Promise<void> {
+    if (this.#closed) return
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, RETRY_MS)
+      this.#endPause = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+    this.#endPause = undefined
+  }
+
+  async #next<T>(): Promise<KvWatchBatch<T> | undefined> {
     while (!this.#closed) {
       const turn = this.#bridge.spend(1)
       if (turn !== undefined) await turn
@@ -203,14 +238,10 @@ export function watchWith<T>(
   options?: KvWatchOptions,
 ): KvSubscription {
   const watch = watches.begin(target, options)
-  return new Subscription(watch, run(watch, callback, options?.onError))
+  return new Subscription(watch, run(watch, callback))
 }
 
-async function run<T>(
-  watch: Watch,
-  callback: KvWatchCallback<T>,
-  onError: KvWatchOptions["onError"],
-): Promise<void> {
+async function run<T>(watch: Watch, callback: KvWatchCallback<T>): Promise<void> {
   // The caller gets its handle before the first call.
   await undefined
   while (!watch.closed) {
@@ -218,26 +249,25 @@ async function run<T>(
       const batch = await watch.next<T>()
       if (batch === undefined) break
       const { entries, ...info } = batch
-      await call(callback, entries, info, onError)
+      await call(watch, callback, entries, info)
     } catch (error) {
       if (watch.closed) break
-      report(onError, "a watch failed", error)
-      if (error instanceof KvError && error.retryable) await wait(RETRY_MS)
-      else watch.stop()
+      watch.report("a watch failed", error)
+      watch.stop()
     }
   }
 }
 
 async function call<T>(
+  watch: Watch,
   callback: KvWatchCallback<T>,
   entries: KvEntryMaybe<T>[],
   info: Omit<KvWatchBatch, "entries">,
-  onError: KvWatchOptions["onError"],
 ): Promise<void> {
   try {
     await callback(entries, info)
   } catch (error) {
-    report(onError, "the callback of a watch threw", error)
+    watch.report("the callback of a watch threw", error)
   }
 }
 

@@ -35,6 +35,12 @@ pub const MAX_LEASE_MS: i64 = 24 * 60 * 60 * 1000;
 pub const MAX_WATCHED_KEYS: usize = 1000;
 /// Changed keys that one batch of a watch tells, if `bufferSize` is not given.
 pub const MAX_WATCH_BATCH_KEYS: usize = 500;
+/// A batch of changes ends with the entry that reaches this size, so that 500 small ones are one; if `bufferSize` is not given.
+pub const MAX_WATCH_BATCH_BYTES: usize = 192 * 1024;
+/// Keys that changed and that a watch has still to tell, at the most: about 4 MB. What changes beyond them waits in the log.
+pub const MAX_BACKLOG_KEYS: usize = 20_000;
+/// The same by the size of the encoded keys: 2 MiB.
+pub const MAX_BACKLOG_BYTES: usize = 2 * 1024 * 1024;
 /// The largest `bufferSize`.
 pub const MAX_BUFFER_KEYS: usize = 10_000;
 

@@ -5,6 +5,7 @@ import { after, before, describe, test } from "node:test"
 import { Kv } from "@buntime/keyval"
 import { encodeKey } from "../../dist/testing.js"
 import { collect, refused } from "../support/assert.js"
+import { counts, Listener } from "../support/queues.js"
 import { nodeOnly, sql } from "../support/runtimes.js"
 import { tempFolder } from "../support/targets.js"
 import { toHex } from "../support/vectors.js"
@@ -80,5 +81,78 @@ describe("process: a damaged value", nodeOnly, () => {
     assert.doesNotMatch(error.message, /sekret/)
     await refused(() => collect(kv.list({ prefix: [] })), ["CORRUPT", "UNSUPPORTED"])
     assert.equal(await kv.count({ prefix: [] }), 7)
+  })
+})
+
+describe("process: a damaged message", nodeOnly, () => {
+  let folder
+  let kv
+  const ids = {}
+
+  before(async () => {
+    folder = tempFolder()
+    const file = join(folder.path, "store.db")
+    const first = new Kv(file)
+    for (const name of ["a", "text", "comma", "tag", "odd", "schedule", "z"])
+      ids[name] = (
+        await first.enqueue(name, { backoffSchedule: [0], keysIfUndelivered: [["lost", name]] })
+      ).id
+    await first.close()
+    const set = (name, what) => `UPDATE kv_queue SET ${what} WHERE id = '${ids[name]}'`
+    await sql(
+      file,
+      set("text", `value = CAST('{"v":sekret' AS BLOB)`),
+      set("comma", "value = CAST('1,2' AS BLOB)"),
+      set("tag", `encoding = 1, value = CAST('{"__type":"bigint","value":"sekret"}' AS BLOB)`),
+      set("odd", "encoding = 77"),
+      set("schedule", "value = CAST('{' AS BLOB), backoff_schedule = 'x', keys_if_undelivered = 'x'"),
+    )
+    kv = new Kv(file)
+  })
+
+  after(async () => {
+    await kv.close()
+    folder.dispose()
+  })
+
+  // It would end the listener, and the messages beside it would come again.
+  test("fails alone, and is a dead letter in the end", async () => {
+    const listener = new Listener(kv, undefined, { concurrency: 10 })
+    await counts(kv, { pending: 0, processing: 0, dlq: 5 })
+    assert.deepEqual(listener.values.toSorted(), ["a", "z"])
+    assert.equal(listener.subscription.closed, false)
+    const told = listener.errors.all.map(({ error, message }) => [
+      error.code,
+      message.value,
+      message.attempts,
+    ])
+    assert.deepEqual(
+      told.toSorted(([, , a], [, , b]) => a - b),
+      [1, 2].flatMap((attempts) => Array(5).fill(["CORRUPT", undefined, attempts])),
+    )
+    await kv.enqueue("later")
+    await listener.inbox.until(() => listener.values.includes("later"), "the listener goes on")
+    await listener.stop()
+  })
+
+  test("is listed among the others, with its error and without a value", async () => {
+    const good = await kv.enqueue("good", { backoffSchedule: [] })
+    const listener = new Listener(kv, () => Promise.reject(new Error("mine")))
+    await counts(kv, { pending: 0, processing: 0, dlq: 6 })
+    await listener.stop()
+    const letters = await kv.dlq.list()
+    const of = (id) => letters.find(({ originalId }) => originalId === id)
+    assert.deepEqual([of(good.id).value, of(good.id).errorMessage], ["good", "mine"])
+    for (const name of ["text", "comma", "tag", "odd", "schedule"]) {
+      const { id, value, errorMessage, attempts } = of(ids[name])
+      assert.deepEqual([value, attempts], [undefined, 2], name)
+      assert.match(errorMessage, /damaged/)
+      assert.doesNotMatch(errorMessage, /sekret/)
+      assert.deepEqual(await kv.dlq.get(id), of(ids[name]))
+    }
+    // It is written where it was to go, as it is: a repair finds it.
+    await refused(() => kv.get(["lost", "text"]), "CORRUPT")
+    assert.deepEqual(await kv.dlq.delete(of(ids.text).id), { ok: true })
+    assert.equal((await kv.dlq.list()).length, 5)
   })
 })

@@ -145,6 +145,25 @@ export function ordered(target) {
   })
 
   describe("ordered index: unique", () => {
+    // Seen to fail: sweep the whole store.
+    test("what has expired goes where it is made, and nowhere else", async () => {
+      const { kv } = store
+      store.at(T0)
+      for (const key of [["users", 1], ["other", 1], ["users"], ["userz", 1]])
+        await kv.set(key, { mail: "a" }, { expiresIn: 1000 })
+      await kv.set(["users", 2], { mail: "a" })
+      store.at(T0 + 1000)
+      const head = await kv.changes.head()
+      await kv.createIndex(["users"], { on: ["mail"], unique: true })
+      const changes = await collect(kv.changes({ from: head + 1 }))
+      assert.deepEqual(
+        changes.map(({ key, type }) => [key, type]),
+        [[["users", 1], "delete"]],
+      )
+      await store.sweep()
+      assert.equal(await kv.changes.head(), head + 4)
+    })
+
     const conflict = (call, key) =>
       refused(call, "CONFLICT", new RegExp(`for the key ${JSON.stringify(key).replace(/[[\]]/g, "\\$&")}`))
 

@@ -35,6 +35,30 @@ export function queuesLife(target) {
     subscription.stop()
   })
 
+  // Seen to fail: count by the status alone.
+  test("a message whose lease has run out counts as pending, before anybody looks", async () => {
+    const { kv } = store
+    store.at(T0)
+    await kv.enqueue(1, { queue: "q" })
+    await kv.enqueue(2)
+    for (const queue of ["q", "default"]) {
+      const listener = new Listener(kv, () => {}, { queue, autoAck: false, lockDuration: "10s" })
+      await listener.next()
+      await listener.stop()
+    }
+    const stats = async () => [await kv.queueStats("q"), await kv.queueStats()]
+    const held = { pending: 0, processing: 1, dlq: 0, total: 1 }
+    store.at(T0 + 9_999)
+    assert.deepEqual(await stats(), [held, { ...held, processing: 2, total: 2 }])
+    store.at(T0 + 10_000)
+    const lapsed = { ...held, pending: 1, processing: 0 }
+    assert.deepEqual(await stats(), [lapsed, { ...lapsed, pending: 2, total: 2 }])
+    const next = new Listener(kv)
+    assert.equal((await next.next()).value, 2)
+    await counts(kv, { pending: 1, total: 1 })
+    await next.stop()
+  })
+
   // Seen to fail: begin what was fetched though it is stopped; or give nothing back; or let what is given back count.
   test("stop gives back what was fetched and not begun", async () => {
     const { kv } = store

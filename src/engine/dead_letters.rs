@@ -18,7 +18,11 @@ pub fn list(txn: &mut dyn ReadTxn, scan: &DeadLetterScan) -> Result<Answer> {
     txn.scan_dead_letters(scan, &mut |letter| {
         // What does not fit is asked for again, by its place.
         page.more |= !page.is_empty() && page.size_bytes() >= MAX_PAGE_BYTES;
-        if page.more { Ok(Flow::Stop) } else { push(&mut page, &letter).map(|()| Flow::Continue) }
+        if page.more {
+            return Ok(Flow::Stop);
+        }
+        push(&mut page, &letter);
+        Ok(Flow::Continue)
     })?;
     page.finish();
     Ok(Answer::Page(page))
@@ -31,13 +35,13 @@ pub fn list(txn: &mut dyn ReadTxn, scan: &DeadLetterScan) -> Result<Answer> {
 pub fn get(txn: &mut dyn ReadTxn, id: &str) -> Result<Answer> {
     let mut page = Page::with_capacity(256);
     if let Some(letter) = txn.dead_letter(id)? {
-        push(&mut page, &letter)?;
+        push(&mut page, &letter);
     }
     page.finish();
     Ok(Answer::Page(page))
 }
 
-fn push(page: &mut Page, letter: &DeadLetter) -> Result<()> {
+fn push(page: &mut Page, letter: &DeadLetter) {
     let DeadLetter { id, error_message, failed_at, message } = letter;
     let parts = [
         quoted(id),
@@ -48,7 +52,7 @@ fn push(page: &mut Page, letter: &DeadLetter) -> Result<()> {
         failed_at.to_string(),
         quoted(&message.queue),
     ];
-    page.push_parts(&parts.each_ref().map(String::as_str), message.encoding, &message.value)
+    page.push_parts(&parts.each_ref().map(String::as_str), message.encoding, &message.value);
 }
 
 /// Puts one back into its queue as a new message with all its attempts; tells the new id, or `null`.

@@ -9,6 +9,8 @@
 //! entries that need more than that; for each its index, its flags and its expiry (0: none). Bytes travel beside the
 //! text.
 
+use serde::de::IgnoredAny;
+
 use crate::codec::{key_json, value};
 use crate::error::{Code, Error, Result};
 use crate::store::Row;
@@ -16,6 +18,9 @@ use crate::store::log::Change;
 
 /// Set in the flags of an odd entry whose key has tagged parts; the lower bits are the value's encoding.
 const KEY_IS_TAGGED: u8 = 16;
+
+/// Set in the flags of an odd entry whose value cannot be read; there is `null` in its place.
+const VALUE_IS_DAMAGED: u8 = 32;
 
 /// A page of entries.
 #[derive(Debug, Default)]
@@ -150,17 +155,19 @@ impl Page {
         Ok(())
     }
 
-    /// Appends parts that are JSON already, and a value; they are one entry.
-    ///
-    /// # Errors
-    /// As `push_known`.
-    pub fn push_parts(&mut self, parts: &[&str], encoding: u8, value: &[u8]) -> Result<()> {
+    /// Appends parts that are JSON already, and a value; they are one entry. A value that is damaged spoils no other entry.
+    pub fn push_parts(&mut self, parts: &[&str], encoding: u8, value: &[u8]) {
         for part in parts {
             self.json_part(part);
         }
-        self.value(encoding, value)?;
-        self.end_entry(encoding, 0);
-        Ok(())
+        let is_text = matches!(encoding, value::JSON | value::TAGGED_JSON);
+        let is_damaged = is_text && serde_json::from_slice::<IgnoredAny>(value).is_err();
+        if is_damaged || self.value(encoding, value).is_err() {
+            self.json_part("null");
+            self.end_entry(VALUE_IS_DAMAGED, 0);
+        } else {
+            self.end_entry(encoding, 0);
+        }
     }
 
     fn json_part(&mut self, json: &str) {

@@ -88,19 +88,17 @@ pub fn work(txn: &mut dyn WriteTxn, work: &Work) -> Result<Worked> {
 
 impl Worked {
     /// As a page: an entry is `id,lease,attempts,value`, the tail `[more,due,[lost]]`.
-    ///
-    /// # Errors
-    /// `UNSUPPORTED` for a value of an encoding that this version does not know.
-    pub fn answer(&self) -> Result<Answer> {
+    #[must_use]
+    pub fn answer(&self) -> Answer {
         let mut page = Page::with_capacity(256);
         for message in &self.messages {
             let State { lease, attempts, .. } = message.state;
             let (id, lease, attempts) = (quoted(&message.id), lease.to_string(), attempts.to_string());
-            page.push_parts(&[&id, &lease, &attempts], message.encoding, &message.value)?;
+            page.push_parts(&[&id, &lease, &attempts], message.encoding, &message.value);
         }
         let due = self.due_ms.map_or("null".into(), |ms| ms.to_string());
         page.finish_with(&format!("[{},{due},{:?}]", self.more, self.lost));
-        Ok(Answer::Page(page))
+        Answer::Page(page)
     }
 }
 
@@ -145,7 +143,8 @@ fn fail(txn: &mut dyn WriteTxn, message: &Message, error: &str) -> Result<()> {
         return bury(txn, message, error);
     }
     let step = usize::try_from(message.state.attempts - 1).unwrap_or(0);
-    let wait_ms = backoff_of(message)?.get(step).copied().unwrap_or(0);
+    // A damaged schedule holds up nobody else.
+    let wait_ms = backoff_of(message).unwrap_or_default().get(step).copied().unwrap_or(0);
     let ready_at = txn.now_ms().saturating_add(wait_ms);
     let state = State { status: Status::Pending, ready_at, locked_until: None, ..message.state };
     txn.set_message_state(&message.id, state)
@@ -153,7 +152,7 @@ fn fail(txn: &mut dyn WriteTxn, message: &Message, error: &str) -> Result<()> {
 
 /// The value goes to the keys for undelivered ones and into the dead letter queue, and the message is gone.
 fn bury(txn: &mut dyn WriteTxn, message: &Message, error: &str) -> Result<()> {
-    let mut keys = keys_of(message)?;
+    let mut keys = keys_of(message).unwrap_or_default();
     keys.sort();
     keys.dedup();
     if !keys.is_empty() {

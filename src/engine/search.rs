@@ -12,7 +12,7 @@ use super::queue::quoted;
 use super::range::Selector;
 use crate::codec::{key, key_json};
 use crate::error::{Code, Error, Result};
-use crate::limits::{MAX_INDEX_FIELDS, MAX_PAGE_BYTES, MAX_QUERY_WORDS, SWEEP_STEP_ENTRIES};
+use crate::limits::{MAX_INDEX_FIELDS, MAX_PAGE_BYTES, MAX_QUERY_WORDS};
 use crate::store::index::{IndexKind, IndexRow, OrderedIndex, SearchIndex, SearchScan};
 use crate::store::{Flow, ReadTxn, WriteTxn};
 
@@ -143,7 +143,7 @@ pub fn create_ordered(txn: &mut dyn WriteTxn, index: &OrderedIndex) -> Result<An
     }
     if index.unique {
         // What has expired is absent, and must not be in the way.
-        while txn.sweep_expired(SWEEP_STEP_ENTRIES)? > 0 {}
+        txn.sweep_range(&index.range)?;
     }
     txn.create_ordered_index(index).map_err(|error| match error.code {
         Code::Conflict => {

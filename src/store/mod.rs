@@ -238,6 +238,12 @@ pub trait WriteTxn: ReadTxn + QueueWrite + LeaseWrite + IndexWrite {
     /// Those of the store.
     fn sweep_expired(&mut self, limit: usize) -> Result<u64>;
 
+    /// Removes the expired entries of a range and notes them; tells how many.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn sweep_range(&mut self, range: &Range<Vec<u8>>) -> Result<u64>;
+
     /// Removes at most `limit` change log rows of before a time, none that a consumer of after `in_use_since_ms` has not
     /// passed; tells how many.
     ///

@@ -74,9 +74,9 @@ pub struct DeadLetter {
 /// How many messages there are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct QueueStats {
-    /// Pending and blocked ones.
+    /// Pending and blocked ones, and ones whose lease ran out.
     pub pending: u64,
-    /// Ones with a lease.
+    /// Ones with a lease that stands.
     pub processing: u64,
     /// Dead letters.
     pub dead: u64,

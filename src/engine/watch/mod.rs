@@ -1,5 +1,5 @@
-//! A watch: a position in the change log, and no values. Each step reads on from there and gives one batch: the present
-//! state, page by page, then what changed, each key once, as it stands now.
+//! A watch: a position in the change log, the keys up to there that are still to be told, and no values. Each step gives one
+//! batch: the present state, page by page, then what changed, each key once, as it stands now.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -7,14 +7,17 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use self::state::{Listed, is_full, list};
-use self::walk::{Changed, Found, position_after, tell};
+use self::walk::{Backlog, position_after};
 use super::answer::Answer;
 use super::feed::{check_logged, for_each_beginning};
 use super::hub::{Hub, Reach, Target};
 use super::page::Page;
 use crate::codec::stamp::Stamp;
 use crate::error::{Error, Result};
-use crate::limits::{MAX_BUFFER_KEYS, MAX_INLINE_LOG_ROWS, MAX_LOG_ROWS, MAX_WATCHED_KEYS};
+use crate::limits::{
+    MAX_BUFFER_KEYS, MAX_INLINE_LOG_ROWS, MAX_LOG_ROWS, MAX_WATCH_BATCH_BYTES, MAX_WATCH_BATCH_KEYS,
+    MAX_WATCHED_KEYS,
+};
 use crate::store::log::{LogScan, LogState};
 use crate::store::{Flow, ReadTxn};
 
@@ -89,9 +92,9 @@ pub struct Watch {
 #[derive(Debug)]
 struct Place {
     phase: Phase,
-    /// Changes up to this one are told.
-    position: i64,
-    /// So are all commits up to this one.
+    /// What was walked past, and is not told yet.
+    backlog: Backlog,
+    /// All commits up to this one are told.
     token: String,
     /// Keys that were left out since the last batch.
     dropped: usize,
@@ -116,7 +119,8 @@ impl Watch {
         let places = targets.iter().enumerate().map(|(place, target)| (target.key.clone(), place));
         let by_key = places.filter(|_| targets.len() > FEW_TARGETS).collect();
         let phase = Phase::Start { emit_initial: request.emit_initial, from: request.from };
-        let place = Mutex::new(Place { phase, position: 0, token: String::new(), dropped: 0 });
+        let place =
+            Mutex::new(Place { phase, backlog: Backlog::after(0, ""), token: String::new(), dropped: 0 });
         let (buffer_keys, drop_newest) = (request.buffer_keys, request.drop_newest);
         Self { id, hub, targets, by_key, buffer_keys, drop_newest, place }
     }
@@ -124,6 +128,12 @@ impl Watch {
     /// Ends it.
     pub fn stop(&self) {
         self.hub.remove(self.id, &self.targets);
+    }
+
+    /// How many rows of the log it has walked past since it took its place. For tests.
+    #[must_use]
+    pub fn rows_walked(&self) -> u64 {
+        self.place.lock().backlog.rows
     }
 
     /// Takes its place in the log, once: what is committed after this is told.
@@ -135,14 +145,12 @@ impl Watch {
         let log = txn.log_state()?;
         check_logged(&log)?;
         let Phase::Start { emit_initial, from } = place.phase.clone() else { return Ok(()) };
-        place.position = log.head;
-        place.token.clone_from(&log.newest_stamp);
+        place.stand_at(log.head, log.newest_stamp.clone());
         place.phase = match from {
             // A commit of after the newest one is of another store, or of one that was restored since.
             Some(from) if from < log.trimmed_stamp || from > log.newest_stamp => Phase::from_the_state(true),
             Some(from) => {
-                place.position = position_after(txn, &log, &from)?;
-                place.token = from;
+                place.stand_at(position_after(txn, &log, &from)?, from);
                 Phase::Changes
             }
             None if emit_initial => Phase::from_the_state(false),
@@ -160,7 +168,7 @@ impl Watch {
         let mut place = self.place.lock();
         let log = txn.log_state()?;
         check_logged(&log)?;
-        if matches!(place.phase, Phase::Changes) && place.position + 1 < log.first {
+        if matches!(place.phase, Phase::Changes) && place.backlog.position + 1 < log.first {
             place.reset(&log);
         }
         match place.phase.clone() {
@@ -204,7 +212,7 @@ impl Watch {
         Ok(if is_end { place.batch(page, flags) } else { part_of_the_state(page, flags) })
     }
 
-    /// What changed after the position.
+    /// What changed and is not told yet.
     fn changes(
         &self,
         txn: &mut dyn ReadTxn,
@@ -212,53 +220,46 @@ impl Watch {
         inline: bool,
         log: &LogState,
     ) -> Result<Answer> {
-        if place.position >= log.head {
-            let clean = self.hub.settle(self.id, place.position);
-            return Ok(place.nothing(if clean { 0 } else { AGAIN }));
-        }
-        let found = self.find(txn, place, inline)?;
-        let is_end = found.position >= log.head;
-        if inline && !is_end {
+        self.walk(txn, &mut place.backlog, inline)?;
+        let is_end = place.backlog.position >= log.head;
+        if inline && !is_end && !place.backlog.is_full() {
             return Ok(Answer::TakesLong);
         }
-        let end = (found.position, if is_end { log.newest_stamp.clone() } else { found.token });
-        let (keys, dropped) = self.choose(found.keys);
-        let mut page = Page::with_capacity(1024);
-        let mut cut = None;
-        for key in keys {
-            if self.buffer_keys.is_none() && is_full(&page) {
-                let token = found.tokens.get(key.token).cloned();
-                cut = Some((key.last_seq - 1, token.unwrap_or_else(|| place.token.clone())));
+        if let Some(most) = self.buffer_keys {
+            place.dropped += place.backlog.keep(most, self.drop_newest);
+        }
+        let mut page = Page::with_capacity(64);
+        let mut looked = 0;
+        for changed in place.backlog.iter() {
+            if self.buffer_keys.is_none() && is_batch_full(&page) {
                 break;
             }
-            if !tell(txn, &key, is_end, &mut page, inline)? {
+            let is_long = inline && looked >= MAX_INLINE_LOG_ROWS && self.buffer_keys.is_none();
+            if is_long || !place.backlog.tell(txn, changed, is_end, &mut page, inline)? {
                 return Ok(Answer::TakesLong);
             }
+            looked += 1;
         }
-        place.dropped += dropped;
-        let is_cut = cut.is_some();
-        (place.position, place.token) = cut.unwrap_or(end);
+        place.backlog.forget_first(looked);
+        let is_all = is_end && place.backlog.is_empty();
+        place.token = if is_all { log.newest_stamp.clone() } else { place.backlog.token().to_string() };
         if !page.is_empty() {
             return Ok(place.batch(page, BATCH));
         }
-        let clean = is_end && !is_cut && self.hub.settle(self.id, place.position);
+        let clean = is_all && self.hub.settle(self.id, place.backlog.position);
         Ok(place.nothing(if clean { 0 } else { AGAIN }))
     }
 
-    /// Reads the log from the position on and gathers the keys that changed, in the order of their last changes.
-    fn find(&self, txn: &mut dyn ReadTxn, place: &Place, inline: bool) -> Result<Found> {
+    /// Walks on along the log, for as long as the backlog has room.
+    fn walk(&self, txn: &mut dyn ReadTxn, backlog: &mut Backlog, inline: bool) -> Result<()> {
+        if backlog.is_full() {
+            return Ok(());
+        }
         let limit = if inline { MAX_INLINE_LOG_ROWS } else { MAX_LOG_ROWS };
-        let mut found = Found::new(place);
-        txn.scan_log(LogScan { after: place.position, limit, values: false }, &mut |change| {
-            found.pass(change.versionstamp);
-            if self.takes(change.key) {
-                found.note(&change);
-            }
-            found.position = change.seq;
-            Ok(Flow::Continue)
-        })?;
-        found.keys.sort_unstable_by_key(|key| key.last_seq);
-        Ok(found)
+        txn.scan_log(LogScan { after: backlog.position, limit, values: false }, &mut |change| {
+            backlog.pass(&change, self.takes(change.key));
+            Ok(if backlog.is_full() { Flow::Stop } else { Flow::Continue })
+        })
     }
 
     /// Many targets are looked up, by the beginnings of the key; few are compared.
@@ -273,26 +274,16 @@ impl Watch {
         });
         takes
     }
-
-    /// What is told of the changed keys, and how many are not.
-    fn choose(&self, mut keys: Vec<Changed>) -> (Vec<Changed>, usize) {
-        let Some(most) = self.buffer_keys else { return (keys, 0) };
-        let dropped = keys.len().saturating_sub(most);
-        if dropped > 0 {
-            if self.drop_newest {
-                keys.truncate(most);
-            } else {
-                keys.drain(..dropped);
-            }
-        }
-        (keys, dropped)
-    }
 }
 
 impl Place {
+    fn stand_at(&mut self, position: i64, token: String) {
+        self.backlog = Backlog::after(position, &token);
+        self.token = token;
+    }
+
     fn reset(&mut self, log: &LogState) {
-        self.position = log.head;
-        self.token.clone_from(&log.newest_stamp);
+        self.stand_at(log.head, log.newest_stamp.clone());
         self.phase = Phase::from_the_state(true);
     }
 
@@ -307,6 +298,10 @@ impl Place {
         page.finish_with(&format!("[{flags},\"\",0]"));
         Answer::Page(page)
     }
+}
+
+fn is_batch_full(page: &Page) -> bool {
+    page.len() >= MAX_WATCH_BATCH_KEYS || page.size_bytes() >= MAX_WATCH_BATCH_BYTES
 }
 
 /// Who has seen only a part of the state can resume nowhere but before everything.

@@ -1,96 +1,153 @@
-//! A walk along the change log: which keys changed, and how they stand now.
+//! A walk along the change log: which keys changed and are still to be told, and how they stand now.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
-use super::Place;
 use crate::engine::page::Page;
 use crate::error::Result;
-use crate::limits::MAX_INLINE_BYTES;
+use crate::limits::{MAX_BACKLOG_BYTES, MAX_BACKLOG_KEYS, MAX_INLINE_BYTES};
 use crate::store::log::{Change, LogScan, LogState};
 use crate::store::{ChangeKind, Flow, ReadTxn};
 
-/// A key that changed, by the last of its changes that was walked past.
-pub struct Changed {
-    pub key: Vec<u8>,
-    pub last_seq: i64,
-    last_stamp: String,
-    deleted: bool,
-    /// The commit before that, in `Found::tokens`.
-    pub token: usize,
-}
-
-/// Appends how a key stands now, unless the part of the log that is still to be read tells of a later change of it: then it
-/// is told there, once. False: its value is for another thread.
-pub fn tell(
-    txn: &mut dyn ReadTxn,
-    changed: &Changed,
-    is_end: bool,
-    page: &mut Page,
-    inline: bool,
-) -> Result<bool> {
-    let now = txn.now_ms();
-    let mut withheld = false;
-    txn.get(&changed.key, if inline { MAX_INLINE_BYTES } else { usize::MAX }, &mut |row| {
-        let live = row.filter(|row| row.is_live(now));
-        withheld = live.is_some_and(|row| row.withheld);
-        let has_changed = live.map_or(!changed.deleted, |row| row.versionstamp > changed.last_stamp.as_str());
-        let is_told_later = has_changed && !is_end;
-        if withheld || is_told_later { Ok(()) } else { page.push_watched(&changed.key, live.as_ref()) }
-    })?;
-    let is_large = inline && page.size_bytes() > MAX_INLINE_BYTES;
-    Ok(!withheld && !is_large)
-}
-
-/// What a walk along the log gathered.
-pub struct Found {
-    pub keys: Vec<Changed>,
-    places: HashMap<Vec<u8>, usize>,
-    /// Commits before the ones that changed something here.
-    pub tokens: Vec<String>,
-    /// The last change that was walked past.
+/// Keys that changed and are still to be told, in the order of their first change since they were told. Each row of the log
+/// is walked past once; what follows while a slow callback runs is merged into what waits. It is bounded: when it is full, the
+/// walk waits, and what changes meanwhile waits in the log.
+#[derive(Debug)]
+pub struct Backlog {
+    keys: VecDeque<Changed>,
+    /// The number of a key: how many were in front of it since the backlog was empty.
+    numbers: HashMap<Arc<[u8]>, usize>,
+    /// The number of the first key.
+    first: usize,
+    key_bytes: usize,
+    /// Changes up to this one were walked past.
     pub position: i64,
     /// The commit before the one that is being walked through: it is whole.
-    pub token: String,
-    current: String,
+    whole: Arc<str>,
+    current: Arc<str>,
+    /// How many rows of the log were walked past, for tests.
+    pub rows: u64,
 }
 
-impl Found {
-    pub fn new(place: &Place) -> Self {
+#[derive(Debug)]
+pub struct Changed {
+    key: Arc<[u8]>,
+    /// The commit before its first change.
+    before: Arc<str>,
+    last_seq: i64,
+    deleted: bool,
+}
+
+impl Backlog {
+    /// Nothing, up to a change and the commit that it is of.
+    pub fn after(position: i64, stamp: &str) -> Self {
+        let whole: Arc<str> = stamp.into();
         Self {
-            keys: Vec::new(),
-            places: HashMap::new(),
-            tokens: Vec::new(),
-            position: place.position,
-            token: place.token.clone(),
-            current: place.token.clone(),
+            keys: VecDeque::new(),
+            numbers: HashMap::new(),
+            first: 0,
+            key_bytes: 0,
+            position,
+            current: Arc::clone(&whole),
+            whole,
+            rows: 0,
         }
     }
 
-    /// Walks past a change of a commit.
-    pub fn pass(&mut self, versionstamp: &str) {
-        if versionstamp != self.current {
-            self.token = std::mem::replace(&mut self.current, versionstamp.to_string());
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    pub fn is_full(&self) -> bool {
+        self.keys.len() >= MAX_BACKLOG_KEYS || self.key_bytes >= MAX_BACKLOG_BYTES
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Changed> {
+        self.keys.iter()
+    }
+
+    /// Walks past the next change, which concerns the watch or not.
+    pub fn pass(&mut self, change: &Change<'_>, concerns: bool) {
+        if change.versionstamp != &*self.current {
+            self.whole = std::mem::replace(&mut self.current, change.versionstamp.into());
+        }
+        if concerns {
+            self.note(change);
+        }
+        self.position = change.seq;
+        self.rows += 1;
+    }
+
+    fn note(&mut self, change: &Change<'_>) {
+        let deleted = change.kind == ChangeKind::Delete;
+        let place = self.numbers.get(change.key).map(|number| number - self.first);
+        if let Some(known) = place.and_then(|place| self.keys.get_mut(place)) {
+            known.last_seq = change.seq;
+            known.deleted = deleted;
+            return;
+        }
+        let key: Arc<[u8]> = change.key.into();
+        self.key_bytes += key.len();
+        self.numbers.insert(Arc::clone(&key), self.first + self.keys.len());
+        self.keys.push_back(Changed { key, before: Arc::clone(&self.whole), last_seq: change.seq, deleted });
+    }
+
+    /// The first keys were told.
+    pub fn forget_first(&mut self, count: usize) {
+        for Changed { key, .. } in self.keys.drain(..count.min(self.keys.len())) {
+            self.numbers.remove(&key);
+            self.key_bytes -= key.len();
+            self.first += 1;
+        }
+        if self.keys.is_empty() {
+            // The memory of a long backlog goes with it.
+            (self.keys, self.numbers, self.first) = (VecDeque::new(), HashMap::new(), 0);
         }
     }
 
-    pub fn note(&mut self, change: &Change<'_>) {
-        if self.tokens.last() != Some(&self.token) {
-            self.tokens.push(self.token.clone());
+    /// Keeps `most` keys, those with the newest last changes or the oldest; tells how many went.
+    pub fn keep(&mut self, most: usize, oldest: bool) -> usize {
+        let dropped = self.keys.len().saturating_sub(most);
+        if dropped == 0 {
+            return 0;
         }
-        let changed = Changed {
-            key: change.key.to_vec(),
-            last_seq: change.seq,
-            last_stamp: change.versionstamp.to_string(),
-            deleted: change.kind == ChangeKind::Delete,
-            token: self.tokens.len() - 1,
-        };
-        match self.places.get(change.key).and_then(|place| self.keys.get_mut(*place)) {
-            Some(known) => *known = changed,
-            None => {
-                self.places.insert(change.key.to_vec(), self.keys.len());
-                self.keys.push(changed);
-            }
-        }
+        let mut seqs: Vec<i64> = self.keys.iter().map(|changed| changed.last_seq).collect();
+        seqs.sort_unstable();
+        let bound = seqs.get(if oldest { most } else { dropped }).copied().unwrap_or(0);
+        self.keys.retain(|changed| (changed.last_seq < bound) == oldest);
+        self.numbers =
+            self.keys.iter().zip(0..).map(|(changed, number)| (Arc::clone(&changed.key), number)).collect();
+        self.key_bytes = self.keys.iter().map(|changed| changed.key.len()).sum();
+        self.first = 0;
+        dropped
+    }
+
+    /// The newest commit up to which nothing waits.
+    pub fn token(&self) -> &str {
+        self.keys.front().map_or(&self.whole, |changed| &changed.before)
+    }
+
+    /// Appends how a key stands now, unless the part of the log that is still to be walked tells of a later change of it: then
+    /// it is told there, once. False: its value is for another thread.
+    pub fn tell(
+        &self,
+        txn: &mut dyn ReadTxn,
+        changed: &Changed,
+        is_end: bool,
+        page: &mut Page,
+        inline: bool,
+    ) -> Result<bool> {
+        let now = txn.now_ms();
+        let mut withheld = false;
+        txn.get(&changed.key, if inline { MAX_INLINE_BYTES } else { usize::MAX }, &mut |row| {
+            let live = row.filter(|row| row.is_live(now));
+            withheld = live.is_some_and(|row| row.withheld);
+            let has_changed = live.map_or(!changed.deleted, |row| row.versionstamp > &*self.current);
+            let is_told_later = has_changed && !is_end;
+            if withheld || is_told_later { Ok(()) } else { page.push_watched(&changed.key, live.as_ref()) }
+        })?;
+        let is_large = inline && page.size_bytes() > MAX_INLINE_BYTES;
+        Ok(!withheld && !is_large)
     }
 }
 

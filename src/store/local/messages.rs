@@ -15,9 +15,10 @@ impl QueueRead for LocalRead<'_> {
     }
 
     fn queue_stats(&mut self, queue: Option<&str>) -> Result<QueueStats> {
+        let now_ms = self.now_ms.into();
         let mut rows = match queue {
-            Some(queue) => self.db.statement(Sql::QueueStats)?.query(&[queue.into()])?,
-            None => self.db.statement(Sql::AllQueueStats)?.query(&[])?,
+            Some(queue) => self.db.statement(Sql::QueueStats)?.query(&[now_ms, queue.into()])?,
+            None => self.db.statement(Sql::AllQueueStats)?.query(&[now_ms])?,
         };
         rows.next()?;
         let count = |column| u64::try_from(rows.int(column)).unwrap_or(0);

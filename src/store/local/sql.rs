@@ -56,6 +56,8 @@ pub enum Sql {
     Log,
     /// Expired entries.
     Sweep,
+    /// Removes the expired entries of a range.
+    SweepRange,
     /// Whether something has expired.
     HasExpired,
     /// The number of the last change, and the commit, that goes when the log is trimmed.
@@ -218,6 +220,10 @@ impl Sql {
                 "DELETE FROM kv_entries WHERE rowid IN
                    (SELECT rowid FROM kv_entries WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)
                  RETURNING key, expires_at"
+            }
+            // By the keys: there may be many more expired entries elsewhere.
+            Self::SweepRange => {
+                "DELETE FROM kv_entries WHERE key >= ?2 AND key < ?3 AND +expires_at <= ?1 RETURNING key, expires_at"
             }
             Self::HasExpired => "SELECT 1 FROM kv_entries WHERE expires_at <= ?1 LIMIT 1",
             // Sequence order is commit order.

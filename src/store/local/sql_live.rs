@@ -35,12 +35,13 @@ pub fn text(sql: Sql) -> &'static str {
         }
         Sql::AllQueueStats => {
             "SELECT (SELECT count(*) FROM kv_queue) - processing, processing, (SELECT count(*) FROM kv_dlq)
-             FROM (SELECT count(*) AS processing FROM kv_queue WHERE status = 'processing')"
+             FROM (SELECT count(*) AS processing FROM kv_queue WHERE status = 'processing' AND locked_until > ?1)"
         }
         Sql::QueueStats => {
-            "SELECT (SELECT count(*) FROM kv_queue WHERE queue = ?1 AND status IN ('pending', 'blocked')),
-               (SELECT count(*) FROM kv_queue WHERE queue = ?1 AND status = 'processing'),
-               (SELECT count(*) FROM kv_dlq WHERE queue = ?1)"
+            "SELECT (SELECT count(*) FROM kv_queue WHERE queue = ?2) - processing, processing,
+               (SELECT count(*) FROM kv_dlq WHERE queue = ?2)
+             FROM (SELECT count(*) AS processing FROM kv_queue
+               WHERE queue = ?2 AND status = 'processing' AND locked_until > ?1)"
         }
         Sql::StandingMessage => "SELECT id FROM kv_queue WHERE queue = ?1 AND deduplication_key = ?2",
         Sql::InsertMessage => {

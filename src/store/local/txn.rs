@@ -238,12 +238,12 @@ impl WriteTxn for LocalWrite<'_> {
     }
 
     fn sweep_expired(&mut self, limit: usize) -> Result<u64> {
-        let params = [self.read.now_ms.into(), limit.into()];
-        let removed = self.removed(Sql::Sweep, &params)?;
-        for one in &removed {
-            self.log(&one.key, ChangeKind::Delete, None)?;
-        }
-        Ok(removed.len() as u64)
+        self.sweep(Sql::Sweep, &[self.read.now_ms.into(), limit.into()])
+    }
+
+    fn sweep_range(&mut self, range: &Range<Vec<u8>>) -> Result<u64> {
+        let (start, end) = (range.start.as_slice(), range.end.as_slice());
+        self.sweep(Sql::SweepRange, &[self.read.now_ms.into(), start.into(), end.into()])
     }
 
     fn trim_log(&mut self, before_ms: i64, in_use_since_ms: i64, limit: usize) -> Result<u64> {
@@ -282,6 +282,14 @@ impl LocalWrite<'_> {
         db.statement(Sql::SetTrimmed)?.run(&[stamp.as_str().into()])?;
         db.statement(Sql::TrimLog)?.run(&[cut.into()])?;
         Ok(db.connection.changes())
+    }
+
+    fn sweep(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<u64> {
+        let removed = self.removed(sql, params)?;
+        for one in &removed {
+            self.log(&one.key, ChangeKind::Delete, None)?;
+        }
+        Ok(removed.len() as u64)
     }
 
     fn removed(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<Vec<Removed>> {

@@ -1,0 +1,97 @@
+// A watch that meets errors of the store: both forms go on after those that may pass, and end with others.
+import assert from "node:assert/strict"
+import { afterEach, beforeEach, describe, test } from "node:test"
+import { KvError } from "../../dist/errors.js"
+import { Watches, WatchIterator, watchWith } from "../../dist/watch.js"
+
+const BATCH = 4
+const busy = () => new KvError("BUSY", "another process holds the file")
+
+/** A way to Rust whose steps are given: an error is thrown, anything else is a batch. */
+function bridgeOf(steps) {
+  const bridge = {
+    now: () => ({ id: 1 }),
+    join() {},
+    leave() {},
+    ended() {},
+    spend() {},
+    askPage() {
+      const step = steps.shift()
+      if (step instanceof Error) throw step
+      if (step === undefined) return new Promise(() => {})
+      return { rows: [{ key: ["k"], value: step, versionstamp: "s" }], tail: [BATCH, "s", 0] }
+    },
+  }
+  return new Watches(bridge)
+}
+
+describe("watch: errors of the store", () => {
+  const { setTimeout } = globalThis
+  let waits
+  let run
+
+  beforeEach(() => {
+    waits = []
+    run = true
+    globalThis.setTimeout = (callback, ms) => {
+      waits.push(ms)
+      if (run) queueMicrotask(callback)
+    }
+  })
+
+  afterEach(() => {
+    globalThis.setTimeout = setTimeout
+  })
+
+  // Seen to fail: the iterator rejected with BUSY, and was closed.
+  test("an iterator goes on after one that may pass", async () => {
+    const errors = []
+    const watches = bridgeOf([busy(), 1, busy(), busy(), 2])
+    const options = { onError: ({ code }) => errors.push(code) }
+    const iterator = new WatchIterator(watches.begin(["k"], options))
+    for (const value of [1, 2]) assert.equal((await iterator.next()).value.entries[0].value, value)
+    assert.deepEqual([errors, waits, iterator.closed], [["BUSY", "BUSY", "BUSY"], [1000, 1000, 1000], false])
+    iterator.stop()
+  })
+
+  test("so does a callback", async () => {
+    const [errors, told] = [[], []]
+    await new Promise((resolve) => {
+      const options = { onError: ({ code }) => errors.push(code) }
+      const callback = ([{ value }]) => {
+        told.push(value)
+        if (value === 2) resolve()
+      }
+      watchWith(bridgeOf([busy(), 1, busy(), 2]), ["k"], callback, options)
+    })
+    assert.deepEqual(
+      [errors, waits, told],
+      [
+        ["BUSY", "BUSY"],
+        [1000, 1000],
+        [1, 2],
+      ],
+    )
+  })
+
+  test("any other error ends both", async () => {
+    const final = () => new KvError("UNSUPPORTED", "the change log of this store is off")
+    const iterator = new WatchIterator(bridgeOf([busy(), final()]).begin(["k"], { onError() {} }))
+    await assert.rejects(iterator.next(), { code: "UNSUPPORTED" })
+    assert.deepEqual([iterator.closed, await iterator.next()], [true, { done: true, value: undefined }])
+    const errors = []
+    const watch = watchWith(bridgeOf([final()]), ["k"], () => {}, {
+      onError: ({ code }) => errors.push(code),
+    })
+    await watch.finished
+    assert.deepEqual([errors, watch.closed], [["UNSUPPORTED"], true])
+  })
+
+  test("stop ends one that waits for its next try", async () => {
+    run = false
+    const iterator = new WatchIterator(bridgeOf([busy()]).begin(["k"], { onError: () => setImmediate(stop) }))
+    const stop = () => iterator.stop()
+    assert.deepEqual(await iterator.next(), { done: true, value: undefined })
+    assert.deepEqual(waits, [1000])
+  })
+})
