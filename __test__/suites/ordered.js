@@ -86,6 +86,17 @@ export function ordered(target) {
       assert.equal((await ids({ all: 1, age: 7 })).length, 202)
     })
 
+    // Seen to fail: with 100 look-ups at most.
+    test("a thousand values of $in are looked up", async () => {
+      await store.kv.setMany(people(3000).map(({ key, value }, n) => ({ key, value: { ...value, n } })))
+      await store.kv.createIndex(["people"], { on: ["n"] })
+      const wanted = Array.from({ length: 1000 }, (_, at) => (at * 7) % 4001)
+      const where = { n: { $in: wanted } }
+      const there = wanted.filter((n) => n < 3000).toSorted((a, b) => a - b)
+      assert.deepEqual(await used(where), ["n", there.length])
+      assert.deepEqual(await ids(where), there)
+    })
+
     test("delete with where takes what matches, and nothing else", async () => {
       await store.kv.setMany(people(100))
       await store.kv.createIndex(["people"], { on: ["city", "age"] })
@@ -195,6 +206,20 @@ export function ordered(target) {
       for (const [at, v] of values.entries()) await kv.set(["n", at], { v })
       for (const [at, v] of values.entries()) await conflict(() => kv.set(["n", "again"], { v }), ["n", at])
       await conflict(() => kv.set(["n", "again"], { v: 7 }), ["n", 8])
+    })
+
+    // Seen to fail: with the numbers that JSON lacks left out of the index.
+    test("infinities and -0 are numbers like others; NaN equals nothing", async () => {
+      const { kv } = store
+      await kv.createIndex(["n"], { on: ["v"], unique: true })
+      for (const [at, v] of [0, Infinity, -Infinity, NaN, NaN].entries()) await kv.set(["n", at], { v })
+      for (const [v, at] of [
+        [-0, 0],
+        [0n, 0],
+        [Infinity, 1],
+        [-Infinity, 2],
+      ])
+        await conflict(() => kv.set(["n", "again"], { v }), ["n", at])
     })
 
     test("what has expired makes room", async () => {

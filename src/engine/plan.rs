@@ -19,8 +19,8 @@ use crate::limits::MAX_INDEXED_KEYS;
 use crate::store::index::{IndexKind, IndexRow, IndexValue, OrderedIndex, OrderedScan};
 use crate::store::{ReadTxn, WriteTxn};
 
-/// Of one `$in`, so many values are looked up; more are not worth it.
-const MAX_LOOKUPS: usize = 100;
+/// Of all `$in` together, so many combinations of values are looked up; more are not worth it.
+const MAX_LOOKUPS: usize = 1000;
 /// Whole numbers up to this size are exact as doubles.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 /// Relative: more than text and doubles may differ by.
@@ -197,8 +197,8 @@ fn narrower(one: (IndexValue, IndexValue), two: (IndexValue, IndexValue)) -> (In
 fn bound_of(test: &Test, now_ms: i64) -> Option<Bound> {
     match test {
         Test::Equal(operand) => equal_to(operand, now_ms),
-        Test::In(operands) => {
-            let each = operands.iter().map(|operand| match equal_to(operand, now_ms)? {
+        Test::In(among) => {
+            let each = among.operands().map(|operand| match equal_to(&operand, now_ms)? {
                 Bound::Values(values) => Some(values),
                 Bound::Between(..) => None,
             });
