@@ -144,7 +144,8 @@ export interface KvFilterFields {
 
 /**
  * A filter: conditions on the fields of a value, all of which must hold, or operators on the value itself. A field is a path,
- * `"profile.verified"` or `"items[0].price"`, or an object in an object; a value alone means `$eq`. A name with a dot or a bracket in it cannot be named. What is
+ * `"profile.verified"` or `"items[0].price"`, or an object in an object; a value alone means `$eq`. A name with a dot or a bracket in it cannot be named. `$and`, `$or`
+ * and `$not` may stand beside fields. What is
  * no filter is refused with its place: an unknown operator, an empty object, `undefined`. At most 1000 conditions, 100 within one another.
  *
  * @example

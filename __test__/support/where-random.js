@@ -96,6 +96,11 @@ export class Filters {
       this.#path(),
       this.#given(depth - 1),
     ])
+    if (depth > 0 && random.chance(0.15)) {
+      const name = random.pick(["$and", "$or", "$not"])
+      this.used.add(name)
+      fields.push([name, this.#make[name](depth)])
+    }
     return Object.fromEntries(fields)
   }
 

@@ -39,6 +39,9 @@ const OPERATORS: [&str; 24] = [
     "$notNull",
 ];
 
+/// Those that may stand beside fields.
+const COMBINING: [&[u8]; 3] = [b"$and", b"$or", b"$not"];
+
 /// `$and` and its array are two objects or arrays within one another, each of them up to three levels of the text; the rest
 /// is for values.
 const MAX_TEXT_DEPTH: usize = 3 * (2 * MAX_FILTER_DEPTH + 100) + 400;
@@ -118,8 +121,11 @@ impl Parser {
                 "it is empty, and would match everything; leave it out, or name a field or an operator";
             return Err(Error::invalid(format!("{place}: {message}")));
         }
-        let operators = members.iter().filter(|(name, _)| name.starts_with(b"$")).count();
-        if operators > 0 && operators < members.len() {
+        let is_field = |name: &[u8]| !name.starts_with(b"$");
+        let compares = |name: &[u8]| {
+            OPERATORS.iter().any(|known| known.as_bytes() == name) && !COMBINING.contains(&name)
+        };
+        if members.iter().any(|(name, _)| is_field(name)) && members.iter().any(|(name, _)| compares(name)) {
             let message = "it has operators and fields side by side; put them into $and";
             return Err(Error::invalid(format!("{place}: {message}")));
         }
@@ -127,12 +133,12 @@ impl Parser {
         for (name, value) in members {
             let text = String::from_utf8_lossy(&name);
             let place = format!("{place}.{text}");
-            all.push(if operators > 0 {
-                self.operator(&text, value, path, &place, depth)?
-            } else {
+            all.push(if is_field(&name) {
                 let mut longer = path.clone();
                 longer.extend(path_of(&name, &place)?);
                 self.condition(value, &longer, &place, depth + 1)?
+            } else {
+                self.operator(&text, value, path, &place, depth)?
             });
         }
         Ok(if all.len() == 1 { all.remove(0) } else { Filter::And(all) })
