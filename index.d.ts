@@ -72,31 +72,49 @@ export interface KvGetOptions {
   consistency?: KvConsistency
 }
 
-/** What a field, or a value, is compared with: a value as it can be stored, or {@link Kv.now}. */
-export type KvFilterValue = unknown
+/** What has an order: what `$gt`, `$between` and the like take. */
+export type KvOrdered = number | bigint | string | Date | KvU64 | KvNow
+
+/** What is compared as a whole, and not looked into. */
+export type KvFilterScalar =
+  | KvOrdered
+  | boolean
+  | null
+  | ArrayBuffer
+  | ArrayBufferView
+  | ReadonlyMap<unknown, unknown>
+  | ReadonlySet<unknown>
+  | RegExp
+  | Error
+  | readonly unknown[]
+
+/** What a field is asked: a value that it equals, operators, or conditions on its own fields. */
+export type KvCondition = KvFilterScalar | KvWhere
 
 /**
  * A condition on a value. Numbers and bigints compare numerically, a `Date` with a `Date`, with {@link Kv.now} and with milliseconds, strings by
  * code point; any other pair of types is unequal and has no order. `NaN` equals nothing.
+ *
+ * `Value` and `Ordered`: what may be compared with; `Type`: the type of what is asked, for the conditions in `$and`, `$or` and `$not`.
  */
-export interface KvFilterOperators {
-  $eq?: KvFilterValue
+export interface KvFilterOperators<Value = unknown, Ordered = KvOrdered, Type = unknown> {
+  $eq?: Value
   /** Not equal; matches what is absent. */
-  $ne?: KvFilterValue
-  $gt?: KvFilterValue
-  $gte?: KvFilterValue
-  $lt?: KvFilterValue
-  $lte?: KvFilterValue
+  $ne?: Value
+  $gt?: Ordered
+  $gte?: Ordered
+  $lt?: Ordered
+  $lte?: Ordered
   /** From one to the other, both included. */
-  $between?: readonly [KvFilterValue, KvFilterValue]
+  $between?: readonly [Ordered, Ordered]
   /** Equal to one of at most 1000 values. */
-  $in?: readonly KvFilterValue[]
+  $in?: readonly Value[]
   /** Equal to none of them; matches what is absent. */
-  $nin?: readonly KvFilterValue[]
+  $nin?: readonly Value[]
   /** A string that holds this one; an array that holds this value. */
-  $contains?: KvFilterValue
+  $contains?: unknown
   /** The opposite of `$contains`; matches what is absent. */
-  $notContains?: KvFilterValue
+  $notContains?: unknown
   $startsWith?: string
   $endsWith?: string
   /** As `$contains`, whatever the case (Unicode case folding). */
@@ -112,14 +130,22 @@ export interface KvFilterOperators {
   $empty?: boolean
   /** The opposite of `$empty`. */
   $notEmpty?: boolean
-  $and?: readonly KvWhere[]
-  $or?: readonly KvWhere[]
-  $not?: KvWhere
+  $and?: readonly KvWhereOf<Type>[]
+  $or?: readonly KvWhereOf<Type>[]
+  $not?: KvWhereOf<Type>
+}
+
+/** Conditions on fields, by their paths. */
+export interface KvFilterFields {
+  readonly [field: string]: KvCondition
+  /** There is no such operator. */
+  readonly [operator: `$${string}`]: never
 }
 
 /**
  * A filter: conditions on the fields of a value, all of which must hold, or operators on the value itself. A field is a path,
- * `"profile.verified"` or `"items[0].price"`, or an object in an object; a value alone means `$eq`. A name with a dot or a bracket in it cannot be named. What is
+ * `"profile.verified"` or `"items[0].price"`, or an object in an object; a value alone means `$eq`. A name with a dot or a bracket in it cannot be named. `$and`, `$or`
+ * and `$not` may stand beside fields. What is
  * no filter is refused with its place: an unknown operator, an empty object, `undefined`. At most 1000 conditions, 100 within one another.
  *
  * @example
@@ -128,7 +154,7 @@ export interface KvFilterOperators {
  * const late = { $or: [{ dueAt: { $lt: kv.now().sub("24h") } }, { "flags[0]": "urgent" }] }
  * ```
  */
-export type KvWhere = KvFilterOperators | { readonly [field: string]: KvFilterValue }
+export type KvWhere = KvFilterOperators | KvFilterFields
 
 /** Options of {@link Kv.count}. */
 export interface KvCountOptions {
@@ -739,8 +765,34 @@ export type KvSchemaResult<Output> =
 /** What follows a collection's prefix in a key: one part, or several. */
 export type KvCollectionId = KvKeyPart | KvKey
 
-/** A filter on values of a type: its fields are suggested, and paths are allowed. */
-export type KvWhereOf<T> = KvWhere & { readonly [K in keyof T & string]?: T[K] | KvFilterOperators | KvWhere }
+/** What a value of a type can be equal to. */
+type KvEqualTo<T> = T extends number | bigint | KvU64
+  ? number | bigint | KvU64 | KvNow
+  : T extends Date
+    ? Date | number | KvNow
+    : T
+
+/** What a value of a type has an order with. */
+type KvOrderedWith<T> = T extends string ? string : Extract<KvEqualTo<T>, KvOrdered>
+
+/** What a field of a type is asked; `null` is what may be absent. */
+type KvConditionOf<T> = unknown extends T
+  ? KvCondition
+  :
+      | KvEqualTo<Extract<T, KvFilterScalar>>
+      | KvFilterOperators<KvEqualTo<T> | null, KvOrderedWith<T>, T>
+      | KvFieldsOf<Exclude<T, KvFilterScalar>>
+
+type KvFieldsOf<T> = T extends unknown
+  ? { readonly [K in keyof T & string]?: KvConditionOf<Exclude<T[K], undefined>> } & {
+      readonly [path: `${string}.${string}` | `${string}[${string}`]: KvCondition
+    }
+  : never
+
+/** A filter on values of a type: names of its fields, or paths with a dot or a bracket, of which nothing is known. */
+export type KvWhereOf<T> = unknown extends T
+  ? KvWhere
+  : KvFilterOperators<KvEqualTo<T> | null, KvOrderedWith<T>, T> | KvFieldsOf<Exclude<T, KvFilterScalar>>
 
 /**
  * Entries under one prefix, of one type. Values are checked when they are set, by the schema if there is one, and what the schema makes of
@@ -777,6 +829,8 @@ export interface KvSearchIndexOptions {
    * their stem, so that `running` finds `run`; `"ascii"` knows ASCII letters alone.
    */
   tokenize?: "unicode61" | "porter" | "ascii"
+  on?: never
+  unique?: never
 }
 
 /** An ordered index, which `where` uses by itself. */
@@ -791,6 +845,8 @@ export interface KvOrderedIndexOptions {
    * them. An entry without a number, bigint, `Date`, string or boolean in one of the fields is in nobody's way. Default `false`.
    */
   unique?: boolean
+  fields?: never
+  tokenize?: never
 }
 
 /** Options of {@link Kv.createIndex}: one or the other. */

@@ -9,6 +9,8 @@ import { examples, excerptsOf, pages, programsOf, read } from "../support/docume
 import { commandOf, root } from "../support/runtimes.js"
 
 const RUNTIMES = ["node", "bun"]
+/** What programs of the documents import beside the package. */
+const LIBRARIES = ["zod", "@opentelemetry"]
 
 const withoutComments = (code) => code.replaceAll(/^\/\/.*\n/gm, "").trim()
 
@@ -17,6 +19,8 @@ function runIn(runtime, name, code, args = []) {
   try {
     mkdirSync(join(folder, "node_modules/@buntime"), { recursive: true })
     symlinkSync(root, join(folder, "node_modules/@buntime/keyval"), "junction")
+    for (const library of LIBRARIES)
+      symlinkSync(join(root, "node_modules", library), join(folder, "node_modules", library), "junction")
     writeFileSync(join(folder, name), code)
     return execFileSync(commandOf(runtime), [name, ...args], { cwd: folder, encoding: "utf8", stdio: "pipe" })
   } finally {

@@ -136,6 +136,8 @@ const CASES = [
   [{ $not: { $not: { $eq: "a" } } }, "a"],
   [{ a: 1 }, "{a}"],
   [{ a: { $null: false } }, "{a}"],
+  [{ a: 1, $or: [{ a: 2 }, { $null: false }] }, "{a}"],
+  [{ a: 1, $not: { a: { $gt: 0 } } }],
   [{ length: { $gte: 0 } }],
   [{ size: 1 }],
   [{ value: { $null: false } }],

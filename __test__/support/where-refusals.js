@@ -68,6 +68,8 @@ refuseAnywhere({ $where: "1" }, ".$where", /no operator/)
 refuseAnywhere({ $eq: 1, $regex: "a" }, ".$regex", /no operator/)
 refuseAnywhere({ $gt: 1, b: 2 }, "", /side by side/, /\$and/)
 refuseAnywhere({ c: { d: { $lt: 1, e: 5 } } }, ".c.d", /side by side/)
+refuseAnywhere({ b: 2, $or: [{ a: 1 }], $gt: 1 }, "", /side by side/)
+refuseAnywhere({ b: 2, $orr: [{ a: 1 }] }, ".$orr", /did you mean \$or/)
 refuseAnywhere({ c: undefined }, ".c", /undefined/, /\$null/)
 refuseAnywhere({ [Symbol("or")]: 1, c: 1 }, "", /Symbol\(or\)/)
 

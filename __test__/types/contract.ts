@@ -101,6 +101,24 @@ export async function filters(kv: Kv): Promise<void> {
   await kv.count({ prefix: [] }, { where: { $null: false } })
   await kv.delete([["a"], ["b"]], { where, exact: true })
 
+  await kv.count([], {
+    where: { at: kv.now(), by: { $eq: { id: 1 } }, tags: ["a"], map: new Map(), none: null },
+  })
+
+  // @ts-expect-error: no operator
+  await kv.count([], { where: { age: { $gtt: 5 } } })
+  // @ts-expect-error: nor beside one
+  await kv.count([], { where: { age: { $gt: 5, $ltt: 6 } } })
+  // @ts-expect-error: nor within others
+  await kv.count([], { where: { $or: [{ profile: { age: { $gtt: 5 } } }] } })
+  // @ts-expect-error: nor at the root
+  await kv.count([], { where: { $orr: [] } })
+  // @ts-expect-error: from and to
+  await kv.count([], { where: { age: { $between: [1] } } })
+  // @ts-expect-error: an object has no order
+  await kv.count([], { where: { age: { $lt: { a: 1 } } } })
+  // @ts-expect-error: undefined is refused
+  await kv.count([], { where: { age: undefined } })
   // @ts-expect-error: a filter is an object
   kv.list(["users"], { where: "open" })
   // @ts-expect-error: there is no filter of null
@@ -173,6 +191,40 @@ export async function collections(kv: Kv): Promise<void> {
   users.where({ age: "old" })
 }
 
+interface Task {
+  title: string
+  state: "open" | "done"
+  points: number
+  owner?: { name: string; since: Date }
+  tags: string[]
+}
+
+export function typedFilters(kv: Kv): void {
+  const tasks = kv.collection<Task>(["tasks"])
+  tasks.where({ state: { $in: ["open"] }, points: { $between: [1, 5n] }, tags: { $contains: "a" } })
+  tasks.where({ owner: { name: "Ada", since: { $lt: kv.now().sub("1d") } } })
+  tasks.where({ owner: { $null: true }, points: 5n, "tags[0]": "a", "owner.name": { $startsWith: "A" } })
+  tasks.where({ owner: { since: kv.now() }, $or: [{ title: "a" }, { $not: { points: 1 } }] })
+  kv.collection<number>(["numbers"]).where({ $gt: 5 })
+  kv.collection<Task | { state: "gone"; at: Date }>(["both"]).where({ at: { $lt: kv.now() }, state: "gone" })
+  kv.collection(["any"]).where({ whatever: 5 })
+
+  // @ts-expect-error: no such field
+  tasks.where({ titel: "a" })
+  // @ts-expect-error: nor in an object
+  tasks.where({ owner: { nmae: "Ada" } })
+  // @ts-expect-error: nor in $or
+  tasks.where({ $or: [{ titel: "a" }] })
+  // @ts-expect-error: not a state
+  tasks.where({ state: "opne" })
+  // @ts-expect-error: a number has no order with a string
+  tasks.where({ points: { $gt: "5" } })
+  // @ts-expect-error: no operator
+  tasks.where({ points: { $gtt: 5 } })
+  // @ts-expect-error: nor at a path
+  tasks.where({ "owner.name": { $startWith: "A" } })
+}
+
 export async function search(kv: Kv): Promise<void> {
   await kv.createIndex(["users"], { fields: ["name", "tags"], tokenize: "porter" })
   for await (const { key, value, versionstamp } of kv.search<User>(["users"], "ada", {
@@ -189,6 +241,10 @@ export async function search(kv: Kv): Promise<void> {
 
   // @ts-expect-error: an index has fields
   await kv.createIndex(["users"], { tokenize: "porter" })
+  // @ts-expect-error: words are never unique
+  await kv.createIndex(["users"], { fields: ["name"], unique: true })
+  // @ts-expect-error: one kind of index, or the other
+  await kv.createIndex(["users"], { fields: ["name"], on: ["name"] })
   // @ts-expect-error: not a tokenizer
   await kv.createIndex(["users"], { fields: ["name"], tokenize: "trigram" })
   // @ts-expect-error: a query is text

@@ -44,7 +44,7 @@ pub fn parse_within(text: &[u8], max_depth: usize) -> Option<Json<'_>> {
 #[must_use]
 pub fn member<'a>(text: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     let mut reader = Reader { text, at: 0, max_depth: MAX_DEPTH };
-    reader.open(b'{')?;
+    reader.expect(b'{')?;
     if reader.eat(b'}') {
         return None;
     }
@@ -65,7 +65,7 @@ pub fn member<'a>(text: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 #[must_use]
 pub fn element(text: &[u8], index: usize) -> Option<&[u8]> {
     let mut reader = Reader { text, at: 0, max_depth: MAX_DEPTH };
-    reader.open(b'[')?;
+    reader.expect(b'[')?;
     if reader.eat(b']') {
         return None;
     }
@@ -91,7 +91,7 @@ pub struct Member<'a> {
 #[must_use]
 pub fn members(text: &[u8]) -> Option<Vec<Member<'_>>> {
     let mut reader = Reader { text, at: 0, max_depth: MAX_DEPTH };
-    reader.open(b'{')?;
+    reader.expect(b'{')?;
     let mut members = Vec::new();
     if reader.eat(b'}') {
         return Some(members);
@@ -138,10 +138,6 @@ impl<'a> Reader<'a> {
 
     fn expect(&mut self, byte: u8) -> Option<()> {
         self.eat(byte).then_some(())
-    }
-
-    fn open(&mut self, byte: u8) -> Option<()> {
-        self.expect(byte)
     }
 
     fn word(&mut self, word: &[u8]) -> Option<()> {
@@ -251,7 +247,7 @@ impl<'a> Reader<'a> {
     }
 
     fn elements(&mut self, depth: usize) -> Option<Vec<Json<'a>>> {
-        self.open(b'[')?;
+        self.expect(b'[')?;
         let mut elements = Vec::new();
         if self.eat(b']') {
             return Some(elements);
@@ -265,7 +261,7 @@ impl<'a> Reader<'a> {
     }
 
     fn members(&mut self, depth: usize) -> Option<Vec<(Cow<'a, [u8]>, Json<'a>)>> {
-        self.open(b'{')?;
+        self.expect(b'{')?;
         let mut members = Vec::new();
         if self.eat(b'}') {
             return Some(members);

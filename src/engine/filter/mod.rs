@@ -6,10 +6,12 @@ use std::cmp::Ordering;
 
 use unicase::UniCase;
 
+use self::among::Among;
 use self::json::Json;
 use self::typed::{TAG, Typed};
 use crate::codec::value::{JSON, TAGGED_JSON};
 
+pub mod among;
 pub mod json;
 mod parse;
 pub mod typed;
@@ -60,7 +62,7 @@ pub enum Test {
     /// From one to the other, both included.
     Between(Operand, Operand),
     /// Equal to one of them.
-    In(Vec<Operand>),
+    In(Among),
     /// A string that holds, begins with, or ends with another; an array that holds a value.
     Text(Place, Typed<'static>),
     /// The same for strings, whatever their case; the operand is folded.
@@ -169,7 +171,7 @@ impl Test {
                 low.order(value, now_ms).is_some_and(Ordering::is_ge)
                     && high.order(value, now_ms).is_some_and(Ordering::is_le)
             }
-            Self::In(operands) => operands.iter().any(|operand| operand.equals(value, now_ms)),
+            Self::In(among) => among.has(value, now_ms),
             Self::Text(place, operand) => match (value, operand) {
                 (Typed::String(text), Typed::String(part)) => place.has(text, part),
                 (Typed::Array(elements), _) if *place == Place::Within => {
@@ -200,7 +202,7 @@ impl Test {
 impl Place {
     fn has(self, text: &[u8], part: &[u8]) -> bool {
         match self {
-            Self::Within => part.is_empty() || text.windows(part.len()).any(|window| window == part),
+            Self::Within => memchr::memmem::find(text, part).is_some(),
             Self::Start => text.starts_with(part),
             Self::End => text.ends_with(part),
         }
@@ -245,6 +247,20 @@ mod tests {
             let same = parse(format!(r#"{{"o":[["$eq",{{"v":{map}}}]]}}"#).as_bytes()).unwrap();
             assert!(same.matches(TAGGED_JSON, map.as_bytes(), 0));
         });
+    }
+
+    /// Seen to be slow: 50 KB looked for in 1 MB place by place took 1.4 s, each of 20,000 names among all of them 0.5 s.
+    #[test]
+    fn large_values_take_time_as_their_size() {
+        let text = format!("\"{}\"", "a".repeat(2_000_000));
+        let part = format!(r#"{{"o":[["$contains",{{"v":"{}b"}}]]}}"#, "a".repeat(1_000_000));
+        assert!(!parse(part.as_bytes()).unwrap().matches(JSON, text.as_bytes(), 0));
+        let members = |order: &mut dyn Iterator<Item = u32>| {
+            format!("{{{}}}", order.map(|n| format!("\"k{n}\":{n}")).collect::<Vec<_>>().join(","))
+        };
+        let (up, down) = (members(&mut (0..200_000)), members(&mut (0..200_000).rev()));
+        let same = parse(format!(r#"{{"o":[["$eq",{{"v":{up}}}]]}}"#).as_bytes()).unwrap();
+        assert!(same.matches(JSON, down.as_bytes(), 0));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 use std::cmp::{Ordering, Reverse};
 
+use super::among::Among;
 use super::json::{self, Json};
 use super::typed::Typed;
 use super::{Filter, Operand, Path, Place, Step, Test, folded};
@@ -38,16 +39,19 @@ const OPERATORS: [&str; 24] = [
     "$notNull",
 ];
 
+/// Those that may stand beside fields.
+const COMBINING: [&[u8]; 3] = [b"$and", b"$or", b"$not"];
+
 /// `$and` and its array are two objects or arrays within one another, each of them up to three levels of the text; the rest
 /// is for values.
 const MAX_TEXT_DEPTH: usize = 3 * (2 * MAX_FILTER_DEPTH + 100) + 400;
 
 /// A part of a filter, as it was given.
-enum Node<'a> {
-    Object(Vec<(Vec<u8>, Node<'a>)>),
-    Array(Vec<Node<'a>>),
+enum Node {
+    Object(Vec<(Vec<u8>, Node)>),
+    Array(Vec<Node>),
     Leaf(Operand),
-    Damaged(std::marker::PhantomData<&'a ()>),
+    Damaged,
 }
 
 /// Reads a filter.
@@ -64,28 +68,27 @@ fn damaged() -> Error {
     Error::invalid("where: it cannot be read")
 }
 
-fn node_of(json: Json<'_>) -> Node<'_> {
-    let none = Node::Damaged(std::marker::PhantomData);
-    let Json::Object(members) = json else { return none };
-    let Some((kind, value)) = members.into_iter().next() else { return none };
+fn node_of(json: Json<'_>) -> Node {
+    let Json::Object(members) = json else { return Node::Damaged };
+    let Some((kind, value)) = members.into_iter().next() else { return Node::Damaged };
     match (kind.as_ref(), value) {
         (b"o", Json::Array(pairs)) => {
-            let members = pairs.into_iter().map(|pair| match pair {
-                Json::Array(parts) => {
-                    let mut parts = parts.into_iter();
-                    match (parts.next(), parts.next()) {
-                        (Some(Json::String(name)), Some(value)) => Some((name.into_owned(), node_of(value))),
-                        _ => None,
-                    }
-                }
-                _ => None,
-            });
-            members.collect::<Option<Vec<_>>>().map_or(none, Node::Object)
+            pairs.into_iter().map(member_of).collect::<Option<_>>().map_or(Node::Damaged, Node::Object)
         }
         (b"a", Json::Array(elements)) => Node::Array(elements.into_iter().map(node_of).collect()),
         (b"n", Json::Number(offset_ms)) => Node::Leaf(Operand::Now(offset_ms)),
         (b"v", value) => Node::Leaf(Operand::Value(Typed::of(value, TAGGED_JSON).into_owned())),
-        _ => none,
+        _ => Node::Damaged,
+    }
+}
+
+/// `[name,node]`
+fn member_of(pair: Json<'_>) -> Option<(Vec<u8>, Node)> {
+    let Json::Array(parts) = pair else { return None };
+    let mut parts = parts.into_iter();
+    match (parts.next(), parts.next()) {
+        (Some(Json::String(name)), Some(value)) => Some((name.into_owned(), node_of(value))),
+        _ => None,
     }
 }
 
@@ -95,7 +98,7 @@ struct Parser {
 
 impl Parser {
     /// A condition on what stands at a path.
-    fn condition(&mut self, node: Node<'_>, path: &Path, place: &str, depth: usize) -> Result<Filter> {
+    fn condition(&mut self, node: Node, path: &Path, place: &str, depth: usize) -> Result<Filter> {
         if depth > MAX_FILTER_DEPTH {
             return Err(Error::limit(place, depth, MAX_FILTER_DEPTH, "levels"));
         }
@@ -118,8 +121,11 @@ impl Parser {
                 "it is empty, and would match everything; leave it out, or name a field or an operator";
             return Err(Error::invalid(format!("{place}: {message}")));
         }
-        let operators = members.iter().filter(|(name, _)| name.starts_with(b"$")).count();
-        if operators > 0 && operators < members.len() {
+        let is_field = |name: &[u8]| !name.starts_with(b"$");
+        let compares = |name: &[u8]| {
+            OPERATORS.iter().any(|known| known.as_bytes() == name) && !COMBINING.contains(&name)
+        };
+        if members.iter().any(|(name, _)| is_field(name)) && members.iter().any(|(name, _)| compares(name)) {
             let message = "it has operators and fields side by side; put them into $and";
             return Err(Error::invalid(format!("{place}: {message}")));
         }
@@ -127,25 +133,18 @@ impl Parser {
         for (name, value) in members {
             let text = String::from_utf8_lossy(&name);
             let place = format!("{place}.{text}");
-            all.push(if operators > 0 {
-                self.operator(&text, value, path, &place, depth)?
-            } else {
+            all.push(if is_field(&name) {
                 let mut longer = path.clone();
                 longer.extend(path_of(&name, &place)?);
                 self.condition(value, &longer, &place, depth + 1)?
+            } else {
+                self.operator(&text, value, path, &place, depth)?
             });
         }
         Ok(if all.len() == 1 { all.remove(0) } else { Filter::And(all) })
     }
 
-    fn operator(
-        &mut self,
-        name: &str,
-        node: Node<'_>,
-        path: &Path,
-        place: &str,
-        depth: usize,
-    ) -> Result<Filter> {
+    fn operator(&mut self, name: &str, node: Node, path: &Path, place: &str, depth: usize) -> Result<Filter> {
         let at = |test: Test| Filter::At(path.clone(), test);
         let not = |test: Test| Filter::Not(Box::new(Filter::At(path.clone(), test)));
         Ok(match name {
@@ -162,8 +161,8 @@ impl Parser {
             "$lt" => at(Test::Order(&[Ordering::Less], ordered(node, place)?)),
             "$lte" => at(Test::Order(&[Ordering::Less, Ordering::Equal], ordered(node, place)?)),
             "$between" => at(between(node, place)?),
-            "$in" => at(Test::In(operands(node, place)?)),
-            "$nin" => not(Test::In(operands(node, place)?)),
+            "$in" => at(Test::In(among(node, place)?)),
+            "$nin" => not(Test::In(among(node, place)?)),
             "$contains" => at(Test::Text(Place::Within, value(node, place)?)),
             "$notContains" => not(Test::Text(Place::Within, value(node, place)?)),
             "$startsWith" => at(Test::Text(Place::Start, text(node, place)?)),
@@ -185,7 +184,7 @@ impl Parser {
         })
     }
 
-    fn several(&mut self, node: Node<'_>, path: &Path, place: &str, depth: usize) -> Result<Vec<Filter>> {
+    fn several(&mut self, node: Node, path: &Path, place: &str, depth: usize) -> Result<Vec<Filter>> {
         let Node::Array(conditions) = node else {
             return Err(Error::invalid(format!("{place}: give an array of conditions")));
         };
@@ -242,7 +241,7 @@ fn index_of(digits: &[u8]) -> Option<usize> {
     std::str::from_utf8(digits).ok().filter(|_| only_digits)?.parse().ok()
 }
 
-fn operand(node: Node<'_>, place: &str) -> Result<Operand> {
+fn operand(node: Node, place: &str) -> Result<Operand> {
     match node {
         Node::Leaf(Operand::Value(Typed::Undefined)) => Err(undefined(place)),
         Node::Leaf(operand) => Ok(operand),
@@ -257,7 +256,7 @@ fn undefined(place: &str) -> Error {
 }
 
 /// A whole value: arrays and objects are compared as they are.
-fn value(node: Node<'_>, place: &str) -> Result<Typed<'static>> {
+fn value(node: Node, place: &str) -> Result<Typed<'static>> {
     match node {
         Node::Leaf(Operand::Value(value)) => Ok(value),
         Node::Leaf(Operand::Now(_)) => {
@@ -267,14 +266,14 @@ fn value(node: Node<'_>, place: &str) -> Result<Typed<'static>> {
             elements.into_iter().map(|one| value(one, place)).collect::<Result<Vec<_>>>().map(Typed::Array)
         }
         Node::Object(members) => {
-            let own = |(name, one): (Vec<u8>, Node<'_>)| Ok((name.into(), value(one, place)?));
+            let own = |(name, one): (Vec<u8>, Node)| Ok((name.into(), value(one, place)?));
             members.into_iter().map(own).collect::<Result<Vec<_>>>().map(Typed::Object)
         }
-        Node::Damaged(_) => Err(damaged()),
+        Node::Damaged => Err(damaged()),
     }
 }
 
-fn ordered(node: Node<'_>, place: &str) -> Result<Operand> {
+fn ordered(node: Node, place: &str) -> Result<Operand> {
     let operand = operand(node, place)?;
     match &operand {
         Operand::Value(value) if !value.is_ordered() => Err(Error::invalid(format!(
@@ -284,17 +283,19 @@ fn ordered(node: Node<'_>, place: &str) -> Result<Operand> {
     }
 }
 
-fn operands(node: Node<'_>, place: &str) -> Result<Vec<Operand>> {
+fn among(node: Node, place: &str) -> Result<Among> {
     let Node::Array(nodes) = node else {
         return Err(Error::invalid(format!("{place}: give an array of values")));
     };
     if nodes.len() > MAX_FILTER_CONDITIONS {
         return Err(Error::limit(place, nodes.len(), MAX_FILTER_CONDITIONS, "values"));
     }
-    nodes.into_iter().enumerate().map(|(index, node)| operand(node, &format!("{place}[{index}]"))).collect()
+    let operands = nodes.into_iter().enumerate();
+    let operands = operands.map(|(index, node)| operand(node, &format!("{place}[{index}]")));
+    operands.collect::<Result<_>>().map(Among::of)
 }
 
-fn between(node: Node<'_>, place: &str) -> Result<Test> {
+fn between(node: Node, place: &str) -> Result<Test> {
     let Node::Array(nodes) = node else {
         return Err(Error::invalid(format!("{place}: give [from, to]")));
     };
@@ -307,21 +308,21 @@ fn between(node: Node<'_>, place: &str) -> Result<Test> {
     }
 }
 
-fn text(node: Node<'_>, place: &str) -> Result<Typed<'static>> {
+fn text(node: Node, place: &str) -> Result<Typed<'static>> {
     match node {
         Node::Leaf(Operand::Value(value @ Typed::String(_))) => Ok(value),
         _ => Err(Error::invalid(format!("{place}: give a string"))),
     }
 }
 
-fn folded_text(node: Node<'_>, place: &str) -> Result<Vec<u8>> {
+fn folded_text(node: Node, place: &str) -> Result<Vec<u8>> {
     match text(node, place)? {
         Typed::String(text) => Ok(folded(&text)),
         _ => Err(damaged()),
     }
 }
 
-fn flag(node: Node<'_>, place: &str) -> Result<bool> {
+fn flag(node: Node, place: &str) -> Result<bool> {
     match node {
         Node::Leaf(Operand::Value(Typed::Bool(flag))) => Ok(flag),
         _ => Err(Error::invalid(format!("{place}: give true or false"))),

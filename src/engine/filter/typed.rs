@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::collections::HashMap;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use num_bigint::BigInt;
@@ -118,9 +119,10 @@ impl<'a> Typed<'a> {
                 one.len() == two.len() && one.iter().zip(two).all(|(one, two)| one.equals(two))
             }
             (Self::Object(one), Self::Object(two)) => {
-                let has = |name: &[u8], value: &Self| {
-                    two.iter().any(|(other, stands)| other.as_ref() == name && stands.equals(value))
-                };
+                let by_name: HashMap<&[u8], &Self> =
+                    two.iter().map(|(name, value)| (name.as_ref(), value)).collect();
+                let has =
+                    |name: &[u8], value: &Self| by_name.get(name).is_some_and(|stands| stands.equals(value));
                 one.len() == two.len() && one.iter().all(|(name, value)| has(name, value))
             }
             _ => self.compare(other) == Some(Ordering::Equal),

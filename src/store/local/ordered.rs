@@ -49,8 +49,8 @@ pub fn value(path: &str) -> String {
     )
 }
 
-/// The same for what must be unique: large bigints by their digits, and nothing where a value is neither number, string nor
-/// boolean.
+/// The same for what must be unique: large bigints by their digits, `-0` as 0, and nothing where a value is neither number,
+/// string nor boolean.
 #[must_use]
 pub fn unique_value(path: &str) -> String {
     let (text, path) = ("CAST(value AS TEXT)", path.replace('\'', "''"));
@@ -63,7 +63,9 @@ pub fn unique_value(path: &str) -> String {
          WHEN 'false' THEN x'01' WHEN 'true' THEN x'02' \
          WHEN 'object' THEN CASE WHEN encoding = 1 AND {tag} IN ('bigint', 'u64') AND length({tagged}) > 15 \
          THEN CAST({tagged} AS BLOB) \
-         WHEN encoding = 1 AND {tag} IN ('bigint', 'u64', 'date') THEN CAST({tagged} AS REAL) END END END"
+         WHEN encoding = 1 AND {tag} IN ('bigint', 'u64', 'date') THEN CAST({tagged} AS REAL) \
+         WHEN encoding = 1 AND {tag} = 'number' THEN CASE {tagged} WHEN '-0' THEN 0.0 \
+         WHEN 'Infinity' THEN 9e999 WHEN '-Infinity' THEN -9e999 END END END END"
     )
 }
 
