@@ -196,15 +196,15 @@ function finish({ parts, odd }: Parts, entries: KvEntryMaybe[], parcel: Parcel, 
     if (expiresAt !== 0) entry.expiresAt = expiresAt
     if (flags & KEY_IS_TAGGED) entry.key = reviveKey(entry.key)
     const encoding = flags & ~KEY_IS_TAGGED
-    entry.value = lenient
-      ? valueOrDamaged(encoding, entry.value, parcel)
-      : readValue(encoding, entry.value, parcel)
+    if (encoding !== 0)
+      entry.value = lenient
+        ? valueOrDamaged(encoding, entry.value, parcel)
+        : readValue(encoding, entry.value, parcel)
   }
 }
 
 function readValue(encoding: number, value: unknown, parcel: Parcel): unknown {
-  if (encoding === TAGGED_JSON) return revive(value)
-  return encoding === 0 ? value : decodeValue(encoding, slice(value, parcel))
+  return encoding === TAGGED_JSON ? revive(value) : decodeValue(encoding, slice(value, parcel))
 }
 
 function valueOrDamaged(encoding: number, value: unknown, parcel: Parcel): unknown {

@@ -100,7 +100,7 @@ const steps = {
     for (const id of ids) model.live.delete(id)
   },
 
-  async index({ store: { kv }, model, random }) {
+  async index({ store: { kv }, random }) {
     const [prefix, options] = random.pick(INDEXES)
     if (!options.unique && random.chance(0.4))
       return kv.removeIndex(prefix, options.on?.join(",") ?? "search")
