@@ -10,6 +10,7 @@ use self::json::Json;
 use self::typed::{TAG, Typed};
 use crate::codec::value::{JSON, TAGGED_JSON};
 
+pub mod digits;
 pub mod json;
 mod parse;
 pub mod typed;
