@@ -1,31 +1,14 @@
 import assert from "node:assert/strict"
 import { readFileSync } from "node:fs"
-import { join } from "node:path"
 import { describe, test } from "node:test"
-import { Kv } from "@buntime/keyval"
-import { Crew, readJournal, sleep, until } from "../support/crew.js"
+import { readJournal, sleep, until, withCrew } from "../support/crew.js"
 import { Random } from "../support/random.js"
 import { nodeOnly, runtimes } from "../support/runtimes.js"
-import { tempFolder } from "../support/targets.js"
 import { journal } from "./children/lines.js"
 
 const KILLS = Number(process.env.KEYVAL_KILLS ?? 4)
 const SEED = Number(process.env.KEYVAL_SEED ?? Math.floor(Math.random() * 2 ** 31))
 const LEASE_MS = 400
-
-async function inFolder(work) {
-  const folder = tempFolder()
-  const crew = new Crew()
-  const file = join(folder.path, "store.db")
-  const kv = new Kv(file, { busyTimeout: "1m", sweepInterval: 0 })
-  try {
-    await work({ crew, kv, file, path: join(folder.path, "journal") })
-  } finally {
-    await crew.dismiss()
-    await kv.close()
-    folder.dispose()
-  }
-}
 
 /**
  * What a journal may not hold: a change that is seen again after a commit has passed it, a number that means two changes,
@@ -134,7 +117,7 @@ async function takeOver({ crew, kv, file, path }, mode, random) {
 describe(`process: consumers (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
   for (const [at, mode] of ["iterate", "read"].entries()) {
     test(`${mode}: ${KILLS} kills of whoever reads`, { timeout: 120_000 + KILLS * 10_000 }, (t) =>
-      inFolder(async (place) => {
+      withCrew(async (place) => {
         const { position, takeovers } = await takeOver(place, mode, new Random(SEED + at))
         const lines = readJournal(place.path)
         const { seen, overtaken, wrong } = check(lines)
@@ -160,7 +143,7 @@ describe(`process: consumers (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
       timeout: 120_000 + KILLS * 10_000,
     },
     (t) =>
-      inFolder(async ({ crew, kv, file, path }) => {
+      withCrew(async ({ crew, kv, file, path }) => {
         const random = new Random(SEED + 2)
         const read = (at) => crew.launch(runtimes[at], "feed-reader.js", [file, `${path}${at}`])
         const write = (at) => crew.launch(runtimes[at], "watch-writer.js", [file, random.int(2 ** 30)])
@@ -211,7 +194,7 @@ describe(`process: consumers (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
         skip: process.platform === "win32" ? "no SIGSTOP" : false,
       },
       () =>
-        inFolder(async ({ crew, kv, file }) => {
+        withCrew(async ({ crew, kv, file }) => {
           for (let at = 0; at < 10; at++) await kv.set(["n", at], at)
           const still = crew.launch(runtime, "feed-hand.js", [file, 300])
           assert.equal(await still.ask("read 4", /^read/), "read 1 2 3 4")

@@ -1,31 +1,14 @@
 import assert from "node:assert/strict"
-import { join } from "node:path"
 import { describe, test } from "node:test"
-import { Kv } from "@buntime/keyval"
-import { Crew, readJournal, sleep, until } from "../support/crew.js"
+import { readJournal, sleep, until, withCrew } from "../support/crew.js"
 import { Random } from "../support/random.js"
 import { nodeOnly, runOk, runtimes, sql } from "../support/runtimes.js"
-import { tempFolder } from "../support/targets.js"
 import { journal } from "./children/lines.js"
 
 const KILLS = Number(process.env.KEYVAL_KILLS ?? 12)
 const SEED = Number(process.env.KEYVAL_SEED ?? Math.floor(Math.random() * 2 ** 31))
 const WORKERS = 3
 const FEEDERS = 2
-
-async function inFolder(work) {
-  const folder = tempFolder()
-  const crew = new Crew()
-  const file = join(folder.path, "store.db")
-  const kv = new Kv(file, { busyTimeout: "1m", sweepInterval: 0 })
-  try {
-    await work({ crew, kv, file, path: join(folder.path, "journal") })
-  } finally {
-    await crew.dismiss()
-    await kv.close()
-    folder.dispose()
-  }
-}
 
 const drained = (kv) =>
   until(async () => {
@@ -156,7 +139,7 @@ describe(`process: queues (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
       timeout: 120_000 + KILLS * 10_000,
     },
     (t) =>
-      inFolder(async ({ crew, kv, file, path }) => {
+      withCrew(async ({ crew, kv, file, path }) => {
         const random = new Random(SEED)
         const note = journal(path)
         const acknowledged = new Set()
@@ -201,7 +184,7 @@ describe(`process: queues (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
   )
 
   test("one worker after another, none of them killed: exactly once", { timeout: 120_000 }, () =>
-    inFolder(async ({ crew, kv, file, path }) => {
+    withCrew(async ({ crew, kv, file, path }) => {
       const COUNT = 300
       const enqueue = (n) =>
         kv.enqueue({ n: `m${n}`, ms: n % 4, failures: n % 10 === 0 ? 1 : 0 }, { backoffSchedule: [10, 10] })
@@ -231,7 +214,7 @@ describe(`process: queues (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
     "two processes enqueue the same deduplication keys at once: one message each",
     { timeout: 60_000 },
     () =>
-      inFolder(async ({ kv, file }) => {
+      withCrew(async ({ kv, file }) => {
         const args = [file, 200, Date.now() + 1500]
         const [mine, yours] = await Promise.all(
           runtimes.map((runtime) => runOk(runtime, "queue-twins.js", args)),
@@ -245,7 +228,7 @@ describe(`process: queues (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
   // Rust extends the lease, not the event loop. Seen to fail: extend none. A machine that is busy enough may hold up Rust
   // too, but not each time.
   test("a handler that holds up its event loop keeps its message", { timeout: 120_000 }, () =>
-    inFolder(async ({ crew, kv, file }) => {
+    withCrew(async ({ crew, kv, file }) => {
       const hold = async (runtime, round) => {
         const queue = `${runtime} ${round}`
         const begin = (ms) => crew.launch(runtime, "queue-busy.js", [file, queue, ms])
@@ -274,7 +257,7 @@ describe(`process: queues (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
         skip: process.platform === "win32" ? "no SIGSTOP" : false,
       },
       () =>
-        inFolder(async ({ crew, kv, file }) => {
+        withCrew(async ({ crew, kv, file }) => {
           const still = crew.launch(runtime, "queue-hand.js", [file, "still"])
           await still.says(/listening/)
           await kv.enqueue("a message")

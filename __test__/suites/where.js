@@ -204,6 +204,19 @@ export function where(target) {
         await keysOf(store.kv, ["field"], { where: { v: { $eq: value } } }),
       )
   })
+
+  test("bigints of a hundred thousand digits are compared like others", async () => {
+    const { kv } = store
+    const long = BigInt("9".repeat(100_000))
+    const values = { a: long, b: long + 1n, c: -long, d: 5n, e: Number.MAX_VALUE }
+    for (const [name, n] of Object.entries(values)) await kv.set(["long", name], { n })
+    const found = async (where) => (await keysOf(kv, ["long"], { where })).map(([, name]) => name).join("")
+    assert.equal(await found({ n: long }), "a")
+    assert.equal(await found({ n: { $gt: long } }), "b")
+    assert.equal(await found({ n: { $lt: -5 } }), "c")
+    assert.equal(await found({ n: { $gt: Number.MAX_VALUE } }), "ab")
+    assert.equal(await found({ n: { $between: [5, long] } }), "ade")
+  })
 }
 
 async function fill(kv) {

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict"
 import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { Kv } from "@buntime/keyval"
 import { start } from "./runtimes.js"
+import { tempFolder } from "./targets.js"
 
 const PATIENCE_MS = 60_000
 
@@ -124,4 +127,19 @@ export function readJournal(path) {
 export function percentile(values, share) {
   const sorted = [...values].sort((a, b) => a - b)
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]
+}
+
+/** A file, a `Kv` on it that waits for locks and sweeps nothing, processes to come, and a place for their journal. All of it ends with `work`. */
+export async function withCrew(work) {
+  const folder = tempFolder()
+  const crew = new Crew()
+  const file = join(folder.path, "store.db")
+  const kv = new Kv(file, { busyTimeout: "1m", sweepInterval: 0 })
+  try {
+    await work({ crew, kv, file, path: join(folder.path, "journal") })
+  } finally {
+    await crew.dismiss()
+    await kv.close()
+    folder.dispose()
+  }
 }

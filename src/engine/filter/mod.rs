@@ -12,6 +12,7 @@ use self::typed::{TAG, Typed};
 use crate::codec::value::{JSON, TAGGED_JSON};
 
 pub mod among;
+pub mod digits;
 pub mod json;
 mod parse;
 pub mod typed;

@@ -4,12 +4,10 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use base64::prelude::{BASE64_STANDARD, Engine};
-use num_bigint::BigInt;
-use num_traits::FromPrimitive;
-
+use super::digits::Digits;
 use super::json::Json;
 use crate::codec::value::{BYTES, TAGGED_JSON, U64};
+use base64::prelude::{BASE64_STANDARD, Engine};
 
 /// The member that makes an object a tag: `lib/value/tags.ts`.
 pub const TAG: &[u8] = b"__type";
@@ -26,7 +24,7 @@ pub enum Typed<'a> {
     /// A number; NaN and the infinities too.
     Number(f64),
     /// A bigint, or a `KvU64`.
-    BigInt(BigInt),
+    BigInt(Digits<'a>),
     /// A string, WTF-8.
     String(Cow<'a, [u8]>),
     /// Milliseconds since the epoch; NaN for an invalid date.
@@ -86,7 +84,9 @@ impl<'a> Typed<'a> {
         };
         let scalar = match (tag.as_ref(), text) {
             (b"undefined", _) => Some(Self::Undefined),
-            (b"bigint" | b"u64", Some(digits)) => digits.parse().ok().map(Self::BigInt),
+            (b"bigint" | b"u64", Some(digits)) => {
+                Digits::parse(digits).map(|int| Self::BigInt(int.into_owned()))
+            }
             (b"number", Some(number)) => number.parse().ok().map(Self::Number),
             (b"date", _) => match value {
                 Some(Json::Number(ms)) => Some(Self::Date(*ms)),
@@ -136,8 +136,8 @@ impl<'a> Typed<'a> {
         match (self, other) {
             (Self::String(one), Self::String(two)) => Some(one.cmp(two)),
             (Self::BigInt(one), Self::BigInt(two)) => Some(one.cmp(two)),
-            (Self::BigInt(one), Self::Number(two)) => compare_mixed(one, *two),
-            (Self::Number(one), Self::BigInt(two)) => compare_mixed(two, *one).map(Ordering::reverse),
+            (Self::BigInt(one), Self::Number(two)) => one.compare(*two),
+            (Self::Number(one), Self::BigInt(two)) => two.compare(*one).map(Ordering::reverse),
             (Self::Number(one) | Self::Date(one), Self::Number(two) | Self::Date(two)) => {
                 one.partial_cmp(two)
             }
@@ -159,7 +159,7 @@ impl<'a> Typed<'a> {
             Self::Undefined => Typed::Undefined,
             Self::Bool(flag) => Typed::Bool(flag),
             Self::Number(number) => Typed::Number(number),
-            Self::BigInt(int) => Typed::BigInt(int),
+            Self::BigInt(int) => Typed::BigInt(int.into_owned()),
             Self::String(text) => Typed::String(text.into_owned().into()),
             Self::Date(ms) => Typed::Date(ms),
             Self::Bytes(bytes) => Typed::Bytes(bytes.into_owned().into()),
@@ -189,26 +189,13 @@ fn owned_json(json: Json<'_>) -> Json<'static> {
     }
 }
 
-/// An integer of any size with a double, exactly.
-fn compare_mixed(int: &BigInt, number: f64) -> Option<Ordering> {
-    if number.is_nan() {
-        return None;
-    }
-    if number.is_infinite() {
-        return Some(if number > 0.0 { Ordering::Less } else { Ordering::Greater });
-    }
-    let whole = BigInt::from_f64(number.trunc())?;
-    let fraction = 0.0.partial_cmp(&number.fract())?;
-    Some(int.cmp(&whole).then(fraction))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn numbers_with_bigints() {
-        let big = |text: &str| Typed::BigInt(text.parse().unwrap());
+        let big = |text: &str| Typed::BigInt(Digits::parse(text).unwrap().into_owned());
         let number = Typed::Number;
         assert_eq!(
             big("9007199254740993").compare(&number(9_007_199_254_740_992.0)),
