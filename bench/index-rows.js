@@ -21,7 +21,7 @@ const filtered = (count) => ({
   needs: "shelves",
   unit: "ms",
   atOnce: 1,
-  chunk: 8,
+  chunk: 1,
   begin: (peer) => peer.shelves(),
   input(random) {
     const first = random.below(SHELVES - count)
