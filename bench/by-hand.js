@@ -1,6 +1,7 @@
 // What a careful person writes in an hour over SQLite: composite keys, values, versionstamps and expiry in one table.
 // better-sqlite3, bun:sqlite and libsql have the same calls.
 
+import { shelvedItems } from "./index-rows.js"
 import { documents } from "./search-rows.js"
 
 const SCHEMA = `
@@ -62,6 +63,42 @@ function searchByHand(db) {
   }
 }
 
+const SHELVES = `
+  CREATE TABLE shelved (
+    key BLOB PRIMARY KEY, versionstamp TEXT NOT NULL, expires_at INTEGER, value TEXT NOT NULL
+  );
+  CREATE INDEX shelved_shelf ON shelved (json_extract(value, '$.shelf'), key)`
+const shelf = "json_extract(value, '$.shelf')"
+// Named, because SQLite takes the index of the keys else.
+const fromShelves = `SELECT key, versionstamp, value FROM shelved INDEXED BY shelved_shelf WHERE`
+
+/** Items in a table of their own, with an index of their shelves. */
+function shelvesByHand(db, newStamp) {
+  db.exec(SHELVES)
+  const put = db.prepare(SQL.set.replace("INTO kv", "INTO shelved"))
+  const [one, some] = ["= ?", "BETWEEN ? AND ?"].map((is) =>
+    db.prepare(`${fromShelves} ${shelf} ${is} AND key > ? AND key < ? AND ${LIVE} ORDER BY key`),
+  )
+  const range = prefixRange(["items"])
+  const set = (key, value) => {
+    put.run(encodeKey(key), newStamp(), JSON.stringify(value))
+    return { ok: true }
+  }
+  const load = db.transaction(() => {
+    for (const { key, value } of shelvedItems()) set(key, value)
+  })
+  load()
+  return {
+    listBetween(first, last, visit) {
+      const rows =
+        first === last ? one.all(first, ...range, Date.now()) : some.all(first, last, ...range, Date.now())
+      for (const row of rows) visit(new Entry(row))
+    },
+    set,
+    close() {},
+  }
+}
+
 /** The calls of a peer over an open database; `newStamp` gives a fresh versionstamp. */
 export function byHand(db, newStamp) {
   db.exec("PRAGMA journal_mode = WAL")
@@ -114,6 +151,8 @@ export function byHand(db, newStamp) {
     delete: (key) => sql.remove.run(encodeKey(key)),
     deletePrefix: (prefix) => Number(sql.removePrefix.run(...prefixRange(prefix)).changes),
     documents: () => searchByHand(db),
+    hasIndexes: true,
+    shelves: () => shelvesByHand(db, newStamp),
     close: () => db.close(),
   }
 }

@@ -36,6 +36,10 @@ import { rows } from "./rows.js"
  *   that stops it
  * @property {(path: string) => any} [documents] holds `documents()` of `search-rows.js`; gives `{ search, set, close }`: `search(word, limit)`
  *   gives the best documents, `set(document)` gives `{ ok: true }` when document and words are on disk
+ * @property {(path: string) => any} [shelves] holds `shelvedItems()` of `index-rows.js`, with an index of their shelves where the peer
+ *   has indexes; gives `{ listBetween, set, close }`: `listBetween(first, last, visit)` visits what is on these shelves, in the
+ *   order of keys
+ * @property {true} [hasIndexes] so that `set` of what `shelves` gives keeps one
  * @property {number} [mostValueBytes] of a value; more is refused
  * @property {() => any} close
  */
@@ -59,6 +63,14 @@ let held
 async function documents() {
   held ??= await peer.documents(`${path}-documents`)
   return held
+}
+
+let shelved
+
+/** Items with an index of their shelves, in a store of their own, which stays. */
+async function shelves() {
+  shelved ??= await peer.shelves(`${path}-shelves`)
+  return shelved
 }
 
 /** A queue is begun with an empty store of its own: the messages of one row are not another's, and a listener ends. */
@@ -110,7 +122,7 @@ const commands = {
     const row = rows.find(({ name }) => name === rowName)
     const random = new Random(seed)
     collectGarbage()
-    const on = row.begin ? await row.begin({ ...peer, queue: emptyQueue, documents }) : peer
+    const on = row.begin ? await row.begin({ ...peer, queue: emptyQueue, documents, shelves }) : peer
     try {
       await measure(row, on, random, budgetMs / 10)
       const { operations, elapsedMs, latencies } = await measure(
@@ -159,6 +171,7 @@ const commands = {
 
   async close() {
     await held?.close()
+    await shelved?.close()
     await peer.close()
   },
 }

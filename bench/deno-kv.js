@@ -1,4 +1,5 @@
 // The calls of a peer over Deno's own KV, which is the same in Deno and in the package for Node.
+import { shelvedItems } from "./index-rows.js"
 
 const MUTATIONS_A_COMMIT = 500
 const KEYS_A_READ = 10
@@ -13,33 +14,37 @@ export function denoKv(kv, open, watchOptions) {
   }
 
   /** Applies `change(commit, item)` to all items, in commits of at most `most` mutations. */
-  async function inCommits(items, most, change) {
-    let commit = kv.atomic()
+  async function inCommits(into, items, most, change) {
+    let commit = into.atomic()
     let size = 0
     for await (const item of items) {
       change(commit, item)
       if (++size % most === 0) {
         await commit.commit()
-        commit = kv.atomic()
+        commit = into.atomic()
       }
     }
     await commit.commit()
     return size
   }
 
+  const load = (into, entries) =>
+    inCommits(into, entries, MUTATIONS_A_COMMIT, (commit, { key, value }) => commit.set(key, value))
+
+  async function listBetween(from, prefix, field, [low, high], visit) {
+    for await (const entry of from.list({ prefix }, { batchSize: 500 }))
+      if (entry.value[field] >= low && entry.value[field] <= high) visit(entry)
+  }
+
   return {
     mostValueBytes: MOST_VALUE_BYTES,
-    load: (entries) =>
-      inCommits(entries, MUTATIONS_A_COMMIT, (commit, { key, value }) => commit.set(key, value)),
+    load: (entries) => load(kv, entries),
     get: (key) => kv.get(key),
     getMany,
     async list(prefix, visit) {
       for await (const entry of kv.list({ prefix }, { batchSize: 500 })) visit(entry)
     },
-    async listBetween(prefix, field, [low, high], visit) {
-      for await (const entry of kv.list({ prefix }, { batchSize: 500 }))
-        if (entry.value[field] >= low && entry.value[field] <= high) visit(entry)
-    },
+    listBetween: (...filter) => listBetween(kv, ...filter),
     set: (key, value) => kv.set(key, value),
     add: (key, amount) => kv.atomic().sum(key, BigInt(amount)).commit(),
     counter: async (key) => Number((await kv.get(key)).value.value),
@@ -51,7 +56,7 @@ export function denoKv(kv, open, watchOptions) {
     },
     delete: (key) => kv.delete(key),
     deletePrefix: (prefix) =>
-      inCommits(kv.list({ prefix }, { batchSize: 500 }), MUTATIONS_A_COMMIT, (commit, { key }) =>
+      inCommits(kv, kv.list({ prefix }, { batchSize: 500 }), MUTATIONS_A_COMMIT, (commit, { key }) =>
         commit.delete(key),
       ),
     async queue(path, handler) {
@@ -72,6 +77,14 @@ export function denoKv(kv, open, watchOptions) {
       return async () => {
         await reader.cancel()
         await telling
+      }
+    },
+    async shelves(path) {
+      const other = await open(path)
+      await load(other, shelvedItems())
+      return {
+        listBetween: (first, last, visit) => listBetween(other, ["items"], "shelf", [first, last], visit),
+        close: () => other.close(),
       }
     },
     close: () => kv.close(),

@@ -1,4 +1,5 @@
 // The calls of a peer over KeyVal.
+import { shelvedItems } from "./index-rows.js"
 import { documents } from "./search-rows.js"
 
 /** Messages handled at a time; Deno's clients take up to 100. */
@@ -53,6 +54,20 @@ export function keyval(kv, open) {
           return found
         },
         set: (document) => other.set(["documents", document.id], document),
+        close: () => other.close(),
+      }
+    },
+    hasIndexes: true,
+    async shelves(path) {
+      const other = open(path)
+      await other.setMany(shelvedItems())
+      await other.createIndex(["items"], { on: ["shelf"] })
+      return {
+        async listBetween(first, last, visit) {
+          const shelf = first === last ? first : { $between: [first, last] }
+          for await (const entry of other.list(["items"], { where: { shelf } })) visit(entry)
+        },
+        set: (key, value) => other.set(key, value),
         close: () => other.close(),
       }
     },

@@ -12,6 +12,18 @@ export const targets = {
   "atomic: 10 sets, 2 checks, 16 at once": { "deno-kv": 8, deno: 6, "better-sqlite3": 4, "bun-sqlite": 4 },
   "list 10,000, ms": { "deno-kv": 10, deno: 4, "better-sqlite3": 2, "bun-sqlite": 1, lmdb: 1 },
   "filtered list of 100,000, unindexed, ms": { "deno-kv": 20, "better-sqlite3": 0.77, "bun-sqlite": 0.77 },
+  "filtered list of 100,000, indexed, 100 match, ms": {
+    "deno-kv": 20,
+    deno: 20,
+    "better-sqlite3": 0.77,
+    "bun-sqlite": 0.77,
+  },
+  "filtered list of 100,000, indexed, 1,000 match, ms": {
+    "deno-kv": 20,
+    deno: 20,
+    "better-sqlite3": 0.77,
+    "bun-sqlite": 0.77,
+  },
   "delete a prefix of 10,000, ms": { "deno-kv": 50, deno: 30, "better-sqlite3": 1, "bun-sqlite": 1 },
   "enqueue, 64 at once": { "deno-kv": 8, deno: 7 },
   "enqueue → handled, a message": { "deno-kv": 12, deno: 10 },

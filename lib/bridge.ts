@@ -52,6 +52,8 @@ interface ErrorBody {
  * many entries the event loop gets a turn: at 4 µs each, about every 2 ms.
  */
 const ENTRIES_A_TURN = 512
+/** What a page of a search, or of a list with a filter, counts for at least: it looks at more than it gives. */
+export const ENTRIES_A_QUESTION = 200
 /** Where reads come one a turn, this many of them pass before one is followed by a look at what else its turn reads. */
 const READS_A_LOOK = 16
 const SETTLED = Promise.resolve()
@@ -219,7 +221,7 @@ export class Bridge {
     const read = (parcel: Parcel) => readListed(parcel, scan.prefix, scan.keysOnly)
     if (packet === undefined) return this.#expectPage(id, read)
     const page = read(parcelOf(packet))
-    this.#turn -= page.entries.length
+    this.#turn -= scan.filtered ? Math.max(page.entries.length, ENTRIES_A_QUESTION) : page.entries.length
     return page
   }
 

@@ -62,6 +62,7 @@ export interface Scan {
   native: NativeScan
   prefix: KvKey
   keysOnly: boolean
+  filtered: boolean
 }
 
 interface Range {
@@ -78,7 +79,7 @@ function open(bridge: Bridge, { selector, cursor, reverse, keysOnly, batch, filt
   const prefix = copyKey(selector.prefix)
   try {
     const native = bridge.handle.scan(prefix, start, end, cursor, reverse, keysOnly, batch, filter)
-    return { native, prefix: prefix ?? [], keysOnly }
+    return { native, prefix: prefix ?? [], keysOnly, filtered: filter !== undefined }
   } catch (error) {
     throw fromNative(error)
   }

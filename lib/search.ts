@@ -11,7 +11,7 @@ import type {
   KvSearchIterator,
   KvSearchOptions,
 } from "../index.js"
-import type { Bridge } from "./bridge.js"
+import { type Bridge, ENTRIES_A_QUESTION } from "./bridge.js"
 import { invalidArgument } from "./errors.js"
 import { filterText } from "./filter.js"
 import { MAX_PAGE_ENTRIES } from "./limits.js"
@@ -121,10 +121,14 @@ export class SearchIterator<T> implements KvSearchIterator<T> {
   async #load(): Promise<void> {
     const limit = Math.min(this.#left, this.#size)
     this.#size = Math.min(this.#size * 2, MAX_PAGE_ENTRIES)
-    const { rows, tail } = await this.#bridge.callPage(
+    const turn = this.#bridge.spend(ENTRIES_A_QUESTION)
+    if (turn !== undefined) await turn
+    if (this.#bridge.closed) return
+    const read = this.#bridge.askPage(
       (handle, id) => handle.searchPage(this.#native, this.#offset, limit, id),
       readFound<[offset: number, more: number]>,
     )
+    const { rows, tail } = read instanceof Promise ? await read : read
     this.#entries = rows as KvEntry<T>[]
     this.#at = 0
     this.#left -= rows.length

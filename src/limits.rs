@@ -66,7 +66,11 @@ pub const MAX_FILTERED_ROWS: usize = 20_000;
 /// Entries that an index may give for a filter; if it gives more, the range is read in order instead.
 pub const MAX_INDEXED_KEYS: usize = 10_000;
 /// The same on the JavaScript thread; if it gives more, the reader thread answers.
-pub const MAX_INLINE_INDEXED_KEYS: usize = 250;
+pub const MAX_INLINE_INDEXED_KEYS: usize = 2_000;
+/// Of those, entries that one page looks at on the JavaScript thread; the list goes on with the next one.
+pub const MAX_INLINE_FILTERED_ROWS: usize = 250;
+/// What a search may take on the JavaScript thread; then it is made anew on the reader thread.
+pub const MAX_INLINE_SEARCH_MS: u64 = 1;
 /// What one answer on the JavaScript thread may hold before the reader thread gives it instead.
 pub const MAX_INLINE_BYTES: usize = 256 * 1024;
 /// Entries that one tick may read on the JavaScript thread.

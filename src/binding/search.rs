@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 
 use super::convert::{self, Raw};
 use super::handle::{CodeName, Handle};
-use super::text::thrown;
+use super::text::{Packet, thrown};
 use crate::engine::filter::{Path, path_of};
 use crate::engine::plan;
 use crate::engine::range::Selector;
@@ -137,7 +137,7 @@ impl Handle {
         Ok(Search { query: Arc::new(Mutex::new(query().map_err(thrown)?)) })
     }
 
-    /// Reads the next page of a search after `offset` matches; it comes by mail under `id`.
+    /// Reads the next page of a search after `offset` matches; or nothing, if it comes by mail under `id`.
     #[napi]
     pub fn search_page(
         &mut self,
@@ -145,9 +145,9 @@ impl Handle {
         offset: u32,
         limit: u32,
         id: u32,
-    ) -> napi::Result<(), CodeName> {
+    ) -> napi::Result<Packet, CodeName> {
         let query =
             SearchQuery { offset: offset as usize, limit: limit as usize, ..search.query.lock().clone() };
-        self.read_later(id, Request::Search(Box::new(query))).map_err(thrown)
+        self.ask(id, Request::Search(Box::new(query)))
     }
 }

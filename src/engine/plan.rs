@@ -15,7 +15,7 @@ use super::search::{check_fields, json_path, told};
 use crate::codec::key::is_under;
 use crate::error::{Error, Result};
 use crate::limits::MAX_INDEXED_KEYS;
-use crate::store::index::{IndexKind, IndexRow, IndexValue, OrderedIndex, OrderedScan};
+use crate::store::index::{IndexKind, IndexRow, IndexValue, IndexedEntry, OrderedIndex, OrderedScan};
 use crate::store::{ReadTxn, WriteTxn};
 
 /// Of all `$in` together, so many combinations of values are looked up; more are not worth it.
@@ -268,23 +268,23 @@ fn around(operand: &Operand, now_ms: i64) -> Option<(IndexValue, IndexValue)> {
     Some((IndexValue::Number(number - slack), IndexValue::Number(number + slack)))
 }
 
-/// The keys that a plan gives, in order; `None` if they are more than `most`.
+/// The entries that a plan gives, in the order of their keys; `None` if they are more than `most`.
 ///
 /// # Errors
 /// Those of the store.
-pub fn keys_of(txn: &mut dyn ReadTxn, plan: &Plan, most: usize) -> Result<Option<Vec<Vec<u8>>>> {
-    let mut keys = Vec::new();
+pub fn entries_of(txn: &mut dyn ReadTxn, plan: &Plan, most: usize) -> Result<Option<Vec<IndexedEntry>>> {
+    let mut entries = Vec::new();
     for scan in &plan.scans {
-        let scan = OrderedScan { limit: most + 1 - keys.len(), ..scan.clone() };
-        txn.scan_index(&scan, &mut |key| keys.push(key.to_vec()))?;
-        if keys.len() > most {
+        let scan = OrderedScan { limit: most + 1 - entries.len(), ..scan.clone() };
+        txn.scan_index(&scan, &mut |entry| entries.push(entry))?;
+        if entries.len() > most {
             return Ok(None);
         }
     }
     // Two values of an `$in` may be one in the index.
-    keys.sort_unstable();
-    keys.dedup();
-    Ok(Some(keys))
+    entries.sort_unstable();
+    entries.dedup();
+    Ok(Some(entries))
 }
 
 /// The key of another entry that has the values which a unique index would have for a value; it may have expired.
@@ -318,11 +318,11 @@ pub fn unique_holder(
 /// Those of the store.
 pub fn explain(txn: &mut dyn ReadTxn, range: &Range<Vec<u8>>, filter: &Filter) -> Result<Answer> {
     let plan = plan(txn, range, filter)?;
-    let keys = plan.as_ref().map_or(Ok(None), |plan| keys_of(txn, plan, MAX_INDEXED_KEYS))?;
+    let found = plan.as_ref().map_or(Ok(None), |plan| entries_of(txn, plan, MAX_INDEXED_KEYS))?;
     let entries = txn.count(range)?;
     let index = plan.map(|plan| told(&plan.index)).transpose()?;
-    Ok(Answer::json(match (index, keys) {
-        (Some(index), Some(keys)) => format!("[{index},{},{entries}]", keys.len()),
+    Ok(Answer::json(match (index, found) {
+        (Some(index), Some(found)) => format!("[{index},{},{entries}]", found.len()),
         _ => format!("[null,{entries},{entries}]"),
     }))
 }

@@ -15,10 +15,11 @@ use super::watch::Watch;
 use super::{consumer, dead_letters, lock, plan};
 use crate::error::Result;
 use crate::limits::{
-    MAX_FILTERED_ROWS, MAX_INDEXED_KEYS, MAX_INLINE_BYTES, MAX_INLINE_INDEXED_KEYS, MAX_INLINE_KEYS,
-    MAX_PAGE_BYTES,
+    MAX_FILTERED_ROWS, MAX_INDEXED_KEYS, MAX_INLINE_BYTES, MAX_INLINE_FILTERED_ROWS, MAX_INLINE_INDEXED_KEYS,
+    MAX_INLINE_KEYS, MAX_PAGE_BYTES,
 };
 use crate::metrics::Operation;
+use crate::store::index::IndexedEntry;
 use crate::store::queue::{DeadLetterScan, QueueStats};
 use crate::store::{Access, Flow, Info, ReadTxn, Scan};
 
@@ -93,8 +94,8 @@ pub struct ListQuery {
     pub found: Found,
 }
 
-/// The keys that an index gave, in order; `None` if the range is read instead.
-pub type Found = Arc<OnceLock<Option<Vec<Vec<u8>>>>>;
+/// The entries that an index gave, in order; `None` if the range is read instead.
+pub type Found = Arc<OnceLock<Option<Vec<IndexedEntry>>>>;
 
 impl ListQuery {
     /// The list after a page.
@@ -150,6 +151,8 @@ impl Request {
         match self {
             Self::Get(keys) if keys.len() > 1 => Access::Points,
             Self::Get(_) => Access::Point,
+            // An index gives the entries, which are read one by one.
+            Self::List(ListQuery { filter: Some(_), .. }) => Access::Points,
             Self::List(_) | Self::Count(..) => Access::Range,
             _ => Access::Tables,
         }
@@ -195,7 +198,7 @@ pub fn answer(txn: &mut dyn ReadTxn, request: &Request, inline: bool) -> Result<
         Request::Indexes => search::list(txn),
         Request::Explain(..) if inline => Ok(Answer::TakesLong),
         Request::Explain(range, filter) => plan::explain(txn, range, filter),
-        Request::Search(query) => search::page(txn, query),
+        Request::Search(query) => search::page(txn, query, inline),
         Request::Info => info(txn),
     }
 }
@@ -246,13 +249,13 @@ fn list(txn: &mut dyn ReadTxn, query: &ListQuery, inline: bool) -> Result<Answer
     if let Some(filter) = &query.filter {
         if query.found.get().is_none() {
             match indexed(txn, &query.range, filter, inline)? {
-                Indexed::Keys(keys) => drop(query.found.set(Some(keys))),
+                Indexed::Entries(entries) => drop(query.found.set(Some(entries))),
                 Indexed::TooMany if inline => return Ok(Answer::TakesLong),
                 Indexed::TooMany | Indexed::Not => drop(query.found.set(None)),
             }
         }
         match query.found.get() {
-            Some(Some(keys)) => return list_keys(txn, query, filter, keys, inline),
+            Some(Some(entries)) => return list_indexed(txn, query, filter, entries, inline),
             _ if inline => return Ok(Answer::TakesLong),
             _ => {}
         }
@@ -296,8 +299,8 @@ fn list(txn: &mut dyn ReadTxn, query: &ListQuery, inline: bool) -> Result<Answer
 
 /// What an index gives for a filter.
 enum Indexed {
-    /// Every key that can match, in order.
-    Keys(Vec<Vec<u8>>),
+    /// Every entry that can match, in order.
+    Entries(Vec<IndexedEntry>),
     /// More than are worth it.
     TooMany,
     /// No index serves it.
@@ -307,44 +310,45 @@ enum Indexed {
 fn indexed(txn: &mut dyn ReadTxn, range: &Range<Vec<u8>>, filter: &Filter, inline: bool) -> Result<Indexed> {
     let Some(plan) = plan::plan(txn, range, filter)? else { return Ok(Indexed::Not) };
     let most = if inline { MAX_INLINE_INDEXED_KEYS } else { MAX_INDEXED_KEYS };
-    Ok(plan::keys_of(txn, &plan, most)?.map_or(Indexed::TooMany, Indexed::Keys))
+    Ok(plan::entries_of(txn, &plan, most)?.map_or(Indexed::TooMany, Indexed::Entries))
 }
 
 /// A page of the entries that an index gave, and that match.
-fn list_keys(
+fn list_indexed(
     txn: &mut dyn ReadTxn,
     query: &ListQuery,
     filter: &Filter,
-    keys: &[Vec<u8>],
+    found: &[IndexedEntry],
     inline: bool,
 ) -> Result<Answer> {
-    let from = keys.partition_point(|key| *key < query.range.start);
-    let keys = keys.get(from..).unwrap_or_default();
-    let keys = keys.get(..keys.partition_point(|key| *key < query.range.end)).unwrap_or_default();
-    let (now, mut page, mut withheld) = (txn.now_ms(), Page::with_capacity(1024), false);
-    let max_value_bytes = if inline { MAX_INLINE_BYTES } else { usize::MAX };
-    let mut look = |txn: &mut dyn ReadTxn, key: &Vec<u8>, page: &mut Page| {
-        txn.get(key, max_value_bytes, &mut |row| {
-            let Some(row) = row.filter(|row| row.is_live(now)) else { return Ok(()) };
-            withheld |= row.withheld;
-            if row.withheld || !filter.matches(row.encoding, row.value, now) {
-                return Ok(());
-            }
-            page.more = page.len() == query.limit || page.size_bytes() >= MAX_PAGE_BYTES;
-            if page.more { Ok(()) } else { page.push_listed(&row, query.prefix_bytes, query.keys_only) }
-        })?;
-        Ok(page.more || withheld)
-    };
-    let mut in_order: Box<dyn Iterator<Item = &Vec<u8>>> =
-        if query.reverse { Box::new(keys.iter().rev()) } else { Box::new(keys.iter()) };
-    in_order
-        .try_for_each(|key| match look(txn, key, &mut page) {
-            Ok(false) => Ok(()),
-            Ok(true) => Err(Ok(())),
-            Err(error) => Err(Err(error)),
-        })
-        .or_else(|end: Result<()>| end)?;
-    if withheld || (inline && page.more && page.is_empty()) {
+    let before = |key: &[u8]| found.partition_point(|entry| entry.key.as_slice() < key);
+    let mut left = found.get(before(&query.range.start)..before(&query.range.end)).unwrap_or_default().iter();
+    let (now, mut page) = (txn.now_ms(), Page::with_capacity(1024));
+    let (most_rows, most_bytes) =
+        if inline { (MAX_INLINE_FILTERED_ROWS, MAX_INLINE_BYTES) } else { (usize::MAX, usize::MAX) };
+    let (mut looked, mut looked_bytes) = (0, 0);
+    while let Some(entry) = if query.reverse { left.next_back() } else { left.next() } {
+        page.unsure = looked >= most_rows || looked_bytes >= most_bytes;
+        if !page.unsure {
+            txn.get_indexed(entry, most_bytes, &mut |row| {
+                let Some(row) = row.filter(|row| row.is_live(now)) else { return Ok(()) };
+                page.unsure = row.withheld;
+                looked_bytes += row.value.len();
+                if row.withheld || !filter.matches(row.encoding, row.value, now) {
+                    return Ok(());
+                }
+                page.more = page.len() == query.limit || page.size_bytes() >= MAX_PAGE_BYTES;
+                if page.more { Ok(()) } else { page.push_listed(&row, query.prefix_bytes, query.keys_only) }
+            })?;
+        }
+        page.more |= page.unsure;
+        if page.more {
+            break;
+        }
+        page.passed(&entry.key);
+        looked += 1;
+    }
+    if page.unsure && looked == 0 {
         return Ok(Answer::TakesLong);
     }
     page.finish();
@@ -369,12 +373,12 @@ pub fn for_each_match(
     visit: &mut dyn FnMut(&[u8]),
 ) -> Result<()> {
     let now = txn.now_ms();
-    if let Indexed::Keys(keys) = indexed(txn, range, filter, false)? {
-        return keys.iter().try_for_each(|key| {
-            txn.get(key, usize::MAX, &mut |row| {
+    if let Indexed::Entries(entries) = indexed(txn, range, filter, false)? {
+        return entries.iter().try_for_each(|entry| {
+            txn.get_indexed(entry, usize::MAX, &mut |row| {
                 let live = row.filter(|row| row.is_live(now));
                 if live.is_some_and(|row| filter.matches(row.encoding, row.value, now)) {
-                    visit(key);
+                    visit(&entry.key);
                 }
                 Ok(())
             })

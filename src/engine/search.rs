@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::answer::Answer;
 use super::filter::{Filter, Path, Step};
@@ -12,9 +13,13 @@ use super::queue::quoted;
 use super::range::Selector;
 use crate::codec::{key, key_json};
 use crate::error::{Code, Error, Result};
-use crate::limits::{MAX_INDEX_FIELDS, MAX_PAGE_BYTES, MAX_QUERY_WORDS};
+use crate::limits::{
+    MAX_INDEX_FIELDS, MAX_INLINE_BYTES, MAX_INLINE_SEARCH_MS, MAX_PAGE_BYTES, MAX_QUERY_WORDS,
+};
 use crate::store::index::{IndexKind, IndexRow, OrderedIndex, SearchIndex, SearchScan};
 use crate::store::{Flow, ReadTxn, WriteTxn};
+
+const INLINE_PATIENCE: Duration = Duration::from_millis(MAX_INLINE_SEARCH_MS);
 
 /// How text becomes words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -233,11 +238,14 @@ pub fn expression(query: &str) -> Option<String> {
     (!words.is_empty()).then(|| words.join(" "))
 }
 
-/// Reads a page of a search; its tail is `[offset,more]`.
+/// Reads a page of a search; its tail is `[offset,more]`. `inline`: only one that is found in no time.
 ///
 /// # Errors
 /// `INVALID_ARGUMENT` if no index serves it, those of the store.
-pub fn page(txn: &mut dyn ReadTxn, query: &SearchQuery) -> Result<Answer> {
+pub fn page(txn: &mut dyn ReadTxn, query: &SearchQuery, inline: bool) -> Result<Answer> {
+    if inline && query.filter.is_some() {
+        return Ok(Answer::TakesLong);
+    }
     let serves = |prefix: &[u8]| prefix == query.prefix || key::is_under(&query.prefix, prefix);
     let indexes = txn.indexes()?.into_iter().filter(|index| index.kind == IndexKind::Search);
     let index = indexes.filter(|index| serves(&index.prefix)).max_by_key(|index| index.prefix.len());
@@ -246,12 +254,22 @@ pub fn page(txn: &mut dyn ReadTxn, query: &SearchQuery) -> Result<Answer> {
         return Err(Error::invalid(format!("prefix: {message}")));
     };
     let mut page = Page::with_capacity(1024);
-    let (mut offset, now) = (query.offset, txn.now_ms());
+    let (mut offset, now, mut withheld) = (query.offset, txn.now_ms(), false);
+    let (max_value_bytes, within) =
+        if inline { (MAX_INLINE_BYTES, Some(INLINE_PATIENCE)) } else { (usize::MAX, None) };
     if let Some(expression) = query.expression.clone() {
-        let scan = SearchScan { id: index.id, expression, range: query.range.clone(), offset };
+        let scan = SearchScan {
+            id: index.id,
+            expression,
+            range: query.range.clone(),
+            offset,
+            max_value_bytes,
+            within,
+        };
         txn.search(&scan, &mut |row| {
+            withheld = row.withheld;
             page.more = page.len() == query.limit || page.size_bytes() >= MAX_PAGE_BYTES;
-            if page.more {
+            if page.more || withheld {
                 return Ok(Flow::Stop);
             }
             offset += 1;
@@ -260,6 +278,9 @@ pub fn page(txn: &mut dyn ReadTxn, query: &SearchQuery) -> Result<Answer> {
             }
             Ok(Flow::Continue)
         })?;
+    }
+    if withheld && !page.more {
+        return Ok(Answer::TakesLong);
     }
     let more = u8::from(page.more);
     page.finish_with(&format!("[{offset},{more}]"));

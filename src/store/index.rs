@@ -1,8 +1,9 @@
 //! Indexes as the engine sees them.
 
 use std::ops::Range;
+use std::time::Duration;
 
-use super::{Flow, Row};
+use super::{Flow, Row, Visit};
 use crate::error::Result;
 
 /// The two kinds.
@@ -103,6 +104,15 @@ pub struct OrderedScan {
     pub limit: usize,
 }
 
+/// An entry that an ordered index names. It is sorted by its key.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct IndexedEntry {
+    /// Its key.
+    pub key: Vec<u8>,
+    /// Where the store has it, until it is deleted.
+    pub row: i64,
+}
+
 /// A search.
 #[derive(Debug, Clone)]
 pub struct SearchScan {
@@ -114,6 +124,10 @@ pub struct SearchScan {
     pub range: Range<Vec<u8>>,
     /// Matches to pass over.
     pub offset: usize,
+    /// A larger value is withheld.
+    pub max_value_bytes: usize,
+    /// `BUSY` if it takes longer.
+    pub within: Option<Duration>,
 }
 
 /// Reads of indexes.
@@ -124,11 +138,17 @@ pub trait IndexRead {
     /// Those of the store.
     fn indexes(&mut self) -> Result<Vec<IndexRow>>;
 
-    /// Shows the keys that an ordered index has within bounds, and those of which it cannot tell; live or expired.
+    /// Shows the entries that an ordered index has within bounds, and those of which it cannot tell; live or expired.
     ///
     /// # Errors
     /// Those of the store.
-    fn scan_index(&mut self, scan: &OrderedScan, visit: &mut dyn FnMut(&[u8])) -> Result<()>;
+    fn scan_index(&mut self, scan: &OrderedScan, visit: &mut dyn FnMut(IndexedEntry)) -> Result<()>;
+
+    /// As `ReadTxn::get`, for an entry that an index named, in this snapshot or in an older one.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn get_indexed(&mut self, entry: &IndexedEntry, max_value_bytes: usize, visit: Visit<'_>) -> Result<()>;
 
     /// Shows the live entries that match, best first.
     ///

@@ -296,7 +296,7 @@ pub type Wake = Box<dyn Fn(Notice) -> bool + Send>;
 pub enum Access {
     /// One key.
     Point,
-    /// Several keys, in one snapshot.
+    /// Several keys, in one snapshot; also those that an index gives.
     Points,
     /// A range.
     Range,

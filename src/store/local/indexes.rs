@@ -4,12 +4,12 @@
 use super::ordered::{self, scan_sql};
 use super::sql::Sql;
 use super::sqlite::Param;
-use super::txn::{LocalRead, LocalWrite, encoding};
+use super::txn::{LocalRead, LocalWrite, encoding, found};
 use crate::error::Result;
 use crate::store::index::{
-    IndexKind, IndexRow, IndexValue, OrderedIndex, OrderedScan, SearchIndex, SearchScan,
+    IndexKind, IndexRow, IndexValue, IndexedEntry, OrderedIndex, OrderedScan, SearchIndex, SearchScan,
 };
-use crate::store::{Flow, IndexRead, IndexWrite, Row};
+use crate::store::{Flow, IndexRead, IndexWrite, ReadTxn, Row, Visit};
 
 impl IndexRead for LocalRead<'_> {
     fn indexes(&mut self) -> Result<Vec<IndexRow>> {
@@ -27,7 +27,7 @@ impl IndexRead for LocalRead<'_> {
         Ok(indexes)
     }
 
-    fn scan_index(&mut self, scan: &OrderedScan, visit: &mut dyn FnMut(&[u8])) -> Result<()> {
+    fn scan_index(&mut self, scan: &OrderedScan, visit: &mut dyn FnMut(IndexedEntry)) -> Result<()> {
         // What the index cannot judge is marked there, and always among what is found.
         for is_marked in [false, true] {
             let (sql, values) = scan_sql(scan, is_marked);
@@ -36,10 +36,22 @@ impl IndexRead for LocalRead<'_> {
             params.extend(values.iter().map(param));
             let mut rows = self.db.made(sql)?.query(&params)?;
             while rows.next()? {
-                visit(rows.blob(0));
+                visit(IndexedEntry { key: rows.blob(0).to_vec(), row: rows.int(1) });
             }
         }
         Ok(())
+    }
+
+    fn get_indexed(&mut self, entry: &IndexedEntry, max_value_bytes: usize, visit: Visit<'_>) -> Result<()> {
+        let key = entry.key.as_slice();
+        let params = [key.into(), max_value_bytes.into(), entry.row.into()];
+        let mut rows = self.db.statement(Sql::GetAt)?.query(&params)?;
+        if rows.next()? {
+            return visit(Some(found(key, &rows)?));
+        }
+        drop(rows);
+        // It was deleted. It may have been set again, or another program's VACUUM has moved it.
+        self.get(key, max_value_bytes, visit)
     }
 
     fn search(&mut self, scan: &SearchScan, visit: &mut dyn FnMut(Row<'_>) -> Result<Flow>) -> Result<()> {
@@ -47,28 +59,30 @@ impl IndexRead for LocalRead<'_> {
         let table = table_of(scan.id);
         // FTS5 sorts its rows by themselves; values are read as they are asked for.
         let sql = format!(
-            "SELECT e.versionstamp, e.expires_at, e.encoding, e.value, e.key
+            "SELECT e.versionstamp, e.expires_at, e.encoding, length(e.value) > ?6,
+               CASE WHEN length(e.value) <= ?6 THEN e.value END, e.key
              FROM {table} CROSS JOIN kv_entries AS e ON e.rowid = {table}.rowid
              WHERE {table} MATCH ?1 AND e.key >= ?2 AND e.key < ?3 AND (e.expires_at IS NULL OR e.expires_at > ?4)
              ORDER BY {table}.rank LIMIT -1 OFFSET ?5"
         );
         let statement = self.db.made(sql)?;
-        let params: [Param<'_>; 5] = [
+        let params: [Param<'_>; 6] = [
             scan.expression.as_str().into(),
             scan.range.start.as_slice().into(),
             scan.range.end.as_slice().into(),
             now_ms.into(),
             scan.offset.into(),
+            scan.max_value_bytes.into(),
         ];
-        let mut rows = statement.query(&params)?;
+        let mut rows = statement.query_within(scan.within, &params)?;
         while rows.next()? {
             let row = Row {
-                key: rows.blob(4),
+                key: rows.blob(5),
                 versionstamp: rows.text(0)?,
                 expires_at: rows.optional_int(1),
                 encoding: encoding(rows.int(2)),
-                value: rows.blob(3),
-                withheld: false,
+                withheld: rows.int(3) != 0,
+                value: rows.blob(4),
             };
             if visit(row)? == Flow::Stop {
                 break;
@@ -83,8 +97,12 @@ impl IndexRead for LocalWrite<'_> {
         self.read.indexes()
     }
 
-    fn scan_index(&mut self, scan: &OrderedScan, visit: &mut dyn FnMut(&[u8])) -> Result<()> {
+    fn scan_index(&mut self, scan: &OrderedScan, visit: &mut dyn FnMut(IndexedEntry)) -> Result<()> {
         self.read.scan_index(scan, visit)
+    }
+
+    fn get_indexed(&mut self, entry: &IndexedEntry, max_value_bytes: usize, visit: Visit<'_>) -> Result<()> {
+        self.read.get_indexed(entry, max_value_bytes, visit)
     }
 
     fn search(&mut self, scan: &SearchScan, visit: &mut dyn FnMut(Row<'_>) -> Result<Flow>) -> Result<()> {

@@ -100,7 +100,9 @@ pub fn scan_sql(scan: &OrderedScan, is_marked: bool) -> (String, Vec<IndexValue>
         }
     }
     let conditions = conditions.join(" AND ");
-    let sql =
-        format!("SELECT key FROM kv_entries INDEXED BY kv_ordered_{} WHERE {conditions} LIMIT ?3", scan.id);
+    let sql = format!(
+        "SELECT key, rowid FROM kv_entries INDEXED BY kv_ordered_{} WHERE {conditions} LIMIT ?3",
+        scan.id
+    );
     (sql, values)
 }

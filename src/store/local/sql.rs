@@ -26,6 +26,8 @@ pub enum Sql {
     SetClock,
     /// One entry.
     Get,
+    /// The same, where an index has it.
+    GetAt,
     /// Entries of a range.
     Scan,
     /// The same, from the end.
@@ -161,6 +163,11 @@ impl Sql {
                 "SELECT versionstamp, expires_at, encoding, length(value) > ?2,
                    CASE WHEN length(value) <= ?2 THEN value END
                  FROM kv_entries WHERE key = ?1"
+            }
+            Self::GetAt => {
+                "SELECT versionstamp, expires_at, encoding, length(value) > ?2,
+                   CASE WHEN length(value) <= ?2 THEN value END
+                 FROM kv_entries WHERE rowid = ?3 AND key = ?1"
             }
             Self::Scan => {
                 "SELECT versionstamp, expires_at, encoding, length(value) > ?5,

@@ -11,6 +11,7 @@ use std::marker::PhantomData;
 use std::path::Path;
 use std::ptr;
 use std::sync::Once;
+use std::time::Duration;
 
 use libsql::ffi;
 
@@ -20,6 +21,9 @@ use crate::error::{Code, Error, Result};
 mod busy;
 pub mod commit_mark;
 mod copy;
+mod deadline;
+
+use deadline::Deadline;
 
 pub use copy::{PageCopy, may_fail};
 
@@ -246,10 +250,21 @@ impl Statement {
     /// # Errors
     /// Those of SQLite.
     pub fn query<'a>(&'a mut self, params: &[Param<'a>]) -> Result<Rows<'a>> {
-        let rows = Rows { statement: self, _bound: PhantomData };
+        let rows = Rows { statement: self, deadline: None, _bound: PhantomData };
         for (index, param) in (1..).zip(params) {
             rows.statement.bind(index, *param)?;
         }
+        Ok(rows)
+    }
+
+    /// As `query`. Going to a row fails with `BUSY` when more time than this has passed.
+    ///
+    /// # Errors
+    /// Those of SQLite.
+    pub fn query_within<'a>(&'a mut self, limit: Option<Duration>, params: &[Param<'a>]) -> Result<Rows<'a>> {
+        let deadline = limit.map(|limit| Deadline::after(self.db, limit));
+        let mut rows = self.query(params)?;
+        rows.deadline = deadline;
         Ok(rows)
     }
 
@@ -324,6 +339,7 @@ impl Drop for Statement {
 #[derive(Debug)]
 pub struct Rows<'a> {
     statement: &'a mut Statement,
+    deadline: Option<Deadline>,
     _bound: PhantomData<&'a [u8]>,
 }
 
@@ -408,6 +424,7 @@ fn error_of(extended: c_int, message: &str) -> Error {
         ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED => {
             (Code::Busy, "another process holds the write lock; raise busyTimeout, or write less at a time")
         }
+        ffi::SQLITE_INTERRUPT => (Code::Busy, "it takes longer than it may here"),
         ffi::SQLITE_CORRUPT => (Code::Corrupt, "the file is damaged; restore it from a backup"),
         ffi::SQLITE_NOTADB => (Code::Corrupt, "the file is not a KeyVal database; give another path"),
         ffi::SQLITE_FULL => (Code::Unavailable, "the disk is full; free some space"),

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::schema::Settings;
 use super::sql::{Db, Sql};
-use super::sqlite::Param;
+use super::sqlite::{Param, Rows};
 use crate::codec::stamp::Stamp;
 use crate::config::ChangeLog;
 use crate::error::Result;
@@ -32,14 +32,7 @@ impl ReadTxn for LocalRead<'_> {
         if !rows.next()? {
             return visit(None);
         }
-        visit(Some(Row {
-            key,
-            versionstamp: rows.text(0)?,
-            expires_at: rows.optional_int(1),
-            encoding: encoding(rows.int(2)),
-            withheld: rows.int(3) != 0,
-            value: rows.blob(4),
-        }))
+        visit(Some(found(key, &rows)?))
     }
 
     fn scan(&mut self, scan: &Scan, visit: &mut dyn FnMut(Row<'_>) -> Result<Flow>) -> Result<()> {
@@ -87,6 +80,18 @@ impl ReadTxn for LocalRead<'_> {
             size_bytes: rows.int(5),
         })
     }
+}
+
+/// The entry of a key, as `Sql::Get` gives it.
+pub fn found<'a>(key: &'a [u8], rows: &'a Rows<'_>) -> Result<Row<'a>> {
+    Ok(Row {
+        key,
+        versionstamp: rows.text(0)?,
+        expires_at: rows.optional_int(1),
+        encoding: encoding(rows.int(2)),
+        withheld: rows.int(3) != 0,
+        value: rows.blob(4),
+    })
 }
 
 /// A column as an encoding.

@@ -1,0 +1,132 @@
+//! What the JavaScript thread answers by itself: the same as the reader thread, and never for long.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyval::clock::Stopwatch;
+use keyval::codec::key::descendants;
+use keyval::config::Durability;
+use keyval::engine::answer::Answer;
+use keyval::engine::commit::Mutation;
+use keyval::engine::filter::{parse, path_of};
+use keyval::engine::page::Page;
+use keyval::engine::plan;
+use keyval::engine::read::{Found, ListQuery, Request};
+use keyval::engine::search::{self, SearchQuery, Tokenizer, expression};
+use keyval::error::Result;
+use keyval::kv::Kv;
+use keyval::limits::{MAX_INLINE_FILTERED_ROWS, MAX_INLINE_INDEXED_KEYS, MAX_INLINE_SEARCH_MS};
+use keyval::store::WriteTxn;
+use support::{commit, commit_ok, key, open, quiet, read, set, wait};
+
+mod support;
+
+/// Enough that ranking all of them takes several times what a search may take on the JavaScript thread.
+const DOCUMENTS: usize = 60_000;
+const RARE: usize = 3_000;
+const DOCUMENTS_A_COMMIT: usize = 500;
+
+/// Seen to fail: without the handler, a search of a common word takes as long here as on the reader thread.
+#[test]
+fn a_search_gives_up_in_time_and_finds_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    for place in [PathBuf::from(":memory:"), folder.path().join("search.db")] {
+        let mut kv = open(&place, &quiet());
+        load(&mut kv, |at| {
+            let rare = if at % RARE == 0 { " rare" } else { "" };
+            format!(r#"{{"text":"common w{} other w{}{rare}"}}"#, at % 7, at % 13)
+        });
+        let fields = [("text".into(), path_of(b"text", "fields").unwrap())];
+        let index = search::search_index(key(&["d"]), &fields, Tokenizer::Unicode).unwrap();
+        task(&mut kv, move |txn| search::create(txn, &index));
+
+        let rare = searched("rare");
+        let now = (0..1_000).find_map(|_| page(kv.read_now(&rare).unwrap()));
+        let later = page(read(&kv, rare)).unwrap();
+        assert_eq!((later.len(), &now.unwrap().text), (20, &later.text));
+
+        // Of the second one nothing is found, in one step of the statement.
+        for words in ["common", "common-other"] {
+            let request = searched(words);
+            let (watch, mut held) = (Stopwatch::start(), Duration::MAX);
+            read(&kv, request.clone());
+            let whole = watch.elapsed();
+            for _ in 0..20 {
+                let watch = Stopwatch::start();
+                assert!(matches!(kv.read_now(&request).unwrap(), Answer::TakesLong), "{words}");
+                held = held.min(watch.elapsed());
+            }
+            println!("{words}: {whole:?}, given up after {held:?}");
+            assert!(held < Duration::from_millis(3 * MAX_INLINE_SEARCH_MS), "{words}: {held:?}");
+        }
+        // The connection is as it was.
+        assert!((0..1_000).any(|_| page(kv.read_now(&searched("rare")).unwrap()).is_some()));
+        task(&mut kv, |txn| search::remove(txn, &key(&["d"]), None));
+    }
+}
+
+fn searched(words: &str) -> Request {
+    let (prefix, expression) = (key(&["d"]), expression(words));
+    let range = descendants(&prefix);
+    Request::Search(Box::new(SearchQuery { prefix, range, expression, filter: None, offset: 0, limit: 100 }))
+}
+
+/// Seen to fail: look at all of them in one page.
+#[test]
+fn a_list_looks_at_so_many_entries_of_an_index_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut kv = open(&folder.path().join("list.db"), &quiet());
+    load(&mut kv, |at| format!(r#"{{"some":{},"all":1}}"#, u8::from(at < MAX_INLINE_INDEXED_KEYS)));
+    for field in ["some", "all"] {
+        let on = [(field.into(), path_of(field.as_bytes(), "on").unwrap())];
+        let index = plan::ordered_index(key(&["d"]), descendants(&key(&["d"])), &on, false).unwrap();
+        task(&mut kv, move |txn| search::create_ordered(txn, &index));
+    }
+    let mut query = listed("some");
+    let mut pages = 0;
+    while let Some(page) = page(kv.read_now(&Request::List(query.clone())).unwrap()) {
+        assert!(page.is_empty());
+        query = query.after(&page.last_key);
+        pages += 1;
+        if !page.more {
+            break;
+        }
+        assert!(page.unsure);
+    }
+    assert_eq!(pages, MAX_INLINE_INDEXED_KEYS.div_ceil(MAX_INLINE_FILTERED_ROWS));
+    assert!(page(kv.read_now(&Request::List(listed("all"))).unwrap()).is_none());
+}
+
+/// Entries with a 1 in this field, of which none matches.
+fn listed(field: &str) -> ListQuery {
+    let filter = format!(r#"{{"o":[["{field}",{{"v":1}}],["none",{{"v":1}}]]}}"#);
+    ListQuery {
+        range: descendants(&key(&["d"])),
+        prefix_bytes: 0,
+        reverse: false,
+        keys_only: false,
+        limit: 500,
+        filter: Some(Arc::new(parse(filter.as_bytes()).unwrap())),
+        found: Found::default(),
+    }
+}
+
+fn load(kv: &mut Kv, json: impl Fn(usize) -> String) {
+    let sets: Vec<Mutation> = (0..DOCUMENTS).map(|at| set(&["d", &at.to_string()], &json(at))).collect();
+    for some in sets.chunks(DOCUMENTS_A_COMMIT) {
+        commit_ok(kv, commit(some.to_vec()));
+    }
+}
+
+fn page(answer: Answer) -> Option<Page> {
+    if let Answer::Page(page) = answer { Some(page) } else { None }
+}
+
+fn task(kv: &mut Kv, work: impl FnMut(&mut dyn WriteTxn) -> Result<Answer> + Send + 'static) {
+    let (send, receive) = std::sync::mpsc::channel();
+    kv.task(work, Durability::Full, Box::new(move |answer| drop(send.send(answer))));
+    kv.flush();
+    wait(&receive, "task").unwrap();
+}
