@@ -73,10 +73,14 @@ function begin(task, file) {
   return { worker, exited, said: Promise.race([said, exited]) }
 }
 
-/** Handles what is left in the queue. */
+/** Handles what is left in the queue. A message that was in a handler at each of four terminations is dead by then. */
 async function drain(kv) {
   const listener = kv.listenQueue(() => {}, { concurrency: 50, lockDuration: 300 })
-  while ((await kv.queueStats()).total > 0) await wait(20)
+  for (;;) {
+    const { pending, processing } = await kv.queueStats()
+    if (pending + processing === 0) break
+    await wait(20)
+  }
   listener.stop()
   await listener.finished
 }
