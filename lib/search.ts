@@ -50,10 +50,11 @@ type ToldIndex = [prefix: unknown[], name: string, kind: KvIndex["kind"], spec: 
 
 export async function listIndexes(bridge: Bridge): Promise<KvIndex[]> {
   const told = await bridge.call<ToldIndex[]>((handle, id) => handle.listIndexes(id))
-  return told.map(
-    ([prefix, name, kind, spec, createdAt]) =>
-      ({ prefix: reviveKey(prefix), name, kind, ...spec, createdAt }) as KvIndex,
-  )
+  return told.map(indexOf)
+}
+
+function indexOf([prefix, name, kind, spec, createdAt]: ToldIndex): KvIndex {
+  return { prefix: reviveKey(prefix), name, kind, ...spec, createdAt } as KvIndex
 }
 
 export function removeIndex(bridge: Bridge, prefix: unknown, name: unknown): Promise<{ ok: boolean }> {
@@ -63,16 +64,15 @@ export function removeIndex(bridge: Bridge, prefix: unknown, name: unknown): Pro
   )
 }
 
-type Explained = [place: number | null, rows: number, entries: number]
+type Explained = [index: ToldIndex | null, rows: number, entries: number]
 
 export async function explain(bridge: Bridge, selector: unknown, where: unknown): Promise<KvExplanation> {
   const { prefix, start, end } = selectorOf(selector)
   const filter = filterText(where)
-  const [place, rowsRead, entries] = await bridge.call<Explained>((handle, id) =>
+  const [index, rowsRead, entries] = await bridge.call<Explained>((handle, id) =>
     handle.explain(id, prefix, start, end, filter),
   )
-  const index = place === null ? null : ((await listIndexes(bridge))[place] ?? null)
-  return { index, rowsRead, entries }
+  return { index: index && indexOf(index), rowsRead, entries }
 }
 
 /** Reads matches in pages, best first. */

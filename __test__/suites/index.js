@@ -9,6 +9,7 @@ import { consumers } from "./consumers.js"
 import { consumersLoop } from "./consumers-loop.js"
 import { counters } from "./counters.js"
 import { deadLetters } from "./dead-letters.js"
+import { indexesModel } from "./indexes-model.js"
 import { isolation } from "./isolation.js"
 import { keys } from "./keys.js"
 import { leasesModel } from "./leases-model.js"
@@ -69,6 +70,7 @@ const suites = {
   atomic,
   counters,
   ordered,
+  "indexes against a model": indexesModel,
   patch,
   collection,
   search,

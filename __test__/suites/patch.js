@@ -1,9 +1,13 @@
 import assert from "node:assert/strict"
 import { describe, test } from "node:test"
+import { inspect } from "node:util"
 import { KvU64 } from "@buntime/keyval"
 import fc from "fast-check"
 import { collect, refused } from "../support/assert.js"
+import { Random } from "../support/random.js"
 import { T0, useStore } from "../support/store.js"
+import { spelled } from "../support/where-oracle.js"
+import { randomValue } from "../support/where-random.js"
 
 /** RFC 7396 as its pseudo-code has it. */
 function byTheBook(target, patch) {
@@ -14,6 +18,19 @@ function byTheBook(target, patch) {
     else merged[name] = byTheBook(merged[name] ?? null, value)
   }
   return merged
+}
+
+const isPlain = (value) => value instanceof Object && Object.getPrototypeOf(value) === Object.prototype
+
+/** The same for values of every kind; a member that is undefined changes nothing. */
+function merged(target, change) {
+  if (!isPlain(change)) return change
+  const members = new Map(isPlain(target) ? Object.entries(target) : [])
+  for (const [name, one] of Object.entries(change)) {
+    if (one === null) members.delete(name)
+    else if (one !== undefined) members.set(name, merged(members.get(name), one))
+  }
+  return Object.fromEntries(members)
 }
 
 export function patch(target) {
@@ -178,6 +195,29 @@ export function patch(target) {
       await refused(() => store.kv.patch(["large"], { two: most }), "LIMIT_EXCEEDED", /value/)
       assert.deepEqual(await value(), { a: 1 })
       assert.deepEqual(Object.keys((await store.kv.get(["large"])).value), ["one"])
+    })
+
+    test("means the same for values of every kind, in a commit, in atomic() and in a transaction", async () => {
+      const random = new Random(Number(process.env.KEYVAL_SEED ?? Math.floor(Math.random() * 2 ** 31)))
+      const ways = [
+        (change) => store.kv.patch(key, change),
+        (change) => store.kv.atomic().patch(key, change).commit(),
+        (change) =>
+          store.kv.transaction(async (tx) => {
+            tx.patch(key, change)
+            return (await tx.get(key)).value
+          }),
+      ]
+      for (let run = 0; run < 300; run++) {
+        const stored = randomValue(random)
+        const change = randomValue(random)
+        const expected = merged(stored, change)
+        await store.kv.set(key, stored)
+        const { value: seen = expected } = await random.pick(ways)(change)
+        const [one, two] = [await value(), seen].map((one) => [spelled(one), Object.keys(Object(one))])
+        const wanted = [spelled(expected), Object.keys(Object(expected))]
+        assert.deepEqual([one, two], [wanted, wanted], inspect({ stored, change }, { depth: 20 }))
+      }
     })
 
     test("means what the RFC says", async () => {

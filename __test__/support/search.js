@@ -18,7 +18,7 @@ export async function foundSorted(kv, prefix, query, options) {
  */
 export async function orphans(url) {
   const file = url.startsWith("file:") ? fileURLToPath(new URL(url)) : url
-  const [indexes] = await sql(file, "SELECT id, hex(prefix) AS prefix FROM kv_indexes")
+  const [indexes] = await sql(file, "SELECT id, hex(prefix) AS prefix FROM kv_indexes WHERE kind = 'search'")
   const wrong = []
   for (const { id, prefix } of indexes) {
     const within = prefix ? `key > x'${prefix}' AND key < x'${prefix}ff'` : "1"

@@ -135,7 +135,7 @@ const OPAQUE = [Map, Set, RegExp, Error, ArrayBuffer]
 const isOpaque = (value) => ArrayBuffer.isView(value) || OPAQUE.some((kind) => value instanceof kind)
 
 /** A text that two values share only if they are the same in every detail. */
-function spelled(value) {
+export function spelled(value) {
   if (ArrayBuffer.isView(value)) return `${value.constructor.name}(${new Uint8Array(value.buffer)})`
   if (value instanceof ArrayBuffer) return `ArrayBuffer(${new Uint8Array(value)})`
   if (value instanceof Map || value instanceof Set)

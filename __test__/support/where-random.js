@@ -1,7 +1,7 @@
 // Random values and random filters, of few names and few scalars, so that they meet one another.
 import { KvU64 } from "@buntime/keyval"
 
-const NAMES = ["a", "b", "c", "__type", "value", "é", "\ud800", 'q"\\', "length", "name"]
+const NAMES = ["a", "b", "c", "__type", "value", "é", "\ud800", 'q"\\', "length", "name", "__proto__"]
 const TEXTS = [
   ..."a b A aA Ab ab ß ss SS ẞ σ ς Σ İ i ı I é É e\u0301 ﬁ FI K Ω 😀 😀a \ud83d \ude00 \ud800a \ufffd \uffff".split(
     " ",

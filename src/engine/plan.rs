@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::answer::Answer;
 use super::filter::typed::Typed;
 use super::filter::{Filter, Operand, Path, Place, Test, path_of};
-use super::search::{check_fields, json_path};
+use super::search::{check_fields, json_path, told};
 use crate::codec::key::is_under;
 use crate::error::{Error, Result};
 use crate::limits::MAX_INDEXED_KEYS;
@@ -313,7 +313,7 @@ pub fn unique_holder(
     Ok(None)
 }
 
-/// How a filter would be answered: `[index,keys]` with the place of the index in the list of all, or `null`.
+/// How a filter would be answered: `[index,keys,entries]`; `null` for no index.
 ///
 /// # Errors
 /// Those of the store.
@@ -321,10 +321,9 @@ pub fn explain(txn: &mut dyn ReadTxn, range: &Range<Vec<u8>>, filter: &Filter) -
     let plan = plan(txn, range, filter)?;
     let keys = plan.as_ref().map_or(Ok(None), |plan| keys_of(txn, plan, MAX_INDEXED_KEYS))?;
     let entries = txn.count(range)?;
-    let place =
-        txn.indexes()?.iter().position(|index| plan.as_ref().is_some_and(|plan| plan.index.id == index.id));
-    Ok(Answer::json(match (place, keys) {
-        (Some(place), Some(keys)) => format!("[{place},{},{entries}]", keys.len()),
+    let index = plan.map(|plan| told(&plan.index)).transpose()?;
+    Ok(Answer::json(match (index, keys) {
+        (Some(index), Some(keys)) => format!("[{index},{},{entries}]", keys.len()),
         _ => format!("[null,{entries},{entries}]"),
     }))
 }

@@ -180,24 +180,26 @@ pub fn name_of(index: &IndexRow) -> String {
     }
 }
 
-/// All indexes: `[[prefix,name,kind,spec,created],…]`.
+/// An index as it is told: `[prefix,name,kind,spec,created]`.
+///
+/// # Errors
+/// `CORRUPT` if its prefix is damaged.
+pub fn told(index: &IndexRow) -> Result<String> {
+    let mut prefix = Vec::new();
+    key_json::write(&index.prefix, &mut prefix)?;
+    let prefix = String::from_utf8_lossy(&prefix);
+    let kind = if index.kind == IndexKind::Ordered { "ordered" } else { "search" };
+    let (name, IndexRow { spec, created_at, .. }) = (quoted(&name_of(index)), index);
+    Ok(format!("[{prefix},{name},\"{kind}\",{spec},{created_at}]"))
+}
+
+/// All indexes, as they are told.
 ///
 /// # Errors
 /// Those of the store.
 pub fn list(txn: &mut dyn ReadTxn) -> Result<Answer> {
-    let mut text = b"[".to_vec();
-    for (at, index) in txn.indexes()?.iter().enumerate() {
-        if at > 0 {
-            text.push(b',');
-        }
-        text.push(b'[');
-        key_json::write(&index.prefix, &mut text)?;
-        let kind = if index.kind == IndexKind::Ordered { "ordered" } else { "search" };
-        let told = format!(",{},\"{kind}\",{},{}]", quoted(&name_of(index)), index.spec, index.created_at);
-        text.extend_from_slice(told.as_bytes());
-    }
-    text.push(b']');
-    Ok(Answer::Text(text))
+    let all = txn.indexes()?.iter().map(told).collect::<Result<Vec<_>>>()?;
+    Ok(Answer::json(format!("[{}]", all.join(","))))
 }
 
 /// A search, or what is left of it.
