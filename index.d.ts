@@ -847,7 +847,7 @@ export type KvIndexOptions = KvSearchIndexOptions | KvOrderedIndexOptions
 /** An index, as {@link Kv.listIndexes} tells it. */
 export type KvIndex = {
   prefix: KvKey
-  /** `"search"`, or the fields of an ordered index with commas between them. */
+  /** `"search"`, or the fields of an ordered index with commas between them; one with a comma in it, or called `search`, is in quotation marks. */
   name: string
   /** Milliseconds since the epoch. */
   createdAt: number

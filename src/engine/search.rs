@@ -171,14 +171,18 @@ pub fn remove(txn: &mut dyn WriteTxn, prefix: &[u8], name: Option<&str>) -> Resu
     Ok(Answer::Count(count))
 }
 
-/// `search`, or the fields of an ordered index.
+/// `search`, or the fields of an ordered index; no two indexes of a prefix have the same.
 #[must_use]
 pub fn name_of(index: &IndexRow) -> String {
+    let written = |field: String| if field.contains(',') || field == SEARCH { quoted(&field) } else { field };
     match (index.kind, serde_json::from_str::<OrderedSpec>(&index.spec)) {
-        (IndexKind::Ordered, Ok(spec)) => spec.on.join(","),
-        _ => "search".into(),
+        (IndexKind::Ordered, Ok(spec)) => spec.on.into_iter().map(written).collect::<Vec<_>>().join(","),
+        _ => SEARCH.into(),
     }
 }
+
+/// The name of a search index.
+const SEARCH: &str = "search";
 
 /// An index as it is told: `[prefix,name,kind,spec,created]`.
 ///
