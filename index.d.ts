@@ -892,7 +892,7 @@ export interface KvOperationMetrics {
 /** What {@link Kv.metrics} gives. */
 export interface KvMetrics {
   /**
-   * What this `Kv` has done since it was opened, by name: `get` (keys read), `list` (pages), `count`, `set`, `delete`, `touch`, `patch`, `enqueue` (commits of
+   * What this `Kv` has done since it was opened, by name: `get` (keys read), `list` and `search` (pages), `count`, `set`, `delete`, `touch`, `patch`, `enqueue` (commits of
    * that alone), `atomic` (other commits), `changes` (reads of the change log), `queue` (claims and settlements), `other`. What never happened is not there.
    */
   operations: Record<string, KvOperationMetrics>
