@@ -775,11 +775,14 @@ type KvConditionOf<T> = unknown extends T
       | KvFilterOperators<KvEqualTo<T> | null, KvOrderedWith<T>, T>
       | KvFieldsOf<Exclude<T, KvFilterScalar>>
 
-type KvFieldsOf<T> = T extends unknown
-  ? { readonly [K in keyof T & string]?: KvConditionOf<Exclude<T[K], undefined>> } & {
+/** Fields of a type, those of each of a union's. */
+type KvFieldsOf<T> = [T] extends [never]
+  ? never
+  : { readonly [K in KvNameOf<T>]?: KvConditionOf<Exclude<KvMemberOf<T, K>, undefined>> } & {
       readonly [path: `${string}.${string}` | `${string}[${string}`]: KvCondition
     }
-  : never
+type KvNameOf<T> = T extends unknown ? keyof T & string : never
+type KvMemberOf<T, K> = T extends unknown ? (K extends keyof T ? T[K] : never) : never
 
 /** A filter on values of a type: names of its fields, or paths with a dot or a bracket, of which nothing is known. */
 export type KvWhereOf<T> = unknown extends T
