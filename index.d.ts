@@ -783,11 +783,14 @@ type KvConditionOf<T> = unknown extends T
       | KvFilterOperators<KvEqualTo<T> | null, KvOrderedWith<T>, T>
       | KvFieldsOf<Exclude<T, KvFilterScalar>>
 
-type KvFieldsOf<T> = T extends unknown
-  ? { readonly [K in keyof T & string]?: KvConditionOf<Exclude<T[K], undefined>> } & {
+/** Fields of a type, those of each of a union's. */
+type KvFieldsOf<T> = [T] extends [never]
+  ? never
+  : { readonly [K in KvNameOf<T>]?: KvConditionOf<Exclude<KvMemberOf<T, K>, undefined>> } & {
       readonly [path: `${string}.${string}` | `${string}[${string}`]: KvCondition
     }
-  : never
+type KvNameOf<T> = T extends unknown ? keyof T & string : never
+type KvMemberOf<T, K> = T extends unknown ? (K extends keyof T ? T[K] : never) : never
 
 /** A filter on values of a type: names of its fields, or paths with a dot or a bracket, of which nothing is known. */
 export type KvWhereOf<T> = unknown extends T
@@ -855,7 +858,7 @@ export type KvIndexOptions = KvSearchIndexOptions | KvOrderedIndexOptions
 /** An index, as {@link Kv.listIndexes} tells it. */
 export type KvIndex = {
   prefix: KvKey
-  /** `"search"`, or the fields of an ordered index with commas between them. */
+  /** `"search"`, or the fields of an ordered index with commas between them; one with a comma in it, or called `search`, is in quotation marks. */
   name: string
   /** Milliseconds since the epoch. */
   createdAt: number
@@ -900,7 +903,7 @@ export interface KvOperationMetrics {
 /** What {@link Kv.metrics} gives. */
 export interface KvMetrics {
   /**
-   * What this `Kv` has done since it was opened, by name: `get` (keys read), `list` (pages), `count`, `set`, `delete`, `touch`, `patch`, `enqueue` (commits of
+   * What this `Kv` has done since it was opened, by name: `get` (keys read), `list` and `search` (pages), `count`, `set`, `delete`, `touch`, `patch`, `enqueue` (commits of
    * that alone), `atomic` (other commits), `changes` (reads of the change log), `queue` (claims and settlements), `other`. What never happened is not there.
    */
   operations: Record<string, KvOperationMetrics>

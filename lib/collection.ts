@@ -40,22 +40,24 @@ export class Collection<Input, Output> implements KvCollection<Input, Output> {
   }
 
   key(id: KvCollectionId): KvKey {
-    return [...this.prefix, ...(Array.isArray(id) ? (id as KvKey) : [id as KvKeyPart])]
+    const parts = Array.isArray(id) ? (id as KvKey) : [id as KvKeyPart]
+    if (parts.length === 0) throw invalidArgument("id: it is empty; give a part of a key, or several")
+    return [...this.prefix, ...parts]
   }
 
-  get(id: KvCollectionId): Promise<KvEntryMaybe<Output>> {
+  async get(id: KvCollectionId): Promise<KvEntryMaybe<Output>> {
     return this.#kv.get<Output>(this.key(id))
   }
 
-  getMany(ids: readonly KvCollectionId[]): Promise<KvEntryMaybe<Output>[]> {
-    return this.#kv.getMany<Output>(ids.map((id) => this.key(id)))
+  async getMany(ids: readonly KvCollectionId[]): Promise<KvEntryMaybe<Output>[]> {
+    return this.#kv.getMany<Output>(Array.isArray(ids) ? ids.map((id) => this.key(id)) : (ids as []))
   }
 
   async set(id: KvCollectionId, value: Input, options?: KvExpireOptions): Promise<KvSetResult> {
     return this.#kv.set(this.key(id), await this.parse(value), options)
   }
 
-  delete(id: KvCollectionId): Promise<KvDeleteResult> {
+  async delete(id: KvCollectionId): Promise<KvDeleteResult> {
     return this.#kv.delete(this.key(id), { exact: true })
   }
 
@@ -67,6 +69,7 @@ export class Collection<Input, Output> implements KvCollection<Input, Output> {
     filter: KvWhereOf<Output>,
     options?: Omit<KvListOptions, "where" | "keysOnly">,
   ): KvListIterator<KvEntry<Output>> {
+    if (filter === undefined) throw invalidArgument("filter: it is missing; list() gives all entries")
     return this.#kv.list<Output>(this.prefix, { ...options, where: filter })
   }
 

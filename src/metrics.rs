@@ -13,6 +13,8 @@ pub enum Operation {
     List,
     /// Counts.
     Count,
+    /// Pages of searches.
+    Search,
     /// Commits of one set.
     Set,
     /// Commits of deletes alone.
@@ -29,13 +31,13 @@ pub enum Operation {
     Changes,
     /// Claims and settlements of listeners.
     Queue,
-    /// Locks, consumers, dead letters, trims.
+    /// Locks, consumers, dead letters, trims, indexes.
     Other,
 }
 
-const NAMES: [&str; 12] = [
-    "get", "list", "count", "set", "delete", "touch", "patch", "enqueue", "atomic", "changes", "queue",
-    "other",
+const NAMES: [&str; 13] = [
+    "get", "list", "count", "search", "set", "delete", "touch", "patch", "enqueue", "atomic", "changes",
+    "queue", "other",
 ];
 
 /// The upper ends of the buckets of latencies, in microseconds; one more has what took longer.

@@ -118,6 +118,16 @@ export function collection(target) {
     test("refusals", async () => {
       for (const prefix of [[], "users", undefined, { prefix: ["a"] }])
         await refused(() => store.kv.collection(prefix), "INVALID_ARGUMENT", /prefix/)
+      const users = store.kv.collection(["users"])
+      for (const call of [
+        () => users.get([]),
+        () => users.getMany([1, []]),
+        () => users.set([], 1),
+        () => users.delete([]),
+      ])
+        await refused(call, "INVALID_ARGUMENT", /^id: it is empty/)
+      await refused(() => users.getMany(), "INVALID_ARGUMENT", /keys/)
+      await refused(() => users.where(undefined), "INVALID_ARGUMENT", /^filter: it is missing/)
       for (const schema of [null, {}, { parse() {} }, "zod", { "~standard": {} }])
         await refused(() => store.kv.collection(["a"], schema), "INVALID_ARGUMENT", /schema/)
     })

@@ -18,6 +18,7 @@ export function metrics(target) {
     await kv.touch(["a"], { expiresIn: "1h" })
     await kv.enqueue("job")
     await kv.count(["b"])
+    await refused(() => collect(kv.search(["b"], "x")), "INVALID_ARGUMENT")
     await kv.delete(["b"])
     await refused(() => kv.atomic().append(["a"], [1]).commit(), "TYPE_MISMATCH")
   }
@@ -34,6 +35,7 @@ export function metrics(target) {
       )
       assert.equal(set, 2)
       assert.equal(counts.delete, 1)
+      assert.deepEqual([counts.search, operations.search.errors], [1, 1])
       assert.equal(operations.atomic.errors, 1)
       assert.equal(operations.set.errors, 0)
       for (const { avgLatencyMs } of Object.values(operations))

@@ -256,7 +256,8 @@ export function ordered(target) {
         await kv.createIndex(["people", name], { fields: [`x.${name}`] })
         await kv.set(["people", name, 1], { x: { [name]: "fig" } })
         await kv.set(["people", name, 2], { x: { other: "fig" } })
-        assert.deepEqual(await used({ [`x.${name}`]: "fig" }), [`x.${name}`, 1])
+        const { index, rowsRead } = await kv.explain(["people"], { [`x.${name}`]: "fig" })
+        assert.deepEqual([index?.on, rowsRead], [[`x.${name}`], 1])
         assert.deepEqual(await keysOf(kv, ["people"], { where: { [`x.${name}`]: "fig" } }), [
           ["people", name, 1],
         ])
@@ -422,6 +423,19 @@ export function ordered(target) {
       assert.deepEqual(await kv.removeIndex(["a"], "x"), { ok: false })
       assert.deepEqual(await kv.removeIndex(["a"]), { ok: true })
       assert.deepEqual(await kv.listIndexes(), [])
+    })
+
+    // Seen to fail: with names that are not quoted, two indexes were removed by one name.
+    test("each has a name of its own", async () => {
+      const { kv } = store
+      const indexes = [{ on: ["a", "b"] }, { on: ["a,b"] }, { on: ["search"] }, { fields: ["search"] }]
+      for (const options of indexes) await kv.createIndex(["n"], options)
+      const names = (await kv.listIndexes()).map(({ name }) => name)
+      assert.deepEqual(names, ["a,b", '"a,b"', '"search"', "search"])
+      for (const [at, name] of names.entries()) {
+        assert.deepEqual(await kv.removeIndex(["n"], name), { ok: true })
+        assert.equal((await kv.listIndexes()).length, indexes.length - at - 1)
+      }
     })
 
     test("refusals", async () => {

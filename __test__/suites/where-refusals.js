@@ -10,6 +10,12 @@ const CALLS = {
   list: (kv, where) => kv.list(["a"], { where }),
   paginate: (kv, where) => kv.paginate(["a"], { where }),
   count: (kv, where) => kv.count({ prefix: [] }, { where }),
+  async search(kv, where) {
+    if ((await kv.listIndexes()).length === 0) await kv.createIndex(["a"], { fields: ["text"] })
+    return kv.search(["a"], "word", { where })
+  },
+  explain: async (kv, where) => (await kv.explain(["a"], where)).index ?? 0,
+  "where of a collection": (kv, where) => kv.collection(["a"]).where(where),
   "delete of a key": (kv, where) => kv.delete(["a"], { where }),
   "delete of a key, exact": (kv, where) => kv.delete(["a"], { where, exact: true }),
   "delete of keys": (kv, where) => kv.delete([["a"], ["b"]], { where }),

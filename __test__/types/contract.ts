@@ -206,7 +206,10 @@ export function typedFilters(kv: Kv): void {
   tasks.where({ owner: { $null: true }, points: 5n, "tags[0]": "a", "owner.name": { $startsWith: "A" } })
   tasks.where({ owner: { since: kv.now() }, $or: [{ title: "a" }, { $not: { points: 1 } }] })
   kv.collection<number>(["numbers"]).where({ $gt: 5 })
-  kv.collection<Task | { state: "gone"; at: Date }>(["both"]).where({ at: { $lt: kv.now() }, state: "gone" })
+  kv.collection<Task | { state: "gone"; at: Date }>(["both"]).where({
+    at: { $lt: kv.now() },
+    state: { $in: ["gone", "open"] },
+  })
   kv.collection(["any"]).where({ whatever: 5 })
 
   // @ts-expect-error: no such field

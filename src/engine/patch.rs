@@ -4,7 +4,7 @@
 //! scalar. A member that is `undefined` in the patch changes nothing, as if it were not there.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::filter::json::{self, Json, Member};
 use super::filter::typed::TAG;
@@ -49,6 +49,26 @@ fn is_undefined(text: &[u8]) -> bool {
     tag == Some(Json::String(Cow::Borrowed(b"undefined")))
 }
 
+/// A member of what is merged: as it stands, changed, or new.
+struct Merged<'a> {
+    member: &'a Member<'a>,
+    old: Option<&'a [u8]>,
+    change: Option<&'a [u8]>,
+}
+
+/// Those that stand and are not removed, in their order, then new ones.
+fn merged_members<'a>(stands: &'a [Member<'a>], changes: &'a [Member<'a>]) -> Vec<Merged<'a>> {
+    let by_name: HashMap<&[u8], &[u8]> = changes.iter().map(|one| (one.name.as_ref(), one.value)).collect();
+    let known: HashSet<&[u8]> = stands.iter().map(|one| one.name.as_ref()).collect();
+    let kept = stands.iter().map(|member| {
+        let change = by_name.get(member.name.as_ref()).copied();
+        Merged { member, old: Some(member.value), change }
+    });
+    let added = changes.iter().filter(|one| !known.contains(one.name.as_ref()));
+    let added = added.map(|member| Merged { member, old: None, change: Some(member.value) });
+    kept.chain(added).filter(|one| one.change != Some(b"null".as_slice())).collect()
+}
+
 /// Writes the merged value; true if the text needs to be read as tagged.
 fn merge_text(target: Option<&[u8]>, patch: &[u8], out: &mut Vec<u8>) -> bool {
     let Some(changes) = own_object(patch) else {
@@ -57,35 +77,24 @@ fn merge_text(target: Option<&[u8]>, patch: &[u8], out: &mut Vec<u8>) -> bool {
     };
     let stands = target.and_then(own_object).unwrap_or_default();
     let changes: Vec<Member<'_>> = changes.into_iter().filter(|one| !is_undefined(one.value)).collect();
-    let by_name: HashMap<&[u8], &Member<'_>> = changes.iter().map(|one| (one.name.as_ref(), one)).collect();
-    let known: HashMap<&[u8], ()> = stands.iter().map(|one| (one.name.as_ref(), ())).collect();
-    let kept = stands.iter().filter_map(|old| match by_name.get(old.name.as_ref()) {
-        Some(change) if change.value == b"null" => None,
-        change => {
-            Some((old.name_text, old.name.as_ref(), Some(old.value), change.map(|change| change.value)))
-        }
-    });
-    let added = changes.iter().filter(|one| one.value != b"null" && !known.contains_key(one.name.as_ref()));
-    let added = added.map(|one| (one.name_text, one.name.as_ref(), None, Some(one.value)));
-    let members: Vec<_> = kept.chain(added).collect();
+    let members = merged_members(&stands, &changes);
 
     // A user's own member of that name would be taken for a tag.
-    let wrapped = members.iter().any(|(_, name, ..)| *name == TAG);
+    let wrapped = members.iter().any(|one| one.member.name.as_ref() == TAG);
     let mut tagged = wrapped;
     if wrapped {
         out.extend_from_slice(b"{\"__type\":\"object\",\"value\":");
     }
     out.push(b'{');
-    for (index, (name_text, _, old, change)) in members.into_iter().enumerate() {
+    for (index, Merged { member, old, change }) in members.into_iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }
-        out.extend_from_slice(name_text);
+        out.extend_from_slice(member.name_text);
         out.push(b':');
-        match (old, change) {
-            (old, Some(change)) => tagged |= merge_text(old, change, out),
-            (Some(old), None) => out.extend_from_slice(old),
-            (None, None) => out.extend_from_slice(b"null"),
+        match change {
+            Some(change) => tagged |= merge_text(old, change, out),
+            None => out.extend_from_slice(member.value),
         }
     }
     out.push(b'}');

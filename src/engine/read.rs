@@ -167,6 +167,7 @@ impl Request {
             Self::Get(keys) => (Operation::Get, keys.len() as u64),
             Self::List(_) => (Operation::List, 1),
             Self::Count(..) => (Operation::Count, 1),
+            Self::Search(_) => (Operation::Search, 1),
             Self::Changes(_) | Self::Head | Self::Watch(_) | Self::News(_) => (Operation::Changes, 1),
             Self::QueueDue(_) => (Operation::Queue, 1),
             _ => (Operation::Other, 1),

@@ -19,6 +19,9 @@ use crate::limits::{
 use crate::store::index::{IndexKind, IndexRow, OrderedIndex, SearchIndex, SearchScan};
 use crate::store::{Flow, ReadTxn, WriteTxn};
 
+/// The name of a search index.
+const SEARCH: &str = "search";
+/// See `MAX_INLINE_SEARCH_MS`.
 const INLINE_PATIENCE: Duration = Duration::from_millis(MAX_INLINE_SEARCH_MS);
 
 /// How text becomes words.
@@ -176,12 +179,13 @@ pub fn remove(txn: &mut dyn WriteTxn, prefix: &[u8], name: Option<&str>) -> Resu
     Ok(Answer::Count(count))
 }
 
-/// `search`, or the fields of an ordered index.
+/// `search`, or the fields of an ordered index; no two indexes of a prefix have the same.
 #[must_use]
 pub fn name_of(index: &IndexRow) -> String {
+    let written = |field: String| if field.contains(',') || field == SEARCH { quoted(&field) } else { field };
     match (index.kind, serde_json::from_str::<OrderedSpec>(&index.spec)) {
-        (IndexKind::Ordered, Ok(spec)) => spec.on.join(","),
-        _ => "search".into(),
+        (IndexKind::Ordered, Ok(spec)) => spec.on.into_iter().map(written).collect::<Vec<_>>().join(","),
+        _ => SEARCH.into(),
     }
 }
 
