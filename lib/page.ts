@@ -196,6 +196,8 @@ function finish({ parts, odd }: Parts, entries: KvEntryMaybe[], parcel: Parcel, 
     if (expiresAt !== 0) entry.expiresAt = expiresAt
     if (flags & KEY_IS_TAGGED) entry.key = reviveKey(entry.key)
     const encoding = flags & ~KEY_IS_TAGGED
+    // An entry of a list of keys has no value at all.
+    if (encoding === 0) continue
     entry.value = lenient
       ? valueOrDamaged(encoding, entry.value, parcel)
       : readValue(encoding, entry.value, parcel)
@@ -203,8 +205,7 @@ function finish({ parts, odd }: Parts, entries: KvEntryMaybe[], parcel: Parcel, 
 }
 
 function readValue(encoding: number, value: unknown, parcel: Parcel): unknown {
-  if (encoding === TAGGED_JSON) return revive(value)
-  return encoding === 0 ? value : decodeValue(encoding, slice(value, parcel))
+  return encoding === TAGGED_JSON ? revive(value) : decodeValue(encoding, slice(value, parcel))
 }
 
 function valueOrDamaged(encoding: number, value: unknown, parcel: Parcel): unknown {
