@@ -196,10 +196,11 @@ function finish({ parts, odd }: Parts, entries: KvEntryMaybe[], parcel: Parcel, 
     if (expiresAt !== 0) entry.expiresAt = expiresAt
     if (flags & KEY_IS_TAGGED) entry.key = reviveKey(entry.key)
     const encoding = flags & ~KEY_IS_TAGGED
-    if (encoding !== 0)
-      entry.value = lenient
-        ? valueOrDamaged(encoding, entry.value, parcel)
-        : readValue(encoding, entry.value, parcel)
+    // An entry of a list of keys has no value at all.
+    if (encoding === 0) continue
+    entry.value = lenient
+      ? valueOrDamaged(encoding, entry.value, parcel)
+      : readValue(encoding, entry.value, parcel)
   }
 }
 
