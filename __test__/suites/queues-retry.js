@@ -355,13 +355,13 @@ export function queuesRetry(target) {
   test("the lease is extended while the handler runs, also when it holds the event loop", async () => {
     const kvs = target.shared ? [store.kv, store.another()] : [store.kv, store.kv]
     const busy = ({ value }) => {
-      const end = performance.now() + 500
+      const end = performance.now() + 1000
       if (value === "busy") while (performance.now() < end);
-      return value === "slow" ? pause(500) : undefined
+      return value === "slow" ? pause(1000) : undefined
     }
     await store.kv.enqueue("slow")
     await store.kv.enqueue("busy")
-    const listeners = kvs.map((kv) => new Listener(kv, busy, { lockDuration: 100 }))
+    const listeners = kvs.map((kv) => new Listener(kv, busy, { lockDuration: 400 }))
     await drained(store.kv)
     const given = listeners.flatMap(({ inbox }) => inbox.all.map(({ value, attempts }) => [value, attempts]))
     assert.deepEqual(given.sort(), [
