@@ -39,7 +39,9 @@ pub const MAX_WATCH_BATCH_KEYS: usize = 500;
 pub const MAX_WATCH_BATCH_BYTES: usize = 192 * 1024;
 /// Keys that changed and that a watch has still to tell, at the most: about 4 MB. What changes beyond them waits in the log.
 pub const MAX_BACKLOG_KEYS: usize = 20_000;
-/// The same by the size of the encoded keys: 2 MiB.
+/// The same of all watches of a `Kv` together, each of which has its part of them, and a batch at least.
+pub const MAX_ALL_BACKLOGS_KEYS: usize = 200_000;
+/// The keys of one watch by the size that they are encoded in: 2 MiB; of a smaller part a smaller one.
 pub const MAX_BACKLOG_BYTES: usize = 2 * 1024 * 1024;
 /// The largest `bufferSize`.
 pub const MAX_BUFFER_KEYS: usize = 10_000;

@@ -11,7 +11,7 @@ use keyval::engine::page::Page;
 use keyval::engine::read::Request;
 use keyval::engine::watch::{Watch, WatchRequest};
 use keyval::kv::Kv;
-use keyval::limits::{MAX_BACKLOG_KEYS, MAX_WATCH_BATCH_KEYS};
+use keyval::limits::{MAX_ALL_BACKLOGS_KEYS, MAX_BACKLOG_KEYS, MAX_WATCH_BATCH_KEYS};
 use support::{close, commit, commit_ok, key, open, quiet, read, set};
 
 mod support;
@@ -94,6 +94,24 @@ fn a_backlog_is_walked_once() {
     // A batch of which much was put off until it is told later may be short; few are.
     assert!(batches <= keys / BATCH + 2, "{batches} batches");
     assert_eq!(newest, last[&0].clone().max(last[&(keys - 1)].clone()));
+    close(kv);
+}
+
+/// Many watches keep no more together than a few: each walks only as far as its part allows.
+/// Seen to fail: with the room of one for each of them.
+#[test]
+fn many_watches_share_the_room_for_what_waits() {
+    let mut kv = open(Path::new(":memory:"), &quiet());
+    let watches: Vec<_> = (0..MAX_ALL_BACKLOGS_KEYS / BATCH).map(|_| watch(&mut kv, None)).collect();
+    let mut last = BTreeMap::new();
+    write(&mut kv, 0..3 * BATCH, "1", &mut last);
+    let mut told = BTreeMap::new();
+    for batch in 1..=3 {
+        told.extend(step(&mut kv, &watches[7]).unwrap().0);
+        assert_eq!(watches[7].rows_walked(), (batch * BATCH) as u64);
+    }
+    assert_eq!(told, last);
+    watches.iter().for_each(|watch| watch.stop());
     close(kv);
 }
 

@@ -128,7 +128,7 @@ impl Handle {
             Ok(SearchQuery {
                 range: Selector { prefix: Some(prefix.clone()), ..Selector::default() }.range()?,
                 prefix,
-                expression: search::expression(&convert::text(env, query, "query")?),
+                words: convert::text(env, query, "query")?,
                 filter: convert::filter(env, filter)?,
                 offset: 0,
                 limit: 0,

@@ -11,7 +11,7 @@ use super::feed::for_each_beginning;
 use crate::codec::key::is_under;
 use crate::config::ChangeLog;
 use crate::error::Result;
-use crate::limits::MAX_INLINE_LOG_ROWS;
+use crate::limits::{MAX_ALL_BACKLOGS_KEYS, MAX_BACKLOG_KEYS, MAX_INLINE_LOG_ROWS, MAX_WATCH_BATCH_KEYS};
 use crate::store::log::LogScan;
 use crate::store::{Flow, ReadTxn};
 
@@ -94,6 +94,12 @@ impl Hub {
                 }
             }
         }
+    }
+
+    /// How many keys each watch may keep that it has still to tell.
+    pub fn backlog_keys(&self) -> usize {
+        let watches = self.state.lock().watches.len().max(1);
+        (MAX_ALL_BACKLOGS_KEYS / watches).clamp(MAX_WATCH_BATCH_KEYS, MAX_BACKLOG_KEYS)
     }
 
     /// A watch has told everything up to a position. False if more was looked at meanwhile: then it reads on by itself.

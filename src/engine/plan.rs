@@ -11,9 +11,9 @@ use serde::Deserialize;
 use super::answer::Answer;
 use super::filter::typed::Typed;
 use super::filter::{Filter, Operand, Path, Place, Test, path_of};
-use super::search::{check_fields, json_path, told};
+use super::search::{check_fields, damaged, json_path, told};
 use crate::codec::key::is_under;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::limits::MAX_INDEXED_KEYS;
 use crate::store::index::{IndexKind, IndexRow, IndexValue, IndexedEntry, OrderedIndex, OrderedScan};
 use crate::store::{ReadTxn, WriteTxn};
@@ -62,7 +62,6 @@ pub fn ordered_index(
 /// # Errors
 /// `CORRUPT`.
 pub fn definition_of(row: &IndexRow) -> Result<(OrderedSpec, OrderedIndex)> {
-    let damaged = || Error::corrupt("an index in kv_indexes is damaged; remove it and make it anew");
     let spec: OrderedSpec = serde_json::from_str(&row.spec).map_err(|_| damaged())?;
     let fields = spec
         .on

@@ -5,6 +5,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Deserialize;
+
 use super::answer::Answer;
 use super::filter::{Filter, Path, Step};
 use super::page::Page;
@@ -57,6 +59,12 @@ impl Tokenizer {
             Self::Porter => "porter unicode61",
             Self::Ascii => "ascii",
         }
+    }
+
+    /// Whether it parts words, of those that are typed.
+    fn is_blank(self, letter: char) -> bool {
+        // To FTS5's `ascii` every other character is a letter, also a blank of Unicode.
+        if self == Self::Ascii { letter.is_ascii_whitespace() } else { letter.is_whitespace() }
     }
 
     fn name(self) -> &'static str {
@@ -211,6 +219,22 @@ pub fn list(txn: &mut dyn ReadTxn) -> Result<Answer> {
     Ok(Answer::json(format!("[{}]", all.join(","))))
 }
 
+/// The error of an index whose definition cannot be read.
+#[must_use]
+pub fn damaged() -> Error {
+    Error::corrupt("an index in kv_indexes is damaged; remove it and make it anew")
+}
+
+#[derive(Deserialize)]
+struct SearchSpec {
+    tokenize: String,
+}
+
+fn tokenizer_of(index: &IndexRow) -> Result<Tokenizer> {
+    let spec: SearchSpec = serde_json::from_str(&index.spec).map_err(|_| damaged())?;
+    Tokenizer::parse(&spec.tokenize).map_err(|_| damaged())
+}
+
 /// A search, or what is left of it.
 #[derive(Debug, Clone)]
 pub struct SearchQuery {
@@ -218,8 +242,8 @@ pub struct SearchQuery {
     pub prefix: Vec<u8>,
     /// The keys under it.
     pub range: Range<Vec<u8>>,
-    /// FTS5's expression; `None`: no words.
-    pub expression: Option<String>,
+    /// What was typed.
+    pub words: String,
     /// Only entries that match this too.
     pub filter: Option<Arc<Filter>>,
     /// Matches that were passed.
@@ -228,13 +252,12 @@ pub struct SearchQuery {
     pub limit: usize,
 }
 
-/// What a user types, as an expression: every word must be there, and nothing in it is an operator.
-#[must_use]
-pub fn expression(query: &str) -> Option<String> {
+/// What a user types, as FTS5 wants it: every word must be there, and nothing in it is an operator. `None`: there is no word.
+fn expression(words: &str, tokenizer: Tokenizer) -> Option<String> {
     let mut seen = HashSet::new();
-    let words: Vec<String> = query
-        .split(|letter: char| letter.is_whitespace() || letter == '\0')
-        // A word without a letter or digit has no token. The time of FTS5's parser grows with the square of the words.
+    let words: Vec<String> = words
+        .split(|letter: char| letter == '\0' || tokenizer.is_blank(letter))
+        // A word without a letter or digit says nothing, and mostly has no token. The time of FTS5's parser grows with the square of the words.
         .filter(|word| word.chars().any(char::is_alphanumeric) && seen.insert(*word))
         .take(MAX_QUERY_WORDS)
         .map(|word| format!("\"{}\"", word.replace('"', "\"\"")))
@@ -261,7 +284,7 @@ pub fn page(txn: &mut dyn ReadTxn, query: &SearchQuery, inline: bool) -> Result<
     let (mut offset, now, mut withheld) = (query.offset, txn.now_ms(), false);
     let (max_value_bytes, within) =
         if inline { (MAX_INLINE_BYTES, Some(INLINE_PATIENCE)) } else { (usize::MAX, None) };
-    if let Some(expression) = query.expression.clone() {
+    if let Some(expression) = expression(&query.words, tokenizer_of(&index)?) {
         let scan = SearchScan {
             id: index.id,
             expression,

@@ -15,8 +15,8 @@ use super::page::Page;
 use crate::codec::stamp::Stamp;
 use crate::error::{Error, Result};
 use crate::limits::{
-    MAX_BUFFER_KEYS, MAX_INLINE_LOG_ROWS, MAX_LOG_ROWS, MAX_WATCH_BATCH_BYTES, MAX_WATCH_BATCH_KEYS,
-    MAX_WATCHED_KEYS,
+    MAX_BACKLOG_KEYS, MAX_BUFFER_KEYS, MAX_INLINE_LOG_ROWS, MAX_LOG_ROWS, MAX_WATCH_BATCH_BYTES,
+    MAX_WATCH_BATCH_KEYS, MAX_WATCHED_KEYS,
 };
 use crate::store::log::{LogScan, LogState};
 use crate::store::{Flow, ReadTxn};
@@ -220,9 +220,11 @@ impl Watch {
         inline: bool,
         log: &LogState,
     ) -> Result<Answer> {
-        self.walk(txn, &mut place.backlog, inline)?;
+        // With `bufferSize` nothing stays in the backlog: what is not told is dropped.
+        let room = self.buffer_keys.map_or_else(|| self.hub.backlog_keys(), |_| MAX_BACKLOG_KEYS);
+        self.walk(txn, &mut place.backlog, room, inline)?;
         let is_end = place.backlog.position >= log.head;
-        if inline && !is_end && !place.backlog.is_full() {
+        if inline && !is_end && !place.backlog.is_full(room) {
             return Ok(Answer::TakesLong);
         }
         if let Some(most) = self.buffer_keys {
@@ -251,14 +253,14 @@ impl Watch {
     }
 
     /// Walks on along the log, for as long as the backlog has room.
-    fn walk(&self, txn: &mut dyn ReadTxn, backlog: &mut Backlog, inline: bool) -> Result<()> {
-        if backlog.is_full() {
+    fn walk(&self, txn: &mut dyn ReadTxn, backlog: &mut Backlog, room: usize, inline: bool) -> Result<()> {
+        if backlog.is_full(room) {
             return Ok(());
         }
         let limit = if inline { MAX_INLINE_LOG_ROWS } else { MAX_LOG_ROWS };
         txn.scan_log(LogScan { after: backlog.position, limit, values: false }, &mut |change| {
             backlog.pass(&change, self.takes(change.key));
-            Ok(if backlog.is_full() { Flow::Stop } else { Flow::Continue })
+            Ok(if backlog.is_full(room) { Flow::Stop } else { Flow::Continue })
         })
     }
 

@@ -58,8 +58,10 @@ impl Backlog {
         self.keys.is_empty()
     }
 
-    pub fn is_full(&self) -> bool {
-        self.keys.len() >= MAX_BACKLOG_KEYS || self.key_bytes >= MAX_BACKLOG_BYTES
+    /// Whether there are so many keys, or keys of the size that goes with so many.
+    pub fn is_full(&self, room: usize) -> bool {
+        let room_bytes = MAX_BACKLOG_BYTES * room / MAX_BACKLOG_KEYS;
+        self.keys.len() >= room || self.key_bytes >= room_bytes
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Changed> {
