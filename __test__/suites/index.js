@@ -35,6 +35,7 @@ import { snapshots } from "./snapshots.js"
 import { tracing } from "./tracing.js"
 import { transaction } from "./transaction.js"
 import { ttl } from "./ttl.js"
+import { unique } from "./unique.js"
 import { values } from "./values.js"
 import { watch } from "./watch.js"
 import { watchConverges } from "./watch-converges.js"
@@ -70,6 +71,7 @@ const suites = {
   atomic,
   counters,
   ordered,
+  unique,
   "indexes against a model": indexesModel,
   patch,
   collection,

@@ -255,6 +255,17 @@ export function search(target) {
       assert.deepEqual(await found(store.kv, ["t"], "apple", { where: { at: -1 } }), [])
     })
 
+    // Seen to fail: end a page of the JavaScript thread, as if nothing followed, at a value that is too large for it.
+    test("values that are too large for the JavaScript thread are found too, wherever they rank", async () => {
+      await store.kv.createIndex(["t"], { fields: ["text"] })
+      const large = "x".repeat(300 * 1024)
+      // Shorter texts rank better: the large ones are first, in the middle and last.
+      for (let at = 0; at < 9; at++)
+        await store.kv.set(["t", at], { text: `apple${" pear".repeat(at)}`, more: at % 4 === 0 ? large : "" })
+      assert.deepEqual(await found(store.kv, ["t"], "apple"), [0, 1, 2, 3, 4, 5, 6, 7, 8])
+      assert.deepEqual(await found(store.kv, ["t"], "apple", { limit: 5 }), [0, 1, 2, 3, 4])
+    })
+
     test("large values: a page ends by its bytes, and nothing is left out", async () => {
       await index(
         store.kv,

@@ -13,6 +13,7 @@ pub mod filter;
 pub mod held;
 pub mod hub;
 pub mod lock;
+pub mod matching;
 pub mod net;
 pub mod page;
 pub mod patch;

@@ -4,7 +4,7 @@
 use super::ordered::{self, scan_sql};
 use super::sql::Sql;
 use super::sqlite::Param;
-use super::txn::{LocalRead, LocalWrite, encoding, found};
+use super::txn::{LocalRead, LocalWrite, found, show};
 use crate::error::Result;
 use crate::store::index::{
     IndexKind, IndexRow, IndexValue, IndexedEntry, OrderedIndex, OrderedScan, SearchIndex, SearchScan,
@@ -75,20 +75,7 @@ impl IndexRead for LocalRead<'_> {
             scan.max_value_bytes.into(),
         ];
         let mut rows = statement.query_within(scan.within, &params)?;
-        while rows.next()? {
-            let row = Row {
-                key: rows.blob(5),
-                versionstamp: rows.text(0)?,
-                expires_at: rows.optional_int(1),
-                encoding: encoding(rows.int(2)),
-                withheld: rows.int(3) != 0,
-                value: rows.blob(4),
-            };
-            if visit(row)? == Flow::Stop {
-                break;
-            }
-        }
-        Ok(())
+        show(&mut rows, visit)
     }
 }
 

@@ -48,20 +48,7 @@ impl ReadTxn for LocalRead<'_> {
         let with_values = [start, end, now, limit, scan.max_value_bytes.into()];
         let params = if scan.keys_only { &bounds[..] } else { &with_values[..] };
         let mut rows = self.db.statement(sql)?.query(params)?;
-        while rows.next()? {
-            let row = Row {
-                key: rows.blob(5),
-                versionstamp: rows.text(0)?,
-                expires_at: rows.optional_int(1),
-                encoding: encoding(rows.int(2)),
-                withheld: rows.int(3) != 0,
-                value: rows.blob(4),
-            };
-            if visit(row)? == Flow::Stop {
-                break;
-            }
-        }
-        Ok(())
+        show(&mut rows, visit)
     }
 
     fn count(&mut self, range: &Range<Vec<u8>>) -> Result<u64> {
@@ -92,6 +79,16 @@ pub fn found<'a>(key: &'a [u8], rows: &'a Rows<'_>) -> Result<Row<'a>> {
         withheld: rows.int(3) != 0,
         value: rows.blob(4),
     })
+}
+
+/// Shows entries, as `Sql::Scan` gives them, until `visit` has enough.
+pub fn show(rows: &mut Rows<'_>, visit: &mut dyn FnMut(Row<'_>) -> Result<Flow>) -> Result<()> {
+    while rows.next()? {
+        if visit(found(rows.blob(5), rows)?)? == Flow::Stop {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// A column as an encoding.
