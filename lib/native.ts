@@ -137,7 +137,7 @@ export interface NativeHandle {
   explain(id: number, prefix: unknown, start: unknown, end: unknown, filter: string | undefined): void
   listIndexes(id: number): void
   search(prefix: unknown, query: unknown, filter: string | undefined): NativeSearch
-  searchPage(search: NativeSearch, offset: number, limit: number, id: number): Packet
+  searchPage(search: NativeSearch, offset: number, wanted: number, id: number): Packet
   metrics(prometheus: boolean): string
   info(id: number): void
   drain(): Packet

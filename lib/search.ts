@@ -14,14 +14,13 @@ import type {
 import { type Bridge, ENTRIES_A_QUESTION } from "./bridge.js"
 import { invalidArgument } from "./errors.js"
 import { filterText } from "./filter.js"
-import { MAX_PAGE_ENTRIES } from "./limits.js"
 import { selectorOf } from "./list.js"
 import type { NativeSearch } from "./native.js"
 import { checkOptions, flag, wholeNumber } from "./options.js"
 import { readFound, reviveKey } from "./page.js"
 
-/** Entries of the first page. Each page is a whole search that passes over what was given, so each is twice as large as the one before. */
-const FIRST_PAGE = 100
+/** Rust counts so far. */
+const MAX_U32 = 2 ** 32 - 1
 
 export function createIndex(bridge: Bridge, prefix: unknown, options: KvIndexOptions): Promise<void> {
   if (options === undefined)
@@ -83,7 +82,6 @@ export class SearchIterator<T> implements KvSearchIterator<T> {
   #entries: KvEntry<T>[] = []
   #at = 0
   #offset = 0
-  #size = FIRST_PAGE
   #more = true
   #last: Promise<unknown> = Promise.resolve()
 
@@ -119,13 +117,12 @@ export class SearchIterator<T> implements KvSearchIterator<T> {
   }
 
   async #load(): Promise<void> {
-    const limit = Math.min(this.#left, this.#size)
-    this.#size = Math.min(this.#size * 2, MAX_PAGE_ENTRIES)
+    const wanted = Math.min(this.#left, MAX_U32)
     const turn = this.#bridge.spend(ENTRIES_A_QUESTION)
     if (turn !== undefined) await turn
     if (this.#bridge.closed) return
     const read = this.#bridge.askPage(
-      (handle, id) => handle.searchPage(this.#native, this.#offset, limit, id),
+      (handle, id) => handle.searchPage(this.#native, this.#offset, wanted, id),
       readFound<[offset: number, more: number]>,
     )
     const { rows, tail } = read instanceof Promise ? await read : read

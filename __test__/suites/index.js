@@ -31,6 +31,7 @@ import { readPages } from "./read-pages.js"
 import { refusals } from "./refusals.js"
 import { search } from "./search.js"
 import { searchKept } from "./search-kept.js"
+import { searchPages } from "./search-pages.js"
 import { snapshots } from "./snapshots.js"
 import { tracing } from "./tracing.js"
 import { transaction } from "./transaction.js"
@@ -77,6 +78,7 @@ const suites = {
   collection,
   search,
   "search, kept": searchKept,
+  "search, pages": searchPages,
   metrics,
   tracing,
   transaction,

@@ -2,6 +2,12 @@ import { fileURLToPath } from "node:url"
 import { collect } from "./assert.js"
 import { sql } from "./runtimes.js"
 
+/** Indexes the texts of `["t", id]`, and writes them. */
+export async function index(kv, texts, options = {}) {
+  await kv.createIndex(["t"], { fields: ["text"], ...options })
+  await kv.setMany(Object.entries(texts).map(([id, text]) => ({ key: ["t", id], value: { text } })))
+}
+
 /** The last parts of the keys that a search finds, best first. */
 export async function found(kv, prefix, query, options) {
   return (await collect(kv.search(prefix, query, options))).map(({ key }) => key.at(-1))

@@ -13,7 +13,8 @@ use crate::engine::filter::{Path, path_of};
 use crate::engine::plan;
 use crate::engine::range::Selector;
 use crate::engine::read::Request;
-use crate::engine::search::{self, SearchQuery, Tokenizer};
+use crate::engine::search::{self, Tokenizer};
+use crate::engine::search_page::SearchQuery;
 use crate::error::{Error, Result};
 
 /// A search under way.
@@ -131,23 +132,24 @@ impl Handle {
                 words: convert::text(env, query, "query")?,
                 filter: convert::filter(env, filter)?,
                 offset: 0,
-                limit: 0,
+                wanted: 0,
+                ranked: Arc::default(),
             })
         };
         Ok(Search { query: Arc::new(Mutex::new(query().map_err(thrown)?)) })
     }
 
-    /// Reads the next page of a search after `offset` matches; or nothing, if it comes by mail under `id`.
+    /// Reads the next page of a search after `offset` matches, of which `wanted` entries are still to come; or nothing, if it comes by mail under `id`.
     #[napi]
     pub fn search_page(
         &mut self,
         search: &Search,
         offset: u32,
-        limit: u32,
+        wanted: u32,
         id: u32,
     ) -> napi::Result<Packet, CodeName> {
         let query =
-            SearchQuery { offset: offset as usize, limit: limit as usize, ..search.query.lock().clone() };
+            SearchQuery { offset: offset as usize, wanted: wanted as usize, ..search.query.lock().clone() };
         self.ask(id, Request::Search(Box::new(query)))
     }
 }

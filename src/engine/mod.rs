@@ -22,5 +22,6 @@ pub mod queue;
 pub mod range;
 pub mod read;
 pub mod search;
+pub mod search_page;
 pub mod task;
 pub mod watch;

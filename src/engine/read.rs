@@ -11,7 +11,8 @@ use super::hub::Hub;
 use super::matching::{Indexed, count_matching, indexed, list_indexed};
 use super::page::Page;
 use super::range::{END_OF_KEYS, after_key};
-use super::search::{self, SearchQuery};
+use super::search;
+use super::search_page::{self, SearchQuery};
 use super::watch::Watch;
 use super::{consumer, dead_letters, lock, plan};
 use crate::error::Result;
@@ -197,7 +198,7 @@ pub fn answer(txn: &mut dyn ReadTxn, request: &Request, inline: bool) -> Result<
         Request::Indexes => search::list(txn),
         Request::Explain(..) if inline => Ok(Answer::TakesLong),
         Request::Explain(range, filter) => plan::explain(txn, range, filter),
-        Request::Search(query) => search::page(txn, query, inline),
+        Request::Search(query) => search_page::page(txn, query, inline),
         Request::Info => info(txn),
     }
 }

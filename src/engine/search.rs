@@ -1,30 +1,20 @@
-//! Full-text search: indexes of the words in some fields under a prefix, and what they find.
-
-use std::collections::HashSet;
-use std::ops::Range;
-use std::sync::Arc;
-use std::time::Duration;
+//! Search indexes: made, listed, removed. They hold the words in some fields under a prefix.
 
 use serde::Deserialize;
 
 use super::answer::Answer;
-use super::filter::{Filter, Path, Step};
-use super::page::Page;
+use super::filter::{Path, Step};
 use super::plan::{OrderedSpec, definition_of};
 use super::queue::quoted;
 use super::range::Selector;
-use crate::codec::{key, key_json};
+use crate::codec::key_json;
 use crate::error::{Code, Error, Result};
-use crate::limits::{
-    MAX_INDEX_FIELDS, MAX_INLINE_BYTES, MAX_INLINE_SEARCH_MS, MAX_PAGE_BYTES, MAX_QUERY_WORDS,
-};
-use crate::store::index::{IndexKind, IndexRow, OrderedIndex, SearchIndex, SearchScan};
-use crate::store::{Flow, ReadTxn, WriteTxn};
+use crate::limits::MAX_INDEX_FIELDS;
+use crate::store::index::{IndexKind, IndexRow, OrderedIndex, SearchIndex};
+use crate::store::{ReadTxn, WriteTxn};
 
 /// The name of a search index.
 const SEARCH: &str = "search";
-/// See `MAX_INLINE_SEARCH_MS`.
-const INLINE_PATIENCE: Duration = Duration::from_millis(MAX_INLINE_SEARCH_MS);
 
 /// How text becomes words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +52,7 @@ impl Tokenizer {
     }
 
     /// Whether it parts words, of those that are typed.
-    fn is_blank(self, letter: char) -> bool {
+    pub fn is_blank(self, letter: char) -> bool {
         // To FTS5's `ascii` every other character is a letter, also a blank of Unicode.
         if self == Self::Ascii { letter.is_ascii_whitespace() } else { letter.is_whitespace() }
     }
@@ -230,86 +220,11 @@ struct SearchSpec {
     tokenize: String,
 }
 
-fn tokenizer_of(index: &IndexRow) -> Result<Tokenizer> {
-    let spec: SearchSpec = serde_json::from_str(&index.spec).map_err(|_| damaged())?;
-    Tokenizer::parse(&spec.tokenize).map_err(|_| damaged())
-}
-
-/// A search, or what is left of it.
-#[derive(Debug, Clone)]
-pub struct SearchQuery {
-    /// The encoded prefix.
-    pub prefix: Vec<u8>,
-    /// The keys under it.
-    pub range: Range<Vec<u8>>,
-    /// What was typed.
-    pub words: String,
-    /// Only entries that match this too.
-    pub filter: Option<Arc<Filter>>,
-    /// Matches that were passed.
-    pub offset: usize,
-    /// The most entries of a page.
-    pub limit: usize,
-}
-
-/// What a user types, as FTS5 wants it: every word must be there, and nothing in it is an operator. `None`: there is no word.
-fn expression(words: &str, tokenizer: Tokenizer) -> Option<String> {
-    let mut seen = HashSet::new();
-    let words: Vec<String> = words
-        .split(|letter: char| letter == '\0' || tokenizer.is_blank(letter))
-        // A word without a letter or digit says nothing, and mostly has no token. The time of FTS5's parser grows with the square of the words.
-        .filter(|word| word.chars().any(char::is_alphanumeric) && seen.insert(*word))
-        .take(MAX_QUERY_WORDS)
-        .map(|word| format!("\"{}\"", word.replace('"', "\"\"")))
-        .collect();
-    (!words.is_empty()).then(|| words.join(" "))
-}
-
-/// Reads a page of a search; its tail is `[offset,more]`. `inline`: only one that is found in no time.
+/// How an index makes words.
 ///
 /// # Errors
-/// `INVALID_ARGUMENT` if no index serves it, those of the store.
-pub fn page(txn: &mut dyn ReadTxn, query: &SearchQuery, inline: bool) -> Result<Answer> {
-    if inline && query.filter.is_some() {
-        return Ok(Answer::TakesLong);
-    }
-    let serves = |prefix: &[u8]| prefix == query.prefix || key::is_under(&query.prefix, prefix);
-    let indexes = txn.indexes()?.into_iter().filter(|index| index.kind == IndexKind::Search);
-    let index = indexes.filter(|index| serves(&index.prefix)).max_by_key(|index| index.prefix.len());
-    let Some(index) = index else {
-        let message = "there is no search index of this prefix, or of one above it; call createIndex(prefix, { fields }) once";
-        return Err(Error::invalid(format!("prefix: {message}")));
-    };
-    let mut page = Page::with_capacity(1024);
-    let (mut offset, now, mut withheld) = (query.offset, txn.now_ms(), false);
-    let (max_value_bytes, within) =
-        if inline { (MAX_INLINE_BYTES, Some(INLINE_PATIENCE)) } else { (usize::MAX, None) };
-    if let Some(expression) = expression(&query.words, tokenizer_of(&index)?) {
-        let scan = SearchScan {
-            id: index.id,
-            expression,
-            range: query.range.clone(),
-            offset,
-            max_value_bytes,
-            within,
-        };
-        txn.search(&scan, &mut |row| {
-            withheld = row.withheld;
-            page.more = page.len() == query.limit || page.size_bytes() >= MAX_PAGE_BYTES;
-            if page.more || withheld {
-                return Ok(Flow::Stop);
-            }
-            offset += 1;
-            if query.filter.as_ref().is_none_or(|filter| filter.matches(row.encoding, row.value, now)) {
-                page.push_listed(&row, 0, false)?;
-            }
-            Ok(Flow::Continue)
-        })?;
-    }
-    if withheld && !page.more {
-        return Ok(Answer::TakesLong);
-    }
-    let more = u8::from(page.more);
-    page.finish_with(&format!("[{offset},{more}]"));
-    Ok(Answer::Page(page))
+/// `CORRUPT`.
+pub fn tokenizer_of(index: &IndexRow) -> Result<Tokenizer> {
+    let spec: SearchSpec = serde_json::from_str(&index.spec).map_err(|_| damaged())?;
+    Tokenizer::parse(&spec.tokenize).map_err(|_| damaged())
 }

@@ -155,6 +155,23 @@ pub trait IndexRead {
     /// # Errors
     /// Those of the store and of `visit`.
     fn search(&mut self, scan: &SearchScan, visit: &mut dyn FnMut(Row<'_>) -> Result<Flow>) -> Result<()>;
+
+    /// Shows the same entries, `limit` at the most, without their values, and their versionstamps.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn rank(
+        &mut self,
+        scan: &SearchScan,
+        limit: usize,
+        visit: &mut dyn FnMut(IndexedEntry, &str),
+    ) -> Result<()>;
+
+    /// Whether what stands at a key has the words of a search.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn is_match(&mut self, scan: &SearchScan, key: &[u8]) -> Result<bool>;
 }
 
 /// Writes of indexes, in an operation.

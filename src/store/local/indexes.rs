@@ -3,7 +3,7 @@
 
 use super::ordered::{self, scan_sql};
 use super::sql::Sql;
-use super::sqlite::Param;
+use super::sqlite::{Param, Rows};
 use super::txn::{LocalRead, LocalWrite, found, show};
 use crate::error::Result;
 use crate::store::index::{
@@ -55,27 +55,60 @@ impl IndexRead for LocalRead<'_> {
     }
 
     fn search(&mut self, scan: &SearchScan, visit: &mut dyn FnMut(Row<'_>) -> Result<Flow>) -> Result<()> {
-        let now_ms = self.now_ms;
+        let columns = "e.versionstamp, e.expires_at, e.encoding, length(e.value) > ?7,
+            CASE WHEN length(e.value) <= ?7 THEN e.value END, e.key";
+        let mut rows = self.ranked(columns, scan, i64::MAX as usize, Some(scan.max_value_bytes.into()))?;
+        show(&mut rows, visit)
+    }
+
+    fn rank(
+        &mut self,
+        scan: &SearchScan,
+        limit: usize,
+        visit: &mut dyn FnMut(IndexedEntry, &str),
+    ) -> Result<()> {
+        let mut rows = self.ranked("e.versionstamp, e.rowid, e.key", scan, limit, None)?;
+        while rows.next()? {
+            visit(IndexedEntry { key: rows.blob(2).to_vec(), row: rows.int(1) }, rows.text(0)?);
+        }
+        Ok(())
+    }
+
+    fn is_match(&mut self, scan: &SearchScan, key: &[u8]) -> Result<bool> {
         let table = table_of(scan.id);
-        // FTS5 sorts its rows by themselves; values are read as they are asked for.
+        let row = "(SELECT rowid FROM kv_entries WHERE key = ?2)";
+        let sql = format!("SELECT 1 FROM {table} WHERE {table} MATCH ?1 AND rowid = {row}");
+        self.db.made(sql)?.query(&[scan.expression.as_str().into(), key.into()])?.next()
+    }
+}
+
+impl LocalRead<'_> {
+    /// The live entries that match, best first, by these columns; `?7` is free.
+    fn ranked<'a>(
+        &'a mut self,
+        columns: &str,
+        scan: &'a SearchScan,
+        limit: usize,
+        column_param: Option<Param<'a>>,
+    ) -> Result<Rows<'a>> {
+        let table = table_of(scan.id);
+        // FTS5 sorts its rows by themselves; what stands in an entry is read as it is asked for.
         let sql = format!(
-            "SELECT e.versionstamp, e.expires_at, e.encoding, length(e.value) > ?6,
-               CASE WHEN length(e.value) <= ?6 THEN e.value END, e.key
+            "SELECT {columns}
              FROM {table} CROSS JOIN kv_entries AS e ON e.rowid = {table}.rowid
              WHERE {table} MATCH ?1 AND e.key >= ?2 AND e.key < ?3 AND (e.expires_at IS NULL OR e.expires_at > ?4)
-             ORDER BY {table}.rank LIMIT -1 OFFSET ?5"
+             ORDER BY {table}.rank LIMIT ?6 OFFSET ?5"
         );
-        let statement = self.db.made(sql)?;
-        let params: [Param<'_>; 6] = [
+        let mut params: Vec<Param<'a>> = vec![
             scan.expression.as_str().into(),
             scan.range.start.as_slice().into(),
             scan.range.end.as_slice().into(),
-            now_ms.into(),
+            self.now_ms.into(),
             scan.offset.into(),
-            scan.max_value_bytes.into(),
+            limit.into(),
         ];
-        let mut rows = statement.query_within(scan.within, &params)?;
-        show(&mut rows, visit)
+        params.extend(column_param);
+        self.db.made(sql)?.query_within(scan.within, &params)
     }
 }
 
@@ -94,6 +127,19 @@ impl IndexRead for LocalWrite<'_> {
 
     fn search(&mut self, scan: &SearchScan, visit: &mut dyn FnMut(Row<'_>) -> Result<Flow>) -> Result<()> {
         self.read.search(scan, visit)
+    }
+
+    fn rank(
+        &mut self,
+        scan: &SearchScan,
+        limit: usize,
+        visit: &mut dyn FnMut(IndexedEntry, &str),
+    ) -> Result<()> {
+        self.read.rank(scan, limit, visit)
+    }
+
+    fn is_match(&mut self, scan: &SearchScan, key: &[u8]) -> Result<bool> {
+        self.read.is_match(scan, key)
     }
 }
 
