@@ -136,4 +136,46 @@ export function queuesRandom(target) {
       total: dead.length,
     })
   })
+
+  // Seen to fail: let a message wait for one of its key that is not ready yet.
+  test(`${MESSAGES} delayed messages of few keys: each in its turn, as soon as it is ready (KEYVAL_SEED=${SEED})`, {
+    timeout: 120_000,
+  }, async () => {
+    const random = new Random(SEED)
+    const { kv } = store
+    let now = T0
+    store.at(now)
+    const waiting = new Set()
+    const faults = []
+    const isBefore = (a, b) => a.ready < b.ready || (a.ready === b.ready && a.n < b.n)
+    const all = []
+    const handle = ({ value: n }) => {
+      const one = all[n]
+      if (!waiting.delete(one)) faults.push(`message ${n} came twice`)
+      for (const other of waiting)
+        if (other.key === one.key && other.ready <= now && isBefore(other, one))
+          faults.push(`message ${n} before ${other.n} of its key`)
+    }
+    const listener = new Listener(kv, handle, { concurrency: 3 })
+    const isDue = ({ ready }) => ready <= now
+    while (all.length < MESSAGES || waiting.size > 0) {
+      const count = Math.min(random.int(6), MESSAGES - all.length)
+      const atomic = kv.atomic()
+      for (let at = 0; at < count; at++) {
+        const delay = random.chance(0.5) ? 0 : random.int(40)
+        const one = { n: all.length, key: random.pick(["a", "b", undefined]), ready: now + delay }
+        all.push(one)
+        waiting.add(one)
+        atomic.enqueue(one.n, { delay, orderingKey: one.key })
+      }
+      await atomic.commit()
+      const end = performance.now() + 30_000
+      while ([...waiting].some(isDue) && performance.now() < end) await pause(0)
+      assert.deepEqual([...waiting].filter(isDue), [], "what is ready is handled")
+      now += random.int(10)
+      store.at(now)
+    }
+    await listener.stop()
+    assert.deepEqual(faults, [])
+  })
 }

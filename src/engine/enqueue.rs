@@ -117,12 +117,13 @@ pub fn enqueue(txn: &mut dyn WriteTxn, new: &NewMessage) -> Result<String> {
     let now = txn.now_ms();
     let ready_at = now.saturating_add(new.delay_ms);
     let attempts = i64::try_from(new.backoff_ms.len()).unwrap_or(i64::MAX);
+    let status = first_status(txn, &new.queue, new.ordering_key.as_deref(), ready_at)?;
     let seq = txn.next_number();
     txn.insert_message(&Message {
         id: new.id.clone(),
         seq,
         queue: new.queue.clone(),
-        state: State { status: Status::Pending, ready_at, attempts: 0, lease: 0, locked_until: None },
+        state: State { status, ready_at, attempts: 0, lease: 0, locked_until: None },
         max_attempts: attempts.saturating_add(1),
         backoff_schedule: serde_json::to_string(&new.backoff_ms).unwrap_or_default(),
         keys_if_undelivered: keys_text(&new.keys_if_undelivered),
@@ -133,6 +134,17 @@ pub fn enqueue(txn: &mut dyn WriteTxn, new: &NewMessage) -> Result<String> {
         value: new.value.clone(),
     })?;
     Ok(new.id.clone())
+}
+
+/// One that comes after another one of its ordering key need not be looked at before that is done.
+fn first_status(
+    txn: &mut dyn WriteTxn,
+    queue: &str,
+    ordering_key: Option<&str>,
+    ready_at: i64,
+) -> Result<Status> {
+    let Some(key) = ordering_key else { return Ok(Status::Pending) };
+    Ok(if txn.is_behind_key(queue, key, ready_at)? { Status::Blocked } else { Status::Pending })
 }
 
 fn keys_text(keys: &[Vec<u8>]) -> Option<String> {

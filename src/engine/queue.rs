@@ -4,9 +4,10 @@
 //! too. A lease that ran out is claimed like a ready message; the lease's number grows with each claim, so that who lost it
 //! can settle nothing.
 //!
-//! Of messages with one ordering key only one is under way: it is processing, or pending with attempts behind it. Another
-//! one that is met then is put aside (`Blocked`), where no claim looks again, and the first of them is let go when the one
-//! under way is done: so a claim looks at each of them once, however many there are.
+//! Of messages with one ordering key only one is under way: it is processing, or pending with attempts behind it. One that
+//! comes after another of its key is put aside when it is enqueued (`Blocked`), and one that is met while another is under way,
+//! where no claim looks again; the first of them is let go when the one before is done: so claims look at each of them at most
+//! once, however many there are, and few of a key are pending at a time.
 
 use super::answer::Answer;
 use super::enqueue::{backoff_of, keys_of, new_id};

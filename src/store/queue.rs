@@ -144,6 +144,12 @@ pub trait QueueWrite {
     /// Those of the store.
     fn ready_messages(&mut self, queue: &str, limit: usize) -> Result<Vec<Message>>;
 
+    /// Whether a new message with an ordering key comes after another one: one that becomes ready no later, or is under way.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn is_behind_key(&mut self, queue: &str, ordering_key: &str, ready_at: i64) -> Result<bool>;
+
     /// Whether another message with an ordering key is being handled, or waits to be tried again.
     ///
     /// # Errors

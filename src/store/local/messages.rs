@@ -81,6 +81,14 @@ fn optional_text(rows: &Rows<'_>, column: i32) -> Result<Option<String>> {
     }
 }
 
+fn name_of(status: Status) -> &'static str {
+    match status {
+        Status::Pending => "pending",
+        Status::Blocked => "blocked",
+        Status::Processing => "processing",
+    }
+}
+
 fn message(rows: &Rows<'_>) -> Result<Message> {
     let status = match rows.text(3)? {
         "pending" => Status::Pending,
@@ -161,7 +169,9 @@ impl QueueWrite for LocalWrite<'_> {
     }
 
     fn insert_message(&mut self, message: &Message) -> Result<()> {
-        self.notice |= Notice::QUEUE;
+        if message.state.status == Status::Pending {
+            self.notice |= Notice::QUEUE;
+        }
         self.read.db.statement(Sql::InsertMessage)?.run(&[
             message.id.as_str().into(),
             message.seq.into(),
@@ -175,6 +185,7 @@ impl QueueWrite for LocalWrite<'_> {
             message.created_at.into(),
             i64::from(message.encoding).into(),
             message.value.as_slice().into(),
+            name_of(message.state.status).into(),
         ])
     }
 
@@ -189,6 +200,11 @@ impl QueueWrite for LocalWrite<'_> {
         Ok(found)
     }
 
+    fn is_behind_key(&mut self, queue: &str, ordering_key: &str, ready_at: i64) -> Result<bool> {
+        let params = [queue.into(), ordering_key.into(), ready_at.into()];
+        self.read.db.statement(Sql::IsBehindKey)?.query(&params)?.next()
+    }
+
     fn is_key_busy(&mut self, queue: &str, ordering_key: &str, id: &str) -> Result<bool> {
         let params = [queue.into(), ordering_key.into(), id.into()];
         self.read.db.statement(Sql::IsKeyBusy)?.query(&params)?.next()
@@ -199,17 +215,12 @@ impl QueueWrite for LocalWrite<'_> {
     }
 
     fn set_message_state(&mut self, id: &str, state: State) -> Result<()> {
-        let status = match state.status {
-            Status::Pending => "pending",
-            Status::Blocked => "blocked",
-            Status::Processing => "processing",
-        };
         if state.status == Status::Pending {
             self.notice |= Notice::QUEUE;
         }
         self.read.db.statement(Sql::SetMessageState)?.run(&[
             id.into(),
-            status.into(),
+            name_of(state.status).into(),
             state.ready_at.into(),
             state.attempts.into(),
             state.lease.into(),

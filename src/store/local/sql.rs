@@ -94,6 +94,8 @@ pub enum Sql {
     ReadyMessages,
     /// Whether an ordering key is taken.
     IsKeyBusy,
+    /// Whether a new message comes after another one of its ordering key.
+    IsBehindKey,
     /// A message under a lease.
     LeasedMessage,
     /// What changes of a message.

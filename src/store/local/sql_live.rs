@@ -47,7 +47,7 @@ pub fn text(sql: Sql) -> &'static str {
         Sql::InsertMessage => {
             "INSERT INTO kv_queue (id, seq, queue, status, ready_at, max_attempts, backoff_schedule,
                keys_if_undelivered, ordering_key, deduplication_key, created_at, updated_at, encoding, value)
-             VALUES (?1, ?2, ?3, 'pending', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?11, ?12)"
+             VALUES (?1, ?2, ?3, ?13, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?11, ?12)"
         }
         Sql::LapsedMessages => concat_message!(
             "WHERE queue = ?1 AND status = 'processing' AND locked_until <= ?2 ORDER BY ready_at, seq LIMIT ?3"
@@ -57,8 +57,18 @@ pub fn text(sql: Sql) -> &'static str {
         ),
         Sql::LeasedMessage => concat_message!("WHERE id = ?1 AND lease = ?2 AND status = 'processing'"),
         Sql::IsKeyBusy => {
-            "SELECT 1 FROM kv_queue WHERE queue = ?1 AND ordering_key = ?2 AND id <> ?3
-               AND (status = 'processing' OR (status = 'pending' AND attempts > 0)) LIMIT 1"
+            "SELECT 1 FROM kv_queue WHERE queue = ?1 AND ordering_key = ?2 AND id <> ?3 AND status = 'processing'
+             UNION ALL
+             SELECT 1 FROM kv_queue WHERE queue = ?1 AND ordering_key = ?2 AND id <> ?3
+               AND status = 'pending' AND attempts > 0 LIMIT 1"
+        }
+        Sql::IsBehindKey => {
+            "SELECT 1 FROM kv_queue WHERE queue = ?1 AND ordering_key = ?2 AND status = 'processing'
+             UNION ALL
+             SELECT 1 FROM kv_queue WHERE queue = ?1 AND ordering_key = ?2 AND status = 'pending' AND ready_at <= ?3
+             UNION ALL
+             SELECT 1 FROM kv_queue WHERE queue = ?1 AND ordering_key = ?2 AND status = 'pending' AND ready_at > ?3
+               AND attempts > 0 LIMIT 1"
         }
         Sql::SetMessageState => {
             "UPDATE kv_queue SET status = ?2, ready_at = ?3, attempts = ?4, lease = ?5, locked_until = ?6, updated_at = ?7
