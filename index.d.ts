@@ -600,8 +600,8 @@ export interface KvConsumerStatus {
 export interface KvConsumer<T = unknown> extends AsyncIterable<KvChange<T>> {
   readonly name: string
   /**
-   * Takes or renews the lease, and reads at most `limit` (1 to 1000, default 100) changes after the committed position. It does not move
-   * the position.
+   * Takes or renews the lease, and reads at most `limit` (1 to 1000, default 100) changes after the committed position. It moves
+   * the position only where it finds none: past the changes of other keys.
    * @throws {KvError} `BUSY` if another holds the lease; `HISTORY_GONE`; `UNSUPPORTED` with `changeLog: "off"`.
    */
   read(limit?: number): Promise<KvChange<T>[]>

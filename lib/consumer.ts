@@ -56,7 +56,18 @@ export class Consumer<T> implements KvConsumer<T> {
       changes.push(...page.changes)
       more = page.more
     }
+    const { position = 0 } = feed
+    if (changes.length === 0 && position > hold.position) await this.#pass(position)
     return changes
+  }
+
+  /** Changes of other keys need not be looked at again, nor be kept for this consumer. */
+  async #pass(seq: number): Promise<void> {
+    try {
+      await this.commit(seq)
+    } catch (error) {
+      if (!(error instanceof KvError && error.code === "CONFLICT")) throw error
+    }
   }
 
   #feed({ position, prefix }: Hold): Feed {
