@@ -142,12 +142,28 @@ export class Consumer<T> implements KvConsumer<T> {
     if (!this.#bridge.closed) await this.release()
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<KvChange<T>, undefined> {
-    const reading: Reading = { passed: undefined, renewAt: 0 }
-    const news = new Attention(this.#bridge, CHANGES | ELSEWHERE | TIME, () => this.#leave(reading))
+  [Symbol.asyncIterator](): AsyncIterableIterator<KvChange<T>, undefined> {
+    const reading: Reading = { passed: undefined, renewAt: 0, news: undefined }
+    const changes = this.#read(reading)
+    return {
+      next: () => changes.next(),
+      return: () => {
+        // A generator's own `return` waits behind a `next` that waits for changes.
+        reading.news?.leave()
+        return changes.return(undefined)
+      },
+      [Symbol.asyncIterator]() {
+        return this
+      },
+    }
+  }
+
+  async *#read(reading: Reading): AsyncGenerator<KvChange<T>, undefined> {
+    const news = new Attention(this.#bridge, CHANGES | LEASE | ELSEWHERE | TIME, () => this.#leave(reading))
+    reading.news = news
     try {
       while (!news.ended) {
-        const hold = await this.#hold()
+        const hold = await this.#hold(news)
         if (hold === undefined) return
         yield* this.#follow(this.#feed(hold), reading, news)
       }
@@ -159,20 +175,15 @@ export class Consumer<T> implements KvConsumer<T> {
     }
   }
 
-  /** Takes the lease, and waits for it while another holds it; nothing, if the `Kv` is closed meanwhile. */
-  async #hold(): Promise<Hold | undefined> {
-    const news = new Attention(this.#bridge, LEASE | ELSEWHERE | TIME)
-    try {
-      for (;;) {
-        const hold = await this.#take()
-        if (typeof hold !== "number") return hold
-        for (let until: number | null = hold; until !== null; until = (await this.status()).leaseExpiresAt) {
-          this.#bridge.ended((handle) => handle.wakeAt(until as number))
-          if (!(await news.wait())) return undefined
-        }
+  /** Takes the lease, and waits for it while another holds it; nothing, if it is ended meanwhile. */
+  async #hold(news: Attention): Promise<Hold | undefined> {
+    for (;;) {
+      const hold = await this.#take()
+      if (typeof hold !== "number") return hold
+      for (let until: number | null = hold; until !== null; until = (await this.status()).leaseExpiresAt) {
+        this.#bridge.ended((handle) => handle.wakeAt(until as number))
+        if (!(await news.wait())) return undefined
       }
-    } finally {
-      news.leave()
     }
   }
 
@@ -230,4 +241,5 @@ export class Consumer<T> implements KvConsumer<T> {
 interface Reading {
   passed: number | undefined
   renewAt: number
+  news: Attention | undefined
 }

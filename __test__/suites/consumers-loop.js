@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { collect, refused } from "../support/assert.js"
 import { T0, useStore } from "../support/store.js"
-import { Inbox, within } from "../support/waiting.js"
+import { Inbox, pause, within } from "../support/waiting.js"
 
 /** A consumer as a loop. */
 export function consumersLoop(target) {
@@ -136,6 +136,35 @@ export function consumersLoop(target) {
     const consumer = store.kv.consumer("c")
     for await (const { seq } of consumer) if (seq === all[2].seq) break
     assert.deepEqual(await store.kv.consumer("c").read(), all.slice(2))
+  })
+
+  // Seen to fail: with the `return` of a generator, which waits behind the `next` before it.
+  test("return() ends an iterator that waits for changes, and one that waits for the lease", async () => {
+    const [change] = await write(1)
+    const consumer = store.kv.consumer("c")
+    const iterator = consumer[Symbol.asyncIterator]()
+    assert.deepEqual(await iterator.next(), { done: false, value: change })
+    const waiting = iterator.next()
+    const other = store.kv.consumer("c")[Symbol.asyncIterator]()
+    const queued = other.next()
+    await pause(20)
+    for (const [one, next] of [
+      [other, queued],
+      [iterator, waiting],
+    ]) {
+      assert.deepEqual(await within(one.return()), { done: true, value: undefined })
+      assert.deepEqual(await within(next), { done: true, value: undefined })
+      assert.deepEqual(await one.next(), { done: true, value: undefined })
+    }
+    const { position, held } = await consumer.status()
+    assert.deepEqual(
+      [position, held],
+      [change.seq, false],
+      "what was passed is committed, the lease is given back",
+    )
+    const unused = consumer[Symbol.asyncIterator]()
+    await unused.return()
+    assert.equal((await unused.next()).done, true)
   })
 
   test("close of the Kv ends for await", async () => {
