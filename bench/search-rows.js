@@ -7,6 +7,7 @@ const WORDS_A_DOCUMENT = 30
 /** Every document has the common word, one in this many the rare one. */
 const RARE = 1_000
 const RESULTS = 20
+const MANY_RESULTS = 10_000
 const AT_ONCE = 64
 
 const wordOf = (random) => `w${Math.min(random.below(WORDS), random.below(WORDS), random.below(WORDS))}`
@@ -24,15 +25,15 @@ export function* documents() {
   for (let id = 0; id < DOCUMENTS; id++) yield documentOf(id, new Random(id))
 }
 
-const search = (word) => ({
+const search = (word, results = RESULTS) => ({
   unit: "ms",
   needs: "documents",
   atOnce: 1,
   chunk: 4,
   input: () => word,
   begin: (peer) => peer.documents(),
-  call: (on, query) => on.search(query, RESULTS),
-  check: (query, found) => found.length === RESULTS && found.every(({ text }) => text.includes(query)),
+  call: (on, query) => on.search(query, results),
+  check: (query, found) => found.length === results && found.every(({ text }) => text.includes(query)),
 })
 
 const set = {
@@ -53,5 +54,6 @@ const set = {
 export const searchRows = [
   { name: "search in 100,000 documents, a rare word, ms", ...search("rare") },
   { name: "search in 100,000 documents, a common word, ms", ...search("common") },
+  { name: "search in 100,000 documents, 10,000 of a common word, ms", ...search("common", MANY_RESULTS) },
   { name: "set, indexed, 64 at once", ...set },
 ]
