@@ -626,7 +626,7 @@ export interface KvEnqueueOptions {
   delay?: Duration
   /** The waits before the second attempt, the third, and so on; default `[1000, 5000, 10000]`. `[]`: one attempt. At most 100. */
   backoffSchedule?: readonly Duration[]
-  /** Where the value is written when all attempts have failed. At most 100 keys. */
+  /** Where the value is written when all attempts have failed. At most 100 keys. One that a unique index refuses is left out, and the dead letter says so. */
   keysIfUndelivered?: readonly KvKey[]
   /** Default `"default"`. Names: 1 to 1024 bytes of UTF-8. */
   queue?: string
@@ -680,7 +680,7 @@ export interface KvDeadLetter<T = unknown> {
   originalId: string
   /** `undefined` if the stored value is damaged: no stored value is that. */
   value: T
-  /** What the handler threw last: its message; or what was passed to `nackMessage`. Cut at 8 KiB. */
+  /** What the handler threw last: its message; or what was passed to `nackMessage`; then the keys of `keysIfUndelivered` that could not be written. Cut at 8 KiB. */
   errorMessage: string
   attempts: number
   /** Milliseconds since the epoch. */
@@ -845,7 +845,7 @@ export interface KvOrderedIndexOptions {
   on: readonly string[]
   /**
    * No two live entries under the prefix may have the same values: a commit that would make them fails with `CONFLICT`, which names the key that has
-   * them. An entry without a number, bigint, `Date`, string or boolean in one of the fields is in nobody's way. Default `false`.
+   * them. A `Date` counts as its milliseconds. An entry without a number, bigint, {@link KvU64}, `Date`, string or boolean in one of the fields is in nobody's way. Default `false`.
    */
   unique?: boolean
   fields?: never

@@ -10,7 +10,7 @@ use super::filter::Filter;
 use super::matching::for_each_match;
 use super::net::{NetChange, NetChanges};
 use super::patch::{Encoded, merge};
-use super::plan::unique_holder;
+use super::unique::expired_holder;
 use crate::codec::key::KeyWriter;
 use crate::codec::key_json;
 use crate::codec::value::{ArrayText, Counter};
@@ -65,7 +65,9 @@ fn failed_checks(txn: &mut dyn WriteTxn, checks: &[Check]) -> Result<Vec<(usize,
 /// The most of a key that a message shows.
 const SHOWN_CHARS: usize = 80;
 
-fn shown(key: &[u8]) -> String {
+/// The beginning of a key, for a message.
+#[must_use]
+pub fn shown(key: &[u8]) -> String {
     let mut json = Vec::new();
     let _ = key_json::write(key, &mut json);
     let text = String::from_utf8_lossy(&json);
@@ -173,20 +175,9 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// A unique index refused an entry. What has expired is absent, and makes room.
+    /// A unique index refused an entry.
     fn put_unique(&mut self, row: &Row<'_>, refused: Error) -> Result<Found> {
-        let Some(holder) = unique_holder(self.txn, row.key, row.encoding, row.value)? else {
-            return Err(refused);
-        };
-        let (now, mut live) = (self.txn.now_ms(), false);
-        self.txn.get(&holder, 0, &mut |stands| {
-            live = stands.is_some_and(|stands| stands.is_live(now));
-            Ok(())
-        })?;
-        if live {
-            let message = format!("a unique index has these values for the key {} already", shown(&holder));
-            return Err(Error::new(Code::Conflict, message));
-        }
+        let holder = expired_holder(self.txn, row, refused)?;
         self.delete(&holder)?;
         // Another index may refuse it too.
         match self.txn.put(row) {

@@ -23,4 +23,5 @@ pub mod range;
 pub mod read;
 pub mod search;
 pub mod task;
+pub mod unique;
 pub mod watch;

@@ -9,13 +9,15 @@
 //! under way is done: so a claim looks at each of them once, however many there are.
 
 use super::answer::Answer;
+use super::atomic::shown;
 use super::enqueue::{backoff_of, keys_of, new_id};
 use super::page::Page;
+use super::unique::expired_holder;
 use crate::codec::key_json::write_string;
-use crate::error::Result;
+use crate::error::{Code, Result};
 use crate::limits::{MAX_CLAIM_BYTES, MAX_CLAIM_LOOKS, MAX_ERROR_MESSAGE_BYTES};
 use crate::store::queue::{DeadLetter, Message, State, Status};
-use crate::store::{Row, WriteTxn};
+use crate::store::{ChangeKind, Row, WriteTxn};
 
 /// Messages that one look at a queue reads. More than are wanted, where some are behind their ordering key.
 const LOOK: usize = 64;
@@ -150,37 +152,58 @@ fn fail(txn: &mut dyn WriteTxn, message: &Message, error: &str) -> Result<()> {
     txn.set_message_state(&message.id, state)
 }
 
-/// The value goes to the keys for undelivered ones and into the dead letter queue, and the message is gone.
+/// The value goes to the keys for undelivered ones and into the dead letter queue, and the message is gone. A key that a unique
+/// index refuses is left out: the message would come back for ever, and end every listener that meets it.
 fn bury(txn: &mut dyn WriteTxn, message: &Message, error: &str) -> Result<()> {
     let mut keys = keys_of(message).unwrap_or_default();
     keys.sort();
     keys.dedup();
+    let mut refused = Vec::new();
     if !keys.is_empty() {
         let versionstamp = txn.stamp()?;
         for key in &keys {
-            let row = Row {
-                key,
-                versionstamp: &versionstamp,
-                expires_at: None,
-                encoding: message.encoding,
-                value: &message.value,
-                withheld: false,
-            };
-            let found = txn.put(&row)?;
-            txn.log(key, found.change(), Some(&row))?;
+            match put_undelivered(txn, message, key, &versionstamp) {
+                Err(error) if error.code == Code::Conflict => {
+                    refused.push(format!("{}: {}", shown(key), error.message));
+                }
+                written => written?,
+            }
         }
     }
     let failed_at = txn.now_ms();
-    let error_message = cut(error).to_string();
+    let error_message = with_refused(error, &refused);
     txn.insert_dead_letter(&DeadLetter { id: new_id(), error_message, failed_at, message: message.clone() })?;
     txn.remove_leased(&message.id, message.state.lease)?;
     unblock(txn, &message.queue, message.ordering_key.as_deref())
 }
 
+fn put_undelivered(txn: &mut dyn WriteTxn, message: &Message, key: &[u8], versionstamp: &str) -> Result<()> {
+    let (encoding, value) = (message.encoding, message.value.as_slice());
+    let row = Row { key, versionstamp, expires_at: None, encoding, value, withheld: false };
+    loop {
+        match txn.put(&row) {
+            Err(error) if error.code == Code::Conflict => {
+                let expired = expired_holder(txn, &row, error)?;
+                txn.remove(&expired)?;
+                txn.log(&expired, ChangeKind::Delete, None)?;
+            }
+            found => return txn.log(key, found?.change(), Some(&row)),
+        }
+    }
+}
+
+/// What the handler said, and the first of the keys that could not be written.
+fn with_refused(error: &str, refused: &[String]) -> String {
+    let Some(first) = refused.first() else { return cut(error, MAX_ERROR_MESSAGE_BYTES).to_string() };
+    let more = if refused.len() > 1 { format!("; and {} more", refused.len() - 1) } else { String::new() };
+    let note = format!("; keysIfUndelivered: {first}{more}");
+    format!("{}{note}", cut(error, MAX_ERROR_MESSAGE_BYTES.saturating_sub(note.len())))
+}
+
 /// The begin of a message that is too long, whole characters of it.
-fn cut(error: &str) -> &str {
+fn cut(error: &str, most: usize) -> &str {
     let fits = |end: &usize| error.is_char_boundary(*end);
-    let end = (0..=MAX_ERROR_MESSAGE_BYTES.min(error.len())).rev().find(fits).unwrap_or(0);
+    let end = (0..=most.min(error.len())).rev().find(fits).unwrap_or(0);
     error.get(..end).unwrap_or_default()
 }
 
