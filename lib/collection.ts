@@ -16,7 +16,7 @@ import type {
   KvSetResult,
   KvWhereOf,
 } from "../index.js"
-import { describe, invalidArgument, KvError } from "./errors.js"
+import { describe, invalidArgument, KvError, short } from "./errors.js"
 import { copyKey } from "./keys.js"
 import type { Kv } from "./kv.js"
 
@@ -96,7 +96,7 @@ const SHOWN_ISSUES = 3
 function messageOf(issues: readonly KvSchemaIssue[]): string {
   const shown = issues.slice(0, SHOWN_ISSUES).map(({ message, path }) => {
     const place = path?.map((step) => (typeof step === "object" ? String(step.key) : String(step))).join(".")
-    return place ? `${place}: ${message}` : message
+    return place ? `${short(place)}: ${short(message)}` : short(message)
   })
   const more = issues.length - shown.length
   return shown.join("; ") + (more > 0 ? `; and ${more} more` : "")

@@ -16,6 +16,7 @@ import { leasesModel } from "./leases-model.js"
 import { lifecycle } from "./lifecycle.js"
 import { liveRefusals } from "./live-refusals.js"
 import { locks } from "./locks.js"
+import { messages } from "./messages.js"
 import { metrics } from "./metrics.js"
 import { model } from "./model.js"
 import { now } from "./now.js"
@@ -77,6 +78,7 @@ const suites = {
   collection,
   search,
   "search, kept": searchKept,
+  messages,
   metrics,
   tracing,
   transaction,
