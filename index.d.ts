@@ -236,8 +236,8 @@ export interface KvSetEntry extends KvExpireOptions {
 
 /** Options of {@link Kv.setMany}. */
 export interface KvSetManyOptions {
-  /** Called after each commit with the number of entries that are on disk. An error that it throws stops the load. */
-  onProgress?: (progress: { count: number }) => void
+  /** Called after each commit with the number of entries that are on disk. It may be async. An error that it throws stops the load. */
+  onProgress?: (progress: { count: number }) => unknown
 }
 
 /** Options of {@link Kv.delete}. */
@@ -505,10 +505,7 @@ export interface KvWatchBatch<T = unknown> extends KvWatchInfo {
 }
 
 /** Told of each batch; awaited before the next one. What changes meanwhile is told once, as it stands then. */
-export type KvWatchCallback<T = unknown> = (
-  entries: KvEntryMaybe<T>[],
-  info: KvWatchInfo,
-) => void | Promise<void>
+export type KvWatchCallback<T = unknown> = (entries: KvEntryMaybe<T>[], info: KvWatchInfo) => unknown
 
 /**
  * The iterator form of {@link Kv.watch}. Leaving the loop stops it; closing the `Kv` ends it. An error of the store that another try may pass
@@ -957,7 +954,7 @@ export interface KvBackupOptions {
    * Called as the copy grows, at most every 4 MiB, and when it is whole, before it gets its name. It may be async. An error
    * that it throws stops the backup, which then rejects with it and leaves nothing behind.
    */
-  onProgress?: (progress: KvBackupProgress) => void | Promise<void>
+  onProgress?: (progress: KvBackupProgress) => unknown
 }
 
 /** What {@link Kv.backup} gives. */

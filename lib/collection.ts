@@ -96,7 +96,8 @@ const SHOWN_ISSUES = 3
 function messageOf(issues: readonly KvSchemaIssue[]): string {
   const shown = issues.slice(0, SHOWN_ISSUES).map(({ message, path }) => {
     const place = path?.map((step) => (typeof step === "object" ? String(step.key) : String(step))).join(".")
-    return place ? `${short(place)}: ${short(message)}` : short(message)
+    const text = short(String(message))
+    return place ? `${short(place)}: ${text}` : text
   })
   const more = issues.length - shown.length
   return shown.join("; ") + (more > 0 ? `; and ${more} more` : "")

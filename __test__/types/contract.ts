@@ -86,6 +86,14 @@ export async function contract(kv: Kv): Promise<void> {
   new Kv(":memory:", { durability: "fast" })
 }
 
+/** What a callback gives is nobody's: an expression will do. */
+export async function callbacks(kv: Kv): Promise<void> {
+  const seen: unknown[] = []
+  kv.watch(["a"], (entries) => seen.push(...entries))
+  await kv.setMany([], { onProgress: ({ count }) => seen.push(count) })
+  await kv.backup("backup.db", { onProgress: async (progress) => seen.push(progress) })
+}
+
 export async function filters(kv: Kv): Promise<void> {
   const where: KvWhere = {
     name: "Ada",
