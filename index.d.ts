@@ -444,8 +444,8 @@ export interface KvOptions {
    */
   changeLog?: "keys" | "values" | "off" | undefined
   /**
-   * Gives each call that returns a promise a span: `keyval.set` and so on, with `db.system.name` and `db.operation.name`; a call that
-   * fails sets `error.type` to the error's code. Keys and values are never in a span. Default: a tracer of the provider that was
+   * Gives each call that reads or writes entries, messages or indexes and returns a promise a span: `keyval.set` and so on, with `db.system.name` and `db.operation.name`; a call that
+   * fails sets `error.type` to the error's code. Keys, values and messages of errors are never in a span. Default: a tracer of the provider that was
    * registered with `@opentelemetry/api` 1.x before this `Kv` was made, if there is one; `false`: none.
    */
   tracer?: KvTracer | false | undefined
