@@ -80,6 +80,7 @@ export class Collection<Input, Output> implements KvCollection<Input, Output> {
   async parse(value: Input): Promise<Output> {
     if (this.#schema === undefined) return value as unknown as Output
     const result = await this.#schema[STANDARD].validate(value)
+    checkResult(result)
     if (result.issues === undefined) return result.value
     throw new KvError("INVALID_ARGUMENT", `value: ${messageOf(result.issues)}`, { cause: result.issues })
   }
@@ -89,6 +90,14 @@ function isSchema(schema: unknown): boolean {
   if ((typeof schema !== "object" && typeof schema !== "function") || schema === null) return false
   const standard = (schema as { [STANDARD]?: { validate?: unknown } })[STANDARD]
   return typeof standard?.validate === "function"
+}
+
+function checkResult(result: unknown): void {
+  const { issues } = (result ?? {}) as { issues?: unknown }
+  if (typeof result === "object" && result !== null && (issues === undefined || Array.isArray(issues))) return
+  throw invalidArgument(
+    `schema: its validate must give { value } or { issues }, as Standard Schema says, got ${typeof result}`,
+  )
 }
 
 const SHOWN_ISSUES = 3

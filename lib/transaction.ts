@@ -14,8 +14,9 @@ import type {
 } from "../index.js"
 import { commit, copyCheck } from "./atomic.js"
 import type { Bridge } from "./bridge.js"
-import { describe, invalidArgument, KvError } from "./errors.js"
+import { describe, invalidArgument, KvError, limitExceeded } from "./errors.js"
 import { copyKey } from "./keys.js"
+import { MAX_KEYS } from "./limits.js"
 import { mergePatch } from "./merge.js"
 import { Mutating } from "./mutating.js"
 import { fromNative, native, STAMP_ALWAYS, STAMP_NEVER } from "./native.js"
@@ -178,6 +179,7 @@ export function isKeyList(target: unknown): target is readonly KvKey[] {
 
 export function keyList(keys: unknown): readonly KvKey[] {
   if (!Array.isArray(keys)) throw invalidArgument(`keys: must be an array of keys, got ${describe(keys)}`)
+  if (keys.length > MAX_KEYS) throw limitExceeded("keys", keys.length, MAX_KEYS, "keys")
   return keys
 }
 

@@ -133,6 +133,12 @@ export function transaction(target) {
     assert.deepEqual(value[1], absent(["none"]))
   })
 
+  test("getMany of more than 1000 keys is refused before it reads", async () => {
+    const keys = Array.from({ length: 200_000 }, (_, at) => ["n", at])
+    for (const many of [keys, keys.slice(0, 1001)])
+      await refused(() => store.kv.transaction((tx) => tx.getMany(many)), "LIMIT_EXCEEDED", /^keys: .* 1000/)
+  })
+
   test("a key that was read as absent and is created outside is a conflict", async () => {
     const result = await store.kv.transaction(async (tx) => {
       await tx.get(["k"])
