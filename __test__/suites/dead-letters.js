@@ -12,7 +12,7 @@ export function deadLetters(target) {
   const store = useStore(target)
 
   /** Lets messages die: `[value, options]` each; they fail with `error of <value>`. */
-  async function kill(messages, kv = store.kv) {
+  async function kill(messages, kv = store.kv, how = {}) {
     const ids = []
     const queues = new Set()
     const { dlq } = await kv.queueStats()
@@ -21,7 +21,7 @@ export function deadLetters(target) {
       ids.push((await kv.enqueue(value, { backoffSchedule: [], ...options })).id)
     }
     const fail = ({ value }) => Promise.reject(new Error(`error of ${value}`))
-    const listeners = [...queues].map((queue) => new Listener(kv, fail, { queue }))
+    const listeners = [...queues].map((queue) => new Listener(kv, fail, { queue, ...how }))
     await counts(kv, { dlq: dlq + messages.length, pending: 0, processing: 0 })
     for (const listener of listeners) await listener.stop()
     return ids
@@ -162,6 +162,17 @@ export function deadLetters(target) {
       ],
     )
     assert.equal((await kv.dlq.list())[0].errorMessage, "no")
+  })
+
+  // Seen to fail: a change for each of the four, all of one commit.
+  test("a key of several messages that die in one commit has one change", async () => {
+    const { kv } = store
+    const shared = Array.from({ length: 4 }, (_, n) => [n, { keysIfUndelivered: [["last"], ["each", n]] }])
+    await kill(shared, kv, { concurrency: 4 })
+    const changes = await collect(kv.changes())
+    const told = changes.map(({ key, versionstamp }) => JSON.stringify([key, versionstamp]))
+    assert.equal(new Set(told).size, told.length, told.join(" "))
+    assert.equal(changes.filter(({ key }) => key[0] === "each").length, 4)
   })
 
   test("100 keys", async () => {

@@ -14,7 +14,7 @@ use super::unique::expired_holder;
 use crate::codec::key::KeyWriter;
 use crate::codec::key_json;
 use crate::codec::value::{ArrayText, Counter};
-use crate::config::{ChangeLog, Durability};
+use crate::config::Durability;
 use crate::error::{Code, Error, Result};
 use crate::store::{ChangeKind, Found, Row, WriteJob, WriteTxn};
 
@@ -170,8 +170,7 @@ impl Run<'_> {
             found => found?,
         };
         let Some(net) = &mut self.net else { return self.txn.log(key, found.change(), Some(&row)) };
-        let was_live = found == Found::Live;
-        net.note(key, NetChange { was_stored: found != Found::Nothing, was_live, is_stored: true });
+        net.note(key, NetChange::put(found));
         Ok(())
     }
 
@@ -189,9 +188,7 @@ impl Run<'_> {
     fn delete(&mut self, key: &[u8]) -> Result<u64> {
         let Some(removed) = self.txn.remove(key)? else { return Ok(0) };
         match &mut self.net {
-            Some(net) => {
-                net.note(key, NetChange { was_stored: true, was_live: removed.live, is_stored: false })
-            }
+            Some(net) => net.note(key, NetChange::removed(removed.live)),
             None => self.txn.log(key, ChangeKind::Delete, None)?,
         }
         Ok(u64::from(removed.live))
@@ -201,7 +198,7 @@ impl Run<'_> {
         let Some(net) = &mut self.net else { return Ok(self.txn.remove_range_logged(range)?.live) };
         let removed = self.txn.remove_range(range)?;
         for one in &removed {
-            net.note(&one.key, NetChange { was_stored: true, was_live: one.live, is_stored: false });
+            net.note(&one.key, NetChange::removed(one.live));
         }
         Ok(removed.iter().filter(|one| one.live).count() as u64)
     }
@@ -215,28 +212,8 @@ impl Run<'_> {
 
     /// Writes the net changes; gives the stamp, if there is one.
     fn finish(mut self) -> Result<Option<String>> {
-        let net = self.net.take().unwrap_or_default();
-        for (key, kind) in net.told() {
-            match kind {
-                ChangeKind::Delete => self.txn.log(key, kind, None)?,
-                ChangeKind::Create | ChangeKind::Update => self.log_put(key, kind)?,
-            }
-        }
+        self.net.take().unwrap_or_default().log(self.txn)?;
         Ok(self.stamp)
-    }
-
-    fn log_put(&mut self, key: &[u8], kind: ChangeKind) -> Result<()> {
-        if self.txn.change_log() != ChangeLog::Values {
-            return self.txn.log(key, kind, None);
-        }
-        let mut stored = (0, Vec::new());
-        self.txn.get(key, usize::MAX, &mut |row| {
-            stored = row.map(|row| (row.encoding, row.value.to_vec())).unwrap_or_default();
-            Ok(())
-        })?;
-        let (encoding, value) = stored;
-        let row = Row { key, versionstamp: "", expires_at: None, encoding, value: &value, withheld: false };
-        self.txn.log(key, kind, Some(&row))
     }
 }
 

@@ -11,13 +11,14 @@
 use super::answer::Answer;
 use super::atomic::shown;
 use super::enqueue::{backoff_of, keys_of, new_id};
+use super::net::{NetChange, NetChanges};
 use super::page::Page;
 use super::unique::expired_holder;
 use crate::codec::key_json::write_string;
 use crate::error::{Code, Result};
 use crate::limits::{MAX_CLAIM_BYTES, MAX_CLAIM_LOOKS, MAX_ERROR_MESSAGE_BYTES};
 use crate::store::queue::{DeadLetter, Message, State, Status};
-use crate::store::{ChangeKind, Row, WriteTxn};
+use crate::store::{Row, WriteTxn};
 
 /// Messages that one look at a queue reads. More than are wanted, where some are behind their ordering key.
 const LOOK: usize = 64;
@@ -75,16 +76,17 @@ pub struct Worked {
 /// # Errors
 /// Those of the store.
 pub fn work(txn: &mut dyn WriteTxn, work: &Work) -> Result<Worked> {
-    let mut worked = Worked::default();
+    let (mut worked, mut net) = (Worked::default(), NetChanges::default());
     for (index, settled) in work.settled.iter().enumerate() {
-        if !settle(txn, settled)? {
+        if !end(txn, settled, &mut net)? {
             worked.lost.push(index);
         }
     }
     if work.claim > 0 {
-        claim(txn, work, &mut worked)?;
+        claim(txn, work, &mut worked, &mut net)?;
         worked.due_ms = txn.queue_due(&work.queue)?;
     }
+    net.log(txn)?;
     Ok(worked)
 }
 
@@ -117,6 +119,14 @@ pub fn quoted(text: &str) -> String {
 /// # Errors
 /// Those of the store.
 pub fn settle(txn: &mut dyn WriteTxn, settled: &Settled) -> Result<bool> {
+    let mut net = NetChanges::default();
+    let held = end(txn, settled, &mut net)?;
+    net.log(txn)?;
+    Ok(held)
+}
+
+/// `net`: what became of keys for undelivered values, each told once in a commit.
+fn end(txn: &mut dyn WriteTxn, settled: &Settled, net: &mut NetChanges) -> Result<bool> {
     let Settled { id, lease, end } = settled;
     if *end == End::Done {
         let Some((queue, ordering_key)) = txn.remove_leased(id, *lease)? else { return Ok(false) };
@@ -125,7 +135,7 @@ pub fn settle(txn: &mut dyn WriteTxn, settled: &Settled) -> Result<bool> {
     }
     let Some(message) = txn.leased_message(id, *lease)? else { return Ok(false) };
     match end {
-        End::Failed(error) => fail(txn, &message, error)?,
+        End::Failed(error) => fail(txn, &message, error, net)?,
         _ => {
             let attempts = message.state.attempts - 1;
             let state = State { status: Status::Pending, attempts, locked_until: None, ..message.state };
@@ -140,9 +150,9 @@ fn unblock(txn: &mut dyn WriteTxn, queue: &str, ordering_key: Option<&str>) -> R
 }
 
 /// An attempt failed: the message waits for the next one, or is a dead letter.
-fn fail(txn: &mut dyn WriteTxn, message: &Message, error: &str) -> Result<()> {
+fn fail(txn: &mut dyn WriteTxn, message: &Message, error: &str, net: &mut NetChanges) -> Result<()> {
     if message.state.attempts >= message.max_attempts {
-        return bury(txn, message, error);
+        return bury(txn, message, error, net);
     }
     let step = usize::try_from(message.state.attempts - 1).unwrap_or(0);
     // A damaged schedule holds up nobody else.
@@ -154,15 +164,18 @@ fn fail(txn: &mut dyn WriteTxn, message: &Message, error: &str) -> Result<()> {
 
 /// The value goes to the keys for undelivered ones and into the dead letter queue, and the message is gone. A key that a unique
 /// index refuses is left out: the message would come back for ever, and end every listener that meets it.
-fn bury(txn: &mut dyn WriteTxn, message: &Message, error: &str) -> Result<()> {
+fn bury(txn: &mut dyn WriteTxn, message: &Message, error: &str, net: &mut NetChanges) -> Result<()> {
     let mut keys = keys_of(message).unwrap_or_default();
     keys.sort();
     keys.dedup();
     let mut refused = Vec::new();
     if !keys.is_empty() {
         let versionstamp = txn.stamp()?;
+        let (encoding, value) = (message.encoding, message.value.as_slice());
         for key in &keys {
-            match put_undelivered(txn, message, key, &versionstamp) {
+            let row =
+                Row { key, versionstamp: &versionstamp, expires_at: None, encoding, value, withheld: false };
+            match put_undelivered(txn, &row, net) {
                 Err(error) if error.code == Code::Conflict => {
                     refused.push(format!("{}: {}", shown(key), error.message));
                 }
@@ -177,17 +190,18 @@ fn bury(txn: &mut dyn WriteTxn, message: &Message, error: &str) -> Result<()> {
     unblock(txn, &message.queue, message.ordering_key.as_deref())
 }
 
-fn put_undelivered(txn: &mut dyn WriteTxn, message: &Message, key: &[u8], versionstamp: &str) -> Result<()> {
-    let (encoding, value) = (message.encoding, message.value.as_slice());
-    let row = Row { key, versionstamp, expires_at: None, encoding, value, withheld: false };
+fn put_undelivered(txn: &mut dyn WriteTxn, row: &Row<'_>, net: &mut NetChanges) -> Result<()> {
     loop {
-        match txn.put(&row) {
+        match txn.put(row) {
             Err(error) if error.code == Code::Conflict => {
-                let expired = expired_holder(txn, &row, error)?;
+                let expired = expired_holder(txn, row, error)?;
                 txn.remove(&expired)?;
-                txn.log(&expired, ChangeKind::Delete, None)?;
+                net.note(&expired, NetChange::removed(false));
             }
-            found => return txn.log(key, found?.change(), Some(&row)),
+            found => {
+                net.note(row.key, NetChange::put(found?));
+                return Ok(());
+            }
         }
     }
 }
@@ -210,7 +224,7 @@ fn cut(error: &str, most: usize) -> &str {
 /// What the dead letter of a message says whose handler never ended.
 const DIED: &str = "the lease ran out: the process that handled the message died, or was cut off";
 
-fn claim(txn: &mut dyn WriteTxn, work: &Work, worked: &mut Worked) -> Result<()> {
+fn claim(txn: &mut dyn WriteTxn, work: &Work, worked: &mut Worked, net: &mut NetChanges) -> Result<()> {
     let (mut looked, mut bytes) = (0, 0);
     loop {
         let wanted = work.claim - worked.messages.len();
@@ -225,7 +239,7 @@ fn claim(txn: &mut dyn WriteTxn, work: &Work, worked: &mut Worked) -> Result<()>
                 worked.more = true;
                 return Ok(());
             }
-            if let Some(claimed) = take(txn, message, work.lock_ms)? {
+            if let Some(claimed) = take(txn, message, work.lock_ms, net)? {
                 worked.messages.push(claimed);
             }
         }
@@ -237,10 +251,15 @@ fn claim(txn: &mut dyn WriteTxn, work: &Work, worked: &mut Worked) -> Result<()>
 }
 
 /// Begins an attempt, or puts the message where it belongs.
-fn take(txn: &mut dyn WriteTxn, message: Message, lock_ms: i64) -> Result<Option<Message>> {
+fn take(
+    txn: &mut dyn WriteTxn,
+    message: Message,
+    lock_ms: i64,
+    net: &mut NetChanges,
+) -> Result<Option<Message>> {
     if message.state.status == Status::Processing {
         if message.state.attempts >= message.max_attempts {
-            bury(txn, &message, DIED)?;
+            bury(txn, &message, DIED, net)?;
             return Ok(None);
         }
     } else if let Some(key) = &message.ordering_key
