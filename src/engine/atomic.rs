@@ -10,7 +10,7 @@ use super::filter::Filter;
 use super::matching::for_each_match;
 use super::net::{NetChange, NetChanges};
 use super::patch::{Encoded, merge};
-use super::unique::expired_holder;
+use super::unique::{self, Holder};
 use crate::codec::key::KeyWriter;
 use crate::codec::key_json;
 use crate::codec::value::{ArrayText, Counter};
@@ -176,8 +176,10 @@ impl Run<'_> {
 
     /// A unique index refused an entry.
     fn put_unique(&mut self, row: &Row<'_>, refused: Error) -> Result<Found> {
-        let holder = expired_holder(self.txn, row, refused)?;
-        self.delete(&holder)?;
+        match unique::holder(self.txn, row, refused)? {
+            Holder::Expired(key) => self.delete(&key)?,
+            Holder::Live(error) => return Err(error),
+        };
         // Another index may refuse it too.
         match self.txn.put(row) {
             Err(error) if error.code == Code::Conflict => self.put_unique(row, error),

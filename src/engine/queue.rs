@@ -13,9 +13,9 @@ use super::atomic::shown;
 use super::enqueue::{backoff_of, keys_of, new_id};
 use super::net::{NetChange, NetChanges};
 use super::page::Page;
-use super::unique::expired_holder;
+use super::unique::{self, Holder};
 use crate::codec::key_json::write_string;
-use crate::error::{Code, Result};
+use crate::error::{Code, Error, Result};
 use crate::limits::{MAX_CLAIM_BYTES, MAX_CLAIM_LOOKS, MAX_ERROR_MESSAGE_BYTES};
 use crate::store::queue::{DeadLetter, Message, State, Status};
 use crate::store::{Row, WriteTxn};
@@ -175,11 +175,8 @@ fn bury(txn: &mut dyn WriteTxn, message: &Message, error: &str, net: &mut NetCha
         for key in &keys {
             let row =
                 Row { key, versionstamp: &versionstamp, expires_at: None, encoding, value, withheld: false };
-            match put_undelivered(txn, &row, net) {
-                Err(error) if error.code == Code::Conflict => {
-                    refused.push(format!("{}: {}", shown(key), error.message));
-                }
-                written => written?,
+            if let Some(error) = put_undelivered(txn, &row, net)? {
+                refused.push(format!("{}: {}", shown(key), error.message));
             }
         }
     }
@@ -190,17 +187,21 @@ fn bury(txn: &mut dyn WriteTxn, message: &Message, error: &str, net: &mut NetCha
     unblock(txn, &message.queue, message.ordering_key.as_deref())
 }
 
-fn put_undelivered(txn: &mut dyn WriteTxn, row: &Row<'_>, net: &mut NetChanges) -> Result<()> {
+/// Gives the error of a unique index that refuses it.
+fn put_undelivered(txn: &mut dyn WriteTxn, row: &Row<'_>, net: &mut NetChanges) -> Result<Option<Error>> {
     loop {
-        match txn.put(row) {
-            Err(error) if error.code == Code::Conflict => {
-                let expired = expired_holder(txn, row, error)?;
-                txn.remove(&expired)?;
-                net.note(&expired, NetChange::removed(false));
-            }
+        let refused = match txn.put(row) {
+            Err(error) if error.code == Code::Conflict => error,
             found => {
                 net.note(row.key, NetChange::put(found?));
-                return Ok(());
+                return Ok(None);
+            }
+        };
+        match unique::holder(txn, row, refused)? {
+            Holder::Live(error) => return Ok(Some(error)),
+            Holder::Expired(key) => {
+                txn.remove(&key)?;
+                net.note(&key, NetChange::removed(false));
             }
         }
     }

@@ -7,22 +7,30 @@ use crate::error::{Code, Error, Result};
 use crate::store::index::IndexKind;
 use crate::store::{Row, WriteTxn};
 
-/// The key of the expired entry that is to be removed before `row`, which an index refused, is put again.
+/// Who has the values of an entry that was refused.
+pub enum Holder {
+    /// This key, whose entry has expired: it is to be removed before the entry is put again.
+    Expired(Vec<u8>),
+    /// A live entry, which the `CONFLICT` names.
+    Live(Error),
+}
+
+/// Looks for the holder of the values of `row`.
 ///
 /// # Errors
-/// `CONFLICT`, which names the key that has the values, if that entry is live; those of the store.
-pub fn expired_holder(txn: &mut dyn WriteTxn, row: &Row<'_>, refused: Error) -> Result<Vec<u8>> {
+/// `refused` itself, if it was no unique index that refused it; those of the store.
+pub fn holder(txn: &mut dyn WriteTxn, row: &Row<'_>, refused: Error) -> Result<Holder> {
     let Some(holder) = holder_of(txn, row.key, row.encoding, row.value)? else { return Err(refused) };
     let (now, mut live) = (txn.now_ms(), false);
     txn.get(&holder, 0, &mut |stands| {
         live = stands.is_some_and(|stands| stands.is_live(now));
         Ok(())
     })?;
-    if live {
-        let message = format!("a unique index has these values for the key {} already", shown(&holder));
-        return Err(Error::new(Code::Conflict, message));
+    if !live {
+        return Ok(Holder::Expired(holder));
     }
-    Ok(holder)
+    let message = format!("a unique index has these values for the key {} already", shown(&holder));
+    Ok(Holder::Live(Error::new(Code::Conflict, message)))
 }
 
 /// The key of another entry that has the values which a unique index would have for a value; it may have expired.
