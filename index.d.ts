@@ -344,7 +344,7 @@ export interface KvAtomic {
 
 /** What the function of {@link Kv.transaction} works with. Every key that it reads is checked at commit. */
 export interface KvTransaction {
-  /** Reads an entry, once: a second read gives the same. The transaction's own writes show, under the versionstamp that was read. */
+  /** Reads an entry, once: a second read gives the same. The transaction's own writes show, under the versionstamp that was read; a time to live that they give shows after the commit. */
   get<T = unknown>(key: KvKey): Promise<KvEntryMaybe<T>>
   get<T = unknown>(keys: readonly KvKey[]): Promise<KvEntryMaybe<T>[]>
   /** Reads up to 1000 entries of one snapshot. */

@@ -196,12 +196,7 @@ function preview(now: KvEntryMaybe, write: Operation, base: KvEntryMaybe, uuid: 
     case "patch": {
       const { encoding, data } = resolve(write.value, uuid)
       const stored = isPresent(now) ? now.value : undefined
-      return {
-        ...now,
-        key,
-        value: mergePatch(stored, decodeValue(encoding, data)),
-        versionstamp,
-      } as KvEntryMaybe
+      return changed(now, write, mergePatch(stored, decodeValue(encoding, data)), base)
     }
     case "enqueue":
       return now
@@ -211,18 +206,24 @@ function preview(now: KvEntryMaybe, write: Operation, base: KvEntryMaybe, uuid: 
       const added = decodeValue(encoding, data) as unknown[]
       const stored = isPresent(now) ? arrayOf(now.value) : []
       const value = write.type === "append" ? [...stored, ...added] : [...added, ...stored]
-      return { ...now, key, value, versionstamp } as KvEntryMaybe
+      return changed(now, write, value, base)
     }
     default: {
       const stored = isPresent(now) ? now.value : undefined
-      return {
-        ...now,
-        key,
-        value: count(write.type, stored, BigInt(write.value)),
-        versionstamp,
-      } as KvEntryMaybe
+      return changed(now, write, count(write.type, stored, BigInt(write.value)), base)
     }
   }
+}
+
+/** When it will expire is known as far as it is kept: a new time to live runs from the commit on. */
+function changed(
+  now: KvEntryMaybe,
+  write: { expiresIn: unknown },
+  value: unknown,
+  { key, versionstamp }: KvEntryMaybe,
+): KvEntryMaybe {
+  const kept = write.expiresIn === undefined && "expiresAt" in now ? { expiresAt: now.expiresAt } : {}
+  return { key, value, versionstamp, ...kept } as KvEntryMaybe
 }
 
 /** The base may be absent while a write before this one made a value. */

@@ -280,6 +280,25 @@ export function transaction(target) {
     assert.match((await kv.get(["s", result.versionstamp])).value, STAMP)
   })
 
+  // Seen to fail: the time that was read stood beside the value that is given another one.
+  test("a time to live is shown as far as it is kept: a new one runs from the commit on", async () => {
+    store.at(T0)
+    const { kv } = store
+    await kv.set(["n"], 1n, { expiresIn: 100 })
+    await kv.set(["list"], [1], { expiresIn: 100 })
+    const { value } = await kv.transaction(async (tx) => {
+      tx.sum(["n"], 1).append(["list"], [2])
+      const kept = await tx.getMany([["n"], ["list"]])
+      tx.sum(["n"], 1, { expiresIn: 50 }).patch(["list"], {}, { expiresIn: 50 })
+      return [...kept, ...(await tx.getMany([["n"], ["list"]]))]
+    })
+    assert.deepEqual(
+      value.map(({ expiresAt }) => expiresAt),
+      [T0 + 100, T0 + 100, undefined, undefined],
+    )
+    assert.equal((await kv.get(["n"])).expiresAt, T0 + 50)
+  })
+
   test("transfers between accounts at once keep the total", async () => {
     const accounts = [0, 1, 2, 3, 4]
     await store.kv.setMany(accounts.map((at) => ({ key: ["account", at], value: 100 })))
