@@ -1,6 +1,5 @@
 /** Transactions: reads that are checked when the writes are committed. */
 
-import { setTimeout as wait } from "node:timers/promises"
 import type {
   Duration,
   KvCheck,
@@ -40,8 +39,32 @@ export async function transact<R>(
     const { value, result } = await Transaction.run(new Transaction(bridge), run)
     if (result.ok) return { ok: true, value, versionstamp: result.versionstamp }
     if (attempt > maxRetries) return { ok: false }
-    await wait(delayMs * attempt)
+    await pause(bridge, delayMs * attempt)
+    // It was closed meanwhile: the function is not run once more.
+    void bridge.handle
   }
+}
+
+/** The longest that a timer takes; beyond it, it would not wait at all. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+
+/** Closing ends it. */
+function pause(bridge: Bridge, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer)
+      bridge.leave(waiter)
+      resolve()
+    }
+    const waiter = { reasons: 0, notice() {}, end }
+    const timer = setTimeout(end, Math.min(ms, MAX_TIMER_MS))
+    try {
+      bridge.join(waiter)
+    } catch (error) {
+      clearTimeout(timer)
+      throw error
+    }
+  })
 }
 
 export function durationMs(duration: Duration, name: string): number {

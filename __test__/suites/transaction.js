@@ -247,6 +247,27 @@ export function transaction(target) {
     assert.ok(waits[0] < 10_000, `the first wait was ${waits[0]} ms`)
   })
 
+  // Seen to fail: it was refused when its wait was over, and held the process until then; 30 days were none.
+  for (const retryDelay of ["1h", "30d"])
+    test(`close ends the wait before a retry: ${retryDelay}`, { timeout: 10_000 }, async () => {
+      const kv = store.another()
+      let runs = 0
+      const contended = kv.transaction(
+        async (tx) => {
+          runs++
+          await tx.get(["k"])
+          await kv.set(["k"], runs)
+          tx.set(["mine"], 1)
+        },
+        { maxRetries: 5, retryDelay },
+      )
+      const ended = refused(() => contended, "CLOSED")
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      await kv.close()
+      await ended
+      assert.equal(runs, 1)
+    })
+
   test("a mutation that cannot be applied rejects, and nothing is applied", async () => {
     await store.kv.set(["text"], "text")
     const failing = (tx) => void tx.set(["a"], 1).sum(["text"], 1n)
