@@ -92,6 +92,9 @@ fn member_of(pair: Json<'_>) -> Option<(Vec<u8>, Node)> {
     }
 }
 
+/// A path is copied for each condition that it leads to. One step more than values have levels leads nowhere, and so do more.
+const MAX_PATH_STEPS: usize = 101;
+
 struct Parser {
     conditions: usize,
 }
@@ -136,6 +139,7 @@ impl Parser {
             all.push(if is_field(&name) {
                 let mut longer = path.clone();
                 longer.extend(path_of(&name, &place)?);
+                longer.truncate(MAX_PATH_STEPS);
                 self.condition(value, &longer, &place, depth + 1)?
             } else {
                 self.operator(&text, value, path, &place, depth)?
