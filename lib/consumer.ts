@@ -93,8 +93,9 @@ export class Consumer<T> implements KvConsumer<T> {
     return { position, prefix: reviveKey(prefix) }
   }
 
-  commit(seq: number): Promise<void> {
-    return this.#bridge.write(
+  async commit(seq: number): Promise<void> {
+    wholeNumber(seq, "seq", 0, Number.MAX_SAFE_INTEGER)
+    await this.#bridge.write(
       (handle, id) => handle.commitConsumer(id, this.name, this.#lease, this.#leaseMs, seq),
       () => {
         this.#position = seq
