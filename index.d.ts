@@ -2,7 +2,7 @@
  * `@buntime/keyval`: Deno KV's programming model for Bun and Node, on libSQL.
  *
  * This file is the public contract, written by hand. Sizes are in bytes, times in
- * milliseconds, unless a name says otherwise. Every rejected call rejects with a
+ * milliseconds, unless a name says otherwise. An option that is `undefined` is as good as not given. Every rejected call rejects with a
  * {@link KvError}; a call that is rejected has written nothing, unless its error says
  * `outcome: "unknown"`.
  *
@@ -56,11 +56,11 @@ export type KvKeyEntry = Omit<KvEntry, "value">
  */
 export interface KvSelector {
   /** Only keys that begin with these parts and are longer. May be empty. */
-  prefix?: KvKey
+  prefix?: KvKey | undefined
   /** The first key, inclusive. */
-  start?: KvKey
+  start?: KvKey | undefined
   /** The end of the range, exclusive. */
-  end?: KvKey
+  end?: KvKey | undefined
 }
 
 /** `"strong"` reads the newest commit, `"eventual"` may read a replica's local file. The same on a local store. */
@@ -69,7 +69,7 @@ export type KvConsistency = "strong" | "eventual"
 /** Options of {@link Kv.get} and {@link Kv.getMany}. */
 export interface KvGetOptions {
   /** Default `"strong"`. */
-  consistency?: KvConsistency
+  consistency?: KvConsistency | undefined
 }
 
 /** What has an order: what `$gt`, `$between` and the like take. */
@@ -159,29 +159,29 @@ export type KvWhere = KvFilterOperators | KvFilterFields
 /** Options of {@link Kv.count}. */
 export interface KvCountOptions {
   /** Only entries that match. */
-  where?: KvWhere
+  where?: KvWhere | undefined
 }
 
 /** Options of {@link Kv.list}. */
 export interface KvListOptions {
   /** The most entries to give; default none. A whole number from 1. */
-  limit?: number
+  limit?: number | undefined
   /** From the last key to the first; default `false`. */
-  reverse?: boolean
+  reverse?: boolean | undefined
   /** The first key, inclusive. */
-  start?: KvKey
+  start?: KvKey | undefined
   /** The end of the range, exclusive. */
-  end?: KvKey
+  end?: KvKey | undefined
   /** Where to go on: the `cursor` of an iterator or page of the same range and direction. `""` is the beginning. */
-  cursor?: string
+  cursor?: string | undefined
   /** Read no values; default `false`. */
-  keysOnly?: boolean
+  keysOnly?: boolean | undefined
   /** Entries read at a time, 1 to 1000; default 500. A page also ends at 96 KiB. */
-  batchSize?: number
+  batchSize?: number | undefined
   /** Default `"strong"`. */
-  consistency?: KvConsistency
+  consistency?: KvConsistency | undefined
   /** Only entries that match; `limit` counts those. */
-  where?: KvWhere
+  where?: KvWhere | undefined
 }
 
 /** What {@link Kv.list} gives. Leaving the loop early stops reading. */
@@ -196,13 +196,13 @@ export interface KvListIterator<T> extends AsyncIterableIterator<T> {
 /** Options of {@link Kv.paginate}. */
 export interface KvPaginateOptions {
   /** Entries a page, 1 to 1000; default 100. */
-  limit?: number
+  limit?: number | undefined
   /** The `cursor` of the page before; `null` or `""` is the first page. */
-  cursor?: string | null
+  cursor?: string | null | undefined
   /** From the last key to the first; default `false`. */
-  reverse?: boolean
+  reverse?: boolean | undefined
   /** Only entries that match; `limit` counts those. */
-  where?: KvWhere
+  where?: KvWhere | undefined
 }
 
 /** One page of {@link Kv.paginate}. */
@@ -216,9 +216,9 @@ export interface KvPage<T = unknown> {
 /** A time to live. Both spellings are accepted everywhere; giving both is refused. More than 0, at most 100 years. */
 export interface KvExpireOptions {
   /** From the commit on; a plain write without it lives for ever. */
-  expiresIn?: Duration
+  expiresIn?: Duration | undefined
   /** Deno's spelling of `expiresIn`. */
-  expireIn?: Duration
+  expireIn?: Duration | undefined
 }
 
 /** What a write gives. */
@@ -236,16 +236,16 @@ export interface KvSetEntry extends KvExpireOptions {
 
 /** Options of {@link Kv.setMany}. */
 export interface KvSetManyOptions {
-  /** Called after each commit with the number of entries that are on disk. An error that it throws stops the load. */
-  onProgress?: (progress: { count: number }) => void
+  /** Called after each commit with the number of entries that are on disk. It may be async. An error that it throws stops the load. */
+  onProgress?: ((progress: { count: number }) => unknown) | undefined
 }
 
 /** Options of {@link Kv.delete}. */
 export interface KvDeleteOptions {
   /** Only the key itself, not what is under it; default `false`. Not for selectors. */
-  exact?: boolean
+  exact?: boolean | undefined
   /** Only entries that match. */
-  where?: KvWhere
+  where?: KvWhere | undefined
 }
 
 /** What {@link Kv.delete} gives. */
@@ -272,7 +272,7 @@ export type KvMutation =
 /** Options of {@link Kv.patch}. */
 export interface KvPatchOptions extends KvExpireOptions {
   /** What the entry must stand at; `null`: it must not exist. Default: whatever. */
-  versionstamp?: string | null
+  versionstamp?: string | null | undefined
 }
 
 /** What a mutation gives: a sum, max or min its new value, an append or prepend the new length, a delete its count, a set, a patch or an enqueue `undefined`. */
@@ -344,7 +344,7 @@ export interface KvAtomic {
 
 /** What the function of {@link Kv.transaction} works with. Every key that it reads is checked at commit. */
 export interface KvTransaction {
-  /** Reads an entry, once: a second read gives the same. The transaction's own writes show, under the versionstamp that was read. */
+  /** Reads an entry, once: a second read gives the same. The transaction's own writes show, under the versionstamp that was read; a time to live that they give shows after the commit. */
   get<T = unknown>(key: KvKey): Promise<KvEntryMaybe<T>>
   get<T = unknown>(keys: readonly KvKey[]): Promise<KvEntryMaybe<T>[]>
   /** Reads up to 1000 entries of one snapshot. */
@@ -368,9 +368,9 @@ export interface KvTransaction {
 /** Options of {@link Kv.transaction}. */
 export interface KvTransactionOptions {
   /** How often to run the function again after a conflict; default 0. */
-  maxRetries?: number
+  maxRetries?: number | undefined
   /** The wait before attempt n is `retryDelay * n`; default `"10ms"`. */
-  retryDelay?: Duration
+  retryDelay?: Duration | undefined
 }
 
 /** What {@link Kv.transaction} gives; `ok: false` after a conflict that outlasted the retries. */
@@ -432,25 +432,25 @@ export interface KvTracer {
 /** Options of {@link Kv}. An option that is not listed is refused. */
 export interface KvOptions {
   /** Default `"full"`. Commits that share an fsync take the strongest of them. */
-  durability?: KvDurability
+  durability?: KvDurability | undefined
   /** How long a write waits for another process's write before `BUSY`; default `"5s"`, 0 to 1 hour. */
-  busyTimeout?: Duration
+  busyTimeout?: Duration | undefined
   /** How often expired entries and locks are removed and the change log is trimmed; default `"60s"`, at least 10 ms; 0 turns it off. What has expired is never returned, swept or not. */
-  sweepInterval?: Duration
+  sweepInterval?: Duration | undefined
   /**
    * What each commit notes of its changed keys: the key, the key and its value, or nothing. Default `"keys"`.
    * It lives in the file: only an explicit option changes it, for every opener. With `"off"`, {@link Kv.watch}, {@link Kv.changes} and
    * consumers are `UNSUPPORTED`; turned on again, the log begins anew.
    */
-  changeLog?: "keys" | "values" | "off"
+  changeLog?: "keys" | "values" | "off" | undefined
   /**
-   * Gives each call that returns a promise a span: `keyval.set` and so on, with `db.system.name` and `db.operation.name`; a call that
-   * fails sets `error.type` to the error's code. Keys and values are never in a span. Default: a tracer of the provider that was
+   * Gives each call that reads or writes entries, messages or indexes and returns a promise a span: `keyval.set` and so on, with `db.system.name` and `db.operation.name`; a call that
+   * fails sets `error.type` to the error's code. Keys, values and messages of errors are never in a span. Default: a tracer of the provider that was
    * registered with `@opentelemetry/api` 1.x before this `Kv` was made, if there is one; `false`: none.
    */
-  tracer?: KvTracer | false
+  tracer?: KvTracer | false | undefined
   /** How long the change log is kept; default `"1h"`. Lives in the file, as `changeLog`. Changes that a consumer has not passed are kept for up to a week after its last call. */
-  retention?: Duration
+  retention?: Duration | undefined
 }
 
 /** What {@link Kv.watch} and {@link Kv.listenQueue} give. It keeps the process alive until it is stopped. */
@@ -470,20 +470,20 @@ export type KvWatchTarget = KvKey | readonly KvKey[] | { prefix: KvKey }
 /** Options of {@link Kv.watch}. */
 export interface KvWatchOptions {
   /** Only the keys themselves, not what is under them; default `false`. Not for `{ prefix }`. */
-  exact?: boolean
+  exact?: boolean | undefined
   /** Tell the present state first; default `true`. Not together with `from`. */
-  emitInitial?: boolean
+  emitInitial?: boolean | undefined
   /** Go on after this commit: the `versionstamp` of a batch. If the log no longer reaches back, the first batch says `reset: true` and the present state follows. */
-  from?: string
+  from?: string | undefined
   /**
    * The most changed keys of one batch, 1 to 10,000; beyond it keys are dropped, and `dropped` counts them. Default `null`: nothing is
    * ever dropped, and a batch has at most 500 keys and about 192 KiB (96 of the present state).
    */
-  bufferSize?: number | null
+  bufferSize?: number | null | undefined
   /** Which keys are dropped beyond `bufferSize`: those whose last change is oldest (the default), or newest. */
-  overflowStrategy?: "drop-oldest" | "drop-newest"
+  overflowStrategy?: "drop-oldest" | "drop-newest" | undefined
   /** Told of what the callback throws, and of errors of the store that the watch outlives, as an iterator too. Default: `console.error`. */
-  onError?: (error: unknown) => void
+  onError?: ((error: unknown) => void) | undefined
 }
 
 /** What a batch of a watch is. */
@@ -505,10 +505,7 @@ export interface KvWatchBatch<T = unknown> extends KvWatchInfo {
 }
 
 /** Told of each batch; awaited before the next one. What changes meanwhile is told once, as it stands then. */
-export type KvWatchCallback<T = unknown> = (
-  entries: KvEntryMaybe<T>[],
-  info: KvWatchInfo,
-) => void | Promise<void>
+export type KvWatchCallback<T = unknown> = (entries: KvEntryMaybe<T>[], info: KvWatchInfo) => unknown
 
 /**
  * The iterator form of {@link Kv.watch}. Leaving the loop stops it; closing the `Kv` ends it. An error of the store that another try may pass
@@ -526,13 +523,13 @@ export interface KvWatchIterator<T = unknown> extends AsyncIterableIterator<KvWa
 /** Options of {@link Kv.changes}. */
 export interface KvChangesOptions {
   /** The first sequence number wanted, inclusive; default the oldest that is kept. */
-  from?: number
+  from?: number | undefined
   /** Only keys under this prefix, as `list` has it: never the prefix itself. */
-  prefix?: KvKey
+  prefix?: KvKey | undefined
   /** The most changes to give; default none. */
-  limit?: number
+  limit?: number | undefined
   /** Wait for changes to come; default `false`: end with what is there. Keeps the process alive while it waits. */
-  live?: boolean
+  live?: boolean | undefined
 }
 
 /** One change of one key in one commit. A key that came and went within a commit has none. */
@@ -572,9 +569,9 @@ export interface KvChanges {
 /** Options of {@link Kv.consumer}. */
 export interface KvConsumerOptions {
   /** Only keys under this prefix, as `list` has it. A consumer that exists keeps its prefix; another one is refused. */
-  prefix?: KvKey
+  prefix?: KvKey | undefined
   /** How long the position is this consumer's after a `read` or `commit`; default `"30s"`, 100 ms to 1 day. */
-  lease?: Duration
+  lease?: Duration | undefined
 }
 
 /** Where a consumer stands. */
@@ -623,17 +620,17 @@ export interface KvConsumer<T = unknown> extends AsyncIterable<KvChange<T>> {
 /** Options of {@link Kv.enqueue}. */
 export interface KvEnqueueOptions {
   /** When it is ready, from the commit on; default 0, at most 100 years. */
-  delay?: Duration
+  delay?: Duration | undefined
   /** The waits before the second attempt, the third, and so on; default `[1000, 5000, 10000]`. `[]`: one attempt. At most 100. */
-  backoffSchedule?: readonly Duration[]
-  /** Where the value is written when all attempts have failed. At most 100 keys. */
-  keysIfUndelivered?: readonly KvKey[]
+  backoffSchedule?: readonly Duration[] | undefined
+  /** Where the value is written when all attempts have failed. At most 100 keys. One that a unique index refuses is left out, and the dead letter says so. */
+  keysIfUndelivered?: readonly KvKey[] | undefined
   /** Default `"default"`. Names: 1 to 1024 bytes of UTF-8. */
-  queue?: string
+  queue?: string | undefined
   /** Messages of a queue with one ordering key are handled one at a time, in their order, by all listeners of all processes together. A retry holds up its key, and no other. */
-  orderingKey?: string
+  orderingKey?: string | undefined
   /** While a message with this key is pending or processing in the queue, another one is not added: the id that stands is returned. */
-  deduplicationKey?: string
+  deduplicationKey?: string | undefined
 }
 
 /** A message as its handler gets it. */
@@ -647,18 +644,18 @@ export interface KvMessage<T = unknown> {
 /** Options of {@link Kv.listenQueue}. */
 export interface KvListenOptions {
   /** Default `"default"`. */
-  queue?: string
+  queue?: string | undefined
   /** How many messages are handled at a time, 1 to 1000; default 1. */
-  concurrency?: number
+  concurrency?: number | undefined
   /** `true`, the default: a handler that ends has handled the message. `false`: call {@link Kv.ackMessage} or {@link Kv.nackMessage}; without, the lease runs out after the handler's end. */
-  autoAck?: boolean
+  autoAck?: boolean | undefined
   /** How long a message stays this listener's if the process dies; extended while the handler runs. Default `"30s"`, 100 ms to 1 day. */
-  lockDuration?: Duration
+  lockDuration?: Duration | undefined
   /**
    * Told of what a handler throws, and of errors of the store that the listener outlives. Default: `console.error`. A message whose
    * stored value is damaged fails with `CORRUPT` as if its handler had thrown that, and no handler is called.
    */
-  onError?: (error: unknown, message?: KvMessage) => void
+  onError?: ((error: unknown, message?: KvMessage) => void) | undefined
 }
 
 /** What {@link Kv.queueStats} gives. */
@@ -680,7 +677,7 @@ export interface KvDeadLetter<T = unknown> {
   originalId: string
   /** `undefined` if the stored value is damaged: no stored value is that. */
   value: T
-  /** What the handler threw last: its message; or what was passed to `nackMessage`. Cut at 8 KiB. */
+  /** What the handler threw last: its message; or what was passed to `nackMessage`; then the keys of `keysIfUndelivered` that could not be written. Cut at 8 KiB. */
   errorMessage: string
   attempts: number
   /** Milliseconds since the epoch. */
@@ -693,7 +690,11 @@ export interface KvDeadLetter<T = unknown> {
 /** The dead letter queue of all queues, oldest first. */
 export interface KvDeadLetters {
   /** `limit`: 1 to 1000, default 100. `offset`: how many to pass over, default 0. `queue`: of this queue alone. */
-  list<T = unknown>(options?: { limit?: number; offset?: number; queue?: string }): Promise<KvDeadLetter<T>[]>
+  list<T = unknown>(options?: {
+    limit?: number | undefined
+    offset?: number | undefined
+    queue?: string | undefined
+  }): Promise<KvDeadLetter<T>[]>
   get<T = unknown>(id: string): Promise<KvDeadLetter<T> | null>
   /** Puts it back into its queue, with all its attempts before it, under a new id; `ok` is false if there is none. */
   requeue(id: string): Promise<{ ok: true; id: string } | { ok: false }>
@@ -705,9 +706,9 @@ export interface KvDeadLetters {
 /** Options of {@link Kv.lock}. */
 export interface KvLockOptions {
   /** It ends by itself after this time; default `"10m"`, 1 ms to 100 years. */
-  duration?: Duration
+  duration?: Duration | undefined
   /** Who asks; default somebody new each time. The same owner refreshes its lock: a new `duration`, the same token. */
-  owner?: string
+  owner?: string | undefined
 }
 
 /** What {@link Kv.lock} gives. */
@@ -831,9 +832,9 @@ export interface KvSearchIndexOptions {
    * How text becomes words: `"unicode61"` (the default) by letters and digits, without case and accents; `"porter"` also takes English words by
    * their stem, so that `running` finds `run`; `"ascii"` knows ASCII letters alone.
    */
-  tokenize?: "unicode61" | "porter" | "ascii"
-  on?: never
-  unique?: never
+  tokenize?: "unicode61" | "porter" | "ascii" | undefined
+  on?: undefined
+  unique?: undefined
 }
 
 /** An ordered index, which `where` uses by itself. */
@@ -845,11 +846,11 @@ export interface KvOrderedIndexOptions {
   on: readonly string[]
   /**
    * No two live entries under the prefix may have the same values: a commit that would make them fails with `CONFLICT`, which names the key that has
-   * them. An entry without a number, bigint, `Date`, string or boolean in one of the fields is in nobody's way. Default `false`.
+   * them. A `Date` counts as its milliseconds. An entry without a number, bigint, {@link KvU64}, `Date`, string or boolean in one of the fields is in nobody's way. Default `false`.
    */
-  unique?: boolean
-  fields?: never
-  tokenize?: never
+  unique?: boolean | undefined
+  fields?: undefined
+  tokenize?: undefined
 }
 
 /** Options of {@link Kv.createIndex}: one or the other. */
@@ -880,9 +881,9 @@ export interface KvExplanation {
 /** Options of {@link Kv.search}. */
 export interface KvSearchOptions {
   /** The most entries to give; default none. */
-  limit?: number
+  limit?: number | undefined
   /** Only entries that match this too; `limit` counts those. */
-  where?: KvWhere
+  where?: KvWhere | undefined
 }
 
 /** What {@link Kv.search} gives, best match first. */
@@ -952,12 +953,12 @@ export interface KvBackupProgress {
 /** Options of {@link Kv.backup}. */
 export interface KvBackupOptions {
   /** Replace a file that stands at the path, when the copy is whole; default `false`. */
-  overwrite?: boolean
+  overwrite?: boolean | undefined
   /**
    * Called as the copy grows, at most every 4 MiB, and when it is whole, before it gets its name. It may be async. An error
    * that it throws stops the backup, which then rejects with it and leaves nothing behind.
    */
-  onProgress?: (progress: KvBackupProgress) => void | Promise<void>
+  onProgress?: ((progress: KvBackupProgress) => unknown) | undefined
 }
 
 /** What {@link Kv.backup} gives. */

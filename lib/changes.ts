@@ -88,7 +88,9 @@ class ChangesIterator<T> implements KvChangesIterator<T> {
     if (options.prefix !== undefined && !Array.isArray(options.prefix))
       throw invalidArgument("prefix: must be an array of parts")
     this.#bridge = bridge
-    this.#feed = new Feed(bridge, first === undefined ? undefined : first - 1, copyKey(options.prefix))
+    // Numbers begin at 1: nothing before it was trimmed.
+    const after = first === undefined ? undefined : Math.max(first, 1) - 1
+    this.#feed = new Feed(bridge, after, copyKey(options.prefix))
   }
 
   next(): Promise<IteratorResult<KvChange<T>, undefined>> {

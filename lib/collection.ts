@@ -16,7 +16,7 @@ import type {
   KvSetResult,
   KvWhereOf,
 } from "../index.js"
-import { describe, invalidArgument, KvError } from "./errors.js"
+import { describe, invalidArgument, KvError, short } from "./errors.js"
 import { copyKey } from "./keys.js"
 import type { Kv } from "./kv.js"
 
@@ -80,6 +80,7 @@ export class Collection<Input, Output> implements KvCollection<Input, Output> {
   async parse(value: Input): Promise<Output> {
     if (this.#schema === undefined) return value as unknown as Output
     const result = await this.#schema[STANDARD].validate(value)
+    checkResult(result)
     if (result.issues === undefined) return result.value
     throw new KvError("INVALID_ARGUMENT", `value: ${messageOf(result.issues)}`, { cause: result.issues })
   }
@@ -91,12 +92,21 @@ function isSchema(schema: unknown): boolean {
   return typeof standard?.validate === "function"
 }
 
+function checkResult(result: unknown): void {
+  const { issues } = (result ?? {}) as { issues?: unknown }
+  if (typeof result === "object" && result !== null && (issues === undefined || Array.isArray(issues))) return
+  throw invalidArgument(
+    `schema: its validate must give { value } or { issues }, as Standard Schema says, got ${typeof result}`,
+  )
+}
+
 const SHOWN_ISSUES = 3
 
 function messageOf(issues: readonly KvSchemaIssue[]): string {
   const shown = issues.slice(0, SHOWN_ISSUES).map(({ message, path }) => {
     const place = path?.map((step) => (typeof step === "object" ? String(step.key) : String(step))).join(".")
-    return place ? `${place}: ${message}` : message
+    const text = short(String(message))
+    return place ? `${short(place)}: ${text}` : text
   })
   const more = issues.length - shown.length
   return shown.join("; ") + (more > 0 ? `; and ${more} more` : "")

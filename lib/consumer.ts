@@ -4,7 +4,7 @@ import type { KvChange, KvConsumer, KvConsumerOptions, KvConsumerStatus, KvKey }
 import { Attention } from "./attention.js"
 import type { Bridge } from "./bridge.js"
 import { Feed } from "./changes.js"
-import { invalidArgument, KvError } from "./errors.js"
+import { invalidArgument, KvError, short } from "./errors.js"
 import { copyKey } from "./keys.js"
 import { MAX_READ_CHANGES } from "./limits.js"
 import { CHANGES, callNative, ELSEWHERE, LEASE, TIME } from "./native.js"
@@ -78,7 +78,7 @@ export class Consumer<T> implements KvConsumer<T> {
     const until = new Date(untilMs).toISOString()
     return new KvError(
       "BUSY",
-      `consumer ${JSON.stringify(this.name)}: another reader holds its lease until ${until}`,
+      `consumer ${JSON.stringify(short(this.name))}: another reader holds its lease until ${until}`,
     )
   }
 
@@ -104,8 +104,9 @@ export class Consumer<T> implements KvConsumer<T> {
     return { position, prefix: reviveKey(prefix) }
   }
 
-  commit(seq: number): Promise<void> {
-    return this.#bridge.write(
+  async commit(seq: number): Promise<void> {
+    wholeNumber(seq, "seq", 0, Number.MAX_SAFE_INTEGER)
+    await this.#bridge.write(
       (handle, id) => handle.commitConsumer(id, this.name, this.#lease, this.#leaseMs, seq),
       () => {
         this.#position = seq

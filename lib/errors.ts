@@ -34,6 +34,17 @@ export function corrupt(message: string): KvError {
   return new KvError("CORRUPT", message)
 }
 
+const SHOWN_BEGIN_CHARS = 200
+const SHOWN_END_CHARS = 100
+
+/** A text of an argument as a message shows it, cut in its middle if it is long; as Rust's `error::short`. */
+export function short(text: string): string {
+  if (text.length <= SHOWN_BEGIN_CHARS + SHOWN_END_CHARS) return text
+  // Without the halves of pairs that the cuts went through.
+  const begin = text.slice(0, SHOWN_BEGIN_CHARS).replace(/[\ud800-\udbff]$/, "")
+  return `${begin}…${text.slice(-SHOWN_END_CHARS).replace(/^[\udc00-\udfff]/, "")}`
+}
+
 const MAX_PREVIEW_CHARS = 60
 const MAX_PREVIEW_MEMBERS = 8
 const MAX_PREVIEW_DEPTH = 2

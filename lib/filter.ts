@@ -3,7 +3,7 @@
  * told apart by what wraps them, so that a user's own names can never be taken for something else.
  */
 
-import { describe, invalidArgument, limitExceeded } from "./errors.js"
+import { describe, invalidArgument, limitExceeded, short } from "./errors.js"
 import { MAX_NESTING_DEPTH } from "./limits.js"
 import { Now } from "./placeholders.js"
 import { encodeFilterValue } from "./value/index.js"
@@ -57,14 +57,16 @@ function node(value: unknown, place: string, around: object[]): string {
 
 /** A hole is undefined, and refused. */
 function arrayText(array: readonly unknown[], place: string, around: object[]): string {
-  return `{"a":[${Array.from(array, (one, at) => node(one, `${place}[${at}]`, around))}]}`
+  return `{"a":[${Array.from(array, (one, at) => node(one, short(`${place}[${at}]`), around))}]}`
 }
 
 function objectText(object: Names, place: string, around: object[]): string {
   for (const symbol of Object.getOwnPropertySymbols(object))
-    throw invalidArgument(`${place}: it has the member ${String(symbol)}; fields and operators are strings`)
+    throw invalidArgument(
+      `${place}: it has the member ${short(String(symbol))}; fields and operators are strings`,
+    )
   const members = Object.keys(object).map(
-    (name) => `[${JSON.stringify(name)},${node(object[name], `${place}.${name}`, around)}]`,
+    (name) => `[${JSON.stringify(name)},${node(object[name], short(`${place}.${name}`), around)}]`,
   )
   return `{"o":[${members}]}`
 }

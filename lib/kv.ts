@@ -60,9 +60,8 @@ import { Bridge } from "./bridge.js"
 import { changesOf } from "./changes.js"
 import { Collection } from "./collection.js"
 import { Consumer } from "./consumer.js"
-import { describe, invalidArgument, limitExceeded } from "./errors.js"
+import { describe, invalidArgument } from "./errors.js"
 import { filterText } from "./filter.js"
-import { MAX_KEYS } from "./limits.js"
 import { count, list, paginate, selectorOf } from "./list.js"
 import { listen } from "./listener.js"
 import { load } from "./load.js"
@@ -130,7 +129,7 @@ export class Kv implements Contract {
   getMany<T>(keys: readonly KvKey[], options?: KvGetOptions): Promise<KvEntryMaybe<T>[]> {
     return attempt(() => {
       checkGetOptions(options)
-      return this.#bridge.getMany(boundedKeys(keys))
+      return this.#bridge.getMany(keyList(keys))
     })
   }
 
@@ -337,12 +336,6 @@ function checkGetOptions(options: KvGetOptions | undefined): void {
   checkConsistency(options?.consistency)
 }
 
-function boundedKeys(keys: unknown): readonly KvKey[] {
-  const list = keyList(keys)
-  if (list.length > MAX_KEYS) throw limitExceeded("keys", list.length, MAX_KEYS, "keys")
-  return list
-}
-
 function removal(
   target: KvKey | readonly KvKey[] | KvSelector,
   { exact, where }: KvDeleteOptions,
@@ -356,7 +349,7 @@ function removal(
   }
   if (target.length === 0)
     throw invalidArgument("target: it is empty; give a key, or { prefix: [] } to delete everything")
-  const keys = isKeyList(target) ? boundedKeys(target) : [target as KvKey]
+  const keys = isKeyList(target) ? keyList(target) : [target as KvKey]
   return (handle) => {
     for (const key of keys)
       if (isExact && filter === undefined) handle.remove(key)

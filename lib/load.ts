@@ -76,6 +76,8 @@ class Load {
   #first = 0
   #count = 0
   #error: { cause: unknown } | undefined
+  /** One call of `onProgress` after another. */
+  #told: Promise<void> = Promise.resolve()
   readonly #inFlight: Promise<void>[] = []
 
   constructor(bridge: Bridge, onProgress: KvSetManyOptions["onProgress"]) {
@@ -117,12 +119,20 @@ class Load {
       },
       () => {
         this.#count += operations.length
-        this.#onProgress?.({ count: this.#count })
+        return this.#count
       },
     )
-    return committed.catch((cause) => {
+    const told = committed.then((count) => this.#tell(count))
+    return told.catch((cause) => {
       this.#error ??= { cause }
     })
+  }
+
+  #tell(count: number): Promise<void> | undefined {
+    const onProgress = this.#onProgress
+    if (onProgress === undefined) return undefined
+    this.#told = this.#told.then(async () => void (await onProgress({ count })))
+    return this.#told
   }
 
   async settled(): Promise<void> {

@@ -1,7 +1,7 @@
 /** Options: what may be given, and what is refused rather than ignored. */
 
 import type { KvExpireOptions, KvOptions } from "../index.js"
-import { describe, invalidArgument, KvError } from "./errors.js"
+import { describe, invalidArgument, KvError, short } from "./errors.js"
 
 /** The arguments of an opening, still unchecked where Rust checks them. */
 export interface KvSettings extends KvOptions {
@@ -27,7 +27,7 @@ export function checkOptions(options: unknown, known: readonly string[], name = 
 
 function unknownMember(name: string, member: string, known: readonly string[]): KvError {
   const choice = known.length === 0 ? "it takes none" : `it takes ${known.join(", ")}`
-  return invalidArgument(`${name}.${member}: there is no such option; ${choice}`)
+  return invalidArgument(`${name}.${short(member)}: there is no such option; ${choice}`)
 }
 
 /** Where to open, and how. */

@@ -1,7 +1,7 @@
 /** Spans of OpenTelemetry, for a `Kv` that was given a tracer or finds one. One without costs nothing. */
 
 import type { Kv, KvTracer } from "../index.js"
-import { describe, invalidArgument, KvError } from "./errors.js"
+import { describe, invalidArgument, KvError, short } from "./errors.js"
 import { version } from "./version.js"
 
 /** Calls that give a promise. What runs on (lists, watches, listeners) has no end that a span could have. */
@@ -83,10 +83,14 @@ async function traced(tracer: KvTracer, name: string, call: () => Promise<unknow
     return await call()
   } catch (error) {
     if (error instanceof KvError) span.setAttribute("error.type", error.code)
-    // Messages of ours hold no stored value.
-    span.setStatus({ code: ERROR, message: error instanceof KvError ? error.message : String(error) })
+    // No message: ours name keys, and what a transaction's function throws may hold values.
+    span.setStatus({ code: ERROR, message: error instanceof KvError ? error.code : nameOf(error) })
     throw error
   } finally {
     span.end()
   }
+}
+
+function nameOf(error: unknown): string {
+  return error instanceof Error ? short(error.constructor.name) : typeof error
 }

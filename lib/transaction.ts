@@ -1,6 +1,5 @@
 /** Transactions: reads that are checked when the writes are committed. */
 
-import { setTimeout as wait } from "node:timers/promises"
 import type {
   Duration,
   KvCheck,
@@ -14,8 +13,9 @@ import type {
 } from "../index.js"
 import { commit, copyCheck } from "./atomic.js"
 import type { Bridge } from "./bridge.js"
-import { describe, invalidArgument, KvError } from "./errors.js"
+import { describe, invalidArgument, KvError, limitExceeded } from "./errors.js"
 import { copyKey } from "./keys.js"
+import { MAX_KEYS } from "./limits.js"
 import { mergePatch } from "./merge.js"
 import { Mutating } from "./mutating.js"
 import { fromNative, native, STAMP_ALWAYS, STAMP_NEVER } from "./native.js"
@@ -39,8 +39,32 @@ export async function transact<R>(
     const { value, result } = await Transaction.run(new Transaction(bridge), run)
     if (result.ok) return { ok: true, value, versionstamp: result.versionstamp }
     if (attempt > maxRetries) return { ok: false }
-    await wait(delayMs * attempt)
+    await pause(bridge, delayMs * attempt)
+    // It was closed meanwhile: the function is not run once more.
+    void bridge.handle
   }
+}
+
+/** The longest that a timer takes; beyond it, it would not wait at all. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+
+/** Closing ends it. */
+function pause(bridge: Bridge, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer)
+      bridge.leave(waiter)
+      resolve()
+    }
+    const waiter = { reasons: 0, notice() {}, end }
+    const timer = setTimeout(end, Math.min(ms, MAX_TIMER_MS))
+    try {
+      bridge.join(waiter)
+    } catch (error) {
+      clearTimeout(timer)
+      throw error
+    }
+  })
 }
 
 export function durationMs(duration: Duration, name: string): number {
@@ -178,6 +202,7 @@ export function isKeyList(target: unknown): target is readonly KvKey[] {
 
 export function keyList(keys: unknown): readonly KvKey[] {
   if (!Array.isArray(keys)) throw invalidArgument(`keys: must be an array of keys, got ${describe(keys)}`)
+  if (keys.length > MAX_KEYS) throw limitExceeded("keys", keys.length, MAX_KEYS, "keys")
   return keys
 }
 
@@ -194,12 +219,7 @@ function preview(now: KvEntryMaybe, write: Operation, base: KvEntryMaybe, uuid: 
     case "patch": {
       const { encoding, data } = resolve(write.value, uuid)
       const stored = isPresent(now) ? now.value : undefined
-      return {
-        ...now,
-        key,
-        value: mergePatch(stored, decodeValue(encoding, data)),
-        versionstamp,
-      } as KvEntryMaybe
+      return changed(now, write, mergePatch(stored, decodeValue(encoding, data)), base)
     }
     case "enqueue":
       return now
@@ -209,18 +229,24 @@ function preview(now: KvEntryMaybe, write: Operation, base: KvEntryMaybe, uuid: 
       const added = decodeValue(encoding, data) as unknown[]
       const stored = isPresent(now) ? arrayOf(now.value) : []
       const value = write.type === "append" ? [...stored, ...added] : [...added, ...stored]
-      return { ...now, key, value, versionstamp } as KvEntryMaybe
+      return changed(now, write, value, base)
     }
     default: {
       const stored = isPresent(now) ? now.value : undefined
-      return {
-        ...now,
-        key,
-        value: count(write.type, stored, BigInt(write.value)),
-        versionstamp,
-      } as KvEntryMaybe
+      return changed(now, write, count(write.type, stored, BigInt(write.value)), base)
     }
   }
+}
+
+/** When it will expire is known as far as it is kept: a new time to live runs from the commit on. */
+function changed(
+  now: KvEntryMaybe,
+  write: { expiresIn: unknown },
+  value: unknown,
+  { key, versionstamp }: KvEntryMaybe,
+): KvEntryMaybe {
+  const kept = write.expiresIn === undefined && "expiresAt" in now ? { expiresAt: now.expiresAt } : {}
+  return { key, value, versionstamp, ...kept } as KvEntryMaybe
 }
 
 /** The base may be absent while a write before this one made a value. */

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, short};
 
 /// The default of `busyTimeout`.
 pub const DEFAULT_BUSY_TIMEOUT_MS: i64 = 5_000;
@@ -53,7 +53,8 @@ impl Durability {
             "normal" => Ok(Self::Normal),
             "off" => Ok(Self::Off),
             _ => Err(Error::invalid(format!(
-                "durability: {text:?} is not one of \"full\", \"normal\", \"off\""
+                "durability: {:?} is not one of \"full\", \"normal\", \"off\"",
+                short(text)
             ))),
         }
     }
@@ -70,7 +71,8 @@ impl ChangeLog {
             "values" => Ok(Self::Values),
             "off" => Ok(Self::Off),
             _ => Err(Error::invalid(format!(
-                "changeLog: {text:?} is not one of \"keys\", \"values\", \"off\""
+                "changeLog: {:?} is not one of \"keys\", \"values\", \"off\"",
+                short(text)
             ))),
         }
     }
@@ -172,7 +174,8 @@ impl Location {
             }
             Some(other) => {
                 let message = format!(
-                    "url: the scheme {other:?} is not known; give \"file:app.db\", a path, or \":memory:\""
+                    "url: the scheme {:?} is not known; give \"file:app.db\", a path, or \":memory:\"",
+                    short(other)
                 );
                 return Err(Error::invalid(message));
             }
@@ -189,10 +192,11 @@ impl Location {
 /// A URL without what may be a secret: user, query and fragment.
 fn shown(url: &str) -> String {
     let open = url.split(['?', '#']).next().unwrap_or_default();
-    match open.split_once("://") {
+    let told = match open.split_once("://") {
         Some((scheme, rest)) => format!("{scheme}://{}", rest.rsplit('@').next().unwrap_or_default()),
         None => open.to_string(),
-    }
+    };
+    short(&told).into_owned()
 }
 
 /// The scheme, if there is one; a single letter is a Windows drive.
@@ -209,7 +213,8 @@ fn file_path(url: &str) -> Result<String> {
     let Some(authority) = rest.strip_prefix("//") else {
         if rest.contains(['?', '#']) {
             return Err(Error::invalid(format!(
-                "url: {url:?} has parameters; give options instead (a path may hold ? and #)"
+                "url: {:?} has parameters; give options instead (a path may hold ? and #)",
+                shown(url)
             )));
         }
         return Ok(rest.to_string());
@@ -217,11 +222,12 @@ fn file_path(url: &str) -> Result<String> {
     let path = authority.strip_prefix("localhost").unwrap_or(authority);
     if !path.starts_with('/') || path.contains(['?', '#']) {
         return Err(Error::invalid(format!(
-            "url: {url:?} is not a local file URL; give \"file:app.db\" or \"file:///abs/app.db\""
+            "url: {:?} is not a local file URL; give \"file:app.db\" or \"file:///abs/app.db\"",
+            shown(url)
         )));
     }
-    let decoded =
-        percent_decode(path).ok_or_else(|| Error::invalid(format!("url: {url:?} has a broken % escape")))?;
+    let broken = || Error::invalid(format!("url: {:?} has a broken % escape", shown(url)));
+    let decoded = percent_decode(path).ok_or_else(broken)?;
     Ok(without_drive_slash(&decoded).to_string())
 }
 
@@ -283,6 +289,15 @@ mod tests {
         }
         let error = Location::parse("libsql://user:secret@host/db?authToken=secret").unwrap_err();
         assert_eq!(error.code, Code::Unsupported);
-        assert!(!error.message.contains("secret"), "{}", error.message);
+        for url in [
+            "libsql://user:secret@host/db?authToken=secret",
+            "file:app.db?authToken=secret",
+            "file:///app.db?authToken=secret",
+            "file://user:secret@host/app.db",
+            "file:///app%zz.db#secret",
+        ] {
+            let Error { message, .. } = Location::parse(url).unwrap_err();
+            assert!(!message.contains("secret"), "{message}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Durations as people write them: milliseconds, or a number with a unit.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, short};
 use crate::limits::MAX_DURATION_MS;
 
 const UNITS: [(&str, f64); 7] = [
@@ -26,7 +26,7 @@ const FORMS: &str =
 /// # Errors
 /// `INVALID_ARGUMENT` that quotes the text.
 pub fn parse(text: &str, name: &str) -> Result<i64> {
-    let refuse = || Error::invalid(format!("{name}: {text:?} is not a duration; give {FORMS}"));
+    let refuse = || Error::invalid(format!("{name}: {:?} is not a duration; give {FORMS}", short(text)));
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.').len();
     let (number, unit) = text.split_at(digits);
     let factor = UNITS.iter().find(|(name, _)| *name == unit).map(|(_, ms)| *ms).ok_or_else(refuse)?;

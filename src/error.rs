@@ -1,5 +1,7 @@
 //! The one error type. A code is another kind only where a user would handle it differently.
 
+use std::borrow::Cow;
+
 /// What went wrong, as the public contract names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Code {
@@ -91,5 +93,40 @@ impl Error {
     pub fn at(mut self, place: &str) -> Self {
         self.message = format!("{place}{}", self.message);
         self
+    }
+}
+
+/// A longer text of an argument is cut in its middle: so many characters of its beginning, and of its end.
+const SHOWN_BEGIN_CHARS: usize = 200;
+const SHOWN_END_CHARS: usize = 100;
+
+/// A text of an argument as a message shows it: a name, a path, a URL, the place in a filter. A message is read by people, and goes into
+/// their logs.
+#[must_use]
+pub fn short(text: &str) -> Cow<'_, str> {
+    let nth = |count: usize| text.char_indices().nth(count).map(|(at, _)| at);
+    let nth_last = |count: usize| text.char_indices().nth_back(count).map(|(at, _)| at);
+    let (Some(begin), Some(_), Some(end)) =
+        (nth(SHOWN_BEGIN_CHARS), nth(SHOWN_BEGIN_CHARS + SHOWN_END_CHARS), nth_last(SHOWN_END_CHARS - 1))
+    else {
+        return Cow::Borrowed(text);
+    };
+    let part = |from, to| text.get(from..to).unwrap_or_default();
+    Cow::Owned(format!("{}…{}", part(0, begin), part(end, text.len())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_in_its_middle() {
+        for text in [String::new(), "é".repeat(300)] {
+            assert_eq!(short(&text), text);
+        }
+        let text = format!("{}{}{}", "é".repeat(200), "m".repeat(1_000_000), "ü".repeat(100));
+        assert_eq!(short(&text), format!("{}…{}", "é".repeat(200), "ü".repeat(100)));
+        let step = format!("{}.x", short(&text));
+        assert_eq!(short(&step), format!("{}…{}.x", "é".repeat(200), "ü".repeat(98)));
     }
 }

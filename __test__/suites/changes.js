@@ -137,6 +137,16 @@ export function changes(target) {
     )
   })
 
+  // Seen to fail: it was HISTORY_GONE, though nothing was ever trimmed.
+  test("from 0 is from the beginning, also before the first change", async () => {
+    assert.equal(await store.kv.changes.head(), 0)
+    assert.deepEqual(await read({ from: 0 }), [])
+    await write(2)
+    assert.deepEqual(await read({ from: 0 }), await read())
+    await store.kv.changes.trim(1)
+    await refused(() => read({ from: 0 }), "HISTORY_GONE", /changes 1 to 1 were trimmed/)
+  })
+
   test("from is inclusive", async () => {
     await write(10)
     const all = await read()

@@ -131,5 +131,14 @@ export function collection(target) {
       for (const schema of [null, {}, { parse() {} }, "zod", { "~standard": {} }])
         await refused(() => store.kv.collection(["a"], schema), "INVALID_ARGUMENT", /schema/)
     })
+
+    // Seen to fail: a TypeError of ours.
+    test("what a schema gives that is no result is refused", async () => {
+      for (const result of [undefined, null, true, "value", { issues: null }, { issues: "no" }]) {
+        const schema = { "~standard": { version: 1, vendor: "test", validate: () => result } }
+        await refused(() => store.kv.collection(["a"], schema).set(1, 1), "INVALID_ARGUMENT", /^schema: /)
+      }
+      assert.equal(await store.kv.count(["a"]), 0)
+    })
   })
 }

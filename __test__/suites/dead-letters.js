@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { plain } from "../support/assert.js"
+import { collect, plain } from "../support/assert.js"
 import { counts, drained, Listener } from "../support/queues.js"
 import { samples } from "../support/samples.js"
 import { T0, useStore } from "../support/store.js"
@@ -12,7 +12,7 @@ export function deadLetters(target) {
   const store = useStore(target)
 
   /** Lets messages die: `[value, options]` each; they fail with `error of <value>`. */
-  async function kill(messages, kv = store.kv) {
+  async function kill(messages, kv = store.kv, how = {}) {
     const ids = []
     const queues = new Set()
     const { dlq } = await kv.queueStats()
@@ -21,7 +21,7 @@ export function deadLetters(target) {
       ids.push((await kv.enqueue(value, { backoffSchedule: [], ...options })).id)
     }
     const fail = ({ value }) => Promise.reject(new Error(`error of ${value}`))
-    const listeners = [...queues].map((queue) => new Listener(kv, fail, { queue }))
+    const listeners = [...queues].map((queue) => new Listener(kv, fail, { queue, ...how }))
     await counts(kv, { dlq: dlq + messages.length, pending: 0, processing: 0 })
     for (const listener of listeners) await listener.stop()
     return ids
@@ -113,6 +113,66 @@ export function deadLetters(target) {
       ["m", "m", "m"],
     )
     assert.equal(await store.kv.changes.head(), 2)
+  })
+
+  // Seen to fail: the listener ended with CONFLICT, and so did every one after it; the message came back for ever.
+  test("a key that a unique index refuses is left out and named; the message is a dead letter all the same", async () => {
+    const { kv } = store
+    await kv.createIndex(["failed"], { on: ["mail"], unique: true })
+    await kv.set(["failed", "first"], { mail: "ada" })
+    await kv.enqueue({ mail: "ada" }, { backoffSchedule: [], keysIfUndelivered: [["failed", 1], ["k"]] })
+    await kv.enqueue(
+      { mail: "bob" },
+      {
+        backoffSchedule: [],
+        keysIfUndelivered: [
+          ["failed", 2],
+          ["failed", 3],
+        ],
+      },
+    )
+    const listener = new Listener(kv, () => Promise.reject(new Error("no such address")))
+    await counts(kv, { dlq: 2, pending: 0, processing: 0 })
+    assert.equal(listener.subscription.closed, false)
+    const keys = [["failed", 1], ["k"], ["failed", 2], ["failed", 3]]
+    const values = (await kv.getMany(keys)).map(({ value }) => value)
+    assert.deepEqual(values, [null, { mail: "ada" }, { mail: "bob" }, null])
+    const [ada, bob] = (await kv.dlq.list()).map(({ errorMessage }) => errorMessage)
+    assert.match(ada, /^no such address; .*\["failed",1\].*\["failed","first"\]/)
+    assert.match(bob, /^no such address; .*\["failed",3\].*\["failed",2\]/)
+  })
+
+  test("what has expired makes room under a unique index for a key of keysIfUndelivered", async () => {
+    store.at(T0)
+    const { kv } = store
+    await kv.createIndex(["failed"], { on: ["mail"], unique: true })
+    await kv.set(["failed", "first"], { mail: "ada" }, { expiresIn: 10 })
+    store.at(T0 + 10)
+    await kv.enqueue({ mail: "ada" }, { backoffSchedule: [], keysIfUndelivered: [["failed", 1]] })
+    new Listener(kv, () => Promise.reject(new Error("no")))
+    await counts(kv, { dlq: 1, pending: 0, processing: 0 })
+    assert.deepEqual((await kv.get(["failed", 1])).value, { mail: "ada" })
+    const changes = await collect(kv.changes())
+    assert.deepEqual(
+      changes.map(({ type, key }) => [type, key[1]]),
+      [
+        ["create", "first"],
+        ["delete", "first"],
+        ["create", 1],
+      ],
+    )
+    assert.equal((await kv.dlq.list())[0].errorMessage, "no")
+  })
+
+  // Seen to fail: a change for each of the four, all of one commit.
+  test("a key of several messages that die in one commit has one change", async () => {
+    const { kv } = store
+    const shared = Array.from({ length: 4 }, (_, n) => [n, { keysIfUndelivered: [["last"], ["each", n]] }])
+    await kill(shared, kv, { concurrency: 4 })
+    const changes = await collect(kv.changes())
+    const told = changes.map(({ key, versionstamp }) => JSON.stringify([key, versionstamp]))
+    assert.equal(new Set(told).size, told.length, told.join(" "))
+    assert.equal(changes.filter(({ key }) => key[0] === "each").length, 4)
   })
 
   test("100 keys", async () => {

@@ -16,6 +16,7 @@ import { leasesModel } from "./leases-model.js"
 import { lifecycle } from "./lifecycle.js"
 import { liveRefusals } from "./live-refusals.js"
 import { locks } from "./locks.js"
+import { messages } from "./messages.js"
 import { metrics } from "./metrics.js"
 import { model } from "./model.js"
 import { now } from "./now.js"
@@ -79,6 +80,7 @@ const suites = {
   search,
   "search, kept": searchKept,
   "search, pages": searchPages,
+  messages,
   metrics,
   tracing,
   transaction,

@@ -362,6 +362,46 @@ export function refusals(target) {
     assert.deepEqual(await snapshot(kv), before)
   })
 
+  test("an option that is undefined is as good as not given", async () => {
+    const kv = await seeded()
+    const none = (...names) => Object.fromEntries(names.map((name) => [name, undefined]))
+    const ttl = none("expiresIn", "expireIn")
+    const listing = none("limit", "reverse", "start", "end", "cursor", "keysOnly", "batchSize", "where")
+    await kv.get(["a"], none("consistency"))
+    for await (const _ of kv.list({ prefix: [], ...none("start", "end") }, listing));
+    await kv.paginate(["a"], none("limit", "cursor", "reverse", "where"))
+    await kv.count(["a"], none("where"))
+    await kv.set(["k"], 1, ttl)
+    await kv.setMany([{ key: ["k"], value: 1, ...ttl }], none("onProgress"))
+    await kv.patch(["k"], {}, none("versionstamp", "expiresIn"))
+    await kv.delete(["k"], none("exact", "where"))
+    await kv
+      .atomic()
+      .sum(["k"], 1, ttl)
+      .mutate({ type: "delete", key: ["k"], ...ttl })
+      .commit()
+    await kv.transaction(() => {}, none("maxRetries", "retryDelay"))
+    for await (const _ of kv.changes(none("from", "prefix", "limit", "live")));
+    const watching = none("exact", "emitInitial", "from", "bufferSize", "overflowStrategy", "onError")
+    kv.watch(["a"], () => {}, watching).stop()
+    await kv.consumer("c", none("prefix", "lease")).release()
+    const listener = kv.listenQueue(
+      () => {},
+      none("queue", "concurrency", "autoAck", "lockDuration", "onError"),
+    )
+    await kv.enqueue(
+      1,
+      none("delay", "backoffSchedule", "keysIfUndelivered", "queue", "orderingKey", "deduplicationKey"),
+    )
+    listener.stop()
+    await listener.finished
+    await kv.dlq.list(none("limit", "offset", "queue"))
+    await (await kv.lock("l", none("duration", "owner"))).release()
+    await kv.createIndex(["none"], { fields: ["x"], ...none("tokenize", "on", "unique") })
+    await kv.search(["none"], "x", none("limit", "where")).next()
+    await kv.removeIndex(["none"], undefined)
+  })
+
   test("after all of it the store works", async () => {
     const kv = await seeded()
     assert.equal((await kv.set(["works"], true)).ok, true)

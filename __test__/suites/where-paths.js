@@ -147,6 +147,23 @@ export function wherePaths(target) {
       assert.deepEqual(await matching(values, { v: { $eq: value.v } }), [at])
   })
 
+  // Seen to fail: each condition had a copy of the whole path, and 900 of them held up the event loop for 6 s.
+  test("a path that is longer than any value is deep leads nowhere, at no cost", async () => {
+    const path = (steps) => Array(steps).fill("a").join(".")
+    const deepest = Array(100)
+      .fill()
+      .reduce((value) => ({ a: value }), 1)
+    assert.deepEqual(await matching([deepest], { [path(100)]: 1 }), [0])
+    assert.deepEqual(await matching([deepest], { [path(100)]: { a: { $null: true } } }), [0])
+    for (const steps of [101, 102, 50_000])
+      assert.deepEqual(await matching([deepest], { [path(steps)]: { $null: true } }), [0])
+    const begun = performance.now()
+    const many = { $and: Array.from({ length: 900 }, () => ({ $ne: 1 })) }
+    assert.deepEqual(await matching([deepest], { [path(50_000)]: many }), [0])
+    assert.deepEqual(await matching([deepest], { [path(50_000)]: { b: { $notNull: true } } }), [])
+    assert.ok(performance.now() - begun < 2000)
+  })
+
   test("kv.now() is the store's time when it is asked", async () => {
     const { kv } = store
     const values = [T0 - 1, T0, T0 + 1, new Date(T0 - 1), new Date(T0), new Date(T0 + 1), BigInt(T0), "now"]

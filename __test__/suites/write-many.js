@@ -168,6 +168,24 @@ export function writeMany(target) {
     assert.ok(count >= 1000 && count < 10_000, `${count} entries`)
   })
 
+  // Seen to fail: the rejection was nobody's, which ends a process, and the load went on.
+  test("onProgress may be async: one call after another, and an error stops the load", async () => {
+    const [counts, boom] = [[], new Error("boom")]
+    let running = 0
+    const load = store.kv.setMany(generate(6000), {
+      async onProgress({ count }) {
+        assert.equal(++running, 1)
+        await new Promise((resolve) => setTimeout(resolve, 5))
+        running--
+        counts.push(count)
+        if (count === 2000) throw boom
+      },
+    })
+    await assert.rejects(load, (error) => error === boom)
+    assert.deepEqual(counts, [1000, 2000])
+    assert.ok((await valuesOf(store.kv, ["n"])).length < 6000)
+  })
+
   test("placeholders", async () => {
     const { kv } = store
     await kv.setMany([

@@ -86,6 +86,27 @@ export async function contract(kv: Kv): Promise<void> {
   new Kv(":memory:", { durability: "fast" })
 }
 
+/** What a callback gives is nobody's: an expression will do. */
+export async function callbacks(kv: Kv): Promise<void> {
+  const seen: unknown[] = []
+  kv.watch(["a"], (entries) => seen.push(...entries))
+  await kv.setMany([], { onProgress: ({ count }) => seen.push(count) })
+  await kv.backup("backup.db", { onProgress: async (progress) => seen.push(progress) })
+}
+
+/** Under `exactOptionalPropertyTypes` too: what may be given may be undefined. */
+export async function undefinedOptions(kv: Kv, text?: string, count?: number): Promise<void> {
+  await kv.set(["a"], 1, { expiresIn: text })
+  await kv.paginate(["a"], { cursor: text, limit: count })
+  for await (const _ of kv.list(
+    { prefix: ["a"], start: text === undefined ? text : [text] },
+    { limit: count },
+  ));
+  await kv.enqueue(1, { queue: text, delay: count, orderingKey: text })
+  kv.watch(["a"], () => 1, { from: text, bufferSize: count })
+  await kv.createIndex(["a"], { on: ["b"], unique: undefined, fields: undefined })
+}
+
 export async function filters(kv: Kv): Promise<void> {
   const where: KvWhere = {
     name: "Ada",

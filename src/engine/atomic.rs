@@ -10,11 +10,11 @@ use super::filter::Filter;
 use super::matching::for_each_match;
 use super::net::{NetChange, NetChanges};
 use super::patch::{Encoded, merge};
-use super::plan::unique_holder;
+use super::unique::{self, Holder};
 use crate::codec::key::KeyWriter;
 use crate::codec::key_json;
 use crate::codec::value::{ArrayText, Counter};
-use crate::config::{ChangeLog, Durability};
+use crate::config::Durability;
 use crate::error::{Code, Error, Result};
 use crate::store::{ChangeKind, Found, Row, WriteJob, WriteTxn};
 
@@ -65,7 +65,9 @@ fn failed_checks(txn: &mut dyn WriteTxn, checks: &[Check]) -> Result<Vec<(usize,
 /// The most of a key that a message shows.
 const SHOWN_CHARS: usize = 80;
 
-fn shown(key: &[u8]) -> String {
+/// The beginning of a key, for a message.
+#[must_use]
+pub fn shown(key: &[u8]) -> String {
     let mut json = Vec::new();
     let _ = key_json::write(key, &mut json);
     let text = String::from_utf8_lossy(&json);
@@ -168,26 +170,16 @@ impl Run<'_> {
             found => found?,
         };
         let Some(net) = &mut self.net else { return self.txn.log(key, found.change(), Some(&row)) };
-        let was_live = found == Found::Live;
-        net.note(key, NetChange { was_stored: found != Found::Nothing, was_live, is_stored: true });
+        net.note(key, NetChange::put(found));
         Ok(())
     }
 
-    /// A unique index refused an entry. What has expired is absent, and makes room.
+    /// A unique index refused an entry.
     fn put_unique(&mut self, row: &Row<'_>, refused: Error) -> Result<Found> {
-        let Some(holder) = unique_holder(self.txn, row.key, row.encoding, row.value)? else {
-            return Err(refused);
+        match unique::holder(self.txn, row, refused)? {
+            Holder::Expired(key) => self.delete(&key)?,
+            Holder::Live(error) => return Err(error),
         };
-        let (now, mut live) = (self.txn.now_ms(), false);
-        self.txn.get(&holder, 0, &mut |stands| {
-            live = stands.is_some_and(|stands| stands.is_live(now));
-            Ok(())
-        })?;
-        if live {
-            let message = format!("a unique index has these values for the key {} already", shown(&holder));
-            return Err(Error::new(Code::Conflict, message));
-        }
-        self.delete(&holder)?;
         // Another index may refuse it too.
         match self.txn.put(row) {
             Err(error) if error.code == Code::Conflict => self.put_unique(row, error),
@@ -198,9 +190,7 @@ impl Run<'_> {
     fn delete(&mut self, key: &[u8]) -> Result<u64> {
         let Some(removed) = self.txn.remove(key)? else { return Ok(0) };
         match &mut self.net {
-            Some(net) => {
-                net.note(key, NetChange { was_stored: true, was_live: removed.live, is_stored: false })
-            }
+            Some(net) => net.note(key, NetChange::removed(removed.live)),
             None => self.txn.log(key, ChangeKind::Delete, None)?,
         }
         Ok(u64::from(removed.live))
@@ -210,7 +200,7 @@ impl Run<'_> {
         let Some(net) = &mut self.net else { return Ok(self.txn.remove_range_logged(range)?.live) };
         let removed = self.txn.remove_range(range)?;
         for one in &removed {
-            net.note(&one.key, NetChange { was_stored: true, was_live: one.live, is_stored: false });
+            net.note(&one.key, NetChange::removed(one.live));
         }
         Ok(removed.iter().filter(|one| one.live).count() as u64)
     }
@@ -224,28 +214,8 @@ impl Run<'_> {
 
     /// Writes the net changes; gives the stamp, if there is one.
     fn finish(mut self) -> Result<Option<String>> {
-        let net = self.net.take().unwrap_or_default();
-        for (key, kind) in net.told() {
-            match kind {
-                ChangeKind::Delete => self.txn.log(key, kind, None)?,
-                ChangeKind::Create | ChangeKind::Update => self.log_put(key, kind)?,
-            }
-        }
+        self.net.take().unwrap_or_default().log(self.txn)?;
         Ok(self.stamp)
-    }
-
-    fn log_put(&mut self, key: &[u8], kind: ChangeKind) -> Result<()> {
-        if self.txn.change_log() != ChangeLog::Values {
-            return self.txn.log(key, kind, None);
-        }
-        let mut stored = (0, Vec::new());
-        self.txn.get(key, usize::MAX, &mut |row| {
-            stored = row.map(|row| (row.encoding, row.value.to_vec())).unwrap_or_default();
-            Ok(())
-        })?;
-        let (encoding, value) = stored;
-        let row = Row { key, versionstamp: "", expires_at: None, encoding, value: &value, withheld: false };
-        self.txn.log(key, kind, Some(&row))
     }
 }
 

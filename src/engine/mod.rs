@@ -24,4 +24,5 @@ pub mod read;
 pub mod search;
 pub mod search_page;
 pub mod task;
+pub mod unique;
 pub mod watch;

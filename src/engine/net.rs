@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use crate::store::ChangeKind;
+use crate::config::ChangeLog;
+use crate::error::Result;
+use crate::store::{ChangeKind, Found, Row, WriteTxn};
 
 /// What was at a key when the commit first changed it, and what the commit leaves there.
 #[derive(Debug, Clone, Copy)]
@@ -16,6 +18,18 @@ pub struct NetChange {
 }
 
 impl NetChange {
+    /// An entry was written, where this was.
+    #[must_use]
+    pub fn put(found: Found) -> Self {
+        Self { was_stored: found != Found::Nothing, was_live: found == Found::Live, is_stored: true }
+    }
+
+    /// An entry was removed.
+    #[must_use]
+    pub fn removed(was_live: bool) -> Self {
+        Self { was_stored: true, was_live, is_stored: false }
+    }
+
     /// How it is told; `None` for a key that came and went within the commit.
     #[must_use]
     pub fn kind(self) -> Option<ChangeKind> {
@@ -50,4 +64,29 @@ impl NetChanges {
     pub fn told(&self) -> impl Iterator<Item = (&[u8], ChangeKind)> {
         self.order.iter().filter_map(|(key, change)| Some((key.as_slice(), change.kind()?)))
     }
+
+    /// Writes what is to be told into the log.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn log(&self, txn: &mut dyn WriteTxn) -> Result<()> {
+        self.told().try_for_each(|(key, kind)| match kind {
+            ChangeKind::Delete => txn.log(key, kind, None),
+            ChangeKind::Create | ChangeKind::Update => log_put(txn, key, kind),
+        })
+    }
+}
+
+fn log_put(txn: &mut dyn WriteTxn, key: &[u8], kind: ChangeKind) -> Result<()> {
+    if txn.change_log() != ChangeLog::Values {
+        return txn.log(key, kind, None);
+    }
+    let mut stored = (0, Vec::new());
+    txn.get(key, usize::MAX, &mut |row| {
+        stored = row.map(|row| (row.encoding, row.value.to_vec())).unwrap_or_default();
+        Ok(())
+    })?;
+    let (encoding, value) = stored;
+    let row = Row { key, versionstamp: "", expires_at: None, encoding, value: &value, withheld: false };
+    txn.log(key, kind, Some(&row))
 }

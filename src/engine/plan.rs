@@ -12,11 +12,10 @@ use super::answer::Answer;
 use super::filter::typed::Typed;
 use super::filter::{Filter, Operand, Path, Place, Test, path_of};
 use super::search::{check_fields, damaged, json_path, told};
-use crate::codec::key::is_under;
 use crate::error::Result;
 use crate::limits::MAX_INDEXED_KEYS;
+use crate::store::ReadTxn;
 use crate::store::index::{IndexKind, IndexRow, IndexValue, IndexedEntry, OrderedIndex, OrderedScan};
-use crate::store::{ReadTxn, WriteTxn};
 
 /// Of all `$in` together, so many combinations of values are looked up; more are not worth it.
 const MAX_LOOKUPS: usize = 1000;
@@ -284,31 +283,6 @@ pub fn entries_of(txn: &mut dyn ReadTxn, plan: &Plan, most: usize) -> Result<Opt
     entries.sort_unstable();
     entries.dedup();
     Ok(Some(entries))
-}
-
-/// The key of another entry that has the values which a unique index would have for a value; it may have expired.
-///
-/// # Errors
-/// Those of the store.
-pub fn unique_holder(
-    txn: &mut dyn WriteTxn,
-    key: &[u8],
-    encoding: u8,
-    value: &[u8],
-) -> Result<Option<Vec<u8>>> {
-    for row in txn.indexes()? {
-        let under = row.prefix.is_empty() || is_under(key, &row.prefix);
-        if row.kind != IndexKind::Ordered || !under {
-            continue;
-        }
-        let (spec, index) = definition_of(&row)?;
-        if spec.unique
-            && let Some(holder) = txn.unique_holder(&index, key, encoding, value)?
-        {
-            return Ok(Some(holder));
-        }
-    }
-    Ok(None)
 }
 
 /// How a filter would be answered: `[index,keys,entries]`; `null` for no index.

@@ -10,10 +10,13 @@
 //! once, however many there are, and few of a key are pending at a time.
 
 use super::answer::Answer;
+use super::atomic::shown;
 use super::enqueue::{backoff_of, keys_of, new_id};
+use super::net::{NetChange, NetChanges};
 use super::page::Page;
+use super::unique::{self, Holder};
 use crate::codec::key_json::write_string;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::limits::{MAX_CLAIM_BYTES, MAX_CLAIM_LOOKS, MAX_ERROR_MESSAGE_BYTES};
 use crate::store::queue::{DeadLetter, Message, State, Status};
 use crate::store::{Row, WriteTxn};
@@ -74,16 +77,17 @@ pub struct Worked {
 /// # Errors
 /// Those of the store.
 pub fn work(txn: &mut dyn WriteTxn, work: &Work) -> Result<Worked> {
-    let mut worked = Worked::default();
+    let (mut worked, mut net) = (Worked::default(), NetChanges::default());
     for (index, settled) in work.settled.iter().enumerate() {
-        if !settle(txn, settled)? {
+        if !end(txn, settled, &mut net)? {
             worked.lost.push(index);
         }
     }
     if work.claim > 0 {
-        claim(txn, work, &mut worked)?;
+        claim(txn, work, &mut worked, &mut net)?;
         worked.due_ms = txn.queue_due(&work.queue)?;
     }
+    net.log(txn)?;
     Ok(worked)
 }
 
@@ -116,6 +120,14 @@ pub fn quoted(text: &str) -> String {
 /// # Errors
 /// Those of the store.
 pub fn settle(txn: &mut dyn WriteTxn, settled: &Settled) -> Result<bool> {
+    let mut net = NetChanges::default();
+    let held = end(txn, settled, &mut net)?;
+    net.log(txn)?;
+    Ok(held)
+}
+
+/// `net`: what became of keys for undelivered values, each told once in a commit.
+fn end(txn: &mut dyn WriteTxn, settled: &Settled, net: &mut NetChanges) -> Result<bool> {
     let Settled { id, lease, end } = settled;
     if *end == End::Done {
         let Some((queue, ordering_key)) = txn.remove_leased(id, *lease)? else { return Ok(false) };
@@ -124,7 +136,7 @@ pub fn settle(txn: &mut dyn WriteTxn, settled: &Settled) -> Result<bool> {
     }
     let Some(message) = txn.leased_message(id, *lease)? else { return Ok(false) };
     match end {
-        End::Failed(error) => fail(txn, &message, error)?,
+        End::Failed(error) => fail(txn, &message, error, net)?,
         _ => {
             let attempts = message.state.attempts - 1;
             let state = State { status: Status::Pending, attempts, locked_until: None, ..message.state };
@@ -139,9 +151,9 @@ fn unblock(txn: &mut dyn WriteTxn, queue: &str, ordering_key: Option<&str>) -> R
 }
 
 /// An attempt failed: the message waits for the next one, or is a dead letter.
-fn fail(txn: &mut dyn WriteTxn, message: &Message, error: &str) -> Result<()> {
+fn fail(txn: &mut dyn WriteTxn, message: &Message, error: &str, net: &mut NetChanges) -> Result<()> {
     if message.state.attempts >= message.max_attempts {
-        return bury(txn, message, error);
+        return bury(txn, message, error, net);
     }
     let step = usize::try_from(message.state.attempts - 1).unwrap_or(0);
     // A damaged schedule holds up nobody else.
@@ -151,44 +163,70 @@ fn fail(txn: &mut dyn WriteTxn, message: &Message, error: &str) -> Result<()> {
     txn.set_message_state(&message.id, state)
 }
 
-/// The value goes to the keys for undelivered ones and into the dead letter queue, and the message is gone.
-fn bury(txn: &mut dyn WriteTxn, message: &Message, error: &str) -> Result<()> {
+/// The value goes to the keys for undelivered ones and into the dead letter queue, and the message is gone. A key that a unique
+/// index refuses is left out: the message would come back for ever, and end every listener that meets it.
+fn bury(txn: &mut dyn WriteTxn, message: &Message, error: &str, net: &mut NetChanges) -> Result<()> {
     let mut keys = keys_of(message).unwrap_or_default();
     keys.sort();
     keys.dedup();
+    let mut refused = Vec::new();
     if !keys.is_empty() {
         let versionstamp = txn.stamp()?;
+        let (encoding, value) = (message.encoding, message.value.as_slice());
         for key in &keys {
-            let row = Row {
-                key,
-                versionstamp: &versionstamp,
-                expires_at: None,
-                encoding: message.encoding,
-                value: &message.value,
-                withheld: false,
-            };
-            let found = txn.put(&row)?;
-            txn.log(key, found.change(), Some(&row))?;
+            let row =
+                Row { key, versionstamp: &versionstamp, expires_at: None, encoding, value, withheld: false };
+            if let Some(error) = put_undelivered(txn, &row, net)? {
+                refused.push(format!("{}: {}", shown(key), error.message));
+            }
         }
     }
     let failed_at = txn.now_ms();
-    let error_message = cut(error).to_string();
+    let error_message = with_refused(error, &refused);
     txn.insert_dead_letter(&DeadLetter { id: new_id(), error_message, failed_at, message: message.clone() })?;
     txn.remove_leased(&message.id, message.state.lease)?;
     unblock(txn, &message.queue, message.ordering_key.as_deref())
 }
 
+/// Gives the error of a unique index that refuses it.
+fn put_undelivered(txn: &mut dyn WriteTxn, row: &Row<'_>, net: &mut NetChanges) -> Result<Option<Error>> {
+    loop {
+        let refused = match txn.put(row) {
+            Err(error) if error.code == Code::Conflict => error,
+            found => {
+                net.note(row.key, NetChange::put(found?));
+                return Ok(None);
+            }
+        };
+        match unique::holder(txn, row, refused)? {
+            Holder::Live(error) => return Ok(Some(error)),
+            Holder::Expired(key) => {
+                txn.remove(&key)?;
+                net.note(&key, NetChange::removed(false));
+            }
+        }
+    }
+}
+
+/// What the handler said, and the first of the keys that could not be written.
+fn with_refused(error: &str, refused: &[String]) -> String {
+    let Some(first) = refused.first() else { return cut(error, MAX_ERROR_MESSAGE_BYTES).to_string() };
+    let more = if refused.len() > 1 { format!("; and {} more", refused.len() - 1) } else { String::new() };
+    let note = format!("; keysIfUndelivered: {first}{more}");
+    format!("{}{note}", cut(error, MAX_ERROR_MESSAGE_BYTES.saturating_sub(note.len())))
+}
+
 /// The begin of a message that is too long, whole characters of it.
-fn cut(error: &str) -> &str {
+fn cut(error: &str, most: usize) -> &str {
     let fits = |end: &usize| error.is_char_boundary(*end);
-    let end = (0..=MAX_ERROR_MESSAGE_BYTES.min(error.len())).rev().find(fits).unwrap_or(0);
+    let end = (0..=most.min(error.len())).rev().find(fits).unwrap_or(0);
     error.get(..end).unwrap_or_default()
 }
 
 /// What the dead letter of a message says whose handler never ended.
 const DIED: &str = "the lease ran out: the process that handled the message died, or was cut off";
 
-fn claim(txn: &mut dyn WriteTxn, work: &Work, worked: &mut Worked) -> Result<()> {
+fn claim(txn: &mut dyn WriteTxn, work: &Work, worked: &mut Worked, net: &mut NetChanges) -> Result<()> {
     let (mut looked, mut bytes) = (0, 0);
     loop {
         let wanted = work.claim - worked.messages.len();
@@ -203,7 +241,7 @@ fn claim(txn: &mut dyn WriteTxn, work: &Work, worked: &mut Worked) -> Result<()>
                 worked.more = true;
                 return Ok(());
             }
-            if let Some(claimed) = take(txn, message, work.lock_ms)? {
+            if let Some(claimed) = take(txn, message, work.lock_ms, net)? {
                 worked.messages.push(claimed);
             }
         }
@@ -215,10 +253,15 @@ fn claim(txn: &mut dyn WriteTxn, work: &Work, worked: &mut Worked) -> Result<()>
 }
 
 /// Begins an attempt, or puts the message where it belongs.
-fn take(txn: &mut dyn WriteTxn, message: Message, lock_ms: i64) -> Result<Option<Message>> {
+fn take(
+    txn: &mut dyn WriteTxn,
+    message: Message,
+    lock_ms: i64,
+    net: &mut NetChanges,
+) -> Result<Option<Message>> {
     if message.state.status == Status::Processing {
         if message.state.attempts >= message.max_attempts {
-            bury(txn, &message, DIED)?;
+            bury(txn, &message, DIED, net)?;
             return Ok(None);
         }
     } else if let Some(key) = &message.ordering_key

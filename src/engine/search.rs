@@ -8,7 +8,7 @@ use super::plan::{OrderedSpec, definition_of};
 use super::queue::quoted;
 use super::range::Selector;
 use crate::codec::key_json;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, short};
 use crate::limits::MAX_INDEX_FIELDS;
 use crate::store::index::{IndexKind, IndexRow, OrderedIndex, SearchIndex};
 use crate::store::{ReadTxn, WriteTxn};
@@ -38,7 +38,8 @@ impl Tokenizer {
             "porter" => Ok(Self::Porter),
             "ascii" => Ok(Self::Ascii),
             _ => Err(Error::invalid(format!(
-                "tokenize: {text:?} is not one of \"unicode61\", \"porter\", \"ascii\""
+                "tokenize: {:?} is not one of \"unicode61\", \"porter\", \"ascii\"",
+                short(text)
             ))),
         }
     }
@@ -113,7 +114,7 @@ pub fn json_path(argument: &str, name: &str, path: &Path) -> Result<String> {
                 let plain = plain.filter(|member| !member.contains(['"', '\\', '\0'])).ok_or_else(|| {
                     let message =
                         "a field with a quotation mark, a backslash or a NUL in it cannot be indexed";
-                    Error::invalid(format!("{argument}: {name:?}: {message}"))
+                    Error::invalid(format!("{argument}: {:?}: {message}", short(name)))
                 })?;
                 text.push_str(&format!(".\"{plain}\""));
             }

@@ -9,7 +9,7 @@ use super::json::{self, Json};
 use super::typed::Typed;
 use super::{Filter, Operand, Path, Place, Step, Test, folded};
 use crate::codec::value::TAGGED_JSON;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, short};
 use crate::limits::{MAX_FILTER_CONDITIONS, MAX_FILTER_DEPTH};
 
 const OPERATORS: [&str; 24] = [
@@ -92,6 +92,9 @@ fn member_of(pair: Json<'_>) -> Option<(Vec<u8>, Node)> {
     }
 }
 
+/// A path is copied for each condition that it leads to. One step more than values have levels leads nowhere, and so do more.
+const MAX_PATH_STEPS: usize = 101;
+
 struct Parser {
     conditions: usize,
 }
@@ -132,10 +135,11 @@ impl Parser {
         let mut all = Vec::with_capacity(members.len());
         for (name, value) in members {
             let text = String::from_utf8_lossy(&name);
-            let place = format!("{place}.{text}");
+            let place = within(place, &format_args!(".{}", short(&text)));
             all.push(if is_field(&name) {
                 let mut longer = path.clone();
                 longer.extend(path_of(&name, &place)?);
+                longer.truncate(MAX_PATH_STEPS);
                 self.condition(value, &longer, &place, depth + 1)?
             } else {
                 self.operator(&text, value, path, &place, depth)?
@@ -176,7 +180,8 @@ impl Parser {
             "$empty" => when(flag(node, place)?, at(Test::Empty)),
             "$notEmpty" => when(!flag(node, place)?, at(Test::Empty)),
             unknown => {
-                let nearest = nearest(unknown);
+                let unknown = short(unknown);
+                let nearest = nearest(&unknown);
                 return Err(Error::invalid(format!(
                     "{place}: there is no operator {unknown}; did you mean {nearest}?"
                 )));
@@ -193,7 +198,7 @@ impl Parser {
         }
         let mut all = Vec::with_capacity(conditions.len());
         for (index, condition) in conditions.into_iter().enumerate() {
-            let place = format!("{place}[{index}]");
+            let place = within(place, &format_args!("[{index}]"));
             if !matches!(condition, Node::Object(_)) {
                 return Err(Error::invalid(format!("{place}: it is no condition; give an object")));
             }
@@ -201,6 +206,11 @@ impl Parser {
         }
         Ok(all)
     }
+}
+
+/// Places are made for each condition before it is known to be one: however long names are, they stay short.
+fn within(place: &str, step: &impl std::fmt::Display) -> String {
+    short(&format!("{place}{step}")).into_owned()
 }
 
 fn when(holds: bool, filter: Filter) -> Filter {
@@ -291,7 +301,7 @@ fn among(node: Node, place: &str) -> Result<Among> {
         return Err(Error::limit(place, nodes.len(), MAX_FILTER_CONDITIONS, "values"));
     }
     let operands = nodes.into_iter().enumerate();
-    let operands = operands.map(|(index, node)| operand(node, &format!("{place}[{index}]")));
+    let operands = operands.map(|(index, node)| operand(node, &within(place, &format_args!("[{index}]"))));
     operands.collect::<Result<_>>().map(Among::of)
 }
 

@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use parking_lot::Mutex;
 
 use super::backup_file::{PartialFile, Target};
-use super::identity::FileId;
+use super::identity::{FileId, shown};
 use super::reader::Connect;
 use super::schema::Settings;
 use super::sql::{Db, Sql};
@@ -86,7 +86,7 @@ impl Backups {
 }
 
 fn take(order: &Order, source: &Source) -> Result<Backup> {
-    let at = |error: Error| error.at(&format!("backup to {}: ", order.target.display()));
+    let at = |error: Error| error.at(&format!("backup to {}: ", shown(&order.target)));
     order.ticket.go_on()?;
     let result = Target::claim(&order.target, order.overwrite, source).and_then(|target| {
         let taken = write(&target, source, &order.ticket);
@@ -167,7 +167,7 @@ fn same_file(path: &Path, id: &FileId) -> Result<()> {
     if FileId::of(path).as_ref() == Some(id) {
         return Ok(());
     }
-    let message = format!("the store's file {} was moved, removed or replaced", path.display());
+    let message = format!("the store's file {} was moved, removed or replaced", shown(path));
     Err(Error::new(Code::Unavailable, message))
 }
 

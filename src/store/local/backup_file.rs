@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::Mutex;
 
 use super::backup::Source;
-use super::identity::FileId;
+use super::identity::{FileId, shown};
 use crate::error::{Code, Error, Result};
 
 /// What SQLite puts beside a database. One that lies beside a copy would be taken for the copy's own.
@@ -80,12 +80,12 @@ impl Target {
             if exists(&with_suffix(&self.path, side)) {
                 let message = format!(
                     "{}{side} lies beside it: a database of that name is open, or was not closed well; give another path",
-                    self.name.display()
+                    shown(Path::new(&self.name))
                 );
                 return Err(Error::invalid(message));
             }
             if let Some(base) = without_suffix(&self.path, side).filter(|base| exists(base)) {
-                let message = format!("it is a side file of {}; give another path", base.display());
+                let message = format!("it is a side file of {}; give another path", shown(&base));
                 return Err(Error::invalid(message));
             }
         }
@@ -108,7 +108,7 @@ impl Target {
                 Ok(()) => self.made.push(folder),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => {
-                    let message = format!("the folder {} cannot be created: {error}", folder.display());
+                    let message = format!("the folder {} cannot be created: {error}", shown(&folder));
                     return Err(Error::new(Code::Unavailable, message));
                 }
             }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use crate::error::short;
+
 /// A file: its device and inode, or, where there are none, its canonical path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum FileId {
@@ -27,4 +29,9 @@ impl FileId {
     pub fn of(path: &Path) -> Option<Self> {
         std::fs::canonicalize(path).ok().map(Self::Path)
     }
+}
+
+/// A path, for a message.
+pub fn shown(path: &Path) -> String {
+    short(&path.display().to_string()).into_owned()
 }

@@ -42,7 +42,7 @@ mod sqlite;
 mod txn;
 mod writer;
 
-use identity::FileId;
+use identity::{FileId, shown};
 
 /// What the openers, the writer and the reader thread share.
 pub struct Shared {
@@ -147,7 +147,7 @@ pub fn open(location: &Location, options: &Options) -> Result<Arc<LocalStore>> {
             LocalStore::start(Place::Memory(Arc::clone(&db)), db, options)
         }
         Location::File(path) => {
-            open_file(path, options).map_err(|error| error.at(&format!("{}: ", path.display())))
+            open_file(path, options).map_err(|error| error.at(&format!("{}: ", shown(path))))
         }
     }
 }
@@ -179,7 +179,7 @@ fn open_file(path: &Path, options: &Options) -> Result<Arc<LocalStore>> {
 fn moved(path: &Path) -> Error {
     let message =
         "the file was moved, deleted or replaced while it was open; close every Kv on it and open it again";
-    Error::new(Code::Unavailable, format!("{}: {message}", path.display()))
+    Error::new(Code::Unavailable, format!("{}: {message}", shown(path)))
 }
 
 /// Which file a place is, if it exists.
@@ -194,7 +194,7 @@ pub fn file_id(location: &Location) -> Option<String> {
 fn create_parent(path: &Path) -> Result<()> {
     let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) else { return Ok(()) };
     std::fs::create_dir_all(parent).map_err(|error| {
-        Error::new(Code::Unavailable, format!("the folder {} cannot be created: {error}", parent.display()))
+        Error::new(Code::Unavailable, format!("the folder {} cannot be created: {error}", shown(parent)))
     })
 }
 

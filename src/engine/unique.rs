@@ -1,0 +1,51 @@
+//! Entries that a unique index refuses. What has expired is absent, and makes room.
+
+use super::atomic::shown;
+use super::plan::definition_of;
+use crate::codec::key::is_under;
+use crate::error::{Code, Error, Result};
+use crate::store::index::IndexKind;
+use crate::store::{Row, WriteTxn};
+
+/// Who has the values of an entry that was refused.
+pub enum Holder {
+    /// This key, whose entry has expired: it is to be removed before the entry is put again.
+    Expired(Vec<u8>),
+    /// A live entry, which the `CONFLICT` names.
+    Live(Error),
+}
+
+/// Looks for the holder of the values of `row`.
+///
+/// # Errors
+/// `refused` itself, if it was no unique index that refused it; those of the store.
+pub fn holder(txn: &mut dyn WriteTxn, row: &Row<'_>, refused: Error) -> Result<Holder> {
+    let Some(holder) = holder_of(txn, row.key, row.encoding, row.value)? else { return Err(refused) };
+    let (now, mut live) = (txn.now_ms(), false);
+    txn.get(&holder, 0, &mut |stands| {
+        live = stands.is_some_and(|stands| stands.is_live(now));
+        Ok(())
+    })?;
+    if !live {
+        return Ok(Holder::Expired(holder));
+    }
+    let message = format!("a unique index has these values for the key {} already", shown(&holder));
+    Ok(Holder::Live(Error::new(Code::Conflict, message)))
+}
+
+/// The key of another entry that has the values which a unique index would have for a value; it may have expired.
+fn holder_of(txn: &mut dyn WriteTxn, key: &[u8], encoding: u8, value: &[u8]) -> Result<Option<Vec<u8>>> {
+    for row in txn.indexes()? {
+        let under = row.prefix.is_empty() || is_under(key, &row.prefix);
+        if row.kind != IndexKind::Ordered || !under {
+            continue;
+        }
+        let (spec, index) = definition_of(&row)?;
+        if spec.unique
+            && let Some(holder) = txn.unique_holder(&index, key, encoding, value)?
+        {
+            return Ok(Some(holder));
+        }
+    }
+    Ok(None)
+}
