@@ -79,12 +79,12 @@ const ENDS = {
 describe("process: exits", nodeOnly, () => {
   for (const runtime of runtimes) {
     for (const [scenario, [code, holds, says]] of Object.entries(ENDS)) {
-      test(`${runtime}: ${scenario}`, { timeout: 60_000 }, async () => {
+      test(`${runtime}: ${scenario}`, { timeout: 300_000 }, async () => {
         const folder = tempFolder()
         const file = join(folder.path, "store.db")
         try {
           const flags = runtime === "node" ? ["--expose-gc"] : []
-          const ended = await run(runtime, "exits.js", [scenario, file], { flags, timeoutMs: 20_000 })
+          const ended = await run(runtime, "exits.js", [scenario, file], { flags, timeoutMs: 120_000 })
           const story = `${ended.stdout}${ended.stderr}`
           assert.equal(ended.signal, null, `ended by ${ended.signal}: ${story}`)
           assert.equal(ended.code, code, story)

@@ -70,12 +70,12 @@ describe("process: exits with watches and listeners", { ...nodeOnly, concurrency
       Object.entries(ends).map(([scenario, [code, says]]) => ({ program, scenario, code, says })),
     )
     for (const { program, scenario, code, says } of cases) {
-      test(`${runtime}: ${scenario}`, { timeout: 60_000 }, async () => {
+      test(`${runtime}: ${scenario}`, { timeout: 300_000 }, async () => {
         const folder = tempFolder()
         const file = join(folder.path, "store.db")
         try {
           const flags = runtime === "node" ? ["--expose-gc"] : []
-          const ended = await run(runtime, program, [scenario, file], { flags, timeoutMs: 20_000 })
+          const ended = await run(runtime, program, [scenario, file], { flags, timeoutMs: 120_000 })
           const story = `${ended.stdout}${ended.stderr}`
           assert.equal(ended.signal, null, `ended by ${ended.signal}: ${story}`)
           assert.equal(ended.code, code, story)

@@ -98,6 +98,20 @@ class Member {
   }
 }
 
+/** So long a write waits in vain before whoever stands still is taken to hold the lock. */
+const PROBE_MS = 2000
+
+/** Stops a process where it does not hold the file's lock: nobody could write until it goes on. */
+export async function standStill({ child }, kv) {
+  for (;;) {
+    child.kill("SIGSTOP")
+    const write = kv.set(["is anybody writing"], null).then(() => true)
+    if (await Promise.race([write, sleep(PROBE_MS)])) return
+    child.kill("SIGCONT")
+    await write
+  }
+}
+
 /** The child processes of a test. None outlives it. */
 export class Crew {
   #members = new Set()

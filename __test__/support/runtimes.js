@@ -55,7 +55,7 @@ export function start(runtime, program, args = [], { flags = [], ...options } = 
 }
 
 /** Runs a program to its end; one that hangs is killed, which shows as a signal. */
-export async function run(runtime, program, args, { timeoutMs = 30_000, ...options } = {}) {
+export async function run(runtime, program, args, { timeoutMs = 120_000, ...options } = {}) {
   const { child, ended } = start(runtime, program, args, options)
   const timer = setTimeout(() => child.kill("SIGKILL"), timeoutMs)
   const result = await ended
