@@ -12,9 +12,9 @@ const LEASE_MS = 400
 
 /**
  * What a journal may not hold: a change that is seen again after a commit has passed it, a number that means two changes,
- * one that a position has passed and nobody has seen, one reader that leaves one out. A reader that was held up for longer
- * than its lease sees the rest of what it had read already: it is `overtaken`. If the machine has held up somebody, what was noted
- * late cannot be told from what was read late, and what others have seen may be left out.
+ * one that a position has passed and nobody has seen, one that is left out, by a reader or by whoever takes over from one that was
+ * killed. A reader that has lost its lease goes on behind what others have seen; one that was held up for longer than its lease sees
+ * the rest of what it had read already: it is `overtaken`. If that was before its first line, only `stalled` tells.
  */
 function check(lines) {
   const seen = new Map()
@@ -25,6 +25,12 @@ function check(lines) {
   const areSeen = (from, to) =>
     Array.from({ length: to - from }, (_, at) => from + at).every((n) => seen.has(n))
   let [position, through, overtaken] = [0, 0, 0]
+  /** What is awaited after a kill: the position that was read then, and where the next one began. */
+  let takeover = {}
+  const checkTakeover = ({ isKilled, status, first }) => {
+    if (isKilled && first > status + 1)
+      wrong.push(`after a kill at ${status} the next one began with ${first}`)
+  }
   const others = (who) => [...runs].filter(([other]) => other !== who).map(([, run]) => run)
   const events = {
     seen(who, number, change) {
@@ -32,9 +38,11 @@ function check(lines) {
       if (seen.has(seq) && seen.get(seq) !== change) wrong.push(`${seq} is ${seen.get(seq)} and ${change}`)
       const before = runs.get(who)
       const run = before && seq === before.newest + 1 ? before : { isOvertaken: false }
+      // One that goes on where it was has not taken over.
+      if (takeover.first === undefined)
+        checkTakeover(Object.assign(takeover, { first: run === before ? 0 : seq }))
       const isJump = before && seq > before.newest + 1 && seq > position + 1
-      if (isJump && !(stalls > 0 && areSeen(before.newest + 1, seq)))
-        wrong.push(`${who}: ${seq} after ${before.newest}`)
+      if (isJump && !areSeen(before.newest + 1, seq)) wrong.push(`${who}: ${seq} after ${before.newest}`)
       if (seq <= position && (run.isOvertaken || stalls > 0)) overtaken++
       else if (seq <= position) wrong.push(`${who} sees ${seq}, but ${position} was committed`)
       else for (const other of others(who)) other.isOvertaken = true
@@ -43,13 +51,17 @@ function check(lines) {
       seen.set(seq, change)
     },
     committed(who, number) {
+      if (who === "status" && takeover.status === undefined)
+        checkTakeover(Object.assign(takeover, { status: Number(number) }))
       position = Math.max(position, Number(number))
       while (seen.has(through + 1)) through++
       if (through < position) wrong.push(`${who}: ${position} is committed, but ${through + 1} was not seen`)
       if (runs.has(who)) runs.get(who).isOvertaken = false
     },
     refused: () => {},
-    killing: () => {},
+    killing() {
+      takeover = { isKilled: true }
+    },
     stalled: () => {},
   }
   for (const [event, ...words] of lines) events[event](...words)
