@@ -76,7 +76,7 @@ const copies = (stdout) =>
 
 describe(`process: backup (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
   // Seen to fail: copy without a read transaction (it begins anew with each commit of the others, and never ends).
-  test("two processes write while a third one backs up", { timeout: 300_000 }, () =>
+  test("two processes write while a third one backs up", { timeout: 600_000 }, () =>
     inFolder(async (_folder, file, copy) => {
       await fill(file)
       const writers = []
@@ -109,7 +109,7 @@ describe(`process: backup (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
   test(
     `${KILLS} kills leave a whole copy, and at most an unfinished file that the next one removes`,
     {
-      timeout: 300_000,
+      timeout: 600_000,
     },
     () =>
       inFolder(async (_folder, file, copy) => {

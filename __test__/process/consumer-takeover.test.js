@@ -134,7 +134,7 @@ async function takeOver({ crew, kv, file, path }, mode, random) {
  */
 describe(`process: consumers (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
   for (const [at, mode] of ["iterate", "read"].entries()) {
-    test(`${mode}: ${KILLS} kills of whoever reads`, { timeout: 300_000 + KILLS * 10_000 }, (t) =>
+    test(`${mode}: ${KILLS} kills of whoever reads`, { timeout: 600_000 + KILLS * 10_000 }, (t) =>
       withCrew(async (place) => {
         const { position, takeovers } = await takeOver(place, mode, new Random(SEED + at))
         const lines = readJournal(place.path)
@@ -165,7 +165,7 @@ describe(`process: consumers (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
   test(
     `${KILLS * 2} kills among writers and those who read on from a number of their own`,
     {
-      timeout: 300_000 + KILLS * 10_000,
+      timeout: 600_000 + KILLS * 10_000,
     },
     (t) =>
       withCrew(async ({ crew, kv, file, path }) => {
@@ -215,7 +215,7 @@ describe(`process: consumers (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
     test(
       `${runtime}: one that stood still has lost its lease, and moves nothing`,
       {
-        timeout: 300_000,
+        timeout: 600_000,
         skip: process.platform === "win32" ? "no SIGSTOP" : false,
       },
       () =>

@@ -37,7 +37,7 @@ async function killed(runtime, file, round, { lines, runMs }) {
  * Seen to fail: answer a group before its COMMIT; or commit each operation of an atomic by itself.
  */
 describe(`process: crash (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
-  test(`${KILLS} kills`, { timeout: 300_000 + KILLS * 10_000 }, async () => {
+  test(`${KILLS} kills`, { timeout: 600_000 + KILLS * 10_000 }, async () => {
     const random = new Random(SEED)
     const folder = tempFolder()
     const [file, notes] = ["store.db", "acknowledged.json"].map((name) => join(folder.path, name))

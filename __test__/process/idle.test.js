@@ -23,7 +23,7 @@ const argumentsOf = ({ scenario, most, mostWakeUps }, file) => [scenario, file, 
 
 /** Seen to fail: look for commits of others every 2 ms; look on after the last one has stopped. */
 describe("process: idle", nodeOnly, () => {
-  test(`${IDLE_MS} ms of nothing take no time`, { timeout: 300_000 }, async (t) => {
+  test(`${IDLE_MS} ms of nothing take no time`, { timeout: 600_000 }, async (t) => {
     const folder = tempFolder()
     try {
       const cases = Object.entries(IDLE).flatMap(([scenario, limits]) =>

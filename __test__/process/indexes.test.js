@@ -41,7 +41,7 @@ async function assertHalves(kv, count) {
 }
 
 describe("process: indexes", nodeOnly, () => {
-  test("two processes that claim the same values: each is held once", { timeout: 300_000 }, () =>
+  test("two processes that claim the same values: each is held once", { timeout: 600_000 }, () =>
     inFolder(async ({ crew, file, open }) => {
       const kv = open()
       await kv.createIndex(["u"], { on: ["mail"], unique: true })
@@ -61,7 +61,7 @@ describe("process: indexes", nodeOnly, () => {
     }),
   )
 
-  test("indexes come and go while others write, and change no answer", { timeout: 300_000 }, () =>
+  test("indexes come and go while others write, and change no answer", { timeout: 600_000 }, () =>
     inFolder(async ({ crew, file, open }) => {
       const kv = open()
       await kv.setMany(places(PLACES))
@@ -85,7 +85,7 @@ describe("process: indexes", nodeOnly, () => {
     }),
   )
 
-  test("killed while it makes indexes: each is there whole, or not at all", { timeout: 300_000 }, () =>
+  test("killed while it makes indexes: each is there whole, or not at all", { timeout: 600_000 }, () =>
     inFolder(async ({ crew, file, open }) => {
       const count = 10_000
       const loader = open()

@@ -22,7 +22,7 @@ const SCENARIOS = {
 describe("process: worker threads with watches and listeners", { ...nodeOnly, concurrency: 2 }, () => {
   for (const runtime of runtimes) {
     for (const [scenario, expected] of Object.entries(SCENARIOS)) {
-      test(`${runtime}: ${scenario}`, { timeout: 300_000 }, async () => {
+      test(`${runtime}: ${scenario}`, { timeout: 600_000 }, async () => {
         const folder = tempFolder()
         const file = join(folder.path, "store.db")
         try {

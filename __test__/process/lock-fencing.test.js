@@ -79,7 +79,7 @@ describe(`process: locks (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
   // What has expired is free, swept or not; and a token is larger than those that were swept.
   for (const sweepMs of [0, 20]) {
     test(`${KILLS} kills of whoever holds it, ${sweepMs ? `a sweep every ${sweepMs} ms` : "no sweep"}`, {
-      timeout: 300_000 + KILLS * 10_000,
+      timeout: 600_000 + KILLS * 10_000,
     }, async (t) => {
       const folder = tempFolder()
       const crew = new Crew()

@@ -10,7 +10,7 @@ import { tempFolder } from "../support/targets.js"
 const COMMITS = Number(process.env.KEYVAL_COMMITS ?? 60)
 const SEED = Number(process.env.KEYVAL_SEED ?? Math.floor(Math.random() * 2 ** 31))
 /** The contract says 95 % within 25 ms. A machine of a CI is busy: a process that polls every 100 ms fails here, a slow one does not. */
-const MEDIAN_MS = 40
+const MEDIAN_MS = 30
 const MOST_MS = 2000
 /** The machine may hold up what tells of a commit, but not in each of these. */
 const ROUNDS = 8
@@ -74,7 +74,7 @@ async function measure({ crew, kv, file }, mode, random) {
 /** Seen to fail: look for commits of others every 150 ms. */
 describe(`process: notices (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
   for (const [at, mode] of ["watch", "listen"].entries()) {
-    test(`${mode}: ${COMMITS} commits of another process reach it soon`, { timeout: 300_000 }, async (t) => {
+    test(`${mode}: ${COMMITS} commits of another process reach it soon`, { timeout: 600_000 }, async (t) => {
       const folder = tempFolder()
       const crew = new Crew()
       const file = join(folder.path, "store.db")

@@ -73,7 +73,7 @@ function packageForNobody(folder, runtime) {
 
 describe(`process: open (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
   // Seen to fail: read the schema version outside of the transaction that creates the tables.
-  test("two processes open a new file at once", { timeout: 300_000 }, () =>
+  test("two processes open a new file at once", { timeout: 600_000 }, () =>
     inFolder(async (folder, crew) => {
       const racers = runtimes.map((runtime) => crew.launch(runtime, "open-race.js", [folder]))
       await Promise.all(racers.map((racer) => racer.says(/^ready$/)))
@@ -90,7 +90,7 @@ describe(`process: open (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
   )
 
   for (const runtime of runtimes) {
-    test(`${runtime}: a truncated file is CORRUPT, and never a crash`, { timeout: 300_000 }, () =>
+    test(`${runtime}: a truncated file is CORRUPT, and never a crash`, { timeout: 600_000 }, () =>
       inFolder(async (folder) => {
         const whole = join(folder, "whole.db")
         await writeStore(whole)
@@ -109,7 +109,7 @@ describe(`process: open (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
       }),
     )
 
-    test(`${runtime}: a damaged file is CORRUPT or read, and never a crash`, { timeout: 300_000 }, () =>
+    test(`${runtime}: a damaged file is CORRUPT or read, and never a crash`, { timeout: 600_000 }, () =>
       inFolder(async (folder) => {
         const whole = join(folder, "whole.db")
         await writeStore(whole)
@@ -132,7 +132,7 @@ describe(`process: open (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
 
     test(
       `${runtime}: what may not be written is UNAVAILABLE, and stays as it is`,
-      { timeout: 300_000 },
+      { timeout: 600_000 },
       (t) =>
         inFolder(async (folder) => {
           const nobody = packageForNobody(folder, runtime)
@@ -163,7 +163,7 @@ describe(`process: open (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
     // POSIX drops the locks of a process when any SQLite library in it closes the file.
     test(
       `${runtime}: a second copy of the addon is refused while the first has the file open`,
-      { timeout: 300_000 },
+      { timeout: 600_000 },
       () =>
         inFolder(async (folder) => {
           const args = [join(folder, "store.db"), copyPackage(folder)]
@@ -174,7 +174,7 @@ describe(`process: open (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
 
     test(
       `${runtime}: new Kv() opens LIBSQL_URL, else keyval.db of the working directory`,
-      { timeout: 300_000 },
+      { timeout: 600_000 },
       () =>
         inFolder(async (folder) => {
           const { LIBSQL_URL: _, ...env } = process.env

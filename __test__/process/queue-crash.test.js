@@ -148,7 +148,7 @@ describe(`process: queues (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
   test(
     `${KILLS} kills among ${WORKERS} workers and ${FEEDERS} feeders`,
     {
-      timeout: 300_000 + KILLS * 10_000,
+      timeout: 600_000 + KILLS * 10_000,
     },
     (t) =>
       withCrew(async ({ crew, kv, file, path }) => {
@@ -195,7 +195,7 @@ describe(`process: queues (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
       }),
   )
 
-  test("one worker after another, none of them killed: exactly once", { timeout: 300_000 }, () =>
+  test("one worker after another, none of them killed: exactly once", { timeout: 600_000 }, () =>
     withCrew(async ({ crew, kv, file, path }) => {
       const COUNT = 300
       const enqueue = (n) =>
@@ -224,7 +224,7 @@ describe(`process: queues (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
 
   test(
     "two processes enqueue the same deduplication keys at once: one message each",
-    { timeout: 300_000 },
+    { timeout: 600_000 },
     () =>
       withCrew(async ({ crew, kv, file }) => {
         const twins = runtimes.map((runtime) => crew.launch(runtime, "queue-twins.js", [file, 200]))
@@ -241,7 +241,7 @@ describe(`process: queues (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
 
   // Rust extends the lease, not the event loop. Seen to fail: extend none. A machine that is busy enough may hold up Rust
   // too, but not for ever longer.
-  test("a handler that holds up its event loop keeps its message", { timeout: 300_000 }, () =>
+  test("a handler that holds up its event loop keeps its message", { timeout: 600_000 }, () =>
     withCrew(async ({ crew, kv, file, path }) => {
       const hold = async (runtime, leaseMs) => {
         const queue = `${runtime} ${leaseMs}`
@@ -271,7 +271,7 @@ describe(`process: queues (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
     test(
       `${runtime}: a worker that stood still has lost its messages, and cannot acknowledge them`,
       {
-        timeout: 300_000,
+        timeout: 600_000,
         skip: process.platform === "win32" ? "no SIGSTOP" : false,
       },
       () =>

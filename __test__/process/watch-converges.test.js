@@ -164,7 +164,7 @@ function report(t, kv, told) {
  * not notice that the log was trimmed; do not look for what has expired.
  */
 describe(`process: watches converge (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
-  test(`${KILLS} kills among writers and watchers`, { timeout: 300_000 + KILLS * 10_000 }, (t) =>
+  test(`${KILLS} kills among writers and watchers`, { timeout: 600_000 + KILLS * 10_000 }, (t) =>
     inFolder({}, async (place) => {
       const told = await follow(place, { kills: KILLS, random: new Random(SEED) })
       report(t, { commits: String((await place.kv.get(["w", "commits"])).value) }, told)
@@ -173,7 +173,7 @@ describe(`process: watches converge (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
   )
 
   // What a watcher has not read yet is swept away: it begins anew.
-  test("the log is trimmed before they have read it", { timeout: 300_000 + KILLS * 10_000 }, (t) =>
+  test("the log is trimmed before they have read it", { timeout: 600_000 + KILLS * 10_000 }, (t) =>
     inFolder({ retention: "20ms" }, async (place) => {
       const told = await follow(place, {
         kills: Math.ceil(KILLS / 2),

@@ -173,7 +173,7 @@ export function queuesOrdering(target) {
   })
 
   test("one key with a thousand messages before the others holds up nobody", {
-    timeout: 120_000,
+    timeout: 600_000,
   }, async () => {
     const { kv } = store
     const gate = new Gate()

@@ -74,7 +74,7 @@ class Fates {
 export function queuesRandom(target) {
   const store = useStore(target)
 
-  test(`${MESSAGES} messages that fail at random (KEYVAL_SEED=${SEED})`, { timeout: 300_000 }, async () => {
+  test(`${MESSAGES} messages that fail at random (KEYVAL_SEED=${SEED})`, { timeout: 600_000 }, async () => {
     const fates = new Fates(new Random(SEED))
     const { kv } = store
     let now = T0

@@ -5,7 +5,7 @@ import { Kv } from "@buntime/keyval"
 import { start } from "./runtimes.js"
 import { tempFolder } from "./targets.js"
 
-const PATIENCE_MS = 60_000
+const PATIENCE_MS = 120_000
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 
