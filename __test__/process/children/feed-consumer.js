@@ -14,13 +14,18 @@ let stopped = false
 const TICK_MS = 20
 const STALL_MS = Number(lease) / 3
 let ticked = Date.now()
-setInterval(() => {
-  ticked = Date.now()
-}, TICK_MS).unref()
+
+/** Notes that this process stood still, whichever of its callbacks comes first afterwards. */
+function tick() {
+  const stood = Date.now() - ticked
+  ticked += stood
+  if (stood > STALL_MS) note("stalled", who, stood)
+}
+
+setInterval(tick, TICK_MS).unref()
 
 function see({ seq, key, type, versionstamp }) {
-  const stood = Date.now() - ticked
-  if (stood > STALL_MS) note("stalled", who, stood)
+  tick()
   note("seen", who, seq, JSON.stringify([key, type, versionstamp]).replaceAll(" ", "_"))
 }
 
