@@ -11,15 +11,16 @@ const { value, expiresAt } = await kv.get(["greeting"])
 assert.equal(value, "hello")
 assert.ok(expiresAt - Date.now() <= 60_000)
 
-// SET lock me NX PX 30: only the first gets it
+// SET lock me NX PX 30000: only the first gets it; PEXPIRE lock 30
 const acquire = (owner) =>
   kv
     .atomic()
     .check({ key: ["lock"], versionstamp: null })
-    .set(["lock"], owner, { expiresIn: 30 })
+    .set(["lock"], owner, { expiresIn: "30s" })
     .commit()
 const holders = await Promise.all(["a", "b", "c"].map(acquire))
 assert.equal(holders.filter(({ ok }) => ok).length, 1)
+await kv.touch(["lock"], { expiresIn: 30 })
 await sleep(60)
 assert.equal((await acquire("d")).ok, true)
 

@@ -10,6 +10,8 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { Kv } from "@buntime/keyval"
 
 const JOBS = 60
+/** Of these, so many come when the first worker is dead. */
+const LATER = 20
 const [, program, role, path] = process.argv
 
 /** A worker: handles jobs until it is asked to end, then finishes what it has begun. */
@@ -18,7 +20,7 @@ async function work() {
   const worker = kv.listenQueue((job) => send(kv, job), {
     queue: "mail",
     concurrency: 4,
-    lockDuration: 400, // after the worker's death its jobs are free again after this time, in ms; the default is 30 s
+    lockDuration: "3s", // after the worker's death its jobs are free again after this time; the default is 30 s
     onError: (error, job) =>
       console.log(`worker ${process.pid}: attempt ${job?.attempts} failed: ${error.message}`),
   })
@@ -42,12 +44,11 @@ async function main() {
   const file = join(folder, "jobs.db")
   const kv = new Kv(file)
 
-  await kv.enqueue(
-    { to: "nobody" },
-    { queue: "mail", backoffSchedule: [20, 40], keysIfUndelivered: [["undelivered", "nobody"]] },
-  )
-  const jobs = Array.from({ length: JOBS }, (_, n) => kv.enqueue({ to: `user${n}` }, { queue: "mail" }))
-  await Promise.all(jobs)
+  const enqueue = (from, to) => {
+    const jobs = Array.from({ length: to - from }, (_, n) => ({ to: `user${from + n}` }))
+    return Promise.all(jobs.map((job) => kv.enqueue(job, { queue: "mail" })))
+  }
+  await enqueue(0, JOBS - LATER)
   console.log(await kv.queueStats("mail"))
 
   let worker = startWorker(file)
@@ -59,6 +60,11 @@ async function main() {
     console.log(`killed after ${done} of ${JOBS} jobs`, await kv.queueStats("mail"))
     assert.ok(done < JOBS)
 
+    await enqueue(JOBS - LATER, JOBS)
+    await kv.enqueue(
+      { to: "nobody" },
+      { queue: "mail", backoffSchedule: [20, 40], keysIfUndelivered: [["undelivered", "nobody"]] },
+    )
     worker = startWorker(file)
     let left
     do {

@@ -75,6 +75,7 @@ async function dashboard() {
   const board = new Board()
   let drawn = 0
   let batches = 0
+  const began = performance.now()
 
   /** Draws over what it drew before. */
   function draw() {
@@ -107,14 +108,16 @@ async function dashboard() {
       if (board.get(key[1], key[2]) !== value) return false
     return true
   }
-  for (let n = 0; n < 100 && !(await isCurrent()); n++) await sleep(20)
+  for (let n = 0; n < 3000 && !(await isCurrent()); n++) await sleep(20)
   watch.stop()
   await watch.finished
   if (!isTerminal) {
     assert.ok(await isCurrent())
     const requests = ROUTES.reduce((sum, route) => sum + (board.get(route, "requests") ?? 0n), 0n)
     assert.equal(requests, BigInt(WRITES))
-    assert.ok(batches < WRITES, `${batches} batches`)
+    // One of the state at the beginning, and one a frame; timers may be a little early.
+    const frames = (performance.now() - began) / (FRAME_MS - 5)
+    assert.ok(batches <= 2 + frames, `${batches} batches`)
   }
   await kv.close()
   rmSync(folder, { recursive: true })

@@ -10,6 +10,7 @@ const BASELINE = join(root, "benches/instructions.json")
 /** Seen between runs: under 0.5 %; between CPUs more, since libraries choose their loops by what the CPU has. */
 const TOLERANCE = 0.05
 const RECOUNTS = 3
+const INSTALLS = 3
 const READS = "measured"
 const WRITES = "keyval::store::local::writer::Writer::process"
 const PATHS = {
@@ -48,8 +49,10 @@ function hasValgrind() {
   const works = () => spawnSync("valgrind", ["--version"]).status === 0
   if (works()) return true
   if (!process.env.CI || process.getuid() !== 0) return false
-  for (const args of [["update"], ["install", "-y", "valgrind"]])
-    spawnSync("apt-get", args, { stdio: "inherit" })
+  // A mirror may be away for a moment.
+  for (let chance = 0; chance < INSTALLS && !works(); chance++)
+    for (const args of [["update"], ["install", "-y", "valgrind"]])
+      spawnSync("apt-get", args, { stdio: "inherit" })
   return works()
 }
 

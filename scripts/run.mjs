@@ -36,7 +36,7 @@ const TASKS = {
     TASKS.instructions()
     build([])
     step("JavaScript in Bun")
-    run(bun(), ["test", "--timeout", "60000", ...testFiles(IN_BOTH)])
+    run(bun(), ["test", "--timeout", "600000", ...testFiles(IN_BOTH)])
     step("JavaScript in Node, processes, documents and the package")
     run(node, ["--test", ...testFiles(["__test__"])])
   },

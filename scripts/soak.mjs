@@ -14,8 +14,11 @@ const SEED = Number(process.env.KEYVAL_SEED ?? Math.floor(Math.random() * 2 ** 3
 const ROUND_MS = Math.min(15_000, (SECONDS * 1000) / 3)
 const WRITERS = ["node", "bun", "node", "bun"]
 const WATCHERS = ["node", "bun"]
-/** Between two kills; a process needs about 100 ms to its first write. */
+/** Between two kills; a process needs about 100 ms to its first write, and on a slow machine so much that it is waited for. */
 const LEAST_MS = 50
+const PATIENCE_MS = 60_000
+/** So many are killed when they have told of a write; the others may be about to open the file. */
+const BEGUN = 0.8
 const MOST_MS = 1500
 const SHOWN = 20
 
@@ -56,7 +59,12 @@ function launch(runtime, program, args, hear) {
 /** One life of a writer: its acknowledgements are checked as they come, and the last of each chain is kept. */
 function live(runtime) {
   const [life, chains, before] = [`life${told.lives++}`, {}, told.newest]
+  let begin
+  const begun = new Promise((resolve) => {
+    begin = resolve
+  })
   const hear = (line) => {
+    begin()
     const [chain, number, versionstamp] = line.split(" ")
     const [n, last] = [Number(number), chains[chain]]
     if (n !== (last?.n ?? -1) + 1) report(`lost: ${life} told ${chain} ${n} after ${last?.n}`)
@@ -66,7 +74,7 @@ function live(runtime) {
     if (versionstamp > told.newest) told.newest = versionstamp
     told.acknowledged++
   }
-  return { life, runtime, chains, ...launch(runtime, "soak-writer.js", [file, life], hear) }
+  return { life, runtime, chains, begun, ...launch(runtime, "soak-writer.js", [file, life], hear) }
 }
 
 async function kill({ child, ended, life, runtime }) {
@@ -75,6 +83,11 @@ async function kill({ child, ended, life, runtime }) {
   const { signal, code, stderr } = await ended
   if (signal !== "SIGKILL")
     report(`ended: ${life} in ${runtime}, ${signal ?? code}: ${stderr.slice(0, 1000)}`)
+}
+
+/** Waits for the first write of one, or for its end, which `kill` reports. */
+function begun({ begun, ended }) {
+  return Promise.race([begun, ended, sleep(PATIENCE_MS)])
 }
 
 async function round(until) {
@@ -89,9 +102,11 @@ async function round(until) {
   while (Date.now() < end) {
     await sleep(LEAST_MS + random.int(MOST_MS - LEAST_MS))
     const at = random.int(writers.length)
+    if (random.chance(BEGUN)) await begun(writers[at])
     await kill(writers[at])
     writers[at] = begin(WRITERS[at])
   }
+  await begun(writers[0])
   await sleep(random.int(300))
   await Promise.all(writers.map(kill))
   return lives

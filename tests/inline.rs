@@ -53,21 +53,29 @@ fn a_search_gives_up_in_time_and_finds_the_same() {
         // Of the second one nothing is found, in one step of the statement.
         for words in ["common", "common-other"] {
             let request = searched(words);
-            let (watch, mut held) = (Stopwatch::start(), Duration::MAX);
-            read(&kv, request.clone());
-            let whole = watch.elapsed();
-            for _ in 0..20 {
-                let watch = Stopwatch::start();
+            let whole = least(3, || drop(read(&kv, request.clone())));
+            let held = least(50, || {
                 assert!(matches!(kv.read_now(&request).unwrap(), Answer::TakesLong), "{words}");
-                held = held.min(watch.elapsed());
-            }
+            });
             println!("{words}: {whole:?}, given up after {held:?}");
-            assert!(held < Duration::from_millis(3 * MAX_INLINE_SEARCH_MS), "{words}: {held:?}");
+            // On a slow machine all of it is slow.
+            let most = Duration::from_millis(3 * MAX_INLINE_SEARCH_MS).max(whole / 5);
+            assert!(held < most, "{words}: {held:?} of {whole:?}");
         }
         // The connection is as it was.
         assert!((0..1_000).any(|_| page(kv.read_now(&searched("rare")).unwrap()).is_some()));
         task(&mut kv, |txn| search::remove(txn, &key(&["d"]), None));
     }
+}
+
+/// The shortest of several runs: whoever else runs on this machine makes the others longer.
+fn least(runs: usize, mut work: impl FnMut()) -> Duration {
+    let timed = (0..runs).map(|_| {
+        let watch = Stopwatch::start();
+        work();
+        watch.elapsed()
+    });
+    timed.min().unwrap()
 }
 
 fn searched(words: &str) -> Request {

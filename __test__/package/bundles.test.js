@@ -20,7 +20,7 @@ main()
 `
 const SAID = '[["items",1],{"name":"bundled"}]'
 
-describe("bundles", { ...nodeOnly, timeout: 120_000 }, () => {
+describe("bundles", { ...nodeOnly, timeout: 600_000 }, () => {
   let folder
   let app
   const run = (command, args, cwd) =>

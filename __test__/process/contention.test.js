@@ -78,7 +78,7 @@ async function contend(crew, file) {
  */
 describe("process: contention", nodeOnly, () => {
   test("four processes lose no update, keep every sum and issue growing stamps", {
-    timeout: 180_000,
+    timeout: 600_000,
   }, async (t) => {
     const folder = tempFolder()
     const crew = new Crew()

@@ -10,7 +10,7 @@ describe("process: crosstalk", nodeOnly, () => {
     ["node", "bun"],
     ["bun", "node"],
   ]) {
-    test(`what ${writer} wrote ${reader} reads`, { timeout: 60_000 }, async () => {
+    test(`what ${writer} wrote ${reader} reads`, { timeout: 600_000 }, async () => {
       const folder = tempFolder()
       const file = join(folder.path, "store.db")
       try {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { join } from "node:path"
 import { describe, test } from "node:test"
 import { Kv } from "@buntime/keyval"
-import { nodeOnly, run, runtimes, sql } from "../support/runtimes.js"
+import { nodeOnly, run, runtimes, soon, sql } from "../support/runtimes.js"
 import { tempFolder } from "../support/targets.js"
 
 const AT_ONCE_MS = 5000
@@ -79,22 +79,23 @@ const ENDS = {
 describe("process: exits", nodeOnly, () => {
   for (const runtime of runtimes) {
     for (const [scenario, [code, holds, says]] of Object.entries(ENDS)) {
-      test(`${runtime}: ${scenario}`, { timeout: 60_000 }, async () => {
+      const once = async () => {
         const folder = tempFolder()
         const file = join(folder.path, "store.db")
         try {
           const flags = runtime === "node" ? ["--expose-gc"] : []
-          const ended = await run(runtime, "exits.js", [scenario, file], { flags, timeoutMs: 20_000 })
+          const ended = await run(runtime, "exits.js", [scenario, file], { flags })
           const story = `${ended.stdout}${ended.stderr}`
           assert.equal(ended.signal, null, `ended by ${ended.signal}: ${story}`)
           assert.equal(ended.code, code, story)
-          assert.ok(ended.ms < AT_ONCE_MS, `it took ${ended.ms} ms`)
           await holds?.(file)
           says?.(JSON.parse(ended.stdout.trim().split("\n").at(-1)))
+          return ended.ms
         } finally {
           folder.dispose()
         }
-      })
+      }
+      test(`${runtime}: ${scenario}`, { timeout: 600_000 }, () => soon(AT_ONCE_MS, once))
     }
   }
 })

@@ -41,7 +41,7 @@ describe(
   () => {
     for (const runtime of runtimes) {
       test(`${runtime}: writes are refused, what was acknowledged stays, and room heals it`, {
-        timeout: 60_000,
+        timeout: 600_000,
       }, async () => {
         const folder = tempFolder()
         const file = join(folder.path, "store.db")

@@ -19,9 +19,11 @@ const IDLE = {
   "a consumer at its end": WAITING,
 }
 
+const argumentsOf = ({ scenario, most, mostWakeUps }, file) => [scenario, file, IDLE_MS, most, mostWakeUps]
+
 /** Seen to fail: look for commits of others every 2 ms; look on after the last one has stopped. */
 describe("process: idle", nodeOnly, () => {
-  test(`${IDLE_MS} ms of nothing take no time`, { timeout: 180_000 }, async (t) => {
+  test(`${IDLE_MS} ms of nothing take no time`, { timeout: 600_000 }, async (t) => {
     const folder = tempFolder()
     try {
       const cases = Object.entries(IDLE).flatMap(([scenario, limits]) =>
@@ -30,13 +32,11 @@ describe("process: idle", nodeOnly, () => {
       const measured = await Promise.all(
         cases.map(async (one, at) => ({
           ...one,
-          ...(await runOk(one.runtime, "idle.js", [one.scenario, join(folder.path, `${at}.db`), IDLE_MS], {
-            timeoutMs: 120_000,
-          })),
+          ...(await runOk(one.runtime, "idle.js", argumentsOf(one, join(folder.path, `${at}.db`)))),
         })),
       )
-      for (const { scenario, runtime, ms, wakeUps } of measured)
-        t.diagnostic(`${runtime}, ${scenario}: ${ms.toFixed(0)} ms, ${wakeUps} wake-ups`)
+      for (const { scenario, runtime, ms, wakeUps, windows } of measured)
+        t.diagnostic(`${runtime}, ${scenario}: ${ms.toFixed(0)} ms, ${wakeUps} wake-ups, window ${windows}`)
       for (const { scenario, runtime, ms, most, wakeUps, mostWakeUps } of measured) {
         assert.ok(ms < most, `${runtime}, ${scenario}: ${ms} ms of CPU in ${IDLE_MS} ms`)
         assert.ok(wakeUps <= mostWakeUps, `${runtime}, ${scenario}: ${wakeUps} wake-ups in ${IDLE_MS} ms`)

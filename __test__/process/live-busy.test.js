@@ -8,7 +8,7 @@ import { tempFolder } from "../support/targets.js"
 
 describe("process: watches and listeners on a file that is locked", nodeOnly, () => {
   for (const runtime of runtimes) {
-    test(`${runtime}: they outlive it, and nothing is handled twice`, { timeout: 120_000 }, async () => {
+    test(`${runtime}: they outlive it, and nothing is handled twice`, { timeout: 600_000 }, async () => {
       const folder = tempFolder()
       const crew = new Crew()
       const file = join(folder.path, "store.db")

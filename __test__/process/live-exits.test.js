@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { join } from "node:path"
 import { describe, test } from "node:test"
-import { nodeOnly, run, runtimes, sql } from "../support/runtimes.js"
+import { nodeOnly, run, runtimes, soon, sql } from "../support/runtimes.js"
 import { tempFolder } from "../support/targets.js"
 
 const AT_ONCE_MS = 10_000
@@ -70,24 +70,25 @@ describe("process: exits with watches and listeners", { ...nodeOnly, concurrency
       Object.entries(ends).map(([scenario, [code, says]]) => ({ program, scenario, code, says })),
     )
     for (const { program, scenario, code, says } of cases) {
-      test(`${runtime}: ${scenario}`, { timeout: 60_000 }, async () => {
+      const once = async () => {
         const folder = tempFolder()
         const file = join(folder.path, "store.db")
         try {
           const flags = runtime === "node" ? ["--expose-gc"] : []
-          const ended = await run(runtime, program, [scenario, file], { flags, timeoutMs: 20_000 })
+          const ended = await run(runtime, program, [scenario, file], { flags })
           const story = `${ended.stdout}${ended.stderr}`
           assert.equal(ended.signal, null, `ended by ${ended.signal}: ${story}`)
           assert.equal(ended.code, code, story)
-          assert.ok(ended.ms < AT_ONCE_MS, `it took ${ended.ms} ms`)
           if (says !== undefined)
             assert.deepEqual(JSON.parse(ended.stdout.trim().split("\n").at(-1)), says, story)
           assert.doesNotMatch(ended.stderr, /unhandled|panicked/i)
           assert.deepEqual(await sql(file, "PRAGMA integrity_check"), [[{ integrity_check: "ok" }]])
+          return ended.ms
         } finally {
           folder.dispose()
         }
-      })
+      }
+      test(`${runtime}: ${scenario}`, { timeout: 600_000 }, () => soon(AT_ONCE_MS, once))
     }
   }
 })

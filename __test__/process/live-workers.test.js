@@ -22,11 +22,11 @@ const SCENARIOS = {
 describe("process: worker threads with watches and listeners", { ...nodeOnly, concurrency: 2 }, () => {
   for (const runtime of runtimes) {
     for (const [scenario, expected] of Object.entries(SCENARIOS)) {
-      test(`${runtime}: ${scenario}`, { timeout: 90_000 }, async () => {
+      test(`${runtime}: ${scenario}`, { timeout: 600_000 }, async () => {
         const folder = tempFolder()
         const file = join(folder.path, "store.db")
         try {
-          const ended = await run(runtime, "live-workers.js", [scenario, file], { timeoutMs: 40_000 })
+          const ended = await run(runtime, "live-workers.js", [scenario, file], { timeoutMs: 120_000 })
           const story = `${ended.stdout}${ended.stderr}`
           assert.equal(ended.signal, null, `ended by ${ended.signal}: ${story}`)
           assert.equal(ended.code, 0, story)

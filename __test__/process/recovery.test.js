@@ -32,7 +32,7 @@ describe(
     for (const runtime of runtimes) {
       const cases = CALLS.flatMap((call) => ["new", "used"].map((age) => [call, age]))
       for (const [call, age] of cases) {
-        test(`${runtime}: ${call} waits, of a Kv that is ${age}`, { timeout: 60_000 }, async () => {
+        test(`${runtime}: ${call} waits, of a Kv that is ${age}`, { timeout: 600_000 }, async () => {
           const folder = tempFolder()
           const crew = new Crew()
           const file = join(folder.path, "store.db")

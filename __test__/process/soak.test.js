@@ -10,9 +10,9 @@ const SECONDS = 4
  * ROLLBACK; with checks that always hold.
  */
 describe("process: soak", nodeOnly, () => {
-  test(`${SECONDS} seconds of kills`, { timeout: 300_000 }, async () => {
+  test(`${SECONDS} seconds of kills`, { timeout: 600_000 }, async () => {
     const soak = join(root, "scripts/soak.mjs")
-    const { code, stdout, stderr } = await run("node", soak, [SECONDS], { timeoutMs: 280_000 })
+    const { code, stdout, stderr } = await run("node", soak, [SECONDS], { timeoutMs: 580_000 })
     assert.equal(code, 0, stdout + stderr)
     assert.match(stdout, /kills, [1-9]\d* acknowledged, lost 0, torn 0, sums 0/)
   })

@@ -80,7 +80,7 @@ export function changesReplay(target) {
 
   for (const expires of [false, true]) {
     const what = `a replay is the store, ${expires ? "with" : "without"} expiry (KEYVAL_SEED=${SEED})`
-    test(what, { timeout: 120_000 }, async () => {
+    test(what, { timeout: 600_000 }, async () => {
       const random = new Random(SEED + Number(expires))
       const writer = new Writer(store, random, expires)
       const consumer = store.kv.consumer("c", { lease: "1d" })

@@ -216,13 +216,13 @@ class ConsumerRun extends Run {
 export function leasesModel(target) {
   const store = useStore(target)
 
-  test(`${STEPS} random steps of locks (KEYVAL_SEED=${SEED})`, { timeout: 120_000 }, async () => {
+  test(`${STEPS} random steps of locks (KEYVAL_SEED=${SEED})`, { timeout: 600_000 }, async () => {
     const run = new LockRun(store, new Random(SEED))
     const weights = { lock: 8, release: 4, advance: 4, status: 2, sweep: 1 }
     await run.steps(target.persistent ? { ...weights, reopen: 1 } : weights)
   })
 
-  test(`${STEPS} random steps of consumers (KEYVAL_SEED=${SEED})`, { timeout: 120_000 }, async () => {
+  test(`${STEPS} random steps of consumers (KEYVAL_SEED=${SEED})`, { timeout: 600_000 }, async () => {
     const run = new ConsumerRun(store, new Random(SEED))
     run.seat(target.shared ? [store.kv, store.another()] : [store.kv])
     await run.steps({ write: 4, read: 8, commit: 6, release: 2, forget: 1, advance: 4, status: 2, trim: 1 })

@@ -192,7 +192,7 @@ export function queues(target) {
     assert.equal((await drained(store.kv)).total, 0)
   })
 
-  test("11,000 handlers at a time, of several listeners", { timeout: 120_000 }, async () => {
+  test("11,000 handlers at a time, of several listeners", { timeout: 600_000 }, async () => {
     const gate = new Gate()
     for (let round = 0; round < 11; round++) {
       const atomic = store.kv.atomic()
@@ -235,7 +235,7 @@ export function queues(target) {
     await drained(store.kv)
   })
 
-  test("exactly once with one listener and no crash: 500 messages", { timeout: 120_000 }, async () => {
+  test("exactly once with one listener and no crash: 500 messages", { timeout: 600_000 }, async () => {
     const { kv } = store
     const listener = new Listener(kv, () => pause(0), { concurrency: 16 })
     const enqueued = []

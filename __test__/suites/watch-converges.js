@@ -177,7 +177,7 @@ export function watchConverges(target) {
 
   for (const trims of [false, true]) {
     const what = `${STEPS} random steps ${trims ? "with" : "without"} trims (KEYVAL_SEED=${SEED})`
-    test(what, { timeout: 300_000 }, async () => {
+    test(what, { timeout: 600_000 }, async () => {
       const run = new Run(store, new Random(SEED + Number(trims)))
       if (target.shared) run.kvs.push(store.another())
       const steps = Object.entries(WEIGHTS).flatMap(([name, weight]) => Array(weight).fill(name))

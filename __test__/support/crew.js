@@ -5,7 +5,7 @@ import { Kv } from "@buntime/keyval"
 import { start } from "./runtimes.js"
 import { tempFolder } from "./targets.js"
 
-const PATIENCE_MS = 60_000
+const PATIENCE_MS = 120_000
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 
@@ -95,6 +95,20 @@ class Member {
     assert.equal(signal ?? code, 0, `${this.what} ended with ${signal ?? code}:\n${stdout}${stderr}`)
     assert.equal(stderr, "", this.what)
     return stdout
+  }
+}
+
+/** So long a write waits in vain before whoever stands still is taken to hold the lock. */
+const PROBE_MS = 2000
+
+/** Stops a process where it does not hold the file's lock: nobody could write until it goes on. */
+export async function standStill({ child }, kv) {
+  for (;;) {
+    child.kill("SIGSTOP")
+    const write = kv.set(["is anybody writing"], null).then(() => true)
+    if (await Promise.race([write, sleep(PROBE_MS)])) return
+    child.kill("SIGCONT")
+    await write
   }
 }
 

@@ -34,7 +34,7 @@ const watching = (path) => ({
     const stored = new Map()
     for await (const { key, value } of kv.list(["visitors"])) stored.set(key[1], value.visitors)
     // What was committed last is told within 25 ms, seldom later.
-    for (let patience = 0; patience < 500 && !isSame(seen, stored); patience++) await sleep(10)
+    for (let patience = 0; patience < 6000 && !isSame(seen, stored); patience++) await sleep(10)
     watch.stop()
     return { seen, stored, delays }
   },

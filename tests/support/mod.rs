@@ -106,9 +106,15 @@ pub fn commit(mutations: Vec<Mutation>) -> Commit {
     Commit { mutations, ..Commit::default() }
 }
 
-/// No sweep of its own, and no fsync: the tests ask what is in the file, not what survives a power cut.
+/// No sweep of its own, and no fsync: the tests ask what is in the file, not what survives a power cut. A group ends when
+/// nothing is left of it, however long the machine holds up its thread.
 pub fn quiet() -> Options {
-    Options { durability: Durability::Off, sweep_interval_ms: Some(0), ..Options::default() }
+    Options {
+        durability: Durability::Off,
+        sweep_interval_ms: Some(0),
+        group_slice: Some(FOR_EVER),
+        ..Options::default()
+    }
 }
 
 /// Opens a file (or `:memory:`) with the clock at `T0`.

@@ -4,7 +4,7 @@ import { Kv } from "@buntime/keyval"
 import { printJson } from "./lines.js"
 
 const [file, acknowledged] = process.argv.slice(2)
-const kv = new Kv(file, { sweepInterval: 0 })
+const kv = new Kv(file, { busyTimeout: "1m", sweepInterval: 0 })
 const wrong = []
 
 async function stored(key) {

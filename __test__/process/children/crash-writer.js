@@ -3,7 +3,7 @@ import { Kv } from "@buntime/keyval"
 import { print } from "./lines.js"
 
 const [file, round, chains] = process.argv.slice(2)
-const kv = new Kv(file, { sweepInterval: 0 })
+const kv = new Kv(file, { busyTimeout: "1m", sweepInterval: 0 })
 
 async function writeEntries(chain) {
   for (let n = 0; ; n++) {

@@ -1,5 +1,6 @@
 // feed-consumer.js <file> <journal> <who> <iterate|read> <lease in ms>: consumes the change feed as "c" until its stdin ends; notes
-// `seen <who> <seq> <key>`, and after a commit of its own `committed <who> <seq>`.
+// `seen <who> <seq> <key>`, after a commit of its own `committed <who> <seq>`, and `stalled <who> <ms>` if it was held up before it could
+// note what it has read.
 import { setTimeout as wait } from "node:timers/promises"
 import { Kv } from "@buntime/keyval"
 import { hear, journal, print } from "./lines.js"
@@ -10,8 +11,23 @@ const kv = new Kv(file, { busyTimeout: "1m", sweepInterval: 0 })
 const consumer = kv.consumer("c", { lease: Number(lease) })
 let stopped = false
 
-const see = ({ seq, key, type, versionstamp }) =>
+const TICK_MS = 20
+const STALL_MS = Number(lease) / 3
+let ticked = Date.now()
+
+/** Notes that this process stood still, whichever of its callbacks comes first afterwards. */
+function tick() {
+  const stood = Date.now() - ticked
+  ticked += stood
+  if (stood > STALL_MS) note("stalled", who, stood)
+}
+
+setInterval(tick, TICK_MS).unref()
+
+function see({ seq, key, type, versionstamp }) {
+  tick()
   note("seen", who, seq, JSON.stringify([key, type, versionstamp]).replaceAll(" ", "_"))
+}
 
 async function iterate() {
   for await (const change of consumer) {

@@ -1,11 +1,12 @@
-// index-hand.js <file> <role> <name>: prints `ready`, then works until its stdin is closed, and prints what it has done.
+// index-hand.js <file> <role> <name>: prints `ready`, then works until its stdin is closed, `worked` when something was done first,
+// and at last how much.
 // claim: takes mails under ["u", name], which are unique, and gives some back; swap: lets two entries of ["p"] change places;
 // churn: makes indexes of ["p"] and removes them.
 import { Kv } from "@buntime/keyval"
 import { hear, print } from "./lines.js"
 
 const [, , file, role, name] = process.argv
-const kv = new Kv(file, { sweepInterval: 0 })
+const kv = new Kv(file, { busyTimeout: "1m", sweepInterval: 0 })
 const MAILS = 200
 const PAIRS = 250
 let ended = false
@@ -44,6 +45,10 @@ async function churn(round) {
 let done = 0
 hear({ line() {}, end: () => (ended = true) })
 print("ready")
-for (let round = 0; !ended; round++) done += await { claim, swap, churn }[role](round)
+for (let round = 0; !ended; round++) {
+  const before = done
+  done += await { claim, swap, churn }[role](round)
+  if (before === 0 && done > 0) print("worked")
+}
 await kv.close()
 print(`did ${done}`)

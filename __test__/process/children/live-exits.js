@@ -43,9 +43,8 @@ const scenarios = {
 
   async "the loop of a watch"() {
     const watch = open().watch(["a"])
-    unheld(() => watch.stop())
     let batches = 0
-    for await (const _ of watch) batches++
+    for await (const _ of watch) if (++batches === 1) unheld(() => watch.stop())
     printJson(batches)
   },
 
@@ -146,17 +145,17 @@ const scenarios = {
   },
 
   async "forgotten and collected, it is told still"() {
-    const told = signal()
-    const handled = signal()
+    const [begun, told, handled] = [signal(), signal(), signal()]
     ;(() => {
       const kv = open()
-      kv.watch(["a"], (entries, { initial }) => initial || told.tell(entries[0].value))
+      kv.watch(["a"], (entries, { initial }) => (initial ? begun.tell() : told.tell(entries[0].value)))
       kv.listenQueue(({ value }) => handled.tell(value))
     })()
-    await wait(20)
-    collectGarbage()
-    await wait(20)
-    collectGarbage()
+    await begun.told
+    for (let at = 0; at < 2; at++) {
+      await wait(20)
+      collectGarbage()
+    }
     const other = open()
     await other.set(["a"], 1)
     await other.enqueue(2)

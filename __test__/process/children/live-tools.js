@@ -7,7 +7,7 @@ process.on("unhandledRejection", (reason) => {
   process.exit(70)
 })
 
-export const open = (options) => new Kv(process.argv[3], { sweepInterval: 0, ...options })
+export const open = (options) => new Kv(process.argv[3], { busyTimeout: "1m", sweepInterval: 0, ...options })
 
 /** Resolves at the first call of `tell`; gives what it was told. */
 export function signal() {

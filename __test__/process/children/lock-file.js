@@ -3,7 +3,7 @@ import { Database } from "bun:sqlite"
 import { hear, print } from "./lines.js"
 
 const db = new Database(process.argv[2])
-db.exec("PRAGMA busy_timeout = 20000")
+db.exec("PRAGMA busy_timeout = 60000")
 let isLocked = false
 
 hear({

@@ -1,5 +1,6 @@
 // lock-holder.js <file> <journal> <name> <seed> <duration in ms> <sweep interval in ms> [<owner>]: takes a lock again and again until its stdin ends. Notes
-// `hold <name> <token> <now> <expires at> <owner>` once it has it, and `release <name> <token>` before it gives it back.
+// `hold <name> <token> <now> <expires at> <owner>` once it has it, `noted <name> <now>` when that is written, and `release <name> <token>`
+// before it gives it back.
 // What the lock protects is the key ["guarded"], which refuses a token smaller than the one that stands there.
 import { setTimeout as wait } from "node:timers/promises"
 import { Kv } from "@buntime/keyval"
@@ -50,6 +51,7 @@ async function live() {
     const { acquired, token, expiresAt } = lock
     if (acquired) {
       note("hold", name, token, Date.now(), expiresAt, lock.owner)
+      note("noted", name, Date.now())
       await hold({ token, expiresAt, release: () => lock.release() })
     } else if (token !== 0n) throw new Error(`a lock that was not acquired has the token ${token}`)
     await wait(random.int(12))

@@ -1,11 +1,12 @@
-// notice.js <watch|listen> <file> <queue>: waits, and prints `<n> <ms since the epoch>` for each commit that it is told of.
+// notice.js <watch|listen> <file> <queue>: waits, and prints `told <n> <ms since the epoch>` for each commit that it is told of, and
+// `heard <n> <ms since the epoch>` for each line of stdin: a machine that holds it up does so to both.
 import { Kv } from "@buntime/keyval"
 import { hear, print } from "./lines.js"
 
 const [mode, file, queue] = process.argv.slice(2)
 const kv = new Kv(file, { busyTimeout: "1m", sweepInterval: 0 })
 const now = () => performance.timeOrigin + performance.now()
-const tell = (n, at) => print(`${n} ${at}`)
+const tell = (n, at) => print(`told ${n} ${at}`)
 
 function watch() {
   return kv.watch(
@@ -25,6 +26,7 @@ await kv.get(["tick"])
 print("waiting")
 
 hear({
+  line: (n) => print(`heard ${n} ${now()}`),
   async end() {
     subscription.stop()
     await subscription.finished

@@ -1,20 +1,28 @@
-// open-race.js <folder> <count> <start in ms since the epoch> <step in ms>: opens new files at agreed moments.
+// open-race.js <folder>: prints `ready`; told a number and a time in ms since the epoch, it opens the new file of that number then,
+// writes and closes, and prints `done`, or the error.
 import { join } from "node:path"
 import { Kv } from "@buntime/keyval"
-import { printJson } from "./lines.js"
+import { hear, print } from "./lines.js"
 
-const [folder, count, startAt, step] = process.argv.slice(2)
-const errors = []
+const [folder] = process.argv.slice(2)
 
-for (let at = 0; at < Number(count); at++) {
-  const moment = Number(startAt) + at * Number(step)
-  while (Date.now() < moment);
+async function open(number, startAt) {
+  while (Date.now() < startAt);
   try {
-    const kv = new Kv(join(folder, `${at}.db`))
+    const kv = new Kv(join(folder, `${number}.db`), { busyTimeout: "1m" })
     await kv.atomic().sum(["opened"], 1n).commit()
     await kv.close()
+    return "done"
   } catch (error) {
-    errors.push(`${at}: ${error.code} ${error.message}`)
+    return `error: ${error.code} ${error.message}`
   }
 }
-printJson(errors)
+
+hear({
+  async line(text) {
+    const [number, startAt] = text.split(" ")
+    print(await open(number, Number(startAt)))
+  },
+  end() {},
+})
+print("ready")

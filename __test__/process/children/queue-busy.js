@@ -1,18 +1,18 @@
-// queue-busy.js <file> <queue> <ms>: a handler that holds up the event loop for so long, under a lease of 800 ms.
+// queue-busy.js <file> <queue> <lease in ms> <flag>: a handler that holds up the event loop until there is a file of that name.
+import { existsSync } from "node:fs"
 import { Kv } from "@buntime/keyval"
 import { hear, print } from "./lines.js"
 
-const [file, queue, ms] = process.argv.slice(2)
+const [file, queue, lease, flag] = process.argv.slice(2)
 const kv = new Kv(file, { busyTimeout: "1m", sweepInterval: 0 })
 
 const listener = kv.listenQueue(
   ({ attempts }) => {
     print(`begin ${attempts}`)
-    const until = Date.now() + Number(ms)
-    while (Date.now() < until);
+    while (!existsSync(flag));
     print(`end ${attempts}`)
   },
-  { queue, lockDuration: "800ms" },
+  { queue, lockDuration: Number(lease) },
 )
 print("listening")
 

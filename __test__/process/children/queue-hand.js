@@ -1,8 +1,9 @@
-// queue-hand.js <file>: takes messages and acknowledges the newest when it is told to: "ack", or "nack".
+// queue-hand.js <file> <lease>: takes messages and acknowledges the newest when it is told to: "ack", or "nack".
 import { Kv } from "@buntime/keyval"
 import { hear, print } from "./lines.js"
 
-const [file] = process.argv.slice(2)
+const [file, lease] = process.argv.slice(2)
+const lockDuration = /^\d+$/.test(lease) ? Number(lease) : lease
 const kv = new Kv(file, { busyTimeout: "1m", sweepInterval: 0 })
 let newest
 const handlers = []
@@ -13,7 +14,7 @@ const listener = kv.listenQueue(
     print(`got ${attempts}`)
     return new Promise((resolve) => handlers.push(resolve))
   },
-  { autoAck: false, lockDuration: "500ms", concurrency: 4 },
+  { autoAck: false, lockDuration, concurrency: 4 },
 )
 print("listening")
 

@@ -9,7 +9,7 @@ import { ACCOUNTS, accountKeys, MONEY } from "./soak-law.js"
 const [file, name, until] = process.argv.slice(2)
 const kv = new Kv(file, { busyTimeout: "1m", sweepInterval: 0 })
 const TELL_MS = 5_000
-const PATIENCE_MS = 30_000
+const PATIENCE_MS = 120_000
 const counters = [
   ["counter", "all"],
   ["counter", "watch", name],
@@ -30,7 +30,7 @@ kv.listenQueue(
     if (handled.has(value)) print(`wrong lost: ${name} handled message ${value} twice`)
     handled.add(value)
   },
-  { queue: name, concurrency: 4 },
+  { queue: name, concurrency: 4, lockDuration: "5m" },
 )
 
 async function isWatched() {

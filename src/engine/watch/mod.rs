@@ -244,7 +244,11 @@ impl Watch {
         }
         place.backlog.forget_first(looked);
         let is_all = is_end && place.backlog.is_empty();
-        place.token = if is_all { log.newest_stamp.clone() } else { place.backlog.token().to_string() };
+        let token = if is_all { &log.newest_stamp } else { place.backlog.token() };
+        // The last commit that was told may have left no row, by which the backlog knows commits.
+        if *token > *place.token {
+            place.token = token.to_string();
+        }
         if !page.is_empty() {
             return Ok(place.batch(page, BATCH));
         }
