@@ -152,8 +152,9 @@ class Transaction extends Mutating implements KvTransaction {
   /** A read entry as this transaction's own writes leave it: the caller's own, so that changing it changes no other. */
   #preview(entry: KvEntryMaybe, id: string): KvEntryMaybe {
     const writes = this.#writes.get(id) ?? []
-    const own = { ...entry, value: cloned(entry.value) } as KvEntryMaybe
-    return writes.reduce((now, write) => preview(now, write, entry, this.#uuid), own)
+    const own = { ...entry, value: entry.versionstamp === null ? undefined : cloned(entry.value) } as Preview
+    const now = writes.reduce((now, write) => preview(now, write, entry, this.#uuid), own)
+    return (now.value === undefined ? { ...now, value: null } : now) as KvEntryMaybe
   }
 
   check(...checks: KvCheck[]): this {
@@ -206,20 +207,22 @@ export function keyList(keys: unknown): readonly KvKey[] {
   return keys
 }
 
-function preview(now: KvEntryMaybe, write: Operation, base: KvEntryMaybe, uuid: CommitUuid): KvEntryMaybe {
+/** An entry under way: an `undefined` is no value, also where a write of the transaction has made or removed one. */
+type Preview = Omit<KvEntryMaybe, "value"> & { value: unknown; expiresAt?: number }
+
+function preview(now: Preview, write: Operation, base: KvEntryMaybe, uuid: CommitUuid): Preview {
   const { key, versionstamp } = base
   switch (write.type) {
     case "set": {
       const { encoding, data } = resolve(write.value, uuid)
-      return { key, value: decodeValue(encoding, data), versionstamp } as KvEntryMaybe
+      return { key, value: decodeValue(encoding, data), versionstamp }
     }
     case "delete":
     case "deleteRange":
-      return { key, value: null, versionstamp: null }
+      return { key, value: undefined, versionstamp: null }
     case "patch": {
       const { encoding, data } = resolve(write.value, uuid)
-      const stored = isPresent(now) ? now.value : undefined
-      return changed(now, write, mergePatch(stored, decodeValue(encoding, data)), base)
+      return changed(now, write, mergePatch(now.value, decodeValue(encoding, data)), base)
     }
     case "enqueue":
       return now
@@ -227,31 +230,25 @@ function preview(now: KvEntryMaybe, write: Operation, base: KvEntryMaybe, uuid: 
     case "prepend": {
       const { encoding, data } = resolve(write.value, uuid)
       const added = decodeValue(encoding, data) as unknown[]
-      const stored = isPresent(now) ? arrayOf(now.value) : []
+      const stored = now.value === undefined ? [] : arrayOf(now.value)
       const value = write.type === "append" ? [...stored, ...added] : [...added, ...stored]
       return changed(now, write, value, base)
     }
-    default: {
-      const stored = isPresent(now) ? now.value : undefined
-      return changed(now, write, count(write.type, stored, BigInt(write.value)), base)
-    }
+    default:
+      return changed(now, write, count(write.type, now.value, BigInt(write.value)), base)
   }
 }
 
 /** When it will expire is known as far as it is kept: a new time to live runs from the commit on. */
 function changed(
-  now: KvEntryMaybe,
+  now: Preview,
   write: { expiresIn: unknown },
   value: unknown,
   { key, versionstamp }: KvEntryMaybe,
-): KvEntryMaybe {
-  const kept = write.expiresIn === undefined && "expiresAt" in now ? { expiresAt: now.expiresAt } : {}
-  return { key, value, versionstamp, ...kept } as KvEntryMaybe
-}
-
-/** The base may be absent while a write before this one made a value. */
-function isPresent(entry: KvEntryMaybe): boolean {
-  return entry.versionstamp !== null || entry.value !== null
+): Preview {
+  const kept =
+    write.expiresIn === undefined && now.expiresAt !== undefined ? { expiresAt: now.expiresAt } : {}
+  return { key, value, versionstamp, ...kept }
 }
 
 function arrayOf(value: unknown): unknown[] {

@@ -43,15 +43,24 @@ pub fn parse(text: &str, name: &str) -> Result<i64> {
 /// `INVALID_ARGUMENT` if it is negative or no number; `LIMIT_EXCEEDED` beyond 100 years.
 pub fn from_ms(ms: f64, name: &str) -> Result<i64> {
     if !ms.is_finite() || ms < 0.0 {
-        return Err(Error::invalid(format!("{name}: {ms} is not a duration; give {FORMS}")));
+        return Err(Error::invalid(format!("{name}: {} is not a duration; give {FORMS}", shown(ms))));
     }
     #[allow(clippy::cast_precision_loss)]
     if ms > MAX_DURATION_MS as f64 {
-        let message = format!("{name}: {ms} ms are over the limit of {MAX_DURATION_MS} ms (100 years)");
+        let message =
+            format!("{name}: {} ms are over the limit of {MAX_DURATION_MS} ms (100 years)", shown(ms));
         return Err(Error::new(crate::error::Code::LimitExceeded, message));
     }
     #[allow(clippy::cast_possible_truncation)]
     Ok(ms.ceil() as i64)
+}
+
+/// A number as JavaScript writes it.
+fn shown(number: f64) -> String {
+    if number.is_infinite() {
+        return if number > 0.0 { "Infinity".into() } else { "-Infinity".into() };
+    }
+    if number.abs() < 1e21 { number.to_string() } else { format!("{number:e}").replace('e', "e+") }
 }
 
 #[cfg(test)]
@@ -77,6 +86,9 @@ mod tests {
             assert!(error.message.contains(&format!("{text:?}")), "{}", error.message);
         }
         assert!(from_ms(f64::NAN, "d").is_err());
+        for (ms, told) in [(f64::INFINITY, "d: Infinity is"), (-0.5, "d: -0.5 is"), (1e300, "d: 1e+300 ms")] {
+            assert!(from_ms(ms, "d").unwrap_err().message.starts_with(told));
+        }
         assert!(parse("101y", "d").unwrap_err().message.contains("100 years"));
     }
 }

@@ -82,6 +82,22 @@ export function transaction(target) {
     })
   }
 
+  // Seen to fail: take a null that it has written for nothing. The read showed 1n, the commit was refused.
+  test("a null of its own is a value, which its reads and its commit refuse to add to", async () => {
+    for (const add of [(tx) => tx.sum(["k"], 1n), (tx) => tx.append(["k"], [1])]) {
+      const seen = []
+      await refused(
+        () =>
+          store.kv.transaction(async (tx) => {
+            add(tx.set(["k"], null))
+            seen.push(await tx.get(["k"]).catch(({ code }) => code))
+          }),
+        "TYPE_MISMATCH",
+      )
+      assert.deepEqual(seen, ["TYPE_MISMATCH"])
+    }
+  })
+
   test("its reads show its own deletes, which take the key alone", async () => {
     for (const key of [["a"], ["a", 1]]) await store.kv.set(key, "v")
     await store.kv.transaction(async (tx) => {
