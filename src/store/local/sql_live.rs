@@ -70,6 +70,10 @@ pub fn text(sql: Sql) -> &'static str {
              SELECT 1 FROM kv_queue WHERE queue = ?1 AND ordering_key = ?2 AND status = 'pending' AND ready_at > ?3
                AND attempts > 0 LIMIT 1"
         }
+        Sql::BlockLater => {
+            "UPDATE kv_queue SET status = 'blocked'
+             WHERE queue = ?1 AND ordering_key = ?2 AND status = 'pending' AND ready_at > ?3"
+        }
         Sql::SetMessageState => {
             "UPDATE kv_queue SET status = ?2, ready_at = ?3, attempts = ?4, lease = ?5, locked_until = ?6, updated_at = ?7
              WHERE id = ?1"
