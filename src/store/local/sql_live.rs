@@ -33,9 +33,11 @@ pub fn text(sql: Sql) -> &'static str {
                UNION ALL
                SELECT min(locked_until) FROM kv_queue WHERE queue = ?1 AND status = 'processing')"
         }
+        // The index has the status; the table, with all values in it, is asked for the few that are being handled.
         Sql::AllQueueStats => {
             "SELECT (SELECT count(*) FROM kv_queue) - processing, processing, (SELECT count(*) FROM kv_dlq)
-             FROM (SELECT count(*) AS processing FROM kv_queue WHERE status = 'processing' AND locked_until > ?1)"
+             FROM (SELECT count(*) AS processing FROM kv_queue INDEXED BY kv_queue_ready
+               WHERE status = 'processing' AND locked_until > ?1)"
         }
         Sql::QueueStats => {
             "SELECT (SELECT count(*) FROM kv_queue WHERE queue = ?2) - processing, processing,
