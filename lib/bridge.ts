@@ -293,9 +293,13 @@ export class Bridge {
     return this.#expectPage(id, read)
   }
 
-  /** Counts entries that are read in microtasks; a promise if the event loop is due a turn before the next ones. */
-  spend(entries: number): Promise<void> | undefined {
+  /** Counts entries that are read in microtasks. */
+  spend(entries: number): void {
     this.#turn -= entries
+  }
+
+  /** A promise if the event loop is due a turn before more entries are read. */
+  turn(): Promise<void> | undefined {
     if (this.#turn > 0) return undefined
     this.#turn = ENTRIES_A_TURN
     return new Promise((resolve) => setImmediate(resolve))

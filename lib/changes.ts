@@ -54,7 +54,8 @@ export class Feed {
 
   /** The next page: it may be empty though there is more. */
   async page<T>(limit: number): Promise<{ changes: KvChange<T>[]; more: boolean }> {
-    const turn = this.#bridge.spend(1)
+    this.#bridge.spend(1)
+    const turn = this.#bridge.turn()
     if (turn !== undefined) await turn
     const read = this.#bridge.askPage(
       (handle, id) => handle.feedPage(this.#native, this.#after, limit, id),

@@ -115,6 +115,9 @@ export class Consumer<T> implements KvConsumer<T> {
   }
 
   async status(): Promise<KvConsumerStatus> {
+    this.#bridge.spend(1)
+    const turn = this.#bridge.turn()
+    if (turn !== undefined) await turn
     const [position, head, leaseExpiresAt] = await this.#bridge.askJson<[number, number, number | null]>(
       (handle, id) => handle.consumerStatus(this.name, id),
     )

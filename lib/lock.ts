@@ -22,7 +22,10 @@ async function take(bridge: Bridge, name: string, options: KvLockOptions = {}): 
 }
 
 async function status(bridge: Bridge, name: string): Promise<KvLockStatus> {
-  const held = await bridge.call<[owner: string, token: string, expiresAt: number] | null>((handle, id) =>
+  bridge.spend(1)
+  const turn = bridge.turn()
+  if (turn !== undefined) await turn
+  const held = await bridge.askJson<[owner: string, token: string, expiresAt: number] | null>((handle, id) =>
     handle.lockStatus(id, name),
   )
   if (held === null) return { held: false, owner: null, token: null, expiresAt: null }

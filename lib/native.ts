@@ -125,7 +125,7 @@ export interface NativeHandle {
   purgeDeadLetters(id: number): void
   lock(id: number, name: unknown, owner: unknown, duration: unknown): void
   unlock(id: number, name: string, token: number): void
-  lockStatus(id: number, name: unknown): void
+  lockStatus(id: number, name: unknown): Packet
   takeConsumer(id: number, name: string, prefix: unknown, lease: number, leaseMs: number): void
   commitConsumer(id: number, name: string, lease: number, leaseMs: number, seq: unknown): void
   releaseConsumer(id: number, name: string, lease: number): void

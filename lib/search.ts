@@ -118,7 +118,8 @@ export class SearchIterator<T> implements KvSearchIterator<T> {
 
   async #load(): Promise<void> {
     const wanted = Math.min(this.#left, MAX_U32)
-    const turn = this.#bridge.spend(ENTRIES_A_QUESTION)
+    this.#bridge.spend(ENTRIES_A_QUESTION)
+    const turn = this.#bridge.turn()
     if (turn !== undefined) await turn
     if (this.#bridge.closed) return
     const read = this.#bridge.askPage(

@@ -203,7 +203,8 @@ export class Watch {
 
   async #next<T>(): Promise<KvWatchBatch<T> | undefined> {
     while (!this.#closed) {
-      const turn = this.#bridge.spend(1)
+      this.#bridge.spend(1)
+      const turn = this.#bridge.turn()
       if (turn !== undefined) await turn
       if (this.#closed) break
       this.#woken = false

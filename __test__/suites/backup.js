@@ -300,6 +300,8 @@ export function backup(target) {
       ["another scheme", "ftp://host/x", undefined, "INVALID_ARGUMENT", /path/],
       ["options that are none", "x.db", "y", "INVALID_ARGUMENT", /options/],
       ["an unknown option", "x.db", { compact: true }, "INVALID_ARGUMENT", /compact/],
+      // Seen to fail: make the copy, and say that another process has backed up to the same path.
+      ["a folder that is not there", "nowhere/", {}, "INVALID_ARGUMENT", /no name of a file/],
       ["an odd overwrite", "x.db", { overwrite: 1 }, "INVALID_ARGUMENT", /overwrite/],
       ["an odd onProgress", "x.db", { onProgress: 1 }, "INVALID_ARGUMENT", /onProgress/],
     ]) {

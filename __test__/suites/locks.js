@@ -223,4 +223,17 @@ export function locks(target) {
     await refused(() => store.kv.lock.status("l"), "CLOSED")
     await refused(() => lock.release(), "CLOSED")
   })
+
+  // Seen to fail: ask on the thread for reads that take long. It came after seconds.
+  test("who holds a lock is told beside a read that takes long", { skip: !target.persistent }, async () => {
+    const { kv } = store
+    await kv.setMany(Array.from({ length: 20_000 }, (_, at) => ({ key: ["n", at], value: { at } })))
+    const told = []
+    const where = { $or: Array.from({ length: 100 }, (_, at) => ({ at: -1 - at })) }
+    const counted = kv.count(["n"], { where }).then(() => told.push("count"))
+    assert.equal((await kv.lock.status("x")).held, false)
+    told.push("status")
+    await counted
+    assert.deepEqual(told, ["status", "count"])
+  })
 }

@@ -54,11 +54,11 @@ impl Handle {
         self.task(id, move |txn| lock::release(txn, &name, token))
     }
 
-    /// Who holds a lock, by mail under `id`.
+    /// Who holds a lock, now or by mail under `id`.
     #[napi]
-    pub fn lock_status(&mut self, env: Env, id: u32, name: Raw) -> napi::Result<(), CodeName> {
+    pub fn lock_status(&mut self, env: Env, id: u32, name: Raw) -> napi::Result<Packet, CodeName> {
         let name = name_of(env, name).map_err(thrown)?;
-        self.read_later(id, Request::Lock(name)).map_err(thrown)
+        self.ask(id, Request::Lock(name))
     }
 
     /// Takes or renews a consumer's lease; `[lease,position,prefix]` or `[null,until]` comes by mail under `id`.

@@ -11,7 +11,7 @@ use super::matching::for_each_match;
 use super::net::{NetChange, NetChanges};
 use super::patch::{Encoded, merge};
 use super::unique::{self, Holder};
-use crate::codec::key::KeyWriter;
+use crate::codec::key::{self, KeyWriter};
 use crate::codec::key_json;
 use crate::codec::value::{ArrayText, Counter};
 use crate::config::Durability;
@@ -207,8 +207,22 @@ impl Run<'_> {
 
     /// What matches is known before anything goes: a scan must not meet its own deletions.
     fn delete_matching(&mut self, range: &Range<Vec<u8>>, filter: &Filter) -> Result<u64> {
-        let mut keys = Vec::new();
-        for_each_match(self.txn, range, filter, &mut |key| keys.push(key.to_vec()))?;
+        let (mut keys, now) = (Vec::new(), self.txn.now_ms());
+        // The first key may be above what it has an index for.
+        let rest = key::successor(&range.start)..range.end.clone();
+        if range.contains(&range.start) {
+            self.txn.get(&range.start, usize::MAX, &mut |row| {
+                let live = row.filter(|row| row.is_live(now));
+                keys.extend(
+                    live.filter(|row| filter.matches(row.encoding, row.value, now))
+                        .map(|row| row.key.to_vec()),
+                );
+                Ok(())
+            })?;
+        }
+        if !rest.is_empty() {
+            for_each_match(self.txn, &rest, filter, &mut |key| keys.push(key.to_vec()))?;
+        }
         keys.iter().try_fold(0, |count, key| Ok(count + self.delete(key)?))
     }
 

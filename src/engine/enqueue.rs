@@ -136,7 +136,8 @@ pub fn enqueue(txn: &mut dyn WriteTxn, new: &NewMessage) -> Result<String> {
     Ok(new.id.clone())
 }
 
-/// One that comes after another one of its ordering key need not be looked at before that is done.
+/// One that comes after another one of its ordering key need not be looked at before that is done. One that comes before
+/// another takes its place: else those of a key that are each ready earlier would all be looked at by the next one.
 fn first_status(
     txn: &mut dyn WriteTxn,
     queue: &str,
@@ -144,7 +145,11 @@ fn first_status(
     ready_at: i64,
 ) -> Result<Status> {
     let Some(key) = ordering_key else { return Ok(Status::Pending) };
-    Ok(if txn.is_behind_key(queue, key, ready_at)? { Status::Blocked } else { Status::Pending })
+    if txn.is_behind_key(queue, key, ready_at)? {
+        return Ok(Status::Blocked);
+    }
+    txn.block_later(queue, key, ready_at)?;
+    Ok(Status::Pending)
 }
 
 fn keys_text(keys: &[Vec<u8>]) -> Option<String> {

@@ -122,6 +122,7 @@ pub fn for_each_match(
         keys_only: false,
         limit: usize::MAX >> 1,
         max_value_bytes: usize::MAX,
+        within: None,
     };
     txn.scan(&scan, &mut |row| {
         if filter.matches(row.encoding, row.value, now) {

@@ -266,16 +266,21 @@ fn around(operand: &Operand, now_ms: i64) -> Option<(IndexValue, IndexValue)> {
     Some((IndexValue::Number(number - slack), IndexValue::Number(number + slack)))
 }
 
-/// The entries that a plan gives, in the order of their keys; `None` if they are more than `most`.
+/// The entries that a plan gives, in the order of their keys; `None` if it looks at more than `most`.
 ///
 /// # Errors
 /// Those of the store.
 pub fn entries_of(txn: &mut dyn ReadTxn, plan: &Plan, most: usize) -> Result<Option<Vec<IndexedEntry>>> {
-    let mut entries = Vec::new();
+    let (mut entries, mut looked) = (Vec::new(), 0);
     for scan in &plan.scans {
-        let scan = OrderedScan { limit: most + 1 - entries.len(), ..scan.clone() };
-        txn.scan_index(&scan, &mut |entry| entries.push(entry))?;
-        if entries.len() > most {
+        let scan = OrderedScan { limit: most + 1 - looked, ..scan.clone() };
+        txn.scan_index(&scan, &mut |entry| {
+            looked += 1;
+            if scan.range.contains(&entry.key) {
+                entries.push(entry);
+            }
+        })?;
+        if looked > most {
             return Ok(None);
         }
     }

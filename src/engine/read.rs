@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use super::answer::Answer;
 use super::feed::{self, ChangesQuery};
@@ -16,12 +17,16 @@ use super::search_page::{self, SearchQuery};
 use super::watch::Watch;
 use super::{consumer, dead_letters, lock, plan};
 use crate::error::Result;
-use crate::limits::{MAX_FILTERED_ROWS, MAX_INLINE_BYTES, MAX_INLINE_KEYS, MAX_PAGE_BYTES};
+use crate::limits::{
+    MAX_FILTERED_ROWS, MAX_INLINE_BYTES, MAX_INLINE_KEYS, MAX_INLINE_SCAN_MS, MAX_PAGE_BYTES,
+};
 use crate::metrics::Operation;
 use crate::store::index::IndexedEntry;
 use crate::store::queue::{DeadLetterScan, QueueStats};
 use crate::store::{Access, Flow, Info, ReadTxn, Scan};
 
+/// See `MAX_INLINE_SCAN_MS`.
+pub const INLINE_PATIENCE: Duration = Duration::from_millis(MAX_INLINE_SCAN_MS);
 /// Room for an entry in a page's text, so that a page grows seldom.
 const TYPICAL_ENTRY_BYTES: usize = 256;
 
@@ -268,6 +273,7 @@ fn list(txn: &mut dyn ReadTxn, query: &ListQuery, inline: bool) -> Result<Answer
         // One row more tells whether there is more.
         limit: query.filter.as_ref().map_or(query.limit + 1, |_| usize::MAX >> 1),
         max_value_bytes: if inline { MAX_INLINE_BYTES } else { usize::MAX },
+        within: inline.then_some(INLINE_PATIENCE),
     };
     let capacity =
         (scan.limit.min(query.limit) * TYPICAL_ENTRY_BYTES).min(MAX_PAGE_BYTES + MAX_PAGE_BYTES / 8);

@@ -98,9 +98,9 @@ pub struct OrderedScan {
     pub equal: Vec<IndexValue>,
     /// Bounds of the next field, both included.
     pub between: Option<(IndexValue, IndexValue)>,
-    /// Only these keys.
+    /// Only these keys are wanted.
     pub range: Range<Vec<u8>>,
-    /// The most keys.
+    /// The most keys, wanted or not.
     pub limit: usize,
 }
 
@@ -138,7 +138,8 @@ pub trait IndexRead {
     /// Those of the store.
     fn indexes(&mut self) -> Result<Vec<IndexRow>>;
 
-    /// Shows the entries that an ordered index has within bounds, and those of which it cannot tell; live or expired.
+    /// Shows the entries that an ordered index has within bounds, and those of which it cannot tell; live or expired, and
+    /// others than those that are wanted where it has to pass them.
     ///
     /// # Errors
     /// Those of the store.

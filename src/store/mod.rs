@@ -70,6 +70,8 @@ pub struct Scan {
     pub limit: usize,
     /// Larger values are withheld.
     pub max_value_bytes: usize,
+    /// `BUSY` if it takes longer: what has expired is passed, and may be very many.
+    pub within: Option<Duration>,
 }
 
 /// What a store is.

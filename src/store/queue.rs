@@ -150,6 +150,12 @@ pub trait QueueWrite {
     /// Those of the store.
     fn is_behind_key(&mut self, queue: &str, ordering_key: &str, ready_at: i64) -> Result<bool>;
 
+    /// Puts aside the messages with an ordering key that become ready after a new one; none of them is under way.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn block_later(&mut self, queue: &str, ordering_key: &str, ready_at: i64) -> Result<()>;
+
     /// Whether another message with an ordering key is being handled, or waits to be tried again.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use crate::codec::key;
 use crate::engine::hub::{Reach, Target};
 use crate::engine::page::Page;
 use crate::engine::range::after_key;
+use crate::engine::read::INLINE_PATIENCE;
 use crate::error::Result;
 use crate::limits::{MAX_INLINE_BYTES, MAX_PAGE_BYTES, MAX_WATCH_BATCH_KEYS};
 use crate::store::{Flow, ReadTxn, Scan};
@@ -46,7 +47,8 @@ pub fn list(
         None => range_of(target),
     };
     let limit = MAX_WATCH_BATCH_KEYS + 1;
-    let scan = Scan { range, reverse: false, keys_only: false, limit, max_value_bytes };
+    let within = inline.then_some(INLINE_PATIENCE);
+    let scan = Scan { range, reverse: false, keys_only: false, limit, max_value_bytes, within };
     let (mut last, mut full) = (Vec::new(), false);
     txn.scan(&scan, &mut |row| {
         full = is_full(page);

@@ -43,7 +43,8 @@ impl Target {
     /// # Errors
     /// `INVALID_ARGUMENT` where no copy may be, `BUSY` if another backup writes there, `UNAVAILABLE`.
     pub fn claim(path: &Path, overwrite: bool, source: &Source) -> Result<Self> {
-        let (Some(name), Some(folder)) = (path.file_name(), path.parent()) else {
+        let is_folder = path.to_string_lossy().ends_with(std::path::is_separator);
+        let (Some(name), Some(folder), false) = (path.file_name(), path.parent(), is_folder) else {
             return Err(Error::invalid("it is no name of a file; give another path"));
         };
         let own = match source {

@@ -205,6 +205,11 @@ impl QueueWrite for LocalWrite<'_> {
         self.read.db.statement(Sql::IsBehindKey)?.query(&params)?.next()
     }
 
+    fn block_later(&mut self, queue: &str, ordering_key: &str, ready_at: i64) -> Result<()> {
+        let params = [queue.into(), ordering_key.into(), ready_at.into()];
+        self.read.db.statement(Sql::BlockLater)?.run(&params)
+    }
+
     fn is_key_busy(&mut self, queue: &str, ordering_key: &str, id: &str) -> Result<bool> {
         let params = [queue.into(), ordering_key.into(), id.into()];
         self.read.db.statement(Sql::IsKeyBusy)?.query(&params)?.next()

@@ -83,7 +83,11 @@ pub fn holder_sql(index: &OrderedIndex) -> String {
 /// The statement of a walk, and the values that are bound from `?4` on.
 #[must_use]
 pub fn scan_sql(scan: &OrderedScan, is_marked: bool) -> (String, Vec<IndexValue>) {
-    let mut conditions = vec![condition(&scan.within), "key >= ?1 AND key < ?2".into()];
+    let mut conditions = vec![condition(&scan.within)];
+    // The key follows the last field. Where that is not said, others would be walked that no limit counts.
+    if scan.paths.len() == if is_marked { 1 } else { scan.equal.len() } {
+        conditions.push("key >= ?1 AND key < ?2".into());
+    }
     let mut values = Vec::new();
     let mut columns = scan.paths.iter().map(|path| value(path));
     if is_marked {

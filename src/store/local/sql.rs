@@ -96,6 +96,8 @@ pub enum Sql {
     IsKeyBusy,
     /// Whether a new message comes after another one of its ordering key.
     IsBehindKey,
+    /// Puts aside what comes after a new message of its ordering key.
+    BlockLater,
     /// A message under a lease.
     LeasedMessage,
     /// What changes of a message.

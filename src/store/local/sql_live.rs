@@ -33,9 +33,11 @@ pub fn text(sql: Sql) -> &'static str {
                UNION ALL
                SELECT min(locked_until) FROM kv_queue WHERE queue = ?1 AND status = 'processing')"
         }
+        // The index has the status; the table, with all values in it, is asked for the few that are being handled.
         Sql::AllQueueStats => {
             "SELECT (SELECT count(*) FROM kv_queue) - processing, processing, (SELECT count(*) FROM kv_dlq)
-             FROM (SELECT count(*) AS processing FROM kv_queue WHERE status = 'processing' AND locked_until > ?1)"
+             FROM (SELECT count(*) AS processing FROM kv_queue INDEXED BY kv_queue_ready
+               WHERE status = 'processing' AND locked_until > ?1)"
         }
         Sql::QueueStats => {
             "SELECT (SELECT count(*) FROM kv_queue WHERE queue = ?2) - processing, processing,
@@ -69,6 +71,10 @@ pub fn text(sql: Sql) -> &'static str {
              UNION ALL
              SELECT 1 FROM kv_queue WHERE queue = ?1 AND ordering_key = ?2 AND status = 'pending' AND ready_at > ?3
                AND attempts > 0 LIMIT 1"
+        }
+        Sql::BlockLater => {
+            "UPDATE kv_queue SET status = 'blocked'
+             WHERE queue = ?1 AND ordering_key = ?2 AND status = 'pending' AND ready_at > ?3"
         }
         Sql::SetMessageState => {
             "UPDATE kv_queue SET status = ?2, ready_at = ?3, attempts = ?4, lease = ?5, locked_until = ?6, updated_at = ?7

@@ -47,7 +47,7 @@ impl ReadTxn for LocalRead<'_> {
         let [start, end, now, limit] = bounds;
         let with_values = [start, end, now, limit, scan.max_value_bytes.into()];
         let params = if scan.keys_only { &bounds[..] } else { &with_values[..] };
-        let mut rows = self.db.statement(sql)?.query(params)?;
+        let mut rows = self.db.statement(sql)?.query_within(scan.within, params)?;
         show(&mut rows, visit)
     }
 
