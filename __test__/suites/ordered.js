@@ -93,11 +93,15 @@ export function ordered(target) {
       await kv.setMany(Array.from({ length: 30_000 }, (_, at) => ({ key: ["d", at], value: { at, n: at } })))
       await kv.set(["d"], { at: -1 })
       await kv.createIndex(["d"], { on: ["at"] })
+      /** The least of ten: nothing makes a delete faster than it is. */
       const took = async (where) => {
-        const begin = performance.now()
-        for (let round = 0; round < 10; round++)
+        let least = Infinity
+        for (let round = 0; round < 10; round++) {
+          const begin = performance.now()
           assert.equal((await kv.delete(["d"], { where })).deletedCount, 0)
-        return performance.now() - begin
+          least = Math.min(least, performance.now() - begin)
+        }
+        return least
       }
       const [read, looked] = [await took({ n: -5 }), await took({ at: -5 })]
       assert.ok(looked * 4 < read, `${looked} ms with the index, ${read} ms without`)

@@ -243,7 +243,7 @@ export function ttl(target) {
     assert.equal((await store.kv.get(["sum"])).value, 50n)
   })
 
-  // Seen to fail: pass them on the JavaScript thread, which was held for 22 ms and more.
+  // Seen to fail: pass them on the JavaScript thread, which was held for all of the time.
   test("very many expired entries before a sweep hold up no thread of JavaScript", async () => {
     store.at(T0)
     const { kv } = store
@@ -256,19 +256,21 @@ export function ttl(target) {
       watch: () => kv.watch(["n"]).next(),
     }
     for (const [name, call] of Object.entries(calls)) {
-      const held = []
-      for (let round = 0; round < 5; round++) {
+      // The least of ten: a machine that pauses makes nothing faster.
+      let [held, whole] = [Infinity, Infinity]
+      for (let round = 0; round < 10; round++) {
         const begin = performance.now()
         const answer = call()
         await new Promise(setImmediate)
-        held.push(performance.now() - begin)
+        held = Math.min(held, performance.now() - begin)
         const { value, entries = value.entries ?? [value] } = await answer
+        whole = Math.min(whole, performance.now() - begin)
         assert.deepEqual(
           entries.map(({ key }) => key[1]),
           [200_000],
         )
       }
-      assert.ok(Math.min(...held) < 15, `${name}: ${held.map(Math.round)} ms`)
+      assert.ok(held < whole / 2, `${name}: held for ${held} of ${whole} ms`)
     }
   })
 

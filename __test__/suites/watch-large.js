@@ -146,7 +146,6 @@ export function watchLarge(target) {
     assert.equal(given.filter(({ versionstamp }) => versionstamp === null).length, 999)
   })
 
-  // It lives in the file, for every opener: silence would be taken for peace.
   // Seen to fail: ask for a turn of the event loop where nobody waits for it. 300,000 entries held up timers for 400 ms.
   test("many batches that are there at once let the event loop have its turns", async () => {
     const { kv } = store
@@ -173,6 +172,7 @@ export function watchLarge(target) {
     }
   })
 
+  // It lives in the file, for every opener: silence would be taken for peace.
   test("a watch ends when the change log is turned off", { skip: !target.shared }, async () => {
     const errors = []
     const told = new Told()

@@ -5,9 +5,9 @@
 //! can settle nothing.
 //!
 //! Of messages with one ordering key only one is under way: it is processing, or pending with attempts behind it. One that
-//! comes after another of its key is put aside when it is enqueued (`Blocked`), or when one is that comes before it, and one that
-//! is met while another is under way, where no claim looks again; the first of them is let go when the one before is done: so claims look at each of them at most
-//! once, however many there are, and few of a key are pending at a time.
+//! comes after another of its key is put aside (`Blocked`): when it is enqueued, when another that comes before it is, or when
+//! a claim meets it while another is under way. No claim looks there; the first of them is let go when the one before is done.
+//! So claims look at each at most once, however many there are, and few of a key are pending at a time.
 
 use super::answer::Answer;
 use super::atomic::shown;
