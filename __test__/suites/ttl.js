@@ -270,7 +270,8 @@ export function ttl(target) {
           [200_000],
         )
       }
-      assert.ok(held < whole / 2, `${name}: held for ${held} of ${whole} ms`)
+      // A watch has them swept, and then there is nothing to pass.
+      assert.ok(held < Math.max(5, whole / 2), `${name}: held for ${held} of ${whole} ms`)
     }
   })
 
