@@ -73,8 +73,9 @@ pub const MAX_INLINE_INDEXED_KEYS: usize = 2_000;
 pub const MAX_INLINE_FILTERED_ROWS: usize = 250;
 /// Matches of a search of many pages that are found at once and kept in their order; for those after them it is made anew.
 pub const MAX_RANKED_KEYS: usize = 20_000;
-/// What a page of a list may take on the JavaScript thread; then it is read anew on the reader thread.
-pub const MAX_INLINE_SCAN_MS: u64 = 5;
+/// What a page of a list may take on the JavaScript thread, in steps of SQLite's machine: among expired entries about 5 ms, of live ones it
+/// takes a tenth. Then it is read anew on the reader thread.
+pub const MAX_INLINE_SCAN_STEPS: u32 = 200_000;
 /// What a search may take on the JavaScript thread; then it is made anew on the reader thread.
 pub const MAX_INLINE_SEARCH_MS: u64 = 1;
 /// What one answer on the JavaScript thread may hold before the reader thread gives it instead.

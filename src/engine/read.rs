@@ -3,7 +3,6 @@
 
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use super::answer::Answer;
 use super::feed::{self, ChangesQuery};
@@ -18,15 +17,15 @@ use super::watch::Watch;
 use super::{consumer, dead_letters, lock, plan};
 use crate::error::Result;
 use crate::limits::{
-    MAX_FILTERED_ROWS, MAX_INLINE_BYTES, MAX_INLINE_KEYS, MAX_INLINE_SCAN_MS, MAX_PAGE_BYTES,
+    MAX_FILTERED_ROWS, MAX_INLINE_BYTES, MAX_INLINE_KEYS, MAX_INLINE_SCAN_STEPS, MAX_PAGE_BYTES,
 };
 use crate::metrics::Operation;
 use crate::store::index::IndexedEntry;
 use crate::store::queue::{DeadLetterScan, QueueStats};
-use crate::store::{Access, Flow, Info, ReadTxn, Scan};
+use crate::store::{Access, Flow, Info, Patience, ReadTxn, Scan};
 
-/// See `MAX_INLINE_SCAN_MS`.
-pub const INLINE_PATIENCE: Duration = Duration::from_millis(MAX_INLINE_SCAN_MS);
+/// See `MAX_INLINE_SCAN_STEPS`.
+pub const INLINE_PATIENCE: Patience = Patience::Steps(MAX_INLINE_SCAN_STEPS);
 /// Room for an entry in a page's text, so that a page grows seldom.
 const TYPICAL_ENTRY_BYTES: usize = 256;
 

@@ -18,10 +18,10 @@ use crate::limits::{
     MAX_QUERY_WORDS, MAX_RANKED_KEYS,
 };
 use crate::store::index::{IndexKind, IndexRow, IndexedEntry, SearchScan};
-use crate::store::{Flow, ReadTxn, Row};
+use crate::store::{Flow, Patience, ReadTxn, Row};
 
 /// See `MAX_INLINE_SEARCH_MS`.
-const INLINE_PATIENCE: Duration = Duration::from_millis(MAX_INLINE_SEARCH_MS);
+const INLINE_PATIENCE: Patience = Patience::Time(Duration::from_millis(MAX_INLINE_SEARCH_MS));
 
 /// A search, or what is left of it.
 #[derive(Debug, Clone)]

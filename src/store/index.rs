@@ -1,9 +1,8 @@
 //! Indexes as the engine sees them.
 
 use std::ops::Range;
-use std::time::Duration;
 
-use super::{Flow, Row, Visit};
+use super::{Flow, Patience, Row, Visit};
 use crate::error::Result;
 
 /// The two kinds.
@@ -127,7 +126,7 @@ pub struct SearchScan {
     /// A larger value is withheld.
     pub max_value_bytes: usize,
     /// `BUSY` if it takes longer.
-    pub within: Option<Duration>,
+    pub within: Option<Patience>,
 }
 
 /// Reads of indexes.

@@ -57,6 +57,15 @@ pub fn is_live(expires_at: Option<i64>, now_ms: i64) -> bool {
     expires_at.is_none_or(|at| at > now_ms)
 }
 
+/// What a statement may take on a thread that must not be held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// So long.
+    Time(Duration),
+    /// So many steps of SQLite's machine, however fast they are.
+    Steps(u32),
+}
+
 /// What a scan reads.
 #[derive(Debug, Clone)]
 pub struct Scan {
@@ -70,8 +79,8 @@ pub struct Scan {
     pub limit: usize,
     /// Larger values are withheld.
     pub max_value_bytes: usize,
-    /// `BUSY` if it takes longer: what has expired is passed, and may be very many.
-    pub within: Option<Duration>,
+    /// `BUSY` if it takes more: what has expired is passed, and may be very many.
+    pub within: Option<Patience>,
 }
 
 /// What a store is.

@@ -11,12 +11,12 @@ use std::marker::PhantomData;
 use std::path::Path;
 use std::ptr;
 use std::sync::Once;
-use std::time::Duration;
 
 use libsql::ffi;
 
 use crate::config::Fault;
 use crate::error::{Code, Error, Result};
+use crate::store::Patience;
 
 mod busy;
 pub mod commit_mark;
@@ -257,11 +257,11 @@ impl Statement {
         Ok(rows)
     }
 
-    /// As `query`. Going to a row fails with `BUSY` when more time than this has passed.
+    /// As `query`. Going to a row fails with `BUSY` when it has taken more than this.
     ///
     /// # Errors
     /// Those of SQLite.
-    pub fn query_within<'a>(&'a mut self, limit: Option<Duration>, params: &[Param<'a>]) -> Result<Rows<'a>> {
+    pub fn query_within<'a>(&'a mut self, limit: Option<Patience>, params: &[Param<'a>]) -> Result<Rows<'a>> {
         let deadline = limit.map(|limit| Deadline::after(self.db, limit));
         let mut rows = self.query(params)?;
         rows.deadline = deadline;
