@@ -15,6 +15,7 @@ function bridgeOf(steps) {
     leave() {},
     ended() {},
     spend() {},
+    turn() {},
     askPage() {
       const step = steps.shift()
       if (step instanceof Error) throw step
