@@ -43,8 +43,10 @@ export interface KvEntry<T = unknown> {
   expiresAt?: number
 }
 
-/** What stands at a key. Absent is told by `versionstamp: null`: a stored `null` has a versionstamp. */
-export type KvEntryMaybe<T = unknown> = KvEntry<T> | { key: KvKey; value: null; versionstamp: null }
+/** The entry at a key, or its absence. An absent entry has `versionstamp: null`; a stored `null` has a versionstamp. */
+export type KvEntryMaybe<T = unknown> =
+  | KvEntry<T>
+  | { key: KvKey; value: null; versionstamp: null; expiresAt?: undefined }
 
 /** An entry of a list with `keysOnly`: no value is read. */
 export type KvKeyEntry = Omit<KvEntry, "value">
@@ -275,79 +277,195 @@ export interface KvPatchOptions extends KvExpireOptions {
   versionstamp?: string | null | undefined
 }
 
-/** What a mutation gives: a sum, max or min its new value, an append or prepend the new length, a delete its count, a set, a patch or an enqueue `undefined`. */
+/** The result of one mutation: the new value of a `sum`, `max` or `min`, the new length of an `append` or `prepend`, the count of a `delete`; `undefined` for a `set`, a `patch` or an `enqueue`. */
 export type KvMutationResult = bigint | KvU64 | number | undefined
 
-/** A commit that was applied. */
-export interface KvCommitResult {
+/** A commit that was applied. `Results` is the tuple of its mutations' results, as far as the types know what was chained. */
+export interface KvCommitResult<Results extends readonly KvMutationResult[] = KvMutationResult[]> {
   ok: true
-  /** One for the whole commit. */
+  /** The versionstamp of every entry that the commit wrote. */
   versionstamp: string
-  /** One for each mutation, in order. */
-  results: KvMutationResult[]
+  /** One result for each mutation, in order. */
+  results: Results
+  /** Present only in a {@link KvCommitError}. */
+  conflicts?: undefined
 }
 
 /** A commit whose checks failed; nothing was applied. */
 export interface KvCommitError {
   ok: false
-  /** The checks that failed, with what stands there now; `null` if nothing does. */
+  /** The checks that failed, each with the versionstamp that its key has now; `null` if it has no entry. */
   conflicts: KvCheck[]
+  /** Present only in a {@link KvCommitResult}. */
+  versionstamp?: undefined
+  /** Present only in a {@link KvCommitResult}. */
+  results?: undefined
 }
+
+/** The results of mutations that are given as data. */
+type KvResultsOf<Mutations extends readonly KvMutation[]> = {
+  -readonly [At in keyof Mutations]: KvResultOf<Mutations[At]>
+}
+type KvResultOf<Mutation extends KvMutation> = Mutation extends {
+  type: "sum" | "max" | "min"
+  value: infer Value
+}
+  ? Value extends KvU64
+    ? KvU64
+    : bigint
+  : Mutation extends { type: "append" | "prepend" | "delete" }
+    ? number
+    : undefined
 
 /**
  * A commit under construction: all or nothing, applied in the order given. Values are read
  * when they are passed, so that changing an object later changes nothing.
  *
  * Limits: 1000 checks and mutations, 16 MiB of values, 16 MiB of keys.
+ *
+ * `Results` and `Failure` are what the types know of a chain: the results of its mutations, and whether it has a check, without
+ * which a commit cannot be `ok: false`. About a `KvAtomic` without type arguments nothing is assumed: declare a variable as that if it is
+ * added to in several statements.
+ *
+ * @example
+ * ```js
+ * const user = await kv.get(["users", 1])
+ * const done = await kv.atomic().check(user).set(["users", 1], { name: "Ada" }).sum(["edits"], 1).commit()
+ * if (done.ok) console.log(done.results[1]) // the number of edits: a bigint
+ * else console.log("changed meanwhile:", done.conflicts)
+ * ```
  */
-export interface KvAtomic {
-  /** Adds preconditions. */
-  check(...checks: KvCheck[]): this
+export interface KvAtomic<
+  Results extends readonly KvMutationResult[] = KvMutationResult[],
+  Failure extends KvCommitError = KvCommitError,
+> {
+  /** Adds preconditions: if one does not hold, the commit is `ok: false` and nothing is applied. */
+  check(...checks: KvCheck[]): KvAtomic<Results>
   /** Writes a value; without `expiresIn` an earlier time to live is cleared. */
-  set(key: KvWriteKey, value: unknown, options?: KvExpireOptions): this
-  /** Deletes this key alone, or a range. */
-  delete(key: KvKey | KvSelector): this
+  set(key: KvWriteKey, value: unknown, options?: KvExpireOptions): KvAtomic<[...Results, undefined], Failure>
+  /** Deletes this key alone, or a range. Its result is the number of live entries deleted. */
+  delete(key: KvKey | KvSelector): KvAtomic<[...Results, number], Failure>
   /**
    * Adds to a counter. The result is a bigint of any size; a missing counter starts at 0. A stored integer number
    * is accepted and becomes a bigint; a stored {@link KvU64} stays one and wraps at 2^64. Keeps a time to live
-   * unless `expiresIn` is given.
+   * unless `expiresIn` is given. With a number or bigint the result's type is `bigint`; say `sum<KvU64>(…)` where a `KvU64` is stored.
    * @throws {KvError} on commit: `TYPE_MISMATCH` if something else is stored; `INVALID_ARGUMENT` for a negative operand on a `KvU64`.
    */
-  sum(key: KvKey, value: bigint | number, options?: KvExpireOptions): this
+  sum<Counter extends bigint | KvU64 = bigint>(
+    key: KvKey,
+    value: bigint | number,
+    options?: KvExpireOptions,
+  ): KvAtomic<[...Results, Counter], Failure>
   /** Keeps the larger of what is stored and `value`; a missing key becomes `value`. Otherwise as {@link sum}. */
-  max(key: KvKey, value: bigint | number, options?: KvExpireOptions): this
+  max<Counter extends bigint | KvU64 = bigint>(
+    key: KvKey,
+    value: bigint | number,
+    options?: KvExpireOptions,
+  ): KvAtomic<[...Results, Counter], Failure>
   /** Keeps the smaller of what is stored and `value`; a missing key becomes `value`. Otherwise as {@link sum}. */
-  min(key: KvKey, value: bigint | number, options?: KvExpireOptions): this
+  min<Counter extends bigint | KvU64 = bigint>(
+    key: KvKey,
+    value: bigint | number,
+    options?: KvExpireOptions,
+  ): KvAtomic<[...Results, Counter], Failure>
   /**
-   * Adds values at the end of a stored array; a missing array starts empty. Keeps a time to live unless `expiresIn` is given.
+   * Adds values at the end of a stored array; a missing array starts empty. The result is the new length. Keeps a time to live unless
+   * `expiresIn` is given.
    * @throws {KvError} on commit: `TYPE_MISMATCH` if something else is stored.
    */
-  append(key: KvKey, values: readonly unknown[], options?: KvExpireOptions): this
+  append(
+    key: KvKey,
+    values: readonly unknown[],
+    options?: KvExpireOptions,
+  ): KvAtomic<[...Results, number], Failure>
   /** Puts values, in their order, before a stored array. Otherwise as {@link append}. */
-  prepend(key: KvKey, values: readonly unknown[], options?: KvExpireOptions): this
+  prepend(
+    key: KvKey,
+    values: readonly unknown[],
+    options?: KvExpireOptions,
+  ): KvAtomic<[...Results, number], Failure>
   /**
    * Merges into a value (RFC 7396): members of a plain object are written, those that are `null` in the patch are removed, objects in
    * objects are merged likewise; arrays and anything else replace. What is missing, or no plain object, is taken for `{}`. A member
    * that is `undefined` changes nothing. Keeps a time to live unless `expiresIn` is given.
    */
-  patch(key: KvKey, mergePatch: unknown, options?: KvExpireOptions): this
-  /** Adds a message to a queue, in the commit. Its result is `undefined`; {@link Kv.enqueue} tells the id. */
-  enqueue(value: unknown, options?: KvEnqueueOptions): this
+  patch(
+    key: KvKey,
+    mergePatch: unknown,
+    options?: KvExpireOptions,
+  ): KvAtomic<[...Results, undefined], Failure>
+  /** Adds a message to a queue, in the commit. Its result is `undefined`; {@link Kv.enqueue} gives the id. */
+  enqueue(value: unknown, options?: KvEnqueueOptions): KvAtomic<[...Results, undefined], Failure>
   /** Adds mutations given as data. */
-  mutate(...mutations: KvMutation[]): this
+  mutate<const Mutations extends readonly KvMutation[]>(
+    ...mutations: Mutations
+  ): KvAtomic<[...Results, ...KvResultsOf<Mutations>], Failure>
   /**
    * Applies it. Resolves when it is on disk. An empty commit is ok and issues a new versionstamp.
    * @throws {KvError} `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`, `TYPE_MISMATCH`, `BUSY`, `CLOSED`, `UNAVAILABLE`, `CORRUPT`.
    */
+  commit(): Promise<KvCommitResult<Results> | Failure>
+}
+
+/**
+ * A commit to which nothing was added yet. One that is committed as it is has been added to in other statements, so that nothing is
+ * assumed about its results.
+ */
+export interface KvAtomicStart extends Omit<KvAtomic<[], never>, "commit"> {
+  /** Applies what was added: {@link KvAtomic.commit}. */
   commit(): Promise<KvCommitResult | KvCommitError>
+}
+
+/** The tuple of entries at a tuple of keys: `getMany<[User, Order]>([userKey, orderKey])`. */
+type KvEntries<Values extends readonly unknown[]> = {
+  -readonly [At in keyof Values]: KvEntryMaybe<Values[At]>
+}
+
+/** A tuple of as many keys as there are values. */
+type KvKeys<Values extends readonly unknown[]> = readonly [...{ [At in keyof Values]: KvKey }]
+
+/** At least one value: two or more keys in an array literal are a tuple, an array of keys is none. */
+type KvTuple = readonly [unknown, ...unknown[]]
+
+/**
+ * What {@link Kv} and {@link KvTransaction} have in common: the type of a parameter that takes either. Through a `Kv` a write is a
+ * commit of its own and its promise should be awaited; in a transaction it is part of the transaction's commit.
+ *
+ * @example
+ * ```ts
+ * async function nameOf(db: KvContext, id: number) {
+ *   return (await db.get<{ name: string }>(["users", id])).value?.name
+ * }
+ * const outside = await nameOf(kv, 1)
+ * const inside = await kv.transaction((tx) => nameOf(tx, 1))
+ * ```
+ */
+export interface KvContext {
+  /** Reads an entry: {@link Kv.get}, {@link KvTransaction.get}. */
+  get<T = unknown>(key: KvKey): Promise<KvEntryMaybe<T>>
+  /** Reads several entries of one snapshot. */
+  get<Values extends KvTuple>(keys: KvKeys<Values>): Promise<KvEntries<Values>>
+  get<T = unknown>(keys: readonly KvKey[]): Promise<KvEntryMaybe<T>[]>
+  /** Reads up to 1000 entries of one snapshot, in the order of the keys. */
+  getMany<Values extends KvTuple>(keys: KvKeys<Values>): Promise<KvEntries<Values>>
+  getMany<T = unknown>(keys: readonly KvKey[]): Promise<KvEntryMaybe<T>[]>
+  /** Writes a value; without `expiresIn` an earlier time to live is cleared. */
+  set(key: KvWriteKey, value: unknown, options?: KvExpireOptions): unknown
+  /** Merges into a value: {@link KvAtomic.patch}. */
+  patch(key: KvKey, mergePatch: unknown, options?: KvExpireOptions): unknown
+  /** Adds a message to a queue. */
+  enqueue(value: unknown, options?: KvEnqueueOptions): unknown
 }
 
 /** What the function of {@link Kv.transaction} works with. Every key that it reads is checked at commit. */
 export interface KvTransaction {
   /** Reads an entry, once: a second read gives the same. The transaction's own writes show, under the versionstamp that was read; a time to live that they give shows after the commit. */
   get<T = unknown>(key: KvKey): Promise<KvEntryMaybe<T>>
+  /** The same as {@link getMany}. */
+  get<Values extends KvTuple>(keys: KvKeys<Values>): Promise<KvEntries<Values>>
   get<T = unknown>(keys: readonly KvKey[]): Promise<KvEntryMaybe<T>[]>
-  /** Reads up to 1000 entries of one snapshot. */
+  /** Reads up to 1000 entries of one snapshot, in the order of the keys; each is checked at commit. */
+  getMany<Values extends KvTuple>(keys: KvKeys<Values>): Promise<KvEntries<Values>>
   getMany<T = unknown>(keys: readonly KvKey[]): Promise<KvEntryMaybe<T>[]>
   /** Adds preconditions of your own. */
   check(...checks: KvCheck[]): this
@@ -374,7 +492,9 @@ export interface KvTransactionOptions {
 }
 
 /** What {@link Kv.transaction} gives; `ok: false` after a conflict that outlasted the retries. */
-export type KvTransactionResult<R> = { ok: true; value: R; versionstamp: string } | { ok: false }
+export type KvTransactionResult<R> =
+  | { ok: true; value: R; versionstamp: string }
+  | { ok: false; value?: undefined; versionstamp?: undefined }
 
 /** A placeholder for the versionstamp of the commit that it is written in. Made by {@link Kv.commitVersionstamp}. */
 export interface KvVersionstampPlaceholder {
@@ -386,20 +506,34 @@ export interface KvUuidPlaceholder {
   readonly [Symbol.toStringTag]: "KvUuidPlaceholder"
 }
 
-/**
- * The store's time, read when it is used: in arithmetic and as a stored value it is a number
- * of milliseconds since the epoch.
- */
-export interface KvNow {
+/** The members of {@link KvNow} beside those of a number. */
+export interface KvNowMethods {
   /** Later by a duration. */
   add(duration: Duration): KvNow
   /** Earlier by a duration. */
   sub(duration: Duration): KvNow
+  /** The time at the moment of the call, in milliseconds since the epoch. */
   valueOf(): number
+  /** The same, for `JSON.stringify`. */
   toJSON(): number
+  /** The same, for arithmetic and comparisons; as text where text is wanted. */
   [Symbol.toPrimitive](hint: string): number | string
+  /** What `Object.prototype.toString` shows. */
   readonly [Symbol.toStringTag]: "KvNow"
 }
+
+/**
+ * The store's time, read when it is used: in arithmetic and as a stored value it is a number
+ * of milliseconds since the epoch. It is an object, so that `typeof` says `"object"`; `Number(now)` and `+now` make a plain number of it.
+ *
+ * @example
+ * ```js
+ * const now = kv.now()
+ * console.log(now - 5, now.sub("24h") < now) // a number, true
+ * await kv.set(["seen"], { at: kv.now() }) // stored as a number
+ * ```
+ */
+export type KvNow = number & KvNowMethods
 
 /** An unsigned 64-bit counter that wraps, as Deno KV has it. */
 export class KvU64 {
@@ -697,7 +831,7 @@ export interface KvDeadLetters {
   }): Promise<KvDeadLetter<T>[]>
   get<T = unknown>(id: string): Promise<KvDeadLetter<T> | null>
   /** Puts it back into its queue, with all its attempts before it, under a new id; `ok` is false if there is none. */
-  requeue(id: string): Promise<{ ok: true; id: string } | { ok: false }>
+  requeue(id: string): Promise<{ ok: true; id: string } | { ok: false; id?: undefined }>
   delete(id: string): Promise<{ ok: boolean }>
   /** Deletes all. */
   purge(): Promise<{ deletedCount: number }>
@@ -807,7 +941,9 @@ export interface KvCollection<Input = unknown, Output = Input> {
   /** The key of an id. */
   key(id: KvCollectionId): KvKey
   get(id: KvCollectionId): Promise<KvEntryMaybe<Output>>
-  getMany(ids: readonly KvCollectionId[]): Promise<KvEntryMaybe<Output>[]>
+  getMany<const Ids extends readonly KvCollectionId[]>(
+    ids: Ids,
+  ): Promise<{ -readonly [At in keyof Ids]: KvEntryMaybe<Output> }>
   /** @throws {KvError} `INVALID_ARGUMENT` with the schema's issues in words, and as `cause`. */
   set(id: KvCollectionId, value: Input, options?: KvExpireOptions): Promise<KvSetResult>
   /** Deletes this entry, not what is under its key. */
@@ -864,8 +1000,14 @@ export type KvIndex = {
   /** Milliseconds since the epoch. */
   createdAt: number
 } & (
-  | { kind: "search"; fields: string[]; tokenize: "unicode61" | "porter" | "ascii" }
-  | { kind: "ordered"; on: string[]; unique: boolean }
+  | {
+      kind: "search"
+      fields: string[]
+      tokenize: "unicode61" | "porter" | "ascii"
+      on?: undefined
+      unique?: undefined
+    }
+  | { kind: "ordered"; on: string[]; unique: boolean; fields?: undefined; tokenize?: undefined }
 )
 
 /** What {@link Kv.explain} gives. */
@@ -1004,9 +1146,19 @@ export class Kv {
    */
   get<T = unknown>(key: KvKey, options?: KvGetOptions): Promise<KvEntryMaybe<T>>
   /** The same as {@link getMany}. */
+  get<Values extends KvTuple>(keys: KvKeys<Values>, options?: KvGetOptions): Promise<KvEntries<Values>>
   get<T = unknown>(keys: readonly KvKey[], options?: KvGetOptions): Promise<KvEntryMaybe<T>[]>
 
-  /** Reads up to 1000 keys from one snapshot, in the order asked; `[]` gives `[]`. */
+  /**
+   * Reads up to 1000 keys from one snapshot, in the order of the keys; `[]` gives `[]`.
+   *
+   * @example
+   * ```ts
+   * const [user, order] = await kv.getMany<[{ name: string }, { total: number }]>([["users", 1], ["orders", 7]])
+   * console.log(user.value?.name, order.value?.total)
+   * ```
+   */
+  getMany<Values extends KvTuple>(keys: KvKeys<Values>, options?: KvGetOptions): Promise<KvEntries<Values>>
   getMany<T = unknown>(keys: readonly KvKey[], options?: KvGetOptions): Promise<KvEntryMaybe<T>[]>
 
   /**
@@ -1082,7 +1234,16 @@ export class Kv {
    * stands at it (`null`: if it does not exist); else `ok` is false and `conflicts` says what stands there.
    * @throws {KvError} `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`, `BUSY`, `CLOSED`, `UNAVAILABLE`.
    */
-  patch(key: KvKey, mergePatch: unknown, options?: KvPatchOptions): Promise<KvCommitResult | KvCommitError>
+  patch(
+    key: KvKey,
+    mergePatch: unknown,
+    options?: KvExpireOptions & { versionstamp?: undefined },
+  ): Promise<KvCommitResult<[undefined]>>
+  patch(
+    key: KvKey,
+    mergePatch: unknown,
+    options?: KvPatchOptions,
+  ): Promise<KvCommitResult<[undefined]> | KvCommitError>
 
   /**
    * Typed access to the entries under a prefix.
@@ -1091,8 +1252,8 @@ export class Kv {
   collection<T = unknown>(prefix: KvKey): KvCollection<T>
   collection<Input, Output>(prefix: KvKey, schema: KvSchema<Input, Output>): KvCollection<Input, Output>
 
-  /** Begins an atomic commit. */
-  atomic(): KvAtomic
+  /** Begins an atomic commit. Nothing is written before {@link KvAtomic.commit}. */
+  atomic(): KvAtomicStart
 
   /**
    * Runs a function whose reads are checked when its writes are committed. If it throws, nothing is applied and the
@@ -1115,12 +1276,21 @@ export class Kv {
    *
    * @throws {KvError} `INVALID_ARGUMENT` (target, options), `LIMIT_EXCEEDED` (over 1000 keys), `UNSUPPORTED` with `changeLog: "off"`, `BUSY` (as {@link Kv}), `CLOSED`.
    */
+  watch<Values extends KvTuple>(
+    keys: KvKeys<Values>,
+    callback: KvWatchCallback<Values[number]>,
+    options?: KvWatchOptions,
+  ): KvSubscription
   watch<T = unknown>(
     target: KvWatchTarget,
     callback: KvWatchCallback<T>,
     options?: KvWatchOptions,
   ): KvSubscription
   /** The same as an async iterator of batches. */
+  watch<Values extends KvTuple>(
+    keys: KvKeys<Values>,
+    options?: KvWatchOptions,
+  ): KvWatchIterator<Values[number]>
   watch<T = unknown>(target: KvWatchTarget, options?: KvWatchOptions): KvWatchIterator<T>
 
   /** The change feed. */

@@ -61,7 +61,7 @@ async function instances() {
       KvAtomic: kv.atomic(),
       KvTransaction: transaction,
       KvListIterator: kv.list([]),
-      KvNow: kv.now(),
+      KvNowMethods: kv.now(),
       KvSubscription: kv.watch(["a"], () => {}),
       KvWatchIterator: kv.watch(["a"]),
       KvChangesIterator: kv.changes(),

@@ -1,7 +1,6 @@
 /** The builder of atomic commits. */
 
 import type {
-  KvAtomic,
   KvCheck,
   KvCommitError,
   KvCommitResult,
@@ -22,7 +21,8 @@ import { checkOptions } from "./options.js"
 
 const MUTATION_MEMBERS = ["type", "key", "value", "expiresIn", "expireIn"]
 
-export class Atomic extends Mutating implements KvAtomic {
+/** A `KvAtomic`. That type also counts what was chained, which a class that returns itself cannot say. */
+export class Atomic extends Mutating {
   readonly #bridge: Bridge
   readonly #checks: KvCheck[] = []
   readonly #operations: Operation[]
@@ -45,7 +45,7 @@ export class Atomic extends Mutating implements KvAtomic {
     return this
   }
 
-  mutate(...mutations: KvMutation[]): this {
+  mutate(...mutations: readonly KvMutation[]): this {
     for (const mutation of mutations) this.#mutate(mutation)
     return this
   }

@@ -49,8 +49,13 @@ export class Collection<Input, Output> implements KvCollection<Input, Output> {
     return this.#kv.get<Output>(this.key(id))
   }
 
-  async getMany(ids: readonly KvCollectionId[]): Promise<KvEntryMaybe<Output>[]> {
-    return this.#kv.getMany<Output>(Array.isArray(ids) ? ids.map((id) => this.key(id)) : (ids as []))
+  async getMany<const Ids extends readonly KvCollectionId[]>(
+    ids: Ids,
+  ): Promise<{ -readonly [At in keyof Ids]: KvEntryMaybe<Output> }> {
+    const keys: readonly KvKey[] = Array.isArray(ids)
+      ? ids.map((id) => this.key(id))
+      : (ids as unknown as readonly [])
+    return (await this.#kv.getMany<Output>(keys)) as { -readonly [At in keyof Ids]: KvEntryMaybe<Output> }
   }
 
   async set(id: KvCollectionId, value: Input, options?: KvExpireOptions): Promise<KvSetResult> {

@@ -1,6 +1,6 @@
 import type {
   Kv as Contract,
-  KvAtomic,
+  KvAtomicStart,
   KvBackupOptions,
   KvBackupResult,
   KvChanges,
@@ -216,6 +216,16 @@ export class Kv implements Contract {
   patch(
     key: KvKey,
     mergePatch: unknown,
+    options?: KvExpireOptions & { versionstamp?: undefined },
+  ): Promise<KvCommitResult<[undefined]>>
+  patch(
+    key: KvKey,
+    mergePatch: unknown,
+    options?: KvPatchOptions,
+  ): Promise<KvCommitResult<[undefined]> | KvCommitError>
+  patch(
+    key: KvKey,
+    mergePatch: unknown,
     options: KvPatchOptions = {},
   ): Promise<KvCommitResult | KvCommitError> {
     return attempt(() => {
@@ -232,8 +242,8 @@ export class Kv implements Contract {
     return new Collection(this, prefix, schema)
   }
 
-  atomic(): KvAtomic {
-    return new Atomic(this.#bridge)
+  atomic(): KvAtomicStart {
+    return new Atomic(this.#bridge) as unknown as KvAtomicStart
   }
 
   transaction<R>(
@@ -288,7 +298,7 @@ export class Kv implements Contract {
   }
 
   now(): KvNow {
-    return new Now(() => this.#bridge.handle.now(), durationMs)
+    return Now.of(() => this.#bridge.handle.now(), durationMs)
   }
 
   backup(path: string | URL, options?: KvBackupOptions): Promise<KvBackupResult> {

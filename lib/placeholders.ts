@@ -1,6 +1,6 @@
 /** What may stand in keys and values for something that is known only later. */
 
-import type { Duration, KvNow, KvUuidPlaceholder, KvVersionstampPlaceholder } from "../index.js"
+import type { Duration, KvNow, KvNowMethods, KvUuidPlaceholder, KvVersionstampPlaceholder } from "../index.js"
 
 export class UuidPlaceholder implements KvUuidPlaceholder {
   get [Symbol.toStringTag](): "KvUuidPlaceholder" {
@@ -21,7 +21,7 @@ export const COMMIT_VERSIONSTAMP: VersionstampPlaceholder = Object.freeze(new Ve
 export type ParseDuration = (duration: Duration, name: string) => number
 
 /** A clock's time plus an offset, read each time that it is used. */
-export class Now implements KvNow {
+export class Now implements KvNowMethods {
   readonly #clock: () => number
   readonly #parse: ParseDuration
   readonly #offsetMs: number
@@ -32,12 +32,17 @@ export class Now implements KvNow {
     this.#offsetMs = offsetMs
   }
 
-  add(duration: Duration): Now {
-    return new Now(this.#clock, this.#parse, this.#offsetMs + this.#parse(duration, "duration"))
+  /** For users. It is an object that arithmetic takes for a number, which TypeScript allows to numbers alone. */
+  static of(clock: () => number, parse: ParseDuration, offsetMs = 0): KvNow {
+    return new Now(clock, parse, offsetMs) as unknown as KvNow
   }
 
-  sub(duration: Duration): Now {
-    return new Now(this.#clock, this.#parse, this.#offsetMs - this.#parse(duration, "duration"))
+  add(duration: Duration): KvNow {
+    return Now.of(this.#clock, this.#parse, this.#offsetMs + this.#parse(duration, "duration"))
+  }
+
+  sub(duration: Duration): KvNow {
+    return Now.of(this.#clock, this.#parse, this.#offsetMs - this.#parse(duration, "duration"))
   }
 
   /** For filters, whose time is read where the data is. */

@@ -25,6 +25,8 @@ interface User {
   name: string
 }
 
+const getMany = (kv: Kv, keys: KvKey[]) => kv.getMany<User>(keys)
+
 export async function contract(kv: Kv): Promise<void> {
   const entry = await kv.get<User>(["users", 1])
   same<typeof entry, KvEntryMaybe<User>>(true)
@@ -33,7 +35,7 @@ export async function contract(kv: Kv): Promise<void> {
   // @ts-expect-error: it may be absent
   entry.value.name
 
-  same<Awaited<ReturnType<typeof kv.getMany<User>>>, KvEntryMaybe<User>[]>(true)
+  same<Awaited<ReturnType<typeof getMany>>, KvEntryMaybe<User>[]>(true)
   const many = await kv.get<User>([
     ["users", 1],
     ["users", 2],
