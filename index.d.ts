@@ -1372,7 +1372,8 @@ export class Kv {
   /**
    * Closes. Idempotent; stops backups, watches and listeners; resolves when writes that were issued are on disk and the file is released. Iterators end,
    * later calls reject with `CLOSED`. An open, idle `Kv` does not keep the process alive; a watch or a listener does until it is stopped.
-   * A message whose handler runs at that moment is delivered again when its lease has run out.
+   * A message whose handler runs at that moment is delivered again when its lease has run out. A `Kv` that is dropped without
+   * it is closed when the garbage collector finds it, once no call, watch or listener of it runs.
    */
   close(): Promise<void>
   [Symbol.dispose](): void

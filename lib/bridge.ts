@@ -7,10 +7,12 @@
 import type { KvEntryMaybe, KvErrorCode, KvKey } from "../index.js"
 import { KvError } from "./errors.js"
 import { copyKey } from "./keys.js"
+import { Lifetime } from "./lifetime.js"
 import type { Scan } from "./list.js"
 import { fromNative, type NativeHandle, native, type Packet } from "./native.js"
 import type { KvSettings } from "./options.js"
 import { type Page, type Parcel, parcelOf, readKnown, readListed } from "./page.js"
+import { refuseOtherCopy, register } from "./registry.js"
 
 interface Pending {
   resolve(body: never, mail: Mail): void
@@ -62,6 +64,8 @@ const NEWS = 0
 
 export class Bridge {
   readonly #handle: NativeHandle
+  readonly #lifetime = new Lifetime(this)
+  readonly #unregister: () => void
   readonly #pending = new Map<number, Pending>()
   #waiting: Waiting[] = []
   #keys: KvKey[] = []
@@ -85,7 +89,7 @@ export class Bridge {
 
   constructor(settings: KvSettings) {
     const { url, durability, busyTimeout, sweepInterval, changeLog, retention } = settings
-    const wake = () => this.#drain()
+    refuseOtherCopy(url)
     try {
       this.#handle = new native.Handle(
         url,
@@ -94,11 +98,13 @@ export class Bridge {
         sweepInterval,
         changeLog,
         retention,
-        wake,
+        Lifetime.wakeOf(this.#lifetime),
       )
     } catch (error) {
       throw fromNative(error)
     }
+    this.#unregister = register(url)
+    Lifetime.begin(this, this.#lifetime, this.#handle, this.#unregister)
   }
 
   get closed(): boolean {
@@ -386,9 +392,11 @@ export class Bridge {
     const holds = this.#pending.size > 0 || this.#holders.size > 0
     if (holds !== this.#holding) this.#handle.hold(holds)
     this.#holding = holds
+    this.#lifetime.run(holds || this.#waiters.size > 0 ? this : undefined)
   }
 
-  #drain(): void {
+  /** Takes what has come by mail. */
+  drain(): void {
     const packet = this.#handle.drain()
     if (packet === undefined) return
     const [text, bytes, ...pages] = typeof packet === "string" ? [packet] : packet
@@ -414,7 +422,7 @@ export class Bridge {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#close()
+    this.#closing ??= this.#close().finally(this.#unregister)
     return this.#closing
   }
 
@@ -435,6 +443,7 @@ export class Bridge {
     }
     this.#idle = undefined
     this.#open = false
+    Lifetime.end(this)
     const id = this.#nextId++
     const closed = this.#expect(id, () => undefined)
     this.#handle.close(id)

@@ -73,7 +73,6 @@ import { checkConsistency, checkOptions, expiresIn, flag, settingsOf } from "./o
 import { COMMIT_VERSIONSTAMP, Now, UUIDV7 } from "./placeholders.js"
 import { addMessage, DeadLetters, queueStats } from "./queue.js"
 import { Receipts } from "./receipts.js"
-import { refuseOtherCopy, register } from "./registry.js"
 import { createIndex, explain, listIndexes, removeIndex, SearchIterator } from "./search.js"
 import { trace, tracerOf } from "./tracing.js"
 import { durationMs, isKeyList, keyList, transact } from "./transaction.js"
@@ -88,16 +87,12 @@ export class Kv implements Contract {
   readonly #bridge: Bridge
   readonly #watches: Watches
   readonly #receipts: Receipts
-  readonly #unregister: () => void
   readonly #location: string
-  #closing: Promise<void> | undefined
 
   constructor(url?: string | URL, options?: KvOptions) {
     const settings = settingsOf(url, options)
     const tracer = tracerOf(options?.tracer)
-    refuseOtherCopy(settings.url)
     this.#bridge = new Bridge(settings)
-    this.#unregister = register(settings.url)
     this.#location = settings.url === "file::memory:" ? ":memory:" : settings.url
     bridges.set(this, this.#bridge)
     this.#watches = new Watches(this.#bridge)
@@ -109,7 +104,7 @@ export class Kv implements Contract {
   }
 
   get closed(): boolean {
-    return this.#closing !== undefined
+    return this.#bridge.closed
   }
 
   get<T>(key: KvKey, options?: KvGetOptions): Promise<KvEntryMaybe<T>>
@@ -316,8 +311,7 @@ export class Kv implements Contract {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#bridge.close().finally(this.#unregister)
-    return this.#closing
+    return this.#bridge.close()
   }
 
   [Symbol.dispose](): void {
