@@ -15,10 +15,23 @@ export const examples = [...namesIn("examples", ".js"), ...namesIn("examples", "
   (name) => name !== "cities.js",
 )
 
-/** The ```js blocks of a Markdown file: whole programs. */
-export const programsOf = (text) => [...text.matchAll(/^```js\n(.*?)^```$/gms)].map(([, code]) => code)
+/**
+ * The programs of a Markdown file, whole: blocks that say `js` or `ts`, and `javascript` for one that the tests do not run. A `js` block
+ * is JavaScript that TypeScript takes as it is.
+ */
+export const programsOf = (text) =>
+  [...text.matchAll(/^```(js|ts|javascript)\n(.*?)^```$/gms)].map(([, language, code]) => ({
+    language,
+    code,
+  }))
 
-/** The ```js examples/name.js blocks: parts of that file. */
+/** The `@example` blocks of doc comments, as programs that have a `kv`. */
+export const hoverProgramsOf = (source) =>
+  [...source.matchAll(/^ *\* ```(?:js|ts)\n(.*?)^ *\* ```$/gms)].map(([, lines]) =>
+    lines.replaceAll(/^ *\* ?/gm, ""),
+  )
+
+/** The blocks that name a file (```ts examples/name.ts): parts of it. */
 export const excerptsOf = (text) =>
   [...text.matchAll(/^```(?:js|ts) (examples\/\S+)\n(.*?)^```$/gms)].map(([, file, code]) => ({ file, code }))
 

@@ -1,13 +1,21 @@
 // What MongoDB programs do, with KeyVal: a collection of articles with an index by author.
 import assert from "node:assert/strict"
 import { randomUUID } from "node:crypto"
-import { Kv } from "@buntime/keyval"
+import { Kv, type KvKeyPart, type KvTransaction } from "@buntime/keyval"
+
+interface Article {
+  title: string
+  author: string
+  published: Date
+  minutes: number
+  tags: string[]
+}
 
 const kv = new Kv(":memory:")
 const retries = { maxRetries: 100, retryDelay: 1 }
 
 /** insertOne, with the index entry that createIndex({ author: 1, published: 1 }) would keep */
-async function insert(article) {
+async function insert(article: Article) {
   const id = randomUUID()
   const key = ["articles", id]
   await kv
@@ -20,24 +28,25 @@ async function insert(article) {
 }
 
 /** find({ author, published: { $gte: from } }).sort({ published: -1 }).limit(limit) */
-async function byAuthor(author, { from = new Date(0), limit = 10 } = {}) {
+async function byAuthor(author: string, { from = new Date(0), limit = 10 } = {}) {
   const prefix = ["articles-by-author", author]
   const range = { prefix, start: [...prefix, from.getTime()] }
-  const ids = []
-  for await (const { key } of kv.list(range, { reverse: true, limit, keysOnly: true })) ids.push(key.at(-1))
-  const found = await kv.getMany(ids.map((id) => ["articles", id]))
-  return found.filter(({ versionstamp }) => versionstamp !== null).map(({ value }) => value)
+  const keys: KvKeyPart[][] = []
+  for await (const { key } of kv.list(range, { reverse: true, limit, keysOnly: true }))
+    keys.push(["articles", ...key.slice(-1)])
+  const found = await kv.getMany<Article>(keys)
+  return found.flatMap(({ value }) => value ?? [])
 }
 
 /** find({ minutes: { $gt: 5 } }) without an index: a scan, and the condition in JavaScript */
 async function* longReads() {
-  for await (const { value } of kv.list(["articles"])) if (value.minutes > 5) yield value
+  for await (const { value } of kv.list<Article>(["articles"])) if (value.minutes > 5) yield value
 }
 
 /** updateOne({ _id }, { $set, $push: { tags } }): read, change, write; it runs again if another was faster */
-async function update(id, { set = {}, push = [] }) {
-  const run = async (tx) => {
-    const { key, value, versionstamp } = await tx.get(["articles", id])
+async function update(id: string, { set = {}, push = [] }: { set?: Partial<Article>; push?: string[] }) {
+  const run = async (tx: KvTransaction) => {
+    const { key, value, versionstamp } = await tx.get<Article>(["articles", id])
     if (versionstamp === null) return { matchedCount: 0 }
     tx.set(key, { ...value, ...set, tags: [...value.tags, ...push] })
     return { matchedCount: 1 }
@@ -48,10 +57,10 @@ async function update(id, { set = {}, push = [] }) {
 }
 
 /** updateOne({ _id }, { $inc: { views: 1 } }) many times a second: a counter has a key of its own */
-const view = (id) => kv.atomic().sum(["article-views", id], 1).commit()
+const view = (id: string) => kv.atomic().sum(["article-views", id], 1).commit()
 
-const day = (n) => new Date(Date.UTC(2026, 0, n))
-const ids = []
+const day = (n: number) => new Date(Date.UTC(2026, 0, n))
+const ids: string[] = []
 for (let n = 1; n <= 9; n++) {
   const author = n % 3 === 0 ? "grace" : "ada"
   ids.push(await insert({ title: `No. ${n}`, author, published: day(n), minutes: n, tags: [] }))
@@ -62,17 +71,18 @@ assert.deepEqual(
   recent.map(({ title }) => title),
   ["No. 8", "No. 7", "No. 5"],
 )
-assert.ok(recent[0].published instanceof Date)
+assert.ok(recent[0]?.published instanceof Date)
 
 const long = []
 for await (const article of longReads()) long.push(article.minutes)
 assert.deepEqual(long.sort(), [6, 7, 8, 9])
 
 // Forty updates of one article at once: none is lost.
-const updates = Array.from({ length: 40 }, (_, n) => update(ids[0], { push: [`tag ${n}`] }))
-await Promise.all([...updates, ...Array.from({ length: 40 }, () => view(ids[0]))])
-assert.equal((await kv.get(["articles", ids[0]])).value.tags.length, 40)
-assert.equal((await kv.get(["article-views", ids[0]])).value, 40n)
+const [first = ""] = ids
+const updates = Array.from({ length: 40 }, (_, n) => update(first, { push: [`tag ${n}`] }))
+await Promise.all([...updates, ...Array.from({ length: 40 }, () => view(first))])
+assert.equal((await kv.get<Article>(["articles", first])).value?.tags.length, 40)
+assert.equal((await kv.get(["article-views", first])).value, 40n)
 assert.deepEqual(await update("missing", { set: { minutes: 1 } }), { matchedCount: 0 })
 
 // countDocuments({ author: "grace" })

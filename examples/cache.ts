@@ -3,45 +3,45 @@ import assert from "node:assert/strict"
 import { setTimeout as sleep } from "node:timers/promises"
 import { Kv } from "@buntime/keyval"
 
-class Cache {
-  #kv
-  #load
-  #loading = new Map()
+class Cache<T> {
+  #kv: Kv
+  #load: (id: string) => Promise<T>
+  #loading = new Map<string, Promise<T>>()
 
-  constructor(kv, load) {
+  constructor(kv: Kv, load: (id: string) => Promise<T>) {
     this.#kv = kv
     this.#load = load
   }
 
-  async get(id) {
-    const { value, versionstamp } = await this.#kv.get(["cache", id])
+  async get(id: string): Promise<T> {
+    const { value, versionstamp } = await this.#kv.get<T>(["cache", id])
     if (versionstamp !== null) return value
     // Callers of this process share one promise.
-    if (!this.#loading.has(id))
-      this.#loading.set(
-        id,
-        this.#fill(id).finally(() => this.#loading.delete(id)),
-      )
-    return this.#loading.get(id)
+    const loading = this.#loading.get(id) ?? this.#fill(id).finally(() => this.#loading.delete(id))
+    this.#loading.set(id, loading)
+    return loading
   }
 
-  forget(id) {
+  forget(id: string) {
     return this.#kv.delete(["cache", id])
   }
 
   /** Whoever creates the lease loads; it expires by itself if its holder dies. */
-  async #fill(id) {
+  async #fill(id: string): Promise<T> {
     const lease = ["cache-lease", id]
-    let taken
+    let stamp: string
     while (true) {
-      taken = await this.#kv
+      const taken = await this.#kv
         .atomic()
         .check({ key: lease, versionstamp: null })
         .check({ key: ["cache", id], versionstamp: null })
         .set(lease, null, { expiresIn: "10s" })
         .commit()
-      if (taken.ok) break
-      const { value, versionstamp } = await this.#kv.get(["cache", id])
+      if (taken.ok) {
+        stamp = taken.versionstamp
+        break
+      }
+      const { value, versionstamp } = await this.#kv.get<T>(["cache", id])
       if (versionstamp !== null) return value
       await sleep(20)
     }
@@ -53,14 +53,14 @@ class Cache {
       return value
     } finally {
       // Only our own lease: it may have expired, and be another's by now.
-      await this.#kv.atomic().check({ key: lease, versionstamp: taken.versionstamp }).delete(lease).commit()
+      await this.#kv.atomic().check({ key: lease, versionstamp: stamp }).delete(lease).commit()
     }
   }
 }
 
 const kv = new Kv(":memory:")
 let loads = 0
-const load = async (id) => {
+const load = async (id: string) => {
   loads++
   await sleep(50)
   if (id === "broken") throw new Error("the source is down")
@@ -68,20 +68,21 @@ const load = async (id) => {
 }
 
 // Two caches know nothing of each other, as in two processes: 100 callers, one load.
-const caches = [new Cache(kv, load), new Cache(kv, load)]
-const values = await Promise.all(Array.from({ length: 100 }, (_, n) => caches[n % 2].get("a")))
+const one = new Cache(kv, load)
+const other = new Cache(kv, load)
+const values = await Promise.all(Array.from({ length: 100 }, (_, n) => (n % 2 ? one : other).get("a")))
 assert.ok(values.every((value) => value === "value of a"))
 assert.equal(loads, 1)
-assert.equal(await caches[0].get("a"), "value of a")
+assert.equal(await one.get("a"), "value of a")
 assert.equal(loads, 1)
 
-await caches[0].forget("a")
-await caches[1].get("a")
+await one.forget("a")
+await other.get("a")
 assert.equal(loads, 2)
 
 // An error goes to the callers and is not kept.
-await assert.rejects(caches[0].get("broken"), /the source is down/)
-await assert.rejects(caches[0].get("broken"), /the source is down/)
+await assert.rejects(one.get("broken"), /the source is down/)
+await assert.rejects(one.get("broken"), /the source is down/)
 assert.equal(loads, 4)
 assert.equal(await kv.count(["cache-lease"]), 0)
 

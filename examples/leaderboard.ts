@@ -1,13 +1,13 @@
 // A leaderboard: keys hold the score, so that they lie in its order.
 import assert from "node:assert/strict"
-import { Kv } from "@buntime/keyval"
+import { Kv, type KvTransaction } from "@buntime/keyval"
 
 const kv = new Kv(":memory:")
 
 /** Adds points; a player's place in the order moves in the same commit. Gives the new score. */
-async function addPoints(player, points) {
-  const run = async (tx) => {
-    const { key, value: before } = await tx.get(["scores", player])
+async function addPoints(player: string, points: number) {
+  const run = async (tx: KvTransaction) => {
+    const { key, value: before } = await tx.get<number>(["scores", player])
     const score = (before ?? 0) + points
     if (before !== null) tx.delete(["ranking", before, player])
     tx.set(key, score).set(["ranking", score, player], null)
@@ -19,7 +19,7 @@ async function addPoints(player, points) {
 }
 
 /** The best first. Reads `limit` entries, however many players there are. */
-async function top(limit) {
+async function top(limit: number) {
   const players = []
   for await (const { key } of kv.list(["ranking"], { reverse: true, limit, keysOnly: true }))
     players.push({ player: key[2], score: key[1] })
@@ -27,14 +27,14 @@ async function top(limit) {
 }
 
 /** 1 is the best; equal scores share a rank. Counts everyone above: its cost grows with the rank. */
-async function rankOf(player) {
-  const { value: score } = await kv.get(["scores", player])
+async function rankOf(player: string) {
+  const { value: score } = await kv.get<number>(["scores", player])
   // Scores are whole numbers, so the next one is score + 1.
   return score === null ? null : 1 + (await kv.count({ prefix: ["ranking"], start: ["ranking", score + 1] }))
 }
 
 const players = ["ada", "bob", "cyd", "dan", "eve"]
-await Promise.all(Array.from({ length: 200 }, (_, n) => addPoints(players[n % 5], 1 + (n % 5))))
+await Promise.all(Array.from({ length: 200 }, (_, n) => addPoints(players[n % 5] ?? "", 1 + (n % 5))))
 assert.deepEqual(await top(3), [
   { player: "eve", score: 200 },
   { player: "dan", score: 160 },

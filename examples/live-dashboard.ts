@@ -7,13 +7,13 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
-import { Kv } from "@buntime/keyval"
+import { Kv, type KvEntryMaybe } from "@buntime/keyval"
 
 const ROUTES = ["/", "/login", "/search", "/cart"]
 /** Writes of the other process when nobody looks, 5 ms apart. */
 const WRITES = 80
 const FRAME_MS = 100
-const [, program, role, path] = process.argv
+const [, program = "", role, path] = process.argv
 const isTerminal = process.stdout.isTTY === true
 
 /** The process beside it: counts requests, for ever in a terminal. */
@@ -21,7 +21,7 @@ async function write() {
   const kv = new Kv(path)
   const writes = process.argv.includes("--forever") ? Number.POSITIVE_INFINITY : WRITES
   for (let n = 1; n <= writes; n++) {
-    const route = ROUTES[Math.floor(Math.random() ** 2 * ROUTES.length)]
+    const route = ROUTES[Math.floor(Math.random() ** 2 * ROUTES.length)] ?? "/"
     const ms = Math.ceil(Math.random() * 50)
     await kv
       .atomic()
@@ -36,22 +36,23 @@ async function write() {
 
 /** The state that a watch has told: one row a route. */
 class Board {
-  #cells = new Map()
+  #cells = new Map<string, Map<string, number | bigint>>()
 
-  tell(entries) {
+  tell(entries: KvEntryMaybe<number | bigint>[]) {
     for (const { key, value, versionstamp } of entries) {
-      const [, route, field] = key
+      const [, route, field] = key.map(String) as [string, string, string]
       if (versionstamp === null) this.#cells.get(route)?.delete(field)
       else this.#row(route).set(field, value)
     }
   }
 
-  #row(route) {
-    if (!this.#cells.has(route)) this.#cells.set(route, new Map())
-    return this.#cells.get(route)
+  #row(route: string) {
+    const row = this.#cells.get(route) ?? new Map<string, number | bigint>()
+    this.#cells.set(route, row)
+    return row
   }
 
-  get(route, field) {
+  get(route: string, field: string) {
     return this.#cells.get(route)?.get(field)
   }
 
@@ -89,7 +90,7 @@ async function dashboard() {
   }
 
   // The callback is awaited: however fast the other process writes, there is one batch a frame, with the newest state.
-  const watch = kv.watch({ prefix: ["stats"] }, async (entries) => {
+  const watch = kv.watch<number | bigint>({ prefix: ["stats"] }, async (entries) => {
     batches++
     board.tell(entries)
     draw()
@@ -105,7 +106,7 @@ async function dashboard() {
   // After the last write the watch has told the state of the store.
   const isCurrent = async () => {
     for await (const { key, value } of kv.list(["stats"]))
-      if (board.get(key[1], key[2]) !== value) return false
+      if (board.get(String(key[1]), String(key[2])) !== value) return false
     return true
   }
   for (let n = 0; n < 3000 && !(await isCurrent()); n++) await sleep(20)
@@ -113,7 +114,7 @@ async function dashboard() {
   await watch.finished
   if (!isTerminal) {
     assert.ok(await isCurrent())
-    const requests = ROUTES.reduce((sum, route) => sum + (board.get(route, "requests") ?? 0n), 0n)
+    const requests = ROUTES.reduce((sum, route) => sum + BigInt(board.get(route, "requests") ?? 0), 0n)
     assert.equal(requests, BigInt(WRITES))
     // One of the state at the beginning, and one a frame; timers may be a little early.
     const frames = (performance.now() - began) / (FRAME_MS - 5)

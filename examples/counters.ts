@@ -6,7 +6,7 @@ const kv = new Kv(":memory:")
 const KEEP = { expiresIn: "400d" }
 
 /** Counts one request in one commit; `day` is "2026-01-31". Gives the day's number of requests. */
-async function count(day, milliseconds) {
+async function count(day: string, milliseconds: number) {
   const { results } = await kv
     .atomic()
     .sum(["stats", day, "requests"], 1, KEEP)
@@ -18,7 +18,7 @@ async function count(day, milliseconds) {
 }
 
 /** Counts a visitor once a day: the check fails for who was seen. */
-const visit = (day, visitor) =>
+const visit = (day: string, visitor: string) =>
   kv
     .atomic()
     .check({ key: ["seen", day, visitor], versionstamp: null })
@@ -27,12 +27,11 @@ const visit = (day, visitor) =>
     .commit()
 
 /** The days of a range, as objects; `to` is exclusive. */
-async function statistics(from, to) {
-  const days = {}
-  for await (const { key, value } of kv.list({ start: ["stats", from], end: ["stats", to] })) {
-    const [, day, name] = key
-    days[day] ??= {}
-    days[day][name] = value
+async function statistics(from: string, to: string) {
+  const days: Record<string, Record<string, bigint>> = {}
+  for await (const { key, value } of kv.list<bigint>({ start: ["stats", from], end: ["stats", to] })) {
+    const [, day, name] = key.map(String) as [string, string, string]
+    days[day] = { ...days[day], [name]: value }
   }
   return days
 }
@@ -48,8 +47,8 @@ assert.deepEqual(await statistics("2026-01-02", "2026-01-03"), {
 })
 const january = Object.values(await statistics("2026-01", "2026-02"))
 assert.equal(january.length, 3)
-const total = january.reduce((sum, { requests }) => sum + requests, 0n)
-const average = Number(january.reduce((sum, { ms }) => sum + ms, 0n)) / Number(total)
+const total = january.reduce((sum, { requests = 0n }) => sum + requests, 0n)
+const average = Number(january.reduce((sum, { ms = 0n }) => sum + ms, 0n)) / Number(total)
 assert.equal(total, 300n)
 assert.equal(average, 154.5)
 

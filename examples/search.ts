@@ -1,11 +1,11 @@
 // Full-text search: an index that the database keeps, and a search box that takes whatever is typed.
 import assert from "node:assert/strict"
-import { Kv } from "@buntime/keyval"
+import { Kv, type KvKey, type KvSearchIndexOptions, type KvSearchOptions } from "@buntime/keyval"
 
 const kv = new Kv(":memory:")
 
 /** Made once: an index that stands is not built again. */
-async function ensureIndex(prefix, options) {
+async function ensureIndex(prefix: KvKey, options: KvSearchIndexOptions) {
   const wanted = JSON.stringify([prefix, options.fields, options.tokenize])
   const indexes = await kv.listIndexes()
   if (indexes.some((index) => JSON.stringify([index.prefix, index.fields, index.tokenize]) === wanted))
@@ -15,17 +15,17 @@ async function ensureIndex(prefix, options) {
 }
 
 /** The titles of the best recipes, for what somebody typed. */
-async function box(typed, options) {
-  const titles = []
+async function box(typed: string, options: KvSearchOptions = {}) {
+  const titles: string[] = []
   // Each different word costs; nobody means hundreds.
   const query = typed.split(/\s+/).slice(0, 20).join(" ")
-  for await (const { value } of kv.search(["recipes"], query, { limit: 10, ...options }))
+  for await (const { value } of kv.search<{ title: string }>(["recipes"], query, { limit: 10, ...options }))
     titles.push(value.title)
   return titles
 }
 
 await kv.set(["recipes", 1], { title: "Apple pie", text: "Bake the apples.", tags: ["sweet"], minutes: 60 })
-const options = { fields: ["title", "text", "tags"], tokenize: "porter" }
+const options: KvSearchIndexOptions = { fields: ["title", "text", "tags"], tokenize: "porter" }
 assert.equal(await ensureIndex(["recipes"], options), true)
 assert.equal(await ensureIndex(["recipes"], options), false)
 

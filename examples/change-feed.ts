@@ -1,6 +1,6 @@
 // A consumer of the change feed keeps an index: it remembers how far it came, also over a restart, and one process at a time reads.
 import assert from "node:assert/strict"
-import { Kv } from "@buntime/keyval"
+import { Kv, type KvChange, type KvTransaction } from "@buntime/keyval"
 
 const kv = new Kv(":memory:")
 
@@ -8,9 +8,9 @@ const kv = new Kv(":memory:")
  * Brings the index up to what stands at the key now. A change may come twice (the process died before it was committed), or
  * be an old one: so it looks at the store and not at the change, and doing it again changes nothing.
  */
-async function index({ key }) {
-  const run = async (tx) => {
-    const [user, indexed] = await tx.getMany([key, ["indexed", ...key]])
+async function index({ key }: KvChange) {
+  const run = async (tx: KvTransaction) => {
+    const [user, indexed] = await tx.getMany<[{ city: string }, string]>([key, ["indexed", ...key]])
     const city = user.value?.city ?? null
     if (city === indexed.value) return
     if (indexed.value !== null) tx.delete(["by-city", indexed.value, ...key])
@@ -22,7 +22,7 @@ async function index({ key }) {
 }
 
 /** Reads on until it has seen the change with this number. What the body has finished is committed. */
-async function indexUntil(last) {
+async function indexUntil(last: number) {
   const consumer = kv.consumer("city-index", { prefix: ["users"], lease: "10s" })
   let count = 0
   for await (const change of consumer) {
@@ -33,7 +33,7 @@ async function indexUntil(last) {
   return count
 }
 
-const idsIn = async (city) => {
+const idsIn = async (city: string) => {
   const ids = []
   for await (const { key } of kv.list(["by-city", city], { keysOnly: true })) ids.push(key.at(-1))
   return ids
@@ -67,7 +67,7 @@ for (;;) {
   const changes = await consumer.read(10)
   if (changes.length === 0) break
   for (const { type } of changes) counts[type]++
-  await consumer.commit(changes.at(-1).seq)
+  await consumer.commit(changes.at(-1)?.seq ?? 0)
 }
 assert.deepEqual(counts, { create: 21, update: 1, delete: 20 })
 

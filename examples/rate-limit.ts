@@ -1,21 +1,29 @@
 // Two rate limits: a fixed window, which is one blind write, and a token bucket, which is a transaction.
 import assert from "node:assert/strict"
-import { Kv } from "@buntime/keyval"
+import { Kv, type KvTransaction } from "@buntime/keyval"
 
 // These counts may be lost in a power cut, so they need not wait for the disk: "normal".
 const kv = new Kv(":memory:", { durability: "normal" })
 
 /** At most `limit` calls in each window. Around the border of two windows up to twice as many can pass. */
-async function fixedWindow(client, { limit, windowMs }, now = Date.now()) {
+async function fixedWindow(
+  client: string,
+  { limit, windowMs }: { limit: number; windowMs: number },
+  now = Date.now(),
+) {
   const key = ["window", client, Math.floor(now / windowMs)]
   const { results } = await kv.atomic().sum(key, 1, { expiresIn: windowMs }).commit()
   return results[0] <= limit
 }
 
 /** Bursts of at most `capacity` calls, and `perSecond` calls on average. A refused call writes nothing. */
-async function tokenBucket(client, { capacity, perSecond }, now = Date.now()) {
-  const take = async (tx) => {
-    const { key, value } = await tx.get(["bucket", client])
+async function tokenBucket(
+  client: string,
+  { capacity, perSecond }: { capacity: number; perSecond: number },
+  now = Date.now(),
+) {
+  const take = async (tx: KvTransaction) => {
+    const { key, value } = await tx.get<{ tokens: number; at: number }>(["bucket", client])
     const { tokens, at } = value ?? { tokens: capacity, at: now }
     const filled = Math.min(capacity, tokens + (Math.max(0, now - at) * perSecond) / 1000)
     if (filled < 1) return { allowed: false, retryAfterMs: Math.ceil(((1 - filled) * 1000) / perSecond) }
@@ -31,9 +39,11 @@ async function tokenBucket(client, { capacity, perSecond }, now = Date.now()) {
   return ok ? value : { allowed: false, retryAfterMs: 1000 }
 }
 
-const allowed = async (calls) =>
-  (await Promise.all(calls)).filter((call) => call === true || call.allowed).length
-const together = (count, call) => allowed(Array.from({ length: count }, call))
+type Answer = boolean | { allowed: boolean }
+const isAllowed = (answer: Answer) => answer === true || (answer !== false && answer.allowed)
+/** How many of so many calls at once are allowed. */
+const together = async (count: number, call: () => Promise<Answer>) =>
+  (await Promise.all(Array.from({ length: count }, call))).filter(isAllowed).length
 
 // The time is given, so that the result does not depend on the clock.
 const start = 1_000_000

@@ -1,12 +1,17 @@
 // Users by id, and by an e-mail address that only one of them may have.
 import assert from "node:assert/strict"
-import { Kv } from "@buntime/keyval"
+import { Kv, type KvTransaction } from "@buntime/keyval"
+
+interface User {
+  id: number
+  email: string
+}
 
 const kv = new Kv(":memory:")
-const byEmail = (email) => ["users-by-email", email.toLowerCase()]
+const byEmail = (email: string) => ["users-by-email", email.toLowerCase()]
 
 /** Writes the user and the index in one commit, if neither exists. Gives what is taken, or null. */
-async function register(user) {
+async function register(user: User) {
   const result = await kv
     .atomic()
     .check({ key: ["users", user.id], versionstamp: null })
@@ -14,18 +19,18 @@ async function register(user) {
     .set(["users", user.id], user)
     .set(byEmail(user.email), user.id)
     .commit()
-  return result.ok ? null : result.conflicts[0].key[0]
+  return result.ok ? null : result.conflicts[0]?.key[0]
 }
 
-async function findByEmail(email) {
-  const { value: id } = await kv.get(byEmail(email))
-  return id === null ? null : (await kv.get(["users", id])).value
+async function findByEmail(email: string) {
+  const { value: id } = await kv.get<number>(byEmail(email))
+  return id === null ? null : (await kv.get<User>(["users", id])).value
 }
 
 /** Moves the index entry with the user. Gives false if the user is missing or the address is taken. */
-async function changeEmail(id, email) {
-  const change = async (tx) => {
-    const [user, holder] = await tx.getMany([["users", id], byEmail(email)])
+async function changeEmail(id: number, email: string) {
+  const change = async (tx: KvTransaction) => {
+    const [user, holder] = await tx.getMany<[User, number]>([["users", id], byEmail(email)])
     if (user.versionstamp === null) return false
     if (holder.versionstamp !== null && holder.value !== id) return false
     tx.delete(byEmail(user.value.email))
@@ -46,6 +51,7 @@ assert.equal(taken.filter((key) => key === "users-by-email").length, 19)
 assert.equal(await kv.count(["users"]), 1)
 
 const ada = await findByEmail("ada@EXAMPLE.org")
+assert.ok(ada)
 assert.equal(await register({ id: ada.id, email: "new@example.org" }), "users")
 
 // All others register, then all want one other address: one gets it, and frees its own.
@@ -54,11 +60,12 @@ const changed = await Promise.all(users.map(({ id }) => changeEmail(id, "wanted@
 assert.equal(changed.filter(Boolean).length, 1)
 assert.equal(await changeEmail(99, "nobody@example.org"), false)
 const winner = await findByEmail("wanted@example.org")
+assert.ok(winner)
 assert.equal(await changeEmail(winner.id, "WANTED@example.org"), true)
 
 // The index says what the users say, no more and no less.
 assert.equal(await kv.count(["users-by-email"]), 20)
-for await (const { value: user } of kv.list(["users"]))
+for await (const { value: user } of kv.list<User>(["users"]))
   assert.equal((await kv.get(byEmail(user.email))).value, user.id)
 
 await kv.close()

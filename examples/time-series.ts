@@ -2,11 +2,18 @@
 import assert from "node:assert/strict"
 import { Kv } from "@buntime/keyval"
 
+interface Sample {
+  sensor: string
+  /** Milliseconds since the epoch. */
+  at: number
+  value: number
+}
+
 const kv = new Kv(":memory:")
 const HOUR_MS = 3_600_000
 
-/** Loads any iterable of { sensor, at, value }; raw values are kept for 30 days. `at` is in ms since the epoch. */
-async function load(samples) {
+/** Loads any iterable of samples; raw values are kept for 30 days. */
+async function load(samples: Iterable<Sample>) {
   function* entries() {
     for (const { sensor, at, value } of samples) yield { key: ["raw", sensor, at], value, expiresIn: "30d" }
   }
@@ -14,16 +21,17 @@ async function load(samples) {
 }
 
 /** Raw values from `from` (inclusive) to `to` (exclusive). */
-const between = (sensor, from, to) => kv.list({ start: ["raw", sensor, from], end: ["raw", sensor, to] })
+const between = (sensor: string, from: number, to: number) =>
+  kv.list<number>({ start: ["raw", sensor, from], end: ["raw", sensor, to] })
 
-async function latest(sensor) {
-  for await (const { key, value } of kv.list(["raw", sensor], { reverse: true, limit: 1 }))
+async function latest(sensor: string) {
+  for await (const { key, value } of kv.list<number>(["raw", sensor], { reverse: true, limit: 1 }))
     return { at: key[2], value }
   return null
 }
 
 /** Sums one hour up. Running it again gives the same, so a job that died is simply repeated. */
-async function sumUp(sensor, hour) {
+async function sumUp(sensor: string, hour: number) {
   let count = 0
   let sum = 0
   let max = Number.NEGATIVE_INFINITY
@@ -44,9 +52,9 @@ assert.equal(await load(samples()), 2880)
 
 assert.deepEqual(await latest("roof"), { at: start + 2879 * 60_000, value: 59 })
 assert.equal(await latest("cellar"), null)
-const minutes = []
+const minutes: number[] = []
 for await (const { key } of between("roof", start + HOUR_MS, start + HOUR_MS + 5 * 60_000))
-  minutes.push(key[2])
+  minutes.push(Number(key[2]))
 assert.deepEqual(
   minutes.map((at) => (at - start) / 60_000),
   [60, 61, 62, 63, 64],
@@ -54,7 +62,7 @@ assert.deepEqual(
 
 for (let hour = 0; hour < 48; hour++) await sumUp("roof", start + hour * HOUR_MS)
 const day = []
-for await (const { value } of kv.list({
+for await (const { value } of kv.list<{ count: number; mean: number; max: number }>({
   start: ["hourly", "roof", start],
   end: ["hourly", "roof", start + 24 * HOUR_MS],
 }))

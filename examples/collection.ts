@@ -1,13 +1,13 @@
 // A collection with a schema by hand. Any library that follows Standard Schema (zod, valibot, arktype) gives one.
 import assert from "node:assert/strict"
-import { Kv } from "@buntime/keyval"
+import { Kv, type KvSchema } from "@buntime/keyval"
 
-/** @type {import("@buntime/keyval").KvSchema<{ name: string, age?: number }, { name: string, age: number }>} */
-const user = {
+const user: KvSchema<{ name: string; age?: number }, { name: string; age: number }> = {
   "~standard": {
     version: 1,
     vendor: "by-hand",
-    validate({ name, age = 0 }) {
+    validate(value) {
+      const { name, age = 0 } = Object(value)
       if (typeof name !== "string" || name === "")
         return { issues: [{ message: "a name is missing", path: ["name"] }] }
       if (!Number.isInteger(age)) return { issues: [{ message: "not a whole number", path: ["age"] }] }
@@ -35,7 +35,7 @@ await kv
   .set(users.key(3), await users.parse({ name: "Mary", age: 42 }))
   .sum(["count", "users"], 1)
   .commit()
-assert.equal((await users.get(3)).value.name, "Mary")
+assert.equal((await users.get(3)).value?.name, "Mary")
 assert.deepEqual(await users.delete(3), { success: true, deletedCount: 1 })
 
 await kv.close()

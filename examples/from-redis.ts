@@ -9,10 +9,10 @@ const kv = new Kv(":memory:")
 await kv.set(["greeting"], "hello", { expiresIn: "60s" })
 const { value, expiresAt } = await kv.get(["greeting"])
 assert.equal(value, "hello")
-assert.ok(expiresAt - Date.now() <= 60_000)
+assert.ok(expiresAt !== undefined && expiresAt - Date.now() <= 60_000)
 
 // SET lock me NX PX 30000: only the first gets it; PEXPIRE lock 30
-const acquire = (owner) =>
+const acquire = (owner: string) =>
   kv
     .atomic()
     .check({ key: ["lock"], versionstamp: null })
@@ -30,8 +30,8 @@ assert.deepEqual(results, [1n, 11n])
 
 // HSET user:1 name Ada, HINCRBY user:1 logins 1, HGETALL: one key a field, if fields change by themselves
 await kv.atomic().set(["user", 1, "name"], "Ada").sum(["user", 1, "logins"], 1).commit()
-const user = {}
-for await (const { key, value } of kv.list(["user", 1])) user[key.at(-1)] = value
+const user: Record<string, unknown> = {}
+for await (const { key, value } of kv.list(["user", 1])) user[String(key.at(-1))] = value
 assert.deepEqual(user, { logins: 1n, name: "Ada" })
 
 // SADD tags red blue red, SISMEMBER, SCARD, SMEMBERS: one key a member
@@ -40,10 +40,10 @@ assert.notEqual((await kv.get(["tags", "red"])).versionstamp, null)
 assert.equal(await kv.count(["tags"]), 2)
 
 // LPUSH recent x, LTRIM recent 0 9: a short list is one array, changed in a transaction
-const remember = (item) =>
+const remember = (item: number) =>
   kv.transaction(
     async (tx) => {
-      const { key, value } = await tx.get(["recent"])
+      const { key, value } = await tx.get<number[]>(["recent"])
       tx.set(key, [item, ...(value ?? [])].slice(0, 10))
     },
     { maxRetries: 100, retryDelay: 1 },
@@ -52,10 +52,10 @@ for (let n = 1; n <= 12; n++) await remember(n)
 assert.deepEqual((await kv.get(["recent"])).value, [12, 11, 10, 9, 8, 7, 6, 5, 4, 3])
 
 // RPUSH and LPOP: a long list is one key an item, in commit order; popping is a check and a delete
-const push = (job) => kv.set(["jobs", kv.commitVersionstamp()], job)
+const push = (job: string) => kv.set(["jobs", kv.commitVersionstamp()], job)
 async function pop() {
   for (;;) {
-    const { value: first } = await kv.list(["jobs"], { limit: 1 }).next()
+    const { value: first } = await kv.list<string>(["jobs"], { limit: 1 }).next()
     if (first === undefined) return null
     if ((await kv.atomic().check(first).delete(first.key).commit()).ok) return first.value
   }
@@ -69,11 +69,11 @@ assert.equal(popped.filter((job) => job === null).length, 5)
 
 // WATCH from to, GET, MULTI, DECRBY, INCRBY, EXEC
 await kv.atomic().sum(["balance", "a"], 100).commit()
-const move = (amount) =>
+const move = (amount: bigint) =>
   kv.transaction(
     async (tx) => {
-      const from = await tx.get(["balance", "a"])
-      if (from.value < amount) return false
+      const from = await tx.get<bigint>(["balance", "a"])
+      if ((from.value ?? 0n) < amount) return false
       tx.sum(["balance", "a"], -amount).sum(["balance", "b"], amount)
       return true
     },

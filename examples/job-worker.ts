@@ -7,22 +7,28 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
-import { Kv } from "@buntime/keyval"
+import { Kv, type KvMessage } from "@buntime/keyval"
+
+interface Job {
+  to: string
+}
+interface Sent extends Job {
+  attempts: number
+}
 
 const JOBS = 60
 /** Of these, so many come when the first worker is dead. */
 const LATER = 20
-const [, program, role, path] = process.argv
+const [, program = "", role, path] = process.argv
 
 /** A worker: handles jobs until it is asked to end, then finishes what it has begun. */
 async function work() {
   const kv = new Kv(path)
-  const worker = kv.listenQueue((job) => send(kv, job), {
+  const worker = kv.listenQueue<Job>((job) => send(kv, job), {
     queue: "mail",
     concurrency: 4,
     lockDuration: "3s", // after the worker's death its jobs are free again after this time; the default is 30 s
-    onError: (error, job) =>
-      console.log(`worker ${process.pid}: attempt ${job?.attempts} failed: ${error.message}`),
+    onError: (error, job) => console.log(`worker ${process.pid}: attempt ${job?.attempts} failed: ${error}`),
   })
   process.once("SIGTERM", () => worker.stop())
   await worker.finished
@@ -30,21 +36,21 @@ async function work() {
 }
 
 /** A job may run twice: if the worker dies after the work and before the message is gone. So its result has the job's id. */
-async function send(kv, { id, value, attempts }) {
+async function send(kv: Kv, { id, value, attempts }: KvMessage<Job>) {
   await sleep(20) // the work
   if (value.to === "nobody") throw new Error("no such address")
   await kv.set(["sent", id], { to: value.to, attempts })
 }
 
 /** Starts this program as a worker, in the same runtime. */
-const startWorker = (file) => spawn(process.execPath, [program, "work", file], { stdio: "inherit" })
+const startWorker = (file: string) => spawn(process.execPath, [program, "work", file], { stdio: "inherit" })
 
 async function main() {
   const folder = mkdtempSync(join(tmpdir(), "keyval-jobs-"))
   const file = join(folder, "jobs.db")
   const kv = new Kv(file)
 
-  const enqueue = (from, to) => {
+  const enqueue = (from: number, to: number) => {
     const jobs = Array.from({ length: to - from }, (_, n) => ({ to: `user${from + n}` }))
     return Promise.all(jobs.map((job) => kv.enqueue(job, { queue: "mail" })))
   }
@@ -66,11 +72,11 @@ async function main() {
       { queue: "mail", backoffSchedule: [20, 40], keysIfUndelivered: [["undelivered", "nobody"]] },
     )
     worker = startWorker(file)
-    let left
-    do {
+    for (;;) {
+      const { pending, processing } = await kv.queueStats("mail")
+      if (pending + processing === 0) break
       await sleep(20)
-      left = await kv.queueStats("mail")
-    } while (left.pending + left.processing > 0)
+    }
     worker.kill("SIGTERM")
     await once(worker, "exit")
   } finally {
@@ -78,8 +84,8 @@ async function main() {
   }
 
   // Every job is done; what the dead worker had in its hands was delivered again.
-  const sent = []
-  for await (const { value } of kv.list(["sent"])) sent.push(value)
+  const sent: Sent[] = []
+  for await (const { value } of kv.list<Sent>(["sent"])) sent.push(value)
   assert.equal(new Set(sent.map(({ to }) => to)).size, JOBS)
   console.log(
     `done: ${sent.length}, at the second attempt: ${sent.filter(({ attempts }) => attempts > 1).length}`,
@@ -88,6 +94,7 @@ async function main() {
   // The one that fails has had three attempts: the first, and one for each wait of its schedule.
   const [dead, ...others] = await kv.dlq.list({ queue: "mail" })
   assert.equal(others.length, 0)
+  assert.ok(dead)
   assert.deepEqual([dead.value, dead.errorMessage, dead.attempts], [{ to: "nobody" }, "no such address", 3])
   assert.deepEqual((await kv.get(["undelivered", "nobody"])).value, { to: "nobody" })
 

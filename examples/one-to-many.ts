@@ -1,12 +1,16 @@
 // Posts and their comments: children lie under a prefix that names their parent.
 import assert from "node:assert/strict"
-import { Kv } from "@buntime/keyval"
+import { Kv, type KvTransaction } from "@buntime/keyval"
+
+interface Comment {
+  text: string
+}
 
 const kv = new Kv(":memory:")
 
 /** Adds a comment, unless the post is gone. The id is a UUIDv7, so comments sort by time. */
-async function addComment(postId, comment) {
-  const add = async (tx) => {
+async function addComment(postId: string, comment: Comment) {
+  const add = async (tx: KvTransaction) => {
     const post = await tx.get(["posts", postId])
     if (post.versionstamp === null) return false
     tx.set(["comments", postId, kv.uuidv7()], comment)
@@ -19,10 +23,11 @@ async function addComment(postId, comment) {
 }
 
 /** A page of a post's comments, the newest first. */
-const comments = (postId, cursor) => kv.paginate(["comments", postId], { limit: 10, reverse: true, cursor })
+const comments = (postId: string, cursor: string | null = null) =>
+  kv.paginate<Comment>(["comments", postId], { limit: 10, reverse: true, cursor })
 
 /** Deletes a post with all of its comments, in one commit. */
-const deletePost = (postId) =>
+const deletePost = (postId: string) =>
   kv
     .atomic()
     .delete(["posts", postId])
@@ -38,7 +43,7 @@ assert.equal(await addComment("c", { text: "lost" }), false)
 
 const first = await comments("a")
 assert.equal(first.entries.length, 10)
-assert.equal(first.entries[0].value.text, "comment 12")
+assert.equal(first.entries[0]?.value.text, "comment 12")
 const second = await comments("a", first.cursor)
 assert.deepEqual(
   second.entries.map(({ value }) => value.text),

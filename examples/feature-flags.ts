@@ -2,41 +2,50 @@
 import assert from "node:assert/strict"
 import { createHash } from "node:crypto"
 import { setTimeout as sleep } from "node:timers/promises"
-import { Kv } from "@buntime/keyval"
+import { Kv, type KvSubscription } from "@buntime/keyval"
+
+interface Rule {
+  /** 0 to 100. */
+  percent: number
+  /** Ids that always have it. */
+  users: string[]
+}
 
 /** A number from 0 (inclusive) to 100 (exclusive): the same for a user and a flag in every process and for ever. */
-function positionOf(flag, user) {
+function positionOf(flag: string, user: string) {
   const hash = createHash("sha256").update(`${flag}\0${user}`).digest()
   return (hash.readUInt32BE(0) / 2 ** 32) * 100
 }
 
 class Flags {
-  #kv
-  #rules = new Map()
-  #watch
+  #kv: Kv
+  #rules = new Map<string, Rule>()
+  #watch: KvSubscription
+  #loaded = () => {}
   /** Resolves when the copy is there. */
-  ready
+  ready = new Promise<void>((resolve) => {
+    this.#loaded = resolve
+  })
 
-  constructor(kv) {
+  constructor(kv: Kv) {
     this.#kv = kv
-    this.ready = new Promise((resolve) => {
-      this.#watch = kv.watch({ prefix: ["flags"] }, (entries, { reset }) => {
-        if (reset) this.#rules.clear()
-        for (const { key, value, versionstamp } of entries)
-          if (versionstamp === null) this.#rules.delete(key[1])
-          else this.#rules.set(key[1], value)
-        resolve() // the first batch has all of them, up to 500
-      })
+    this.#watch = kv.watch<Rule>({ prefix: ["flags"] }, (entries, { reset }) => {
+      if (reset) this.#rules.clear()
+      for (const { key, value, versionstamp } of entries) {
+        const flag = String(key[1])
+        if (versionstamp === null) this.#rules.delete(flag)
+        else this.#rules.set(flag, value)
+      }
+      this.#loaded() // the first batch has all of them, up to 500
     })
   }
 
-  /** `{ percent: 0 to 100, users: ids that always have it }` */
-  async set(flag, { percent = 0, users = [] }) {
+  async set(flag: string, { percent = 0, users = [] }: Partial<Rule>) {
     await this.#kv.set(["flags", flag], { percent, users })
   }
 
   /** Reads memory only: no promise. */
-  isOn(flag, user) {
+  isOn(flag: string, user: string) {
     const rule = this.#rules.get(flag)
     if (rule === undefined) return false
     return rule.users.includes(user) || positionOf(flag, user) < rule.percent
@@ -51,10 +60,10 @@ const kv = new Kv(":memory:")
 const flags = new Flags(kv)
 await flags.ready
 const users = Array.from({ length: 5000 }, (_, n) => `user${n}`)
-const usersWith = (flag) => new Set(users.filter((user) => flags.isOn(flag, user)))
+const usersWith = (flag: string) => new Set(users.filter((user) => flags.isOn(flag, user)))
 
 /** The watch tells a change within milliseconds; the programs of this page wait for it. */
-async function until(holds) {
+async function until(holds: () => boolean) {
   const end = Date.now() + 60_000
   while (!holds()) {
     assert.ok(Date.now() < end)
