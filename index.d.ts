@@ -833,8 +833,8 @@ export interface KvDeadLetters {
   /** Puts it back into its queue, with all its attempts before it, under a new id; `ok` is false if there is none. */
   requeue(id: string): Promise<{ ok: true; id: string } | { ok: false; id?: undefined }>
   delete(id: string): Promise<{ ok: boolean }>
-  /** Deletes all. */
-  purge(): Promise<{ deletedCount: number }>
+  /** Deletes all, or (`queue`) those of one queue. */
+  purge(options?: { queue?: string | undefined }): Promise<{ deletedCount: number }>
 }
 
 /** Options of {@link Kv.lock}. */

@@ -12,14 +12,21 @@ import type {
 } from "../index.js"
 import type { Bridge } from "./bridge.js"
 import { describe, invalidArgument } from "./errors.js"
-import { copyKey } from "./keys.js"
-import { selectorOf } from "./list.js"
+import { copyKey, selectorOf } from "./keys.js"
 import { Mutating } from "./mutating.js"
 import { type NativeHandle, STAMP_ALWAYS } from "./native.js"
 import { CommitUuid, type Operation, type Outcome, resultOf, stage } from "./operations.js"
-import { checkOptions } from "./options.js"
+import { EXPIRE, refuseExtra, takeOptions } from "./options.js"
+import { isList } from "./value/kinds.js"
 
-const MUTATION_MEMBERS = ["type", "key", "value", "expiresIn", "expireIn"]
+/** A mutation as data, before its type is looked at. */
+interface Given extends KvExpireOptions {
+  type: KvMutation["type"]
+  key: KvMutation["key"]
+  value?: never
+}
+
+const MUTATION_MEMBERS: readonly (keyof Given)[] = ["type", "key", "value", ...EXPIRE]
 
 /** A `KvAtomic`. That type also counts what was chained, which a class that returns itself cannot say. */
 export class Atomic extends Mutating {
@@ -39,9 +46,10 @@ export class Atomic extends Mutating {
     return this
   }
 
-  delete(target: KvKey | KvSelector): this {
-    if (Array.isArray(target)) this.#operations.push({ type: "delete", key: copyKey(target) })
-    else this.#operations.push({ type: "deleteRange", selector: { ...selectorOf(target) } })
+  delete(target: KvKey | KvSelector, ...extra: unknown[]): this {
+    refuseExtra(extra)
+    if (isList(target)) this.#operations.push({ type: "delete", key: copyKey(target) })
+    else this.#operations.push({ type: "deleteRange", selector: selectorOf(target) })
     return this
   }
 
@@ -53,15 +61,20 @@ export class Atomic extends Mutating {
   #mutate(mutation: KvMutation): void {
     if (typeof mutation !== "object" || mutation === null)
       throw invalidArgument(`mutation: must be an object, got ${describe(mutation)}`)
-    checkOptions(mutation, MUTATION_MEMBERS, "mutation")
-    const { type, key, ...rest } = mutation
-    const { value, ...expire } = rest as { value?: never } & KvExpireOptions
+    const { type, key, value, expiresIn, expireIn } = takeOptions<Given>(
+      mutation,
+      MUTATION_MEMBERS,
+      "mutation",
+    )
+    const expire = { expiresIn, expireIn }
     switch (type) {
       case "set":
         this.set(key as KvWriteKey, value, expire)
         return
       case "delete":
-        this.delete(key)
+        if (value !== undefined || expiresIn !== undefined || expireIn !== undefined)
+          throw invalidArgument("mutation: a delete takes no value and no time to live")
+        this.delete(key as KvKey | KvSelector)
         return
       case "sum":
       case "max":
@@ -69,7 +82,7 @@ export class Atomic extends Mutating {
       case "append":
       case "prepend":
       case "patch":
-        this[type](key, value as never, expire)
+        this[type](key as KvKey, value as never, expire)
         return
       default:
         throw invalidArgument(
@@ -78,7 +91,8 @@ export class Atomic extends Mutating {
     }
   }
 
-  commit(): Promise<KvCommitResult | KvCommitError> {
+  async commit(...extra: unknown[]): Promise<KvCommitResult | KvCommitError> {
+    refuseExtra(extra)
     return commit(this.#bridge, this.#checks, this.#operations, new CommitUuid())
   }
 }

@@ -4,16 +4,16 @@ import type { KvBackupOptions, KvBackupResult } from "../index.js"
 import type { Bridge } from "./bridge.js"
 import { describe, invalidArgument } from "./errors.js"
 import type { NativeBackup, NativeHandle } from "./native.js"
-import { checkOptions, flag } from "./options.js"
+import { flag, takeOptions } from "./options.js"
 
 type News = [copiedBytes: number, totalBytes: number] | KvBackupResult
 
 export async function backup(
   bridge: Bridge,
   path: unknown,
-  options: KvBackupOptions = {},
+  given?: KvBackupOptions,
 ): Promise<KvBackupResult> {
-  checkOptions(options, ["overwrite", "onProgress"])
+  const options = takeOptions<KvBackupOptions>(given, ["overwrite", "onProgress"])
   const { onProgress } = options
   if (onProgress !== undefined && typeof onProgress !== "function")
     throw invalidArgument(`onProgress: must be a function, got ${describe(onProgress)}`)

@@ -6,7 +6,7 @@
 
 import type { KvEntryMaybe, KvErrorCode, KvKey } from "../index.js"
 import { KvError } from "./errors.js"
-import { copyKey } from "./keys.js"
+import { copyKey, copyKeys } from "./keys.js"
 import { Lifetime } from "./lifetime.js"
 import type { Scan } from "./list.js"
 import { fromNative, type NativeHandle, native, type Packet } from "./native.js"
@@ -130,8 +130,9 @@ export class Bridge {
   getMany<T>(keys: readonly KvKey[]): Promise<KvEntryMaybe<T>[]> {
     return new Promise((resolve, reject) => {
       if (this.#closing !== undefined) throw closed()
-      this.#keys.push(...keys.map(copyKey))
-      this.#read({ count: keys.length, single: false, resolve, reject })
+      const copies = copyKeys(keys)
+      this.#keys.push(...copies)
+      this.#read({ count: copies.length, single: false, resolve, reject })
     })
   }
 

@@ -7,17 +7,26 @@ import { invalidArgument } from "./errors.js"
 import { copyKey } from "./keys.js"
 import { MAX_READ_CHANGES } from "./limits.js"
 import { CHANGES, ELSEWHERE, type NativeFeed } from "./native.js"
-import { checkOptions, flag, wholeNumber } from "./options.js"
+import { flag, refuseExtra, takeOptions, wholeNumber } from "./options.js"
 import { readChanges } from "./page.js"
 
-const OPTIONS = ["from", "prefix", "limit", "live"]
+const OPTIONS: readonly (keyof KvChangesOptions)[] = ["from", "prefix", "limit", "live"]
 
 /** `kv.changes`: a function with two others. */
 export function changesOf(bridge: Bridge): KvChanges {
-  const changes = <T>(options?: KvChangesOptions) => new ChangesIterator<T>(bridge, options)
+  const changes = <T>(options?: KvChangesOptions, ...extra: unknown[]) => {
+    refuseExtra(extra)
+    return new ChangesIterator<T>(bridge, options)
+  }
   return Object.assign(changes, {
-    head: () => bridge.call<number>((handle, id) => handle.logHead(id)),
-    trim: (seq: number) => trim(bridge, seq),
+    async head(...extra: unknown[]) {
+      refuseExtra(extra)
+      return bridge.call<number>((handle, id) => handle.logHead(id))
+    },
+    async trim(seq: number, ...extra: unknown[]) {
+      refuseExtra(extra)
+      return trim(bridge, seq)
+    },
   })
 }
 
@@ -80,18 +89,19 @@ class ChangesIterator<T> implements KvChangesIterator<T> {
   #attention: Attention | undefined
   #last: Promise<unknown> = Promise.resolve()
 
-  constructor(bridge: Bridge, options: KvChangesOptions = {}) {
-    checkOptions(options, OPTIONS)
+  constructor(bridge: Bridge, given?: KvChangesOptions) {
+    const options = takeOptions<KvChangesOptions>(given, OPTIONS)
+    const prefix = copyKey(options.prefix)
     const { from, limit } = options
     const first = from === undefined ? undefined : wholeNumber(from, "from", 0, Number.MAX_SAFE_INTEGER)
     this.#left = limit === undefined ? Infinity : wholeNumber(limit, "limit", 1, Number.MAX_SAFE_INTEGER)
     this.#live = flag(options.live, "live")
-    if (options.prefix !== undefined && !Array.isArray(options.prefix))
+    if (prefix !== undefined && !Array.isArray(prefix))
       throw invalidArgument("prefix: must be an array of parts")
     this.#bridge = bridge
     // Numbers begin at 1: nothing before it was trimmed.
     const after = first === undefined ? undefined : Math.max(first, 1) - 1
-    this.#feed = new Feed(bridge, after, copyKey(options.prefix))
+    this.#feed = new Feed(bridge, after, prefix)
   }
 
   next(): Promise<IteratorResult<KvChange<T>, undefined>> {

@@ -19,8 +19,21 @@ import type {
 import { describe, invalidArgument, KvError, short } from "./errors.js"
 import { copyKey } from "./keys.js"
 import type { Kv } from "./kv.js"
+import { refuseExtra, takeOptions } from "./options.js"
+import { isList } from "./value/kinds.js"
 
 const STANDARD = "~standard"
+
+type ListOptions = Omit<KvListOptions, "where" | "keysOnly">
+const LIST_OPTIONS: readonly (keyof ListOptions)[] = [
+  "limit",
+  "reverse",
+  "start",
+  "end",
+  "cursor",
+  "batchSize",
+  "consistency",
+]
 
 export class Collection<Input, Output> implements KvCollection<Input, Output> {
   readonly prefix: KvKey
@@ -28,7 +41,7 @@ export class Collection<Input, Output> implements KvCollection<Input, Output> {
   readonly #schema: KvSchema<Input, Output> | undefined
 
   constructor(kv: Kv, prefix: unknown, schema: unknown) {
-    if (!Array.isArray(prefix) || prefix.length === 0)
+    if (!isList(prefix) || prefix.length === 0)
       throw invalidArgument(`prefix: must be an array of 1 part or more, got ${describe(prefix)}`)
     if (schema !== undefined && !isSchema(schema))
       throw invalidArgument(
@@ -39,50 +52,67 @@ export class Collection<Input, Output> implements KvCollection<Input, Output> {
     this.#schema = schema as KvSchema<Input, Output> | undefined
   }
 
-  key(id: KvCollectionId): KvKey {
-    const parts = Array.isArray(id) ? (id as KvKey) : [id as KvKeyPart]
+  key(id: KvCollectionId, ...extra: unknown[]): KvKey {
+    refuseExtra(extra)
+    const parts = isList(id) ? copyKey(id) : [id as KvKeyPart]
     if (parts.length === 0) throw invalidArgument("id: it is empty; give a part of a key, or several")
     return [...this.prefix, ...parts]
   }
 
-  async get(id: KvCollectionId): Promise<KvEntryMaybe<Output>> {
+  async get(id: KvCollectionId, ...extra: unknown[]): Promise<KvEntryMaybe<Output>> {
+    refuseExtra(extra)
     return this.#kv.get<Output>(this.key(id))
   }
 
   async getMany<const Ids extends readonly KvCollectionId[]>(
     ids: Ids,
+    ...extra: unknown[]
   ): Promise<{ -readonly [At in keyof Ids]: KvEntryMaybe<Output> }> {
-    const keys: readonly KvKey[] = Array.isArray(ids)
-      ? ids.map((id) => this.key(id))
+    refuseExtra(extra)
+    const keys: readonly KvKey[] = isList(ids)
+      ? Array.from(ids, (id) => this.key(id))
       : (ids as unknown as readonly [])
     return (await this.#kv.getMany<Output>(keys)) as { -readonly [At in keyof Ids]: KvEntryMaybe<Output> }
   }
 
-  async set(id: KvCollectionId, value: Input, options?: KvExpireOptions): Promise<KvSetResult> {
+  async set(
+    id: KvCollectionId,
+    value: Input,
+    options?: KvExpireOptions,
+    ...extra: unknown[]
+  ): Promise<KvSetResult> {
+    refuseExtra(extra)
     return this.#kv.set(this.key(id), await this.parse(value), options)
   }
 
-  async delete(id: KvCollectionId): Promise<KvDeleteResult> {
+  async delete(id: KvCollectionId, ...extra: unknown[]): Promise<KvDeleteResult> {
+    refuseExtra(extra)
     return this.#kv.delete(this.key(id), { exact: true })
   }
 
-  list(options?: Omit<KvListOptions, "where" | "keysOnly">): KvListIterator<KvEntry<Output>> {
-    return this.#kv.list<Output>(this.prefix, options)
+  list(options?: ListOptions, ...extra: unknown[]): KvListIterator<KvEntry<Output>> {
+    refuseExtra(extra)
+    return this.#kv.list<Output>(this.prefix, takeOptions<ListOptions>(options, LIST_OPTIONS))
   }
 
   where(
     filter: KvWhereOf<Output>,
-    options?: Omit<KvListOptions, "where" | "keysOnly">,
+    options?: ListOptions,
+    ...extra: unknown[]
   ): KvListIterator<KvEntry<Output>> {
+    refuseExtra(extra)
     if (filter === undefined) throw invalidArgument("filter: it is missing; list() gives all entries")
-    return this.#kv.list<Output>(this.prefix, { ...options, where: filter })
+    const given = takeOptions<ListOptions>(options, LIST_OPTIONS)
+    return this.#kv.list<Output>(this.prefix, { ...given, where: filter })
   }
 
-  count(filter?: KvWhereOf<Output>): Promise<number> {
+  async count(filter?: KvWhereOf<Output>, ...extra: unknown[]): Promise<number> {
+    refuseExtra(extra)
     return this.#kv.count(this.prefix, filter === undefined ? {} : { where: filter })
   }
 
-  async parse(value: Input): Promise<Output> {
+  async parse(value: Input, ...extra: unknown[]): Promise<Output> {
+    refuseExtra(extra)
     if (this.#schema === undefined) return value as unknown as Output
     const result = await this.#schema[STANDARD].validate(value)
     checkResult(result)

@@ -8,7 +8,7 @@ import { invalidArgument, KvError, short } from "./errors.js"
 import { copyKey } from "./keys.js"
 import { MAX_READ_CHANGES } from "./limits.js"
 import { CHANGES, callNative, ELSEWHERE, LEASE, TIME } from "./native.js"
-import { checkOptions, wholeNumber } from "./options.js"
+import { refuseExtra, takeOptions, wholeNumber } from "./options.js"
 import { reviveKey } from "./page.js"
 
 const DEFAULT_READ_CHANGES = 100
@@ -32,20 +32,22 @@ export class Consumer<T> implements KvConsumer<T> {
   #position = 0
   #taking: Promise<unknown> = Promise.resolve()
 
-  constructor(bridge: Bridge, name: string, options: KvConsumerOptions = {}) {
-    checkOptions(options, ["prefix", "lease"])
+  constructor(bridge: Bridge, name: string, options?: KvConsumerOptions) {
+    const given = takeOptions<KvConsumerOptions>(options, ["prefix", "lease"])
     callNative((addon) => addon.checkConsumer(name))
-    const { prefix, lease = "30s" } = options
+    const { lease = "30s" } = given
+    const prefix = copyKey(given.prefix)
     if (prefix !== undefined && !Array.isArray(prefix))
       throw invalidArgument("prefix: must be an array of parts")
     bridge.now((handle) => handle.feed(undefined, prefix))
     this.name = name
     this.#bridge = bridge
-    this.#prefix = copyKey(prefix)
+    this.#prefix = prefix
     this.#leaseMs = callNative((addon) => addon.leaseMs(lease, "lease"))
   }
 
-  async read(limit: number = DEFAULT_READ_CHANGES): Promise<KvChange<T>[]> {
+  async read(limit: number = DEFAULT_READ_CHANGES, ...extra: unknown[]): Promise<KvChange<T>[]> {
+    refuseExtra(extra)
     wholeNumber(limit, "limit", 1, MAX_READ_CHANGES)
     const hold = await this.#take()
     if (typeof hold === "number") throw this.#busy(hold)
@@ -104,7 +106,8 @@ export class Consumer<T> implements KvConsumer<T> {
     return { position, prefix: reviveKey(prefix) }
   }
 
-  async commit(seq: number): Promise<void> {
+  async commit(seq: number, ...extra: unknown[]): Promise<void> {
+    refuseExtra(extra)
     wholeNumber(seq, "seq", 0, Number.MAX_SAFE_INTEGER)
     await this.#bridge.write(
       (handle, id) => handle.commitConsumer(id, this.name, this.#lease, this.#leaseMs, seq),
@@ -114,7 +117,8 @@ export class Consumer<T> implements KvConsumer<T> {
     )
   }
 
-  async status(): Promise<KvConsumerStatus> {
+  async status(...extra: unknown[]): Promise<KvConsumerStatus> {
+    refuseExtra(extra)
     this.#bridge.spend(1)
     const turn = this.#bridge.turn()
     if (turn !== undefined) await turn
@@ -125,7 +129,8 @@ export class Consumer<T> implements KvConsumer<T> {
     return { name: this.name, position, head, lag: head - position, held, leaseExpiresAt }
   }
 
-  async release(): Promise<void> {
+  async release(...extra: unknown[]): Promise<void> {
+    refuseExtra(extra)
     const lease = this.#lease
     this.#lease = 0
     if (lease === 0) return
@@ -135,7 +140,8 @@ export class Consumer<T> implements KvConsumer<T> {
     )
   }
 
-  delete(): Promise<{ ok: boolean }> {
+  async delete(...extra: unknown[]): Promise<{ ok: boolean }> {
+    refuseExtra(extra)
     return this.#bridge.write(
       (handle, id) => handle.deleteConsumer(id, this.name),
       (ok: boolean) => ({ ok }),

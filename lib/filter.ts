@@ -7,7 +7,7 @@ import { describe, invalidArgument, limitExceeded, short } from "./errors.js"
 import { MAX_NESTING_DEPTH } from "./limits.js"
 import { Now } from "./placeholders.js"
 import { encodeFilterValue } from "./value/index.js"
-import { isPlainPrototype, isRevokedProxy } from "./value/kinds.js"
+import { isList, isPlainPrototype, isRevokedProxy } from "./value/kinds.js"
 
 /** Conditions within one another, of which one may be an object and an array (`$and`), and a value. Rust counts conditions. */
 const MAX_DEPTH = 3 * MAX_NESTING_DEPTH
@@ -31,10 +31,6 @@ function isPlain(value: unknown): value is Names {
   return isObject(value) && isPlainPrototype(Object.getPrototypeOf(value))
 }
 
-function isArray(value: unknown): value is readonly unknown[] {
-  return isObject(value) && Array.isArray(value)
-}
-
 /** `around`: the objects and arrays that the value is in. */
 function node(value: unknown, place: string, around: object[]): string {
   if (value === undefined)
@@ -42,7 +38,7 @@ function node(value: unknown, place: string, around: object[]): string {
       `${place}: it is undefined; leave it out, or ask { $null: true } for what is absent`,
     )
   if (isObject(value) && value instanceof Now) return `{"n":${Now.offsetMs(value)}}`
-  const array = isArray(value) ? value : undefined
+  const array = isList(value) ? value : undefined
   if (array === undefined && !isPlain(value)) return `{"v":${encodeFilterValue(value, place)}}`
   const nested = value as object
   if (around.includes(nested))

@@ -62,21 +62,32 @@ import { Collection } from "./collection.js"
 import { Consumer } from "./consumer.js"
 import { describe, invalidArgument } from "./errors.js"
 import { filterText } from "./filter.js"
-import { count, list, paginate, selectorOf } from "./list.js"
+import { copyKey, copyKeys, isKeyList, selectorOf } from "./keys.js"
+import { count, list, paginate } from "./list.js"
 import { listen } from "./listener.js"
 import { load } from "./load.js"
 import { locksOf } from "./lock.js"
 import { infoOf, metricsOf } from "./metrics.js"
 import { type NativeHandle, STAMP_IF_CHANGED } from "./native.js"
 import { CommitUuid, type Outcome, resolve, writeKey } from "./operations.js"
-import { checkConsistency, checkOptions, expiresIn, flag, settingsOf } from "./options.js"
+import {
+  checkConsistency,
+  EXPIRE,
+  expiresIn,
+  flag,
+  refuseExtra,
+  refuseOptions,
+  settingsOf,
+  takeOptions,
+} from "./options.js"
 import { COMMIT_VERSIONSTAMP, Now, UUIDV7 } from "./placeholders.js"
 import { addMessage, DeadLetters, queueStats } from "./queue.js"
 import { Receipts } from "./receipts.js"
 import { createIndex, explain, listIndexes, removeIndex, SearchIterator } from "./search.js"
 import { trace, tracerOf } from "./tracing.js"
-import { durationMs, isKeyList, keyList, transact } from "./transaction.js"
+import { durationMs, transact } from "./transaction.js"
 import { encodeValue } from "./value/index.js"
+import { isList } from "./value/kinds.js"
 import { Watches, WatchIterator, watchWith } from "./watch.js"
 
 /** What people hold: it checks the shape of arguments and says which call it is. See `index.d.ts`. */
@@ -89,9 +100,10 @@ export class Kv implements Contract {
   readonly #receipts: Receipts
   readonly #location: string
 
-  constructor(url?: string | URL, options?: KvOptions) {
+  constructor(url?: string | URL, options?: KvOptions, ...extra: unknown[]) {
+    refuseExtra(extra)
     const settings = settingsOf(url, options)
-    const tracer = tracerOf(options?.tracer)
+    const tracer = tracerOf(settings.tracer)
     this.#bridge = new Bridge(settings)
     this.#location = settings.url === "file::memory:" ? ":memory:" : settings.url
     bridges.set(this, this.#bridge)
@@ -112,40 +124,63 @@ export class Kv implements Contract {
   get<T>(
     key: KvKey | readonly KvKey[],
     options?: KvGetOptions,
+    ...extra: unknown[]
   ): Promise<KvEntryMaybe<T> | KvEntryMaybe<T>[]> {
-    if (isKeyList(key)) return this.getMany(key, options)
-    if (options === undefined) return this.#bridge.get(key)
+    if (isKeyList(key)) return this.getMany(key, options, ...extra)
+    if (options === undefined && extra.length === 0) return this.#bridge.get(key)
     return attempt(() => {
+      refuseExtra(extra)
       checkGetOptions(options)
       return this.#bridge.get(key)
     })
   }
 
-  getMany<T>(keys: readonly KvKey[], options?: KvGetOptions): Promise<KvEntryMaybe<T>[]> {
+  getMany<T>(
+    keys: readonly KvKey[],
+    options?: KvGetOptions,
+    ...extra: unknown[]
+  ): Promise<KvEntryMaybe<T>[]> {
     return attempt(() => {
+      refuseExtra(extra)
       checkGetOptions(options)
-      return this.#bridge.getMany(keyList(keys))
+      return this.#bridge.getMany(keys)
     })
   }
 
-  list<T>(selector: KvKey | KvSelector, options?: KvListOptions): KvListIterator<KvEntry<T>> {
+  list<T>(
+    selector: KvKey | KvSelector,
+    options?: KvListOptions,
+    ...extra: unknown[]
+  ): KvListIterator<KvEntry<T>> {
+    refuseExtra(extra)
     return list(this.#bridge, selector, options)
   }
 
-  paginate<T>(prefix: KvKey | KvSelector, options?: KvPaginateOptions): Promise<KvPage<T>> {
-    return paginate(this.#bridge, prefix, options)
-  }
-
-  count(selector: KvKey | KvSelector, options?: KvCountOptions): Promise<number> {
-    return attempt(() => count(this.#bridge, selector, options))
-  }
-
-  set(key: KvWriteKey, value: unknown, options?: KvExpireOptions): Promise<KvSetResult> {
+  paginate<T>(
+    prefix: KvKey | KvSelector,
+    options?: KvPaginateOptions,
+    ...extra: unknown[]
+  ): Promise<KvPage<T>> {
     return attempt(() => {
+      refuseExtra(extra)
+      return paginate(this.#bridge, prefix, options)
+    })
+  }
+
+  count(selector: KvKey | KvSelector, options?: KvCountOptions, ...extra: unknown[]): Promise<number> {
+    return attempt(() => {
+      refuseExtra(extra)
+      return count(this.#bridge, selector, options)
+    })
+  }
+
+  set(key: KvWriteKey, value: unknown, options?: KvExpireOptions, ...extra: unknown[]): Promise<KvSetResult> {
+    return attempt(() => {
+      refuseExtra(extra)
       const ttl = expiresIn(options)
       const uuid = new CommitUuid()
       const { data, encoding } = resolve(encodeValue(value, "value"), uuid)
-      const { parts, stamped } = writeKey(key, uuid)
+      const { parts, stamped } = writeKey(copyKey(key), uuid)
       return this.#bridge.write(
         (handle, id) => handle.set(id, parts, stamped, data, encoding, ttl),
         setResult,
@@ -156,17 +191,22 @@ export class Kv implements Contract {
   setMany(
     entries: Iterable<KvSetEntry> | AsyncIterable<KvSetEntry>,
     options?: KvSetManyOptions,
+    ...extra: unknown[]
   ): Promise<{ count: number }> {
-    return load(this.#bridge, entries, options)
+    return attempt(() => {
+      refuseExtra(extra)
+      return load(this.#bridge, entries, options)
+    })
   }
 
   delete(
     target: KvKey | readonly KvKey[] | KvSelector,
-    options: KvDeleteOptions = {},
+    options?: KvDeleteOptions,
+    ...extra: unknown[]
   ): Promise<KvDeleteResult> {
     return attempt(() => {
-      checkOptions(options, ["exact", "where"])
-      const remove = removal(target, options)
+      refuseExtra(extra)
+      const remove = removal(target, takeOptions<KvDeleteOptions>(options, ["exact", "where"]))
       const build = (handle: NativeHandle, id: number) => {
         handle.begin()
         remove(handle)
@@ -176,36 +216,55 @@ export class Kv implements Contract {
     })
   }
 
-  touch(key: KvKey, options: KvExpireOptions): Promise<{ ok: boolean }> {
+  touch(key: KvKey, options: KvExpireOptions, ...extra: unknown[]): Promise<{ ok: boolean }> {
     return attempt(() => {
+      refuseExtra(extra)
       const ttl = expiresIn(options)
       const build = (handle: NativeHandle, id: number) => {
         handle.begin()
-        handle.touch(key, ttl)
+        handle.touch(copyKey(key), ttl)
         handle.submit(id, STAMP_IF_CHANGED)
       }
       return this.#bridge.write(build, (outcome: Outcome) => ({ ok: repliesOf(outcome)[0] === true }))
     })
   }
 
-  search<T>(prefix: KvKey, query: string, options?: KvSearchOptions): KvSearchIterator<T> {
+  search<T>(
+    prefix: KvKey,
+    query: string,
+    options?: KvSearchOptions,
+    ...extra: unknown[]
+  ): KvSearchIterator<T> {
+    refuseExtra(extra)
     return new SearchIterator(this.#bridge, prefix, query, options)
   }
 
-  createIndex(prefix: KvKey, options: KvIndexOptions): Promise<void> {
-    return attempt(() => createIndex(this.#bridge, prefix, options))
+  createIndex(prefix: KvKey, options: KvIndexOptions, ...extra: unknown[]): Promise<void> {
+    return attempt(() => {
+      refuseExtra(extra)
+      return createIndex(this.#bridge, prefix, options)
+    })
   }
 
-  listIndexes(): Promise<KvIndex[]> {
-    return listIndexes(this.#bridge)
+  listIndexes(...extra: unknown[]): Promise<KvIndex[]> {
+    return attempt(() => {
+      refuseExtra(extra)
+      return listIndexes(this.#bridge)
+    })
   }
 
-  removeIndex(prefix: KvKey, name?: string): Promise<{ ok: boolean }> {
-    return removeIndex(this.#bridge, prefix, name)
+  removeIndex(prefix: KvKey, name?: string, ...extra: unknown[]): Promise<{ ok: boolean }> {
+    return attempt(() => {
+      refuseExtra(extra)
+      return removeIndex(this.#bridge, prefix, name)
+    })
   }
 
-  explain(selector: KvKey | KvSelector, where: KvWhere): Promise<KvExplanation> {
-    return attempt(() => explain(this.#bridge, selector, where))
+  explain(selector: KvKey | KvSelector, where: KvWhere, ...extra: unknown[]): Promise<KvExplanation> {
+    return attempt(() => {
+      refuseExtra(extra)
+      return explain(this.#bridge, selector, where)
+    })
   }
 
   patch(
@@ -221,31 +280,39 @@ export class Kv implements Contract {
   patch(
     key: KvKey,
     mergePatch: unknown,
-    options: KvPatchOptions = {},
+    options?: KvPatchOptions,
+    ...extra: unknown[]
   ): Promise<KvCommitResult | KvCommitError> {
     return attempt(() => {
-      checkOptions(options, ["versionstamp", "expiresIn", "expireIn"])
-      const { versionstamp, ...expire } = options
-      const atomic = new Atomic(this.#bridge).patch(key, mergePatch, expire)
+      refuseExtra(extra)
+      const given = takeOptions<KvPatchOptions>(options, ["versionstamp", ...EXPIRE])
+      const { versionstamp, expiresIn, expireIn } = given
+      const atomic = new Atomic(this.#bridge).patch(key, mergePatch, { expiresIn, expireIn })
       return (versionstamp === undefined ? atomic : atomic.check({ key, versionstamp })).commit()
     })
   }
 
   collection<T>(prefix: KvKey): KvCollection<T>
   collection<Input, Output>(prefix: KvKey, schema: KvSchema<Input, Output>): KvCollection<Input, Output>
-  collection(prefix: KvKey, schema?: KvSchema): KvCollection {
+  collection(prefix: KvKey, schema?: KvSchema, ...extra: unknown[]): KvCollection {
+    refuseExtra(extra)
     return new Collection(this, prefix, schema)
   }
 
-  atomic(): KvAtomicStart {
+  atomic(...extra: unknown[]): KvAtomicStart {
+    refuseExtra(extra)
     return new Atomic(this.#bridge) as unknown as KvAtomicStart
   }
 
   transaction<R>(
     fn: (tx: KvTransaction) => R | Promise<R>,
     options?: KvTransactionOptions,
+    ...extra: unknown[]
   ): Promise<KvTransactionResult<R>> {
-    return transact(this.#bridge, fn, options)
+    return attempt(() => {
+      refuseExtra(extra)
+      return transact(this.#bridge, fn, options)
+    })
   }
 
   watch<T>(target: KvWatchTarget, callback: KvWatchCallback<T>, options?: KvWatchOptions): KvSubscription
@@ -254,64 +321,88 @@ export class Kv implements Contract {
     target: KvWatchTarget,
     second?: KvWatchCallback<T> | KvWatchOptions,
     options?: KvWatchOptions,
+    ...extra: unknown[]
   ): KvSubscription | KvWatchIterator<T> {
+    refuseExtra(extra)
     if (typeof second === "function") return watchWith(this.#watches, target, second, options)
     if (options !== undefined) throw invalidArgument(`callback: must be a function, got ${describe(second)}`)
     return new WatchIterator(this.#watches.begin(target, second))
   }
 
-  consumer<T>(name: string, options?: KvConsumerOptions): KvConsumer<T> {
+  consumer<T>(name: string, options?: KvConsumerOptions, ...extra: unknown[]): KvConsumer<T> {
+    refuseExtra(extra)
     return new Consumer(this.#bridge, name, options)
   }
 
-  enqueue(value: unknown, options?: KvEnqueueOptions): Promise<{ ok: true; id: string }> {
-    return attempt(() => addMessage(this.#bridge, value, options))
+  enqueue(
+    value: unknown,
+    options?: KvEnqueueOptions,
+    ...extra: unknown[]
+  ): Promise<{ ok: true; id: string }> {
+    return attempt(() => {
+      refuseExtra(extra)
+      return addMessage(this.#bridge, value, options)
+    })
   }
 
-  listenQueue<T>(handler: (message: KvMessage<T>) => unknown, options?: KvListenOptions): KvSubscription {
+  listenQueue<T>(
+    handler: (message: KvMessage<T>) => unknown,
+    options?: KvListenOptions,
+    ...extra: unknown[]
+  ): KvSubscription {
+    refuseExtra(extra)
     return listen(this.#bridge, this.#receipts, handler, options)
   }
 
-  ackMessage(id: string): Promise<void> {
-    return this.#receipts.ack(id)
+  ackMessage(id: string, ...extra: unknown[]): Promise<void> {
+    return this.#receipts.ack(id, extra)
   }
 
-  nackMessage(id: string, options?: { error?: unknown }): Promise<void> {
-    return this.#receipts.nack(id, options)
+  nackMessage(id: string, options?: { error?: unknown }, ...extra: unknown[]): Promise<void> {
+    return this.#receipts.nack(id, options, extra)
   }
 
-  queueStats(queue?: string): Promise<KvQueueStats> {
-    return queueStats(this.#bridge, queue)
+  queueStats(queue?: string, ...extra: unknown[]): Promise<KvQueueStats> {
+    return queueStats(this.#bridge, queue, extra)
   }
 
-  commitVersionstamp(): KvVersionstampPlaceholder {
+  commitVersionstamp(...extra: unknown[]): KvVersionstampPlaceholder {
+    refuseExtra(extra)
     return COMMIT_VERSIONSTAMP
   }
 
-  uuidv7(): KvUuidPlaceholder {
+  uuidv7(...extra: unknown[]): KvUuidPlaceholder {
+    refuseExtra(extra)
     return UUIDV7
   }
 
-  now(): KvNow {
+  now(...extra: unknown[]): KvNow {
+    refuseExtra(extra)
     return Now.of(() => this.#bridge.handle.now(), durationMs)
   }
 
-  backup(path: string | URL, options?: KvBackupOptions): Promise<KvBackupResult> {
-    return backup(this.#bridge, path, options)
+  backup(path: string | URL, options?: KvBackupOptions, ...extra: unknown[]): Promise<KvBackupResult> {
+    return attempt(() => {
+      refuseExtra(extra)
+      return backup(this.#bridge, path, options)
+    })
   }
 
   metrics(format?: "json"): Promise<KvMetrics>
   metrics(format: "prometheus"): Promise<string>
-  metrics(format?: "json" | "prometheus"): Promise<KvMetrics | string> {
-    return metricsOf(this.#bridge, format)
+  metrics(format?: "json" | "prometheus", ...extra: unknown[]): Promise<KvMetrics | string> {
+    return metricsOf(this.#bridge, format, extra)
   }
 
-  info(): Promise<KvInfo> {
-    return infoOf(this.#bridge, this.#location)
+  info(...extra: unknown[]): Promise<KvInfo> {
+    return infoOf(this.#bridge, this.#location, extra)
   }
 
-  close(): Promise<void> {
-    return this.#bridge.close()
+  close(...extra: unknown[]): Promise<void> {
+    return attempt(() => {
+      refuseOptions(extra)
+      return this.#bridge.close()
+    })
   }
 
   [Symbol.dispose](): void {
@@ -336,8 +427,7 @@ function attempt<R>(call: () => Promise<R>): Promise<R> {
 }
 
 function checkGetOptions(options: KvGetOptions | undefined): void {
-  checkOptions(options, ["consistency"])
-  checkConsistency(options?.consistency)
+  checkConsistency(takeOptions<KvGetOptions>(options, ["consistency"]).consistency)
 }
 
 function removal(
@@ -346,14 +436,14 @@ function removal(
 ): (handle: NativeHandle) => void {
   const isExact = flag(exact, "exact")
   const filter = filterText(where)
-  if (!Array.isArray(target)) {
+  if (!isList(target)) {
     if (exact !== undefined) throw invalidArgument("exact: it goes with a key, not with a selector")
     const { prefix, start, end } = selectorOf(target)
     return (handle) => handle.removeRange(prefix, start, end, filter)
   }
   if (target.length === 0)
     throw invalidArgument("target: it is empty; give a key, or { prefix: [] } to delete everything")
-  const keys = isKeyList(target) ? keyList(target) : [target as KvKey]
+  const keys = isKeyList(target) ? copyKeys(target) : [copyKey(target) as KvKey]
   return (handle) => {
     for (const key of keys)
       if (isExact && filter === undefined) handle.remove(key)

@@ -8,20 +8,19 @@ import type {
   KvListOptions,
   KvPage,
   KvPaginateOptions,
-  KvSelector,
 } from "../index.js"
 import type { Bridge } from "./bridge.js"
 import { describe, invalidArgument } from "./errors.js"
 import { filterText } from "./filter.js"
-import { copyKey } from "./keys.js"
+import { copyKey, type KeyRange, selectorOf } from "./keys.js"
 import { MAX_PAGE_ENTRIES } from "./limits.js"
 import { fromNative, type NativeScan, native } from "./native.js"
-import { checkConsistency, checkOptions, flag, wholeNumber } from "./options.js"
+import { checkConsistency, flag, takeOptions, wholeNumber } from "./options.js"
 import type { Page } from "./page.js"
 
 const DEFAULT_BATCH_ENTRIES = 500
 const DEFAULT_PAGE_ENTRIES = 100
-const LIST_OPTIONS = [
+const LIST_OPTIONS: readonly (keyof KvListOptions)[] = [
   "limit",
   "reverse",
   "start",
@@ -32,23 +31,22 @@ const LIST_OPTIONS = [
   "consistency",
   "where",
 ]
-const PAGE_OPTIONS = ["limit", "cursor", "reverse", "where"]
+const PAGE_OPTIONS: readonly (keyof KvPaginateOptions)[] = ["limit", "cursor", "reverse", "where"]
 
-/** A key as a prefix, or the selector that it is. */
-export function selectorOf(selector: unknown): KvSelector {
-  if (Array.isArray(selector)) return { prefix: selector }
-  if (typeof selector !== "object" || selector === null)
-    throw invalidArgument(`selector: must be a key or { prefix, start, end }, got ${describe(selector)}`)
-  checkOptions(selector, ["prefix", "start", "end"], "selector")
-  return selector
+/** A selector, with the bounds that stand in the options. */
+function bounded(selector: unknown, options: KvListOptions): KeyRange {
+  const { prefix, ...chosen } = selectorOf(selector)
+  return {
+    prefix,
+    start: oneOf("start", chosen.start, options.start),
+    end: oneOf("end", chosen.end, options.end),
+  }
 }
 
-function bounded(selector: unknown, { start, end }: KvListOptions): KvSelector {
-  const chosen = selectorOf(selector)
-  for (const [name, bound] of Object.entries({ start, end }))
-    if (bound !== undefined && chosen[name as "start"] !== undefined)
-      throw invalidArgument(`${name}: it is given in the selector and in the options; give one of them`)
-  return { ...chosen, ...(start !== undefined && { start }), ...(end !== undefined && { end }) }
+function oneOf(name: string, chosen: KvKey | undefined, given: KvKey | undefined): KvKey | undefined {
+  if (chosen !== undefined && given !== undefined)
+    throw invalidArgument(`${name}: it is given in the selector and in the options; give one of them`)
+  return chosen === undefined ? copyKey(given) : chosen
 }
 
 function cursorOf(cursor: unknown): string {
@@ -66,7 +64,7 @@ export interface Scan {
 }
 
 interface Range {
-  selector: KvSelector
+  selector: KeyRange
   cursor: string
   reverse: boolean
   keysOnly: boolean
@@ -75,8 +73,7 @@ interface Range {
 }
 
 function open(bridge: Bridge, { selector, cursor, reverse, keysOnly, batch, filter }: Range): Scan {
-  const { start, end } = selector
-  const prefix = copyKey(selector.prefix)
+  const { prefix, start, end } = selector
   try {
     const native = bridge.handle.scan(prefix, start, end, cursor, reverse, keysOnly, batch, filter)
     return { native, prefix: prefix ?? [], keysOnly, filtered: filter !== undefined }
@@ -86,8 +83,8 @@ function open(bridge: Bridge, { selector, cursor, reverse, keysOnly, batch, filt
 }
 
 /** Begins a list. Bad arguments throw here, before the loop. */
-export function list<T>(bridge: Bridge, selector: unknown, options: KvListOptions = {}): ListIterator<T> {
-  checkOptions(options, LIST_OPTIONS)
+export function list<T>(bridge: Bridge, selector: unknown, given?: KvListOptions): ListIterator<T> {
+  const options = takeOptions<KvListOptions>(given, LIST_OPTIONS)
   const { limit, batchSize = DEFAULT_BATCH_ENTRIES, consistency } = options
   checkConsistency(consistency)
   const most = limit === undefined ? Infinity : wholeNumber(limit, "limit", 1, Number.MAX_SAFE_INTEGER)
@@ -106,9 +103,9 @@ export function list<T>(bridge: Bridge, selector: unknown, options: KvListOption
 export async function paginate<T>(
   bridge: Bridge,
   selector: unknown,
-  options: KvPaginateOptions = {},
+  given?: KvPaginateOptions,
 ): Promise<KvPage<T>> {
-  checkOptions(options, PAGE_OPTIONS)
+  const options = takeOptions<KvPaginateOptions>(given, PAGE_OPTIONS)
   const limit = wholeNumber(
     options.limit === undefined ? DEFAULT_PAGE_ENTRIES : options.limit,
     "limit",
@@ -138,10 +135,10 @@ export async function paginate<T>(
 }
 
 /** Counts live entries. */
-export function count(bridge: Bridge, selector: unknown, options: KvCountOptions = {}): Promise<number> {
-  checkOptions(options, ["where"])
+export function count(bridge: Bridge, selector: unknown, options?: KvCountOptions): Promise<number> {
+  const { where } = takeOptions<KvCountOptions>(options, ["where"])
   const { prefix, start, end } = selectorOf(selector)
-  const filter = filterText(options.where)
+  const filter = filterText(where)
   return bridge.call((handle, id) => handle.count(id, prefix, start, end, filter))
 }
 

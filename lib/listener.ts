@@ -9,12 +9,18 @@ import type { Bridge, Waiter } from "./bridge.js"
 import { corrupt, describe, invalidArgument, KvError } from "./errors.js"
 import { MAX_CONCURRENCY } from "./limits.js"
 import { callNative, DONE, ELSEWHERE, FAILED, QUEUE, RETURNED, TIME } from "./native.js"
-import { checkOptions, flag, wholeNumber } from "./options.js"
+import { flag, takeOptions, wholeNumber } from "./options.js"
 import { DAMAGED, type Parcel, readParts } from "./page.js"
 import type { Receipts } from "./receipts.js"
 import { RETRY_MS, report, Subscription } from "./subscription.js"
 
-const OPTIONS = ["queue", "concurrency", "autoAck", "lockDuration", "onError"]
+const OPTIONS: readonly (keyof KvListenOptions)[] = [
+  "queue",
+  "concurrency",
+  "autoAck",
+  "lockDuration",
+  "onError",
+]
 export const DEFAULT_QUEUE = "default"
 
 interface Claimed {
@@ -44,9 +50,14 @@ interface Settings {
   onError: KvListenOptions["onError"]
 }
 
-function settingsOf(options: KvListenOptions): Settings {
-  checkOptions(options, OPTIONS)
-  const { queue = DEFAULT_QUEUE, concurrency = 1, autoAck, lockDuration = "30s", onError } = options
+function settingsOf(options?: KvListenOptions): Settings {
+  const {
+    queue = DEFAULT_QUEUE,
+    concurrency = 1,
+    autoAck,
+    lockDuration = "30s",
+    onError,
+  } = takeOptions<KvListenOptions>(options, OPTIONS)
   callNative((addon) => addon.checkQueue(queue))
   if (onError !== undefined && typeof onError !== "function")
     throw invalidArgument(`onError: must be a function, got ${describe(onError)}`)
@@ -63,7 +74,7 @@ export function listen(
   bridge: Bridge,
   receipts: Receipts,
   handler: unknown,
-  options: KvListenOptions = {},
+  options?: KvListenOptions,
 ): KvSubscription {
   if (typeof handler !== "function")
     throw invalidArgument(`handler: must be a function, got ${describe(handler)}`)

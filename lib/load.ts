@@ -7,12 +7,13 @@ import { copyKey } from "./keys.js"
 import { MAX_LOAD_ENTRIES, MAX_LOAD_UNITS } from "./limits.js"
 import { STAMP_ALWAYS } from "./native.js"
 import { CommitUuid, type Operation, resolve, stage } from "./operations.js"
-import { checkOptions, expiresIn } from "./options.js"
+import { EXPIRE, takeOptions, timeToLive } from "./options.js"
 import { encodeValue } from "./value/index.js"
+import { isList } from "./value/kinds.js"
 
 /** Commits that are on their way while the next one is gathered. */
 const COMMITS_IN_FLIGHT = 2
-const ENTRY_MEMBERS = ["key", "value", "expiresIn", "expireIn"]
+const ENTRY_MEMBERS: readonly (keyof KvSetEntry)[] = ["key", "value", ...EXPIRE]
 
 /** As long as any other. */
 const SOME_UUID = new CommitUuid()
@@ -22,10 +23,9 @@ type SetOperation = Operation & { type: "set" }
 export async function load(
   bridge: Bridge,
   entries: Iterable<KvSetEntry> | AsyncIterable<KvSetEntry>,
-  options: KvSetManyOptions = {},
+  options?: KvSetManyOptions,
 ): Promise<{ count: number }> {
-  checkOptions(options, ["onProgress"])
-  const { onProgress } = options
+  const { onProgress } = takeOptions<KvSetManyOptions>(options, ["onProgress"])
   if (onProgress !== undefined && typeof onProgress !== "function")
     throw invalidArgument(`onProgress: must be a function, got ${describe(onProgress)}`)
   const loading = new Load(bridge, onProgress)
@@ -58,13 +58,13 @@ function iterableOf(entries: unknown): Iterable<KvSetEntry> | AsyncIterable<KvSe
 }
 
 function operationOf(entry: KvSetEntry, at: number): SetOperation {
-  checkOptions(entry, ENTRY_MEMBERS, `entries[${at}]`)
   if (entry === undefined) throw invalidArgument(`entries[${at}]: must be { key, value }, got undefined`)
+  const given = takeOptions<KvSetEntry>(entry, ENTRY_MEMBERS, `entries[${at}]`)
   return {
     type: "set",
-    key: copyKey(entry.key),
-    value: encodeValue(entry.value, `entries[${at}].value`),
-    expiresIn: expiresIn(entry, ENTRY_MEMBERS),
+    key: copyKey(given.key),
+    value: encodeValue(given.value, `entries[${at}].value`),
+    expiresIn: timeToLive(given),
   }
 }
 
@@ -148,7 +148,7 @@ class Load {
 /** In UTF-16 code units or bytes: what is sent may have three times as many bytes, which is still within one commit. */
 function sizeOf({ key, value }: SetOperation): number {
   const { data } = resolve(value, SOME_UUID)
-  const parts: readonly unknown[] = Array.isArray(key) ? key : []
+  const parts: readonly unknown[] = isList(key) ? key : []
   return parts.reduce<number>(
     (size, part) => size + ((part as { length?: number })?.length ?? 16),
     data.length,

@@ -3,17 +3,26 @@
 import type { KvLock, KvLockOptions, KvLockStatus, KvLocks } from "../index.js"
 import type { Bridge } from "./bridge.js"
 import { native } from "./native.js"
-import { checkOptions } from "./options.js"
+import { refuseExtra, takeOptions } from "./options.js"
 
 /** `kv.lock`: a function with another one. */
 export function locksOf(bridge: Bridge): KvLocks {
-  const lock = (name: string, options?: KvLockOptions) => take(bridge, name, options)
-  return Object.assign(lock, { status: (name: string) => status(bridge, name) })
+  const lock = (name: string, options?: KvLockOptions, ...extra: unknown[]) =>
+    take(bridge, name, options, extra)
+  return Object.assign(lock, {
+    status: (name: string, ...extra: unknown[]) => status(bridge, name, extra),
+  })
 }
 
-async function take(bridge: Bridge, name: string, options: KvLockOptions = {}): Promise<KvLock> {
-  checkOptions(options, ["duration", "owner"])
-  const { duration = "10m", owner = native.uuidv7() } = options
+async function take(
+  bridge: Bridge,
+  name: string,
+  options: KvLockOptions | undefined,
+  extra: readonly unknown[],
+): Promise<KvLock> {
+  refuseExtra(extra)
+  const given = takeOptions<KvLockOptions>(options, ["duration", "owner"])
+  const { duration = "10m", owner = native.uuidv7() } = given
   const [acquired, token, expiresAt] = await bridge.write(
     (handle, id) => handle.lock(id, name, owner, duration),
     (body: [acquired: boolean, token: string, expiresAt: number]) => body,
@@ -21,7 +30,8 @@ async function take(bridge: Bridge, name: string, options: KvLockOptions = {}): 
   return new Lock(bridge, name, { acquired, token: BigInt(token), owner, expiresAt })
 }
 
-async function status(bridge: Bridge, name: string): Promise<KvLockStatus> {
+async function status(bridge: Bridge, name: string, extra: readonly unknown[]): Promise<KvLockStatus> {
+  refuseExtra(extra)
   bridge.spend(1)
   const turn = bridge.turn()
   if (turn !== undefined) await turn
@@ -54,7 +64,8 @@ class Lock implements KvLock {
     this.expiresAt = taken.expiresAt
   }
 
-  async release(): Promise<{ ok: boolean }> {
+  async release(...extra: unknown[]): Promise<{ ok: boolean }> {
+    refuseExtra(extra)
     if (!this.acquired) return { ok: false }
     return this.#bridge.write(
       (handle, id) => handle.unlock(id, this.#name, Number(this.token)),

@@ -4,6 +4,7 @@ import type { KvInfo, KvMetrics, KvOperationMetrics } from "../index.js"
 import type { Bridge } from "./bridge.js"
 import { describe, invalidArgument } from "./errors.js"
 import { MAX_KEYS, MAX_VALUE_BYTES } from "./limits.js"
+import { refuseExtra } from "./options.js"
 import { queueStats } from "./queue.js"
 import { version } from "./version.js"
 
@@ -21,7 +22,8 @@ function ask(bridge: Bridge): Promise<Told> {
   return bridge.call<Told>((handle, id) => handle.info(id))
 }
 
-export async function infoOf(bridge: Bridge, location: string): Promise<KvInfo> {
+export async function infoOf(bridge: Bridge, location: string, extra: readonly unknown[]): Promise<KvInfo> {
+  refuseExtra(extra)
   const [sqliteVersion, schemaVersion, databaseId, changeLog, retentionMs] = await ask(bridge)
   const backend = location === ":memory:" ? "memory" : "file"
   const capabilities = { maxValueBytes: MAX_VALUE_BYTES, maxKeys: MAX_KEYS, persistent: backend === "file" }
@@ -38,7 +40,12 @@ export async function infoOf(bridge: Bridge, location: string): Promise<KvInfo> 
   }
 }
 
-export async function metricsOf(bridge: Bridge, format: unknown = "json"): Promise<KvMetrics | string> {
+export async function metricsOf(
+  bridge: Bridge,
+  format: unknown = "json",
+  extra: readonly unknown[],
+): Promise<KvMetrics | string> {
+  refuseExtra(extra)
   if (format !== "json" && format !== "prometheus")
     throw invalidArgument(`format: must be "json" or "prometheus", got ${describe(format)}`)
   const operations = bridge.now((handle) => handle.metrics(format === "prometheus"))

@@ -2,6 +2,7 @@
 
 import type { KvEnqueueOptions, KvExpireOptions, KvKey, KvWriteKey } from "../index.js"
 import { counting, enqueue, type Operation, patch, set, splicing } from "./operations.js"
+import { refuseExtra } from "./options.js"
 
 /** Reads the values of a mutation at once and hands it to `take`. */
 export class Mutating {
@@ -11,42 +12,50 @@ export class Mutating {
     this.#take = take
   }
 
-  set(key: KvWriteKey, value: unknown, options?: KvExpireOptions): this {
+  set(key: KvWriteKey, value: unknown, options?: KvExpireOptions, ...extra: unknown[]): this {
+    refuseExtra(extra)
     this.#take(set(key, value, options))
     return this
   }
 
-  sum(key: KvKey, value: bigint | number, options?: KvExpireOptions): this {
+  sum(key: KvKey, value: bigint | number, options?: KvExpireOptions, ...extra: unknown[]): this {
+    refuseExtra(extra)
     this.#take(counting("sum", key, value, options))
     return this
   }
 
-  max(key: KvKey, value: bigint | number, options?: KvExpireOptions): this {
+  max(key: KvKey, value: bigint | number, options?: KvExpireOptions, ...extra: unknown[]): this {
+    refuseExtra(extra)
     this.#take(counting("max", key, value, options))
     return this
   }
 
-  min(key: KvKey, value: bigint | number, options?: KvExpireOptions): this {
+  min(key: KvKey, value: bigint | number, options?: KvExpireOptions, ...extra: unknown[]): this {
+    refuseExtra(extra)
     this.#take(counting("min", key, value, options))
     return this
   }
 
-  append(key: KvKey, values: readonly unknown[], options?: KvExpireOptions): this {
+  append(key: KvKey, values: readonly unknown[], options?: KvExpireOptions, ...extra: unknown[]): this {
+    refuseExtra(extra)
     this.#take(splicing("append", key, values, options))
     return this
   }
 
-  prepend(key: KvKey, values: readonly unknown[], options?: KvExpireOptions): this {
+  prepend(key: KvKey, values: readonly unknown[], options?: KvExpireOptions, ...extra: unknown[]): this {
+    refuseExtra(extra)
     this.#take(splicing("prepend", key, values, options))
     return this
   }
 
-  patch(key: KvKey, mergePatch: unknown, options?: KvExpireOptions): this {
+  patch(key: KvKey, mergePatch: unknown, options?: KvExpireOptions, ...extra: unknown[]): this {
+    refuseExtra(extra)
     this.#take(patch(key, mergePatch, options))
     return this
   }
 
-  enqueue(value: unknown, options?: KvEnqueueOptions): this {
+  enqueue(value: unknown, options?: KvEnqueueOptions, ...extra: unknown[]): this {
+    refuseExtra(extra)
     this.#take(enqueue(value, options))
     return this
   }

@@ -122,7 +122,7 @@ export interface NativeHandle {
   deadLetter(id: number, letter: unknown): void
   requeue(id: number, letter: unknown): void
   deleteDeadLetter(id: number, letter: unknown): void
-  purgeDeadLetters(id: number): void
+  purgeDeadLetters(id: number, queue: unknown): void
   lock(id: number, name: unknown, owner: unknown, duration: unknown): void
   unlock(id: number, name: string, token: number): void
   lockStatus(id: number, name: unknown): Packet

@@ -1,13 +1,14 @@
 /** Mutations as data, and how they are handed to Rust. */
 
-import type { KvEnqueueOptions, KvExpireOptions, KvKey, KvMutationResult, KvSelector } from "../index.js"
+import type { KvEnqueueOptions, KvExpireOptions, KvKey, KvMutationResult } from "../index.js"
 import { describe, invalidArgument } from "./errors.js"
-import { copyKey } from "./keys.js"
+import { copyKey, copyList, type KeyRange } from "./keys.js"
 import { fromNative, type NativeHandle, native } from "./native.js"
-import { checkOptions, expiresIn } from "./options.js"
+import { expiresIn, takeOptions } from "./options.js"
 import { COMMIT_VERSIONSTAMP, UUIDV7 } from "./placeholders.js"
 import { KvU64 } from "./u64.js"
 import { type Encoded, encodeValue, LateValue } from "./value/index.js"
+import { isList } from "./value/kinds.js"
 
 export type Counting = "sum" | "max" | "min"
 export type Splicing = "append" | "prepend"
@@ -16,7 +17,7 @@ export type Splicing = "append" | "prepend"
 export type Operation =
   | { type: "set"; key: readonly unknown[]; value: Encoded | LateValue; expiresIn: unknown }
   | { type: "delete"; key: KvKey }
-  | { type: "deleteRange"; selector: KvSelector }
+  | { type: "deleteRange"; selector: KeyRange }
   | { type: Counting; key: KvKey; value: bigint | number; expiresIn: unknown }
   | { type: Splicing; key: KvKey; value: Encoded | LateValue; expiresIn: unknown }
   | { type: "patch"; key: KvKey; value: Encoded | LateValue; expiresIn: unknown }
@@ -45,8 +46,9 @@ export function counting(type: Counting, key: KvKey, value: unknown, options?: K
 }
 
 export function splicing(type: Splicing, key: KvKey, values: unknown, options?: KvExpireOptions): Operation {
-  if (!Array.isArray(values)) throw invalidArgument(`values: must be an array, got ${describe(values)}`)
-  return { type, key: copyKey(key), value: encodeValue(values, "values"), expiresIn: expiresIn(options) }
+  if (!isList(values)) throw invalidArgument(`values: must be an array, got ${describe(values)}`)
+  const value = encodeValue(copyList(values), "values")
+  return { type, key: copyKey(key), value, expiresIn: expiresIn(options) }
 }
 
 export function patch(key: KvKey, mergePatch: unknown, options?: KvExpireOptions): Operation {
@@ -54,7 +56,7 @@ export function patch(key: KvKey, mergePatch: unknown, options?: KvExpireOptions
   return { type: "patch", key: copyKey(key), value, expiresIn: expiresIn(options) }
 }
 
-const ENQUEUE_OPTIONS = [
+const ENQUEUE_OPTIONS: readonly (keyof KvEnqueueOptions)[] = [
   "delay",
   "backoffSchedule",
   "keysIfUndelivered",
@@ -63,15 +65,12 @@ const ENQUEUE_OPTIONS = [
   "deduplicationKey",
 ]
 
-export function enqueue(value: unknown, options: KvEnqueueOptions = {}): Operation {
-  checkOptions(options, ENQUEUE_OPTIONS)
-  const { backoffSchedule, keysIfUndelivered } = options
-  const copied = {
-    ...options,
-    ...(Array.isArray(backoffSchedule) && { backoffSchedule: backoffSchedule.slice() }),
-    ...(Array.isArray(keysIfUndelivered) && { keysIfUndelivered: keysIfUndelivered.map(copyKey) }),
-  }
-  return { type: "enqueue", value: encodeValue(value, "value"), options: copied }
+export function enqueue(value: unknown, given?: KvEnqueueOptions): Operation {
+  const options = takeOptions<KvEnqueueOptions>(given, ENQUEUE_OPTIONS)
+  const keys = copyList(options.keysIfUndelivered)
+  options.keysIfUndelivered = isList(keys) ? keys.map(copyKey) : keys
+  options.backoffSchedule = copyList(options.backoffSchedule)
+  return { type: "enqueue", value: encodeValue(value, "value"), options }
 }
 
 /** A key or value with its placeholders filled in. */
@@ -84,7 +83,7 @@ export function writeKey(
   key: readonly unknown[],
   uuid: CommitUuid,
 ): { parts: readonly unknown[]; stamped: boolean } {
-  if (!Array.isArray(key) || !key.some(isPlaceholder)) return { parts: key, stamped: false }
+  if (!isList(key) || !key.some(isPlaceholder)) return { parts: key, stamped: false }
   const stamped = key.at(-1) === COMMIT_VERSIONSTAMP
   const parts = stamped ? key.slice(0, -1) : key.slice()
   if (parts.includes(COMMIT_VERSIONSTAMP))
@@ -139,7 +138,7 @@ function stageSet(handle: NativeHandle, operation: Operation & { type: "set" }, 
   handle.put(parts, stamped, data, encoding, operation.expiresIn)
 }
 
-function stageRange(handle: NativeHandle, { prefix, start, end }: KvSelector): void {
+function stageRange(handle: NativeHandle, { prefix, start, end }: KeyRange): void {
   handle.removeRange(prefix, start, end, undefined)
 }
 

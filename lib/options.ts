@@ -2,27 +2,79 @@
 
 import type { KvExpireOptions, KvOptions } from "../index.js"
 import { describe, invalidArgument, KvError, short } from "./errors.js"
+import { isList, isPlainPrototype, isRevokedProxy } from "./value/kinds.js"
 
 /** The arguments of an opening, still unchecked where Rust checks them. */
 export interface KvSettings extends KvOptions {
   url: string
 }
 
-const OPTIONS = ["durability", "busyTimeout", "sweepInterval", "changeLog", "retention", "tracer"]
+const OPTIONS: readonly (keyof KvOptions)[] = [
+  "durability",
+  "busyTimeout",
+  "sweepInterval",
+  "changeLog",
+  "retention",
+  "tracer",
+]
 /** Documented for stores that this version does not open, and for filters. */
 const NOT_YET = ["authToken", "syncUrl", "syncInterval", "backend", "mode", "pollInterval"]
 
-/** Refuses an options argument that is no object, or that has a member which nothing reads. */
-export function checkOptions(options: unknown, known: readonly string[], name = "options"): void {
-  if (options === undefined) return
-  if (typeof options !== "object" || options === null || Array.isArray(options))
+/** Options that were given: their own members and no prototype, so that nothing on `Object.prototype` is taken for one. */
+class Given {}
+Object.setPrototypeOf(Given.prototype, null)
+
+/**
+ * Reads an options argument, once, and refuses one that is no object or that has a member which nothing reads. It may be a proxy, and members may
+ * come from a class or another object that it inherits from.
+ */
+export function takeOptions<T extends object>(
+  options: unknown,
+  known: readonly (keyof T & string)[],
+  name = "options",
+): T {
+  if (options === undefined) return new Given() as T
+  if (typeof options !== "object" || options === null || isRevokedProxy(options) || isList(options))
     throw invalidArgument(`${name}: must be an object, got ${describe(options)}`)
-  for (const member in options) {
-    if (known.includes(member)) continue
-    if (NOT_YET.includes(member) && (options as Record<string, unknown>)[member] !== undefined)
-      throw new KvError("UNSUPPORTED", `${name}.${member}: this version does not support it`)
-    if (!NOT_YET.includes(member)) throw unknownMember(name, member, known)
-  }
+  const given = new Given() as Record<string, unknown>
+  const isPlain = isPlainPrototype(Object.getPrototypeOf(options))
+  let level: object = options
+  do {
+    for (const member of isPlain ? Object.keys(level) : membersOf(level, known)) {
+      if (member in given) continue
+      const value = Reflect.get(level, member, options) as unknown
+      if (isKnown(member, value, known, name)) given[member] = value
+    }
+    level = Object.getPrototypeOf(level)
+  } while (!isPlainPrototype(level))
+  return given as T
+}
+
+/** The enumerable ones, and accessors of a class that have the name of an option. */
+function membersOf(level: object, known: readonly string[]): Iterable<string> {
+  return new Set([...Object.keys(level), ...known.filter((member) => Object.hasOwn(level, member))])
+}
+
+function isKnown(member: string, value: unknown, known: readonly string[], name: string): boolean {
+  if (known.includes(member)) return true
+  if (!NOT_YET.includes(member)) throw unknownMember(name, member, known)
+  if (value === undefined) return false
+  throw new KvError("UNSUPPORTED", `${name}.${member}: this version does not support it`)
+}
+
+/** For calls that are passed on as callbacks, with whatever arguments an event has: only what looks like options is refused. */
+export function refuseOptions(extra: readonly unknown[]): void {
+  refuseExtra(extra.filter((one) => typeof one === "object" && one !== null && isPlain(one)))
+}
+
+function isPlain(value: object): boolean {
+  return !isRevokedProxy(value) && isPlainPrototype(Object.getPrototypeOf(value))
+}
+
+/** What a call takes no argument for is refused, as an unknown option is. `extra`: what stands behind its arguments. */
+export function refuseExtra(extra: readonly unknown[]): void {
+  for (const one of extra)
+    if (one !== undefined) throw invalidArgument(`options: this call takes none here, got ${describe(one)}`)
 }
 
 function unknownMember(name: string, member: string, known: readonly string[]): KvError {
@@ -32,8 +84,7 @@ function unknownMember(name: string, member: string, known: readonly string[]): 
 
 /** Where to open, and how. */
 export function settingsOf(url: unknown, options: KvOptions | undefined): KvSettings {
-  checkOptions(options, OPTIONS)
-  return { ...options, url: urlText(url) }
+  return Object.assign(Object.create(null), takeOptions<KvOptions>(options, OPTIONS), { url: urlText(url) })
 }
 
 function urlText(url: unknown): string {
@@ -43,13 +94,16 @@ function urlText(url: unknown): string {
   throw invalidArgument(`url: must be a string or a URL, got ${describe(url)}`)
 }
 
-const EXPIRE = ["expiresIn", "expireIn"]
+/** The names of a time to live, for calls that take more than it. */
+export const EXPIRE: readonly (keyof KvExpireOptions)[] = ["expiresIn", "expireIn"]
 
-/** The time to live, of either spelling. */
-export function expiresIn(options: KvExpireOptions | undefined, known: readonly string[] = EXPIRE): unknown {
-  if (options === undefined) return undefined
-  checkOptions(options, known)
-  const { expiresIn, expireIn } = options
+/** The time to live of options that hold nothing else. */
+export function expiresIn(options: KvExpireOptions | undefined): unknown {
+  return options === undefined ? undefined : timeToLive(takeOptions<KvExpireOptions>(options, EXPIRE))
+}
+
+/** The time to live, of either spelling, in options that were taken. */
+export function timeToLive({ expiresIn, expireIn }: KvExpireOptions): unknown {
   if (expiresIn !== undefined && expireIn !== undefined)
     throw invalidArgument("expiresIn: expireIn is given too; give one of them")
   return expiresIn === undefined ? expireIn : expiresIn

@@ -1,6 +1,7 @@
 /** What may stand in keys and values for something that is known only later. */
 
 import type { Duration, KvNow, KvNowMethods, KvUuidPlaceholder, KvVersionstampPlaceholder } from "../index.js"
+import { refuseExtra } from "./options.js"
 
 export class UuidPlaceholder implements KvUuidPlaceholder {
   get [Symbol.toStringTag](): "KvUuidPlaceholder" {
@@ -37,11 +38,13 @@ export class Now implements KvNowMethods {
     return new Now(clock, parse, offsetMs) as unknown as KvNow
   }
 
-  add(duration: Duration): KvNow {
+  add(duration: Duration, ...extra: unknown[]): KvNow {
+    refuseExtra(extra)
     return Now.of(this.#clock, this.#parse, this.#offsetMs + this.#parse(duration, "duration"))
   }
 
-  sub(duration: Duration): KvNow {
+  sub(duration: Duration, ...extra: unknown[]): KvNow {
+    refuseExtra(extra)
     return Now.of(this.#clock, this.#parse, this.#offsetMs - this.#parse(duration, "duration"))
   }
 

@@ -5,7 +5,7 @@ import type { Bridge } from "./bridge.js"
 import { MAX_DEAD_LETTERS } from "./limits.js"
 import { STAMP_IF_CHANGED } from "./native.js"
 import { CommitUuid, enqueue, type Outcome, stage } from "./operations.js"
-import { checkOptions, wholeNumber } from "./options.js"
+import { refuseExtra, takeOptions, wholeNumber } from "./options.js"
 import { readParts } from "./page.js"
 
 const DEFAULT_LETTERS = 100
@@ -31,7 +31,12 @@ function idOf(outcome: Outcome): string {
   return (reply as { id: string }).id
 }
 
-export async function queueStats(bridge: Bridge, queue: string | undefined): Promise<KvQueueStats> {
+export async function queueStats(
+  bridge: Bridge,
+  queue: string | undefined,
+  extra: readonly unknown[] = [],
+): Promise<KvQueueStats> {
+  refuseExtra(extra)
   const [pending, processing, dlq] = await bridge.call<[number, number, number]>((handle, id) =>
     handle.queueStats(id, queue),
   )
@@ -44,6 +49,10 @@ interface ListOptions {
   queue?: string
 }
 
+interface PurgeOptions {
+  queue?: string
+}
+
 export class DeadLetters implements KvDeadLetters {
   readonly #bridge: Bridge
 
@@ -51,9 +60,10 @@ export class DeadLetters implements KvDeadLetters {
     this.#bridge = bridge
   }
 
-  async list<T>(options: ListOptions = {}): Promise<KvDeadLetter<T>[]> {
-    checkOptions(options, ["limit", "offset", "queue"])
-    const { limit = DEFAULT_LETTERS, offset = 0, queue } = options
+  async list<T>(options?: ListOptions, ...extra: unknown[]): Promise<KvDeadLetter<T>[]> {
+    refuseExtra(extra)
+    const given = takeOptions<ListOptions>(options, ["limit", "offset", "queue"])
+    const { limit = DEFAULT_LETTERS, offset = 0, queue } = given
     wholeNumber(limit, "limit", 1, MAX_DEAD_LETTERS)
     wholeNumber(offset, "offset", 0, Number.MAX_SAFE_INTEGER)
     const letters: KvDeadLetter<T>[] = []
@@ -69,7 +79,8 @@ export class DeadLetters implements KvDeadLetters {
     return letters
   }
 
-  async get<T>(id: string): Promise<KvDeadLetter<T> | null> {
+  async get<T>(id: string, ...extra: unknown[]): Promise<KvDeadLetter<T> | null> {
+    refuseExtra(extra)
     const { rows } = await this.#bridge.callPage(
       (handle, call) => handle.deadLetter(call, id),
       (parcel) => readParts<KvDeadLetter, number>(parcel, 8, letterOf),
@@ -77,7 +88,8 @@ export class DeadLetters implements KvDeadLetters {
     return (rows[0] as KvDeadLetter<T> | undefined) ?? null
   }
 
-  async requeue(id: string): Promise<{ ok: true; id: string } | { ok: false }> {
+  async requeue(id: string, ...extra: unknown[]): Promise<{ ok: true; id: string } | { ok: false }> {
+    refuseExtra(extra)
     const added = await this.#bridge.write(
       (handle, call) => handle.requeue(call, id),
       (body: string | null) => body,
@@ -85,7 +97,8 @@ export class DeadLetters implements KvDeadLetters {
     return added === null ? { ok: false } : { ok: true, id: added }
   }
 
-  delete(id: string): Promise<{ ok: boolean }> {
+  async delete(id: string, ...extra: unknown[]): Promise<{ ok: boolean }> {
+    refuseExtra(extra)
     return this.#bridge.write(
       (handle, call) => handle.deleteDeadLetter(call, id),
       (ok: boolean) => ({ ok }),
@@ -93,11 +106,13 @@ export class DeadLetters implements KvDeadLetters {
   }
 
   /** In steps, so that other writes go between them. */
-  async purge(): Promise<{ deletedCount: number }> {
+  async purge(options?: PurgeOptions, ...extra: unknown[]): Promise<{ deletedCount: number }> {
+    refuseExtra(extra)
+    const { queue } = takeOptions<PurgeOptions>(options, ["queue"])
     let [deletedCount, more] = [0, true]
     while (more) {
       const [count, again] = await this.#bridge.write(
-        (handle, id) => handle.purgeDeadLetters(id),
+        (handle, id) => handle.purgeDeadLetters(id, queue),
         (body: [count: number, more: number]) => body,
       )
       deletedCount += count

@@ -5,7 +5,7 @@ import { describe, invalidArgument, KvError } from "./errors.js"
 import { MAX_RECEIPTS } from "./limits.js"
 import { errorText } from "./listener.js"
 import { DONE, FAILED } from "./native.js"
-import { checkOptions } from "./options.js"
+import { refuseExtra, takeOptions } from "./options.js"
 
 export class Receipts {
   readonly #bridge: Bridge
@@ -47,14 +47,16 @@ export class Receipts {
     return lease
   }
 
-  async ack(id: unknown): Promise<void> {
+  async ack(id: unknown, extra: readonly unknown[]): Promise<void> {
+    refuseExtra(extra)
     await this.#settle(id, DONE, "")
   }
 
-  async nack(id: unknown, options: { error?: unknown } = {}): Promise<void> {
-    checkOptions(options, ["error"])
-    const error = options.error === undefined ? "the message was not acknowledged" : errorText(options.error)
-    await this.#settle(id, FAILED, error)
+  async nack(id: unknown, options: unknown, extra: readonly unknown[]): Promise<void> {
+    refuseExtra(extra)
+    const { error } = takeOptions<{ error?: unknown }>(options, ["error"])
+    const text = error === undefined ? "the message was not acknowledged" : errorText(error)
+    await this.#settle(id, FAILED, text)
   }
 
   /** An error of the store leaves the receipt, so that it can be tried again. */

@@ -14,19 +14,23 @@ import type {
 import { type Bridge, ENTRIES_A_QUESTION } from "./bridge.js"
 import { invalidArgument } from "./errors.js"
 import { filterText } from "./filter.js"
-import { selectorOf } from "./list.js"
+import { copyKey, copyList, selectorOf } from "./keys.js"
 import type { NativeSearch } from "./native.js"
-import { checkOptions, flag, wholeNumber } from "./options.js"
+import { flag, takeOptions, wholeNumber } from "./options.js"
 import { readFound, reviveKey } from "./page.js"
 
 /** Rust counts so far. */
 const MAX_U32 = 2 ** 32 - 1
 
-export function createIndex(bridge: Bridge, prefix: unknown, options: KvIndexOptions): Promise<void> {
+/** Of either kind: what goes with what is checked here. */
+type IndexOptions = { [Member in keyof (KvSearchIndexOptions | KvOrderedIndexOptions)]: unknown }
+
+export function createIndex(bridge: Bridge, target: unknown, options: KvIndexOptions): Promise<void> {
   if (options === undefined)
     throw invalidArgument('options: they are missing; give { fields: ["title"] } or { on: ["city"] }')
-  checkOptions(options, ["fields", "tokenize", "on", "unique"])
-  const { fields, tokenize, on, unique } = options as Partial<KvSearchIndexOptions & KvOrderedIndexOptions>
+  const given = takeOptions<IndexOptions>(options, ["fields", "tokenize", "on", "unique"])
+  const { tokenize, unique } = given
+  const [prefix, fields, on] = [copyKey(target), copyList(given.fields), copyList(given.on)]
   if ((fields === undefined) === (on === undefined))
     throw invalidArgument("options: give either fields, for search, or on, for filters")
   if (fields !== undefined) {
@@ -56,7 +60,8 @@ function indexOf([prefix, name, kind, spec, createdAt]: ToldIndex): KvIndex {
   return { prefix: reviveKey(prefix), name, kind, ...spec, createdAt } as KvIndex
 }
 
-export function removeIndex(bridge: Bridge, prefix: unknown, name: unknown): Promise<{ ok: boolean }> {
+export function removeIndex(bridge: Bridge, target: unknown, name: unknown): Promise<{ ok: boolean }> {
+  const prefix = copyKey(target)
   return bridge.write(
     (handle, id) => handle.removeIndexes(id, prefix, name),
     (count: number) => ({ ok: count > 0 }),
@@ -85,9 +90,9 @@ export class SearchIterator<T> implements KvSearchIterator<T> {
   #more = true
   #last: Promise<unknown> = Promise.resolve()
 
-  constructor(bridge: Bridge, prefix: KvKey, query: string, options: KvSearchOptions = {}) {
-    checkOptions(options, ["limit", "where"])
-    const { limit, where } = options
+  constructor(bridge: Bridge, target: KvKey, query: string, options?: KvSearchOptions) {
+    const { limit, where } = takeOptions<KvSearchOptions>(options, ["limit", "where"])
+    const prefix = copyKey(target)
     this.#left = limit === undefined ? Infinity : wholeNumber(limit, "limit", 1, Number.MAX_SAFE_INTEGER)
     const filter = filterText(where)
     // A lone surrogate is no letter.

@@ -13,26 +13,26 @@ import type {
 } from "../index.js"
 import { commit, copyCheck } from "./atomic.js"
 import type { Bridge } from "./bridge.js"
-import { describe, invalidArgument, KvError, limitExceeded } from "./errors.js"
-import { copyKey } from "./keys.js"
-import { MAX_KEYS } from "./limits.js"
+import { describe, invalidArgument, KvError } from "./errors.js"
+import { copyKey, copyKeys, isKeyList } from "./keys.js"
 import { mergePatch } from "./merge.js"
 import { Mutating } from "./mutating.js"
 import { fromNative, native, STAMP_ALWAYS, STAMP_NEVER } from "./native.js"
 import { CommitUuid, type Operation, resolve, writeKey } from "./operations.js"
-import { checkOptions, wholeNumber } from "./options.js"
+import { refuseExtra, takeOptions, wholeNumber } from "./options.js"
 import { KvU64 } from "./u64.js"
 import { decodeValue, encodeValue, LateValue } from "./value/index.js"
+import { isList } from "./value/kinds.js"
 
 /** Runs `run` until its commit meets no conflict, or the retries are used up. */
 export async function transact<R>(
   bridge: Bridge,
   run: (tx: KvTransaction) => R | Promise<R>,
-  options: KvTransactionOptions = {},
+  options?: KvTransactionOptions,
 ): Promise<KvTransactionResult<R>> {
   if (typeof run !== "function") throw invalidArgument(`fn: must be a function, got ${describe(run)}`)
-  checkOptions(options, ["maxRetries", "retryDelay"])
-  const { maxRetries = 0, retryDelay = "10ms" } = options
+  const given = takeOptions<KvTransactionOptions>(options, ["maxRetries", "retryDelay"])
+  const { maxRetries = 0, retryDelay = "10ms" } = given
   wholeNumber(maxRetries, "maxRetries", 0, Number.MAX_SAFE_INTEGER)
   const delayMs = durationMs(retryDelay, "retryDelay")
   for (let attempt = 1; ; attempt++) {
@@ -122,14 +122,19 @@ class Transaction extends Mutating implements KvTransaction {
 
   get<T>(key: KvKey): Promise<KvEntryMaybe<T>>
   get<T>(keys: readonly KvKey[]): Promise<KvEntryMaybe<T>[]>
-  async get<T>(key: KvKey | readonly KvKey[]): Promise<KvEntryMaybe<T> | KvEntryMaybe<T>[]> {
+  async get<T>(
+    key: KvKey | readonly KvKey[],
+    ...extra: unknown[]
+  ): Promise<KvEntryMaybe<T> | KvEntryMaybe<T>[]> {
+    refuseExtra(extra)
     if (isKeyList(key)) return this.getMany(key)
     return ((await this.getMany([key])) as KvEntryMaybe<T>[])[0] as KvEntryMaybe<T>
   }
 
-  async getMany<T>(keys: readonly KvKey[]): Promise<KvEntryMaybe<T>[]> {
+  async getMany<T>(keys: readonly KvKey[], ...extra: unknown[]): Promise<KvEntryMaybe<T>[]> {
+    refuseExtra(extra)
     this.#checkOpen()
-    const list = keyList(keys)
+    const list = copyKeys(keys)
     const ids = list.map(identity)
     this.#fetch(list, ids)
     const entries = await Promise.all(ids.map((id) => this.#reads.get(id) as Promise<KvEntryMaybe>))
@@ -163,8 +168,9 @@ class Transaction extends Mutating implements KvTransaction {
     return this
   }
 
-  delete(key: KvKey): this {
-    if (!Array.isArray(key)) throw invalidArgument(`key: must be an array of parts, got ${describe(key)}`)
+  delete(key: KvKey, ...extra: unknown[]): this {
+    refuseExtra(extra)
+    if (!isList(key)) throw invalidArgument(`key: must be an array of parts, got ${describe(key)}`)
     this.#add({ type: "delete", key: copyKey(key) })
     return this
   }
@@ -195,16 +201,6 @@ class Transaction extends Mutating implements KvTransaction {
 function cloned(value: unknown): unknown {
   const encoded = encodeValue(value, "value")
   return encoded instanceof LateValue ? value : decodeValue(encoded.encoding, encoded.data)
-}
-
-export function isKeyList(target: unknown): target is readonly KvKey[] {
-  return Array.isArray(target) && (target.length === 0 || Array.isArray(target[0]))
-}
-
-export function keyList(keys: unknown): readonly KvKey[] {
-  if (!Array.isArray(keys)) throw invalidArgument(`keys: must be an array of keys, got ${describe(keys)}`)
-  if (keys.length > MAX_KEYS) throw limitExceeded("keys", keys.length, MAX_KEYS, "keys")
-  return keys
 }
 
 /** An entry under way: an `undefined` is no value, also where a write of the transaction has made or removed one. */

@@ -12,15 +12,22 @@ import type {
 } from "../index.js"
 import type { Bridge, Waiter } from "./bridge.js"
 import { describe, invalidArgument, KvError } from "./errors.js"
-import { copyKey } from "./keys.js"
+import { copyKey, isKeyList } from "./keys.js"
 import { MAX_BUFFER_KEYS } from "./limits.js"
 import { CHANGES, ELSEWHERE, EXACT, type NativeWatch, TREE, UNDER } from "./native.js"
-import { checkOptions, flag, wholeNumber } from "./options.js"
+import { flag, takeOptions, wholeNumber } from "./options.js"
 import { readWatched } from "./page.js"
 import { RETRY_MS, report, Subscription } from "./subscription.js"
-import { isKeyList } from "./transaction.js"
+import { isList } from "./value/kinds.js"
 
-const OPTIONS = ["exact", "emitInitial", "from", "bufferSize", "overflowStrategy", "onError"]
+const OPTIONS: readonly (keyof KvWatchOptions)[] = [
+  "exact",
+  "emitInitial",
+  "from",
+  "bufferSize",
+  "overflowStrategy",
+  "onError",
+]
 const STRATEGIES = ["drop-oldest", "drop-newest"]
 
 /** Flags of a batch: `src/engine/watch.rs`. */
@@ -42,7 +49,8 @@ export class Watches implements Waiter {
   }
 
   /** Begins a watch: what is committed after this is told. */
-  begin(target: unknown, options: KvWatchOptions = {}): Watch {
+  begin(target: unknown, given?: KvWatchOptions): Watch {
+    const options = takeOptions<KvWatchOptions>(given, OPTIONS)
     const request = requestOf(target, options)
     const native = this.#bridge.now((handle) => handle.watch(...request))
     const watch = new Watch(this.#bridge, native, () => this.#forget(native.id), options.onError)
@@ -94,7 +102,6 @@ export class Watches implements Waiter {
 type Request = Parameters<import("./native.js").NativeHandle["watch"]>
 
 function requestOf(target: unknown, options: KvWatchOptions): Request {
-  checkOptions(options, OPTIONS)
   const { from, bufferSize = null, overflowStrategy = "drop-oldest", onError } = options
   const [keys, reach] = targetOf(target, options.exact)
   const emitInitial =
@@ -115,17 +122,17 @@ function requestOf(target: unknown, options: KvWatchOptions): Request {
 
 function targetOf(target: unknown, exact: unknown): [keys: readonly KvKey[], reach: number] {
   const isExact = flag(exact, "exact")
-  if (Array.isArray(target)) {
+  if (isList(target)) {
     if (target.length === 0)
       throw invalidArgument("target: it is empty; give a key, or { prefix: [] } to watch everything")
     const keys = isKeyList(target) ? target : [target as KvKey]
-    return [keys.map(copyKey), isExact ? EXACT : TREE]
+    return [Array.from(keys, copyKey), isExact ? EXACT : TREE]
   }
   if (typeof target !== "object" || target === null)
     throw invalidArgument(`target: must be a key, an array of keys or { prefix }, got ${describe(target)}`)
-  checkOptions(target, ["prefix"], "target")
+  const { prefix } = takeOptions<{ prefix?: KvKey }>(target, ["prefix"], "target")
   if (exact !== undefined) throw invalidArgument("exact: it goes with keys, not with a prefix")
-  return [[copyKey((target as { prefix: KvKey }).prefix)], UNDER]
+  return [[copyKey(prefix) as KvKey], UNDER]
 }
 
 interface Step {

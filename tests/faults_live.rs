@@ -93,7 +93,9 @@ fn messages() {
         settled("lost", 1, End::Done),
     ];
     all_or_nothing("settle and claim", &template, &|kv| work(kv, &ends));
-    all_or_nothing("purge", &template, &|kv| task(kv, |txn| Ok(Answer::Count(txn.purge_dead_letters(10)?))));
+    all_or_nothing("purge", &template, &|kv| {
+        task(kv, |txn| Ok(Answer::Count(txn.purge_dead_letters(None, 10)?)))
+    });
 }
 
 /// Seen to fail: with the error of the removal from the dead letter queue passed over.

@@ -1,4 +1,5 @@
 import { describe } from "node:test"
+import { args } from "./arguments.js"
 import { atomic } from "./atomic.js"
 import { backup } from "./backup.js"
 import { changes } from "./changes.js"
@@ -87,6 +88,7 @@ const suites = {
   now,
   isolation,
   refusals,
+  "arguments of every call": args,
   lifecycle,
   watch,
   "watch, the life of": watchLife,

@@ -13,22 +13,26 @@ function bodyAt(source, open) {
   throw new Error("a body without its end")
 }
 
+const MEMBER = /^ {2}(?:static |readonly )*(\[Symbol\.\w+\]|\w+)\??\s*[(:<]/
+const METHOD = /^ {2}(\w+)\s*[(<]/
+
 /** Members stand two columns in; deeper lines belong to a member's type. */
-function membersOf(body) {
+function membersOf(body, pattern = MEMBER) {
   const names = body
     .split("\n")
-    .map((line) => line.match(/^ {2}(?:static |readonly )*(\[Symbol\.\w+\]|\w+)\??\s*[(:<]/)?.[1])
+    .map((line) => line.match(pattern)?.[1])
     .filter(Boolean)
   return [...new Set(names)].filter((name) => name !== "constructor").sort()
 }
 
-/** Names and members of the classes and interfaces, and the names that exist at run time. */
+/** Names, members and methods of the classes and interfaces, and the names that exist at run time. */
 export function readDeclarations(source) {
   const code = withoutComments(source)
   const types = new Map()
   for (const match of code.matchAll(/export (class|interface) (\w+)[^{]*/g)) {
     const [head, kind, name] = match
-    types.set(name, { kind, members: membersOf(bodyAt(code, match.index + head.length)) })
+    const body = bodyAt(code, match.index + head.length)
+    types.set(name, { kind, members: membersOf(body), methods: membersOf(body, METHOD) })
   }
   const values = [...code.matchAll(/export (?:class|const|function|let) (\w+)/g)].map(([, name]) => name)
   return { types, values: [...new Set(values)].sort() }

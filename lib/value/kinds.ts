@@ -102,6 +102,15 @@ export function isRevokedProxy(value: object): boolean {
   }
 }
 
+/** Whether it is an array or a proxy of one, such as reactive state and drafts are; Node-API takes the latter for no array. */
+export function isList(value: unknown): value is readonly unknown[] {
+  try {
+    return Array.isArray(value)
+  } catch {
+    return false // A revoked proxy.
+  }
+}
+
 /** What a refused object is called in a message. */
 export function classWords(value: object): string {
   const proto = Object.getPrototypeOf(value)

@@ -158,11 +158,12 @@ impl Handle {
         self.task(id, move |txn| Ok(Answer::json(txn.remove_dead_letter(&letter)?.to_string())))
     }
 
-    /// Deletes a step of the dead letters; `[count,more]` comes by mail under `id`.
+    /// Deletes a step of the dead letters, of one queue or of all; `[count,more]` comes by mail under `id`.
     #[napi]
-    pub fn purge_dead_letters(&mut self, id: u32) -> napi::Result<(), CodeName> {
-        self.task(id, |txn| {
-            let count = txn.purge_dead_letters(TRIM_STEP_ROWS)?;
+    pub fn purge_dead_letters(&mut self, env: Env, id: u32, queue: Raw) -> napi::Result<(), CodeName> {
+        let queue = queue_name(env, queue).map_err(thrown)?;
+        self.task(id, move |txn| {
+            let count = txn.purge_dead_letters(queue.as_deref(), TRIM_STEP_ROWS)?;
             Ok(Answer::json(format!("[{count},{}]", u8::from(count == TRIM_STEP_ROWS as u64))))
         })
     }

@@ -204,9 +204,9 @@ pub trait QueueWrite {
     /// Those of the store.
     fn remove_dead_letter(&mut self, id: &str) -> Result<bool>;
 
-    /// Removes at most `limit`; tells how many.
+    /// Removes at most `limit`, of one queue or of all; returns how many.
     ///
     /// # Errors
     /// Those of the store.
-    fn purge_dead_letters(&mut self, limit: usize) -> Result<u64>;
+    fn purge_dead_letters(&mut self, queue: Option<&str>, limit: usize) -> Result<u64>;
 }

@@ -286,9 +286,12 @@ impl QueueWrite for LocalWrite<'_> {
         Ok(db.connection.changes() > 0)
     }
 
-    fn purge_dead_letters(&mut self, limit: usize) -> Result<u64> {
+    fn purge_dead_letters(&mut self, queue: Option<&str>, limit: usize) -> Result<u64> {
         let db = &mut *self.read.db;
-        db.statement(Sql::PurgeDeadLetters)?.run(&[limit.into()])?;
+        match queue {
+            Some(queue) => db.statement(Sql::PurgeDeadLetters)?.run(&[limit.into(), queue.into()])?,
+            None => db.statement(Sql::PurgeAllDeadLetters)?.run(&[limit.into()])?,
+        };
         Ok(db.connection.changes())
     }
 }

@@ -119,6 +119,7 @@ pub enum Sql {
     /// Removes one.
     RemoveDeadLetter,
     /// Removes some.
+    PurgeAllDeadLetters,
     PurgeDeadLetters,
     /// A lock.
     Lock,

@@ -100,8 +100,12 @@ pub fn text(sql: Sql) -> &'static str {
         Sql::ScanDeadLetters => concat_letter!("WHERE queue = ?3 ORDER BY rowid LIMIT ?1 OFFSET ?2"),
         Sql::DeadLetter => concat_letter!("WHERE id = ?1"),
         Sql::RemoveDeadLetter => "DELETE FROM kv_dlq WHERE id = ?1",
-        Sql::PurgeDeadLetters => {
+        Sql::PurgeAllDeadLetters => {
             "DELETE FROM kv_dlq WHERE rowid IN (SELECT rowid FROM kv_dlq ORDER BY rowid LIMIT ?1)"
+        }
+        Sql::PurgeDeadLetters => {
+            "DELETE FROM kv_dlq WHERE rowid IN
+               (SELECT rowid FROM kv_dlq WHERE queue = ?2 ORDER BY rowid LIMIT ?1)"
         }
         Sql::Lock => "SELECT owner, token, expires_at FROM kv_locks WHERE name = ?1",
         Sql::PutLock => {
