@@ -1,0 +1,29 @@
+// What some tests need and not every machine has. A test asks: `test(name, optional("libfaketime"), …)`.
+import { spawnSync } from "node:child_process"
+import { existsSync } from "node:fs"
+
+const runs = (command, ...args) => spawnSync(command, args, { stdio: "ignore" }).status === 0
+
+/** Where Debian and its children keep the library of libfaketime. */
+export const FAKETIME = ["x86_64-linux-gnu", "aarch64-linux-gnu", "."]
+  .map((place) => `/usr/lib/${place}/faketime/libfaketime.so.1`)
+  .find((path) => existsSync(path))
+
+const FOUND = {
+  cc: () => process.platform === "linux" && runs("cc", "--version"),
+  libfaketime: () => FAKETIME !== undefined,
+  valgrind: () => runs("valgrind", "--version"),
+}
+
+/**
+ * The options of a test that needs these tools: none where all are found, elsewhere a skip that names what is missing. What
+ * `KEYVAL_REQUIRE` names (`cc,libfaketime`) must be there: then the test throws as it is defined.
+ */
+export function optional(...tools) {
+  const missing = tools.filter((tool) => !FOUND[tool]())
+  if (missing.length === 0) return {}
+  const required = (process.env.KEYVAL_REQUIRE ?? "").split(",")
+  const refused = missing.filter((tool) => required.includes(tool))
+  if (refused.length > 0) throw new Error(`KEYVAL_REQUIRE names ${refused}, which is not found here`)
+  return { skip: `needs ${missing.join(", ")}` }
+}
