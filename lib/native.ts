@@ -1,5 +1,6 @@
 /** The addon, as `src/binding/handle.rs` makes it. The only module that loads it. */
 
+import { types } from "node:util"
 import type { KvErrorCode } from "../index.js"
 import addon from "../native.cjs"
 import { KvError } from "./errors.js"
@@ -197,7 +198,7 @@ export function callNative<R>(call: (addon: Addon) => R): R {
 
 /** An error that the addon threw, as ours; any other error as it is. */
 export function fromNative(error: unknown, place = ""): unknown {
-  if (error instanceof KvError || !(error instanceof Error) || !("code" in error)) return error
+  if (error instanceof KvError || !types.isNativeError(error) || !("code" in error)) return error
   const code = String(error.code)
   return CODES.has(code) ? new KvError(code as KvErrorCode, place + error.message) : error
 }

@@ -41,7 +41,15 @@ describe("package", () => {
   test("the tarball holds what it needs and nothing of the workshop", () => {
     const installed = join(folder, "node_modules/@buntime/keyval")
     const files = readdirSync(installed)
-    for (const name of ["dist", "index.d.ts", "native.cjs", "package.json", "README.md", "LICENSE"])
+    for (const name of [
+      "dist",
+      "index.d.ts",
+      "index.d.cts",
+      "native.cjs",
+      "package.json",
+      "README.md",
+      "LICENSE",
+    ])
       assert.ok(files.includes(name), `${name} is missing`)
     for (const name of ["src", "__test__", "Cargo.toml", "bench", "lib", "scripts"])
       assert.ok(!files.includes(name), `${name} is in the tarball`)
