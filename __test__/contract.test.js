@@ -13,6 +13,7 @@ import {
   reexports,
   rustCode,
   testModules,
+  withoutComments,
 } from "./support/sources.js"
 
 const { Kv, KvError, KvU64 } = exported
@@ -235,5 +236,17 @@ describe("contract: the direction of calls", () => {
     const addon = /native\.cjs|\.node["'`]|createRequire|process\.dlopen/
     const naming = filesBelow(folder, ".ts").filter((file) => addon.test(read(folder, file)))
     assert.deepEqual(naming, ["native.ts"])
+  })
+
+  // Seen to fail: lib/listener.ts and lib/watch.ts imported node:timers/promises.
+  test("TypeScript: only lib/host.ts uses the host's timers, clocks and chance", () => {
+    const folder = join(root, "lib")
+    const host =
+      /\b(?:set|clear)(?:Timeout|Interval|Immediate)\b|\bqueueMicrotask\b|\bnextTick\b|\bhrtime\b|\bperformance\b|\bDate\.now\b|new Date\(\)|\bMath\.random\b/
+    const using = filesBelow(folder, ".ts").filter((file) => {
+      const source = read(folder, file)
+      return host.test(withoutComments(source)) || /["']node:timers/.test(source)
+    })
+    assert.deepEqual(using, ["host.ts"])
   })
 })

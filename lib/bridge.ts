@@ -6,6 +6,7 @@
 
 import type { KvEntryMaybe, KvErrorCode, KvKey } from "../index.js"
 import { KvError } from "./errors.js"
+import { microtask, nextTurn, turn } from "./host.js"
 import { copyKey, copyKeys } from "./keys.js"
 import { Lifetime } from "./lifetime.js"
 import type { Scan } from "./list.js"
@@ -58,7 +59,6 @@ const ENTRIES_A_TURN = 512
 export const ENTRIES_A_QUESTION = 200
 /** Where reads come one a turn, this many of them pass before one is followed by a look at what else its turn reads. */
 const READS_A_LOOK = 16
-const SETTLED = Promise.resolve()
 /** The id under which news come. */
 const NEWS = 0
 
@@ -142,11 +142,11 @@ export class Bridge {
 
   #scheduleReads(): void {
     if (this.#turn > 0) {
-      SETTLED.then(this.#flushReads)
+      microtask(this.#flushReads)
       return
     }
     this.#turn = ENTRIES_A_TURN
-    setImmediate(this.#flushReads)
+    turn(this.#flushReads)
   }
 
   readonly #flushReads = (): void => {
@@ -169,7 +169,7 @@ export class Bridge {
     this.#counting = true
     this.#batches = 1
     if (this.#keeping) this.#handle.keepSnapshot()
-    setImmediate(this.#endTurn)
+    turn(this.#endTurn)
   }
 
   readonly #endTurn = (): void => {
@@ -216,7 +216,7 @@ export class Bridge {
   page(scan: Scan, limit: number): Page | Promise<Page> {
     if (this.#turn <= 0) {
       this.#turn = ENTRIES_A_TURN
-      return new Promise((resolve) => setImmediate(resolve)).then(() => this.page(scan, limit))
+      return nextTurn().then(() => this.page(scan, limit))
     }
     const id = this.#nextId++
     let packet: Packet
@@ -269,7 +269,7 @@ export class Bridge {
   #scheduleWrites(): void {
     if (this.#staged) return
     this.#staged = true
-    SETTLED.then(this.#flushWrites)
+    microtask(this.#flushWrites)
   }
 
   /** Asks something whose answer is a page: now, or later. */
@@ -309,7 +309,7 @@ export class Bridge {
   turn(): Promise<void> | undefined {
     if (this.#turn > 0) return undefined
     this.#turn = ENTRIES_A_TURN
-    return new Promise((resolve) => setImmediate(resolve))
+    return nextTurn()
   }
 
   /** From now on it is told of news, until it leaves. */
@@ -437,10 +437,10 @@ export class Bridge {
     this.#flushWrites()
     this.#handle.stopBackups()
     // Who waited may have something to give back that it was just given.
-    if (waiters.length > 0) await new Promise((resolve) => setImmediate(resolve))
+    if (waiters.length > 0) await nextTurn()
     while (this.#pending.size > 0) {
       await new Promise<void>((resolve) => (this.#idle = resolve))
-      if (waiters.length > 0) await new Promise((resolve) => setImmediate(resolve))
+      if (waiters.length > 0) await nextTurn()
     }
     this.#idle = undefined
     this.#open = false

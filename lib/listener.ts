@@ -3,10 +3,10 @@
  * is settled in the same commit. Rust extends the leases; it never calls a handler.
  */
 
-import { setTimeout as wait } from "node:timers/promises"
 import type { KvListenOptions, KvMessage, KvSubscription } from "../index.js"
 import type { Bridge, Waiter } from "./bridge.js"
 import { corrupt, describe, invalidArgument, KvError } from "./errors.js"
+import { microtask, sleep } from "./host.js"
 import { MAX_CONCURRENCY } from "./limits.js"
 import { callNative, DONE, ELSEWHERE, FAILED, QUEUE, RETURNED, TIME } from "./native.js"
 import { flag, takeOptions, wholeNumber } from "./options.js"
@@ -167,7 +167,7 @@ class Listener implements Waiter {
   #schedule(): void {
     if (this.#scheduled) return
     this.#scheduled = true
-    queueMicrotask(() => {
+    microtask(() => {
       this.#scheduled = false
       this.#work()
     })
@@ -217,7 +217,7 @@ class Listener implements Waiter {
     const [more, dueMs] = tail
     for (const claimed of rows) {
       this.#running++
-      queueMicrotask(() => this.#begin(claimed))
+      microtask(() => this.#begin(claimed))
     }
     if (more) this.#again = true
     this.#plan(dueMs)
@@ -235,7 +235,7 @@ class Listener implements Waiter {
     if (!isOver) report(this.#settings.onError, "a queue cannot be read", error)
     if (mayPass) {
       this.#settled = [...settled, ...this.#settled]
-      await wait(RETRY_MS)
+      await sleep(RETRY_MS)
     } else {
       this.#closed = true
       this.#settled = []

@@ -14,6 +14,7 @@ import type {
 import { commit, copyCheck } from "./atomic.js"
 import type { Bridge } from "./bridge.js"
 import { describe, invalidArgument, KvError } from "./errors.js"
+import { after } from "./host.js"
 import { copyKey, copyKeys, isKeyList } from "./keys.js"
 import { mergePatch } from "./merge.js"
 import { Mutating } from "./mutating.js"
@@ -45,23 +46,20 @@ export async function transact<R>(
   }
 }
 
-/** The longest that a timer takes; beyond it, it would not wait at all. */
-const MAX_TIMER_MS = 2 ** 31 - 1
-
 /** Closing ends it. */
 function pause(bridge: Bridge, ms: number): Promise<void> {
   return new Promise((resolve) => {
     const end = () => {
-      clearTimeout(timer)
+      cancel()
       bridge.leave(waiter)
       resolve()
     }
     const waiter = { reasons: 0, notice() {}, end }
-    const timer = setTimeout(end, Math.min(ms, MAX_TIMER_MS))
+    const cancel = after(ms, end)
     try {
       bridge.join(waiter)
     } catch (error) {
-      clearTimeout(timer)
+      cancel()
       throw error
     }
   })

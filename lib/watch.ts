@@ -1,6 +1,5 @@
 /** Watches. Rust holds each one's place in the change log; here a watch is asked for its next batch when it was woken. */
 
-import { setTimeout as wait } from "node:timers/promises"
 import type {
   KvEntryMaybe,
   KvKey,
@@ -12,6 +11,7 @@ import type {
 } from "../index.js"
 import type { Bridge, Waiter } from "./bridge.js"
 import { describe, invalidArgument, KvError } from "./errors.js"
+import { after, nextTurn, sleep } from "./host.js"
 import { copyKey, isKeyList } from "./keys.js"
 import { MAX_BUFFER_KEYS } from "./limits.js"
 import { CHANGES, ELSEWHERE, EXACT, type NativeWatch, TREE, UNDER } from "./native.js"
@@ -79,11 +79,11 @@ export class Watches implements Waiter {
       this.#again = false
       try {
         if (!(await this.#wake())) continue
-        await new Promise((resolve) => setImmediate(resolve))
+        await nextTurn()
       } catch {
         // The watches meet the same error, and tell it; what was to be looked at is looked at later.
         if (this.#bridge.closed) break
-        await wait(RETRY_MS)
+        await sleep(RETRY_MS)
       }
       this.#again = true
     } while (this.#again && this.#watches.size > 0)
@@ -199,9 +199,9 @@ export class Watch {
   async #pause(): Promise<void> {
     if (this.#closed) return
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, RETRY_MS)
+      const cancel = after(RETRY_MS, resolve)
       this.#endPause = () => {
-        clearTimeout(timer)
+        cancel()
         resolve()
       }
     })
@@ -226,7 +226,7 @@ export class Watch {
         const [initial, reset] = [(flags & INITIAL) !== 0, (flags & RESET) !== 0]
         return { entries: rows as KvEntryMaybe<T>[], versionstamp, initial, reset, dropped }
       }
-      if (flags & AGAIN) await new Promise((resolve) => setImmediate(resolve))
+      if (flags & AGAIN) await nextTurn()
       else await this.#sleep()
     }
     return undefined
