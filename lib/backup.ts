@@ -2,6 +2,7 @@
 
 import type { KvBackupOptions, KvBackupResult } from "../index.js"
 import type { Bridge } from "./bridge.js"
+import { takeOptionalCallback } from "./callbacks.js"
 import { describe, invalidArgument } from "./errors.js"
 import type { NativeBackup, NativeHandle } from "./native.js"
 import { flag, takeOptions } from "./options.js"
@@ -14,9 +15,7 @@ export async function backup(
   given?: KvBackupOptions,
 ): Promise<KvBackupResult> {
   const options = takeOptions<KvBackupOptions>(given, ["overwrite", "onProgress"])
-  const { onProgress } = options
-  if (onProgress !== undefined && typeof onProgress !== "function")
-    throw invalidArgument(`onProgress: must be a function, got ${describe(onProgress)}`)
+  const onProgress = takeOptionalCallback(options.onProgress, "onProgress")
   const [target, overwrite] = [pathText(path), flag(options.overwrite, "overwrite")]
   const { handle } = bridge
   const running = bridge.now((handle) => handle.backup(target, overwrite, onProgress !== undefined))

@@ -5,6 +5,7 @@
  */
 
 import type { KvEntryMaybe, KvErrorCode, KvKey } from "../index.js"
+import { outside } from "./callbacks.js"
 import { KvError } from "./errors.js"
 import { microtask, nextTurn, turn } from "./host.js"
 import { copyKey, copyKeys } from "./keys.js"
@@ -90,15 +91,10 @@ export class Bridge {
   constructor(settings: KvSettings) {
     const { url, durability, busyTimeout, sweepInterval, changeLog, retention } = settings
     refuseOtherCopy(url)
+    const wake = Lifetime.wakeOf(this.#lifetime)
     try {
-      this.#handle = new native.Handle(
-        url,
-        durability,
-        busyTimeout,
-        sweepInterval,
-        changeLog,
-        retention,
-        Lifetime.wakeOf(this.#lifetime),
+      this.#handle = outside(
+        () => new native.Handle(url, durability, busyTimeout, sweepInterval, changeLog, retention, wake),
       )
     } catch (error) {
       throw fromNative(error)

@@ -5,7 +5,8 @@
 
 import type { KvListenOptions, KvMessage, KvSubscription } from "../index.js"
 import type { Bridge, Waiter } from "./bridge.js"
-import { corrupt, describe, invalidArgument, KvError } from "./errors.js"
+import { takeCallback, takeOptionalCallback } from "./callbacks.js"
+import { corrupt, describe, KvError } from "./errors.js"
 import { microtask, sleep } from "./host.js"
 import { MAX_CONCURRENCY } from "./limits.js"
 import { callNative, DONE, ELSEWHERE, FAILED, QUEUE, RETURNED, TIME } from "./native.js"
@@ -59,14 +60,12 @@ function settingsOf(options?: KvListenOptions): Settings {
     onError,
   } = takeOptions<KvListenOptions>(options, OPTIONS)
   callNative((addon) => addon.checkQueue(queue))
-  if (onError !== undefined && typeof onError !== "function")
-    throw invalidArgument(`onError: must be a function, got ${describe(onError)}`)
   return {
     queue,
     concurrency: wholeNumber(concurrency, "concurrency", 1, MAX_CONCURRENCY),
     autoAck: autoAck === undefined || flag(autoAck, "autoAck"),
     lockMs: callNative((addon) => addon.leaseMs(lockDuration, "lockDuration")),
-    onError,
+    onError: takeOptionalCallback(onError, "onError"),
   }
 }
 
@@ -76,9 +75,8 @@ export function listen(
   handler: unknown,
   options?: KvListenOptions,
 ): KvSubscription {
-  if (typeof handler !== "function")
-    throw invalidArgument(`handler: must be a function, got ${describe(handler)}`)
-  const listener = new Listener(bridge, receipts, handler as Handler, settingsOf(options))
+  const bound = takeCallback(handler as Handler, "handler")
+  const listener = new Listener(bridge, receipts, bound, settingsOf(options))
   return new Subscription(listener, listener.finished)
 }
 

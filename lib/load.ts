@@ -2,6 +2,7 @@
 
 import type { KvSetEntry, KvSetManyOptions } from "../index.js"
 import type { Bridge } from "./bridge.js"
+import { takeOptionalCallback } from "./callbacks.js"
 import { describe, invalidArgument } from "./errors.js"
 import { copyKey } from "./keys.js"
 import { MAX_LOAD_ENTRIES, MAX_LOAD_UNITS } from "./limits.js"
@@ -25,9 +26,8 @@ export async function load(
   entries: Iterable<KvSetEntry> | AsyncIterable<KvSetEntry>,
   options?: KvSetManyOptions,
 ): Promise<{ count: number }> {
-  const { onProgress } = takeOptions<KvSetManyOptions>(options, ["onProgress"])
-  if (onProgress !== undefined && typeof onProgress !== "function")
-    throw invalidArgument(`onProgress: must be a function, got ${describe(onProgress)}`)
+  const given = takeOptions<KvSetManyOptions>(options, ["onProgress"])
+  const onProgress = takeOptionalCallback(given.onProgress, "onProgress")
   const loading = new Load(bridge, onProgress)
   try {
     let at = 0

@@ -10,6 +10,7 @@ import type {
   KvWatchOptions,
 } from "../index.js"
 import type { Bridge, Waiter } from "./bridge.js"
+import { takeCallback, takeOptionalCallback } from "./callbacks.js"
 import { describe, invalidArgument, KvError } from "./errors.js"
 import { after, nextTurn, sleep } from "./host.js"
 import { copyKey, isKeyList } from "./keys.js"
@@ -52,8 +53,9 @@ export class Watches implements Waiter {
   begin(target: unknown, given?: KvWatchOptions): Watch {
     const options = takeOptions<KvWatchOptions>(given, OPTIONS)
     const request = requestOf(target, options)
+    const onError = takeOptionalCallback(options.onError, "onError")
     const native = this.#bridge.now((handle) => handle.watch(...request))
-    const watch = new Watch(this.#bridge, native, () => this.#forget(native.id), options.onError)
+    const watch = new Watch(this.#bridge, native, () => this.#forget(native.id), onError)
     if (this.#watches.size === 0) this.#bridge.join(this)
     this.#watches.set(native.id, watch)
     return watch
@@ -102,7 +104,7 @@ export class Watches implements Waiter {
 type Request = Parameters<import("./native.js").NativeHandle["watch"]>
 
 function requestOf(target: unknown, options: KvWatchOptions): Request {
-  const { from, bufferSize = null, overflowStrategy = "drop-oldest", onError } = options
+  const { from, bufferSize = null, overflowStrategy = "drop-oldest" } = options
   const [keys, reach] = targetOf(target, options.exact)
   const emitInitial =
     options.emitInitial === undefined ? from === undefined : flag(options.emitInitial, "emitInitial")
@@ -114,8 +116,6 @@ function requestOf(target: unknown, options: KvWatchOptions): Request {
     throw invalidArgument(
       `overflowStrategy: must be "drop-oldest" or "drop-newest", got ${describe(overflowStrategy)}`,
     )
-  if (onError !== undefined && typeof onError !== "function")
-    throw invalidArgument(`onError: must be a function, got ${describe(onError)}`)
   const buffer = bufferSize === null ? undefined : wholeNumber(bufferSize, "bufferSize", 1, MAX_BUFFER_KEYS)
   return [keys, reach, emitInitial, from, buffer, overflowStrategy === "drop-newest"]
 }
@@ -246,7 +246,7 @@ export function watchWith<T>(
   options?: KvWatchOptions,
 ): KvSubscription {
   const watch = watches.begin(target, options)
-  return new Subscription(watch, run(watch, callback))
+  return new Subscription(watch, run(watch, takeCallback(callback, "callback")))
 }
 
 async function run<T>(watch: Watch, callback: KvWatchCallback<T>): Promise<void> {

@@ -8,6 +8,7 @@ import { changesReplay } from "./changes-replay.js"
 import { collection } from "./collection.js"
 import { consumers } from "./consumers.js"
 import { consumersLoop } from "./consumers-loop.js"
+import { contexts } from "./contexts.js"
 import { counters } from "./counters.js"
 import { deadLetters } from "./dead-letters.js"
 import { indexesModel } from "./indexes-model.js"
@@ -89,6 +90,7 @@ const suites = {
   isolation,
   refusals,
   "arguments of every call": args,
+  "async contexts": contexts,
   lifecycle,
   watch,
   "watch, the life of": watchLife,
