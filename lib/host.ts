@@ -32,11 +32,14 @@ export function nextTurn(): Promise<void> {
 /** The longest that a timer takes; beyond it, it would not wait at all. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 
+/** Begins to wait; what it returns ends that. */
+export type Timer = (ms: number, call: () => void) => () => void
+
 /**
- * Calls a function after a time, unless what it returns is called before. Two timers run: the host's keeps the process alive, and
- * `Atomics.waitAsync` is there because fakes may have come before the import, and because Bun's also replace what was taken before them.
+ * Two timers run: the host's keeps the process alive, and `Atomics.waitAsync` is there because fakes may have come before the import,
+ * and because Bun's also replace what was taken before them.
  */
-export function after(ms: number, call: () => void): () => void {
+const hostTimer: Timer = (ms, call) => {
   const most = Math.min(Math.max(ms, 1), MAX_TIMER_MS)
   const cell = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
   let isOver = false
@@ -54,6 +57,18 @@ export function after(ms: number, call: () => void): () => void {
   const waiting = waitAsync(cell, 0, 0, most)
   if (waiting.async) void waiting.value.then(fire)
   return end
+}
+
+let timer: Timer = hostTimer
+
+/** For this repository's tests (`testing.ts`). */
+export function useTimer(other: Timer | undefined): void {
+  timer = other ?? hostTimer
+}
+
+/** Calls a function after a time, unless what this returns is called before. */
+export function after(ms: number, call: () => void): () => void {
+  return timer(ms, call)
 }
 
 export function sleep(ms: number): Promise<void> {

@@ -6,6 +6,9 @@ import { bridges } from "./kv.js"
 import { fromNative, native } from "./native.js"
 import { reviveKey } from "./page.js"
 
+/** Replaces what waits (retries, backoff), or (`undefined`) puts it back. */
+export { useTimer } from "./host.js"
+
 function bridgeOf(kv: Kv): Bridge {
   const bridge = bridges.get(kv)
   if (bridge === undefined) throw new TypeError("not a Kv")

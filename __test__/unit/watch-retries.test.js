@@ -2,6 +2,7 @@
 import assert from "node:assert/strict"
 import { afterEach, beforeEach, describe, test } from "node:test"
 import { KvError } from "../../dist/errors.js"
+import { useTimer } from "../../dist/testing.js"
 import { Watches, WatchIterator, watchWith } from "../../dist/watch.js"
 
 const BATCH = 4
@@ -27,21 +28,21 @@ function bridgeOf(steps) {
 }
 
 describe("watch: errors of the store", () => {
-  const { setTimeout } = globalThis
   let waits
   let run
 
   beforeEach(() => {
     waits = []
     run = true
-    globalThis.setTimeout = (callback, ms) => {
+    useTimer((ms, callback) => {
       waits.push(ms)
       if (run) queueMicrotask(callback)
-    }
+      return () => {}
+    })
   })
 
   afterEach(() => {
-    globalThis.setTimeout = setTimeout
+    useTimer(undefined)
   })
 
   // Seen to fail: the iterator rejected with BUSY, and was closed.
