@@ -188,7 +188,10 @@ export interface KvListOptions {
 
 /** What {@link Kv.list} gives. Leaving the loop early stops reading. */
 export interface KvListIterator<T> extends AsyncIterableIterator<T> {
-  /** Goes on after the entry that was given last; `""` before the first. */
+  /**
+   * Continues after the entry that was returned last. `""` before the first one, and when `next` has said that the range has no more:
+   * pages can be read until it is `""`.
+   */
   readonly cursor: string
   next(): Promise<IteratorResult<T, undefined>>
   return(): Promise<IteratorResult<T, undefined>>
@@ -1370,8 +1373,8 @@ export class Kv {
   info(): Promise<KvInfo>
 
   /**
-   * Closes. Idempotent; stops backups, watches and listeners; resolves when writes that were issued are on disk and the file is released. Iterators end,
-   * later calls reject with `CLOSED`. An open, idle `Kv` does not keep the process alive; a watch or a listener does until it is stopped.
+   * Closes. Idempotent; stops backups, watches and listeners; resolves when writes that were issued are on disk and the file is released. A list, a search
+   * or a change feed that is being read rejects with `CLOSED`, as later calls do; live feeds and watches end. An open, idle `Kv` does not keep the process alive; a watch or a listener does until it is stopped.
    * A message whose handler runs at that moment is delivered again when its lease has run out. A `Kv` that is dropped without
    * it is closed when the garbage collector finds it, once no call, watch or listener of it runs.
    */

@@ -449,7 +449,7 @@ export class Bridge {
   }
 }
 
-function closed(): KvError {
+export function closed(): KvError {
   return new KvError("CLOSED", "this Kv is closed")
 }
 

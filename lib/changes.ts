@@ -2,7 +2,7 @@
 
 import type { KvChange, KvChanges, KvChangesIterator, KvChangesOptions } from "../index.js"
 import { Attention } from "./attention.js"
-import type { Bridge } from "./bridge.js"
+import { type Bridge, closed } from "./bridge.js"
 import { invalidArgument } from "./errors.js"
 import { copyKey } from "./keys.js"
 import { MAX_READ_CHANGES } from "./limits.js"
@@ -105,17 +105,21 @@ class ChangesIterator<T> implements KvChangesIterator<T> {
   }
 
   next(): Promise<IteratorResult<KvChange<T>, undefined>> {
-    const change = this.#take()
-    if (change !== undefined) return Promise.resolve({ done: false, value: change })
+    if (!this.#bridge.closed) {
+      const change = this.#take()
+      if (change !== undefined) return Promise.resolve({ done: false, value: change })
+    }
     const next = this.#last.then(() => this.#read())
     this.#last = next.catch(() => {})
     return next
   }
 
+  /** Closing ends a live feed quietly; one that closing cuts rejects, so that it is not taken for a whole one. */
   #take(): KvChange<T> | undefined {
-    if (this.#bridge.closed) this.#end()
+    if (this.#bridge.closed && this.#live) this.#end()
     const change = this.#changes[this.#at]
     if (change === undefined) return undefined
+    if (this.#bridge.closed) throw closed()
     this.#at++
     return change
   }
@@ -125,14 +129,14 @@ class ChangesIterator<T> implements KvChangesIterator<T> {
       for (;;) {
         const change = this.#take()
         if (change !== undefined) return { done: false, value: change }
-        if (this.#left === 0 || this.#bridge.closed) break
+        if (this.#left === 0) break
         if (this.#more) await this.#load()
         else if (!this.#live || !(await this.#wait())) break
       }
     } catch (error) {
-      const wasClosed = this.#bridge.closed
+      const isQuiet = this.#bridge.closed && this.#live
       this.#end()
-      if (!wasClosed) throw error
+      if (!isQuiet) throw error
     }
     this.#end()
     return { done: true, value: undefined }

@@ -9,7 +9,7 @@ import type {
   KvPage,
   KvPaginateOptions,
 } from "../index.js"
-import type { Bridge } from "./bridge.js"
+import { type Bridge, closed } from "./bridge.js"
 import { describe, invalidArgument } from "./errors.js"
 import { filterText } from "./filter.js"
 import { copyKey, type KeyRange, selectorOf } from "./keys.js"
@@ -151,6 +151,9 @@ class ListIterator<T> implements KvListIterator<KvEntry<T>> {
   #at = 0
   #left: number
   #more = true
+  /** The range has no more entries than those that were read; and that was said. */
+  #isWhole = false
+  #isOver = false
   #last: KvKey | undefined
   #loading: Promise<void> | undefined
 
@@ -162,13 +165,15 @@ class ListIterator<T> implements KvListIterator<KvEntry<T>> {
   }
 
   get cursor(): string {
+    if (this.#isOver) return ""
     return this.#last === undefined ? this.#range.cursor : native.cursorAfter(this.#last, this.#range.reverse)
   }
 
+  /** A list that closing cuts rejects, so that it is not taken for a whole one. */
   next(): Promise<IteratorResult<KvEntry<T>, undefined>> {
-    if (this.#bridge.closed) this.#end()
     const entry = this.#entries[this.#at]
     if (entry === undefined) return this.#load()
+    if (this.#bridge.closed) return Promise.reject(closed())
     this.#at++
     this.#last = entry.key
     return Promise.resolve({ done: false, value: entry })
@@ -184,6 +189,7 @@ class ListIterator<T> implements KvListIterator<KvEntry<T>> {
   }
 
   #end(): void {
+    this.#isWhole = this.#isOver
     this.#entries = []
     this.#at = 0
     this.#more = false
@@ -191,7 +197,10 @@ class ListIterator<T> implements KvListIterator<KvEntry<T>> {
 
   #load(): Promise<IteratorResult<KvEntry<T>, undefined>> {
     if (this.#loading !== undefined) return this.#loading.then(() => this.next())
-    if (!this.#more || this.#left === 0) return Promise.resolve({ done: true, value: undefined })
+    if (!this.#more || this.#left === 0) {
+      this.#isOver = this.#isWhole
+      return Promise.resolve({ done: true, value: undefined })
+    }
     try {
       const page = this.#bridge.page(this.#scan, Math.min(this.#range.batch, this.#left))
       if (!(page instanceof Promise)) {
@@ -199,11 +208,8 @@ class ListIterator<T> implements KvListIterator<KvEntry<T>> {
         return this.next()
       }
       this.#loading = page
-        .then(
-          (late) => this.#more && this.#take(late),
-          (error) => this.#fail(error),
-        )
-        .then(() => {
+        .then((late) => void (this.#more && this.#take(late)))
+        .finally(() => {
           this.#loading = undefined
         })
       return this.#loading.then(() => this.next())
@@ -212,17 +218,11 @@ class ListIterator<T> implements KvListIterator<KvEntry<T>> {
     }
   }
 
-  /** Closing ends a list; anything else is told. */
-  #fail(error: unknown): void {
-    this.#loading = undefined
-    if (!this.#bridge.closed) throw error
-    this.#end()
-  }
-
   #take(page: Page): void {
     this.#entries = page.entries as KvEntry<T>[]
     this.#at = 0
     this.#more = page.more
+    this.#isWhole = !page.more
     this.#left -= page.entries.length
   }
 }

@@ -11,7 +11,7 @@ import type {
   KvSearchIterator,
   KvSearchOptions,
 } from "../index.js"
-import { type Bridge, ENTRIES_A_QUESTION } from "./bridge.js"
+import { type Bridge, closed, ENTRIES_A_QUESTION } from "./bridge.js"
 import { invalidArgument } from "./errors.js"
 import { filterText } from "./filter.js"
 import { copyKey, copyList, selectorOf } from "./keys.js"
@@ -108,17 +108,17 @@ export class SearchIterator<T> implements KvSearchIterator<T> {
   }
 
   async #next(): Promise<IteratorResult<KvEntry<T>, undefined>> {
-    while (!this.#bridge.closed) {
+    for (;;) {
       const entry = this.#entries[this.#at]
-      if (entry !== undefined) {
+      if (entry === undefined && (!this.#more || this.#left === 0)) return { done: true, value: undefined }
+      // One that is cut is not taken for a whole one.
+      if (this.#bridge.closed) throw closed()
+      if (entry === undefined) await this.#load()
+      else {
         this.#at++
         return { done: false, value: entry }
       }
-      if (!this.#more || this.#left === 0) break
-      await this.#load()
     }
-    this.#more = false
-    return { done: true, value: undefined }
   }
 
   async #load(): Promise<void> {
@@ -126,12 +126,12 @@ export class SearchIterator<T> implements KvSearchIterator<T> {
     this.#bridge.spend(ENTRIES_A_QUESTION)
     const turn = this.#bridge.turn()
     if (turn !== undefined) await turn
-    if (this.#bridge.closed) return
     const read = this.#bridge.askPage(
       (handle, id) => handle.searchPage(this.#native, this.#offset, wanted, id),
       readFound<[offset: number, more: number]>,
     )
     const { rows, tail } = read instanceof Promise ? await read : read
+    if (!this.#more) return // It was left meanwhile.
     this.#entries = rows as KvEntry<T>[]
     this.#at = 0
     this.#left -= rows.length
