@@ -157,6 +157,9 @@ fn open_file(path: &Path, options: &Options) -> Result<Arc<LocalStore>> {
     let absolute = std::path::absolute(path)
         .map_err(|error| Error::invalid(format!("url: the path cannot be made absolute: {error}")))?;
     let path = absolute.as_path();
+    if path.is_dir() {
+        return Err(Error::invalid("it is a folder; give a file in it, such as \"app.db\""));
+    }
     let mut open_files = OPEN_FILES.lock();
     // A file that is open is only looked up, never opened by another way than SQLite's: closing any descriptor of
     // it would drop the locks that this process holds on it.
