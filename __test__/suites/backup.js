@@ -301,7 +301,7 @@ export function backup(target) {
       ["options that are none", "x.db", "y", "INVALID_ARGUMENT", /options/],
       ["an unknown option", "x.db", { compact: true }, "INVALID_ARGUMENT", /compact/],
       // Seen to fail: make the copy, and say that another process has backed up to the same path.
-      ["a folder that is not there", "nowhere/", {}, "INVALID_ARGUMENT", /no name of a file/],
+      ["a folder that is not there", "nowhere/", {}, "INVALID_ARGUMENT", /names a folder; give a file in it/],
       ["an odd overwrite", "x.db", { overwrite: 1 }, "INVALID_ARGUMENT", /overwrite/],
       ["an odd onProgress", "x.db", { onProgress: 1 }, "INVALID_ARGUMENT", /onProgress/],
     ]) {
