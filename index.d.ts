@@ -408,6 +408,8 @@ export interface KvAtomic<
    * @throws {KvError} `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`, `TYPE_MISMATCH`, `BUSY`, `CLOSED`, `UNAVAILABLE`, `CORRUPT`.
    */
   commit(): Promise<KvCommitResult<Results> | Failure>
+  /** Not a promise: `await` without {@link commit} does not compile, and rejects with `INVALID_ARGUMENT`. */
+  then(commitIsMissing: never): never
 }
 
 /**

@@ -95,6 +95,12 @@ export class Atomic extends Mutating {
     refuseExtra(extra)
     return commit(this.#bridge, this.#checks, this.#operations, new CommitUuid())
   }
+
+  /** What `await` calls: an operation that was never committed is not passed over in silence. */
+  // biome-ignore lint/suspicious/noThenProperty: it is there so that awaiting it fails
+  then(): never {
+    throw invalidArgument("atomic(): it was awaited, or returned by an async function, without commit()")
+  }
 }
 
 export function copyCheck(check: KvCheck): KvCheck {

@@ -10,6 +10,30 @@ function upTo(count) {
 export function atomic(target) {
   const store = useStore(target)
 
+  // Seen to fail: nothing was written, and nothing was said.
+  test("one that is awaited without commit rejects, in every way to await it", async () => {
+    const { kv } = store
+    const begin = () => kv.atomic().set(["a"], 1)
+    const ways = {
+      await: async () => await begin(),
+      "await of an empty one": async () => await kv.atomic(),
+      "an async function": async () => begin(),
+      "Promise.all": () => Promise.all([begin(), kv.get(["a"])]),
+      "Promise.resolve": () => Promise.resolve(begin()),
+      "then of another promise": () => Promise.resolve().then(begin),
+    }
+    for (const way of Object.values(ways)) await refused(way, "INVALID_ARGUMENT", /commit\(\)/)
+    assert.equal(await kv.count({ prefix: [] }), 0)
+    assert.equal((await begin().commit()).ok, true)
+  })
+
+  test("a transaction is committed by itself: its function may return what it chained", async () => {
+    const { ok } = await store.kv.transaction((tx) => tx.set(["a"], 1))
+    await store.kv.transaction(async (tx) => void (await tx.set(["b"], 2)))
+    assert.equal(ok, true)
+    assert.equal(await store.kv.count({ prefix: [] }), 2)
+  })
+
   test("one versionstamp for a commit, one result for each mutation", async () => {
     await store.kv.set(["a", 1], 0)
     const commit = await store.kv

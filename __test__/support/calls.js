@@ -169,15 +169,16 @@ export const OTHERS = {
   KvNow: ["valueOf", "toJSON"],
 }
 
-/** Calls a method and gives what it gives; what goes on until it is stopped is stopped, and an iterator is read to its end. */
+/** Calls a method and waits for it; what goes on until it is stopped is stopped, and an iterator is read to its end. */
 export async function perform(kv, { name, on }, args) {
-  const given = await on(kv, (object) => object[name](...args))
+  const called = on(kv, (object) => object[name](...args))
+  if (name === "atomic") return // A builder is not to be awaited.
+  const given = await called
   if (typeof given?.stop === "function") {
     given.stop()
     await given.finished
   } else if (given?.[Symbol.asyncIterator] && name !== "consumer") for await (const _ of given);
   if (name === "backup") for (const end of ["", "-wal", "-shm"]) rmSync(copyPath + end, { force: true })
-  return given
 }
 
 /** What the calls work on. */

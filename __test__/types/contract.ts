@@ -55,6 +55,13 @@ export async function contract(kv: Kv): Promise<void> {
     .check(entry)
     .sum(["n"], 1n)
     .set(["log", kv.uuidv7(), kv.commitVersionstamp()], 1)
+  // @ts-expect-error: it was not committed
+  await kv.atomic().set(["a"], 1)
+  // @ts-expect-error: nor was this
+  await kv.atomic()
+  // @ts-expect-error: nor this
+  const returned = async () => kv.atomic().set(["a"], 1)
+  void returned
   const result = await atomic.commit()
   if (result.ok) same<typeof result.versionstamp, string>(true)
   else same<(typeof result.conflicts)[number]["versionstamp"], string | null>(true)
