@@ -145,6 +145,7 @@ export interface NativeHandle {
   hold(pending: boolean): void
   now(): number
   freezeClock(atMs: number | null): void
+  shiftClock(byMs: number): void
   sweep(id: number): void
   close(id: number): void
   release(): void
@@ -187,6 +188,11 @@ const CODES: ReadonlySet<string> = new Set<KvErrorCode>([
   "UNSUPPORTED",
 ])
 
+/** What a panic in Rust is on its way here: it ends the call, not the process. */
+const PANIC = "GenericFailure"
+const FAULT =
+  "the call was stopped by a fault in KeyVal itself; close every Kv on this store, open it again, and report it"
+
 /** Calls a function of the addon that needs no open `Kv`. */
 export function callNative<R>(call: (addon: Addon) => R): R {
   try {
@@ -200,5 +206,6 @@ export function callNative<R>(call: (addon: Addon) => R): R {
 export function fromNative(error: unknown, place = ""): unknown {
   if (error instanceof KvError || !types.isNativeError(error) || !("code" in error)) return error
   const code = String(error.code)
-  return CODES.has(code) ? new KvError(code as KvErrorCode, place + error.message) : error
+  if (CODES.has(code)) return new KvError(code as KvErrorCode, place + error.message)
+  return code === PANIC ? new KvError("UNAVAILABLE", `${place}${FAULT}`, { cause: error }) : error
 }

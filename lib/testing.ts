@@ -20,6 +20,11 @@ export function setClock(kv: Kv, ms: number | null): void {
   bridgeOf(kv).handle.freezeClock(ms)
 }
 
+/** The machine's clock is wrong by so many milliseconds from now on: a step, forward or back. */
+export function shiftClock(kv: Kv, ms: number): void {
+  bridgeOf(kv).handle.shiftClock(ms)
+}
+
 /** Runs one sweep now. */
 export function sweep(kv: Kv): Promise<void> {
   return bridgeOf(kv).call((handle, id) => handle.sweep(id))

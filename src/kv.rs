@@ -1,21 +1,22 @@
 //! The core's face: what one open `Kv` can do. It wires the engine to a store and knows nothing of Node.
 
 use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::clock::Stopwatch;
+use crate::clock::{self, Stopwatch};
 use crate::config::{DEFAULT_BUSY_TIMEOUT_MS, DEFAULT_SWEEP_INTERVAL_MS, Durability, Location, Options};
 use crate::engine::answer::Answer;
 use crate::engine::atomic::{CommitJob, Done};
 use crate::engine::commit::{Commit, Outcome};
 use crate::engine::expiry::{SweepJob, Swept};
-use crate::engine::held::Held;
+use crate::engine::held::beat;
 use crate::engine::hub::Hub;
-use crate::engine::queue::{Settled, Work, Worked, work};
+use crate::engine::queue::{Work, Worked, work};
 use crate::engine::read::{Request, answer};
 use crate::engine::task::{Task, Told};
 use crate::engine::watch::{Watch, WatchRequest};
@@ -32,7 +33,8 @@ pub struct Kv {
     backups: Vec<Weak<Ticket>>,
     metrics: Arc<Metrics>,
     hub: Arc<Hub>,
-    held: Arc<Held>,
+    /// Under this number messages are in flight here.
+    holder: u64,
     attention: Option<Box<dyn Any + Send>>,
     /// The busy timeout.
     patience: Duration,
@@ -70,18 +72,19 @@ impl Kv {
             backups: Vec::new(),
             metrics: Arc::default(),
             hub: Arc::default(),
-            held: Arc::default(),
+            holder: 0,
             attention: None,
             patience: milliseconds(options.busy_timeout_ms.unwrap_or(DEFAULT_BUSY_TIMEOUT_MS)),
             attached: true,
         };
-        let (held, store) = (Arc::downgrade(&kv.held), Arc::downgrade(&kv.store));
+        kv.holder = kv.store.in_flight().holder();
+        let (open, store) = (Arc::downgrade(&kv.hub), Arc::downgrade(&kv.store));
         kv.on_finished(Box::new(move |notice| {
-            let held = held.upgrade();
-            if let Some(held) = held.as_ref().filter(|_| notice.has(Notice::TIME)) {
-                held.beat(&store);
+            let open = open.strong_count() > 0;
+            if open && notice.has(Notice::TIME) {
+                beat(&store);
             }
-            held.is_some()
+            open
         }));
         kv.reader = Some(kv.store.reader()?);
         if let Some(ms) = options.sweep_interval_ms.or(kv.store.is_new().then_some(DEFAULT_SWEEP_INTERVAL_MS))
@@ -229,25 +232,26 @@ impl Kv {
     /// Settles and claims messages. Claims and automatic acknowledgements need no sync of their own: a power cut delivers
     /// once more.
     pub fn work(&mut self, request: Work, told: Told) {
-        let (held, store) = (Arc::clone(&self.held), Arc::downgrade(&self.store));
-        for Settled { id, lease, .. } in &request.settled {
-            self.held.rest(id, *lease);
-        }
+        let (in_flight, store) = (Arc::clone(self.store.in_flight()), Arc::downgrade(&self.store));
         let lock_ms = request.lock_ms;
+        let ended: Vec<_> = request.settled.iter().map(|one| (one.id.clone(), one.lease)).collect();
+        let (holder, flying) = (self.holder, Arc::clone(&in_flight));
         let worked: Arc<Mutex<Worked>> = Arc::default();
         let claimed = Arc::clone(&worked);
         let run = move |txn: &mut dyn WriteTxn| {
-            let done = work(txn, &request)?;
+            let done = work(txn, &request, &flying)?;
             let answer = done.answer();
             *worked.lock() = done;
             Ok(answer)
         };
         let tell = move |answer: Result<Answer>| {
             let messages = std::mem::take(&mut claimed.lock().messages);
-            if let Some(store) = store.upgrade().filter(|_| answer.is_ok() && !messages.is_empty())
-                && let Some(renew_at) = held.add(&messages, lock_ms, store.clock().now_ms())
-            {
-                store.wake_at(renew_at);
+            // What could not be settled is in flight until it is, or until it is given up.
+            for (id, lease) in ended.iter().filter(|_| answer.is_ok()) {
+                in_flight.rest(id, *lease);
+            }
+            if let Some(store) = store.upgrade().filter(|_| answer.is_ok() && !messages.is_empty()) {
+                store.wake_at(in_flight.add(holder, &messages, lock_ms, store.clock().now_ms()));
             }
             told(answer);
         };
@@ -256,7 +260,7 @@ impl Kv {
 
     /// A handler has ended, and its message is not settled yet: its lease is not extended any more.
     pub fn rest(&self, id: &str, lease: i64) {
-        self.held.rest(id, lease);
+        self.store.in_flight().rest(id, lease);
     }
 
     /// Begins a watch: what is committed after this is told.
@@ -272,7 +276,7 @@ impl Kv {
         let waited = Stopwatch::start();
         loop {
             match reader.try_read(Access::Tables, &mut |txn| watch.begin(txn)) {
-                Ok(false) if waited.elapsed() < self.patience => std::thread::sleep(PAUSE),
+                Ok(false) if waited.elapsed() < self.patience => clock::pause(PAUSE),
                 Ok(false) => {
                     watch.stop();
                     let message = "another process holds the file; raise busyTimeout, or try again";
@@ -317,6 +321,11 @@ impl Kv {
         self.store.freeze_clock(at_ms);
     }
 
+    /// For tests: see `Clock::shift`.
+    pub fn shift_clock(&self, by_ms: i64) {
+        self.store.shift_clock(by_ms);
+    }
+
     /// Closes; `done` is called when the writes that were handed over are on disk and, if this was the last opener,
     /// the file is released.
     pub fn close(mut self, done: Box<dyn FnOnce() + Send>) {
@@ -332,6 +341,7 @@ impl Kv {
         self.reader = None;
         self.attention = None;
         self.attached = false;
+        self.store.in_flight().leave(self.holder);
         self.store.detach(Box::new(move || drop(done)));
     }
 }
@@ -350,7 +360,8 @@ impl Drop for AtEnd {
 impl Drop for Kv {
     fn drop(&mut self) {
         if self.attached {
-            self.detach(Box::new(|| {}));
+            // Perhaps called by the garbage collector, where a panic would end the process.
+            let _ = catch_unwind(AssertUnwindSafe(|| self.detach(Box::new(|| {}))));
         }
     }
 }

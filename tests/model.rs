@@ -60,7 +60,7 @@ fn number(name: &str) -> Option<u64> {
 
 fn run(in_file: bool) {
     let steps = number("KEYVAL_STEPS").unwrap_or(STEPS);
-    let fresh = uuid::Uuid::now_v7().as_u64_pair().1;
+    let fresh = keyval::clock::new_id().as_u64_pair().1;
     let seeds = number("KEYVAL_SEED").map_or_else(|| vec![1, 2, fresh >> 16], |seed| vec![seed]);
     for seed in seeds.into_iter().take(usize::try_from(SEEDS).unwrap()) {
         let _print = Seed(seed);

@@ -5,6 +5,7 @@ import { backup } from "./backup.js"
 import { changes } from "./changes.js"
 import { changesKept } from "./changes-kept.js"
 import { changesReplay } from "./changes-replay.js"
+import { clock } from "./clock.js"
 import { collection } from "./collection.js"
 import { consumers } from "./consumers.js"
 import { consumersLoop } from "./consumers-loop.js"
@@ -112,6 +113,7 @@ const suites = {
   "dead letters": deadLetters,
   locks,
   "locks and consumers against models": leasesModel,
+  "a clock that steps": clock,
   "live refusals": liveRefusals,
   backup,
   model,

@@ -20,7 +20,7 @@ pub struct Backup {
 #[napi]
 impl Handle {
     /// Begins one; it tells of progress only if it is `watched`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn backup(
         &mut self,
         env: Env,
@@ -34,7 +34,7 @@ impl Handle {
     }
 
     /// Asks for the next news, which comes by mail under `id`: `[copied,total]`, or what came of it.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn backup_news(&self, backup: &Backup, id: u32) -> napi::Result<(), CodeName> {
         let mailbox = self.mailbox().map_err(thrown)?;
         backup.ticket.next(Box::new(move |news| {
@@ -45,13 +45,13 @@ impl Handle {
     }
 
     /// Stops one; its end is still to be asked for.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn stop_backup(&self, backup: &Backup) {
         backup.ticket.stop(Error::closed(), None);
     }
 
     /// Stops all of this `Kv`, as `close` does, which waits for what is pending before it comes here.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn stop_backups(&mut self) {
         if let Ok(kv) = self.kv() {
             kv.stop_backups();

@@ -20,7 +20,7 @@ use crate::limits::MAX_KEY_PARTS;
 #[napi]
 impl Handle {
     /// Stages a commit of one set; its outcome comes by mail under `id`.
-    #[napi]
+    #[napi(catch_unwind)]
     #[allow(clippy::too_many_arguments)]
     pub fn set(
         &mut self,
@@ -37,13 +37,13 @@ impl Handle {
     }
 
     /// Begins a commit.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn begin(&mut self) {
         self.building = Commit::default();
     }
 
     /// Adds a precondition.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn check(&mut self, env: Env, key: Raw, versionstamp: Raw) -> napi::Result<(), CodeName> {
         let check =
             || Ok(Check { key: one_key(env, key)?, versionstamp: convert::versionstamp(env, versionstamp)? });
@@ -60,7 +60,7 @@ impl Handle {
     }
 
     /// Adds a set.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn put(
         &mut self,
         env: Env,
@@ -74,13 +74,13 @@ impl Handle {
     }
 
     /// Adds a delete of one key.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn remove(&mut self, env: Env, key: Raw) -> napi::Result<(), CodeName> {
         self.add(one_key(env, key).map(Mutation::Delete))
     }
 
     /// Adds a delete of a key and its descendants, or (`exact`) of the key alone, if they match.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn remove_tree(
         &mut self,
         env: Env,
@@ -97,7 +97,7 @@ impl Handle {
     }
 
     /// Adds a delete of a range.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn remove_range(
         &mut self,
         env: Env,
@@ -111,7 +111,7 @@ impl Handle {
     }
 
     /// Adds a sum (0), max (1) or min (2).
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn arithmetic(
         &mut self,
         env: Env,
@@ -135,7 +135,7 @@ impl Handle {
     }
 
     /// Adds values to an array, in front or at the end.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn splice(
         &mut self,
         env: Env,
@@ -158,7 +158,7 @@ impl Handle {
     }
 
     /// Adds a merge patch.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn patch(
         &mut self,
         env: Env,
@@ -176,7 +176,7 @@ impl Handle {
     }
 
     /// Adds a new time to live.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn touch(&mut self, env: Env, key: Raw, expires_in: Raw) -> napi::Result<(), CodeName> {
         let mutation = || {
             let key = one_key(env, key)?;
@@ -191,7 +191,7 @@ impl Handle {
 
     /// Stages the commit that was built; its outcome comes by mail under `id`. It issues a versionstamp always (0), if
     /// something is changed (1), or never (2).
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn submit(&mut self, id: u32, stamping: u8) -> napi::Result<(), CodeName> {
         let stamping = match stamping {
             0 => Stamping::Always,

@@ -13,19 +13,19 @@ use crate::codec::{cursor, key, key_json};
 use crate::error::Error;
 
 /// The cursor that goes on after an entry.
-#[napi]
+#[napi(catch_unwind)]
 pub fn cursor_after(env: Env, key: Raw, reverse: bool) -> napi::Result<String, CodeName> {
     Ok(cursor::encode(&one_key(env, key).map_err(thrown)?, reverse))
 }
 
 /// The encoding of a key.
-#[napi]
+#[napi(catch_unwind)]
 pub fn encode_key(env: Env, key: Raw) -> napi::Result<Uint8Array, CodeName> {
     one_key(env, key).map(Uint8Array::from).map_err(thrown)
 }
 
 /// The JSON text of an encoded key.
-#[napi]
+#[napi(catch_unwind)]
 pub fn decode_key(bytes: Uint8Array) -> napi::Result<Text, CodeName> {
     let mut out = Vec::new();
     key::decode(&bytes).and_then(|_| key_json::write(&bytes, &mut out)).map_err(thrown)?;
@@ -33,7 +33,7 @@ pub fn decode_key(bytes: Uint8Array) -> napi::Result<Text, CodeName> {
 }
 
 /// Milliseconds of a duration.
-#[napi]
+#[napi(catch_unwind)]
 #[allow(clippy::cast_precision_loss)]
 pub fn duration_ms(env: Env, value: Raw, name: String) -> napi::Result<f64, CodeName> {
     let missing = || Error::invalid(format!("{name}: it is missing; give a duration"));
@@ -42,19 +42,19 @@ pub fn duration_ms(env: Env, value: Raw, name: String) -> napi::Result<f64, Code
 }
 
 /// A new UUIDv7.
-#[napi]
+#[napi(catch_unwind)]
 pub fn uuidv7() -> String {
-    uuid::Uuid::now_v7().to_string()
+    crate::clock::new_id().to_string()
 }
 
 /// Which file a URL means, if it exists; it is looked at, not opened.
-#[napi]
+#[napi(catch_unwind)]
 pub fn file_id(env: Env, url: Raw) -> napi::Result<Option<String>, CodeName> {
     convert::text(env, url, "url").and_then(|url| crate::kv::file_id(&url)).map_err(thrown)
 }
 
 /// Which loaded copy of the addon this is: every copy has its own statics.
-#[napi]
+#[napi(catch_unwind)]
 pub fn copy_id() -> String {
     static MARK: AtomicU8 = AtomicU8::new(0);
     format!("{:p}", &raw const MARK)

@@ -47,7 +47,7 @@ pub struct Scan {
 #[napi]
 impl Handle {
     /// Opens. The arguments are those of `KvOptions`, one by one; `wake` is called when there is something to drain.
-    #[napi(constructor)]
+    #[napi(constructor, catch_unwind)]
     #[allow(clippy::too_many_arguments)]
     pub fn new(
         env: Env,
@@ -103,7 +103,7 @@ impl Handle {
     }
 
     /// Answers keys: a page, or nothing if it comes by mail under `id`. `many`: errors name the place of a key.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn read_batch(&mut self, env: Env, keys: Raw, many: bool, id: u32) -> napi::Result<Packet, CodeName> {
         self.keys.clear();
         convert::keys(env, keys, many, &mut self.keys).map_err(thrown)?;
@@ -121,7 +121,7 @@ impl Handle {
     }
 
     /// Reads that follow share a snapshot while nothing is committed, until `release_snapshot`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn keep_snapshot(&mut self) {
         if let Some(kv) = &mut self.kv {
             kv.keep_snapshot();
@@ -129,7 +129,7 @@ impl Handle {
     }
 
     /// Lets go of the snapshot.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn release_snapshot(&mut self) {
         if let Some(kv) = &mut self.kv {
             kv.release_snapshot();
@@ -143,7 +143,7 @@ impl Handle {
     }
 
     /// Begins a list.
-    #[napi]
+    #[napi(catch_unwind)]
     #[allow(clippy::too_many_arguments)]
     pub fn scan(
         &self,
@@ -175,7 +175,7 @@ impl Handle {
     }
 
     /// Reads the next page of at most `limit` entries, or nothing if it comes by mail under `id`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn scan_page(&mut self, scan: &Scan, limit: u32, id: u32) -> napi::Result<Packet, CodeName> {
         let query = ListQuery { limit: limit as usize, ..scan.query.lock().clone() };
         let request = Request::List(query);
@@ -222,7 +222,7 @@ impl Handle {
     }
 
     /// Counts a range; the answer comes by mail under `id`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn count(
         &mut self,
         env: Env,
@@ -244,7 +244,7 @@ impl Handle {
     }
 
     /// Hands what was staged in this tick to the writer.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn flush(&mut self) {
         if let Some(kv) = &mut self.kv {
             kv.flush();
@@ -252,13 +252,13 @@ impl Handle {
     }
 
     /// Takes the completions.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn drain(&self) -> Packet {
         self.mailbox.as_ref().map_or(Packet::Later, |mailbox| mailbox.drain())
     }
 
     /// Keeps the process alive, or lets it end.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn hold(&self, env: Env, pending: bool) {
         if let Some(mailbox) = &self.mailbox {
             mailbox.hold(env, pending);
@@ -266,41 +266,48 @@ impl Handle {
     }
 
     /// What this `Kv` has done: JSON, or Prometheus' text.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn metrics(&mut self, prometheus: bool) -> napi::Result<String, CodeName> {
         let kv = self.kv().map_err(thrown)?;
         Ok(if prometheus { kv.metrics().prometheus() } else { kv.metrics().json() })
     }
 
     /// What the store is, by mail under `id`: `[sqlite,schema,database,changeLog,retention,bytes,entries]`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn info(&mut self, id: u32) -> napi::Result<(), CodeName> {
         self.read_later(id, Request::Info).map_err(thrown)
     }
 
     /// Milliseconds since the epoch, by the store's clock.
-    #[napi]
+    #[napi(catch_unwind)]
     #[allow(clippy::cast_precision_loss)]
     pub fn now(&mut self) -> napi::Result<f64, CodeName> {
         self.kv().map(|kv| kv.now_ms() as f64).map_err(thrown)
     }
 
     /// For tests: freezes the store's clock, or lets it run.
-    #[napi]
+    #[napi(catch_unwind)]
     #[allow(clippy::cast_possible_truncation)]
     pub fn freeze_clock(&mut self, at_ms: Option<f64>) -> napi::Result<(), CodeName> {
         self.kv().map(|kv| kv.freeze_clock(at_ms.map(|ms| ms as i64))).map_err(thrown)
     }
 
+    /// For tests: the system's clock is wrong by so much from now on.
+    #[napi(catch_unwind)]
+    #[allow(clippy::cast_possible_truncation)]
+    pub fn shift_clock(&mut self, by_ms: f64) -> napi::Result<(), CodeName> {
+        self.kv().map(|kv| kv.shift_clock(by_ms as i64)).map_err(thrown)
+    }
+
     /// Sweeps now; its end comes by mail under `id`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn sweep(&mut self, id: u32) -> napi::Result<(), CodeName> {
         let mailbox = self.mailbox().map_err(thrown)?;
         self.kv().map(|kv| kv.sweep(Box::new(move |result| mailbox.post_done(id, result)))).map_err(thrown)
     }
 
     /// Closes; its end comes by mail under `id`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn close(&mut self, id: u32) {
         if let (Some(kv), Some(mailbox)) = (self.kv.take(), self.mailbox.clone()) {
             kv.close(Box::new(move || {
@@ -311,7 +318,7 @@ impl Handle {
     }
 
     /// After the end of `close` was read: lets go of JavaScript.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn release(&mut self, env: Env) {
         if self.mailbox.take().is_some() {
             tell_collector(env, -OPEN_BYTES);

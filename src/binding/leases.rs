@@ -18,7 +18,7 @@ fn name_of(env: Env, name: Raw) -> Result<String> {
 }
 
 /// A consumer's name, checked.
-#[napi]
+#[napi(catch_unwind)]
 pub fn check_consumer(env: Env, name: Raw) -> napi::Result<(), CodeName> {
     name_of(env, name).map(drop).map_err(thrown)
 }
@@ -26,7 +26,7 @@ pub fn check_consumer(env: Env, name: Raw) -> napi::Result<(), CodeName> {
 #[napi]
 impl Handle {
     /// Takes or refreshes a lock; `[acquired,token,expires]` comes by mail under `id`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn lock(
         &mut self,
         env: Env,
@@ -49,20 +49,20 @@ impl Handle {
     }
 
     /// Gives a lock back; whether it was held comes by mail under `id`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn unlock(&mut self, id: u32, name: String, token: i64) -> napi::Result<(), CodeName> {
         self.task(id, move |txn| lock::release(txn, &name, token))
     }
 
     /// Who holds a lock, now or by mail under `id`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn lock_status(&mut self, env: Env, id: u32, name: Raw) -> napi::Result<Packet, CodeName> {
         let name = name_of(env, name).map_err(thrown)?;
         self.ask(id, Request::Lock(name))
     }
 
     /// Takes or renews a consumer's lease; `[lease,position,prefix]` or `[null,until]` comes by mail under `id`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn take_consumer(
         &mut self,
         env: Env,
@@ -83,7 +83,7 @@ impl Handle {
     }
 
     /// Moves a consumer; that comes by mail under `id`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn commit_consumer(
         &mut self,
         env: Env,
@@ -99,20 +99,20 @@ impl Handle {
     }
 
     /// Gives a consumer's lease back; that comes by mail under `id`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn release_consumer(&mut self, id: u32, name: String, lease: i64) -> napi::Result<(), CodeName> {
         let holder = Holder { name, lease, lease_ms: 0 };
         self.task(id, move |txn| consumer::release(txn, &holder))
     }
 
     /// Forgets a consumer; whether there was one comes by mail under `id`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn delete_consumer(&mut self, id: u32, name: String) -> napi::Result<(), CodeName> {
         self.task(id, move |txn| consumer::delete(txn, &name))
     }
 
     /// Where a consumer stands, now or by mail under `id`: `[position,head,until]`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn consumer_status(&mut self, name: String, id: u32) -> napi::Result<Packet, CodeName> {
         self.ask(id, Request::Consumer(name))
     }

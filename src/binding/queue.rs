@@ -19,7 +19,7 @@ use crate::store::queue::DeadLetterScan;
 #[napi]
 impl Handle {
     /// Adds a message to the commit that is built. What is `undefined` has its default.
-    #[napi]
+    #[napi(catch_unwind)]
     #[allow(clippy::too_many_arguments)]
     pub fn enqueue(
         &mut self,
@@ -63,13 +63,13 @@ impl Handle {
     }
 
     /// Notes an attempt that has ended, for the next `work`: handled (0), failed (1), or never begun (2).
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn settle(&mut self, message: String, lease: i64, end: u8, error: String) {
         self.settling.push(Settled { id: message, lease, end: end_of(end, error) });
     }
 
     /// Settles what was noted, and claims at most `claim` messages; what came of it comes by mail under `id`.
-    #[napi]
+    #[napi(catch_unwind)]
     #[allow(clippy::cast_possible_truncation)]
     pub fn work(&mut self, id: u32, queue: String, claim: u32, lock_ms: f64) -> napi::Result<(), CodeName> {
         let settled = std::mem::take(&mut self.settling);
@@ -80,7 +80,7 @@ impl Handle {
     }
 
     /// A handler has ended, and its message will be settled later: its lease is not extended any more.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn rest(&mut self, message: String, lease: i64) {
         if let Ok(kv) = self.kv() {
             kv.rest(&message, lease);
@@ -88,7 +88,7 @@ impl Handle {
     }
 
     /// Settles one message for good; that comes by mail under `id`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn settle_now(
         &mut self,
         id: u32,
@@ -109,20 +109,20 @@ impl Handle {
     }
 
     /// When a queue has something to do next, now or by mail under `id`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn queue_due(&mut self, queue: String, id: u32) -> napi::Result<Packet, CodeName> {
         self.ask(id, Request::QueueDue(queue))
     }
 
     /// Counts messages, by mail under `id`: `[pending,processing,dead]`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn queue_stats(&mut self, env: Env, id: u32, queue: Raw) -> napi::Result<(), CodeName> {
         let queue = queue_name(env, queue).map_err(thrown)?;
         self.read_later(id, Request::QueueStats(queue)).map_err(thrown)
     }
 
     /// Lists dead letters, by mail under `id`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn dead_letters(
         &mut self,
         env: Env,
@@ -138,28 +138,28 @@ impl Handle {
     }
 
     /// One dead letter, by mail under `id`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn dead_letter(&mut self, env: Env, id: u32, letter: Raw) -> napi::Result<(), CodeName> {
         let letter = convert::text(env, letter, "id").map_err(thrown)?;
         self.read_later(id, Request::DeadLetter(letter)).map_err(thrown)
     }
 
     /// Puts a dead letter back; the new id comes by mail under `id`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn requeue(&mut self, env: Env, id: u32, letter: Raw) -> napi::Result<(), CodeName> {
         let letter = convert::text(env, letter, "id").map_err(thrown)?;
         self.task(id, move |txn| dead_letters::requeue(txn, &letter))
     }
 
     /// Deletes a dead letter; whether there was one comes by mail under `id`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn delete_dead_letter(&mut self, env: Env, id: u32, letter: Raw) -> napi::Result<(), CodeName> {
         let letter = convert::text(env, letter, "id").map_err(thrown)?;
         self.task(id, move |txn| Ok(Answer::json(txn.remove_dead_letter(&letter)?.to_string())))
     }
 
     /// Deletes a step of the dead letters, of one queue or of all; `[count,more]` comes by mail under `id`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn purge_dead_letters(&mut self, env: Env, id: u32, queue: Raw) -> napi::Result<(), CodeName> {
         let queue = queue_name(env, queue).map_err(thrown)?;
         self.task(id, move |txn| {
@@ -184,13 +184,13 @@ fn queue_name(env: Env, queue: Raw) -> Result<Option<String>> {
 }
 
 /// A queue's name, checked.
-#[napi]
+#[napi(catch_unwind)]
 pub fn check_queue(env: Env, queue: Raw) -> napi::Result<(), CodeName> {
     queue_name(env, queue).map(drop).map_err(thrown)
 }
 
 /// The milliseconds of a lease, checked.
-#[napi]
+#[napi(catch_unwind)]
 #[allow(clippy::cast_precision_loss)]
 pub fn lease_ms(env: Env, lease: Raw, name: String) -> napi::Result<f64, CodeName> {
     let missing = || Error::invalid(format!("{name}: it is missing; give a duration"));

@@ -40,7 +40,7 @@ fn fields_of(env: Env, fields: Raw, argument: &str) -> Result<Vec<(String, Path)
 #[napi]
 impl Handle {
     /// Makes a search index; that comes by mail under `id`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn create_search_index(
         &mut self,
         env: Env,
@@ -58,7 +58,7 @@ impl Handle {
     }
 
     /// Makes an ordered index; that comes by mail under `id`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn create_ordered_index(
         &mut self,
         env: Env,
@@ -77,7 +77,7 @@ impl Handle {
     }
 
     /// Removes the indexes of a prefix, or the one of a name; how many there were comes by mail under `id`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn remove_indexes(
         &mut self,
         env: Env,
@@ -92,7 +92,7 @@ impl Handle {
     }
 
     /// How a filter would be answered, by mail under `id`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn explain(
         &mut self,
         env: Env,
@@ -110,13 +110,13 @@ impl Handle {
     }
 
     /// All indexes, by mail under `id`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn list_indexes(&mut self, id: u32) -> napi::Result<(), CodeName> {
         self.read_later(id, Request::Indexes).map_err(thrown)
     }
 
     /// Begins a search.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn search(
         &mut self,
         env: Env,
@@ -140,7 +140,7 @@ impl Handle {
     }
 
     /// Reads the next page of a search after `offset` matches, of which `wanted` entries are still to come; or nothing, if it comes by mail under `id`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn search_page(
         &mut self,
         search: &Search,

@@ -26,7 +26,7 @@ pub struct Watch {
 #[napi]
 impl Watch {
     /// Its number, by which `watch_news` names it.
-    #[napi(getter)]
+    #[napi(getter, catch_unwind)]
     pub fn id(&self) -> u32 {
         self.watch.id
     }
@@ -42,7 +42,7 @@ pub struct Feed {
 impl Handle {
     /// From now on these reasons to look are told under the id 0: bits of `store::Notice`. Any of them: other processes and
     /// times are paid attention to.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn attend(&mut self, reasons: u8) -> napi::Result<(), CodeName> {
         let reasons = Notice::from_bits(reasons);
         self.mailbox().map_err(thrown)?.wait_for(reasons);
@@ -51,7 +51,7 @@ impl Handle {
     }
 
     /// Asks to be told when the store's clock has reached a time; it may come early.
-    #[napi]
+    #[napi(catch_unwind)]
     #[allow(clippy::cast_possible_truncation)]
     pub fn wake_at(&mut self, at_ms: f64) -> napi::Result<(), CodeName> {
         self.kv().map(|kv| kv.wake_at(at_ms as i64)).map_err(thrown)
@@ -59,7 +59,7 @@ impl Handle {
 
     /// Begins a watch of keys, or of what is under the only one. `reach`: the key alone (0), what is under it too (1), or
     /// that alone (2).
-    #[napi]
+    #[napi(catch_unwind)]
     #[allow(clippy::too_many_arguments)]
     pub fn watch(
         &mut self,
@@ -100,26 +100,26 @@ impl Handle {
     }
 
     /// Reads the next batch of a watch, now or by mail under `id`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn watch_step(&mut self, watch: &Watch, id: u32) -> napi::Result<Packet, CodeName> {
         self.ask(id, Request::Watch(Arc::clone(&watch.watch)))
     }
 
     /// Ends a watch.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn stop_watch(&self, watch: &Watch) {
         watch.watch.stop();
     }
 
     /// Which watches changes concern, now or by mail under `id`: `[more,number,…]`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn watch_news(&mut self, id: u32) -> napi::Result<Packet, CodeName> {
         let hub = self.kv().map_err(thrown)?.hub();
         self.ask(id, Request::News(hub))
     }
 
     /// Begins a change feed after a number, or at the oldest change.
-    #[napi]
+    #[napi(catch_unwind)]
     #[allow(clippy::cast_possible_truncation)]
     pub fn feed(&self, env: Env, after: Option<f64>, prefix: Raw) -> napi::Result<Feed, CodeName> {
         let mut out = Vec::new();
@@ -132,7 +132,7 @@ impl Handle {
 
     /// Reads the next page of at most `limit` changes, now or by mail under `id`. The feed goes on after `after`, if that is
     /// given.
-    #[napi]
+    #[napi(catch_unwind)]
     #[allow(clippy::cast_possible_truncation)]
     pub fn feed_page(
         &mut self,
@@ -150,13 +150,13 @@ impl Handle {
     }
 
     /// The newest change, by mail under `id`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn log_head(&mut self, id: u32) -> napi::Result<(), CodeName> {
         self.read_later(id, Request::Head).map_err(thrown)
     }
 
     /// Forgets a step of the changes up to a number (-1: all); `[count,more,number]` comes by mail under `id`.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn trim_log(&mut self, env: Env, id: u32, seq: Raw) -> napi::Result<(), CodeName> {
         let seq = convert::whole_number(env, seq, "seq").map_err(thrown)?;
         self.task(id, move |txn| -> Result<Answer> { feed::trim(txn, seq) })

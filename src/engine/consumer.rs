@@ -41,7 +41,8 @@ pub fn take(txn: &mut dyn WriteTxn, holder: &Holder, prefix: Option<&[u8]>) -> R
         return Err(Error::invalid(message));
     }
     let ours = holder.lease != 0 && holder.lease == consumer.lease;
-    if let Some(until) = consumer.locked_until.filter(|until| *until > now && !ours) {
+    let until = consumer.locked_until.map(|until| txn.end_of_lease(until));
+    if let Some(until) = until.filter(|until| *until > now && !ours) {
         return Ok(Answer::json(format!("[null,{until}]")));
     }
     check_history(&state, consumer.position)?;
@@ -117,7 +118,8 @@ pub fn status(txn: &mut dyn ReadTxn, name: &str) -> Result<Answer> {
     let now = txn.now_ms();
     let consumer = txn.consumer(name)?;
     let position = consumer.as_ref().map_or(state.first - 1, |consumer| consumer.position);
-    let until = consumer.and_then(|consumer| consumer.locked_until).filter(|until| *until > now);
+    let until = consumer.and_then(|consumer| consumer.locked_until).map(|until| txn.end_of_lease(until));
+    let until = until.filter(|until| *until > now);
     let until = until.map_or("null".into(), |until| until.to_string());
     Ok(Answer::json(format!("[{position},{},{until}]", state.head)))
 }

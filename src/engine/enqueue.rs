@@ -79,7 +79,7 @@ impl NewMessage {
 /// A new id: a UUIDv7.
 #[must_use]
 pub fn new_id() -> String {
-    uuid::Uuid::now_v7().to_string()
+    crate::clock::new_id().to_string()
 }
 
 fn check_duration(ms: i64, name: &str) -> Result<()> {

@@ -70,7 +70,8 @@ pub fn release(txn: &mut dyn WriteTxn, name: &str, token: i64) -> Result<Answer>
 /// Those of the store.
 pub fn status(txn: &mut dyn ReadTxn, name: &str) -> Result<Answer> {
     let now = txn.now_ms();
-    let lock = txn.lock(name)?.filter(|lock| lock.expires_at > now);
+    let lock = txn.lock(name)?.map(|lock| Lock { expires_at: txn.end_of_lease(lock.expires_at), ..lock });
+    let lock = lock.filter(|lock| lock.expires_at > now);
     Ok(Answer::json(lock.map_or("null".into(), |Lock { owner, token, expires_at }| {
         format!("[{},\"{token}\",{expires_at}]", quoted(&owner))
     })))
@@ -78,5 +79,6 @@ pub fn status(txn: &mut dyn ReadTxn, name: &str) -> Result<Answer> {
 
 fn live(txn: &mut dyn WriteTxn, name: &str) -> Result<Option<Lock>> {
     let now = txn.now_ms();
-    Ok(txn.lock(name)?.filter(|lock| lock.expires_at > now))
+    let lock = txn.lock(name)?.map(|lock| Lock { expires_at: txn.end_of_lease(lock.expires_at), ..lock });
+    Ok(lock.filter(|lock| lock.expires_at > now))
 }

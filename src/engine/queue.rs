@@ -12,6 +12,7 @@
 use super::answer::Answer;
 use super::atomic::shown;
 use super::enqueue::{backoff_of, keys_of, new_id};
+use super::held;
 use super::net::{NetChange, NetChanges};
 use super::page::Page;
 use super::unique::{self, Holder};
@@ -19,7 +20,7 @@ use crate::codec::key_json::write_string;
 use crate::error::{Code, Error, Result};
 use crate::limits::{MAX_CLAIM_BYTES, MAX_CLAIM_LOOKS, MAX_ERROR_MESSAGE_BYTES};
 use crate::store::queue::{DeadLetter, Message, State, Status};
-use crate::store::{Row, WriteTxn};
+use crate::store::{InFlight, Row, WriteTxn};
 
 /// Messages that one look at a queue reads. More than are wanted, where some are behind their ordering key.
 const LOOK: usize = 64;
@@ -76,7 +77,7 @@ pub struct Worked {
 ///
 /// # Errors
 /// Those of the store.
-pub fn work(txn: &mut dyn WriteTxn, work: &Work) -> Result<Worked> {
+pub fn work(txn: &mut dyn WriteTxn, work: &Work, in_flight: &InFlight) -> Result<Worked> {
     let (mut worked, mut net) = (Worked::default(), NetChanges::default());
     for (index, settled) in work.settled.iter().enumerate() {
         if !end(txn, settled, &mut net)? {
@@ -84,7 +85,8 @@ pub fn work(txn: &mut dyn WriteTxn, work: &Work) -> Result<Worked> {
         }
     }
     if work.claim > 0 {
-        claim(txn, work, &mut worked, &mut net)?;
+        held::renew_due(txn, in_flight)?;
+        claim(txn, work, in_flight, &mut worked, &mut net)?;
         worked.due_ms = txn.queue_due(&work.queue)?;
     }
     net.log(txn)?;
@@ -226,7 +228,13 @@ fn cut(error: &str, most: usize) -> &str {
 /// What the dead letter of a message says whose handler never ended.
 const DIED: &str = "the lease ran out: the process that handled the message died, or was cut off";
 
-fn claim(txn: &mut dyn WriteTxn, work: &Work, worked: &mut Worked, net: &mut NetChanges) -> Result<()> {
+fn claim(
+    txn: &mut dyn WriteTxn,
+    work: &Work,
+    in_flight: &InFlight,
+    worked: &mut Worked,
+    net: &mut NetChanges,
+) -> Result<()> {
     let (mut looked, mut bytes) = (0, 0);
     loop {
         let wanted = work.claim - worked.messages.len();
@@ -236,6 +244,11 @@ fn claim(txn: &mut dyn WriteTxn, work: &Work, worked: &mut Worked, net: &mut Net
         }
         for message in found {
             looked += 1;
+            if let Some(lock_ms) = in_flight.holds(&message.id, message.state.lease) {
+                // The clock stepped forward: it is being handled here all the same.
+                txn.extend_lease(&message.id, message.state.lease, txn.now_ms().saturating_add(lock_ms))?;
+                continue;
+            }
             bytes += message.value.len();
             if bytes > MAX_CLAIM_BYTES && !worked.messages.is_empty() {
                 worked.more = true;

@@ -5,6 +5,7 @@
 use std::any::Any;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Clock;
@@ -12,6 +13,7 @@ use crate::config::{ChangeLog, Durability};
 use crate::error::{Error, Result};
 
 pub mod backup;
+pub mod in_flight;
 pub mod index;
 pub mod lease;
 pub mod local;
@@ -20,6 +22,7 @@ pub mod notice;
 pub mod queue;
 
 pub use backup::{Backup, News, Order, Progress, Ticket};
+pub use in_flight::InFlight;
 pub use index::{IndexRead, IndexWrite};
 pub use lease::{LeaseRead, LeaseWrite};
 pub use log::LogRead;
@@ -116,6 +119,9 @@ pub type Visit<'a> = &'a mut dyn FnMut(Option<Row<'_>>) -> Result<()>;
 pub trait ReadTxn: LogRead + QueueRead + LeaseRead + IndexRead {
     /// Milliseconds since the epoch by the store's clock, the same throughout the transaction.
     fn now_ms(&self) -> i64;
+
+    /// When a lease ends that was given until a time: later, if the clock stepped forward meanwhile.
+    fn end_of_lease(&self, until_ms: i64) -> i64;
 
     /// Shows what stands at a key, live or expired; a value of more than `max_value_bytes` is withheld.
     ///
@@ -351,6 +357,9 @@ pub trait Store: Send + Sync {
     /// The store's clock.
     fn clock(&self) -> &Clock;
 
+    /// The messages that this process handles, of every `Kv` on this store.
+    fn in_flight(&self) -> &Arc<InFlight>;
+
     /// Hands the job that `make` makes to the writer at an interval; zero is never. A later call replaces an earlier one.
     fn every(&self, interval: Duration, make: Box<dyn Fn() -> Box<dyn WriteJob> + Send>);
 
@@ -367,6 +376,9 @@ pub trait Store: Send + Sync {
 
     /// For tests: see `Clock::freeze`. Whoever waits for a time is woken.
     fn freeze_clock(&self, at_ms: Option<i64>);
+
+    /// For tests: see `Clock::shift`. Whoever waits for a time is woken.
+    fn shift_clock(&self, by_ms: i64);
 
     /// Whether this opener is the first one.
     fn is_new(&self) -> bool;

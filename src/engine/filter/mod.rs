@@ -228,6 +228,7 @@ mod tests {
     const STACK_BYTES: usize = 512 * 1024;
 
     /// On a small stack; also what drops the filter.
+    #[allow(clippy::disallowed_methods)]
     fn on_a_small_stack(body: impl FnOnce() + Send + 'static) {
         std::thread::Builder::new().stack_size(STACK_BYTES).spawn(body).unwrap().join().unwrap();
     }

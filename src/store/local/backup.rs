@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
 
@@ -60,7 +60,7 @@ impl Backups {
             drop(source);
             order.ticket.end(taken.unwrap_or_else(|_| fault()));
         };
-        match thread::Builder::new().name("keyval-backup".into()).spawn(work) {
+        match super::threads::spawn("keyval-backup", work, || {}) {
             Ok(thread) => {
                 let mut running = self.0.lock();
                 running.retain(|(_, thread)| !thread.is_finished());

@@ -168,7 +168,7 @@ impl PartialFile {
     /// `UNAVAILABLE`.
     pub fn create(target: &Target, source: &Source) -> Result<Self> {
         let mut name = target.name.clone();
-        let attempt = uuid::Uuid::now_v7().as_u128() & 0xffff_ffff;
+        let attempt = crate::clock::new_id().as_u128() & 0xffff_ffff;
         name.push(format!("{PARTIAL}{attempt:08x}"));
         let path = target.folder.join(name);
         let file = File::create_new(&path)

@@ -3,15 +3,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
-use super::Shared;
 use super::reader::Connect;
 use super::sql::{Db, Sql};
 use super::sqlite::commit_mark::CommitMark;
+use super::{Shared, schema, threads};
 use crate::clock::Stopwatch;
 use crate::error::Result;
 use crate::store::Notice;
@@ -148,10 +148,9 @@ pub fn attend(
     state.look = true;
     if state.thread.is_none() && !state.stopped {
         let (watched, connect) = (Arc::clone(shared), connect());
-        let spawned = thread::Builder::new()
-            .name("keyval-bell".into())
-            .spawn(move || serve(&watched, &mut Eye { db: None, connect, in_memory }));
-        state.thread = spawned.ok();
+        let fault = Arc::clone(shared);
+        let body = move || serve(&watched, &mut Eye { db: None, connect, in_memory });
+        state.thread = threads::spawn("keyval-bell", body, move || fault.fail()).ok();
     }
     drop(state);
     shared.bell.signal.notify_one();
@@ -181,6 +180,10 @@ fn serve(shared: &Arc<Shared>, eye: &mut Eye) {
         if found != seen {
             // A commit of this process in between may hide another one: then it is looked at once too often.
             notice |= Notice::ELSEWHERE;
+            // What another process has made ready is ready here.
+            if let Some(ms) = eye.seen_ms() {
+                shared.clock.witness(ms);
+            }
             if own == before {
                 pause = SHORTEST_PAUSE;
             }
@@ -239,6 +242,10 @@ impl Eye {
             Ok(version) => db.connection.newest_commit().map_or(Sight::Version(version), Sight::Mark),
             Err(_) => Sight::Nothing,
         }
+    }
+
+    fn seen_ms(&mut self) -> Option<i64> {
+        schema::seen_ms(&self.db()?.lock().connection).ok()
     }
 
     fn sees_expired(&mut self, now_ms: i64) -> bool {

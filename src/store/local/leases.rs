@@ -60,7 +60,8 @@ impl LeaseWrite for LocalWrite<'_> {
     }
 
     fn sweep_locks(&mut self, limit: usize) -> Result<u64> {
-        self.run(Sql::SweepLocks, &[self.read.now_ms.into(), limit.into()])
+        let (from_ms, to_ms) = self.read.gap.open(self.read.now_ms);
+        self.run(Sql::SweepLocks, &[self.read.now_ms.into(), limit.into(), from_ms.into(), to_ms.into()])
     }
 
     fn put_consumer(&mut self, name: &str, consumer: &Consumer) -> Result<()> {

@@ -9,16 +9,24 @@ use crate::store::{Flow, Notice, QueueRead, QueueWrite};
 
 impl QueueRead for LocalRead<'_> {
     fn queue_due(&mut self, queue: &str) -> Result<Option<i64>> {
-        let mut rows = self.db.statement(Sql::QueueDue)?.query(&[queue.into()])?;
+        let mut rows = self.db.statement(Sql::QueueDue)?.query(&[
+            queue.into(),
+            self.gap.from_ms.into(),
+            self.gap.to_ms.into(),
+        ])?;
         rows.next()?;
         Ok(rows.optional_int(0))
     }
 
     fn queue_stats(&mut self, queue: Option<&str>) -> Result<QueueStats> {
-        let now_ms = self.now_ms.into();
+        let (from_ms, to_ms) = self.gap.open(self.now_ms);
+        let times = [self.now_ms.into(), from_ms.into(), to_ms.into()];
         let mut rows = match queue {
-            Some(queue) => self.db.statement(Sql::QueueStats)?.query(&[now_ms, queue.into()])?,
-            None => self.db.statement(Sql::AllQueueStats)?.query(&[now_ms])?,
+            Some(queue) => {
+                let [now, from, to] = times;
+                self.db.statement(Sql::QueueStats)?.query(&[now, from, to, queue.into()])?
+            }
+            None => self.db.statement(Sql::AllQueueStats)?.query(&times)?,
         };
         rows.next()?;
         let count = |column| u64::try_from(rows.int(column)).unwrap_or(0);
@@ -191,7 +199,9 @@ impl QueueWrite for LocalWrite<'_> {
 
     fn ready_messages(&mut self, queue: &str, limit: usize) -> Result<Vec<Message>> {
         let now_ms = self.read.now_ms;
-        let mut found = self.messages(Sql::LapsedMessages, &[queue.into(), now_ms.into(), limit.into()])?;
+        let (from_ms, to_ms) = self.read.gap.open(now_ms);
+        let params = [queue.into(), now_ms.into(), limit.into(), from_ms.into(), to_ms.into()];
+        let mut found = self.messages(Sql::LapsedMessages, &params)?;
         let left = limit.saturating_sub(found.len());
         if left > 0 {
             let params = [queue.into(), now_ms.into(), left.into()];

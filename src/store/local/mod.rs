@@ -7,7 +7,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, LazyLock, Weak};
-use std::thread;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -19,7 +18,7 @@ use self::reader::{LocalReader, ReaderThread};
 use self::sql::Db;
 use self::sqlite::Connection;
 use self::writer::Writer;
-use super::{Notice, Order, ReadJob, Reader, Store, Wake, WriteJob, WriteTxn, fail_all};
+use super::{InFlight, Notice, Order, ReadJob, Reader, Store, Wake, WriteJob, WriteTxn, fail_all};
 use crate::clock::Clock;
 use crate::config::{DEFAULT_BUSY_TIMEOUT_MS, Durability, Fault, Location, Options};
 use crate::error::{Code, Error, Result};
@@ -39,6 +38,7 @@ mod schema;
 mod sql;
 mod sql_live;
 mod sqlite;
+mod threads;
 mod txn;
 mod writer;
 
@@ -53,6 +53,7 @@ pub struct Shared {
     busy_timeout_ms: AtomicI64,
     strongest: Mutex<Durability>,
     bell: Bell,
+    in_flight: Arc<InFlight>,
     tick: Mutex<Option<MakeJob>>,
     wakes: Mutex<Vec<Wake>>,
     on_released: Mutex<Vec<Box<dyn FnOnce() + Send>>>,
@@ -91,6 +92,7 @@ impl Shared {
             busy_timeout_ms: AtomicI64::new(DEFAULT_BUSY_TIMEOUT_MS),
             strongest: Mutex::new(Durability::Off),
             bell: Bell::default(),
+            in_flight: Arc::default(),
             tick: Mutex::new(None),
             wakes: Mutex::new(Vec::new()),
             on_released: Mutex::new(Vec::new()),
@@ -109,6 +111,15 @@ impl Shared {
     /// One that panics is not called again.
     fn wake(&self, notice: Notice) {
         self.wakes.lock().retain(|wake| catch_unwind(AssertUnwindSafe(|| wake(notice))).unwrap_or(false));
+    }
+
+    /// A thread met a fault of ours: nothing here can be trusted any more.
+    fn fail(&self) {
+        fail_all(self.writes.fail(writer::fault()), &writer::fault());
+        for job in self.reads.fail(writer::fault()) {
+            job(Err(writer::fault()));
+        }
+        self.wake(Notice::NONE);
     }
 
     /// Hands the job of the interval to the writer, now.
@@ -239,14 +250,15 @@ impl LocalStore {
         let in_memory = matches!(place, Place::Memory(_));
         let store = Arc::new(Self { shared: Arc::new(Shared::new()), place, openers: Mutex::new(1) });
         store.apply(options);
+        store.shared.clock.witness(schema::seen_ms(&db.lock().connection)?);
         let no_thread = |error| Error::new(Code::Unavailable, format!("a thread cannot be started: {error}"));
         let reader = ReaderThread::new(Arc::clone(&store.shared), store.read_connection(RANGE_CACHE))
             .map_err(no_thread)?;
         let writer = Writer::new(Arc::clone(&store.shared), db, in_memory, options.group_slice);
         let shared = Arc::clone(&store.shared);
-        let spawned =
-            thread::Builder::new().name("keyval-writer".into()).spawn(move || run(&shared, writer, reader));
-        spawned.map_err(no_thread)?;
+        let fault = Arc::clone(&shared);
+        let body = move || run(&shared, writer, reader);
+        threads::spawn("keyval-writer", body, move || fault.fail()).map_err(no_thread)?;
         Ok(store)
     }
 
@@ -337,6 +349,10 @@ impl Store for LocalStore {
         &self.shared.clock
     }
 
+    fn in_flight(&self) -> &Arc<InFlight> {
+        &self.shared.in_flight
+    }
+
     fn every(&self, interval: Duration, make: Box<dyn Fn() -> Box<dyn WriteJob> + Send>) {
         *self.shared.tick.lock() = Some(make);
         self.shared.writes.set_interval((!interval.is_zero()).then_some(interval));
@@ -357,6 +373,11 @@ impl Store for LocalStore {
 
     fn freeze_clock(&self, at_ms: Option<i64>) {
         self.shared.clock.freeze(at_ms);
+        self.shared.bell.look();
+    }
+
+    fn shift_clock(&self, by_ms: i64) {
+        self.shared.clock.shift(by_ms);
         self.shared.bell.look();
     }
 

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -11,7 +11,9 @@ use super::Shared;
 use super::inbox::{Taker, Turn};
 use super::sql::{Db, Sql};
 use super::sqlite::commit_mark::CommitMark;
+use super::threads;
 use super::txn::LocalRead;
+use crate::clock::Moment;
 use crate::error::{Code, Result};
 use crate::store::{Access, Notice, ReadWork, Reader};
 
@@ -71,7 +73,7 @@ impl LocalReader {
         }
     }
 
-    fn read_kept(&mut self, db: &mut Db, now_ms: i64, work: ReadWork<'_>) -> Result<()> {
+    fn read_kept(&mut self, db: &mut Db, at: Moment, work: ReadWork<'_>) -> Result<()> {
         let newest = db.connection.newest_commit();
         if !newest.is_some_and(|mark| self.kept == Kept::Open(mark)) {
             self.end_kept(db);
@@ -80,7 +82,7 @@ impl LocalReader {
             db.run(Sql::Begin)?;
             self.kept = newest.map_or(Kept::Wanted, Kept::Open);
         }
-        let result = work(&mut LocalRead { db, now_ms });
+        let result = work(&mut LocalRead::new(db, at));
         if self.kept == Kept::Wanted {
             db.connection.find_commit_mark();
             return result.and(db.run(Sql::Commit));
@@ -96,12 +98,12 @@ impl Reader for LocalReader {
     fn try_read(&mut self, access: Access, work: ReadWork<'_>) -> Result<bool> {
         let connection = self.connection(access)?;
         let Some(mut db) = connection.try_lock_for(MEMORY_PATIENCE) else { return Ok(false) };
-        let now_ms = self.shared.clock.now_ms();
+        let at = self.shared.clock.moment();
         let on_ranges = matches!(access, Access::Range | Access::Tables);
         let result = if on_ranges || self.kept == Kept::Nothing {
-            read(&mut db, now_ms, access, work)
+            read(&mut db, at, access, work)
         } else {
-            self.read_kept(&mut db, now_ms, work)
+            self.read_kept(&mut db, at, work)
         };
         match result {
             Err(error) if error.code == Code::Busy => Ok(false),
@@ -125,13 +127,13 @@ impl Reader for LocalReader {
     }
 }
 
-fn read(db: &mut Db, now_ms: i64, access: Access, work: ReadWork<'_>) -> Result<()> {
+fn read(db: &mut Db, at: Moment, access: Access, work: ReadWork<'_>) -> Result<()> {
     db.end_stray_transaction()?;
     if matches!(access, Access::Point | Access::Range) {
-        return work(&mut LocalRead { db, now_ms });
+        return work(&mut LocalRead::new(db, at));
     }
     db.run(Sql::Begin)?;
-    let result = work(&mut LocalRead { db, now_ms });
+    let result = work(&mut LocalRead::new(db, at));
     let ended = db.run(Sql::Commit);
     result.and(ended)
 }
@@ -147,9 +149,9 @@ impl ReaderThread {
     /// # Errors
     /// Those of the system.
     pub fn new(shared: Arc<Shared>, connect: Connect) -> std::io::Result<Self> {
-        let handle =
-            thread::Builder::new().name("keyval-reader".into()).spawn(move || serve(&shared, &connect))?;
-        Ok(Self { handle })
+        let fault = Arc::clone(&shared);
+        let body = move || serve(&shared, &connect);
+        Ok(Self { handle: threads::spawn("keyval-reader", body, move || fault.fail())? })
     }
 
     /// Waits for its end, which `Inbox::stop` asks for.
@@ -190,16 +192,16 @@ fn serve_one(
     let mut db = connection.lock();
     db.connection.set_busy_timeout(shared.busy_timeout_ms());
     // A job that panics drops what it was to complete with, and dropping that completes it with an error.
-    let ran = catch_unwind(AssertUnwindSafe(|| run(&mut db, shared.clock.now_ms(), job)));
+    let ran = catch_unwind(AssertUnwindSafe(|| run(&mut db, shared.clock.moment(), job)));
     if ran.is_err() {
         let _ = db.run(Sql::Rollback);
     }
 }
 
-fn run(db: &mut Db, now_ms: i64, job: crate::store::ReadJob) {
+fn run(db: &mut Db, at: Moment, job: crate::store::ReadJob) {
     if let Err(error) = db.end_stray_transaction().and_then(|()| db.run(Sql::Begin)) {
         return job(Err(error));
     }
-    job(Ok(&mut LocalRead { db, now_ms }));
+    job(Ok(&mut LocalRead::new(db, at)));
     let _ = db.run(Sql::Commit);
 }

@@ -1,10 +1,9 @@
 //! The schema, as numbered migrations, and what opening a file finds.
 
-use std::thread;
 use std::time::Duration;
 
 use super::sqlite::{Connection, Param};
-use crate::clock::Stopwatch;
+use crate::clock::{self, Stopwatch};
 use crate::codec::stamp::Stamp;
 use crate::config::{ChangeLog, DEFAULT_BUSY_TIMEOUT_MS, DEFAULT_RETENTION_MS, Options};
 use crate::error::{Code, Error, Result};
@@ -131,27 +130,37 @@ pub struct Settings {
     pub retention_ms: i64,
     /// The last number that was given out.
     pub sequence: i64,
+    /// The time of a write, in milliseconds, where it is later than the last versionstamp.
+    pub time_ms: i64,
 }
 
 impl Settings {
+    /// The file is not of before this time.
+    #[must_use]
+    pub fn seen_ms(&self) -> i64 {
+        i64::try_from(self.clock.ms).unwrap_or(i64::MAX).max(self.time_ms)
+    }
+
     /// Reads the rows of `kv_meta`.
     ///
     /// # Errors
     /// `CORRUPT` if one is missing or damaged.
     pub fn read(rows: &mut super::sqlite::Rows<'_>) -> Result<Self> {
         let (mut clock, mut change_log, mut retention_ms, mut sequence) = (None, None, None, None);
+        let mut time_ms = 0;
         while rows.next()? {
             match rows.text(0)? {
                 "clock" => clock = Stamp::parse(rows.text(1)?),
                 "change_log" => change_log = ChangeLog::parse(rows.text(1)?).ok(),
                 "retention_ms" => retention_ms = Some(rows.int(1)),
                 "sequence" => sequence = Some(rows.int(1)),
+                "time" => time_ms = rows.int(1),
                 _ => {}
             }
         }
         match (clock, change_log, retention_ms, sequence) {
             (Some(clock), Some(change_log), Some(retention_ms), Some(sequence)) => {
-                Ok(Self { clock, change_log, retention_ms, sequence })
+                Ok(Self { clock, change_log, retention_ms, sequence, time_ms })
             }
             _ => Err(Error::corrupt("the file's kv_meta lacks a setting; restore the file from a backup")),
         }
@@ -205,6 +214,18 @@ fn inspect(connection: &Connection) -> Result<i64> {
     Ok(version)
 }
 
+/// The time that a file has seen: nobody who opens it is before that.
+///
+/// # Errors
+/// Those of SQLite.
+pub fn seen_ms(connection: &Connection) -> Result<i64> {
+    let value =
+        |key: &str| connection.query_text("SELECT value FROM kv_meta WHERE key = ?1", &[Param::Text(key)]);
+    let stamp = value("clock")?.and_then(|text| Stamp::parse(&text)).map_or(0, |stamp| stamp.ms);
+    let time_ms = value("time")?.and_then(|text| text.parse().ok()).unwrap_or(0);
+    Ok(i64::try_from(stamp).unwrap_or(i64::MAX).max(time_ms))
+}
+
 /// Turns the write-ahead log on; in memory there is none. Two processes that do so at once get `BUSY` without SQLite's
 /// busy timeout being asked (it could be a deadlock), so it is waited for here.
 fn write_ahead(connection: &Connection, busy_timeout_ms: i64) -> Result<()> {
@@ -212,7 +233,7 @@ fn write_ahead(connection: &Connection, busy_timeout_ms: i64) -> Result<()> {
     let watch = Stopwatch::start();
     let mode = loop {
         match connection.query_text("PRAGMA journal_mode = WAL", &[]) {
-            Err(error) if error.code == Code::Busy && watch.elapsed() < patience => thread::sleep(RETRY),
+            Err(error) if error.code == Code::Busy && watch.elapsed() < patience => clock::pause(RETRY),
             mode => break mode?,
         }
     };
@@ -239,7 +260,7 @@ fn migrate(connection: &Connection) -> Result<()> {
 }
 
 fn write_identity(connection: &Connection) -> Result<()> {
-    let id = uuid::Uuid::now_v7();
+    let id = clock::new_id();
     #[allow(clippy::cast_possible_truncation)]
     let node = (id.as_u128() & ((1 << 42) - 1)) as u64;
     set(connection, "database_id", Param::Text(&id.to_string()))?;

@@ -24,6 +24,7 @@ pub enum Sql {
     Settings,
     /// Notes the last versionstamp.
     SetClock,
+    SetTime,
     /// One entry.
     Get,
     /// The same, where an index has it.
@@ -162,7 +163,10 @@ impl Sql {
             Self::Savepoint => "SAVEPOINT operation",
             Self::Release => "RELEASE operation",
             Self::RollbackTo => "ROLLBACK TO operation",
-            Self::Settings => "SELECT key, value FROM kv_meta WHERE key IN ('change_log', 'clock', 'retention_ms', 'sequence')",
+            Self::Settings => "SELECT key, value FROM kv_meta WHERE key IN ('change_log', 'clock', 'retention_ms', 'sequence', 'time')",
+            Self::SetTime => {
+                "INSERT INTO kv_meta (key, value) VALUES ('time', ?1) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+            }
             Self::SetClock => "UPDATE kv_meta SET value = ?1 WHERE key = 'clock'",
             Self::Get => {
                 "SELECT versionstamp, expires_at, encoding, length(value) > ?2,

@@ -31,19 +31,20 @@ pub fn text(sql: Sql) -> &'static str {
             "SELECT min(at) FROM (
                SELECT min(ready_at) AS at FROM kv_queue WHERE queue = ?1 AND status = 'pending'
                UNION ALL
-               SELECT min(locked_until) FROM kv_queue WHERE queue = ?1 AND status = 'processing')"
+               SELECT min(CASE WHEN locked_until > ?2 AND locked_until < ?3 THEN locked_until + ?3 - ?2 ELSE locked_until END)
+               FROM kv_queue WHERE queue = ?1 AND status = 'processing')"
         }
         // The index has the status; the table, with all values in it, is asked for the few that are being handled.
         Sql::AllQueueStats => {
             "SELECT (SELECT count(*) FROM kv_queue) - processing, processing, (SELECT count(*) FROM kv_dlq)
              FROM (SELECT count(*) AS processing FROM kv_queue INDEXED BY kv_queue_ready
-               WHERE status = 'processing' AND locked_until > ?1)"
+               WHERE status = 'processing' AND (locked_until > ?1 OR locked_until > ?2 AND locked_until < ?3))"
         }
         Sql::QueueStats => {
-            "SELECT (SELECT count(*) FROM kv_queue WHERE queue = ?2) - processing, processing,
-               (SELECT count(*) FROM kv_dlq WHERE queue = ?2)
-             FROM (SELECT count(*) AS processing FROM kv_queue
-               WHERE queue = ?2 AND status = 'processing' AND locked_until > ?1)"
+            "SELECT (SELECT count(*) FROM kv_queue WHERE queue = ?4) - processing, processing,
+               (SELECT count(*) FROM kv_dlq WHERE queue = ?4)
+             FROM (SELECT count(*) AS processing FROM kv_queue WHERE queue = ?4
+               AND status = 'processing' AND (locked_until > ?1 OR locked_until > ?2 AND locked_until < ?3))"
         }
         Sql::StandingMessage => "SELECT id FROM kv_queue WHERE queue = ?1 AND deduplication_key = ?2",
         Sql::InsertMessage => {
@@ -52,7 +53,8 @@ pub fn text(sql: Sql) -> &'static str {
              VALUES (?1, ?2, ?3, ?13, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?11, ?12)"
         }
         Sql::LapsedMessages => concat_message!(
-            "WHERE queue = ?1 AND status = 'processing' AND locked_until <= ?2 ORDER BY ready_at, seq LIMIT ?3"
+            "WHERE queue = ?1 AND status = 'processing' AND locked_until <= ?2
+               AND NOT (locked_until > ?4 AND locked_until < ?5) ORDER BY ready_at, seq LIMIT ?3"
         ),
         Sql::ReadyMessages => concat_message!(
             "WHERE queue = ?1 AND status = 'pending' AND ready_at <= ?2 ORDER BY ready_at, seq LIMIT ?3"
@@ -115,7 +117,8 @@ pub fn text(sql: Sql) -> &'static str {
         Sql::RemoveLock => "DELETE FROM kv_locks WHERE name = ?1",
         Sql::SweepLocks => {
             "DELETE FROM kv_locks WHERE name IN
-               (SELECT name FROM kv_locks WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)"
+               (SELECT name FROM kv_locks WHERE expires_at <= ?1 AND NOT (expires_at > ?3 AND expires_at < ?4)
+                ORDER BY expires_at LIMIT ?2)"
         }
         Sql::Consumer => {
             "SELECT prefix, position, lease, locked_until, updated_at FROM kv_consumers WHERE name = ?1"

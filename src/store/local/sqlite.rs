@@ -178,6 +178,13 @@ impl Connection {
         u64::try_from(unsafe { ffi::sqlite3_changes64(self.db) }).unwrap_or(0)
     }
 
+    /// Rows changed since it was opened.
+    #[must_use]
+    pub fn total_changes(&self) -> u64 {
+        // SAFETY: `db` is open.
+        u64::try_from(unsafe { ffi::sqlite3_total_changes64(self.db) }).unwrap_or(0)
+    }
+
     /// Prepares a statement that is kept.
     ///
     /// # Errors

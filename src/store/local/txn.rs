@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::schema::Settings;
 use super::sql::{Db, Sql};
 use super::sqlite::{Param, Rows};
+use crate::clock::{Gap, Moment};
 use crate::codec::stamp::Stamp;
 use crate::config::ChangeLog;
 use crate::error::Result;
@@ -20,11 +21,24 @@ pub struct LocalRead<'a> {
     pub db: &'a mut Db,
     /// By the store's clock.
     pub now_ms: i64,
+    /// The newest step of that clock.
+    pub gap: Gap,
+}
+
+impl<'a> LocalRead<'a> {
+    /// A read at a time.
+    pub fn new(db: &'a mut Db, Moment { now_ms, gap }: Moment) -> Self {
+        Self { db, now_ms, gap }
+    }
 }
 
 impl ReadTxn for LocalRead<'_> {
     fn now_ms(&self) -> i64 {
         self.now_ms
+    }
+
+    fn end_of_lease(&self, until_ms: i64) -> i64 {
+        self.gap.end_of(until_ms)
     }
 
     fn get(&mut self, key: &[u8], max_value_bytes: usize, visit: Visit<'_>) -> Result<()> {
@@ -119,6 +133,10 @@ pub struct LocalWrite<'a> {
 impl ReadTxn for LocalWrite<'_> {
     fn now_ms(&self) -> i64 {
         self.read.now_ms
+    }
+
+    fn end_of_lease(&self, until_ms: i64) -> i64 {
+        self.read.end_of_lease(until_ms)
     }
 
     fn get(&mut self, key: &[u8], max_value_bytes: usize, visit: Visit<'_>) -> Result<()> {

@@ -17,6 +17,9 @@ use crate::config::Durability;
 use crate::error::{Code, Error, Result};
 use crate::store::{Notice, WriteJob, fail_all, finish};
 
+/// Claims and heartbeats write no page of `kv_meta` by themselves.
+const TIME_NOTED_EVERY_MS: i64 = 1000;
+
 type Job = Box<dyn WriteJob>;
 
 /// A group of a file ends here, so that other processes get their turn.
@@ -106,9 +109,10 @@ impl Writer {
         let durability = waiting.iter().map(|job| job.durability()).max().unwrap_or_default();
         let ending = match self.begin(&mut db, durability) {
             Ok(settings) => {
-                let (slice, notice) = (self.slice, Notice::NONE);
+                let (slice, notice, before) = (self.slice, Notice::NONE, settings);
+                let changes = db.connection.total_changes();
                 let mut transaction =
-                    Transaction { shared: &shared, db: &mut db, before: settings, settings, slice, notice };
+                    Transaction { shared: &shared, db: &mut db, before, settings, changes, slice, notice };
                 let ending = transaction.run(waiting, most, group);
                 self.notice = transaction.notice;
                 ending
@@ -141,11 +145,14 @@ impl Writer {
         db.run(Sql::BeginImmediate)?;
         let settings =
             db.statement(Sql::Settings).and_then(|statement| Settings::read(&mut statement.query(&[])?));
-        settings.inspect_err(|_| drop(db.run(Sql::Rollback)))
+        settings
+            .inspect(|settings| self.shared.clock.witness(settings.seen_ms()))
+            .inspect_err(|_| drop(db.run(Sql::Rollback)))
     }
 }
 
-fn fault() -> Error {
+/// What everyone is told after a panic.
+pub fn fault() -> Error {
     let reason = "the store was stopped by a fault in KeyVal itself; close every Kv on it, open it again, and report it";
     Error::new(Code::Unavailable, reason)
 }
@@ -157,6 +164,8 @@ struct Transaction<'a> {
     /// As the transaction found them.
     before: Settings,
     settings: Settings,
+    /// Rows that the connection had changed before it.
+    changes: u64,
     slice: Duration,
     /// Whom it concerns, once it is committed.
     notice: Notice,
@@ -194,8 +203,7 @@ impl Transaction<'_> {
         if !alone {
             self.db.run(Sql::Savepoint)?;
         }
-        let now_ms = self.shared.clock.now_ms();
-        let read = LocalRead { db: self.db, now_ms };
+        let read = LocalRead::new(self.db, self.shared.clock.moment());
         let mut txn = LocalWrite { read, settings: self.settings, issued: None, notice: Notice::NONE };
         let result = job.run(&mut txn);
         let LocalWrite { settings, issued, notice, .. } = txn;
@@ -235,14 +243,28 @@ impl Transaction<'_> {
         Ending::Done
     }
 
+    /// Notes the time, so that it is not earlier for whoever opens the file next: with each message that is added (its
+    /// page is written anyway), else when what is noted is a second old.
+    fn note_time(&mut self, numbered: bool) -> Result<()> {
+        let (now_ms, seen_ms) = (self.shared.clock.now_ms(), self.settings.seen_ms());
+        let late = now_ms.saturating_sub(seen_ms) >= TIME_NOTED_EVERY_MS
+            && self.db.connection.total_changes() != self.changes;
+        if now_ms > seen_ms && (numbered || late) {
+            self.db.statement(Sql::SetTime)?.run(&[now_ms.into()])?;
+        }
+        Ok(())
+    }
+
     fn commit(&mut self) -> Result<()> {
         if self.settings.clock != self.before.clock {
             let clock = self.settings.clock.to_string();
             self.db.statement(Sql::SetClock)?.run(&[clock.as_str().into()])?;
         }
-        if self.settings.sequence != self.before.sequence {
+        let numbered = self.settings.sequence != self.before.sequence;
+        if numbered {
             self.db.statement(Sql::SetSequence)?.run(&[self.settings.sequence.into()])?;
         }
+        self.note_time(numbered)?;
         self.db.run(Sql::Commit)?;
         self.shared.bell.committed_here();
         Ok(())

@@ -8,7 +8,7 @@ use std::time::Duration;
 use libsql::ffi;
 use parking_lot::Mutex;
 
-use crate::clock::Stopwatch;
+use crate::clock::{self, Stopwatch};
 
 /// Between two looks: it doubles from the first to the last.
 const FIRST_PAUSE: Duration = Duration::from_micros(250);
@@ -48,7 +48,7 @@ impl Busy {
         let timeout =
             Duration::from_millis(u64::try_from(self.timeout_ms.load(Ordering::Relaxed)).unwrap_or(0));
         let left = waiting.as_ref().map_or(Duration::ZERO, |watch| timeout.saturating_sub(watch.elapsed()));
-        std::thread::sleep(pause_before(looks).min(left));
+        clock::pause(pause_before(looks).min(left));
         !left.is_zero()
     }
 }

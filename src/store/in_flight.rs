@@ -1,0 +1,117 @@
+//! The leases of the messages that this process handles. While one is here, its message is extended and never claimed in this
+//! process, whatever became of its time: the process was stopped, another one held the lock, the clock stepped.
+
+use std::collections::HashMap;
+
+use parking_lot::Mutex;
+
+use super::queue::Message;
+
+/// A lease is extended when a third of it is over: two attempts may fail.
+const BEATS: i64 = 3;
+/// Nothing is to be extended.
+const NEVER: i64 = i64::MAX;
+
+/// The messages that one process handles, of one store.
+#[derive(Debug)]
+pub struct InFlight {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    leases: HashMap<String, Lease>,
+    /// None is to be extended before this.
+    renew_at: i64,
+    last_holder: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Lease {
+    holder: u64,
+    number: i64,
+    lock_ms: i64,
+    renew_at: i64,
+}
+
+/// A lease that is to be extended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Due {
+    /// The message.
+    pub id: String,
+    /// The number of the lease.
+    pub number: i64,
+    /// For how long.
+    pub lock_ms: i64,
+}
+
+impl Default for InFlight {
+    fn default() -> Self {
+        Self { state: Mutex::new(State { leases: HashMap::new(), renew_at: NEVER, last_holder: 0 }) }
+    }
+}
+
+impl InFlight {
+    /// A number for one `Kv`, under which it adds messages.
+    pub fn holder(&self) -> u64 {
+        let mut state = self.state.lock();
+        state.last_holder += 1;
+        state.last_holder
+    }
+
+    /// Notes messages that were claimed; tells when to extend.
+    pub fn add(&self, holder: u64, messages: &[Message], lock_ms: i64, now_ms: i64) -> i64 {
+        let mut state = self.state.lock();
+        let renew_at = now_ms.saturating_add(lock_ms / BEATS);
+        for message in messages {
+            let lease = Lease { holder, number: message.state.lease, lock_ms, renew_at };
+            state.leases.insert(message.id.clone(), lease);
+        }
+        state.renew_at = state.renew_at.min(renew_at);
+        state.renew_at
+    }
+
+    /// A message is not handled any more, or its lease was lost: it is not extended.
+    pub fn rest(&self, id: &str, number: i64) {
+        let mut state = self.state.lock();
+        if state.leases.get(id).is_some_and(|lease| lease.number == number) {
+            state.leases.remove(id);
+        }
+    }
+
+    /// One `Kv` handles nothing any more.
+    pub fn leave(&self, holder: u64) {
+        self.state.lock().leases.retain(|_, lease| lease.holder != holder);
+    }
+
+    /// For how long to extend a lease of which it is sure that this process holds it.
+    #[must_use]
+    pub fn holds(&self, id: &str, number: i64) -> Option<i64> {
+        let state = self.state.lock();
+        state.leases.get(id).filter(|lease| lease.number == number).map(|lease| lease.lock_ms)
+    }
+
+    /// What is to be extended by now; it is taken for extended.
+    pub fn take_due(&self, now_ms: i64) -> Vec<Due> {
+        let mut state = self.state.lock();
+        if state.renew_at > now_ms {
+            return Vec::new();
+        }
+        let (mut due, mut next) = (Vec::new(), NEVER);
+        for (id, lease) in &mut state.leases {
+            if lease.renew_at <= now_ms {
+                lease.renew_at = now_ms.saturating_add(lease.lock_ms / BEATS);
+                due.push(Due { id: id.clone(), number: lease.number, lock_ms: lease.lock_ms });
+            }
+            next = next.min(lease.renew_at);
+        }
+        state.renew_at = next;
+        due
+    }
+
+    /// When to extend next.
+    #[must_use]
+    pub fn renew_at(&self) -> Option<i64> {
+        Some(self.state.lock().renew_at).filter(|at| *at != NEVER)
+    }
+}
