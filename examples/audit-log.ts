@@ -36,7 +36,8 @@ const newest = (cursor: string | null = null, limit = 10) =>
   kv.paginate<AuditEntry>(["audit", "all"], { reverse: true, limit, cursor })
 
 /** What was written after an entry that was read: a reader goes on where it stopped. */
-const since = (key: KvKey) => kv.list<AuditEntry>({ prefix: ["audit", "all"], start: [...key, ""] })
+const since = (key: KvKey) =>
+  kv.list<AuditEntry>({ prefix: ["audit", "all"], start: [...key, new Uint8Array()] })
 
 await Promise.all(
   Array.from({ length: 25 }, (_, n) => change(n % 2, "ada", (doc) => ({ edits: (doc?.edits ?? 0) + 1 }))),
