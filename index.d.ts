@@ -305,20 +305,61 @@ export interface KvCommitError {
   results?: undefined
 }
 
-/** The results of mutations that are given as data. */
-type KvResultsOf<Mutations extends readonly KvMutation[]> = {
-  -readonly [At in keyof Mutations]: KvResultOf<Mutations[At]>
+/**
+ * What the types know of a commit under construction: the result of each mutation by its position, and whether there is a check. It is an
+ * object, and not a tuple, so that a longer chain may be assigned to a variable that holds a shorter one.
+ */
+export interface KvChain<Known extends object> {
+  /** Not there at run time. */
+  readonly "~chain": Known
 }
+type KvKnown<Builder> = Builder extends KvChain<infer Known> ? Known : unknown
+
+/** The results from the first position on that are known. */
+type KvTupleOf<Known, Results extends unknown[] = []> = Results["length"] extends keyof Known
+  ? KvTupleOf<Known, [...Results, Known[Results["length"]]]>
+  : Results
+
+/** The first position that is not known. */
+type KvNext<Known, Passed extends unknown[] = []> = Passed["length"] extends keyof Known
+  ? KvNext<Known, [...Passed, unknown]>
+  : Passed["length"]
+
+/** A builder after one more mutation. */
+type KvChained<Builder, Result> =
+  Builder extends KvChain<infer Known>
+    ? KvAtomic & KvChain<Known & { [At in KvNext<Known> & number]: Result }>
+    : KvAtomic
+
+/** A builder after a check. */
+type KvChecked<Builder> =
+  Builder extends KvChain<infer Known> ? KvAtomic & KvChain<Known & { check: true }> : KvAtomic
+
+/** A builder after mutations that were given as data. */
+type KvMutated<Builder, Mutations extends readonly KvMutation[]> = Mutations extends readonly []
+  ? Builder
+  : Mutations extends readonly [infer First extends KvMutation, ...infer Rest extends readonly KvMutation[]]
+    ? KvMutated<KvChained<Builder, KvResultOf<First>>, Rest>
+    : KvAtomic
+/** The new value of a counter: a `KvU64` operand meets no other kind. */
+type KvCounterOf<Operand> = Operand extends KvU64 ? KvU64 : bigint
 type KvResultOf<Mutation extends KvMutation> = Mutation extends {
   type: "sum" | "max" | "min"
   value: infer Value
 }
-  ? Value extends KvU64
-    ? KvU64
-    : bigint
+  ? KvCounterOf<Value>
   : Mutation extends { type: "append" | "prepend" | "delete" }
     ? number
     : undefined
+
+/** What a commit resolves to: where no mutation is known, the builder may have been added to in other statements, and nothing is assumed. */
+type KvCommitOutcome<Builder> = 0 extends keyof KvKnown<Builder>
+  ?
+      | KvCommitResult<
+          Extract<[...KvTupleOf<KvKnown<Builder>>, ...KvMutationResult[]], readonly KvMutationResult[]>
+        >
+      | ("check" extends keyof KvKnown<Builder> ? KvCommitError : never)
+  : KvCommitResult | KvCommitError
 
 /**
  * A commit under construction: all or nothing, applied in the order given. Values are read
@@ -326,9 +367,9 @@ type KvResultOf<Mutation extends KvMutation> = Mutation extends {
  *
  * Limits: 1000 checks and mutations, 16 MiB of values, 16 MiB of keys.
  *
- * `Results` and `Failure` are what the types know of a chain: the results of its mutations, and whether it has a check, without
- * which a commit cannot be `ok: false`. About a `KvAtomic` without type arguments nothing is assumed: declare a variable as that if it is
- * added to in several statements.
+ * The types know what was chained to {@link Kv.atomic}: the first results by their positions, and that a commit without a check cannot be
+ * `ok: false`. They do not see what is added in other statements: about a builder that is committed as `kv.atomic()` returned it, or
+ * whose variable is declared as `KvAtomic`, nothing is assumed.
  *
  * @example
  * ```js
@@ -338,87 +379,92 @@ type KvResultOf<Mutation extends KvMutation> = Mutation extends {
  * else console.log("changed meanwhile:", done.conflicts)
  * ```
  */
-export interface KvAtomic<
-  Results extends readonly KvMutationResult[] = KvMutationResult[],
-  Failure extends KvCommitError = KvCommitError,
-> {
+export interface KvAtomic {
   /** Adds preconditions: if one does not hold, the commit is `ok: false` and nothing is applied. */
-  check(...checks: KvCheck[]): KvAtomic<Results>
+  check<Self extends KvAtomic>(this: Self, ...checks: KvCheck[]): KvChecked<Self>
   /** Writes a value; without `expiresIn` an earlier time to live is cleared. */
-  set(key: KvWriteKey, value: unknown, options?: KvExpireOptions): KvAtomic<[...Results, undefined], Failure>
+  set<Self extends KvAtomic>(
+    this: Self,
+    key: KvWriteKey,
+    value: unknown,
+    options?: KvExpireOptions,
+  ): KvChained<Self, undefined>
   /** Deletes this key alone, or a range. Its result is the number of live entries deleted. */
-  delete(key: KvKey | KvSelector): KvAtomic<[...Results, number], Failure>
+  delete<Self extends KvAtomic>(this: Self, key: KvKey | KvSelector): KvChained<Self, number>
   /**
    * Adds to a counter. The result is a bigint of any size; a missing counter starts at 0. A stored integer number
    * is accepted and becomes a bigint; a stored {@link KvU64} stays one and wraps at 2^64. Keeps a time to live
-   * unless `expiresIn` is given. With a number or bigint the result's type is `bigint`; say `sum<KvU64>(…)` where a `KvU64` is stored.
+   * unless `expiresIn` is given. A `KvU64` operand makes a missing counter a `KvU64`, and is
+   * refused on any other kind; with it the result's type is `KvU64`.
    * @throws {KvError} on commit: `TYPE_MISMATCH` if something else is stored; `INVALID_ARGUMENT` for a negative operand on a `KvU64`.
    */
-  sum<Counter extends bigint | KvU64 = bigint>(
+  sum<Self extends KvAtomic, Operand extends bigint | number | KvU64>(
+    this: Self,
     key: KvKey,
-    value: bigint | number,
+    value: Operand,
     options?: KvExpireOptions,
-  ): KvAtomic<[...Results, Counter], Failure>
+  ): KvChained<Self, KvCounterOf<Operand>>
   /** Keeps the larger of what is stored and `value`; a missing key becomes `value`. Otherwise as {@link sum}. */
-  max<Counter extends bigint | KvU64 = bigint>(
+  max<Self extends KvAtomic, Operand extends bigint | number | KvU64>(
+    this: Self,
     key: KvKey,
-    value: bigint | number,
+    value: Operand,
     options?: KvExpireOptions,
-  ): KvAtomic<[...Results, Counter], Failure>
+  ): KvChained<Self, KvCounterOf<Operand>>
   /** Keeps the smaller of what is stored and `value`; a missing key becomes `value`. Otherwise as {@link sum}. */
-  min<Counter extends bigint | KvU64 = bigint>(
+  min<Self extends KvAtomic, Operand extends bigint | number | KvU64>(
+    this: Self,
     key: KvKey,
-    value: bigint | number,
+    value: Operand,
     options?: KvExpireOptions,
-  ): KvAtomic<[...Results, Counter], Failure>
+  ): KvChained<Self, KvCounterOf<Operand>>
   /**
    * Adds values at the end of a stored array; a missing array starts empty. The result is the new length. Keeps a time to live unless
    * `expiresIn` is given.
    * @throws {KvError} on commit: `TYPE_MISMATCH` if something else is stored.
    */
-  append(
+  append<Self extends KvAtomic>(
+    this: Self,
     key: KvKey,
     values: readonly unknown[],
     options?: KvExpireOptions,
-  ): KvAtomic<[...Results, number], Failure>
+  ): KvChained<Self, number>
   /** Puts values, in their order, before a stored array. Otherwise as {@link append}. */
-  prepend(
+  prepend<Self extends KvAtomic>(
+    this: Self,
     key: KvKey,
     values: readonly unknown[],
     options?: KvExpireOptions,
-  ): KvAtomic<[...Results, number], Failure>
+  ): KvChained<Self, number>
   /**
    * Merges into a value (RFC 7396): members of a plain object are written, those that are `null` in the patch are removed, objects in
    * objects are merged likewise; arrays and anything else replace. What is missing, or no plain object, is taken for `{}`. A member
    * that is `undefined` changes nothing. Keeps a time to live unless `expiresIn` is given.
    */
-  patch(
+  patch<Self extends KvAtomic>(
+    this: Self,
     key: KvKey,
     mergePatch: unknown,
     options?: KvExpireOptions,
-  ): KvAtomic<[...Results, undefined], Failure>
+  ): KvChained<Self, undefined>
   /** Adds a message to a queue, in the commit. Its result is `undefined`; {@link Kv.enqueue} gives the id. */
-  enqueue(value: unknown, options?: KvEnqueueOptions): KvAtomic<[...Results, undefined], Failure>
+  enqueue<Self extends KvAtomic>(
+    this: Self,
+    value: unknown,
+    options?: KvEnqueueOptions,
+  ): KvChained<Self, undefined>
   /** Adds mutations given as data. */
-  mutate<const Mutations extends readonly KvMutation[]>(
+  mutate<Self extends KvAtomic, const Mutations extends readonly KvMutation[]>(
+    this: Self,
     ...mutations: Mutations
-  ): KvAtomic<[...Results, ...KvResultsOf<Mutations>], Failure>
+  ): KvMutated<Self, Mutations>
   /**
    * Applies it. Resolves when it is on disk. An empty commit is ok and issues a new versionstamp.
    * @throws {KvError} `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`, `TYPE_MISMATCH`, `BUSY`, `CLOSED`, `UNAVAILABLE`, `CORRUPT`.
    */
-  commit(): Promise<KvCommitResult<Results> | Failure>
+  commit<Self extends KvAtomic>(this: Self): Promise<KvCommitOutcome<Self>>
   /** Not a promise: `await` without {@link commit} does not compile, and rejects with `INVALID_ARGUMENT`. */
   then(commitIsMissing: never): never
-}
-
-/**
- * A commit to which nothing was added yet. One that is committed as it is has been added to in other statements, so that nothing is
- * assumed about its results.
- */
-export interface KvAtomicStart extends Omit<KvAtomic<[], never>, "commit"> {
-  /** Applies what was added: {@link KvAtomic.commit}. */
-  commit(): Promise<KvCommitResult | KvCommitError>
 }
 
 /** The tuple of entries at a tuple of keys: `getMany<[User, Order]>([userKey, orderKey])`. */
@@ -1258,7 +1304,7 @@ export class Kv {
   collection<Input, Output>(prefix: KvKey, schema: KvSchema<Input, Output>): KvCollection<Input, Output>
 
   /** Begins an atomic commit. Nothing is written before {@link KvAtomic.commit}. */
-  atomic(): KvAtomicStart
+  atomic(): KvAtomic & KvChain<object>
 
   /**
    * Runs a function whose reads are checked when its writes are committed. If it throws, nothing is applied and the

@@ -1,8 +1,9 @@
 import type {
   Kv as Contract,
-  KvAtomicStart,
+  KvAtomic,
   KvBackupOptions,
   KvBackupResult,
+  KvChain,
   KvChanges,
   KvCollection,
   KvCommitError,
@@ -299,9 +300,9 @@ export class Kv implements Contract {
     return new Collection(this, prefix, schema)
   }
 
-  atomic(...extra: unknown[]): KvAtomicStart {
+  atomic(...extra: unknown[]): KvAtomic & KvChain<object> {
     refuseExtra(extra)
-    return new Atomic(this.#bridge) as unknown as KvAtomicStart
+    return new Atomic(this.#bridge) as unknown as KvAtomic & KvChain<object>
   }
 
   transaction<R>(
