@@ -536,9 +536,12 @@ export interface KvTransaction {
 
 /** Options of {@link Kv.transaction}. */
 export interface KvTransactionOptions {
-  /** How often to run the function again after a conflict; default 0. */
+  /** How often to run the function again after a conflict; default 10. 0 turns it off. */
   maxRetries?: number | undefined
-  /** The wait before attempt n is `retryDelay * n`; default `"10ms"`. */
+  /**
+   * The wait before retry n is at most `retryDelay * n`, and how much of that is chance; default `"10ms"`. Then those of this `Kv`
+   * that conflict over one key run one after another.
+   */
   retryDelay?: Duration | undefined
 }
 

@@ -87,6 +87,7 @@ import { Receipts } from "./receipts.js"
 import { createIndex, explain, listIndexes, removeIndex, SearchIterator } from "./search.js"
 import { trace, tracerOf } from "./tracing.js"
 import { durationMs, transact } from "./transaction.js"
+import { Turns } from "./turns.js"
 import { encodeValue } from "./value/index.js"
 import { isList } from "./value/kinds.js"
 import { Watches, WatchIterator, watchWith } from "./watch.js"
@@ -99,6 +100,7 @@ export class Kv implements Contract {
   readonly #bridge: Bridge
   readonly #watches: Watches
   readonly #receipts: Receipts
+  readonly #turns = new Turns()
   readonly #location: string
 
   constructor(url?: string | URL, options?: KvOptions, ...extra: unknown[]) {
@@ -312,7 +314,7 @@ export class Kv implements Contract {
   ): Promise<KvTransactionResult<R>> {
     return attempt(() => {
       refuseExtra(extra)
-      return transact(this.#bridge, fn, options)
+      return transact(this.#bridge, this.#turns, fn, options)
     })
   }
 

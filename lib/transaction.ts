@@ -14,35 +14,55 @@ import type {
 import { commit, copyCheck } from "./atomic.js"
 import type { Bridge } from "./bridge.js"
 import { describe, invalidArgument, KvError } from "./errors.js"
-import { after } from "./host.js"
+import { after, random } from "./host.js"
 import { copyKey, copyKeys, isKeyList } from "./keys.js"
 import { mergePatch } from "./merge.js"
 import { Mutating } from "./mutating.js"
 import { fromNative, native, STAMP_ALWAYS, STAMP_NEVER } from "./native.js"
 import { CommitUuid, type Operation, resolve, writeKey } from "./operations.js"
 import { refuseExtra, takeOptions, wholeNumber } from "./options.js"
+import type { Turns } from "./turns.js"
 import { KvU64 } from "./u64.js"
 import { decodeValue, encodeValue, LateValue } from "./value/index.js"
 import { isList } from "./value/kinds.js"
 
+const DEFAULT_RETRIES = 10
+
+/**
+ * The wait before a retry: a part, at random, of what grows with each. Without chance all that conflicted come back together, and all
+ * but one of them conflict again.
+ */
+function waitMs(delayMs: number, attempt: number): number {
+  return random() * delayMs * attempt
+}
+
 /** Runs `run` until its commit meets no conflict, or the retries are used up. */
 export async function transact<R>(
   bridge: Bridge,
+  turns: Turns,
   run: (tx: KvTransaction) => R | Promise<R>,
   options?: KvTransactionOptions,
 ): Promise<KvTransactionResult<R>> {
   if (typeof run !== "function") throw invalidArgument(`fn: must be a function, got ${describe(run)}`)
   const given = takeOptions<KvTransactionOptions>(options, ["maxRetries", "retryDelay"])
-  const { maxRetries = 0, retryDelay = "10ms" } = given
+  const { maxRetries = DEFAULT_RETRIES, retryDelay = "10ms" } = given
   wholeNumber(maxRetries, "maxRetries", 0, Number.MAX_SAFE_INTEGER)
   const delayMs = durationMs(retryDelay, "retryDelay")
+  let endTurn = () => {}
   for (let attempt = 1; ; attempt++) {
-    const { value, result } = await Transaction.run(new Transaction(bridge), run)
+    const { value, result } = await Transaction.run(new Transaction(bridge), run).finally(endTurn)
     if (result.ok) return { ok: true, value, versionstamp: result.versionstamp }
     if (attempt > maxRetries) return { ok: false }
-    await pause(bridge, delayMs * attempt)
-    // It was closed meanwhile: the function is not run once more.
-    void bridge.handle
+    await pause(bridge, waitMs(delayMs, attempt))
+    const [conflict] = result.conflicts
+    endTurn = await turns.take(identity((conflict as KvCheck).key))
+    try {
+      // It was closed meanwhile: the function is not run once more.
+      void bridge.handle
+    } catch (error) {
+      endTurn()
+      throw error
+    }
   }
 }
 
