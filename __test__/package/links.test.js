@@ -1,5 +1,6 @@
 // Links between the documents: the file is in the tree, the heading is in the file.
 import assert from "node:assert/strict"
+import { execFileSync } from "node:child_process"
 import { existsSync, statSync } from "node:fs"
 import { dirname, join, normalize } from "node:path"
 import { describe, test } from "node:test"
@@ -27,6 +28,25 @@ describe("links", () => {
       const faults = linksOf(read(page)).map((link) => faultOf(page, link))
       assert.deepEqual(faults.filter(Boolean), [])
     })
+
+  // Seen to fail: 31 links of 0.1.0, to examples, the architecture, the benchmark's results and sources.
+  test("every link of a packed page leads to a packed file", () => {
+    const [{ files }] = JSON.parse(
+      execFileSync("npm", ["pack", "--dry-run", "--json"], { cwd: root, encoding: "utf8", stdio: "pipe" }),
+    )
+    const packed = files.map(({ path }) => path)
+    const isPacked = (path) => packed.includes(path) || packed.some((file) => file.startsWith(`${path}/`))
+    const dead = packed
+      .filter((page) => page.endsWith(".md"))
+      .flatMap((page) =>
+        linksOf(read(page))
+          .filter((link) => !link.startsWith("#"))
+          .filter((link) => !isPacked(normalize(join(dirname(page), link.split("#")[0])).replace(/\/$/, "")))
+          .map((link) => `${page}: ${link}`),
+      )
+    assert.ok(packed.length > 50)
+    assert.deepEqual(dead, [])
+  })
 
   test("a link to nothing would be found", () => {
     assert.deepEqual(linksOf("[a](b.md#c) `[x](y)` [d](https://e.org) [f](#g)"), ["b.md#c", "#g"])
