@@ -43,10 +43,20 @@ export interface KvEntry<T = unknown> {
   expiresAt?: number
 }
 
-/** The entry at a key, or its absence. An absent entry has `versionstamp: null`; a stored `null` has a versionstamp. */
-export type KvEntryMaybe<T = unknown> =
-  | KvEntry<T>
-  | { key: KvKey; value: null; versionstamp: null; expiresAt?: undefined }
+/** What a read returns for a key that has no entry. */
+export interface KvEntryAbsent {
+  /** The key that was asked for. */
+  key: KvKey
+  /** Always `null`; a stored `null` has a versionstamp. */
+  value: null
+  /** Always `null`: this says that there is no entry. Pass the object to `check`, and the commit fails if one exists by then. */
+  versionstamp: null
+  /** Never present. */
+  expiresAt?: undefined
+}
+
+/** The entry at a key, or its absence, which `versionstamp: null` says. */
+export type KvEntryMaybe<T = unknown> = KvEntry<T> | KvEntryAbsent
 
 /** An entry of a list with `keysOnly`: no value is read. */
 export type KvKeyEntry = Omit<KvEntry, "value">
@@ -100,12 +110,17 @@ export type KvCondition = KvFilterScalar | KvWhere
  * `Value` and `Ordered`: what may be compared with; `Type`: the type of what is asked, for the conditions in `$and`, `$or` and `$not`.
  */
 export interface KvFilterOperators<Value = unknown, Ordered = KvOrdered, Type = unknown> {
+  /** Equal to this value. */
   $eq?: Value
   /** Not equal; matches what is absent. */
   $ne?: Value
+  /** Greater than; never matches what is absent or of another type. */
   $gt?: Ordered
+  /** Greater than or equal. */
   $gte?: Ordered
+  /** Less than; never matches what is absent or of another type. */
   $lt?: Ordered
+  /** Less than or equal. */
   $lte?: Ordered
   /** From one to the other, both included. */
   $between?: readonly [Ordered, Ordered]
@@ -117,12 +132,17 @@ export interface KvFilterOperators<Value = unknown, Ordered = KvOrdered, Type = 
   $contains?: unknown
   /** The opposite of `$contains`; matches what is absent. */
   $notContains?: unknown
+  /** A string that begins with this one. */
   $startsWith?: string
+  /** A string that ends with this one. */
   $endsWith?: string
   /** As `$contains`, whatever the case (Unicode case folding). */
   $containsi?: string
+  /** The opposite of `$containsi`; matches what is absent. */
   $notContainsi?: string
+  /** As `$startsWith`, whatever the case. */
   $startsWithi?: string
+  /** As `$endsWith`, whatever the case. */
   $endsWithi?: string
   /** `true`: null, undefined or absent; `false`: anything else. */
   $null?: boolean
@@ -132,13 +152,17 @@ export interface KvFilterOperators<Value = unknown, Ordered = KvOrdered, Type = 
   $empty?: boolean
   /** The opposite of `$empty`. */
   $notEmpty?: boolean
+  /** All of these conditions hold; at least one. */
   $and?: readonly KvWhereOf<Type>[]
+  /** One of these conditions holds; at least one. */
   $or?: readonly KvWhereOf<Type>[]
+  /** This condition does not hold; matches what is absent. */
   $not?: KvWhereOf<Type>
 }
 
 /** Conditions on fields, by their paths. */
 export interface KvFilterFields {
+  /** A condition on the field at this path: a value that it equals, operators, or conditions on its own fields. */
   readonly [field: string]: KvCondition
   /** There is no such operator. */
   readonly [operator: `$${string}`]: never
@@ -193,8 +217,11 @@ export interface KvListIterator<T> extends AsyncIterableIterator<T> {
    * pages can be read until it is `""`.
    */
   readonly cursor: string
+  /** The next entry, or `done: true` at the end of the range; rejects with `CLOSED` if the `Kv` was closed before that. */
   next(): Promise<IteratorResult<T, undefined>>
+  /** Ends the iteration, as leaving a `for await` loop does. */
   return(): Promise<IteratorResult<T, undefined>>
+  /** The iterator itself, for `for await`. */
   [Symbol.asyncIterator](): KvListIterator<T>
 }
 
@@ -212,9 +239,11 @@ export interface KvPaginateOptions {
 
 /** One page of {@link Kv.paginate}. */
 export interface KvPage<T = unknown> {
+  /** At most `limit` entries, in the order of their keys. */
   entries: KvEntry<T>[]
   /** Pass it for the next page; `null` if there is none. */
   cursor: string | null
+  /** Whether another page follows. */
   hasMore: boolean
 }
 
@@ -228,6 +257,7 @@ export interface KvExpireOptions {
 
 /** What a write gives. */
 export interface KvSetResult {
+  /** A write that fails rejects. */
   ok: true
   /** The commit's versionstamp. */
   versionstamp: string
@@ -235,7 +265,9 @@ export interface KvSetResult {
 
 /** One entry of {@link Kv.setMany}. */
 export interface KvSetEntry extends KvExpireOptions {
+  /** The key; placeholders are allowed, as in {@link Kv.set}. */
   key: KvWriteKey
+  /** The value; see {@link Kv.set}. */
   value: unknown
 }
 
@@ -255,6 +287,7 @@ export interface KvDeleteOptions {
 
 /** What {@link Kv.delete} gives. */
 export interface KvDeleteResult {
+  /** A delete that fails rejects; one that finds nothing is a success. */
   success: true
   /** How many live entries were deleted. */
   deletedCount: number
@@ -262,17 +295,67 @@ export interface KvDeleteResult {
 
 /** A precondition of a commit: the key stands at this versionstamp; `null`: it does not exist. A {@link KvEntryMaybe} can be passed as it is. */
 export interface KvCheck {
+  /** The key to check. */
   key: KvKey
+  /** The versionstamp that its entry must have; `null` if it must not exist. */
   versionstamp: string | null
 }
 
-/** One mutation for {@link KvAtomic.mutate}. */
+/** `set` as data. */
+export interface KvSetMutation extends KvExpireOptions {
+  /** Which mutation it is. */
+  type: "set"
+  /** The key to write. */
+  key: KvWriteKey
+  /** The value to write. */
+  value: unknown
+}
+
+/** `delete` as data. */
+export interface KvDeleteMutation {
+  /** Which mutation it is. */
+  type: "delete"
+  /** The key, alone, or a range. */
+  key: KvKey | KvSelector
+}
+
+/** `sum`, `max` or `min` as data. */
+export interface KvCounterMutation extends KvExpireOptions {
+  /** Which mutation it is. */
+  type: "sum" | "max" | "min"
+  /** The counter's key. */
+  key: KvKey
+  /** The operand: a bigint, an integer, or a `KvU64`, which only a missing or `KvU64` counter takes. */
+  value: bigint | number | KvU64
+}
+
+/** `append` or `prepend` as data. */
+export interface KvArrayMutation extends KvExpireOptions {
+  /** Which mutation it is. */
+  type: "append" | "prepend"
+  /** The array's key. */
+  key: KvKey
+  /** The values to add. */
+  value: readonly unknown[]
+}
+
+/** `patch` as data. */
+export interface KvPatchMutation extends KvExpireOptions {
+  /** Which mutation it is. */
+  type: "patch"
+  /** The key of the value to merge into. */
+  key: KvKey
+  /** The merge patch. */
+  value: unknown
+}
+
+/** One mutation for {@link KvAtomic.mutate}: what the method of that name takes, as an object. */
 export type KvMutation =
-  | ({ type: "set"; key: KvWriteKey; value: unknown } & KvExpireOptions)
-  | { type: "delete"; key: KvKey | KvSelector }
-  | ({ type: "sum" | "max" | "min"; key: KvKey; value: bigint | number } & KvExpireOptions)
-  | ({ type: "append" | "prepend"; key: KvKey; value: readonly unknown[] } & KvExpireOptions)
-  | ({ type: "patch"; key: KvKey; value: unknown } & KvExpireOptions)
+  | KvSetMutation
+  | KvDeleteMutation
+  | KvCounterMutation
+  | KvArrayMutation
+  | KvPatchMutation
 
 /** Options of {@link Kv.patch}. */
 export interface KvPatchOptions extends KvExpireOptions {
@@ -285,6 +368,7 @@ export type KvMutationResult = bigint | KvU64 | number | undefined
 
 /** A commit that was applied. `Results` is the tuple of its mutations' results, as far as the types know what was chained. */
 export interface KvCommitResult<Results extends readonly KvMutationResult[] = KvMutationResult[]> {
+  /** The commit was applied. */
   ok: true
   /** The versionstamp of every entry that the commit wrote. */
   versionstamp: string
@@ -296,6 +380,7 @@ export interface KvCommitResult<Results extends readonly KvMutationResult[] = Kv
 
 /** A commit whose checks failed; nothing was applied. */
 export interface KvCommitError {
+  /** The commit was not applied. */
   ok: false
   /** The checks that failed, each with the versionstamp that its key has now; `null` if it has no entry. */
   conflicts: KvCheck[]
@@ -496,9 +581,11 @@ export interface KvContext {
   get<T = unknown>(key: KvKey): Promise<KvEntryMaybe<T>>
   /** Reads several entries of one snapshot. */
   get<Values extends KvTuple>(keys: KvKeys<Values>): Promise<KvEntries<Values>>
+  /** Reads the entries of a list of keys; `T` is the type of every value. */
   get<T = unknown>(keys: readonly KvKey[]): Promise<KvEntryMaybe<T>[]>
   /** Reads up to 1000 entries of one snapshot, in the order of the keys. */
   getMany<Values extends KvTuple>(keys: KvKeys<Values>): Promise<KvEntries<Values>>
+  /** Reads the entries of a list of keys; `T` is the type of every value. */
   getMany<T = unknown>(keys: readonly KvKey[]): Promise<KvEntryMaybe<T>[]>
   /** Writes a value; without `expiresIn` an earlier time to live is cleared. */
   set(key: KvWriteKey, value: unknown, options?: KvExpireOptions): unknown
@@ -514,19 +601,27 @@ export interface KvTransaction {
   get<T = unknown>(key: KvKey): Promise<KvEntryMaybe<T>>
   /** The same as {@link getMany}. */
   get<Values extends KvTuple>(keys: KvKeys<Values>): Promise<KvEntries<Values>>
+  /** Reads the entries of a list of keys; `T` is the type of every value. */
   get<T = unknown>(keys: readonly KvKey[]): Promise<KvEntryMaybe<T>[]>
   /** Reads up to 1000 entries of one snapshot, in the order of the keys; each is checked at commit. */
   getMany<Values extends KvTuple>(keys: KvKeys<Values>): Promise<KvEntries<Values>>
+  /** Reads the entries of a list of keys; `T` is the type of every value. */
   getMany<T = unknown>(keys: readonly KvKey[]): Promise<KvEntryMaybe<T>[]>
   /** Adds preconditions of your own. */
   check(...checks: KvCheck[]): this
+  /** Writes a value when the transaction is committed; without `expiresIn` an earlier time to live is cleared. */
   set(key: KvWriteKey, value: unknown, options?: KvExpireOptions): this
   /** Deletes this key alone. */
   delete(key: KvKey): this
+  /** Adds to a counter: {@link KvAtomic.sum}. Later reads of the transaction see the new value. */
   sum(key: KvKey, value: bigint | number, options?: KvExpireOptions): this
+  /** Keeps the larger of what is stored and `value`: {@link KvAtomic.max}. */
   max(key: KvKey, value: bigint | number, options?: KvExpireOptions): this
+  /** Keeps the smaller of what is stored and `value`: {@link KvAtomic.min}. */
   min(key: KvKey, value: bigint | number, options?: KvExpireOptions): this
+  /** Adds values at the end of an array: {@link KvAtomic.append}. */
   append(key: KvKey, values: readonly unknown[], options?: KvExpireOptions): this
+  /** Puts values before an array: {@link KvAtomic.prepend}. */
   prepend(key: KvKey, values: readonly unknown[], options?: KvExpireOptions): this
   /** Merges into a value, as {@link KvAtomic.patch}. */
   patch(key: KvKey, mergePatch: unknown, options?: KvExpireOptions): this
@@ -547,16 +642,32 @@ export interface KvTransactionOptions {
 
 /** What {@link Kv.transaction} gives; `ok: false` after a conflict that outlasted the retries. */
 export type KvTransactionResult<R> =
-  | { ok: true; value: R; versionstamp: string }
-  | { ok: false; value?: undefined; versionstamp?: undefined }
+  | {
+      /** The transaction was committed. */
+      ok: true
+      /** What its function returned. */
+      value: R
+      /** The commit's versionstamp; of one that only read, the newest one. */
+      versionstamp: string
+    }
+  | {
+      /** A conflict outlasted the retries; nothing was written. */
+      ok: false
+      /** Present only if `ok`. */
+      value?: undefined
+      /** Present only if `ok`. */
+      versionstamp?: undefined
+    }
 
 /** A placeholder for the versionstamp of the commit that it is written in. Made by {@link Kv.commitVersionstamp}. */
 export interface KvVersionstampPlaceholder {
+  /** What `Object.prototype.toString` shows. */
   readonly [Symbol.toStringTag]: "KvVersionstampPlaceholder"
 }
 
 /** A placeholder for a UUIDv7 that is new in each commit. Made by {@link Kv.uuidv7}. */
 export interface KvUuidPlaceholder {
+  /** What `Object.prototype.toString` shows. */
   readonly [Symbol.toStringTag]: "KvUuidPlaceholder"
 }
 
@@ -593,8 +704,11 @@ export type KvNow = number & KvNowMethods
 export class KvU64 {
   /** @throws {KvError} `INVALID_ARGUMENT` unless it is a bigint from 0 to 2^64 - 1. */
   constructor(value: bigint)
+  /** The counter, from 0 to 2^64 - 1. */
   readonly value: bigint
+  /** The same, for comparisons and arithmetic with bigints. */
   valueOf(): bigint
+  /** The decimal digits. */
   toString(): string
 }
 
@@ -607,13 +721,17 @@ export type KvDurability = "full" | "normal" | "off"
 
 /** A span of OpenTelemetry, as far as it is used here. */
 export interface KvSpan {
+  /** Sets an attribute, such as `error.type`. */
   setAttribute(name: string, value: string): unknown
+  /** Marks the span as failed (`code: 2`). */
   setStatus(status: { code: number; message?: string }): unknown
+  /** Ends the span, when the call settles. */
   end(): void
 }
 
 /** A tracer of OpenTelemetry: `trace.getTracer("app")` of `@opentelemetry/api`. */
 export interface KvTracer {
+  /** Begins a span; called once a call, with its name such as `keyval.set`. */
   startSpan(name: string, options?: { kind?: number; attributes?: Record<string, string> }): KvSpan
 }
 
@@ -649,11 +767,18 @@ export interface KvSubscription {
   readonly closed: boolean
   /** Resolves when it is closed and no callback of it runs any more. Never rejects. */
   readonly finished: Promise<void>
+  /** Calls {@link stop}, for `using`. */
   [Symbol.dispose](): void
 }
 
 /** What is watched: a key, up to 1000 keys, or what is under a prefix (`{ prefix: [] }`: everything). */
-export type KvWatchTarget = KvKey | readonly KvKey[] | { prefix: KvKey }
+export type KvWatchTarget =
+  | KvKey
+  | readonly KvKey[]
+  | {
+      /** What `list(prefix)` shows: the keys under it, never itself. */
+      prefix: KvKey
+    }
 
 /** Options of {@link Kv.watch}. */
 export interface KvWatchOptions {
@@ -700,11 +825,17 @@ export type KvWatchCallback<T = unknown> = (entries: KvEntryMaybe<T>[], info: Kv
  * (`retryable`) is told to `onError`, and it tries again; any other ends it, and `next` rejects with it.
  */
 export interface KvWatchIterator<T = unknown> extends AsyncIterableIterator<KvWatchBatch<T>> {
+  /** Ends the watch: a waiting `next` gets `done: true`. */
   stop(): void
+  /** True after {@link stop}, after the loop was left, after the `Kv` was closed, or after an error that ended it. */
   readonly closed: boolean
+  /** The next batch: it waits for a change, or `done: true` when the watch has ended. */
   next(): Promise<IteratorResult<KvWatchBatch<T>, undefined>>
+  /** Ends the iteration, as leaving a `for await` loop does. */
   return(): Promise<IteratorResult<KvWatchBatch<T>, undefined>>
+  /** The iterator itself, for `for await`. */
   [Symbol.asyncIterator](): KvWatchIterator<T>
+  /** Calls {@link stop}, for `using`. */
   [Symbol.dispose](): void
 }
 
@@ -724,6 +855,7 @@ export interface KvChangesOptions {
 export interface KvChange<T = unknown> {
   /** Its number: grows by one with each change, and is never given twice. */
   seq: number
+  /** The key that changed. */
   key: KvKey
   /** `"create"`: the key was absent before; `"delete"`: deleted, or removed after its expiry. */
   type: "create" | "update" | "delete"
@@ -735,8 +867,11 @@ export interface KvChange<T = unknown> {
 
 /** What {@link Kv.changes} gives. */
 export interface KvChangesIterator<T = unknown> extends AsyncIterableIterator<KvChange<T>> {
+  /** The next change; with `live` it waits for one, or `done: true` at the end. */
   next(): Promise<IteratorResult<KvChange<T>, undefined>>
+  /** Ends the iteration, as leaving a `for await` loop does. */
   return(): Promise<IteratorResult<KvChange<T>, undefined>>
+  /** The iterator itself, for `for await`. */
   [Symbol.asyncIterator](): KvChangesIterator<T>
 }
 
@@ -764,6 +899,7 @@ export interface KvConsumerOptions {
 
 /** Where a consumer stands. */
 export interface KvConsumerStatus {
+  /** The consumer's name. */
   name: string
   /** The sequence number that was committed last; what follows it is to be read. */
   position: number
@@ -783,6 +919,7 @@ export interface KvConsumerStatus {
  * finished.
  */
 export interface KvConsumer<T = unknown> extends AsyncIterable<KvChange<T>> {
+  /** The name that it was asked for by. */
   readonly name: string
   /**
    * Takes or renews the lease, and reads at most `limit` (1 to 1000, default 100) changes after the committed position. It moves
@@ -801,7 +938,9 @@ export interface KvConsumer<T = unknown> extends AsyncIterable<KvChange<T>> {
   release(): Promise<void>
   /** Forgets the consumer, whoever holds it; `ok` is false if there was none. */
   delete(): Promise<{ ok: boolean }>
+  /** Takes the lease, reads on for ever, and commits each change when the loop body has finished it. */
   [Symbol.asyncIterator](): AsyncIterator<KvChange<T>, undefined>
+  /** Calls {@link release}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>
 }
 
@@ -823,7 +962,9 @@ export interface KvEnqueueOptions {
 
 /** A message as its handler gets it. */
 export interface KvMessage<T = unknown> {
+  /** The message's id, a UUIDv7; the same in every attempt. */
   id: string
+  /** What was enqueued. */
   value: T
   /** Which attempt this is, from 1. */
   attempts: number
@@ -860,6 +1001,7 @@ export interface KvQueueStats {
 
 /** A message whose attempts have all failed. */
 export interface KvDeadLetter<T = unknown> {
+  /** Its id in the dead letter queue. */
   id: string
   /** The id that it had in its queue. */
   originalId: string
@@ -867,11 +1009,13 @@ export interface KvDeadLetter<T = unknown> {
   value: T
   /** What the handler threw last: its message; or what was passed to `nackMessage`; then the keys of `keysIfUndelivered` that could not be written. Cut at 8 KiB. */
   errorMessage: string
+  /** How many attempts failed. */
   attempts: number
   /** Milliseconds since the epoch. */
   originalCreatedAt: number
   /** Milliseconds since the epoch. */
   failedAt: number
+  /** The queue that it was in. */
   queue: string
 }
 
@@ -883,9 +1027,11 @@ export interface KvDeadLetters {
     offset?: number | undefined
     queue?: string | undefined
   }): Promise<KvDeadLetter<T>[]>
+  /** Reads one; `null` if there is none of this id. */
   get<T = unknown>(id: string): Promise<KvDeadLetter<T> | null>
   /** Puts it back into its queue, with all its attempts before it, under a new id; `ok` is false if there is none. */
   requeue(id: string): Promise<{ ok: true; id: string } | { ok: false; id?: undefined }>
+  /** Deletes one; `ok` is false if there is none of this id. */
   delete(id: string): Promise<{ ok: boolean }>
   /** Deletes all, or (`queue`) those of one queue. */
   purge(options?: { queue?: string | undefined }): Promise<{ deletedCount: number }>
@@ -911,13 +1057,32 @@ export interface KvLock {
   readonly expiresAt: number
   /** Gives it back; `ok` is false if it was not ours any more. */
   release(): Promise<{ ok: boolean }>
+  /** Calls {@link release}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>
 }
 
 /** What {@link KvLocks.status} gives. */
 export type KvLockStatus =
-  | { held: true; owner: string; token: bigint; expiresAt: number }
-  | { held: false; owner: null; token: null; expiresAt: null }
+  | {
+      /** Somebody holds the lock. */
+      held: true
+      /** The holder's owner. */
+      owner: string
+      /** The holder's fencing token. */
+      token: bigint
+      /** When it ends by itself, in milliseconds since the epoch. */
+      expiresAt: number
+    }
+  | {
+      /** Nobody holds the lock. */
+      held: false
+      /** `null`: nobody holds it. */
+      owner: null
+      /** `null`: nobody holds it. */
+      token: null
+      /** `null`: nobody holds it. */
+      expiresAt: null
+    }
 
 /** Locks: {@link Kv.lock}. */
 export interface KvLocks {
@@ -932,24 +1097,39 @@ export interface KvLocks {
 
 /** An issue that a schema has with a value, as Standard Schema has it. */
 export interface KvSchemaIssue {
+  /** What is wrong, in words. */
   readonly message: string
+  /** Where in the value; absent for the value itself. */
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
 }
 
 /** What {@link Kv.collection} needs of a schema: the interface of Standard Schema 1, which zod, valibot, arktype and others have. */
 export interface KvSchema<Input = unknown, Output = Input> {
+  /** What the schema library provides. */
   readonly "~standard": {
+    /** The version of Standard Schema. */
     readonly version: 1
+    /** The library's name. */
     readonly vendor: string
+    /** Checks a value; it may be async. */
     readonly validate: (value: unknown) => KvSchemaResult<Output> | Promise<KvSchemaResult<Output>>
+    /** For the types alone; never read. */
     readonly types?: { readonly input: Input; readonly output: Output } | undefined
   }
 }
 
 /** What a schema makes of a value. */
 export type KvSchemaResult<Output> =
-  | { readonly value: Output; readonly issues?: undefined }
-  | { readonly issues: readonly KvSchemaIssue[] }
+  | {
+      /** The value as the schema makes it: with defaults and transformations. */
+      readonly value: Output
+      /** Absent for a good value. */
+      readonly issues?: undefined
+    }
+  | {
+      /** What is wrong with the value. */
+      readonly issues: readonly KvSchemaIssue[]
+    }
 
 /** What follows a collection's prefix in a key: one part, or several. */
 export type KvCollectionId = KvKeyPart | KvKey
@@ -991,10 +1171,13 @@ export type KvWhereOf<T> = unknown extends T
  * them is stored. What is read is not checked: it may have been written before, or without the collection.
  */
 export interface KvCollection<Input = unknown, Output = Input> {
+  /** The prefix of all its keys. */
   readonly prefix: KvKey
   /** The key of an id. */
   key(id: KvCollectionId): KvKey
+  /** Reads one entry. What is stored is not checked. */
   get(id: KvCollectionId): Promise<KvEntryMaybe<Output>>
+  /** Reads up to 1000 entries of one snapshot, in the order of the ids; a tuple of ids gives a tuple of entries. */
   getMany<const Ids extends readonly KvCollectionId[]>(
     ids: Ids,
   ): Promise<{ -readonly [At in keyof Ids]: KvEntryMaybe<Output> }>
@@ -1002,6 +1185,7 @@ export interface KvCollection<Input = unknown, Output = Input> {
   set(id: KvCollectionId, value: Input, options?: KvExpireOptions): Promise<KvSetResult>
   /** Deletes this entry, not what is under its key. */
   delete(id: KvCollectionId): Promise<KvDeleteResult>
+  /** Lists all entries under the prefix, in the order of their keys. */
   list(options?: Omit<KvListOptions, "where" | "keysOnly">): KvListIterator<KvEntry<Output>>
   /** Lists what matches. */
   where(
@@ -1023,7 +1207,9 @@ export interface KvSearchIndexOptions {
    * their stem, so that `running` finds `run`; `"ascii"` knows ASCII letters alone.
    */
   tokenize?: "unicode61" | "porter" | "ascii" | undefined
+  /** Only of an ordered index. */
   on?: undefined
+  /** Only of an ordered index. */
   unique?: undefined
 }
 
@@ -1039,7 +1225,9 @@ export interface KvOrderedIndexOptions {
    * them. A `Date` counts as its milliseconds. An entry without a number, bigint, {@link KvU64}, `Date`, string or boolean in one of the fields is in nobody's way. Default `false`.
    */
   unique?: boolean | undefined
+  /** Only of a full-text index. */
   fields?: undefined
+  /** Only of a full-text index. */
   tokenize?: undefined
 }
 
@@ -1048,6 +1236,7 @@ export type KvIndexOptions = KvSearchIndexOptions | KvOrderedIndexOptions
 
 /** An index, as {@link Kv.listIndexes} tells it. */
 export type KvIndex = {
+  /** The entries under this prefix are indexed. */
   prefix: KvKey
   /** `"search"`, or the fields of an ordered index with commas between them; one with a comma in it, or called `search`, is in quotation marks. */
   name: string
@@ -1055,13 +1244,29 @@ export type KvIndex = {
   createdAt: number
 } & (
   | {
+      /** A full-text index, for {@link Kv.search}. */
       kind: "search"
+      /** The paths whose words are indexed. */
       fields: string[]
+      /** How text becomes words. */
       tokenize: "unicode61" | "porter" | "ascii"
+      /** Only of an ordered index. */
       on?: undefined
+      /** Only of an ordered index. */
       unique?: undefined
     }
-  | { kind: "ordered"; on: string[]; unique: boolean; fields?: undefined; tokenize?: undefined }
+  | {
+      /** An ordered index, for filters. */
+      kind: "ordered"
+      /** The paths whose values are indexed, in order. */
+      on: string[]
+      /** Whether two live entries under the prefix may not have the same values. */
+      unique: boolean
+      /** Only of a full-text index. */
+      fields?: undefined
+      /** Only of a full-text index. */
+      tokenize?: undefined
+    }
 )
 
 /** What {@link Kv.explain} gives. */
@@ -1084,14 +1289,19 @@ export interface KvSearchOptions {
 
 /** What {@link Kv.search} gives, best match first. */
 export interface KvSearchIterator<T = unknown> extends AsyncIterableIterator<KvEntry<T>> {
+  /** The next match, or `done: true` after the last one. */
   next(): Promise<IteratorResult<KvEntry<T>, undefined>>
+  /** Ends the iteration, as leaving a `for await` loop does. */
   return(): Promise<IteratorResult<KvEntry<T>, undefined>>
+  /** The iterator itself, for `for await`. */
   [Symbol.asyncIterator](): KvSearchIterator<T>
 }
 
 /** What {@link Kv.metrics} tells of one kind of operation. */
 export interface KvOperationMetrics {
+  /** How many were made, failed ones too. */
   count: number
+  /** How many failed. */
   errors: number
   /** From the call to its answer, as Rust sees them: reads of one tick and their one answer count each. */
   avgLatencyMs: number
@@ -1106,6 +1316,7 @@ export interface KvMetrics {
   operations: Record<string, KvOperationMetrics>
   /** Messages of all queues. */
   queue: KvQueueStats
+  /** What is in the store, counted for this call. */
   storage: {
     /** Live entries. */
     entries: number
@@ -1118,16 +1329,21 @@ export interface KvMetrics {
 export interface KvInfo {
   /** The package's version. */
   version: string
+  /** Where the data is. */
   backend: "file" | "memory"
   /** The url that was opened. */
   location: string
   /** A UUIDv7, made with the store. */
   databaseId: string
+  /** The version of SQLite inside the addon's libSQL. */
   sqliteVersion: string
   /** See `docs/format.md`. */
   schemaVersion: number
+  /** What the change log notes: {@link KvOptions.changeLog}. */
   changeLog: "keys" | "values" | "off"
+  /** How long the change log is kept, in milliseconds. */
   retentionMs: number
+  /** What this store can do. */
   capabilities: {
     /** The largest value, encoded. */
     maxValueBytes: number
@@ -1187,6 +1403,12 @@ export class Kv {
    * @throws {KvError} `INVALID_ARGUMENT` (url, options), `CORRUPT` (not a KeyVal database, or damaged), `UNSUPPORTED` (written by a
    *   newer version, or a kind of URL that this version does not open), `BUSY` (locked for longer than `busyTimeout`), `UNAVAILABLE` (cannot be
    *   opened: permissions, a full disk). The file is left untouched.
+   *
+   * @example
+   * ```js
+   * const fileStore = new Kv("file:app.db", { busyTimeout: "10s" })
+   * const memoryStore = new Kv(":memory:")
+   * ```
    */
   constructor(url?: string | URL, options?: KvOptions)
 
@@ -1197,10 +1419,18 @@ export class Kv {
    * Reads what stands at a key. Calls of one tick are answered together, from one snapshot.
    * A read issued after a write was awaited sees it.
    * @throws {KvError} `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`, `CLOSED`, `CORRUPT`.
+   *
+   * @example
+   * ```js
+   * const { value, versionstamp } = await kv.get(["users", 1])
+   * if (versionstamp === null) console.log("there is no such user")
+   * else console.log(value)
+   * ```
    */
   get<T = unknown>(key: KvKey, options?: KvGetOptions): Promise<KvEntryMaybe<T>>
   /** The same as {@link getMany}. */
   get<Values extends KvTuple>(keys: KvKeys<Values>, options?: KvGetOptions): Promise<KvEntries<Values>>
+  /** Reads the entries of a list of keys; `T` is the type of every value. */
   get<T = unknown>(keys: readonly KvKey[], options?: KvGetOptions): Promise<KvEntryMaybe<T>[]>
 
   /**
@@ -1213,20 +1443,45 @@ export class Kv {
    * ```
    */
   getMany<Values extends KvTuple>(keys: KvKeys<Values>, options?: KvGetOptions): Promise<KvEntries<Values>>
+  /** Reads the entries of a list of keys; `T` is the type of every value. */
   getMany<T = unknown>(keys: readonly KvKey[], options?: KvGetOptions): Promise<KvEntryMaybe<T>[]>
 
   /**
    * Reads a range in order, page by page. Every page is one snapshot; a long list may see
    * writes that were made while it ran, each key at most once.
    * @throws {KvError} `INVALID_ARGUMENT` (selector, cursor, options), `LIMIT_EXCEEDED`, `CLOSED`, `CORRUPT`.
+   *
+   * @example
+   * ```js
+   * for await (const { key, value } of kv.list(["users"], { limit: 10 })) console.log(key, value)
+   * for await (const { key } of kv.list({ prefix: ["log"], start: ["log", 5] }, { reverse: true, keysOnly: true })) console.log(key)
+   * ```
    */
   list(selector: KvKey | KvSelector, options: KvListOptions & { keysOnly: true }): KvListIterator<KvKeyEntry>
+  /** As above, with the values; `T` is the type of every value. */
   list<T = unknown>(selector: KvKey | KvSelector, options?: KvListOptions): KvListIterator<KvEntry<T>>
 
-  /** Reads one page of the descendants of `prefix`. */
+  /**
+   * Reads one page of the descendants of `prefix`.
+   *
+   * @example
+   * ```js
+   * const first = await kv.paginate(["users"], { limit: 20 })
+   * const second = await kv.paginate(["users"], { limit: 20, cursor: first.cursor })
+   * console.log(second.entries.length, second.hasMore)
+   * ```
+   */
   paginate<T = unknown>(prefix: KvKey | KvSelector, options?: KvPaginateOptions): Promise<KvPage<T>>
 
-  /** Counts live entries of a range; for a key: its descendants. */
+  /**
+   * Counts live entries of a range; for a key: its descendants.
+   *
+   * @example
+   * ```js
+   * const all = await kv.count(["users"])
+   * const adults = await kv.count(["users"], { where: { age: { $gte: 18 } } })
+   * ```
+   */
   count(selector: KvKey | KvSelector, options?: KvCountOptions): Promise<number>
 
   /**
@@ -1235,11 +1490,23 @@ export class Kv {
    * Values: anything JSON, and `undefined` inside objects and arrays, bigint, `NaN`, infinities, `-0`, `Date`, `RegExp`,
    * `Map`, `Set`, `ArrayBuffer`, typed arrays (a `Buffer` reads back as a `Uint8Array`), `Error`, {@link KvU64}. At most 16 MiB encoded, nested at most 100 deep.
    * @throws {KvError} `INVALID_ARGUMENT` (with the path of the member that cannot be stored), `LIMIT_EXCEEDED`, `BUSY`, `CLOSED`, `UNAVAILABLE`.
+   *
+   * @example
+   * ```js
+   * await kv.set(["users", 1], { name: "Ada", joined: new Date() })
+   * await kv.set(["sessions", "s1"], { user: 1 }, { expiresIn: "30m" })
+   * ```
    */
   set(key: KvWriteKey, value: unknown, options?: KvExpireOptions): Promise<KvSetResult>
 
   /**
    * Loads many entries in commits of at most 1000 entries and about 4 MiB, with backpressure. Commits before an error stay.
+   *
+   * @example
+   * ```js
+   * const entries = Array.from({ length: 10_000 }, (_, n) => ({ key: ["n", n], value: n * n }))
+   * const { count } = await kv.setMany(entries, { onProgress: ({ count }) => console.log(`${count} on disk`) })
+   * ```
    */
   setMany(
     entries: Iterable<KvSetEntry> | AsyncIterable<KvSetEntry>,
@@ -1249,12 +1516,25 @@ export class Kv {
   /**
    * Deletes in one commit. A key takes itself **and everything under it** unless `exact`; a list of at most 1000 keys
    * likewise; a selector takes what `list(selector)` shows. `delete([])` is refused; wiping is `delete({ prefix: [] })`.
+   *
+   * @example
+   * ```js
+   * await kv.delete(["users", 1]) // the user, and everything under ["users", 1]
+   * await kv.delete(["users", 2], { exact: true }) // this key alone
+   * const { deletedCount } = await kv.delete({ prefix: ["log"] }, { where: { level: "debug" } })
+   * ```
    */
   delete(target: KvKey | readonly KvKey[] | KvSelector, options?: KvDeleteOptions): Promise<KvDeleteResult>
 
   /**
    * Gives a live entry a new time to live. Value and versionstamp stay, and nothing is noted in the change log.
    * `ok` is false if there is no such entry.
+   *
+   * @example
+   * ```js
+   * const { ok } = await kv.touch(["sessions", "s1"], { expiresIn: "30m" })
+   * if (!ok) console.log("the session has expired")
+   * ```
    */
   touch(key: KvKey, options: KvExpireOptions): Promise<{ ok: boolean }>
 
@@ -1263,6 +1543,12 @@ export class Kv {
    * the index; nothing in a query is an operator, and none is an error. A query without a letter or digit finds nothing; of more than 1000 different words the first 1000 count. Pages are read as they are
    * needed: entries that change meanwhile may be missed or given twice.
    * @throws {KvError} from `next()`: `INVALID_ARGUMENT` if no index of this prefix or of one above it exists; `CLOSED`. Wrong arguments throw at once.
+   *
+   * @example
+   * ```js
+   * await kv.createIndex(["posts"], { fields: ["title", "body"] })
+   * for await (const { key, value } of kv.search(["posts"], "rain shoes", { limit: 20 })) console.log(key, value)
+   * ```
    */
   search<T = unknown>(prefix: KvKey, query: string, options?: KvSearchOptions): KvSearchIterator<T>
 
@@ -1271,28 +1557,67 @@ export class Kv {
    * filters. One of the same kind, and on the same fields, is replaced. The database itself keeps it, whoever writes. An ordered index is used where it gives
    * 10,000 entries or fewer to look at; it saves reading, and never changes what is found.
    * @throws {KvError} `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`, `CONFLICT` (unique, and two entries have the same values), `BUSY`, `CLOSED`, `UNAVAILABLE`.
+   *
+   * @example
+   * ```js
+   * await kv.createIndex(["users"], { on: ["city", "age"] }) // for filters
+   * await kv.createIndex(["users"], { on: ["mail"], unique: true })
+   * await kv.createIndex(["posts"], { fields: ["title", "body"], tokenize: "porter" }) // for search
+   * ```
    */
   createIndex(prefix: KvKey, options: KvIndexOptions): Promise<void>
 
-  /** All indexes, oldest first. */
+  /**
+   * All indexes, oldest first.
+   *
+   * @example
+   * ```js
+   * for (const { prefix, name, kind } of await kv.listIndexes()) console.log(prefix, name, kind)
+   * ```
+   */
   listIndexes(): Promise<KvIndex[]>
 
-  /** Removes the indexes of a prefix, or the one of a name; `ok` is false if there is none. */
+  /**
+   * Removes the indexes of a prefix, or the one of a name; `ok` is false if there is none.
+   *
+   * @example
+   * ```js
+   * await kv.removeIndex(["users"], "city,age")
+   * await kv.removeIndex(["posts"], "search")
+   * ```
+   */
   removeIndex(prefix: KvKey, name?: string): Promise<{ ok: boolean }>
 
-  /** Says which index serves a filter, and how many entries are read for it. */
+  /**
+   * Says which index serves a filter, and how many entries are read for it.
+   *
+   * @example
+   * ```js
+   * const { index, rowsRead } = await kv.explain(["users"], { city: "Bern" })
+   * console.log(index?.name ?? "every entry is read", rowsRead)
+   * ```
+   */
   explain(selector: KvKey | KvSelector, where: KvWhere): Promise<KvExplanation>
 
   /**
    * Merges into a value in one atomic step ({@link KvAtomic.patch}); a missing one is made. With `versionstamp` only if the entry
    * stands at it (`null`: if it does not exist); else `ok` is false and `conflicts` says what stands there.
    * @throws {KvError} `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`, `BUSY`, `CLOSED`, `UNAVAILABLE`.
+   *
+   * @example
+   * ```js
+   * await kv.patch(["users", 1], { city: "Berlin", phone: null }) // writes city, removes phone
+   * const user = await kv.get(["users", 1])
+   * const result = await kv.patch(["users", 1], { city: "Bern" }, { versionstamp: user.versionstamp })
+   * if (!result.ok) console.log("changed meanwhile", result.conflicts)
+   * ```
    */
   patch(
     key: KvKey,
     mergePatch: unknown,
     options?: KvExpireOptions & { versionstamp?: undefined },
   ): Promise<KvCommitResult<[undefined]>>
+  /** With a `versionstamp` it may be refused: `ok: false`. */
   patch(
     key: KvKey,
     mergePatch: unknown,
@@ -1302,17 +1627,43 @@ export class Kv {
   /**
    * Typed access to the entries under a prefix.
    * @throws {KvError} `INVALID_ARGUMENT` for a prefix without parts, or what is no schema.
+   *
+   * @example
+   * ```ts
+   * const users = kv.collection<{ name: string; age: number }>(["users"])
+   * await users.set(1, { name: "Ada", age: 36 })
+   * for await (const { value } of users.where({ age: { $gte: 18 } })) console.log(value.name)
+   * ```
    */
   collection<T = unknown>(prefix: KvKey): KvCollection<T>
+  /** Typed access whose values are checked and made by a schema: of zod, valibot, arktype or another library that follows Standard Schema. */
   collection<Input, Output>(prefix: KvKey, schema: KvSchema<Input, Output>): KvCollection<Input, Output>
 
-  /** Begins an atomic commit. Nothing is written before {@link KvAtomic.commit}. */
+  /**
+   * Begins an atomic commit. Nothing is written before {@link KvAtomic.commit}.
+   *
+   * @example
+   * ```js
+   * const { results } = await kv.atomic().set(["orders", 1], { item: "lamp" }).sum(["order-count"], 1).commit()
+   * console.log(results[1]) // the count: a bigint
+   * ```
+   */
   atomic(): KvAtomic & KvChain<object>
 
   /**
    * Runs a function whose reads are checked when its writes are committed. If it throws, nothing is applied and the
    * error is passed on; on a conflict it runs again, up to `maxRetries` times. One that only reads writes nothing and
    * gives the newest versionstamp.
+   *
+   * @example
+   * ```js
+   * const sold = await kv.transaction(async (tx) => {
+   *   const left = Number((await tx.get(["stock"])).value)
+   *   if (left > 0) tx.set(["stock"], left - 1)
+   *   return left > 0
+   * })
+   * console.log(sold.ok, sold.value)
+   * ```
    */
   transaction<R>(
     fn: (tx: KvTransaction) => R | Promise<R>,
@@ -1329,12 +1680,25 @@ export class Kv {
    * commit of this process is told at once; of another, 95 % within 25 ms.
    *
    * @throws {KvError} `INVALID_ARGUMENT` (target, options), `LIMIT_EXCEEDED` (over 1000 keys), `UNSUPPORTED` with `changeLog: "off"`, `BUSY` (as {@link Kv}), `CLOSED`.
+   *
+   * @example
+   * ```js
+   * const watch = kv.watch({ prefix: ["config"] }, (entries) => {
+   *   for (const { key, value } of entries) console.log(key, value)
+   * })
+   * watch.stop()
+   * for await (const { entries, versionstamp } of kv.watch(["users", 1], { exact: true })) {
+   *   console.log(entries[0]?.value, versionstamp)
+   *   break
+   * }
+   * ```
    */
   watch<Values extends KvTuple>(
     keys: KvKeys<Values>,
     callback: KvWatchCallback<Values[number]>,
     options?: KvWatchOptions,
   ): KvSubscription
+  /** The same; `T` is the type of every value. */
   watch<T = unknown>(
     target: KvWatchTarget,
     callback: KvWatchCallback<T>,
@@ -1345,18 +1709,43 @@ export class Kv {
     keys: KvKeys<Values>,
     options?: KvWatchOptions,
   ): KvWatchIterator<Values[number]>
+  /** The same as an async iterator; `T` is the type of every value. */
   watch<T = unknown>(target: KvWatchTarget, options?: KvWatchOptions): KvWatchIterator<T>
 
-  /** The change feed. */
+  /**
+   * The change feed.
+   *
+   * @example
+   * ```js
+   * for await (const { seq, type, key } of kv.changes({ prefix: ["users"] })) console.log(seq, type, key)
+   * const head = await kv.changes.head()
+   * for await (const change of kv.changes({ from: head + 1, live: true })) console.log(change.key)
+   * ```
+   */
   readonly changes: KvChanges
 
-  /** A named consumer of the change feed. Its position is in the store; creating the object reads and writes nothing. */
+  /**
+   * A named consumer of the change feed. Its position is in the store; creating the object reads and writes nothing.
+   *
+   * @example
+   * ```js
+   * for await (const { key, type } of kv.consumer("mailing-list", { prefix: ["users"] })) {
+   *   console.log(type, key) // committed when the body has ended; it goes on here after a restart
+   * }
+   * ```
+   */
   consumer<T = unknown>(name: string, options?: KvConsumerOptions): KvConsumer<T>
 
   /**
    * Adds a message to a queue. Resolves when it is on disk. It is delivered at least once: a handler that throws, or whose process dies, gets it again,
    * `backoffSchedule` long; then its value goes to `keysIfUndelivered` and to the dead letter queue, in one commit.
    * @throws {KvError} `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`, `BUSY`, `CLOSED`, `UNAVAILABLE`.
+   *
+   * @example
+   * ```js
+   * const { id } = await kv.enqueue({ to: "ada@example.org" }, { queue: "mail", delay: "5m", backoffSchedule: ["1s", "1m"] })
+   * console.log(id)
+   * ```
    */
   enqueue(value: unknown, options?: KvEnqueueOptions): Promise<{ ok: true; id: string }>
 
@@ -1364,6 +1753,18 @@ export class Kv {
    * Handles messages, in the order in which they become ready, then in that of their commits. The attempt counts when the handler starts.
    * Several listeners, also of other processes, share the work.
    * @throws {KvError} `INVALID_ARGUMENT`, `CLOSED`.
+   *
+   * @example
+   * ```js
+   * const worker = kv.listenQueue(
+   *   async ({ id, value, attempts }) => {
+   *     console.log(id, value, attempts) // a handler that throws has failed: the message comes again
+   *   },
+   *   { queue: "mail", concurrency: 10 },
+   * )
+   * worker.stop()
+   * await worker.finished
+   * ```
    */
   listenQueue<T = unknown>(
     handler: (message: KvMessage<T>) => unknown,
@@ -1373,28 +1774,91 @@ export class Kv {
   /**
    * Says that a message was handled; for `autoAck: false`. Resolves when it is on disk.
    * @throws {KvError} `CONFLICT` if this `Kv` does not hold the message's lease (any more): it was or will be delivered to another.
+   *
+   * @example
+   * ```js
+   * kv.listenQueue(async ({ id }) => kv.ackMessage(id), { autoAck: false })
+   * ```
    */
   ackMessage(id: string): Promise<void>
 
-  /** Says that the attempt failed: the message is tried again after its backoff, or goes to the dead letter queue. Errors as for {@link ackMessage}. */
+  /**
+   * Says that the attempt failed: the message is tried again after its backoff, or goes to the dead letter queue. Errors as for {@link ackMessage}.
+   *
+   * @example
+   * ```js
+   * kv.listenQueue(async ({ id }) => kv.nackMessage(id, { error: "no such address" }), { autoAck: false })
+   * ```
+   */
   nackMessage(id: string, options?: { error?: unknown }): Promise<void>
 
-  /** Counts messages, of one queue or of all. */
+  /**
+   * Counts messages, of one queue or of all.
+   *
+   * @example
+   * ```js
+   * const { pending, processing, dlq } = await kv.queueStats("mail")
+   * console.log(pending, processing, dlq)
+   * ```
+   */
   queueStats(queue?: string): Promise<KvQueueStats>
 
-  /** The dead letter queue. */
+  /**
+   * The dead letter queue.
+   *
+   * @example
+   * ```js
+   * for (const { id, value, errorMessage } of await kv.dlq.list({ queue: "mail" })) {
+   *   console.log(value, errorMessage)
+   *   await kv.dlq.requeue(id)
+   * }
+   * ```
+   */
   readonly dlq: KvDeadLetters
 
-  /** Locks that end by themselves, with fencing tokens. */
+  /**
+   * Locks that end by themselves, with fencing tokens.
+   *
+   * @example
+   * ```js
+   * const lock = await kv.lock("nightly-report", { duration: "5m" })
+   * if (lock.acquired) {
+   *   console.log("it is ours, token", lock.token)
+   *   await lock.release()
+   * }
+   * ```
+   */
   readonly lock: KvLocks
 
-  /** A placeholder: as the last part of a key that is set it becomes the commit's versionstamp. */
+  /**
+   * A placeholder: as the last part of a key that is set it becomes the commit's versionstamp.
+   *
+   * @example
+   * ```js
+   * await kv.set(["log", kv.commitVersionstamp()], "keys in commit order")
+   * ```
+   */
   commitVersionstamp(): KvVersionstampPlaceholder
 
-  /** A placeholder: in keys and values of one commit every one becomes the same new UUIDv7. */
+  /**
+   * A placeholder: in keys and values of one commit every one becomes the same new UUIDv7.
+   *
+   * @example
+   * ```js
+   * await kv.set(["comments", kv.uuidv7()], { text: "keys in the order of time" })
+   * ```
+   */
   uuidv7(): KvUuidPlaceholder
 
-  /** The store's time. */
+  /**
+   * The store's time.
+   *
+   * @example
+   * ```js
+   * await kv.set(["seen"], { at: kv.now() })
+   * const old = await kv.count(["tasks"], { where: { dueAt: { $lt: kv.now().sub("24h") } } })
+   * ```
+   */
   now(): KvNow
 
   /**
@@ -1410,17 +1874,39 @@ export class Kv {
    * @throws {KvError} `INVALID_ARGUMENT` (path, options; the file exists; one of the store's own; beside a `-wal` of a
    *   database), `BUSY` (another backup of this process writes to the path), `UNAVAILABLE` (a full disk, permissions),
    *   `CLOSED` (also if it is closed meanwhile). Nothing is left behind then.
+   *
+   * @example
+   * ```js
+   * const { bytes, versionstamp } = await kv.backup("backups/app.db", { overwrite: true })
+   * console.log(bytes, versionstamp)
+   * ```
    */
   backup(path: string | URL, options?: KvBackupOptions): Promise<KvBackupResult>
 
   /**
    * Counts and latencies of what this `Kv` has done, and how much is in the store, which is counted for it. `"prometheus"`: text for its
    * scraper, with histograms of the latencies; all names begin with `keyval_`.
+   *
+   * @example
+   * ```js
+   * const { operations, storage } = await kv.metrics()
+   * console.log(operations.set?.avgLatencyMs, storage.entries)
+   * const text = await kv.metrics("prometheus")
+   * ```
    */
   metrics(format?: "json"): Promise<KvMetrics>
+  /** The same as text in Prometheus's format. */
   metrics(format: "prometheus"): Promise<string>
 
-  /** What the store is. */
+  /**
+   * What the store is.
+   *
+   * @example
+   * ```js
+   * const { backend, sqliteVersion, databaseId } = await kv.info()
+   * console.log(backend, sqliteVersion, databaseId)
+   * ```
+   */
   info(): Promise<KvInfo>
 
   /**
@@ -1428,9 +1914,16 @@ export class Kv {
    * or a change feed that is being read rejects with `CLOSED`, as later calls do; live feeds and watches end. An open, idle `Kv` does not keep the process alive; a watch or a listener does until it is stopped.
    * A message whose handler runs at that moment is delivered again when its lease has run out. A `Kv` that is dropped without
    * it is closed when the garbage collector finds it, once no call, watch or listener of it runs.
+   *
+   * @example
+   * ```js
+   * await kv.close() // waits for the writes that were issued
+   * ```
    */
   close(): Promise<void>
+  /** Calls {@link close} without waiting for it, for `using`. */
   [Symbol.dispose](): void
+  /** Calls {@link close}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>
 }
 
@@ -1450,8 +1943,11 @@ export type KvErrorCode =
 
 /** The one class of error. Messages name the argument, the value and the limit; they never hold a stored value. */
 export class KvError extends Error {
+  /** For tests of your own: the package makes its errors itself. */
   constructor(code: KvErrorCode, message: string, options?: { cause?: unknown; outcome?: "unknown" })
+  /** Always `"KvError"`. */
   readonly name: "KvError"
+  /** What went wrong; write programs against it, not against the message. */
   readonly code: KvErrorCode
   /** Whether the same call may succeed if it is made again. */
   readonly retryable: boolean

@@ -36,9 +36,8 @@ const DENO_KV = `declare module "@deno/kv" {
 `
 
 /** What a hover text takes for granted. */
-const HOVER_HEAD = `import type { Kv as KvOfThisText, KvContext } from "@buntime/keyval"
-declare const kv: KvOfThisText
-declare const _: KvContext
+const HOVER_HEAD = `import { Kv, type KvContext } from "@buntime/keyval"
+declare const kv: Kv
 export {}
 `
 
