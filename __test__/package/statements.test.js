@@ -50,6 +50,66 @@ describe("statements of the documents", () => {
     }
   })
 
+  test("errors.md prints messages as calls give them", async () => {
+    const kv = new Kv(":memory:")
+    await kv.set(["f"], 1.5)
+    await kv.setMany([1, 2].map((n) => ({ key: ["n", n], value: n })))
+    const { cursor } = await kv.paginate(["n"], { limit: 1 })
+    class Foo {}
+    const cycle = { b: {} }
+    cycle.b.c = cycle
+    const calls = {
+      "key[1]: null is not a key part; give Uint8Array, string, number, bigint or boolean": () =>
+        kv.get(["a", null]),
+      "key: it is empty; give 1 to 20 parts": () => kv.set([], 1),
+      "value.items[0].cb: functions cannot be stored": () => kv.set(["a"], { items: [{ cb() {} }] }),
+      "value.x: instances of Foo cannot be stored": () => kv.set(["a"], { x: new Foo() }),
+      "value.b.c: a cycle, which leads back to value, cannot be stored": () => kv.set(["a"], cycle),
+      "value: undefined cannot be stored": () => kv.set(["a"], undefined),
+      "expiresIn: 0 ms; give more than 0": () => kv.set(["a"], 1, { expiresIn: 0 }),
+      "options.ttl: there is no such option; it takes expiresIn, expireIn": () =>
+        kv.set(["a"], 1, { ttl: 5 }),
+      "selector: it is empty; give prefix, start or end ({ prefix: [] } is everything)": () => kv.delete({}),
+      "target: it is empty; give a key, or { prefix: [] } to delete everything": () => kv.delete([]),
+      "start: it is not under the prefix": () => kv.count({ prefix: ["a"], start: ["b"] }),
+      "cursor: it is of a list in the other direction; pass a cursor of the same list unchanged": () =>
+        kv.paginate(["n"], { cursor, reverse: true }),
+      "key[0]: commitVersionstamp() must be the last part of the key": () =>
+        kv.set([kv.commitVersionstamp(), "a"], 1),
+      'durability: "fast" is not one of "full", "normal", "off"': () =>
+        new Kv(":memory:", { durability: "fast" }),
+      "target: it is empty; give a key, or { prefix: [] } to watch everything": () => kv.watch([]),
+      "from: it is no versionstamp; give the versionstamp of a batch": () => kv.watch(["a"], { from: "a" }),
+      "lockDuration: 50 ms; give 100 to 86400000 ms": () => kv.listenQueue(() => {}, { lockDuration: 50 }),
+      "where.age.$eqq: there is no operator $eqq; did you mean $eq?": () =>
+        kv.count([], { where: { age: { $eqq: 5 } } }),
+      "where.$or: it is empty; give at least one condition": () => kv.count([], { where: { $or: [] } }),
+      "key[0]: 1025 UTF-16 code units are over the limit of 1024 UTF-16 code units": () =>
+        kv.get(["a".repeat(1025)]),
+      "keys: 1001 keys are over the limit of 1000 keys": () =>
+        kv.getMany(Array.from({ length: 1001 }, (_, n) => [n])),
+      'key ["f"]: the stored value is not a bigint, an integer number or a KvU64': () =>
+        kv.atomic().sum(["f"], 1).commit(),
+      'key ["f"]: the stored value is not an array': () => kv.atomic().append(["f"], [1]).commit(),
+      "options.syncUrl: this version does not support it": () => new Kv(":memory:", { syncUrl: "a" }),
+    }
+    const printed = read("docs/errors.md")
+    const wrong = []
+    for (const [message, call] of Object.entries(calls)) {
+      const given = await Promise.resolve()
+        .then(call)
+        .then(
+          () => "no error",
+          (error) => error.message,
+        )
+      if (given !== message) wrong.push(`${message} -> ${given}`)
+      if (!printed.includes(`\`${message}\``) && !message.startsWith("key ["))
+        wrong.push(`not printed: ${message}`)
+    }
+    await kv.close()
+    assert.deepEqual(wrong, [])
+  })
+
   // Seen to fail: filters.md read as if an index gave the newest first.
   test("an index does not change the order of what a filter finds", async () => {
     const kv = new Kv(":memory:")
