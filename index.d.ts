@@ -1944,7 +1944,7 @@ export type KvErrorCode =
 /** The one class of error. Messages name the argument, the value and the limit; they never hold a stored value. */
 export class KvError extends Error {
   /** For tests of your own: the package makes its errors itself. */
-  constructor(code: KvErrorCode, message: string, options?: { cause?: unknown; outcome?: "unknown" })
+  constructor(code: KvErrorCode, message: string, options?: { cause?: unknown; outcome?: "unknown" | undefined })
   /** Always `"KvError"`. */
   readonly name: "KvError"
   /** What went wrong; write programs against it, not against the message. */

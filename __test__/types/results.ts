@@ -180,6 +180,9 @@ export async function tuples(kv: Kv, tx: KvTransaction, keys: KvKey[]): Promise<
   // Without types: as many entries as keys, so that each is there under `noUncheckedIndexedAccess`.
   const [x, y] = await kv.getMany([["a"], ["b"]])
   same<[typeof x, typeof y], [KvEntryMaybe, KvEntryMaybe]>(true)
+  const pair = [["a"], ["b", 1]] as const
+  const [left, right] = await kv.getMany<[User, Order]>(pair)
+  same<[typeof left.value, typeof right.value], [User | null, Order | null]>(true)
   const many = await kv.getMany<User>(keys)
   same<typeof many, KvEntryMaybe<User>[]>(true)
   const lists = await kv.getMany<string[]>(keys)
