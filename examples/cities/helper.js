@@ -23,7 +23,7 @@ async function report() {
 async function work() {
   const listener = kv.listenQueue(
     async ({ value }) => {
-      await kv.set(["done", value.job, "there"], true)
+      await kv.set(["done", Object(value).job, "there"], true)
     },
     { queue: "jobs", concurrency: 8 },
   )
