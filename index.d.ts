@@ -614,11 +614,11 @@ export interface KvTransaction {
   /** Deletes this key alone. */
   delete(key: KvKey): this
   /** Adds to a counter: {@link KvAtomic.sum}. Later reads of the transaction see the new value. */
-  sum(key: KvKey, value: bigint | number, options?: KvExpireOptions): this
+  sum(key: KvKey, value: bigint | number | KvU64, options?: KvExpireOptions): this
   /** Keeps the larger of what is stored and `value`: {@link KvAtomic.max}. */
-  max(key: KvKey, value: bigint | number, options?: KvExpireOptions): this
+  max(key: KvKey, value: bigint | number | KvU64, options?: KvExpireOptions): this
   /** Keeps the smaller of what is stored and `value`: {@link KvAtomic.min}. */
-  min(key: KvKey, value: bigint | number, options?: KvExpireOptions): this
+  min(key: KvKey, value: bigint | number | KvU64, options?: KvExpireOptions): this
   /** Adds values at the end of an array: {@link KvAtomic.append}. */
   append(key: KvKey, values: readonly unknown[], options?: KvExpireOptions): this
   /** Puts values before an array: {@link KvAtomic.prepend}. */

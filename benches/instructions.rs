@@ -10,6 +10,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use keyval::codec::key::{Part, decode, descendants, encode};
+use keyval::codec::value::Counter;
 use keyval::config::Options;
 use keyval::engine::answer::Answer;
 use keyval::engine::arithmetic::Arithmetic;
@@ -57,7 +58,7 @@ fn sum(id: usize) -> Commit {
     Commit::of(Mutation::Arithmetic {
         key: encode(&[Part::Number(id as f64)]).unwrap(),
         operation,
-        operand: 1.into(),
+        operand: Counter::Int(1.into()),
         expires_in_ms: None,
     })
 }

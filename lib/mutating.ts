@@ -1,7 +1,7 @@
 /** The mutations that commits and transactions share. */
 
 import type { KvEnqueueOptions, KvExpireOptions, KvKey, KvWriteKey } from "../index.js"
-import { counting, enqueue, type Operation, patch, set, splicing } from "./operations.js"
+import { counting, enqueue, type Operand, type Operation, patch, set, splicing } from "./operations.js"
 import { refuseExtra } from "./options.js"
 
 /** Reads the values of a mutation at once and hands it to `take`. */
@@ -18,19 +18,19 @@ export class Mutating {
     return this
   }
 
-  sum(key: KvKey, value: bigint | number, options?: KvExpireOptions, ...extra: unknown[]): this {
+  sum(key: KvKey, value: Operand, options?: KvExpireOptions, ...extra: unknown[]): this {
     refuseExtra(extra)
     this.#take(counting("sum", key, value, options))
     return this
   }
 
-  max(key: KvKey, value: bigint | number, options?: KvExpireOptions, ...extra: unknown[]): this {
+  max(key: KvKey, value: Operand, options?: KvExpireOptions, ...extra: unknown[]): this {
     refuseExtra(extra)
     this.#take(counting("max", key, value, options))
     return this
   }
 
-  min(key: KvKey, value: bigint | number, options?: KvExpireOptions, ...extra: unknown[]): this {
+  min(key: KvKey, value: Operand, options?: KvExpireOptions, ...extra: unknown[]): this {
     refuseExtra(extra)
     this.#take(counting("min", key, value, options))
     return this

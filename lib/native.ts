@@ -81,7 +81,7 @@ export interface NativeHandle {
   remove(key: unknown): void
   removeTree(key: unknown, exact: boolean, filter: string | undefined): void
   removeRange(prefix: unknown, start: unknown, end: unknown, filter: string | undefined): void
-  arithmetic(operation: number, key: unknown, operand: unknown, expiresIn: unknown): void
+  arithmetic(operation: number, key: unknown, operand: unknown, isU64: boolean, expiresIn: unknown): void
   splice(front: boolean, key: unknown, data: string, encoding: number, expiresIn: unknown): void
   patch(key: unknown, data: string | Uint8Array, encoding: number, expiresIn: unknown): void
   touch(key: unknown, expiresIn: unknown): void

@@ -11,6 +11,7 @@ import { type Encoded, encodeValue, LateValue } from "./value/index.js"
 import { isList } from "./value/kinds.js"
 
 export type Counting = "sum" | "max" | "min"
+export type Operand = bigint | number | KvU64
 export type Splicing = "append" | "prepend"
 
 /** A mutation whose values have been read. */
@@ -18,7 +19,7 @@ export type Operation =
   | { type: "set"; key: readonly unknown[]; value: Encoded | LateValue; expiresIn: unknown }
   | { type: "delete"; key: KvKey }
   | { type: "deleteRange"; selector: KeyRange }
-  | { type: Counting; key: KvKey; value: bigint | number; expiresIn: unknown }
+  | { type: Counting; key: KvKey; value: Operand; expiresIn: unknown }
   | { type: Splicing; key: KvKey; value: Encoded | LateValue; expiresIn: unknown }
   | { type: "patch"; key: KvKey; value: Encoded | LateValue; expiresIn: unknown }
   | { type: "enqueue"; value: Encoded | LateValue; options: KvEnqueueOptions }
@@ -40,9 +41,9 @@ export function set(key: readonly unknown[], value: unknown, options?: KvExpireO
 }
 
 export function counting(type: Counting, key: KvKey, value: unknown, options?: KvExpireOptions): Operation {
-  if (typeof value !== "bigint" && !Number.isInteger(value))
-    throw invalidArgument(`value: must be a bigint or an integer, got ${describe(value)}`)
-  return { type, key: copyKey(key), value: value as bigint | number, expiresIn: expiresIn(options) }
+  if (typeof value !== "bigint" && !Number.isInteger(value) && !(value instanceof KvU64))
+    throw invalidArgument(`value: must be a bigint, an integer or a KvU64, got ${describe(value)}`)
+  return { type, key: copyKey(key), value: value as Operand, expiresIn: expiresIn(options) }
 }
 
 export function splicing(type: Splicing, key: KvKey, values: unknown, options?: KvExpireOptions): Operation {
@@ -128,7 +129,7 @@ function stageOne(handle: NativeHandle, operation: Operation, uuid: CommitUuid):
       stageEnqueue(handle, operation, uuid)
       break
     default:
-      handle.arithmetic(COUNTING.indexOf(operation.type), operation.key, operation.value, operation.expiresIn)
+      stageCounting(handle, operation)
   }
 }
 
@@ -136,6 +137,14 @@ function stageSet(handle: NativeHandle, operation: Operation & { type: "set" }, 
   const { parts, stamped } = writeKey(operation.key, uuid)
   const { data, encoding } = resolve(operation.value, uuid)
   handle.put(parts, stamped, data, encoding, operation.expiresIn)
+}
+
+function stageCounting(
+  handle: NativeHandle,
+  { type, key, value, expiresIn }: Operation & { type: Counting },
+): void {
+  const isU64 = value instanceof KvU64
+  handle.arithmetic(COUNTING.indexOf(type), key, isU64 ? value.value : value, isU64, expiresIn)
 }
 
 function stageRange(handle: NativeHandle, { prefix, start, end }: KeyRange): void {

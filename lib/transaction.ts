@@ -19,7 +19,7 @@ import { copyKey, copyKeys, isKeyList } from "./keys.js"
 import { mergePatch } from "./merge.js"
 import { Mutating } from "./mutating.js"
 import { fromNative, native, STAMP_ALWAYS, STAMP_NEVER } from "./native.js"
-import { CommitUuid, type Operation, resolve, writeKey } from "./operations.js"
+import { CommitUuid, type Counting, type Operand, type Operation, resolve, writeKey } from "./operations.js"
 import { refuseExtra, takeOptions, wholeNumber } from "./options.js"
 import type { Turns } from "./turns.js"
 import { KvU64 } from "./u64.js"
@@ -249,7 +249,7 @@ function preview(now: Preview, write: Operation, base: KvEntryMaybe, uuid: Commi
       return changed(now, write, value, base)
     }
     default:
-      return changed(now, write, count(write.type, now.value, BigInt(write.value)), base)
+      return changed(now, write, count(write.type, now.value, write.value), base)
   }
 }
 
@@ -270,8 +270,10 @@ function arrayOf(value: unknown): unknown[] {
   throw new KvError("TYPE_MISMATCH", "the stored value is not an array")
 }
 
-function count(type: "sum" | "max" | "min", stored: unknown, operand: bigint): bigint | KvU64 {
-  if (stored === undefined) return operand
+/** The same law as `src/engine/arithmetic.rs`; one table of cases holds both (`__test__/data/counters.json`). */
+function count(type: Counting, stored: unknown, given: Operand): bigint | KvU64 {
+  const operand = given instanceof KvU64 ? given.value : BigInt(given)
+  if (stored === undefined) return given instanceof KvU64 ? given : operand
   if (stored instanceof KvU64) {
     if (BigInt.asUintN(64, operand) !== operand)
       throw invalidArgument(
@@ -279,12 +281,14 @@ function count(type: "sum" | "max" | "min", stored: unknown, operand: bigint): b
       )
     return new KvU64(BigInt.asUintN(64, combine(type, stored.value, operand)))
   }
-  if (typeof stored === "bigint") return combine(type, stored, operand)
-  if (Number.isInteger(stored)) return combine(type, BigInt(stored as number), operand)
+  const isInteger = typeof stored === "bigint" || Number.isInteger(stored)
+  if (isInteger && given instanceof KvU64)
+    throw new KvError("TYPE_MISMATCH", "the stored value is not a KvU64, and the operand is one")
+  if (isInteger) return combine(type, BigInt(stored as bigint | number), operand)
   throw new KvError("TYPE_MISMATCH", "the stored value is not a bigint, an integer number or a KvU64")
 }
 
-function combine(type: "sum" | "max" | "min", stored: bigint, operand: bigint): bigint {
+function combine(type: Counting, stored: bigint, operand: bigint): bigint {
   if (type === "sum") return stored + operand
   return stored > operand === (type === "max") ? stored : operand
 }

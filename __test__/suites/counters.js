@@ -1,14 +1,67 @@
 import assert from "node:assert/strict"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
 import { test } from "node:test"
 import { KvU64 } from "@buntime/keyval"
 import { plain, refused } from "../support/assert.js"
+import { root } from "../support/runtimes.js"
 import { useStore } from "../support/store.js"
+
+/** `[operation, stored, operand, what is stored then, or the error's code]`; the core's unit test reads the same table. */
+const CASES = JSON.parse(readFileSync(join(root, "__test__/data/counters.json"), "utf8"))
 
 const KEY = ["n"]
 const MAX = 2n ** 64n - 1n
 
+function counter(text) {
+  const [kind, digits] = text.split(":")
+  return kind === "u64" ? new KvU64(BigInt(digits)) : BigInt(digits)
+}
+
 export function counters(target) {
   const store = useStore(target)
+
+  // Seen to fail: every row with a KvU64 for its operand was refused.
+  test("the table: a commit, data for mutate, and what a transaction shows before it commits", async () => {
+    const { kv } = store
+    const ways = {
+      commit: (type, value) => kv.atomic()[type](KEY, value).commit(),
+      mutate: (type, value) => kv.atomic().mutate({ type, key: KEY, value }).commit(),
+      transaction: async (type, value) => {
+        let shown
+        await kv.transaction(async (tx) => {
+          shown = await tx[type](KEY, value).get(KEY)
+        })
+        return { results: [shown.value] }
+      },
+    }
+    for (const [type, stored, operand, expected] of CASES)
+      for (const [way, apply] of Object.entries(ways)) {
+        await kv.delete({ prefix: [] })
+        if (stored !== null) await kv.set(KEY, counter(stored))
+        const before = await kv.get(KEY)
+        const row = `${way}: ${type} of ${stored} and ${operand}`
+        if (!expected.includes(":")) {
+          await refused(() => apply(type, counter(operand)), expected)
+          assert.deepEqual(await kv.get(KEY), before, row)
+          continue
+        }
+        const { results } = await apply(type, counter(operand))
+        assert.deepEqual(plain(results[0]), plain(counter(expected)), row)
+        assert.deepEqual(plain((await kv.get(KEY)).value), plain(counter(expected)), row)
+      }
+  })
+
+  test("a KvU64 for an operand is a TYPE_MISMATCH on anything else that is stored", async () => {
+    for (const stored of [5, 5n, 1.5, "5", null, [5], Uint8Array.of(5, 0, 0, 0, 0, 0, 0, 0)]) {
+      await store.kv.set(KEY, stored)
+      for (const type of ["sum", "max", "min"]) {
+        const call = () => store.kv.atomic()[type](KEY, new KvU64(1n)).commit()
+        await refused(call, "TYPE_MISMATCH", /KvU64/)
+      }
+      assert.deepEqual((await store.kv.get(KEY)).value, stored)
+    }
+  })
 
   async function apply(type, operand) {
     const { results } = await store.kv.atomic()[type](KEY, operand).commit()

@@ -110,7 +110,7 @@ impl Handle {
         self.add(range.and_then(|range| removal(env, range, filter)))
     }
 
-    /// Adds a sum (0), max (1) or min (2).
+    /// Adds a sum (0), max (1) or min (2), by the bigint of a `KvU64` or by an integer.
     #[napi(catch_unwind)]
     pub fn arithmetic(
         &mut self,
@@ -118,6 +118,7 @@ impl Handle {
         operation: u8,
         key: Raw,
         operand: Raw,
+        is_u64: bool,
         expires_in: Raw,
     ) -> napi::Result<(), CodeName> {
         let operation = match operation {
@@ -128,7 +129,7 @@ impl Handle {
         let mutation = || {
             let key = one_key(env, key)?;
             let (operand, expires_in_ms) =
-                (convert::integer(env, operand)?, convert::expires_in(env, expires_in)?);
+                (convert::operand(env, operand, is_u64)?, convert::expires_in(env, expires_in)?);
             Ok(Mutation::Arithmetic { key, operation, operand, expires_in_ms })
         };
         self.add(mutation())

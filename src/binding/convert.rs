@@ -10,8 +10,10 @@ use std::sync::Arc;
 use napi::bindgen_prelude::{FromNapiValue, TypeName, ValidateNapiValue};
 use napi::{Env, ValueType, sys};
 use num_bigint::{BigInt, BigUint, Sign};
+use num_traits::ToPrimitive;
 
 use crate::codec::key::KeyWriter;
+use crate::codec::value::Counter;
 use crate::duration;
 use crate::engine::filter::Filter;
 use crate::engine::range::Selector;
@@ -302,8 +304,18 @@ fn bigint_words(env: Env, value: Raw, limit: usize) -> Result<(bool, Vec<u8>)> {
     Ok((sign != 0, words.iter().rev().flat_map(|word| word.to_be_bytes()).collect()))
 }
 
-/// A counter's operand: a bigint, or a number that is an integer.
-pub fn integer(env: Env, value: Raw) -> Result<BigInt> {
+/// A counter's operand: the bigint of a `KvU64`, or an integer.
+pub fn operand(env: Env, value: Raw, is_u64: bool) -> Result<Counter> {
+    let integer = integer(env, value)?;
+    if !is_u64 {
+        return Ok(Counter::Int(integer));
+    }
+    let small = integer.to_u64().ok_or_else(|| Error::invalid("value: a KvU64 is from 0 to 2^64 - 1"))?;
+    Ok(Counter::U64(small))
+}
+
+/// A bigint, or a number that is an integer.
+fn integer(env: Env, value: Raw) -> Result<BigInt> {
     match kind(env, value) {
         ValueType::BigInt => {
             let (negative, magnitude) = bigint_words(env, value, crate::limits::MAX_VALUE_BYTES / 4)

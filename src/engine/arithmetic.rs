@@ -4,7 +4,7 @@ use num_bigint::{BigInt, Sign};
 use num_traits::ToPrimitive;
 
 use crate::codec::value::Counter;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
 /// What a counter mutation does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,27 +17,34 @@ pub enum Arithmetic {
     Min,
 }
 
-/// The counter after a mutation. A missing one starts a sum at 0, and becomes the operand of a max or min.
+/// The counter after a mutation. A missing one starts a sum at 0, and becomes the operand of a max or min; what kind it is, the
+/// operand says. Otherwise the stored one says it.
 ///
 /// # Errors
-/// `INVALID_ARGUMENT` if a `KvU64` meets an operand that is not an unsigned 64-bit integer.
-pub fn apply(operation: Arithmetic, stored: Option<Counter>, operand: &BigInt) -> Result<Counter> {
-    match stored {
-        None => Ok(Counter::Int(operand.clone())),
-        Some(Counter::Int(int)) => Ok(Counter::Int(match operation {
+/// `TYPE_MISMATCH` if a `KvU64` meets a counter that is none; `INVALID_ARGUMENT` if a stored `KvU64` meets an operand that is not an
+/// unsigned 64-bit integer.
+pub fn apply(operation: Arithmetic, stored: Option<Counter>, operand: &Counter) -> Result<Counter> {
+    match (stored, operand) {
+        (None, operand) => Ok(operand.clone()),
+        (Some(Counter::Int(int)), Counter::Int(operand)) => Ok(Counter::Int(match operation {
             Arithmetic::Sum => int + operand,
             Arithmetic::Max => int.max(operand.clone()),
             Arithmetic::Min => int.min(operand.clone()),
         })),
-        Some(Counter::U64(int)) => {
-            let operand = unsigned(operand)?;
-            Ok(Counter::U64(match operation {
-                Arithmetic::Sum => int.wrapping_add(operand),
-                Arithmetic::Max => int.max(operand),
-                Arithmetic::Min => int.min(operand),
-            }))
+        (Some(Counter::Int(_)), Counter::U64(_)) => {
+            Err(Error::new(Code::TypeMismatch, "the stored value is not a KvU64, and the operand is one"))
         }
+        (Some(Counter::U64(int)), Counter::Int(operand)) => Ok(wrapping(operation, int, unsigned(operand)?)),
+        (Some(Counter::U64(int)), Counter::U64(operand)) => Ok(wrapping(operation, int, *operand)),
     }
+}
+
+fn wrapping(operation: Arithmetic, int: u64, operand: u64) -> Counter {
+    Counter::U64(match operation {
+        Arithmetic::Sum => int.wrapping_add(operand),
+        Arithmetic::Max => int.max(operand),
+        Arithmetic::Min => int.min(operand),
+    })
 }
 
 fn unsigned(operand: &BigInt) -> Result<u64> {
@@ -51,18 +58,34 @@ fn unsigned(operand: &BigInt) -> Result<u64> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn exact_beyond_machine_words() {
-        let huge: BigInt = BigInt::from(1) << 200;
-        let sum = apply(Arithmetic::Sum, Some(Counter::Int(huge.clone())), &BigInt::from(-1)).unwrap();
-        assert_eq!(sum, Counter::Int(huge - 1i32));
+    /// The table that JavaScript's commits and transactions pass too (`__test__/suites/counters.js`).
+    const CASES: &str = include_str!("../../__test__/data/counters.json");
+
+    /// `"int:5"`, `"u64:5"`.
+    fn counter(text: &str) -> Counter {
+        match text.split_once(':').unwrap() {
+            ("u64", digits) => Counter::U64(digits.parse().unwrap()),
+            (_, digits) => Counter::Int(digits.parse().unwrap()),
+        }
     }
 
     #[test]
-    fn a_u64_wraps_and_stays_unsigned() {
-        let wrapped = apply(Arithmetic::Sum, Some(Counter::U64(u64::MAX)), &BigInt::from(2)).unwrap();
-        assert_eq!(wrapped, Counter::U64(1));
-        assert!(apply(Arithmetic::Sum, Some(Counter::U64(1)), &BigInt::from(-1)).is_err());
-        assert!(apply(Arithmetic::Max, Some(Counter::U64(1)), &(BigInt::from(1) << 64)).is_err());
+    fn every_case_of_the_table() {
+        let cases: Vec<[Option<String>; 4]> = serde_json::from_str(CASES).unwrap();
+        assert!(cases.len() > 30);
+        for case in cases {
+            let [operation, stored, operand, expected] = case.clone();
+            let operation = match operation.unwrap().as_str() {
+                "sum" => Arithmetic::Sum,
+                "max" => Arithmetic::Max,
+                _ => Arithmetic::Min,
+            };
+            let result = apply(operation, stored.as_deref().map(counter), &counter(&operand.unwrap()));
+            let expected = expected.unwrap();
+            match result {
+                Ok(result) => assert_eq!(result, counter(&expected), "{case:?}"),
+                Err(error) => assert_eq!(error.code.as_str(), expected, "{case:?}"),
+            }
+        }
     }
 }

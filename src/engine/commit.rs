@@ -3,8 +3,6 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use num_bigint::BigInt;
-
 use super::arithmetic::Arithmetic;
 use super::enqueue::NewMessage;
 use super::filter::Filter;
@@ -52,7 +50,7 @@ pub enum Mutation {
         /// How.
         operation: Arithmetic,
         /// By what.
-        operand: BigInt,
+        operand: Counter,
         /// A new time to live; the old one stays without it.
         expires_in_ms: Option<i64>,
     },

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use keyval::codec::key::{Part, decode, descendants, encode, tree};
 use keyval::codec::value::ArrayText;
+use keyval::codec::value::Counter;
 use keyval::engine::arithmetic::Arithmetic;
 use keyval::engine::commit::{Check, Commit, Mutation, Stamping};
 use num_bigint::BigInt;
@@ -119,7 +120,11 @@ impl Chooser {
             6..9 => {
                 let operation = *self.0.pick(&[Arithmetic::Sum, Arithmetic::Max, Arithmetic::Min]);
                 let shift = if self.0.one_in(8) { 66 } else { 0 };
-                let operand = BigInt::from(self.0.between(-3, 9)) << shift;
+                let operand = if self.0.one_in(4) {
+                    Counter::U64(self.0.below(9) as u64)
+                } else {
+                    Counter::Int(BigInt::from(self.0.between(-3, 9)) << shift)
+                };
                 Mutation::Arithmetic { key, operation, operand, expires_in_ms: self.time_to_live() }
             }
             9..12 => {

@@ -7,6 +7,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
 use keyval::codec::key::{Part, descendants, encode, tree};
+use keyval::codec::value::Counter;
 use keyval::codec::value::{ArrayText, JSON};
 use keyval::config::{Durability, Options};
 use keyval::engine::answer::Answer;
@@ -82,7 +83,7 @@ pub fn delete_tree(parts: &[&str]) -> Mutation {
 /// A sum.
 pub fn sum(parts: &[&str], by: i64) -> Mutation {
     let operation = Arithmetic::Sum;
-    Mutation::Arithmetic { key: key(parts), operation, operand: by.into(), expires_in_ms: None }
+    Mutation::Arithmetic { key: key(parts), operation, operand: Counter::Int(by.into()), expires_in_ms: None }
 }
 
 /// An append of the members of a JSON array.

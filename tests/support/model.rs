@@ -207,11 +207,14 @@ fn whole(row: &Row) -> Applied<BigInt> {
     digits.ok_or(Code::TypeMismatch).map(|digits| digits.parse().unwrap())
 }
 
-fn calculate(row: Option<&Row>, operation: Arithmetic, operand: &BigInt) -> Applied<Counter> {
-    let Some(row) = row else { return Ok(Counter::Int(operand.clone())) };
+fn calculate(row: Option<&Row>, operation: Arithmetic, operand: &Counter) -> Applied<Counter> {
+    let Some(row) = row else { return Ok(operand.clone()) };
     if row.encoding == 3 {
         let old = u64::from_le_bytes(row.value.as_slice().try_into().unwrap());
-        let by = u64::try_from(operand).map_err(|_| Code::InvalidArgument)?;
+        let by = match operand {
+            Counter::Int(operand) => u64::try_from(operand).map_err(|_| Code::InvalidArgument)?,
+            Counter::U64(operand) => *operand,
+        };
         return Ok(Counter::U64(match operation {
             Arithmetic::Sum => u64::try_from((u128::from(old) + u128::from(by)) % (1 << 64)).unwrap(),
             Arithmetic::Max => old.max(by),
@@ -219,6 +222,7 @@ fn calculate(row: Option<&Row>, operation: Arithmetic, operand: &BigInt) -> Appl
         }));
     }
     let old = whole(row)?;
+    let Counter::Int(operand) = operand else { return Err(Code::TypeMismatch) };
     Ok(Counter::Int(match operation {
         Arithmetic::Sum => old + operand,
         Arithmetic::Max if old > *operand => old,
