@@ -1,10 +1,9 @@
 /**
  * `@buntime/keyval`: Deno KV's programming model for Bun and Node, on libSQL.
  *
- * This file is the public contract, written by hand. Sizes are in bytes, times in
- * milliseconds, unless a name says otherwise. An option that is `undefined` is as good as not given. Every rejected call rejects with a
- * {@link KvError}; a call that is rejected has written nothing, unless its error says
- * `outcome: "unknown"`.
+ * This file is the public contract, written by hand. Sizes are in bytes, times in milliseconds, unless a name
+ * says otherwise. An option that is `undefined` is as good as not given. Every rejected call rejects with a
+ * {@link KvError}; a call that is rejected has written nothing, unless its error says `outcome: "unknown"`.
  *
  * @module
  */
@@ -25,10 +24,16 @@ export type KvKeyPart = Uint8Array | string | number | bigint | boolean
  */
 export type KvKey = readonly KvKeyPart[]
 
-/** A key to be written: it may hold {@link Kv.uuidv7} anywhere and {@link Kv.commitVersionstamp} as its last part. */
+/**
+ * A key to be written: it may hold {@link Kv.uuidv7} anywhere and {@link Kv.commitVersionstamp} as its last
+ * part.
+ */
 export type KvWriteKey = readonly (KvKeyPart | KvUuidPlaceholder | KvVersionstampPlaceholder)[]
 
-/** A number of milliseconds, or a whole or decimal number with a unit: `"500ms" "30s" "5m" "2h" "7d" "2w" "1y"` (a year is 365 days). */
+/**
+ * A number of milliseconds, or a whole or decimal number with a unit: `"500ms" "30s" "5m" "2h" "7d" "2w"
+ * "1y"` (a year is 365 days).
+ */
 export type Duration = number | string
 
 /** A stored entry. */
@@ -49,7 +54,10 @@ export interface KvEntryAbsent {
   key: KvKey
   /** Always `null`; a stored `null` has a versionstamp. */
   value: null
-  /** Always `null`: this says that there is no entry. Pass the object to `check`, and the commit fails if one exists by then. */
+  /**
+   * Always `null`: this says that there is no entry. Pass the object to `check`, and the commit fails if one
+   * exists by then.
+   */
   versionstamp: null
   /** Never present. */
   expiresAt?: undefined
@@ -75,7 +83,10 @@ export interface KvSelector {
   end?: KvKey | undefined
 }
 
-/** `"strong"` reads the newest commit, `"eventual"` may read a replica's local file. The same on a local store. */
+/**
+ * `"strong"` reads the newest commit, `"eventual"` may read a replica's local file. The same on a local
+ * store.
+ */
 export type KvConsistency = "strong" | "eventual"
 
 /** Options of {@link Kv.get} and {@link Kv.getMany}. */
@@ -100,14 +111,16 @@ export type KvFilterScalar =
   | Error
   | readonly unknown[]
 
-/** What a field is asked: a value that it equals, operators, or conditions on its own fields. */
+/** A condition on a field: a value that it equals, operators, or conditions on its own fields. */
 export type KvCondition = KvFilterScalar | KvWhere
 
 /**
- * A condition on a value. Numbers and bigints compare numerically, a `Date` with a `Date`, with {@link Kv.now} and with milliseconds, strings by
- * code point; any other pair of types is unequal and has no order. `NaN` equals nothing.
+ * A condition on a value. Numbers and bigints compare numerically, a `Date` with a `Date`, with {@link
+ * Kv.now} and with milliseconds, strings by code point; any other pair of types is unequal and has no order.
+ * `NaN` equals nothing.
  *
- * `Value` and `Ordered`: what may be compared with; `Type`: the type of what is asked, for the conditions in `$and`, `$or` and `$not`.
+ * `Value` and `Ordered`: what may be compared with; `Type`: the type of the filtered value, for the
+ * conditions in `$and`, `$or` and `$not`.
  */
 export interface KvFilterOperators<Value = unknown, Ordered = KvOrdered, Type = unknown> {
   /** Equal to this value. */
@@ -162,17 +175,21 @@ export interface KvFilterOperators<Value = unknown, Ordered = KvOrdered, Type = 
 
 /** Conditions on fields, by their paths. */
 export interface KvFilterFields {
-  /** A condition on the field at this path: a value that it equals, operators, or conditions on its own fields. */
+  /**
+   * A condition on the field at this path: a value that it equals, operators, or conditions on its own
+   * fields.
+   */
   readonly [field: string]: KvCondition
   /** There is no such operator. */
   readonly [operator: `$${string}`]: never
 }
 
 /**
- * A filter: conditions on the fields of a value, all of which must hold, or operators on the value itself. A field is a path,
- * `"profile.verified"` or `"items[0].price"`, or an object in an object; a value alone means `$eq`. A name with a dot or a bracket in it cannot be named. `$and`, `$or`
- * and `$not` may stand beside fields. What is
- * no filter is refused with its place: an unknown operator, an empty object, `undefined`. At most 1000 conditions, 100 within one another.
+ * A filter: conditions on the fields of a value, all of which must hold, or operators on the value itself. A
+ * field is a path, `"profile.verified"` or `"items[0].price"`, or an object in an object; a value alone means
+ * `$eq`. A name with a dot or a bracket in it cannot be named. `$and`, `$or` and `$not` may stand beside
+ * fields. What is no filter is refused with its place: an unknown operator, an empty object, `undefined`. At
+ * most 1000 conditions, 100 within one another.
  *
  * @example
  * ```js
@@ -198,7 +215,10 @@ export interface KvListOptions {
   start?: KvKey | undefined
   /** The end of the range, exclusive. */
   end?: KvKey | undefined
-  /** Where to go on: the `cursor` of an iterator or page of the same range and direction. `""` is the beginning. */
+  /**
+   * Where to go on: the `cursor` of an iterator or page of the same range and direction. `""` is the
+   * beginning.
+   */
   cursor?: string | undefined
   /** Read no values; default `false`. */
   keysOnly?: boolean | undefined
@@ -213,11 +233,14 @@ export interface KvListOptions {
 /** What {@link Kv.list} gives. Leaving the loop early stops reading. */
 export interface KvListIterator<T> extends AsyncIterableIterator<T> {
   /**
-   * Continues after the entry that was returned last. `""` before the first one, and when `next` has said that the range has no more:
-   * pages can be read until it is `""`.
+   * Continues after the entry that was returned last. `""` before the first one, and when `next` has said
+   * that the range has no more: pages can be read until it is `""`.
    */
   readonly cursor: string
-  /** The next entry, or `done: true` at the end of the range; rejects with `CLOSED` if the `Kv` was closed before that. */
+  /**
+   * The next entry, or `done: true` at the end of the range; rejects with `CLOSED` if the `Kv` was closed
+   * before that.
+   */
   next(): Promise<IteratorResult<T, undefined>>
   /** Ends the iteration, as leaving a `for await` loop does. */
   return(): Promise<IteratorResult<T, undefined>>
@@ -247,7 +270,10 @@ export interface KvPage<T = unknown> {
   hasMore: boolean
 }
 
-/** A time to live. Both spellings are accepted everywhere; giving both is refused. More than 0, at most 100 years. */
+/**
+ * A time to live. Both spellings are accepted everywhere; giving both is refused. More than 0, at most 100
+ * years.
+ */
 export interface KvExpireOptions {
   /** From the commit on; a plain write without it lives for ever. */
   expiresIn?: Duration | undefined
@@ -273,7 +299,10 @@ export interface KvSetEntry extends KvExpireOptions {
 
 /** Options of {@link Kv.setMany}. */
 export interface KvSetManyOptions {
-  /** Called after each commit with the number of entries that are on disk. It may be async. An error that it throws stops the load. */
+  /**
+   * Called after each commit with the number of entries that are on disk. It may be async. An error that it
+   * throws stops the load.
+   */
   onProgress?: ((progress: { count: number }) => unknown) | undefined
 }
 
@@ -293,7 +322,10 @@ export interface KvDeleteResult {
   deletedCount: number
 }
 
-/** A precondition of a commit: the key stands at this versionstamp; `null`: it does not exist. A {@link KvEntryMaybe} can be passed as it is. */
+/**
+ * A precondition of a commit: the key has this versionstamp, or (`null`) does not exist. An entry that was
+ * read can be passed unchanged.
+ */
 export interface KvCheck {
   /** The key to check. */
   key: KvKey
@@ -359,14 +391,20 @@ export type KvMutation =
 
 /** Options of {@link Kv.patch}. */
 export interface KvPatchOptions extends KvExpireOptions {
-  /** What the entry must stand at; `null`: it must not exist. Default: whatever. */
+  /** The versionstamp that the entry must have; `null`: it must not exist. Default: no condition. */
   versionstamp?: string | null | undefined
 }
 
-/** The result of one mutation: the new value of a `sum`, `max` or `min`, the new length of an `append` or `prepend`, the count of a `delete`; `undefined` for a `set`, a `patch` or an `enqueue`. */
+/**
+ * The result of one mutation: the new value of a `sum`, `max` or `min`, the new length of an `append` or
+ * `prepend`, the count of a `delete`; `undefined` for a `set`, a `patch` or an `enqueue`.
+ */
 export type KvMutationResult = bigint | KvU64 | number | undefined
 
-/** A commit that was applied. `Results` is the tuple of its mutations' results, as far as the types know what was chained. */
+/**
+ * A commit that was applied. `Results` is the tuple of its mutations' results, as far as the types know what
+ * was chained.
+ */
 export interface KvCommitResult<Results extends readonly KvMutationResult[] = KvMutationResult[]> {
   /** The commit was applied. */
   ok: true
@@ -391,8 +429,9 @@ export interface KvCommitError {
 }
 
 /**
- * What the types know of a commit under construction: the result of each mutation by its position, and whether there is a check. It is an
- * object, and not a tuple, so that a longer chain may be assigned to a variable that holds a shorter one.
+ * What the types know of a commit under construction: the result of each mutation by its position, and
+ * whether there is a check. It is an object, and not a tuple, so that a longer chain may be assigned to a
+ * variable that holds a shorter one.
  */
 export interface KvChain<Known extends object> {
   /** Not there at run time. */
@@ -437,7 +476,10 @@ type KvResultOf<Mutation extends KvMutation> = Mutation extends {
     ? number
     : undefined
 
-/** What a commit resolves to: where no mutation is known, the builder may have been added to in other statements, and nothing is assumed. */
+/**
+ * What a commit resolves to: where no mutation is known, the builder may have been added to in other
+ * statements, and nothing is assumed.
+ */
 type KvCommitOutcome<Builder> = 0 extends keyof KvKnown<Builder>
   ?
       | KvCommitResult<
@@ -564,8 +606,9 @@ type KvKeys<Values extends readonly unknown[]> = readonly [...{ [At in keyof Val
 type KvTuple = readonly [unknown, ...unknown[]]
 
 /**
- * What {@link Kv} and {@link KvTransaction} have in common: the type of a parameter that takes either. Through a `Kv` a write is a
- * commit of its own and its promise should be awaited; in a transaction it is part of the transaction's commit.
+ * What {@link Kv} and {@link KvTransaction} have in common: the type of a parameter that takes either.
+ * Through a `Kv` a write is a commit of its own and its promise should be awaited; in a transaction it is
+ * part of the transaction's commit.
  *
  * @example
  * ```ts
@@ -597,7 +640,10 @@ export interface KvContext {
 
 /** What the function of {@link Kv.transaction} works with. Every key that it reads is checked at commit. */
 export interface KvTransaction {
-  /** Reads an entry, once: a second read gives the same. The transaction's own writes show, under the versionstamp that was read; a time to live that they give shows after the commit. */
+  /**
+   * Reads an entry, once: a second read gives the same. The transaction's own writes show, under the
+   * versionstamp that was read; a time to live that they give shows after the commit.
+   */
   get<T = unknown>(key: KvKey): Promise<KvEntryMaybe<T>>
   /** The same as {@link getMany}. */
   get<Values extends KvTuple>(keys: KvKeys<Values>): Promise<KvEntries<Values>>
@@ -609,7 +655,9 @@ export interface KvTransaction {
   getMany<T = unknown>(keys: readonly KvKey[]): Promise<KvEntryMaybe<T>[]>
   /** Adds preconditions of your own. */
   check(...checks: KvCheck[]): this
-  /** Writes a value when the transaction is committed; without `expiresIn` an earlier time to live is cleared. */
+  /**
+   * Writes a value when the transaction is committed; without `expiresIn` an earlier time to live is cleared.
+   */
   set(key: KvWriteKey, value: unknown, options?: KvExpireOptions): this
   /** Deletes this key alone. */
   delete(key: KvKey): this
@@ -659,7 +707,10 @@ export type KvTransactionResult<R> =
       versionstamp?: undefined
     }
 
-/** A placeholder for the versionstamp of the commit that it is written in. Made by {@link Kv.commitVersionstamp}. */
+/**
+ * A placeholder for the versionstamp of the commit that it is written in. Made by {@link
+ * Kv.commitVersionstamp}.
+ */
 export interface KvVersionstampPlaceholder {
   /** What `Object.prototype.toString` shows. */
   readonly [Symbol.toStringTag]: "KvVersionstampPlaceholder"
@@ -688,8 +739,9 @@ export interface KvNowMethods {
 }
 
 /**
- * The store's time, read when it is used: in arithmetic and as a stored value it is a number
- * of milliseconds since the epoch. It is an object, so that `typeof` says `"object"`; `Number(now)` and `+now` make a plain number of it.
+ * The store's time, read when it is used: in arithmetic and as a stored value it is a number of milliseconds
+ * since the epoch. It is an object, so that `typeof` says `"object"`; `Number(now)` and `+now` make a plain
+ * number of it.
  *
  * @example
  * ```js
@@ -746,7 +798,7 @@ export interface KvOptions {
   /**
    * What each commit notes of its changed keys: the key, the key and its value, or nothing. Default `"keys"`.
    * It lives in the file: only an explicit option changes it, for every opener. With `"off"`, {@link Kv.watch}, {@link Kv.changes} and
-   * consumers are `UNSUPPORTED`; turned on again, the log begins anew.
+   * consumers are `UNSUPPORTED`; turned on again, the log starts empty.
    */
   changeLog?: "keys" | "values" | "off" | undefined
   /**
@@ -786,26 +838,41 @@ export interface KvWatchOptions {
   exact?: boolean | undefined
   /** Tell the present state first; default `true`. Not together with `from`. */
   emitInitial?: boolean | undefined
-  /** Go on after this commit: the `versionstamp` of a batch. If the log no longer reaches back, the first batch says `reset: true` and the present state follows. */
+  /**
+   * Go on after this commit: the `versionstamp` of a batch. If the log no longer reaches back, the first
+   * batch says `reset: true` and the present state follows.
+   */
   from?: string | undefined
   /**
-   * The most changed keys of one batch, 1 to 10,000; beyond it keys are dropped, and `dropped` counts them. Default `null`: nothing is
-   * ever dropped, and a batch has at most 500 keys and about 192 KiB (96 of the present state).
+   * The most changed keys of one batch, 1 to 10,000; beyond it keys are dropped, and `dropped` counts them.
+   * Default `null`: nothing is ever dropped, and a batch has at most 500 keys and about 192 KiB (96 of the
+   * present state).
    */
   bufferSize?: number | null | undefined
-  /** Which keys are dropped beyond `bufferSize`: those whose last change is oldest (the default), or newest. */
+  /**
+   * Which keys are dropped beyond `bufferSize`: those whose last change is oldest (the default), or newest.
+   */
   overflowStrategy?: "drop-oldest" | "drop-newest" | undefined
-  /** Told of what the callback throws, and of errors of the store that the watch outlives, as an iterator too. Default: `console.error`. */
+  /**
+   * Told of what the callback throws, and of errors of the store that the watch outlives, as an iterator too.
+   * Default: `console.error`.
+   */
   onError?: ((error: unknown) => void) | undefined
 }
 
 /** What a batch of a watch is. */
 export interface KvWatchInfo {
-  /** The resume token: everything up to this commit was told. Pass it as `from`. Before the last batch of the present state it is one of before every commit. */
+  /**
+   * The resume token: every change up to this commit was reported. Pass it as `from`. Before the last batch
+   * of the initial state, it resumes from the very beginning.
+   */
   versionstamp: string
-  /** The batch is part of the present state. */
+  /** The batch is part of the initial state. */
   initial: boolean
-  /** The present state begins anew with this batch: forget every key that it and the initial batches after it do not name. */
+  /**
+   * The initial state starts again with this batch: forget every key that it and the following initial
+   * batches do not contain.
+   */
   reset: boolean
   /** How many changed keys were left out since the batch before, by `bufferSize`. */
   dropped: number
@@ -813,21 +880,31 @@ export interface KvWatchInfo {
 
 /** What the iterator form of {@link Kv.watch} gives. */
 export interface KvWatchBatch<T = unknown> extends KvWatchInfo {
-  /** Each key once, as it stands now; `value: null, versionstamp: null` where it is gone. */
+  /**
+   * Each changed key once, with its current value; `value: null, versionstamp: null` if it was deleted or has
+   * expired.
+   */
   entries: KvEntryMaybe<T>[]
 }
 
-/** Told of each batch; awaited before the next one. What changes meanwhile is told once, as it stands then. */
+/**
+ * Called with each batch, and awaited before the next one. Changes made meanwhile are reported once, with the
+ * value that is current then.
+ */
 export type KvWatchCallback<T = unknown> = (entries: KvEntryMaybe<T>[], info: KvWatchInfo) => unknown
 
 /**
- * The iterator form of {@link Kv.watch}. Leaving the loop stops it; closing the `Kv` ends it. An error of the store that another try may pass
- * (`retryable`) is told to `onError`, and it tries again; any other ends it, and `next` rejects with it.
+ * The iterator form of {@link Kv.watch}. Leaving the loop stops it; closing the `Kv` ends it. An error of the
+ * store that another try may pass (`retryable`) is reported to `onError`, and it tries again; any other ends
+ * it, and `next` rejects with it.
  */
 export interface KvWatchIterator<T = unknown> extends AsyncIterableIterator<KvWatchBatch<T>> {
   /** Ends the watch: a waiting `next` gets `done: true`. */
   stop(): void
-  /** True after {@link stop}, after the loop was left, after the `Kv` was closed, or after an error that ended it. */
+  /**
+   * True after {@link stop}, after the loop was left, after the `Kv` was closed, or after an error that ended
+   * it.
+   */
   readonly closed: boolean
   /** The next batch: it waits for a change, or `done: true` when the watch has ended. */
   next(): Promise<IteratorResult<KvWatchBatch<T>, undefined>>
@@ -847,7 +924,10 @@ export interface KvChangesOptions {
   prefix?: KvKey | undefined
   /** The most changes to give; default none. */
   limit?: number | undefined
-  /** Wait for changes to come; default `false`: end with what is there. Keeps the process alive while it waits. */
+  /**
+   * Wait for changes to come; default `false`: end with what is there. Keeps the process alive while it
+   * waits.
+   */
   live?: boolean | undefined
 }
 
@@ -879,8 +959,9 @@ export interface KvChangesIterator<T = unknown> extends AsyncIterableIterator<Kv
 export interface KvChanges {
   /**
    * Reads the change log in commit order.
-   * @throws {KvError} from `next()`: `HISTORY_GONE` if changes from `from` on, or from where the iterator stands, were trimmed;
-   *   `UNSUPPORTED` with `changeLog: "off"`; `CLOSED`, `CORRUPT`. Wrong arguments throw at once: `INVALID_ARGUMENT`.
+   * @throws {KvError} from `next()`: `HISTORY_GONE` if changes from `from` on, or from where the iterator
+   *   stands, were trimmed; `UNSUPPORTED` with `changeLog: "off"`; `CLOSED`, `CORRUPT`. Wrong arguments throw
+   *   at once: `INVALID_ARGUMENT`.
    */
   <T = unknown>(options?: KvChangesOptions): KvChangesIterator<T>
   /** The newest sequence number; 0 if there was never a change. */
@@ -891,13 +972,18 @@ export interface KvChanges {
 
 /** Options of {@link Kv.consumer}. */
 export interface KvConsumerOptions {
-  /** Only keys under this prefix, as `list` has it. A consumer that exists keeps its prefix; another one is refused. */
+  /**
+   * Only keys under this prefix, as `list` has it. A consumer that exists keeps its prefix; another one is
+   * refused.
+   */
   prefix?: KvKey | undefined
-  /** How long the position is this consumer's after a `read` or `commit`; default `"30s"`, 100 ms to 1 day. */
+  /**
+   * How long the position is this consumer's after a `read` or `commit`; default `"30s"`, 100 ms to 1 day.
+   */
   lease?: Duration | undefined
 }
 
-/** Where a consumer stands. */
+/** The position and the lease of a consumer. */
 export interface KvConsumerStatus {
   /** The consumer's name. */
   name: string
@@ -914,25 +1000,29 @@ export interface KvConsumerStatus {
 }
 
 /**
- * A durable position in the change log, held by one reader at a time. What was committed is not read again; what was
- * read and not committed is. Iterating reads on for ever, waits while another one holds the lease, and commits what the loop body has
- * finished.
+ * A durable position in the change log, held by one reader at a time. What was committed is not read again;
+ * what was read and not committed is. Iterating reads on for ever, waits while another one holds the lease,
+ * and commits what the loop body has finished.
  */
 export interface KvConsumer<T = unknown> extends AsyncIterable<KvChange<T>> {
   /** The name that it was asked for by. */
   readonly name: string
   /**
-   * Takes or renews the lease, and reads at most `limit` (1 to 1000, default 100) changes after the committed position. It moves
-   * the position only where it finds none: past the changes of other keys.
-   * @throws {KvError} `BUSY` if another holds the lease; `HISTORY_GONE`; `UNSUPPORTED` with `changeLog: "off"`.
+   * Takes or renews the lease, and reads at most `limit` (1 to 1000, default 100) changes after the committed
+   * position. It moves the position only where it finds none: past the changes of other keys.
+   * @throws {KvError} `BUSY` if another holds the lease; `HISTORY_GONE`; `UNSUPPORTED` with `changeLog:
+   *   "off"`.
    */
   read(limit?: number): Promise<KvChange<T>[]>
   /**
    * Moves the position to `seq` and renews the lease. Resolves when it is on disk.
-   * @throws {KvError} `CONFLICT` if the lease was lost, or never taken; `INVALID_ARGUMENT` if `seq` is behind the position or beyond the head.
+   * @throws {KvError} `CONFLICT` if the lease was lost, or never taken; `INVALID_ARGUMENT` if `seq` is behind
+   *   the position or beyond the head.
    */
   commit(seq: number): Promise<void>
-  /** Where it stands; a consumer that was never read stands before the oldest change that is kept. */
+  /**
+   * Its position and lease; a consumer that never read is positioned before the oldest change that is kept.
+   */
   status(): Promise<KvConsumerStatus>
   /** Gives the lease back, so that another may take it at once. */
   release(): Promise<void>
@@ -1007,7 +1097,10 @@ export interface KvDeadLetter<T = unknown> {
   originalId: string
   /** `undefined` if the stored value is damaged: no stored value is that. */
   value: T
-  /** What the handler threw last: its message; or what was passed to `nackMessage`; then the keys of `keysIfUndelivered` that could not be written. Cut at 8 KiB. */
+  /**
+   * What the handler threw last: its message; or what was passed to `nackMessage`; then the keys of
+   * `keysIfUndelivered` that could not be written. Cut at 8 KiB.
+   */
   errorMessage: string
   /** How many attempts failed. */
   attempts: number
@@ -1041,7 +1134,10 @@ export interface KvDeadLetters {
 export interface KvLockOptions {
   /** It ends by itself after this time; default `"10m"`, 1 ms to 100 years. */
   duration?: Duration | undefined
-  /** Who asks; default somebody new each time. The same owner refreshes its lock: a new `duration`, the same token. */
+  /**
+   * The owner that asks; default a new one for each call. The same owner refreshes its lock: a new
+   * `duration`, the same token.
+   */
   owner?: string | undefined
 }
 
@@ -1049,7 +1145,10 @@ export interface KvLockOptions {
 export interface KvLock {
   /** Whether it is ours. */
   readonly acquired: boolean
-  /** The fencing token: larger than that of every earlier holder. Pass it to what the lock protects, which refuses a smaller one than it has seen. 0n if it was not acquired. */
+  /**
+   * The fencing token: larger than that of every earlier holder. Pass it to what the lock protects, which
+   * refuses a smaller one than it has seen. 0n if it was not acquired.
+   */
   readonly token: bigint
   /** The owner that it was asked for. */
   readonly owner: string
@@ -1091,7 +1190,7 @@ export interface KvLocks {
    * @throws {KvError} `INVALID_ARGUMENT` (name, duration, owner), `BUSY`, `CLOSED`, `UNAVAILABLE`.
    */
   (name: string, options?: KvLockOptions): Promise<KvLock>
-  /** Who holds it. */
+  /** Returns the current holder. */
   status(name: string): Promise<KvLockStatus>
 }
 
@@ -1103,7 +1202,10 @@ export interface KvSchemaIssue {
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
 }
 
-/** What {@link Kv.collection} needs of a schema: the interface of Standard Schema 1, which zod, valibot, arktype and others have. */
+/**
+ * What {@link Kv.collection} needs of a schema: the interface of Standard Schema 1, which zod, valibot,
+ * arktype and others have.
+ */
 export interface KvSchema<Input = unknown, Output = Input> {
   /** What the schema library provides. */
   readonly "~standard": {
@@ -1144,7 +1246,7 @@ type KvEqualTo<T> = T extends number | bigint | KvU64
 /** What a value of a type has an order with. */
 type KvOrderedWith<T> = T extends string ? string : Extract<KvEqualTo<T>, KvOrdered>
 
-/** What a field of a type is asked; `null` is what may be absent. */
+/** A condition on a field of a type; `null` stands for what may be absent. */
 type KvConditionOf<T> = unknown extends T
   ? KvCondition
   :
@@ -1161,14 +1263,18 @@ type KvFieldsOf<T> = [T] extends [never]
 type KvNameOf<T> = T extends unknown ? keyof T & string : never
 type KvMemberOf<T, K> = T extends unknown ? (K extends keyof T ? T[K] : never) : never
 
-/** A filter on values of a type: names of its fields, or paths with a dot or a bracket, of which nothing is known. */
+/**
+ * A filter on values of a type: names of its fields, or paths with a dot or a bracket, whose types are not
+ * checked.
+ */
 export type KvWhereOf<T> = unknown extends T
   ? KvWhere
   : KvFilterOperators<KvEqualTo<T> | null, KvOrderedWith<T>, T> | KvFieldsOf<Exclude<T, KvFilterScalar>>
 
 /**
- * Entries under one prefix, of one type. Values are checked when they are set, by the schema if there is one, and what the schema makes of
- * them is stored. What is read is not checked: it may have been written before, or without the collection.
+ * Entries under one prefix, of one type. Values are checked when they are set, by the schema if there is one,
+ * and what the schema makes of them is stored. What is read is not checked: it may have been written before,
+ * or without the collection.
  */
 export interface KvCollection<Input = unknown, Output = Input> {
   /** The prefix of all its keys. */
@@ -1177,7 +1283,10 @@ export interface KvCollection<Input = unknown, Output = Input> {
   key(id: KvCollectionId): KvKey
   /** Reads one entry. What is stored is not checked. */
   get(id: KvCollectionId): Promise<KvEntryMaybe<Output>>
-  /** Reads up to 1000 entries of one snapshot, in the order of the ids; a tuple of ids gives a tuple of entries. */
+  /**
+   * Reads up to 1000 entries of one snapshot, in the order of the ids; a tuple of ids gives a tuple of
+   * entries.
+   */
   getMany<const Ids extends readonly KvCollectionId[]>(
     ids: Ids,
   ): Promise<{ -readonly [At in keyof Ids]: KvEntryMaybe<Output> }>
@@ -1194,17 +1303,24 @@ export interface KvCollection<Input = unknown, Output = Input> {
   ): KvListIterator<KvEntry<Output>>
   /** Counts all, or what matches. */
   count(filter?: KvWhereOf<Output>): Promise<number>
-  /** What the schema makes of a value, for writes that do not go through the collection: `atomic().set(users.key(1), await users.parse(user))`. */
+  /**
+   * What the schema makes of a value, for writes that do not go through the collection:
+   * `atomic().set(users.key(1), await users.parse(user))`.
+   */
   parse(value: Input): Promise<Output>
 }
 
 /** A full-text index, for {@link Kv.search}. */
 export interface KvSearchIndexOptions {
-  /** Paths of the fields whose words are found, 1 to 16: `"title"`, `"author.name"`, `"tags"` (all elements of an array). */
+  /**
+   * Paths of the fields whose words are found, 1 to 16: `"title"`, `"author.name"`, `"tags"` (all elements of
+   * an array).
+   */
   fields: readonly string[]
   /**
-   * How text becomes words: `"unicode61"` (the default) by letters and digits, without case and accents; `"porter"` also takes English words by
-   * their stem, so that `running` finds `run`; `"ascii"` knows ASCII letters alone.
+   * How text becomes words: `"unicode61"` (the default) by letters and digits, without case and accents;
+   * `"porter"` also takes English words by their stem, so that `running` finds `run`; `"ascii"` knows ASCII
+   * letters alone.
    */
   tokenize?: "unicode61" | "porter" | "ascii" | undefined
   /** Only of an ordered index. */
@@ -1216,13 +1332,15 @@ export interface KvSearchIndexOptions {
 /** An ordered index, which `where` uses by itself. */
 export interface KvOrderedIndexOptions {
   /**
-   * Paths of fields, 1 to 16. It serves a filter that says what the first of them equals, is between, or begins with; the second one if the first is
-   * said to be equal, and so on.
+   * Paths of fields, 1 to 16. It serves a filter that says what the first of them equals, is between, or
+   * begins with; the second one if the first is said to be equal, and so on.
    */
   on: readonly string[]
   /**
-   * No two live entries under the prefix may have the same values: a commit that would make them fails with `CONFLICT`, which names the key that has
-   * them. A `Date` counts as its milliseconds. An entry without a number, bigint, {@link KvU64}, `Date`, string or boolean in one of the fields is in nobody's way. Default `false`.
+   * No two live entries under the prefix may have the same values: a commit that would make them fails with
+   * `CONFLICT`, which names the key that has them. A `Date` counts as its milliseconds. An entry without a
+   * number, bigint, {@link KvU64}, `Date`, string or boolean in one of the fields is in nobody's way. Default
+   * `false`.
    */
   unique?: boolean | undefined
   /** Only of a full-text index. */
@@ -1234,11 +1352,14 @@ export interface KvOrderedIndexOptions {
 /** Options of {@link Kv.createIndex}: one or the other. */
 export type KvIndexOptions = KvSearchIndexOptions | KvOrderedIndexOptions
 
-/** An index, as {@link Kv.listIndexes} tells it. */
+/** An index, as {@link Kv.listIndexes} returns it. */
 export type KvIndex = {
   /** The entries under this prefix are indexed. */
   prefix: KvKey
-  /** `"search"`, or the fields of an ordered index with commas between them; one with a comma in it, or called `search`, is in quotation marks. */
+  /**
+   * `"search"`, or the fields of an ordered index with commas between them; one with a comma in it, or called
+   * `search`, is in quotation marks.
+   */
   name: string
   /** Milliseconds since the epoch. */
   createdAt: number
@@ -1297,7 +1418,7 @@ export interface KvSearchIterator<T = unknown> extends AsyncIterableIterator<KvE
   [Symbol.asyncIterator](): KvSearchIterator<T>
 }
 
-/** What {@link Kv.metrics} tells of one kind of operation. */
+/** Counts and latency of one kind of operation, from {@link Kv.metrics}. */
 export interface KvOperationMetrics {
   /** How many were made, failed ones too. */
   count: number
@@ -1310,8 +1431,10 @@ export interface KvOperationMetrics {
 /** What {@link Kv.metrics} gives. */
 export interface KvMetrics {
   /**
-   * What this `Kv` has done since it was opened, by name: `get` (keys read), `list` and `search` (pages), `count`, `set`, `delete`, `touch`, `patch`, `enqueue` (commits of
-   * that alone), `atomic` (other commits), `changes` (reads of the change log), `queue` (claims and settlements), `other`. What never happened is not there.
+   * What this `Kv` has done since it was opened, by name: `get` (keys read), `list` and `search` (pages),
+   * `count`, `set`, `delete`, `touch`, `patch`, `enqueue` (commits of that alone), `atomic` (other commits),
+   * `changes` (reads of the change log), `queue` (claims and settlements), `other`. What never happened is
+   * not there.
    */
   operations: Record<string, KvOperationMetrics>
   /** Messages of all queues. */
@@ -1364,11 +1487,11 @@ export interface KvBackupProgress {
 
 /** Options of {@link Kv.backup}. */
 export interface KvBackupOptions {
-  /** Replace a file that stands at the path, when the copy is whole; default `false`. */
+  /** Replace an existing file at the path once the copy is complete; default `false`. */
   overwrite?: boolean | undefined
   /**
-   * Called as the copy grows, at most every 4 MiB, and when it is whole, before it gets its name. It may be async. An error
-   * that it throws stops the backup, which then rejects with it and leaves nothing behind.
+   * Called as the copy grows, at most every 4 MiB, and when it is whole, before it gets its name. It may be
+   * async. An error that it throws stops the backup, which then rejects with it and leaves nothing behind.
    */
   onProgress?: ((progress: KvBackupProgress) => unknown) | undefined
 }
@@ -1398,11 +1521,13 @@ export class Kv {
   /**
    * Opens a database, at once.
    *
-   * @param url `file:app.db`, `./app.db`, `/abs/app.db` or a `file:` URL: an embedded libSQL file; a folder that is missing is created.
-   *   `:memory:`: in memory, gone on close. None: `LIBSQL_URL` of the environment, else `file:keyval.db`.
-   * @throws {KvError} `INVALID_ARGUMENT` (url, options), `CORRUPT` (not a KeyVal database, or damaged), `UNSUPPORTED` (written by a
-   *   newer version, or a kind of URL that this version does not open), `BUSY` (locked for longer than `busyTimeout`), `UNAVAILABLE` (cannot be
-   *   opened: permissions, a full disk). The file is left untouched.
+   * @param url `file:app.db`, `./app.db`, `/abs/app.db` or a `file:` URL: an embedded libSQL file; a folder
+   *   that is missing is created. `:memory:`: in memory, gone on close. None: `LIBSQL_URL` of the
+   *   environment, else `file:keyval.db`.
+   * @throws {KvError} `INVALID_ARGUMENT` (url, options), `CORRUPT` (not a KeyVal database, or damaged),
+   *   `UNSUPPORTED` (written by a newer version, or a kind of URL that this version does not open), `BUSY`
+   *   (locked for longer than `busyTimeout`), `UNAVAILABLE` (cannot be opened: permissions, a full disk). The
+   *   file is left untouched.
    *
    * @example
    * ```js
@@ -1416,7 +1541,7 @@ export class Kv {
   readonly closed: boolean
 
   /**
-   * Reads what stands at a key. Calls of one tick are answered together, from one snapshot.
+   * Reads the entry at a key. Calls of one tick are answered together, from one snapshot.
    * A read issued after a write was awaited sees it.
    * @throws {KvError} `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`, `CLOSED`, `CORRUPT`.
    *
@@ -1447,8 +1572,8 @@ export class Kv {
   getMany<T = unknown>(keys: readonly KvKey[], options?: KvGetOptions): Promise<KvEntryMaybe<T>[]>
 
   /**
-   * Reads a range in order, page by page. Every page is one snapshot; a long list may see
-   * writes that were made while it ran, each key at most once.
+   * Reads a range in order, page by page. Every page is one snapshot; a long list may see writes that were
+   * made while it ran, each key at most once.
    * @throws {KvError} `INVALID_ARGUMENT` (selector, cursor, options), `LIMIT_EXCEEDED`, `CLOSED`, `CORRUPT`.
    *
    * @example
@@ -1487,9 +1612,11 @@ export class Kv {
   /**
    * Writes a value. Resolves when it is on disk. Without `expiresIn` an earlier time to live is cleared.
    *
-   * Values: anything JSON, and `undefined` inside objects and arrays, bigint, `NaN`, infinities, `-0`, `Date`, `RegExp`,
-   * `Map`, `Set`, `ArrayBuffer`, typed arrays (a `Buffer` reads back as a `Uint8Array`), `Error`, {@link KvU64}. At most 16 MiB encoded, nested at most 100 deep.
-   * @throws {KvError} `INVALID_ARGUMENT` (with the path of the member that cannot be stored), `LIMIT_EXCEEDED`, `BUSY`, `CLOSED`, `UNAVAILABLE`.
+   * Values: anything JSON, and `undefined` inside objects and arrays, bigint, `NaN`, infinities, `-0`,
+   * `Date`, `RegExp`, `Map`, `Set`, `ArrayBuffer`, typed arrays (a `Buffer` reads back as a `Uint8Array`),
+   * `Error`, {@link KvU64}. At most 16 MiB encoded, nested at most 100 deep.
+   * @throws {KvError} `INVALID_ARGUMENT` (with the path of the member that cannot be stored),
+   *   `LIMIT_EXCEEDED`, `BUSY`, `CLOSED`, `UNAVAILABLE`.
    *
    * @example
    * ```js
@@ -1500,7 +1627,8 @@ export class Kv {
   set(key: KvWriteKey, value: unknown, options?: KvExpireOptions): Promise<KvSetResult>
 
   /**
-   * Loads many entries in commits of at most 1000 entries and about 4 MiB, with backpressure. Commits before an error stay.
+   * Loads many entries in commits of at most 1000 entries and about 4 MiB, with backpressure. Commits before
+   * an error stay.
    *
    * @example
    * ```js
@@ -1514,8 +1642,9 @@ export class Kv {
   ): Promise<{ count: number }>
 
   /**
-   * Deletes in one commit. A key takes itself **and everything under it** unless `exact`; a list of at most 1000 keys
-   * likewise; a selector takes what `list(selector)` shows. `delete([])` is refused; wiping is `delete({ prefix: [] })`.
+   * Deletes in one commit. A key takes itself **and everything under it** unless `exact`; a list of at most
+   * 1000 keys likewise; a selector takes what `list(selector)` shows. `delete([])` is refused; wiping is
+   * `delete({ prefix: [] })`.
    *
    * @example
    * ```js
@@ -1527,8 +1656,8 @@ export class Kv {
   delete(target: KvKey | readonly KvKey[] | KvSelector, options?: KvDeleteOptions): Promise<KvDeleteResult>
 
   /**
-   * Gives a live entry a new time to live. Value and versionstamp stay, and nothing is noted in the change log.
-   * `ok` is false if there is no such entry.
+   * Gives a live entry a new time to live. Value and versionstamp stay, and nothing is noted in the change
+   * log. `ok` is false if there is no such entry.
    *
    * @example
    * ```js
@@ -1539,10 +1668,12 @@ export class Kv {
   touch(key: KvKey, options: KvExpireOptions): Promise<{ ok: boolean }>
 
   /**
-   * Finds entries under a prefix by their words, best match first (BM25). Every word of the query must be there, in one of the fields of
-   * the index; nothing in a query is an operator, and none is an error. A query without a letter or digit finds nothing; of more than 1000 different words the first 1000 count. Pages are read as they are
-   * needed: entries that change meanwhile may be missed or given twice.
-   * @throws {KvError} from `next()`: `INVALID_ARGUMENT` if no index of this prefix or of one above it exists; `CLOSED`. Wrong arguments throw at once.
+   * Finds entries under a prefix by their words, best match first (BM25). Every word of the query must be
+   * there, in one of the fields of the index; nothing in a query is an operator, and none is an error. A
+   * query without a letter or digit finds nothing; of more than 1000 different words the first 1000 count.
+   * Pages are read as they are needed: entries that change meanwhile may be missed or given twice.
+   * @throws {KvError} from `next()`: `INVALID_ARGUMENT` if no index of this prefix or of one above it exists;
+   *   `CLOSED`. Wrong arguments throw at once.
    *
    * @example
    * ```js
@@ -1553,10 +1684,12 @@ export class Kv {
   search<T = unknown>(prefix: KvKey, query: string, options?: KvSearchOptions): KvSearchIterator<T>
 
   /**
-   * Makes an index of the entries under a prefix, those that are stored already too, in one commit: of words, for {@link search}, or of values, for
-   * filters. One of the same kind, and on the same fields, is replaced. The database itself keeps it, whoever writes. An ordered index is used where it gives
-   * 10,000 entries or fewer to look at; it saves reading, and never changes what is found.
-   * @throws {KvError} `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`, `CONFLICT` (unique, and two entries have the same values), `BUSY`, `CLOSED`, `UNAVAILABLE`.
+   * Makes an index of the entries under a prefix, those that are stored already too, in one commit: of words,
+   * for {@link search}, or of values, for filters. One of the same kind, and on the same fields, is replaced.
+   * The database itself keeps it, whoever writes. An ordered index is used where it gives 10,000 entries or
+   * fewer to look at; it saves reading, and never changes what is found.
+   * @throws {KvError} `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`, `CONFLICT` (unique, and two entries have the same
+   *   values), `BUSY`, `CLOSED`, `UNAVAILABLE`.
    *
    * @example
    * ```js
@@ -1600,8 +1733,9 @@ export class Kv {
   explain(selector: KvKey | KvSelector, where: KvWhere): Promise<KvExplanation>
 
   /**
-   * Merges into a value in one atomic step ({@link KvAtomic.patch}); a missing one is made. With `versionstamp` only if the entry
-   * stands at it (`null`: if it does not exist); else `ok` is false and `conflicts` says what stands there.
+   * Merges into a value in one atomic step ({@link KvAtomic.patch}); a missing one is made. With
+   * `versionstamp` only if the entry has it (`null`: if it does not exist); otherwise `ok` is false and
+   * `conflicts` has the current versionstamp.
    * @throws {KvError} `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`, `BUSY`, `CLOSED`, `UNAVAILABLE`.
    *
    * @example
@@ -1636,7 +1770,10 @@ export class Kv {
    * ```
    */
   collection<T = unknown>(prefix: KvKey): KvCollection<T>
-  /** Typed access whose values are checked and made by a schema: of zod, valibot, arktype or another library that follows Standard Schema. */
+  /**
+   * Typed access whose values are checked and made by a schema: of zod, valibot, arktype or another library
+   * that follows Standard Schema.
+   */
   collection<Input, Output>(prefix: KvKey, schema: KvSchema<Input, Output>): KvCollection<Input, Output>
 
   /**
@@ -1651,9 +1788,9 @@ export class Kv {
   atomic(): KvAtomic & KvChain<object>
 
   /**
-   * Runs a function whose reads are checked when its writes are committed. If it throws, nothing is applied and the
-   * error is passed on; on a conflict it runs again, up to `maxRetries` times. One that only reads writes nothing and
-   * gives the newest versionstamp.
+   * Runs a function whose reads are checked when its writes are committed. If it throws, nothing is applied
+   * and the error is passed on; on a conflict it runs again, up to `maxRetries` times. One that only reads
+   * writes nothing and gives the newest versionstamp.
    *
    * @example
    * ```js
@@ -1671,15 +1808,18 @@ export class Kv {
   ): Promise<KvTransactionResult<R>>
 
   /**
-   * Tells what changes. The watch holds a position in the change log, and no values: when it wakes it reads what changed since, each key
-   * once as it stands now. So a slow callback is told less often, and memory stays bounded. After the last write it
-   * has told the state of the store, except for the keys that `bufferSize` dropped.
+   * Reports changes. The watch holds a position in the change log, and no values: when it wakes, it reads
+   * what changed since, each key once with its current value. A slow callback therefore gets fewer batches,
+   * and memory stays bounded. After the last write it has reported the state of the store, except for keys
+   * that `bufferSize` dropped.
    *
-   * A key means itself and everything under it unless `exact`; `{ prefix }` what `list` shows. The present state comes first, in batches of
-   * at most 500 that say `initial: true` (one without entries, if there is nothing; with `exact`, absent keys too). Expiry is told within a second of its time. A
-   * commit of this process is told at once; of another, 95 % within 25 ms.
+   * A key means itself and everything under it unless `exact`; `{ prefix }` means what `list` shows. The
+   * initial state comes first, in batches of at most 500 entries that say `initial: true` (one without
+   * entries, if there is nothing; with `exact`, absent keys too). Expiry is reported within a second of its
+   * time. A commit of this process is reported at once; of another, within 25 ms in 95 % of cases.
    *
-   * @throws {KvError} `INVALID_ARGUMENT` (target, options), `LIMIT_EXCEEDED` (over 1000 keys), `UNSUPPORTED` with `changeLog: "off"`, `BUSY` (as {@link Kv}), `CLOSED`.
+   * @throws {KvError} `INVALID_ARGUMENT` (target, options), `LIMIT_EXCEEDED` (over 1000 keys), `UNSUPPORTED`
+   *   with `changeLog: "off"`, `BUSY` (as {@link Kv}), `CLOSED`.
    *
    * @example
    * ```js
@@ -1725,7 +1865,8 @@ export class Kv {
   readonly changes: KvChanges
 
   /**
-   * A named consumer of the change feed. Its position is in the store; creating the object reads and writes nothing.
+   * A named consumer of the change feed. Its position is in the store; creating the object reads and writes
+   * nothing.
    *
    * @example
    * ```js
@@ -1737,8 +1878,9 @@ export class Kv {
   consumer<T = unknown>(name: string, options?: KvConsumerOptions): KvConsumer<T>
 
   /**
-   * Adds a message to a queue. Resolves when it is on disk. It is delivered at least once: a handler that throws, or whose process dies, gets it again,
-   * `backoffSchedule` long; then its value goes to `keysIfUndelivered` and to the dead letter queue, in one commit.
+   * Adds a message to a queue. Resolves when it is on disk. It is delivered at least once: a handler that
+   * throws, or whose process dies, gets it again, `backoffSchedule` long; then its value goes to
+   * `keysIfUndelivered` and to the dead letter queue, in one commit.
    * @throws {KvError} `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`, `BUSY`, `CLOSED`, `UNAVAILABLE`.
    *
    * @example
@@ -1750,8 +1892,8 @@ export class Kv {
   enqueue(value: unknown, options?: KvEnqueueOptions): Promise<{ ok: true; id: string }>
 
   /**
-   * Handles messages, in the order in which they become ready, then in that of their commits. The attempt counts when the handler starts.
-   * Several listeners, also of other processes, share the work.
+   * Handles messages, in the order in which they become ready, then in that of their commits. The attempt
+   * counts when the handler starts. Several listeners, also of other processes, share the work.
    * @throws {KvError} `INVALID_ARGUMENT`, `CLOSED`.
    *
    * @example
@@ -1773,7 +1915,8 @@ export class Kv {
 
   /**
    * Says that a message was handled; for `autoAck: false`. Resolves when it is on disk.
-   * @throws {KvError} `CONFLICT` if this `Kv` does not hold the message's lease (any more): it was or will be delivered to another.
+   * @throws {KvError} `CONFLICT` if this `Kv` does not hold the message's lease (any more): it was or will be
+   *   delivered to another.
    *
    * @example
    * ```js
@@ -1783,7 +1926,8 @@ export class Kv {
   ackMessage(id: string): Promise<void>
 
   /**
-   * Says that the attempt failed: the message is tried again after its backoff, or goes to the dead letter queue. Errors as for {@link ackMessage}.
+   * Says that the attempt failed: the message is tried again after its backoff, or goes to the dead letter
+   * queue. Errors as for {@link ackMessage}.
    *
    * @example
    * ```js
@@ -1862,18 +2006,18 @@ export class Kv {
   now(): KvNow
 
   /**
-   * Copies the store into a file, while it is read and written: one moment of it, with every commit that was awaited
-   * before the call. The copy is one file that `new Kv(path)` opens, independent of this store. It has its name only when
-   * it is whole and on disk; a folder that is missing is made.
+   * Copies the store into a file, while it is read and written: one moment of it, with every commit that was
+   * awaited before the call. The copy is one file that `new Kv(path)` opens, independent of this store. It
+   * has its name only when it is whole and on disk; a folder that is missing is made.
    *
-   * A file is copied on a thread of its own and holds up neither reads nor writes; the write-ahead log grows by what is
-   * written meanwhile. In memory the copy needs the size of the store in memory once more, and under constant writes
-   * readers and the writer wait for it once.
+   * A file is copied on a thread of its own and holds up neither reads nor writes; the write-ahead log grows
+   * by what is written meanwhile. In memory the copy needs the size of the store in memory once more, and
+   * under constant writes readers and the writer wait for it once.
    *
    * @param path A path or a `file:` URL, as for {@link Kv}.
-   * @throws {KvError} `INVALID_ARGUMENT` (path, options; the file exists; one of the store's own; beside a `-wal` of a
-   *   database), `BUSY` (another backup of this process writes to the path), `UNAVAILABLE` (a full disk, permissions),
-   *   `CLOSED` (also if it is closed meanwhile). Nothing is left behind then.
+   * @throws {KvError} `INVALID_ARGUMENT` (path, options; the file exists; one of the store's own; beside a
+   *   `-wal` of a database), `BUSY` (another backup of this process writes to the path), `UNAVAILABLE` (a
+   *   full disk, permissions), `CLOSED` (also if it is closed meanwhile). Nothing is left behind then.
    *
    * @example
    * ```js
@@ -1884,8 +2028,8 @@ export class Kv {
   backup(path: string | URL, options?: KvBackupOptions): Promise<KvBackupResult>
 
   /**
-   * Counts and latencies of what this `Kv` has done, and how much is in the store, which is counted for it. `"prometheus"`: text for its
-   * scraper, with histograms of the latencies; all names begin with `keyval_`.
+   * Counts and latencies of what this `Kv` has done, and how much is in the store, which is counted for it.
+   * `"prometheus"`: text for its scraper, with histograms of the latencies; all names begin with `keyval_`.
    *
    * @example
    * ```js
@@ -1910,10 +2054,12 @@ export class Kv {
   info(): Promise<KvInfo>
 
   /**
-   * Closes. Idempotent; stops backups, watches and listeners; resolves when writes that were issued are on disk and the file is released. A list, a search
-   * or a change feed that is being read rejects with `CLOSED`, as later calls do; live feeds and watches end. An open, idle `Kv` does not keep the process alive; a watch or a listener does until it is stopped.
-   * A message whose handler runs at that moment is delivered again when its lease has run out. A `Kv` that is dropped without
-   * it is closed when the garbage collector finds it, once no call, watch or listener of it runs.
+   * Closes. Idempotent; stops backups, watches and listeners; resolves when writes that were issued are on
+   * disk and the file is released. A list, a search or a change feed that is being read rejects with
+   * `CLOSED`, as later calls do; live feeds and watches end. An open, idle `Kv` does not keep the process
+   * alive; a watch or a listener does until it is stopped. A message whose handler runs at that moment is
+   * delivered again when its lease has run out. A `Kv` that is dropped without it is closed when the garbage
+   * collector finds it, once no call, watch or listener of it runs.
    *
    * @example
    * ```js
@@ -1941,10 +2087,17 @@ export type KvErrorCode =
   | "CORRUPT"
   | "UNSUPPORTED"
 
-/** The one class of error. Messages name the argument, the value and the limit; they never hold a stored value. */
+/**
+ * The one class of error. Messages name the argument, the value and the limit; they never hold a stored
+ * value.
+ */
 export class KvError extends Error {
   /** For tests of your own: the package makes its errors itself. */
-  constructor(code: KvErrorCode, message: string, options?: { cause?: unknown; outcome?: "unknown" | undefined })
+  constructor(
+    code: KvErrorCode,
+    message: string,
+    options?: { cause?: unknown; outcome?: "unknown" | undefined },
+  )
   /** Always `"KvError"`. */
   readonly name: "KvError"
   /** What went wrong; write programs against it, not against the message. */
