@@ -521,9 +521,12 @@ export interface KvAtomic {
   /**
    * Adds to a counter. The result is a bigint of any size; a missing counter starts at 0. A stored integer number
    * is accepted and becomes a bigint; a stored {@link KvU64} stays one and wraps at 2^64. Keeps a time to live
-   * unless `expiresIn` is given. A `KvU64` operand makes a missing counter a `KvU64`, and is
-   * refused on any other kind; with it the result's type is `KvU64`.
-   * @throws {KvError} on commit: `TYPE_MISMATCH` if something else is stored; `INVALID_ARGUMENT` for a negative operand on a `KvU64`.
+   * unless `expiresIn` is given.
+   *
+   * A `KvU64` operand makes a missing counter a `KvU64`, and is refused on any other kind. The result's type follows
+   * the operand: count a stored `KvU64` with `KvU64` operands, since with a bigint the type would say `bigint`.
+   * @throws {KvError} on commit: `TYPE_MISMATCH` if something else is stored; `INVALID_ARGUMENT` for a negative operand on
+   *   a `KvU64`.
    */
   sum<Self extends KvAtomic, Operand extends bigint | number | KvU64>(
     this: Self,
