@@ -100,9 +100,9 @@ function load(name) {
       } catch (error) {
         passOver(error)
       }
-      throw failure(`@buntime/keyval has no binary for ${name}. It brings: ${BROUGHT}.`)
+      throw missing(`@buntime/keyval has no binary for ${name}. It brings: ${BROUGHT}.`)
   }
-  throw failure(
+  throw missing(
     `@buntime/keyval's binary for ${name} is missing. It comes in the package @buntime/keyval-${name}, an optional dependency: install on the platform that runs it, without --omit=optional.`,
   )
 }
@@ -111,17 +111,39 @@ function load(name) {
 function passOver(error) {
   const code = error?.code
   if (code === "MODULE_NOT_FOUND" || code === "ERR_MODULE_NOT_FOUND") return
-  if (/^(Cannot find|Could not resolve)/.test(error?.message)) return
-  throw failure(`@buntime/keyval's binary does not load: ${error?.message}.`, error)
+  const message = String(error?.message ?? error)
+  if (/^(Cannot find|Could not resolve)/.test(message)) return
+  const told = `@buntime/keyval's binary does not load: ${message.replace(/\.$/, "")}.`
+  throw new Error(`${told} ${cure(code, message)}`, { cause: error })
 }
 
-function failure(message, cause) {
-  const advice = "Or build it in a checkout with `npm run build`, which needs Rust: see docs/platforms.md."
-  return new Error(`${message} ${advice}`, { cause })
+/** What to do, by what the runtime or the dynamic loader says. */
+function cure(code, message) {
+  if (code === "ERR_DLOPEN_DISABLED")
+    return "Start Node without --no-addons; under its permission model (--permission) also with --allow-addons."
+  if (/--allow-ffi|--allow-read|NotCapable/.test(message)) return "Start Deno with --allow-ffi, and --allow-read for a package that is linked."
+  if (/GLIBC_/.test(message)) return "It needs glibc 2.28 or newer: take a newer image or system."
+  if (/invalid ELF header|wrong ELF class|ld-musl|libc\.musl|mach-o|valid Win32|incompatible arch/i.test(message))
+    return "It is of another platform: install on the platform that runs it, and copy no node_modules from elsewhere."
+  if (/failed to map segment|not permitted/i.test(message))
+    return "Its folder must allow executable files: no noexec mount."
+  if (/too many open files/i.test(message)) return "Close what is not used, or raise the limit (ulimit -n)."
+  return BUILD
 }
 
-/** By the C library that this process has loaded. `process.report` knows it too, but takes 4 ms. */
+const BUILD = "Install it again, or build it in a checkout with `npm run build`, which needs Rust: see docs/platforms.md."
+
+function missing(message) {
+  return new Error(`${message} Or build it in a checkout with \`npm run build\`, which needs Rust: see docs/platforms.md.`)
+}
+
+/**
+ * By the C library that this process has loaded. `process.report` knows it too, but takes 4 ms. Deno would ask for
+ * permissions for either, and says it itself.
+ */
 function isMusl() {
+  const target = globalThis.Deno?.build?.target
+  if (typeof target === "string") return target.endsWith("musl")
   try {
     return readFileSync("/proc/self/maps", "latin1").includes("/ld-musl-")
   } catch {

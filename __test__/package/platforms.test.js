@@ -119,6 +119,24 @@ describe("platforms: where no binary fits", nodeOnly, () => {
   }
 })
 
+/** Seen to fail: say what Node says, with two full stops, and to build the binary. */
+describe("platforms: a process that may load no addon", nodeOnly, () => {
+  const permission = process.allowedNodeEnvironmentFlags.has("--permission")
+    ? "--permission"
+    : "--experimental-permission"
+  for (const flags of [["--no-addons"], [permission, "--allow-fs-read=*"]])
+    test(`node ${flags.join(" ")}`, () => {
+      const program = 'try { require("./native.cjs") } catch (error) { console.log(error.message) }'
+      const said = execFileSync(process.execPath, [...flags, "-e", program], {
+        cwd: root,
+        encoding: "utf8",
+        stdio: "pipe",
+      })
+      assert.match(said, /loading addons is disabled\. Start Node without --no-addons;.*--allow-addons\.$/m)
+      assert.doesNotMatch(said, /\.\.|npm run build/)
+    })
+})
+
 describe("platforms: a release", nodeOnly, () => {
   let folder
   const prepare = () =>

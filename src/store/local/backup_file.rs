@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 
 use super::backup::Source;
 use super::identity::{FileId, shown};
+use super::sqlite::{NO_DESCRIPTOR, is_lack_of_descriptors};
 use crate::error::{Code, Error, Result};
 
 /// What SQLite puts beside a database. One that lies beside a copy would be taken for the copy's own.
@@ -280,6 +281,7 @@ fn failed(what: &'static str) -> impl Fn(io::Error) -> Error {
         ErrorKind::StorageFull => {
             Error::new(Code::Unavailable, format!("the disk is full; free some space ({error})"))
         }
+        _ if is_lack_of_descriptors(&error) => Error::new(Code::Unavailable, NO_DESCRIPTOR),
         _ => Error::new(Code::Unavailable, format!("{what}: {error}")),
     }
 }

@@ -298,13 +298,16 @@ impl LocalStore {
                     if FileId::of(&path).as_ref() != Some(&id) {
                         return Err(moved(&path));
                     }
-                    let connection = Connection::open_existing(&path, fault.clone())?;
-                    // The first read may meet another process that recovers the log after a crash.
-                    connection.set_busy_timeout(shared.busy_timeout_ms());
-                    connection.execute("PRAGMA query_only = ON")?;
-                    connection.execute(cache)?;
-                    connection.set_busy_timeout(0);
-                    Ok(Arc::new(Mutex::new(Db::new(connection))))
+                    let connect = || {
+                        let connection = Connection::open_existing(&path, fault.clone())?;
+                        // The first read may meet another process that recovers the log after a crash.
+                        connection.set_busy_timeout(shared.busy_timeout_ms());
+                        connection.execute("PRAGMA query_only = ON")?;
+                        connection.execute(cache)?;
+                        connection.set_busy_timeout(0);
+                        Ok(Arc::new(Mutex::new(Db::new(connection))))
+                    };
+                    connect().map_err(|error: Error| error.at(&format!("{}: ", shown(&path))))
                 })
             }
         }

@@ -22,10 +22,12 @@ mod busy;
 pub mod commit_mark;
 mod copy;
 mod deadline;
+mod descriptors;
 
 use deadline::Deadline;
 
 pub use copy::{PageCopy, may_fail};
+pub use descriptors::{NO_DESCRIPTOR, is_lack as is_lack_of_descriptors};
 
 const MAIN: &CStr = c"main";
 const PERSISTENT: u32 = ffi::SQLITE_PREPARE_PERSISTENT as u32;
@@ -447,5 +449,6 @@ fn error_of(extended: c_int, message: &str) -> Error {
         ffi::SQLITE_CONSTRAINT => (Code::Conflict, "a constraint of the table refuses it"),
         _ => (Code::Corrupt, "the file does not have the expected form"),
     };
+    let advice = descriptors::advice(extended).unwrap_or(advice);
     Error::new(code, format!("{advice} (SQLite {extended}: {message})"))
 }
