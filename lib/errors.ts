@@ -10,7 +10,11 @@ export class KvError extends Error implements Contract {
   readonly retryable: boolean
   declare readonly outcome?: "unknown"
 
-  constructor(code: KvErrorCode, message: string, options: { cause?: unknown; outcome?: "unknown" | undefined } = {}) {
+  constructor(
+    code: KvErrorCode,
+    message: string,
+    options: { cause?: unknown; outcome?: "unknown" | undefined } = {},
+  ) {
     super(message, "cause" in options ? { cause: options.cause } : undefined)
     this.code = code
     this.retryable = options.outcome === undefined && RETRYABLE.includes(code)

@@ -16,7 +16,7 @@ import { copyKey, type KeyRange, selectorOf } from "./keys.js"
 import { MAX_PAGE_ENTRIES } from "./limits.js"
 import { fromNative, type NativeScan, native } from "./native.js"
 import { checkConsistency, flag, takeOptions, wholeNumber } from "./options.js"
-import type { Page } from "./page.js"
+import { type Page, unreadOf } from "./page.js"
 
 const DEFAULT_BATCH_ENTRIES = 500
 const DEFAULT_PAGE_ENTRIES = 100
@@ -126,7 +126,11 @@ export async function paginate<T>(
   let [hasMore, unsure] = [true, false]
   while (hasMore && (entries.length < limit || unsure)) {
     const page = await bridge.page(scan, limit - entries.length)
-    entries.push(...(page.entries as KvEntry<T>[]))
+    for (const entry of page.entries) {
+      const unread = unreadOf(entry)
+      if (unread !== undefined) throw unread
+      entries.push(entry as KvEntry<T>)
+    }
     hasMore = page.more
     unsure = page.unsure
   }
@@ -176,6 +180,8 @@ class ListIterator<T> implements KvListIterator<KvEntry<T>> {
     if (this.#bridge.closed) return Promise.reject(closed())
     this.#at++
     this.#last = entry.key
+    const unread = unreadOf(entry)
+    if (unread !== undefined) return Promise.reject(unread)
     return Promise.resolve({ done: false, value: entry })
   }
 

@@ -2,7 +2,7 @@
 
 import { types } from "node:util"
 import type { KvChange, KvEntry, KvEntryMaybe, KvKey, KvKeyPart } from "../index.js"
-import { corrupt, type KvError } from "./errors.js"
+import { corrupt, describe, KvError } from "./errors.js"
 import { copyKey } from "./keys.js"
 import type { Packet } from "./native.js"
 import { decodeValue, revive } from "./value/index.js"
@@ -69,7 +69,7 @@ export function readListed(parcel: Parcel, prefix: KvKey, keysOnly: boolean): Pa
       keysOnly ? { key, versionstamp: stamp } : { key, value: parts[part + 1], versionstamp: stamp }
     ) as KvEntry<unknown>
   }
-  finish(page, entries, parcel)
+  finish(page, entries, parcel, (_, read) => valueOrUnread(read))
   return { entries, more: page.tail !== 0, unsure: page.tail === 2 }
 }
 
@@ -82,7 +82,7 @@ export function readParts<R extends { value?: unknown }, T>(
   stride: number,
   make: (parts: readonly unknown[], at: number) => R,
 ): { rows: R[]; tail: T } {
-  return readRows(parcel, stride, make, true)
+  return readRows(parcel, stride, make, valueOrDamaged)
 }
 
 /** Rows of a page that is no list, each of `stride` parts of which `make` makes it; and what the page ends with. */
@@ -90,12 +90,12 @@ export function readRows<R extends { key?: KvKey; value?: unknown }, T>(
   parcel: Parcel,
   stride: number,
   make: (parts: readonly unknown[], at: number) => R,
-  lenient = false,
+  take?: Take,
 ): { rows: R[]; tail: T } {
   const page = parse(parcel.text, stride)
   const rows: R[] = new Array(page.size)
   for (let at = 0; at < page.size; at++) rows[at] = make(page.parts, at * stride)
-  finish(page, rows as unknown as KvEntryMaybe[], parcel, lenient)
+  finish(page, rows as unknown as KvEntryMaybe[], parcel, take)
   return { rows, tail: page.tail as T }
 }
 
@@ -113,11 +113,12 @@ export function readWatched<T>(parcel: Parcel): { rows: KvEntryMaybe[]; tail: T 
 /** Entries that were found, with their whole keys, and the page's tail. */
 export function readFound<T>(parcel: Parcel): { rows: KvEntry[]; tail: T } {
   let stamp = ""
-  return readRows(parcel, 3, (parts, at) => {
+  const make = (parts: readonly unknown[], at: number) => {
     const [rest, value, given] = [parts[at], parts[at + 1], parts[at + 2]]
     if (given !== SAME_STAMP) stamp = given as string
     return { key: (Array.isArray(rest) ? rest : [rest]) as unknown as KvKey, value, versionstamp: stamp }
-  })
+  }
+  return readRows(parcel, 3, make, (_, read) => valueOrUnread(read))
 }
 
 const CHANGE_TYPES = ["create", "update", "delete"] as const
@@ -190,7 +191,7 @@ function keyMaker(prefix: KvKey): (rest: unknown) => KvKey {
 }
 
 /** Adds expiries, and makes what `JSON.parse` alone does not. */
-function finish({ parts, odd }: Parts, entries: KvEntryMaybe[], parcel: Parcel, lenient = false): void {
+function finish({ parts, odd }: Parts, entries: KvEntryMaybe[], parcel: Parcel, take?: Take): void {
   for (let at = odd; at < parts.length - TAIL; at += ODD) {
     const [index, flags, expiresAt] = parts.slice(at, at + ODD) as [number, number, number]
     const entry = entries[index] as KvEntry<unknown>
@@ -199,9 +200,8 @@ function finish({ parts, odd }: Parts, entries: KvEntryMaybe[], parcel: Parcel, 
     const encoding = flags & ~KEY_IS_TAGGED
     // An entry of a list of keys has no value at all.
     if (encoding === 0) continue
-    entry.value = lenient
-      ? valueOrDamaged(encoding, entry.value, parcel)
-      : readValue(encoding, entry.value, parcel)
+    const read = () => readValue(encoding, entry.value, parcel)
+    entry.value = take === undefined ? read() : take(encoding, read)
   }
 }
 
@@ -209,13 +209,41 @@ function readValue(encoding: number, value: unknown, parcel: Parcel): unknown {
   return encoding === TAGGED_JSON ? revive(value) : decodeValue(encoding, slice(value, parcel))
 }
 
-function valueOrDamaged(encoding: number, value: unknown, parcel: Parcel): unknown {
+/** What is done about a value that cannot be read. Without one the whole page fails. */
+type Take = (encoding: number, read: () => unknown) => unknown
+
+function valueOrDamaged(encoding: number, read: () => unknown): unknown {
   if (encoding & VALUE_IS_DAMAGED) return DAMAGED
   try {
-    return readValue(encoding, value, parcel)
+    return read()
   } catch {
     return DAMAGED
   }
+}
+
+/** In the place of a value that cannot be read, so that the entries beside it can. */
+class Unread {
+  readonly error: unknown
+
+  constructor(error: unknown) {
+    this.error = error
+  }
+}
+
+function valueOrUnread(read: () => unknown): unknown {
+  try {
+    return read()
+  } catch (error) {
+    return new Unread(error)
+  }
+}
+
+/** Why the value of an entry could not be read, with its key; nothing if it was. */
+export function unreadOf({ key, value }: KvEntry<unknown>): unknown {
+  if (!(value instanceof Unread)) return undefined
+  const { error } = value
+  if (!(error instanceof KvError)) return error
+  return new KvError(error.code, `${describe(key)}: ${error.message}`, { cause: error })
 }
 
 /**

@@ -17,7 +17,7 @@ import { filterText } from "./filter.js"
 import { copyKey, copyList, selectorOf } from "./keys.js"
 import type { NativeSearch } from "./native.js"
 import { flag, takeOptions, wholeNumber } from "./options.js"
-import { readFound, reviveKey } from "./page.js"
+import { readFound, reviveKey, unreadOf } from "./page.js"
 
 /** Rust counts so far. */
 const MAX_U32 = 2 ** 32 - 1
@@ -116,6 +116,8 @@ export class SearchIterator<T> implements KvSearchIterator<T> {
       if (entry === undefined) await this.#load()
       else {
         this.#at++
+        const unread = unreadOf(entry)
+        if (unread !== undefined) throw unread
         return { done: false, value: entry }
       }
     }

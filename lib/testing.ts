@@ -45,3 +45,12 @@ export function decodeKey(bytes: Uint8Array): KvKey {
     throw fromNative(error)
   }
 }
+
+/** Stores the text of a value as it is, as another program or an earlier version may have. */
+export function plant(kv: Kv, key: KvKey, text: string): Promise<void> {
+  const encoding = 1
+  return bridgeOf(kv).write(
+    (handle, id) => handle.set(id, key, false, text, encoding, undefined),
+    () => undefined,
+  )
+}

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { KvU64 } from "@buntime/keyval"
-import { collect, plain } from "../support/assert.js"
+import { plant } from "../../dist/testing.js"
+import { collect, keysOf, plain } from "../support/assert.js"
 import { samples } from "../support/samples.js"
 import { useStore } from "../support/store.js"
 
@@ -124,6 +125,44 @@ export function values(target) {
     const { versionstamp } = await store.kv.set(["null"], null)
     assert.deepEqual(await store.kv.get(["null"]), { key: ["null"], value: null, versionstamp })
     assert.deepEqual(await store.kv.get(["none"]), { key: ["none"], value: null, versionstamp: null })
+  })
+
+  // Seen to fail: the whole list was CORRUPT, and nothing in it could be reached.
+  test("a list, a search and a page say which value cannot be read, and the others are reached", async () => {
+    const { kv } = store
+    for (const n of [1, 2, 4]) await kv.set(["n", n], { n, text: "word" })
+    await plant(kv, ["n", 3], '{"text":"word","r":{"__type":"regexp","value":"(","flags":""}}')
+    const said = (error) => {
+      assert.equal(error.code, "UNSUPPORTED")
+      assert.match(error.message, /\["n", 3\].*value\.r: a RegExp/)
+      return true
+    }
+    const seen = []
+    const loop = async (cursor) => {
+      const iterator = kv.list(["n"], { cursor })
+      try {
+        for await (const { value } of iterator) seen.push(value.n)
+      } catch (error) {
+        said(error)
+        await loop(iterator.cursor)
+      }
+    }
+    await loop("")
+    assert.deepEqual(seen, [1, 2, 4])
+    const iterator = kv.list(["n"])
+    const results = []
+    for (let at = 0; at < 5; at++)
+      results.push(await iterator.next().catch((error) => said(error) && "unread"))
+    assert.deepEqual([results[2], results[3].value.value.n, results[4].done], ["unread", 4, true])
+    assert.equal((await keysOf(kv, ["n"], { keysOnly: true })).length, 4)
+    await assert.rejects(kv.paginate(["n"]), said)
+    await kv.createIndex(["n"], { fields: ["text"] })
+    const search = kv.search(["n"], "word")
+    const found = []
+    for (let at = 0; at < 4; at++) found.push(await search.next().then(({ value }) => value.value.n, said))
+    assert.deepEqual(found.toSorted(), [1, 2, 4, true])
+    await assert.rejects(kv.get(["n", 3]), { code: "UNSUPPORTED" })
+    assert.equal((await kv.get(["n", 4])).value.n, 4)
   })
 
   test("a value is read when it is passed", async () => {

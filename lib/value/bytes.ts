@@ -1,9 +1,13 @@
+import { types } from "node:util"
 import type { View } from "./kinds.js"
+
+const keysOf = Uint8Array.prototype.keys
 
 /** The bytes that a view shows, not copied; undefined if its buffer was detached. */
 export function bytesOf(view: View): Buffer | undefined {
   try {
     // `Buffer.from` alone would take a detached buffer for an empty one.
+    if (types.isTypedArray(view)) keysOf.call(view) // Throws if the buffer has shrunk below it.
     const bytes = ArrayBuffer.isView(view)
       ? new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
       : new Uint8Array(view)

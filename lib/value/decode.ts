@@ -3,11 +3,13 @@
  * message never holds a part of it, as the errors of `JSON.parse` and `RegExp` do.
  */
 
-import { corrupt, type KvError } from "../errors.js"
+import { corrupt, KvError } from "../errors.js"
 import { MAX_NESTING_DEPTH } from "../limits.js"
 import { KvU64 } from "../u64.js"
 import { fromBase64 } from "./bytes.js"
-import { BYTES, ERRORS, JSON_TEXT, TAG, TAGGED_JSON, U64, U64_BYTES, VIEWS } from "./tags.js"
+import { FLOAT16, newerSyntax, thisRuntime, unreadableWords } from "./newer.js"
+import { mapStep, renderPath, type Step } from "./path.js"
+import { BYTES, ERRORS, HIDDEN_FIELDS, JSON_TEXT, TAG, TAGGED_JSON, U64, U64_BYTES, VIEWS } from "./tags.js"
 
 /** More than any value that was accepted has: an append puts values that were nested to the limit into an array. */
 const MAX_DECODED_DEPTH = 2 * MAX_NESTING_DEPTH
@@ -34,7 +36,32 @@ export function decodeValue(encoding: number, data: string | Uint8Array): unknow
 
 /** Turns the tags of a parsed text into what they stand for, in place where it can be. @throws {KvError} `CORRUPT` */
 export function revive(parsed: unknown): unknown {
-  return reviveAny(parsed, 0)
+  try {
+    return reviveAny(parsed, 0)
+  } catch (error) {
+    if (!(error instanceof Unreadable)) throw error
+    throw new KvError("UNSUPPORTED", `${renderPath("value", error.steps)}: ${error.what}`)
+  }
+}
+
+/** What this runtime cannot make, on its way up to where its path is known. */
+class Unreadable {
+  readonly what: string
+  readonly steps: Step[] = []
+
+  constructor(what: string) {
+    this.what = what
+  }
+}
+
+/** Revives what is in something else; `step` leads there. */
+function reviveWithin(node: unknown, depth: number, step: Step): unknown {
+  try {
+    return reviveAny(node, depth)
+  } catch (error) {
+    if (error instanceof Unreadable) error.steps.unshift(step)
+    throw error
+  }
 }
 
 function parse(data: string | Uint8Array): unknown {
@@ -72,7 +99,7 @@ function reviveAny(node: unknown, depth: number): unknown {
 function reviveArray(array: unknown[], depth: number): unknown[] {
   for (let at = 0; at < array.length; at++) {
     const member = array[at]
-    if (typeof member === "object" && member !== null) array[at] = reviveAny(member, depth)
+    if (typeof member === "object" && member !== null) array[at] = reviveWithin(member, depth, at)
   }
   return array
 }
@@ -81,7 +108,7 @@ function reviveArray(array: unknown[], depth: number): unknown[] {
 function reviveMembers(object: Members, depth: number): Members {
   for (const key of Object.keys(object)) {
     const member = object[key]
-    if (typeof member === "object" && member !== null) object[key] = reviveAny(member, depth)
+    if (typeof member === "object" && member !== null) object[key] = reviveWithin(member, depth, key)
   }
   return object
 }
@@ -171,12 +198,17 @@ function reviveRegexp(node: Members, depth: number): { value: unknown } | undefi
   if (typeof source !== "string" || typeof flags !== "string") return undefined
   const lastIndex = reviveAny(own(node, "lastIndex") ?? 0, depth)
   if (typeof lastIndex !== "number") return undefined
+  if (!/^[a-z]*$/.test(flags)) return undefined
   try {
     const value = new RegExp(source, flags)
     value.lastIndex = lastIndex
     return { value }
   } catch {
-    return undefined
+    const newer = newerSyntax(source, flags)
+    if (newer !== undefined) throw new Unreadable(unreadableWords(newer))
+    throw new Unreadable(
+      `a RegExp that ${thisRuntime} cannot make; a newer runtime wrote it, or the value is damaged`,
+    )
   }
 }
 
@@ -186,14 +218,18 @@ function reviveMap(node: Members, depth: number): { value: unknown } | undefined
   const map = new Map<unknown, unknown>()
   for (const pair of pairs) {
     if (!Array.isArray(pair) || pair.length !== 2) return undefined
-    map.set(reviveAny(pair[0], depth), reviveAny(pair[1], depth))
+    const at = map.size
+    const key = reviveWithin(pair[0], depth, { text: `.keys()[${at}]` })
+    map.set(key, reviveWithin(pair[1], depth, mapStep(key, at)))
   }
   return { value: map }
 }
 
 function reviveSet(node: Members, depth: number): { value: unknown } | undefined {
   const members = own(node, "value")
-  return Array.isArray(members) ? { value: new Set(reviveArray(members, depth)) } : undefined
+  if (!Array.isArray(members)) return undefined
+  const revived = members.map((member, at) => reviveWithin(member, depth, { text: `.values()[${at}]` }))
+  return { value: new Set(revived) }
 }
 
 function base64(node: Members): Uint8Array<ArrayBuffer> | undefined {
@@ -206,9 +242,16 @@ function reviveBytes(node: Members): { value: unknown } | undefined {
   return value === undefined ? undefined : { value }
 }
 
+/** Version 0.1.0 stored them where the runtime has them. */
+const { Float16Array } = globalThis as { Float16Array?: new (buffer: ArrayBuffer) => object }
+const float16 = Float16Array && ((buffer: ArrayBuffer) => new Float16Array(buffer))
+
 function reviveView(node: Members): { value: unknown } | undefined {
-  const view = VIEWS.get(own(node, "kind") as string)
+  const kind = own(node, "kind")
+  const view = kind === "Float16Array" ? float16 : VIEWS.get(kind as string)
   const bytes = base64(node)
+  if (kind === "Float16Array" && bytes !== undefined && view === undefined)
+    throw new Unreadable(unreadableWords(FLOAT16))
   if (view === undefined || bytes === undefined) return undefined
   try {
     return { value: view(bytes.buffer) }
@@ -235,9 +278,8 @@ function reviveError(node: Members, depth: number): { value: unknown } | undefin
   if (error.name !== name) hide(error, "name", name)
   if (message !== undefined) hide(error, "message", message)
   replace(error, "stack", stack, stack !== undefined)
-  for (const field of ["cause", "errors"]) {
-    replace(error, field, reviveAny(own(fields, field), depth), Object.hasOwn(fields, field))
-  }
+  for (const field of HIDDEN_FIELDS)
+    replace(error, field, reviveWithin(own(fields, field), depth, field), Object.hasOwn(fields, field))
   for (const [key, value] of Object.entries(reviveMembers(members, depth)))
     Object.defineProperty(error, key, { value, configurable: true, enumerable: true, writable: true })
   return { value: error }

@@ -35,6 +35,11 @@ export const VIEWS: ReadonlyMap<string, (buffer: ArrayBuffer) => object> = new M
   ["BigUint64Array", (buffer) => new BigUint64Array(buffer)],
 ])
 
+/** What the language gives to errors of some classes and does not show: `cause`, those of an `AggregateError`, of a `SuppressedError`. */
+export const HIDDEN_FIELDS = ["cause", "errors", "error", "suppressed"]
+
+const suppressed: [string, () => Error] = ["SuppressedError", () => new SuppressedError(undefined, undefined)]
+
 /** Classes of error that read back as themselves; every other is an `Error` with its name. */
 export const ERRORS: ReadonlyMap<string, () => Error> = new Map<string, () => Error>([
   ["Error", () => new Error()],
@@ -45,4 +50,6 @@ export const ERRORS: ReadonlyMap<string, () => Error> = new Map<string, () => Er
   ["EvalError", () => new EvalError()],
   ["URIError", () => new URIError()],
   ["AggregateError", () => new AggregateError([])],
+  // Node 20 lacks it: there they read back as an `Error` of that name.
+  ...(typeof SuppressedError === "undefined" ? [] : [suppressed]),
 ])

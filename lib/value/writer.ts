@@ -20,8 +20,9 @@ import {
   type View,
   viewKind,
 } from "./kinds.js"
+import { FLOAT16, newerSyntax, refusalOf } from "./newer.js"
 import { mapStep, renderPath, renderPathStart, type Step, symbolStep } from "./path.js"
-import { TAG } from "./tags.js"
+import { HIDDEN_FIELDS, TAG } from "./tags.js"
 
 /** The text of a UUID with its quotes. */
 export const UUID_TEXT_CHARS = 38
@@ -132,6 +133,7 @@ export class Writer {
     else if (value instanceof UuidPlaceholder) this.#placeholder()
     else if (value instanceof VersionstampPlaceholder)
       throw this.refusal("commitVersionstamp(), which may only be the last part of a key,")
+    else if (view === "Float16Array") throw this.refusal(refusalOf(FLOAT16))
     else if (view !== undefined) this.#view(value as View, view)
     else if (kind !== undefined) this.#builtIn(value, kind)
     else if (isError(value)) this.#error(value)
@@ -266,6 +268,8 @@ export class Writer {
   }
 
   #regexp(regexp: RegExp): void {
+    const newer = newerSyntax(regexp.source, regexp.flags)
+    if (newer !== undefined) throw this.refusal(refusalOf(newer))
     this.tagged = true
     this.#put(`{"${TAG}":"regexp","value":${JSON.stringify(regexp.source)},"flags":"${regexp.flags}"`)
     if (typeof regexp.lastIndex === "number" && !Object.is(regexp.lastIndex, 0)) {
@@ -285,8 +289,8 @@ export class Writer {
   }
 
   /**
-   * `members` are the enumerable ones. `name`, `message`, `stack`, `cause` and `errors` are usually not enumerable,
-   * and then stand beside them. `class` is there if the name does not tell it.
+   * `members` are the enumerable ones. `name`, `message`, `stack` and what the language hides in some classes are usually not
+   * enumerable, and then stand beside them. `class` is there if the name does not tell it.
    */
   #error(error: Error): void {
     this.#enter(error)
@@ -298,8 +302,7 @@ export class Writer {
     if (name !== className) this.#put(`,"class":"${className}"`)
     if (Object.hasOwn(error, "message") || error.message !== "") this.#errorText("message", error.message)
     if (!isEnumerable.call(error, "stack")) this.#errorText("stack", error.stack)
-    this.#hidden(error, "cause")
-    this.#hidden(error, "errors")
+    for (const field of HIDDEN_FIELDS) this.#hidden(error, field)
     const keys = Object.keys(error)
     if (keys.length > 0) {
       this.#put(',"members":')
@@ -313,10 +316,10 @@ export class Writer {
     if (typeof text === "string") this.#put(`,"${field}":${JSON.stringify(text)}`)
   }
 
-  #hidden(error: Error, field: "cause" | "errors"): void {
+  #hidden(error: Error, field: string): void {
     if (!Object.hasOwn(error, field) || isEnumerable.call(error, field)) return
     this.#step(field)
     this.#put(`,"${field}":`)
-    this.write((error as { cause?: unknown; errors?: unknown })[field])
+    this.write((error as unknown as Record<string, unknown>)[field])
   }
 }
