@@ -3,7 +3,7 @@ import assert from "node:assert/strict"
 import { describe, test } from "node:test"
 import { Kv } from "@buntime/keyval"
 import { readDeclarations } from "../support/declarations.js"
-import { pages, read } from "../support/documents.js"
+import { pages, read, rowsOf } from "../support/documents.js"
 
 /** Code within a line. */
 const codeOf = (text) =>
@@ -138,6 +138,31 @@ describe("statements of the documents", () => {
       found.push(entry.key)
     assert.deepEqual(found, after)
     await kv.close()
+  })
+
+  // A new run of the benchmark changes both, or this fails.
+  test("the figures at the top of the README are those of the last run", () => {
+    const rows = rowsOf(read("bench/RESULTS.md"))
+    const peers = rows.find(([, first]) => first === "KeyVal (Node)")
+    const columns = ["KeyVal (Node)", "Deno.openKv (Deno)", "@deno/kv (Node)"].map((name) =>
+      peers.indexOf(name),
+    )
+    const names = {
+      "a `get`, awaited one at a time": "get, one at a time",
+      "a `set`, 64 issued together": "set, 64 at once",
+      "a queue message, from `enqueue` to handled": "enqueue → handled, a message",
+    }
+    const printed = rowsOf(read("README.md"))
+    for (const [label, name] of Object.entries(names)) {
+      const measured = rows.find(([first]) => first === name)
+      const [, ...figures] = printed.find(([first]) => first === label)
+      const wanted = columns.map((at) => Number.parseFloat(measured[at].replaceAll(",", "")))
+      for (const [at, text] of figures.entries())
+        assert.ok(
+          Math.abs(Number.parseFloat(text) / wanted[at] - 1) < 0.02,
+          `${label}: ${text}, measured ${wanted[at]}`,
+        )
+    }
   })
 
   // Seen to fail: two lines about dead letters and messages stood there twice.
