@@ -648,7 +648,7 @@ export interface KvTransaction {
    * versionstamp that was read; a time to live that they give shows after the commit.
    */
   get<T = unknown>(key: KvKey): Promise<KvEntryMaybe<T>>
-  /** The same as {@link getMany}. */
+  /** The same as {@link getMany}. An empty array is an empty list of keys, and gives `[]`. */
   get<Values extends KvTuple>(keys: KvKeys<Values>): Promise<KvEntries<Values>>
   /** Reads the entries of a list of keys; `T` is the type of every value. */
   get<T = unknown>(keys: readonly KvKey[]): Promise<KvEntryMaybe<T>[]>
@@ -1556,7 +1556,7 @@ export class Kv {
    * ```
    */
   get<T = unknown>(key: KvKey, options?: KvGetOptions): Promise<KvEntryMaybe<T>>
-  /** The same as {@link getMany}. */
+  /** The same as {@link getMany}. An empty array is an empty list of keys, and gives `[]`. */
   get<Values extends KvTuple>(keys: KvKeys<Values>, options?: KvGetOptions): Promise<KvEntries<Values>>
   /** Reads the entries of a list of keys; `T` is the type of every value. */
   get<T = unknown>(keys: readonly KvKey[], options?: KvGetOptions): Promise<KvEntryMaybe<T>[]>
