@@ -55,7 +55,7 @@ pub fn one_fault(label: &str, template: &Template, action: Action, clean: &Clean
     copy.trap.arm(plan);
     let result = action(&mut copy.kv);
     let trace = copy.trap.disarm();
-    let unknown = trace.first_failed().expect(label) == "COMMIT" && plan.is_io_error();
+    let unknown = trace.first_failed().expect(label) == "COMMIT" && plan.outlasts_a_commit();
     assert_eq!(result.as_ref().is_err_and(|error| !is_definite(error)), unknown, "{label}: {result:?}");
     let state = copy.state();
     match &result {

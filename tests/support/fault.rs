@@ -26,9 +26,9 @@ pub enum Plan {
 }
 
 impl Plan {
-    /// Whether its code is an I/O error, after which nobody knows whether a COMMIT is on disk.
-    pub fn is_io_error(self) -> bool {
-        matches!(self, Self::At(_, code) | Self::From(_, code) if code & 0xff == IO_ERROR)
+    /// Whether it still fails after a COMMIT that it let fail: then nobody can make sure of what the COMMIT left in the log.
+    pub fn outlasts_a_commit(self) -> bool {
+        matches!(self, Self::From(_, code) if code != BUSY)
     }
 }
 

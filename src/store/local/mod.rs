@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, LazyLock, Weak};
 use std::time::Duration;
 
@@ -76,10 +77,6 @@ const BELL_CACHE: &str = "PRAGMA cache_size = -500";
 /// Pages that a backup keeps: it reads each once.
 const COPY_CACHE: &str = "PRAGMA cache_size = -1000";
 
-/// The write-ahead log goes into the file when it has this many pages (16 MB). Four times SQLite's own: random sets
-/// cost a seventh less.
-const CHECKPOINT: &str = "PRAGMA wal_autocheckpoint = 4000";
-
 type MakeJob = Box<dyn Fn() -> Box<dyn WriteJob> + Send>;
 
 impl Shared {
@@ -120,6 +117,15 @@ impl Shared {
             job(Err(writer::fault()));
         }
         self.wake(Notice::NONE);
+    }
+
+    /// Has the writer make the log whole, and waits for it. Not to be called on the writer's thread.
+    fn mend_log(&self) -> Result<()> {
+        let (send, receive) = std::sync::mpsc::sync_channel(1);
+        if let Err((_, error)) = self.writes.push(vec![Box::new(Mend(send))]) {
+            return Err(error);
+        }
+        receive.recv().unwrap_or_else(|_| Err(Error::closed()))
     }
 
     /// Hands the job of the interval to the writer, now.
@@ -215,11 +221,11 @@ fn create_parent(path: &Path) -> Result<()> {
 fn connect(path: &Path, options: &Options) -> Result<Db> {
     refuse_stub(path)?;
     let has_log = has_write_ahead_log(path);
-    let connection = Connection::open(path, options.fault.clone())?;
+    let mut connection = Connection::open(path, options.fault.clone())?;
     connection.set_busy_timeout(options.busy_timeout_ms.unwrap_or(DEFAULT_BUSY_TIMEOUT_MS));
     connection.execute(WRITE_CACHE)?;
-    connection.execute(CHECKPOINT)?;
-    schema::open(&connection, options).inspect_err(|_| {
+    connection.checkpoint_by_itself();
+    schema::open(&mut connection, options).inspect_err(|_| {
         // Closing would write a foreign database's log into it. Without a log, closing leaves nothing behind.
         if has_log {
             connection.keep_untouched();
@@ -302,10 +308,17 @@ impl LocalStore {
                         let connection = Connection::open_existing(&path, fault.clone())?;
                         // The first read may meet another process that recovers the log after a crash.
                         connection.set_busy_timeout(shared.busy_timeout_ms());
+                        // What is in the log is the writer's to bring into the file.
+                        connection.keep_untouched();
                         connection.execute("PRAGMA query_only = ON")?;
                         connection.execute(cache)?;
-                        connection.set_busy_timeout(0);
-                        Ok(Arc::new(Mutex::new(Db::new(connection))))
+                        let mut db = Db::new(connection);
+                        db.open_log()?;
+                        db.connection.set_busy_timeout(0);
+                        if !db.connection.is_log_whole() {
+                            shared.mend_log()?;
+                        }
+                        Ok(Arc::new(Mutex::new(db)))
                     };
                     connect().map_err(|error: Error| error.at(&format!("{}: ", shown(&path))))
                 })
@@ -425,6 +438,23 @@ impl WriteJob for Barrier {
 
     fn is_barrier(&self) -> bool {
         true
+    }
+}
+
+/// Waits until the writer has made the log whole, as it does before any work.
+struct Mend(SyncSender<Result<()>>);
+
+impl WriteJob for Mend {
+    fn run(&mut self, _: &mut dyn WriteTxn) -> Result<()> {
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>, outcome: Result<()>) {
+        let _ = self.0.send(outcome);
+    }
+
+    fn durability(&self) -> Durability {
+        Durability::Off
     }
 }
 

@@ -84,7 +84,6 @@ impl LocalReader {
         }
         let result = work(&mut LocalRead::new(db, at));
         if self.kept == Kept::Wanted {
-            db.connection.find_commit_mark();
             return result.and(db.run(Sql::Commit));
         }
         if result.is_err() {
@@ -98,6 +97,10 @@ impl Reader for LocalReader {
     fn try_read(&mut self, access: Access, work: ReadWork<'_>) -> Result<bool> {
         let connection = self.connection(access)?;
         let Some(mut db) = connection.try_lock_for(MEMORY_PATIENCE) else { return Ok(false) };
+        // What stands there is not decided yet. The reader thread waits until it is.
+        if !db.connection.is_log_whole() {
+            return Ok(false);
+        }
         let at = self.shared.clock.moment();
         let on_ranges = matches!(access, Access::Range | Access::Tables);
         let result = if on_ranges || self.kept == Kept::Nothing {
@@ -191,6 +194,11 @@ fn serve_one(
     let Some(connection) = db else { return };
     let mut db = connection.lock();
     db.connection.set_busy_timeout(shared.busy_timeout_ms());
+    if !db.connection.is_log_whole()
+        && let Err(error) = shared.mend_log()
+    {
+        return job(Err(error));
+    }
     // A job that panics drops what it was to complete with, and dropping that completes it with an error.
     let ran = catch_unwind(AssertUnwindSafe(|| run(&mut db, shared.clock.moment(), job)));
     if ran.is_err() {

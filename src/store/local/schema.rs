@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::sqlite::{Connection, Param};
+use super::sqlite::{Connection, Doubt, Param};
 use crate::clock::{self, Stopwatch};
 use crate::codec::stamp::Stamp;
 use crate::config::{ChangeLog, DEFAULT_BUSY_TIMEOUT_MS, DEFAULT_RETENTION_MS, Options};
@@ -172,7 +172,7 @@ impl Settings {
 ///
 /// # Errors
 /// `CORRUPT`, `UNSUPPORTED`, `BUSY`, `UNAVAILABLE`.
-pub fn open(connection: &Connection, options: &Options) -> Result<()> {
+pub fn open(connection: &mut Connection, options: &Options) -> Result<()> {
     let found = inspect(connection)?;
     if connection.is_read_only() {
         return Err(Error::new(
@@ -181,14 +181,32 @@ pub fn open(connection: &Connection, options: &Options) -> Result<()> {
         ));
     }
     write_ahead(connection, options.busy_timeout_ms.unwrap_or(DEFAULT_BUSY_TIMEOUT_MS))?;
+    open_log(connection)?;
     let insists = options.change_log.is_some() || options.retention_ms.is_some();
     if found == SCHEMA_VERSION && !insists {
         return Ok(());
     }
     connection.execute("BEGIN IMMEDIATE")?;
     let result = migrate(connection).and_then(|()| write_settings(connection, options));
-    connection.execute(if result.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
-    result
+    let ended = connection.execute(if result.is_ok() { "COMMIT" } else { "ROLLBACK" });
+    if result.is_ok() && ended.is_err() {
+        connection.doubt_log(Doubt::All);
+    }
+    ended.and(result)
+}
+
+/// Opens the write-ahead log, and makes it whole before anything is read from it: what a crash, or a sync that failed, has
+/// left in it may be in memory alone.
+fn open_log(connection: &mut Connection) -> Result<()> {
+    connection.query_text("SELECT count(*) FROM sqlite_schema", &[])?;
+    connection.find_commit_mark();
+    if connection.is_log_whole() {
+        return Ok(());
+    }
+    connection.execute("BEGIN IMMEDIATE")?;
+    let mended = connection.mend_log();
+    connection.execute("ROLLBACK")?;
+    mended
 }
 
 /// The schema version that a file stands at; 0 for an empty one.

@@ -341,6 +341,16 @@ impl Db {
         if self.connection.is_autocommit() { Ok(()) } else { self.run(Sql::Rollback) }
     }
 
+    /// Reads something, so that the write-ahead log and its index are open.
+    ///
+    /// # Errors
+    /// Those of SQLite.
+    pub fn open_log(&mut self) -> Result<()> {
+        self.run(Sql::DataVersion)?;
+        self.connection.find_commit_mark();
+        Ok(())
+    }
+
     /// Runs a statement without parameters and rows.
     ///
     /// # Errors

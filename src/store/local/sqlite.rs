@@ -19,15 +19,19 @@ use crate::error::{Code, Error, Result};
 use crate::store::Patience;
 
 mod busy;
+mod checkpoint;
 pub mod commit_mark;
 mod copy;
 mod deadline;
 mod descriptors;
+mod files;
+mod mend;
 
 use deadline::Deadline;
 
 pub use copy::{PageCopy, may_fail};
 pub use descriptors::{NO_DESCRIPTOR, is_lack as is_lack_of_descriptors};
+pub use mend::Doubt;
 
 const MAIN: &CStr = c"main";
 const PERSISTENT: u32 = ffi::SQLITE_PREPARE_PERSISTENT as u32;
@@ -81,8 +85,9 @@ pub struct Connection {
     db: *mut ffi::sqlite3,
     fault: Option<Fault>,
     busy: Option<Box<busy::Busy>>,
-    /// The header of the log's index in shared memory, or null as long as it is not known.
-    log_index: *const commit_mark::LogIndexHeader,
+    checkpoints: Option<Box<checkpoint::Checkpoints>>,
+    /// The begin of the log's index in shared memory, or null as long as it is not known.
+    log_index: *const commit_mark::LogIndex,
 }
 
 // SAFETY: SQLite allows a connection to move between threads; `&mut` and the lack of `Sync` keep it to one at a time.
@@ -119,7 +124,8 @@ impl Connection {
         let text = if text.starts_with("file:") { format!("./{text}") } else { text.to_string() };
         let name = CString::new(text).map_err(|_| Error::invalid("url: the path holds a NUL"))?;
         let flags = ffi::SQLITE_OPEN_READWRITE | create | ffi::SQLITE_OPEN_NOMUTEX;
-        let mut connection = Self { db: ptr::null_mut(), fault, busy: None, log_index: ptr::null() };
+        let mut connection =
+            Self { db: ptr::null_mut(), fault, busy: None, checkpoints: None, log_index: ptr::null() };
         // SAFETY: `name` lives through the call; on failure `db` is null or an object that Drop closes.
         let code = unsafe { ffi::sqlite3_open_v2(name.as_ptr(), &raw mut connection.db, flags, ptr::null()) };
         connection.check(code)?;
@@ -330,9 +336,9 @@ impl Statement {
         fault(self.sql())
     }
 
-    /// After an I/O error of a COMMIT (a failed fsync) the commit may be found when the file is next recovered.
+    /// After a COMMIT whose sync failed, the commit may be found when the file is next recovered.
     fn failure(&self, error: Error, code: c_int) -> Error {
-        let outcome_unknown = code & 0xff == ffi::SQLITE_IOERR && self.sql() == "COMMIT";
+        let outcome_unknown = mend::is_of_sync(code) && self.sql() == "COMMIT";
         Error { outcome_unknown, ..error }
     }
 }
@@ -424,7 +430,14 @@ fn error(db: *mut ffi::sqlite3, code: c_int) -> Error {
         (ffi::sqlite3_extended_errcode(db), CStr::from_ptr(ffi::sqlite3_errmsg(db)).to_string_lossy())
     };
     let same = extended & 0xff == code & 0xff;
-    error_of(if same { extended } else { code }, &message)
+    let extended = if same { extended } else { code };
+    let may_be_of_disk =
+        matches!(extended & 0xff, ffi::SQLITE_IOERR | ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB);
+    // SAFETY: `db` is open. Also where SQLite does not take it for damage: else it would be remembered.
+    if may_be_of_disk && unsafe { files::take_read_error(db) } && extended & 0xff != ffi::SQLITE_IOERR {
+        return error_of(ffi::SQLITE_IOERR_CORRUPTFS, "the system could not read a file");
+    }
+    error_of(extended, &message)
 }
 
 /// Our error for a result code. Codes are matched, never messages: 517 (a stale snapshot) has the message of 5.

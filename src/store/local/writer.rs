@@ -11,6 +11,7 @@ use parking_lot::{Mutex, MutexGuard};
 use super::Shared;
 use super::schema::Settings;
 use super::sql::{Db, Sql};
+use super::sqlite::Doubt;
 use super::txn::{LocalRead, LocalWrite};
 use crate::clock::Stopwatch;
 use crate::config::Durability;
@@ -143,8 +144,10 @@ impl Writer {
         }
         db.connection.set_busy_timeout(self.shared.busy_timeout_ms());
         db.run(Sql::BeginImmediate)?;
-        let settings =
-            db.statement(Sql::Settings).and_then(|statement| Settings::read(&mut statement.query(&[])?));
+        let settings = db
+            .connection
+            .mend_log()
+            .and_then(|()| Settings::read(&mut db.statement(Sql::Settings)?.query(&[])?));
         settings
             .inspect(|settings| self.shared.clock.witness(settings.seen_ms()))
             .inspect_err(|_| drop(db.run(Sql::Rollback)))
@@ -216,6 +219,8 @@ impl Transaction<'_> {
                 self.notice |= notice;
                 Ok(Ok(()))
             }
+            // SQLite does not write any more in a transaction in which it met damage, or took an error of the disk for it.
+            Err(error) if !alone && matches!(error.code, Code::Corrupt | Code::Unavailable) => Err(error),
             Err(error) => {
                 if !alone && !self.db.connection.is_autocommit() {
                     self.db.run(Sql::RollbackTo)?;
@@ -231,9 +236,8 @@ impl Transaction<'_> {
             let _ = self.db.run(Sql::Rollback);
             return Ending::Done;
         }
-        let Err(error) = self.commit() else { return Ending::Done };
+        let Err(error) = self.commit().and_then(|()| self.settle()) else { return Ending::Done };
         self.notice = Notice::NONE;
-        let _ = self.db.run(Sql::Rollback);
         if group.len() > 1 && !error.outcome_unknown {
             return Ending::RunAlone;
         }
@@ -265,8 +269,38 @@ impl Transaction<'_> {
             self.db.statement(Sql::SetSequence)?.run(&[self.settings.sequence.into()])?;
         }
         self.note_time(numbered)?;
-        self.db.run(Sql::Commit)?;
-        self.shared.bell.committed_here();
-        Ok(())
+        let Err(error) = self.db.run(Sql::Commit) else {
+            self.shared.bell.committed_here();
+            return Ok(());
+        };
+        let _ = self.db.end_stray_transaction();
+        if error.code == Code::Busy {
+            return Err(error);
+        }
+        let of_sync = error.outcome_unknown;
+        self.db.connection.doubt_log(if of_sync { Doubt::All } else { Doubt::End });
+        // What is cut off the log is undone for certain.
+        let outcome_unknown = self.mend().is_err();
+        Err(Error { outcome_unknown, ..error })
+    }
+
+    /// What is committed is not acknowledged before the log is whole: a sync of another process, or in a checkpoint, may
+    /// have failed meanwhile.
+    fn settle(&mut self) -> Result<()> {
+        let connection = &self.db.connection;
+        if connection.checkpoint_failed() {
+            connection.doubt_log(Doubt::All);
+        }
+        if connection.is_log_whole() {
+            return Ok(());
+        }
+        self.mend().map_err(|error| Error { outcome_unknown: true, ..error })
+    }
+
+    fn mend(&mut self) -> Result<()> {
+        self.db.run(Sql::BeginImmediate)?;
+        let mended = self.db.connection.mend_log();
+        let ended = self.db.run(Sql::Rollback);
+        mended.and(ended)
     }
 }

@@ -40,7 +40,7 @@ impl Busy {
     }
 
     /// Pauses before another look, unless patience has ended.
-    fn pause(&self, looks: u32) -> bool {
+    pub fn pause(&self, looks: u32) -> bool {
         let mut waiting = self.waiting.lock();
         if looks == 0 {
             *waiting = Some(Stopwatch::start());

@@ -1,0 +1,255 @@
+//! The write-ahead log after a sync that failed.
+//!
+//! The system may have dropped what it could not write, and says so once. What was committed without a sync since the last
+//! one is then missing on disk, though every process still reads it from memory; whatever is synced behind that hole is lost
+//! with it in a power cut. And the log may hold a commit that failed: nobody sees it, until a recovery finds it.
+//!
+//! So nothing is acknowledged, and nothing is read, until the log is whole again: all frames up to the end that its index
+//! knows are written once more, what lies behind is cut off, and all is synced. It needs no checkpoint, which a reader
+//! could hold back. Of the database's own file a sync may have failed, too: so the next checkpoint copies everything again.
+//!
+//! Whether the log is whole is told to all processes by a word of its index that SQLite leaves to others
+//! (sqlite.org/walformat.html: bytes 132 to 135 are unused, and zero in a new index). Zero, as after a crash, is: not whole.
+
+use std::ffi::c_int;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use libsql::ffi;
+
+use super::commit_mark::LogIndex;
+use super::files::File;
+use super::{Connection, may_fail};
+use crate::error::{Code, Error, Result};
+
+/// Words of the index: the begin of the header (its last two bytes are the size of a page), the last frame, its checksums,
+/// the salts; the frames that are in the database; the word that is ours.
+const KIND: usize = 3;
+const LAST_FRAME: usize = 4;
+const CHECKSUMS: [usize; 2] = [6, 7];
+const SALTS: [usize; 2] = [8, 9];
+const BACKFILLED: usize = 24;
+const STATE: usize = 33;
+
+/// Nothing is missing in the log.
+const WHOLE: u32 = 0x4b56_4b01;
+/// Something may lie behind its end.
+const FRAYED: u32 = 0x4b56_4b02;
+/// Something may be missing.
+const BROKEN: u32 = 0x4b56_4b03;
+
+/// SQLite's lock of those who bring the log into the database.
+const CHECKPOINT_LOCK: c_int = 1;
+const LOG_HEADER_BYTES: usize = 32;
+const FRAME_HEADER_BYTES: usize = 24;
+/// About as much is written again at a time: SQLite's files take less than 128 KiB.
+const CHUNK_BYTES: usize = 1 << 16;
+
+/// What a failure leaves in doubt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doubt {
+    /// Only what lies behind the end of the log: a commit failed before its sync.
+    End,
+    /// All that was not synced before: a sync failed.
+    All,
+}
+
+/// Whether an error of SQLite may be that of a sync, or one after it.
+pub fn is_of_sync(extended: c_int) -> bool {
+    const OTHERS: [c_int; 6] = [
+        ffi::SQLITE_IOERR_READ,
+        ffi::SQLITE_IOERR_SHORT_READ,
+        ffi::SQLITE_IOERR_CORRUPTFS,
+        ffi::SQLITE_IOERR_WRITE,
+        ffi::SQLITE_IOERR_TRUNCATE,
+        ffi::SQLITE_IOERR_LOCK,
+    ];
+    match extended & 0xff {
+        ffi::SQLITE_IOERR => !OTHERS.contains(&extended),
+        ffi::SQLITE_NOMEM => true,
+        _ => false,
+    }
+}
+
+impl Connection {
+    /// Whether nothing is missing in the log, and nothing undecided lies behind it. Where there is no log (in memory) it is
+    /// whole.
+    #[must_use]
+    pub fn is_log_whole(&self) -> bool {
+        self.log_index().is_none_or(|index| word(index, STATE) == WHOLE)
+    }
+
+    /// Tells all processes of a failure. What was in doubt before stays so.
+    pub fn doubt_log(&self, doubt: Doubt) {
+        let Some(state) = self.log_index().and_then(|index| index.get(STATE)) else { return };
+        match doubt {
+            Doubt::All => state.store(BROKEN, Ordering::Release),
+            Doubt::End => {
+                let _ = state.compare_exchange(WHOLE, FRAYED, Ordering::AcqRel, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Makes the log whole, unless it is. To be called in a write transaction, so that its end stays where it is.
+    ///
+    /// # Errors
+    /// Those of SQLite, and then it is not whole; `CORRUPT` if what was written to it cannot be read back.
+    pub fn mend_log(&self) -> Result<()> {
+        let (Some(index), Some(log), Some(database)) = (self.log_index(), self.log(), self.database()) else {
+            return Ok(());
+        };
+        let state = word(index, STATE);
+        if state == WHOLE {
+            return Ok(());
+        }
+        may_fail(self.fault.as_ref(), "log: mend")?;
+        let extent = Extent::of(index)?;
+        if state == FRAYED {
+            extent.cut(&log).inspect_err(|_| self.doubt_log(Doubt::All))?;
+        } else {
+            // Its holder would say at its end how much it brought into the database.
+            self.wait_for(|| database.shared_lock(CHECKPOINT_LOCK, true))?;
+            let mended = extent.write_again(&log).and_then(|()| extent.cut(&log));
+            if mended.is_ok()
+                && let Some(backfilled) = index.get(BACKFILLED)
+            {
+                backfilled.store(0, Ordering::Release);
+            }
+            let _ = database.shared_lock(CHECKPOINT_LOCK, false);
+            mended?;
+        }
+        if let Some(state) = index.get(STATE) {
+            state.store(WHOLE, Ordering::Release);
+        }
+        Ok(())
+    }
+}
+
+impl Connection {
+    /// Asks for a lock, as long as statements would wait for one.
+    fn wait_for(&self, lock: impl Fn() -> Result<()>) -> Result<()> {
+        for look in 0.. {
+            match lock() {
+                Err(error)
+                    if error.code == Code::Busy
+                        && self.busy.as_ref().is_some_and(|busy| busy.pause(look)) => {}
+                ended => return ended,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn word(index: &LogIndex, at: usize) -> u32 {
+    index.get(at).map_or(0, |word: &AtomicU32| word.load(Ordering::Acquire))
+}
+
+/// What belongs to the log, by its index.
+struct Extent {
+    frames: u32,
+    page_bytes: usize,
+    is_big_endian: bool,
+    salts: [u32; 2],
+    checksums: [u32; 2],
+}
+
+impl Extent {
+    fn of(index: &LogIndex) -> Result<Self> {
+        let frames = word(index, LAST_FRAME);
+        let [_, big_endian, size @ ..] = word(index, KIND).to_ne_bytes();
+        // 65,536 is written as 1.
+        let page_bytes = match u16::from_ne_bytes(size) {
+            1 => 65_536,
+            size => usize::from(size),
+        };
+        if frames > 0 && !page_bytes.is_power_of_two() {
+            return Err(damaged());
+        }
+        Ok(Self {
+            frames,
+            page_bytes,
+            is_big_endian: big_endian != 0,
+            salts: SALTS.map(|at| word(index, at)),
+            checksums: CHECKSUMS.map(|at| word(index, at)),
+        })
+    }
+
+    fn frame_bytes(&self) -> usize {
+        FRAME_HEADER_BYTES + self.page_bytes
+    }
+
+    fn end(&self) -> i64 {
+        if self.frames == 0 {
+            return 0;
+        }
+        let frames =
+            i64::try_from(self.frame_bytes()).unwrap_or(i64::MAX).saturating_mul(i64::from(self.frames));
+        frames.saturating_add(LOG_HEADER_BYTES as i64)
+    }
+
+    /// Cuts off what lies behind, and syncs all.
+    fn cut(&self, log: &File<'_>) -> Result<()> {
+        let bytes = log.size()?;
+        if bytes > self.end() {
+            log.truncate(self.end())?;
+        }
+        if bytes == 0 { Ok(()) } else { log.sync() }
+    }
+
+    /// Writes every frame as it is in memory, after a look at whether it is what was written.
+    fn write_again(&self, log: &File<'_>) -> Result<()> {
+        if self.frames == 0 {
+            return Ok(());
+        }
+        let mut header = [0; LOG_HEADER_BYTES];
+        log.read(&mut header, 0)?;
+        let (begin, _) = header.split_at(LOG_HEADER_BYTES - 8);
+        let mut sums = self.sum([0, 0], begin);
+        log.write(&header, 0)?;
+        let at_a_time = (CHUNK_BYTES / self.frame_bytes()).max(1);
+        let mut chunk = vec![0; at_a_time * self.frame_bytes()];
+        let (mut left, mut at) = (usize::try_from(self.frames).unwrap_or(0), LOG_HEADER_BYTES as i64);
+        while left > 0 {
+            let count = left.min(at_a_time);
+            chunk.truncate(count * self.frame_bytes());
+            log.read(&mut chunk, at)?;
+            for frame in chunk.chunks_exact(self.frame_bytes()) {
+                sums = self.check(sums, frame)?;
+            }
+            log.write(&chunk, at)?;
+            at += i64::try_from(chunk.len()).unwrap_or(0);
+            left -= count;
+        }
+        if sums == self.checksums { Ok(()) } else { Err(damaged()) }
+    }
+
+    /// The checksums with a frame more.
+    fn check(&self, sums: [u32; 2], frame: &[u8]) -> Result<[u32; 2]> {
+        let (header, page) = frame.split_at(FRAME_HEADER_BYTES);
+        let (what, rest) = header.split_at(8);
+        let (salts, told) = rest.split_at(8);
+        let sums = self.sum(self.sum(sums, what), page);
+        let is_sound =
+            words(salts, u32::from_ne_bytes).eq(self.salts) && words(told, u32::from_be_bytes).eq(sums);
+        if is_sound { Ok(sums) } else { Err(damaged()) }
+    }
+
+    /// SQLite's checksum over pairs of words, in the order of bytes of who began the log.
+    fn sum(&self, [mut one, mut two]: [u32; 2], bytes: &[u8]) -> [u32; 2] {
+        let order = if self.is_big_endian { u32::from_be_bytes } else { u32::from_le_bytes };
+        for pair in bytes.chunks_exact(8) {
+            let mut pair = words(pair, order);
+            one = one.wrapping_add(pair.next().unwrap_or(0)).wrapping_add(two);
+            two = two.wrapping_add(pair.next().unwrap_or(0)).wrapping_add(one);
+        }
+        [one, two]
+    }
+}
+
+fn words(bytes: &[u8], order: fn([u8; 4]) -> u32) -> impl Iterator<Item = u32> {
+    bytes.chunks_exact(4).map(move |word| order(word.try_into().unwrap_or_default()))
+}
+
+fn damaged() -> Error {
+    let message = "a sync failed, and the write-ahead log cannot be read back as it was written; close every Kv on the file, and restore it from a backup";
+    Error::new(Code::Corrupt, message)
+}
