@@ -93,7 +93,7 @@ export class Atomic extends Mutating {
 
   async commit(...extra: unknown[]): Promise<KvCommitResult | KvCommitError> {
     refuseExtra(extra)
-    return commit(this.#bridge, this.#checks, this.#operations, new CommitUuid())
+    return await commit(this.#bridge, this.#checks, this.#operations, new CommitUuid())
   }
 
   /** What `await` calls: an operation that was never committed is not passed over in silence. */

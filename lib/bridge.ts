@@ -11,10 +11,12 @@ import { microtask, nextTurn, turn } from "./host.js"
 import { copyKey, copyKeys } from "./keys.js"
 import { Lifetime } from "./lifetime.js"
 import type { Scan } from "./list.js"
-import { fromNative, type NativeHandle, native, type Packet } from "./native.js"
+import { callNative, fromNative, type NativeHandle, native, type Packet } from "./native.js"
 import type { KvSettings } from "./options.js"
 import { type Page, type Parcel, parcelOf, readKnown, readListed } from "./page.js"
 import { refuseOtherCopy, register } from "./registry.js"
+import { awaited, beneath, type Origin, originOf, traced } from "./stacks.js"
+import { isList } from "./value/kinds.js"
 
 interface Pending {
   resolve(body: never, mail: Mail): void
@@ -31,6 +33,7 @@ interface Mail {
 interface Waiting {
   count: number
   single: boolean
+  origin: Origin | undefined
   resolve(result: never): void
   reject(error: unknown): void
 }
@@ -116,20 +119,26 @@ export class Bridge {
   /** Reads a key, with the others of this tick. */
   get<T>(key: KvKey): Promise<KvEntryMaybe<T>> {
     return new Promise((resolve, reject) => {
-      if (this.#closing !== undefined) throw closed()
-      this.#keys.push(copyKey(key))
-      this.#read({ count: 1, single: true, resolve, reject })
+      try {
+        if (this.#closing !== undefined) throw closed()
+        this.#keys.push(checkedKey(key, ""))
+      } catch (error) {
+        throw beneath(error, Bridge.prototype.get)
+      }
+      this.#read({ count: 1, single: true, origin: originOf(true), resolve, reject })
     })
   }
 
-  /** Reads keys from one snapshot, with the others of this tick. */
+  /** Reads keys from one snapshot, with the others of this tick. Throws what is wrong with them. */
   getMany<T>(keys: readonly KvKey[]): Promise<KvEntryMaybe<T>[]> {
-    return new Promise((resolve, reject) => {
-      if (this.#closing !== undefined) throw closed()
-      const copies = copyKeys(keys)
+    if (this.#closing !== undefined) throw closed()
+    const copies = copyKeys(keys, checkedKey)
+    const origin = originOf(false)
+    const answer = new Promise<KvEntryMaybe<T>[]>((resolve, reject) => {
       this.#keys.push(...copies)
-      this.#read({ count: copies.length, single: false, resolve, reject })
+      this.#read({ count: copies.length, single: false, origin, resolve, reject })
     })
+    return origin === undefined ? awaited(answer) : answer
   }
 
   #read(waiting: Waiting): void {
@@ -198,7 +207,7 @@ export class Bridge {
   /** One of several is no key, or meets what cannot be read: each is read alone, so that the others get their answers. */
   #refuse(waiting: Waiting[], keys: readonly KvKey[], error: unknown): void {
     if (waiting.length === 1 || this.closed) {
-      for (const { reject } of waiting) reject(error)
+      for (const { origin, reject } of waiting) reject(traced(error, origin))
       return
     }
     let first = 0
@@ -370,19 +379,22 @@ export class Bridge {
   }
 
   #expect<B, R>(id: number, read: (body: B, mail: Mail) => R): Promise<R> {
-    return new Promise((resolve, reject) => {
+    const origin = originOf(false)
+    const answer = new Promise<R>((resolve, reject) => {
+      const fail = (error: unknown) => reject(traced(error, origin))
       this.#pending.set(id, {
         resolve: (body: B, mail) => {
           try {
             resolve(read(body, mail))
           } catch (error) {
-            reject(error)
+            fail(error)
           }
         },
-        reject,
+        reject: fail,
       } as Pending)
       if (this.#pending.size === 1) this.#hold()
     })
+    return origin === undefined ? awaited(answer) : answer
   }
 
   #hold(): void {
@@ -451,6 +463,32 @@ export class Bridge {
 
 export function closed(): KvError {
   return new KvError("CLOSED", "this Kv is closed")
+}
+
+/** As long as this no limit is near. */
+const SHORT_PART_UNITS = 256
+const FEW_PARTS = 20
+
+/**
+ * A copy of a key, which throws while the caller is on the stack if it is none: Rust encodes it only at the end of the tick. One of few short
+ * parts needs no look by Rust, so that most keys cost nothing here.
+ */
+function checkedKey(key: KvKey, place: string): KvKey {
+  const made: unknown = isList(key) && key.length > 0 && key.length <= FEW_PARTS && key.constructor
+  if (made !== Array) return lookedAt(key, place)
+  const copy = key.slice()
+  for (let at = 0; at < copy.length; at++) {
+    const part = copy[at]
+    const isShort = typeof part === "string" ? part.length <= SHORT_PART_UNITS : typeof part === "number"
+    if (!isShort && typeof part !== "boolean") return lookedAt(key, place)
+  }
+  return copy
+}
+
+function lookedAt(key: KvKey, place: string): KvKey {
+  const copy = copyKey(key)
+  callNative((addon) => addon.encodeKey(copy), place)
+  return copy
 }
 
 function settle(waiting: readonly Waiting[], entries: readonly KvEntryMaybe[]): void {

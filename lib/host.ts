@@ -12,6 +12,14 @@ const SETTLED = Promise.resolve()
 /** A function of the host carries no members of its own under a name; a fake does (`clock`, `mock`). */
 const isFake = Object.keys(setImmediate).length > 0
 
+const clock = performance
+const readClock = clock.now
+
+/** Milliseconds that only grow, for what is measured here; the store's time is another. */
+export function now(): number {
+  return readClock.call(clock)
+}
+
 /** Draws from 0 to 1. */
 export const random: () => number = Math.random
 

@@ -50,11 +50,11 @@ export function isKeyList(target: unknown): target is readonly KvKey[] {
 }
 
 /** Copies of the keys of a list. */
-export function copyKeys(keys: unknown): KvKey[] {
+export function copyKeys(keys: unknown, copy: (key: KvKey, place: string) => KvKey = copyKey): KvKey[] {
   if (!isList(keys)) throw invalidArgument(`keys: must be an array of keys, got ${describe(keys)}`)
   if (keys.length > MAX_KEYS) throw limitExceeded("keys", keys.length, MAX_KEYS, "keys")
   const copies = elementsOf(keys) as KvKey[]
-  for (let at = 0; at < copies.length; at++) copies[at] = copyKey(copies[at] as KvKey)
+  for (let at = 0; at < copies.length; at++) copies[at] = copy(copies[at] as KvKey, `keys[${at}]: `)
   return copies
 }
 

@@ -85,6 +85,7 @@ import { COMMIT_VERSIONSTAMP, Now, UUIDV7 } from "./placeholders.js"
 import { addMessage, DeadLetters, queueStats } from "./queue.js"
 import { Receipts } from "./receipts.js"
 import { createIndex, explain, listIndexes, removeIndex, SearchIterator } from "./search.js"
+import { beneath } from "./stacks.js"
 import { trace, tracerOf } from "./tracing.js"
 import { durationMs, transact } from "./transaction.js"
 import { Turns } from "./turns.js"
@@ -425,7 +426,7 @@ function attempt<R>(call: () => Promise<R>): Promise<R> {
   try {
     return call()
   } catch (error) {
-    return Promise.reject(error)
+    return Promise.reject(beneath(error, attempt))
   }
 }
 

@@ -194,11 +194,11 @@ const FAULT =
   "the call was stopped by a fault in KeyVal itself; close every Kv on this store, open it again, and report it"
 
 /** Calls a function of the addon that needs no open `Kv`. */
-export function callNative<R>(call: (addon: Addon) => R): R {
+export function callNative<R>(call: (addon: Addon) => R, place = ""): R {
   try {
     return call(native)
   } catch (error) {
-    throw fromNative(error)
+    throw fromNative(error, place)
   }
 }
 
