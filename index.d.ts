@@ -814,7 +814,7 @@ export interface KvOptions {
   retention?: Duration | undefined
 }
 
-/** What {@link Kv.watch} and {@link Kv.listenQueue} give. It keeps the process alive until it is stopped. */
+/** What {@link Kv.watch} gives, and {@link Kv.listenQueue} with more. It keeps the process alive until it is stopped. */
 export interface KvSubscription {
   /** Ends it at once: nothing is called any more. What runs at that moment runs on; {@link finished} waits for it. */
   stop(): void
@@ -823,6 +823,29 @@ export interface KvSubscription {
   /** Resolves when it is closed and no callback of it runs any more. Never rejects. */
   readonly finished: Promise<void>
   /** Calls {@link stop}, for `using`. */
+  [Symbol.dispose](): void
+}
+
+/** Options of {@link KvListener.stop}. */
+export interface KvStopOptions {
+  /** How long handlers that run may go on; then their messages are given back. Default: until they end. */
+  timeout?: Duration | undefined
+}
+
+/** What {@link Kv.listenQueue} gives. It keeps the process alive until it is stopped. */
+export interface KvListener {
+  /** Takes no more messages. Handlers that run at that moment run on; {@link finished} waits for them. */
+  stop(): void
+  /**
+   * The same; resolves when every handler has ended, or after `timeout`: then the messages of those that still run go to other
+   * listeners at once, and how their handlers end does not matter. Never rejects.
+   * @throws {KvError} `INVALID_ARGUMENT`.
+   */
+  stop(options: KvStopOptions): Promise<void>
+  /** True after {@link stop}, and after the `Kv` was closed. */
+  readonly closed: boolean
+  /** Resolves when it is closed and every handler has ended, or its message was given back. Never rejects. */
+  readonly finished: Promise<void>
   [Symbol.dispose](): void
 }
 
@@ -1075,7 +1098,7 @@ export interface KvListenOptions {
   lockDuration?: Duration | undefined
   /**
    * Told of what a handler throws, and of errors of the store that the listener outlives. Default: `console.error`. A message whose
-   * stored value is damaged fails with `CORRUPT` as if its handler had thrown that, and no handler is called.
+   * stored value is damaged becomes a dead letter at once: this is told `CORRUPT`, and no handler is called.
    */
   onError?: ((error: unknown, message?: KvMessage) => void) | undefined
 }
@@ -1911,10 +1934,7 @@ export class Kv {
    * await worker.finished
    * ```
    */
-  listenQueue<T = unknown>(
-    handler: (message: KvMessage<T>) => unknown,
-    options?: KvListenOptions,
-  ): KvSubscription
+  listenQueue<T = unknown>(handler: (message: KvMessage<T>) => unknown, options?: KvListenOptions): KvListener
 
   /**
    * Says that a message was handled; for `autoAck: false`. Resolves when it is on disk.

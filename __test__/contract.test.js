@@ -63,6 +63,7 @@ async function instances() {
       KvTransaction: transaction,
       KvListIterator: kv.list([]),
       KvNowMethods: kv.now(),
+      KvListener: kv.listenQueue(() => {}),
       KvSubscription: kv.watch(["a"], () => {}),
       KvWatchIterator: kv.watch(["a"]),
       KvChangesIterator: kv.changes(),

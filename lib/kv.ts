@@ -23,6 +23,7 @@ import type {
   KvIndexOptions,
   KvInfo,
   KvKey,
+  KvListener,
   KvListenOptions,
   KvListIterator,
   KvListOptions,
@@ -353,7 +354,7 @@ export class Kv implements Contract {
     handler: (message: KvMessage<T>) => unknown,
     options?: KvListenOptions,
     ...extra: unknown[]
-  ): KvSubscription {
+  ): KvListener {
     refuseExtra(extra)
     return listen(this.#bridge, this.#receipts, handler, options)
   }

@@ -3,17 +3,17 @@
  * is settled in the same commit. Rust extends the leases; it never calls a handler.
  */
 
-import type { KvListenOptions, KvMessage, KvSubscription } from "../index.js"
+import type { KvListener, KvListenOptions, KvMessage, KvStopOptions } from "../index.js"
 import type { Bridge, Waiter } from "./bridge.js"
 import { takeCallback, takeOptionalCallback } from "./callbacks.js"
 import { corrupt, describe, KvError } from "./errors.js"
-import { microtask, sleep } from "./host.js"
+import { after, microtask } from "./host.js"
 import { MAX_CONCURRENCY } from "./limits.js"
-import { callNative, DONE, ELSEWHERE, FAILED, QUEUE, RETURNED, TIME } from "./native.js"
+import { callNative, DONE, ELSEWHERE, FAILED, QUEUE, RELEASED, RETURNED, TIME, UNREADABLE } from "./native.js"
 import { flag, takeOptions, wholeNumber } from "./options.js"
 import { DAMAGED, type Parcel, readParts } from "./page.js"
 import type { Receipts } from "./receipts.js"
-import { RETRY_MS, report, Subscription } from "./subscription.js"
+import { RETRY_MS, report } from "./subscription.js"
 
 const OPTIONS: readonly (keyof KvListenOptions)[] = [
   "queue",
@@ -23,6 +23,11 @@ const OPTIONS: readonly (keyof KvListenOptions)[] = [
   "onError",
 ]
 export const DEFAULT_QUEUE = "default"
+
+/** The wait after an error of the store doubles up to this. */
+const LONGEST_RETRY_MS = 30_000
+/** Attempts to settle what was handled, once the listener is stopped; then the leases run out. */
+const LAST_ATTEMPTS = 4
 
 interface Claimed {
   id: string
@@ -74,10 +79,42 @@ export function listen(
   receipts: Receipts,
   handler: unknown,
   options?: KvListenOptions,
-): KvSubscription {
+): KvListener {
   const bound = takeCallback(handler as Handler, "handler")
-  const listener = new Listener(bridge, receipts, bound, settingsOf(options))
-  return new Subscription(listener, listener.finished)
+  return new ListenerHandle(new Listener(bridge, receipts, bound, settingsOf(options)))
+}
+
+/** What a caller holds of a listener. */
+class ListenerHandle implements KvListener {
+  readonly finished: Promise<void>
+  readonly #listener: Listener
+
+  constructor(listener: Listener) {
+    this.#listener = listener
+    this.finished = listener.finished
+  }
+
+  get closed(): boolean {
+    return this.#listener.closed
+  }
+
+  stop(): void
+  stop(options: KvStopOptions): Promise<void>
+  stop(options?: KvStopOptions): Promise<void> | undefined {
+    const { timeout } = takeOptions<KvStopOptions>(options, ["timeout"])
+    const ms = timeout === undefined ? undefined : callNative((addon) => addon.durationMs(timeout, "timeout"))
+    this.#listener.stop()
+    if (ms !== undefined) {
+      const end = after(ms, () => this.#listener.giveBack())
+      void this.finished.then(end)
+    }
+    // Without options nothing is returned: a handler that returns what it was given would wait for its own end.
+    return options === undefined ? undefined : this.finished
+  }
+
+  [Symbol.dispose](): void {
+    this.stop()
+  }
 }
 
 /** What a handler threw, as a dead letter tells it. Whatever it is, this is a text. */
@@ -99,7 +136,12 @@ class Listener implements Waiter {
   readonly #settings: Settings
   #finish: () => void = () => {}
   #closed = false
-  #running = 0
+  /** Messages that are being handled, or are about to be. */
+  readonly #running = new Set<Claimed>()
+  /** Errors of the store, one after another. */
+  #failures = 0
+  /** Ends the pause after one of them. */
+  #resume: (() => void) | undefined
   #settled: Settled[] = []
   /** A claim is under way; `#again`: there is a reason for another one. */
   #working = false
@@ -123,12 +165,22 @@ class Listener implements Waiter {
   stop(): void {
     this.#closed = true
     this.#bridge.letGo(this)
+    this.#resume?.()
     this.#rest()
   }
 
-  /** What was handled is told while there is still a way. */
+  /** What is still handled goes to the next listener, at once; how its handler ends does not matter any more. */
+  giveBack(): void {
+    for (const { id, lease } of this.#running)
+      if (this.#receipts.end(id, lease)) this.#settled.push({ id, lease, end: RELEASED, error: "" })
+    this.#running.clear()
+    this.#schedule()
+  }
+
+  /** What was handled is told while there is still a way, and what is not is given back. */
   end(): void {
     this.stop()
+    this.giveBack()
     this.#work()
   }
 
@@ -158,7 +210,7 @@ class Listener implements Waiter {
   }
 
   get #free(): number {
-    return this.#closed ? 0 : this.#settings.concurrency - this.#running
+    return this.#closed ? 0 : this.#settings.concurrency - this.#running.size
   }
 
   /** At the end of this tick, with everything else that ended in it. */
@@ -214,7 +266,7 @@ class Listener implements Waiter {
     }
     const [more, dueMs] = tail
     for (const claimed of rows) {
-      this.#running++
+      this.#running.add(claimed)
       microtask(() => this.#begin(claimed))
     }
     if (more) this.#again = true
@@ -223,24 +275,43 @@ class Listener implements Waiter {
 
   #worked(): void {
     this.#working = false
+    this.#failures = 0
     if (this.#again || this.#settled.length > 0) this.#schedule()
     else this.#rest()
   }
 
   async #failed(error: unknown, settled: readonly Settled[]): Promise<void> {
+    this.#settled = [...settled, ...this.#settled]
+    this.#failures++
     const isOver = error instanceof KvError && error.code === "CLOSED"
-    const mayPass = error instanceof KvError && error.retryable
-    if (!isOver) report(this.#settings.onError, "a queue cannot be read", error)
-    if (mayPass) {
-      this.#settled = [...settled, ...this.#settled]
-      await sleep(RETRY_MS)
-    } else {
-      this.#closed = true
-      this.#settled = []
-      this.#bridge.letGo(this)
+    if (isOver || (this.#closed && this.#failures > LAST_ATTEMPTS)) this.#giveUp()
+    if (!isOver) {
+      report(this.#settings.onError, "a queue cannot be read", error)
+      await this.#pause()
     }
     this.#working = false
     this.#schedule()
+  }
+
+  /** What was handled cannot be told: its leases run out. */
+  #giveUp(): void {
+    this.#closed = true
+    for (const { id, lease } of this.#settled.splice(0))
+      this.#bridge.ended((handle) => handle.rest(id, lease))
+    this.#bridge.letGo(this)
+  }
+
+  /** Longer after each error; `stop` ends the first one early. */
+  async #pause(): Promise<void> {
+    if (this.#closed && this.#settled.length === 0) return
+    await new Promise<void>((resolve) => {
+      const end = after(Math.min(RETRY_MS * 2 ** (this.#failures - 1), LONGEST_RETRY_MS), resolve)
+      this.#resume = () => {
+        end()
+        resolve()
+      }
+    })
+    this.#resume = undefined
   }
 
   /** The handler of another one of them may have stopped it meanwhile. */
@@ -249,12 +320,13 @@ class Listener implements Waiter {
       void this.#handle(claimed)
       return
     }
-    this.#running--
+    this.#running.delete(claimed)
     this.#settled.push({ id: claimed.id, lease: claimed.lease, end: RETURNED, error: "" })
     this.#schedule()
   }
 
-  async #handle({ id, lease, attempts, value }: Claimed): Promise<void> {
+  async #handle(claimed: Claimed): Promise<void> {
+    const { id, lease, attempts, value } = claimed
     this.#receipts.add(id, lease)
     const message = { id, value, attempts } as KvMessage<never>
     let failure: Settled | undefined
@@ -262,7 +334,7 @@ class Listener implements Waiter {
       if (value === DAMAGED) throw corrupt("the stored value of the message is damaged")
       await this.#handler(message)
     } catch (error) {
-      failure = { id, lease, end: FAILED, error: errorText(error) }
+      failure = { id, lease, end: value === DAMAGED ? UNREADABLE : FAILED, error: errorText(error) }
       report(
         this.#settings.onError,
         `a message of the queue ${describe(this.#settings.queue)} failed`,
@@ -270,7 +342,7 @@ class Listener implements Waiter {
         message,
       )
     }
-    this.#running--
+    this.#running.delete(claimed)
     // One that was acknowledged by hand has no receipt any more.
     if (this.#receipts.end(id, lease)) {
       if (failure === undefined && !this.#settings.autoAck) {
@@ -283,7 +355,7 @@ class Listener implements Waiter {
 
   /** Lets go when nothing of it runs any more: until then the leases are to be extended. */
   #rest(): void {
-    if (!this.#closed || this.#running > 0 || this.#working || this.#settled.length > 0) return
+    if (!this.#closed || this.#running.size > 0 || this.#working || this.#settled.length > 0) return
     this.#bridge.leave(this)
     this.#finish()
   }

@@ -44,6 +44,8 @@ export const UNDER = 2
 export const DONE = 0
 export const FAILED = 1
 export const RETURNED = 2
+export const RELEASED = 3
+export const UNREADABLE = 4
 
 /** Arguments are `unknown` where Rust checks them. */
 export interface NativeHandle {

@@ -59,7 +59,7 @@ export class Receipts {
     await this.#settle(id, FAILED, text)
   }
 
-  /** An error of the store leaves the receipt, so that it can be tried again. */
+  /** An error of the store leaves the receipt, so that it can be tried again until the lease has run out. */
   async #settle(id: unknown, end: number, error: string): Promise<void> {
     if (typeof id !== "string") throw invalidArgument(`id: must be a string, got ${describe(id)}`)
     void this.#bridge.handle
@@ -72,10 +72,12 @@ export class Receipts {
     try {
       await this.#bridge.write(
         (handle, call) => handle.settleNow(call, id, lease, end, error),
-        () => undefined,
+        () => this.#bridge.ended((handle) => handle.rest(id, lease)),
       )
     } catch (failure) {
-      if (failure instanceof KvError && failure.retryable) this.keep(id, lease)
+      const isLost = failure instanceof KvError && ["CONFLICT", "CLOSED"].includes(failure.code)
+      if (!isLost) this.keep(id, lease)
+      this.#bridge.ended((handle) => handle.rest(id, lease))
       throw failure
     }
   }

@@ -3,7 +3,7 @@ import { test } from "node:test"
 import { refused } from "../support/assert.js"
 import { counts, drained, Listener } from "../support/queues.js"
 import { T0, useStore } from "../support/store.js"
-import { deferred, eventually, Gate, within } from "../support/waiting.js"
+import { deferred, Gate, within } from "../support/waiting.js"
 
 /** How a listener ends. Law 10. */
 export function queuesLife(target) {
@@ -137,24 +137,52 @@ export function queuesLife(target) {
     await within(listener.subscription.finished, "finished")
   })
 
-  test("what was handled at close comes again when its lease has run out", {
+  // Seen to fail: with a lease that runs out 30 s later, though its holder is gone.
+  test("close gives back what is handled, to the next listener at once", {
     skip: !target.persistent,
   }, async () => {
     store.at(T0)
     const gate = new Gate()
     const { id } = await store.kv.enqueue("m")
-    await store.kv.enqueue("n")
-    const listener = new Listener(store.kv, () => gate.pass())
-    await listener.next()
+    await store.kv.enqueue("n", { backoffSchedule: [] })
+    await store.kv.enqueue("o")
+    const listener = new Listener(store.kv, () => gate.pass(), { concurrency: 2 })
+    await listener.take(2)
     await store.reopen()
     store.at(T0)
-    gate.open()
     await within(listener.subscription.finished, "finished")
     const again = new Listener(store.kv)
-    assert.equal((await again.next()).value, "n", "what was not begun comes at once")
-    store.at(T0 + 60_000)
     assert.deepEqual(await again.next(), { id, value: "m", attempts: 2 })
+    // The only attempt of a message is not spent: it would be a dead letter that nobody failed to handle.
+    const { value, attempts } = await again.next()
+    assert.deepEqual({ value, attempts }, { value: "n", attempts: 1 })
+    assert.equal((await again.next()).value, "o")
+    gate.open()
     await drained(store.kv)
+    assert.equal((await store.kv.queueStats()).total, 0)
+  })
+
+  // Seen to fail: with a `stop` that knows no timeout.
+  test("stop with a timeout waits for handlers, then gives back what they handle", async () => {
+    const { kv } = store
+    const gate = new Gate()
+    for (const value of ["quick", "slow"]) await kv.enqueue(value)
+    const quick = new Gate()
+    const first = new Listener(kv, ({ value }) => (value === "slow" ? gate : quick).pass(), {
+      concurrency: 2,
+    })
+    const [, { id }] = await first.take(2)
+    const other = new Listener(kv)
+    const stopped = first.subscription.stop({ timeout: 50 })
+    quick.open()
+    await within(stopped, "stop")
+    assert.deepEqual(await other.next(), { id, value: "slow", attempts: 2 })
+    await refused(() => kv.ackMessage(id), "CONFLICT")
+    gate.open()
+    await counts(kv, { total: 0 })
+    assert.deepEqual(other.values, ["slow"])
+    await refused(() => other.subscription.stop({ timeout: "soon" }), "INVALID_ARGUMENT")
+    await refused(() => other.subscription.stop({ timeoutMs: 1 }), "INVALID_ARGUMENT")
   })
 
   test("close gives back what was fetched and not begun", { skip: !target.persistent }, async () => {
@@ -175,11 +203,9 @@ export function queuesLife(target) {
     await store.reopen()
     store.at(T0)
     const again = new Listener(store.kv, undefined, { concurrency: 8 })
+    // The first one's end may have been told before the close, or it was given back while its handler was at its end.
     const given = await again.take(29)
-    assert.ok(given.every(({ value, attempts }) => value > 0 && attempts === 1))
-    // Their ends are told before the time comes at which leases run out; the first one's may have been lost with its Kv.
-    await eventually(async () => (await store.kv.queueStats()).total <= 1, "the others are settled")
-    store.at(T0 + 60_000)
+    assert.ok(given.every(({ value, attempts }) => attempts === (value === 0 ? 2 : 1)))
     await drained(store.kv)
     assert.ok(again.values.length <= 30)
   })

@@ -62,7 +62,8 @@ impl Handle {
         self.add(message())
     }
 
-    /// Notes an attempt that has ended, for the next `work`: handled (0), failed (1), or never begun (2).
+    /// Notes an attempt that has ended, for the next `work`: handled (0), failed (1),
+    /// never begun (2), begun and given back (3), or damaged (4).
     #[napi(catch_unwind)]
     pub fn settle(&mut self, message: String, lease: i64, end: u8, error: String) {
         self.settling.push(Settled { id: message, lease, end: end_of(end, error) });
@@ -97,7 +98,6 @@ impl Handle {
         end: u8,
         error: String,
     ) -> napi::Result<(), CodeName> {
-        self.kv().map_err(thrown)?.rest(&message, lease);
         let settled = Settled { id: message, lease, end: end_of(end, error) };
         self.task(id, move |txn| {
             if settle(txn, &settled)? {
@@ -173,6 +173,8 @@ fn end_of(end: u8, error: String) -> End {
     match end {
         0 => End::Done,
         1 => End::Failed(error),
+        3 => End::Released,
+        4 => End::Damaged(error),
         _ => End::Returned,
     }
 }

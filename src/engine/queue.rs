@@ -34,6 +34,10 @@ pub enum End {
     Failed(String),
     /// No handler was begun: the attempt does not count.
     Returned,
+    /// The handler was begun, and its end is not waited for. The attempt counts, unless it is the last one: then one is left.
+    Released,
+    /// What is stored cannot be read: no attempt would make it better.
+    Damaged(String),
 }
 
 /// An attempt that has ended.
@@ -139,8 +143,13 @@ fn end(txn: &mut dyn WriteTxn, settled: &Settled, net: &mut NetChanges) -> Resul
     let Some(message) = txn.leased_message(id, *lease)? else { return Ok(false) };
     match end {
         End::Failed(error) => fail(txn, &message, error, net)?,
+        End::Damaged(error) => bury(txn, &message, error, net)?,
         _ => {
-            let attempts = message.state.attempts - 1;
+            let counted = match end {
+                End::Released => message.state.attempts.min(message.max_attempts - 1),
+                _ => message.state.attempts - 1,
+            };
+            let attempts = counted.max(0);
             let state = State { status: Status::Pending, attempts, locked_until: None, ..message.state };
             txn.set_message_state(&message.id, state)?;
         }
@@ -158,8 +167,11 @@ fn fail(txn: &mut dyn WriteTxn, message: &Message, error: &str, net: &mut NetCha
         return bury(txn, message, error, net);
     }
     let step = usize::try_from(message.state.attempts - 1).unwrap_or(0);
-    // A damaged schedule holds up nobody else.
-    let wait_ms = backoff_of(message).unwrap_or_default().get(step).copied().unwrap_or(0);
+    let Ok(backoff) = backoff_of(message) else {
+        let reason = format!("the message is damaged: its backoff schedule cannot be read; {error}");
+        return bury(txn, message, &reason, net);
+    };
+    let wait_ms = backoff.get(step).copied().unwrap_or(0);
     let ready_at = txn.now_ms().saturating_add(wait_ms);
     let state = State { status: Status::Pending, ready_at, locked_until: None, ..message.state };
     txn.set_message_state(&message.id, state)

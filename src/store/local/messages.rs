@@ -3,9 +3,18 @@
 use super::sql::Sql;
 use super::sqlite::{Param, Rows};
 use super::txn::{LocalRead, LocalWrite, encoding};
+use crate::clock;
 use crate::error::{Error, Result};
 use crate::store::queue::{DeadLetter, DeadLetterScan, Message, QueueStats, State, Status};
 use crate::store::{Flow, Notice, QueueRead, QueueWrite};
+
+/// A row of a message that cannot be read.
+struct Damaged {
+    row: i64,
+    id: String,
+    ordering_key: Option<String>,
+    reason: String,
+}
 
 impl QueueRead for LocalRead<'_> {
     fn queue_due(&mut self, queue: &str) -> Result<Option<i64>> {
@@ -167,6 +176,42 @@ impl LocalWrite<'_> {
         }
         Ok(messages)
     }
+
+    /// The same of one queue. A row that is damaged becomes a dead letter: it would end every claim that meets it.
+    fn sound_messages(&mut self, queue: &str, sql: Sql, params: &[Param<'_>]) -> Result<Vec<Message>> {
+        let mut rows = self.read.db.statement(sql)?.query(params)?;
+        let (mut messages, mut damaged) = (Vec::new(), Vec::new());
+        while rows.next()? {
+            match message(&rows) {
+                Ok(message) => messages.push(message),
+                Err(error) => damaged.push(Damaged {
+                    row: rows.int(16),
+                    id: String::from_utf8_lossy(rows.blob(0)).into_owned(),
+                    ordering_key: optional_text(&rows, 9).unwrap_or_default(),
+                    reason: format!("the message is damaged: {}", error.message),
+                }),
+            }
+        }
+        drop(rows);
+        for one in damaged {
+            self.set_aside(queue, &one)?;
+        }
+        Ok(messages)
+    }
+
+    fn set_aside(&mut self, queue: &str, one: &Damaged) -> Result<()> {
+        let (now_ms, id) = (self.read.now_ms, clock::new_id().to_string());
+        self.read.db.statement(Sql::SetAside)?.run(&[
+            one.row.into(),
+            id.as_str().into(),
+            one.id.as_str().into(),
+            queue.into(),
+            one.reason.as_str().into(),
+            now_ms.into(),
+        ])?;
+        self.read.db.statement(Sql::RemoveRow)?.run(&[one.row.into()])?;
+        one.ordering_key.as_deref().map_or(Ok(()), |key| self.unblock(queue, key))
+    }
 }
 
 impl QueueWrite for LocalWrite<'_> {
@@ -201,11 +246,11 @@ impl QueueWrite for LocalWrite<'_> {
         let now_ms = self.read.now_ms;
         let (from_ms, to_ms) = self.read.gap.open(now_ms);
         let params = [queue.into(), now_ms.into(), limit.into(), from_ms.into(), to_ms.into()];
-        let mut found = self.messages(Sql::LapsedMessages, &params)?;
+        let mut found = self.sound_messages(queue, Sql::LapsedMessages, &params)?;
         let left = limit.saturating_sub(found.len());
         if left > 0 {
             let params = [queue.into(), now_ms.into(), left.into()];
-            found.append(&mut self.messages(Sql::ReadyMessages, &params)?);
+            found.append(&mut self.sound_messages(queue, Sql::ReadyMessages, &params)?);
         }
         Ok(found)
     }

@@ -79,6 +79,8 @@ pub enum Sql {
     ScanLogKeys,
     /// Notes the last number that was given out.
     SetSequence,
+    SetAside,
+    RemoveRow,
     /// When a queue has something to do.
     QueueDue,
     /// Counts of all queues.

@@ -7,7 +7,7 @@ macro_rules! concat_message {
     ($rest:literal) => {
         concat!(
             "SELECT id, seq, queue, status, ready_at, attempts, max_attempts, backoff_schedule, keys_if_undelivered,
-               ordering_key, deduplication_key, lease, locked_until, created_at, encoding, value FROM kv_queue ",
+               ordering_key, deduplication_key, lease, locked_until, created_at, encoding, value, rowid FROM kv_queue ",
             $rest
         )
     };
@@ -98,6 +98,14 @@ pub fn text(sql: Sql) -> &'static str {
                max_attempts, backoff_schedule, keys_if_undelivered, ordering_key, deduplication_key, encoding, value)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
         }
+        Sql::SetAside => {
+            "INSERT INTO kv_dlq (id, original_id, queue, error_message, attempts, original_created_at, failed_at,
+               max_attempts, backoff_schedule, encoding, value)
+             SELECT ?2, ?3, ?4, ?5, CAST(attempts AS INTEGER), CAST(created_at AS INTEGER), ?6,
+               CAST(max_attempts AS INTEGER), '[]', CAST(encoding AS INTEGER), CAST(value AS BLOB)
+             FROM kv_queue WHERE rowid = ?1"
+        }
+        Sql::RemoveRow => "DELETE FROM kv_queue WHERE rowid = ?1",
         Sql::ScanAllDeadLetters => concat_letter!("ORDER BY rowid LIMIT ?1 OFFSET ?2"),
         Sql::ScanDeadLetters => concat_letter!("WHERE queue = ?3 ORDER BY rowid LIMIT ?1 OFFSET ?2"),
         Sql::DeadLetter => concat_letter!("WHERE id = ?1"),
