@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::Mutex;
 
 use super::backup::Source;
+use super::folders::{self, exists};
 use super::identity::{FileId, shown};
 use super::sqlite::{NO_DESCRIPTOR, is_lack_of_descriptors};
 use crate::error::{Code, Error, Result};
@@ -63,7 +64,7 @@ impl Target {
             held: None,
         };
         target.check()?;
-        target.make_folder()?;
+        folders::make(&target.folder, &mut target.made)?;
         target.hold()?;
         target.remove_leftovers();
         Ok(target)
@@ -100,22 +101,6 @@ impl Target {
             }
             _ => Ok(()),
         }
-    }
-
-    fn make_folder(&mut self) -> Result<()> {
-        let missing: Vec<_> = self.folder.ancestors().take_while(|folder| !exists(folder)).collect();
-        let missing: Vec<_> = missing.into_iter().rev().map(Path::to_path_buf).collect();
-        for folder in missing {
-            match fs::create_dir(&folder) {
-                Ok(()) => self.made.push(folder),
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                Err(error) => {
-                    let message = format!("the folder {} cannot be created: {error}", shown(&folder));
-                    return Err(Error::new(Code::Unavailable, message));
-                }
-            }
-        }
-        Ok(())
     }
 
     fn hold(&mut self) -> Result<()> {
@@ -232,7 +217,7 @@ impl PartialFile {
             _ => failed("it cannot be renamed")(error),
         })?;
         self.published = true;
-        sync_folder(&target.folder).map_err(failed("its folder cannot be synced to disk"))
+        folders::sync(&target.folder).map_err(failed("its folder cannot be synced to disk"))
     }
 
     fn replace(&self, target: &Target) -> io::Result<()> {
@@ -242,7 +227,11 @@ impl PartialFile {
     /// A rename would replace a file that was made since the last look; a second name is refused then.
     fn take_free_name(&self, target: &Target) -> io::Result<()> {
         match fs::hard_link(&self.path, &target.path) {
-            Ok(()) => fs::remove_file(&self.path),
+            Ok(()) => match fs::remove_file(&self.path) {
+                // Whoever opened the file has removed it.
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+                removed => removed,
+            },
             Err(error) if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound) => {
                 Err(error)
             }
@@ -260,9 +249,18 @@ impl Drop for PartialFile {
     }
 }
 
-/// A symbolic link that leads nowhere exists, too.
-fn exists(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok()
+/// Removes what a process that was killed in `take_free_name` has left: a second name of the file.
+pub fn remove_second_name(path: &Path) {
+    let (Some(name), Some(folder), id) = (path.file_name(), path.parent(), FileId::of(path)) else { return };
+    let mut prefix = name.to_os_string();
+    prefix.push(PARTIAL);
+    let Ok(files) = fs::read_dir(folder) else { return };
+    for file in files.flatten() {
+        let is_ours = file.file_name().as_encoded_bytes().starts_with(prefix.as_encoded_bytes());
+        if is_ours && FileId::of(&file.path()) == id {
+            let _ = fs::remove_file(file.path());
+        }
+    }
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
@@ -284,16 +282,4 @@ fn failed(what: &'static str) -> impl Fn(io::Error) -> Error {
         _ if is_lack_of_descriptors(&error) => Error::new(Code::Unavailable, NO_DESCRIPTOR),
         _ => Error::new(Code::Unavailable, format!("{what}: {error}")),
     }
-}
-
-/// A new name is on disk when its folder is.
-#[cfg(unix)]
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-#[cfg(not(unix))]
-#[allow(clippy::unnecessary_wraps)]
-fn sync_folder(_: &Path) -> io::Result<()> {
-    Ok(())
 }

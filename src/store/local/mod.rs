@@ -27,6 +27,7 @@ use crate::error::{Code, Error, Result};
 mod backup;
 mod backup_file;
 mod bell;
+mod folders;
 mod identity;
 mod inbox;
 mod indexes;
@@ -43,7 +44,7 @@ mod threads;
 mod txn;
 mod writer;
 
-use identity::{FileId, shown};
+use identity::{FileId, MOVED, Whereabouts, moved, names, shown};
 
 /// What the openers, the writer and the reader thread share.
 pub struct Shared {
@@ -185,21 +186,25 @@ fn open_file(path: &Path, options: &Options) -> Result<Arc<LocalStore>> {
     {
         return Ok(store);
     }
+    // The log of that store lies where the log of this file would be.
+    if open_files.values().filter_map(Weak::upgrade).any(|store| store.is_of(path)) {
+        return Err(Error::new(Code::Unavailable, MOVED));
+    }
+    refuse_second_name(path)?;
     create_parent(path)?;
+    let is_new = !folders::exists(path);
     let db = connect(path, options)?;
+    if let Some(parent) = path.parent().filter(|_| is_new) {
+        folders::sync(parent).map_err(|error| {
+            Error::new(Code::Unavailable, format!("the folder of the file cannot be synced to disk: {error}"))
+        })?;
+    }
     let id = FileId::of(path)
         .ok_or_else(|| Error::new(Code::Unavailable, "the file vanished while it was opened"))?;
     let place = Place::File { id: id.clone(), path: path.to_path_buf(), fault: options.fault.clone() };
     let store = LocalStore::start(place, Arc::new(Mutex::new(db)), options)?;
     open_files.insert(id, Arc::downgrade(&store));
     Ok(store)
-}
-
-/// What is written goes to the file that was opened, wherever it is now; what would be read there is another one.
-fn moved(path: &Path) -> Error {
-    let message =
-        "the file was moved, deleted or replaced while it was open; close every Kv on it and open it again";
-    Error::new(Code::Unavailable, format!("{}: {message}", shown(path)))
 }
 
 /// Which file a place is, if it exists.
@@ -213,9 +218,19 @@ pub fn file_id(location: &Location) -> Option<String> {
 
 fn create_parent(path: &Path) -> Result<()> {
     let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) else { return Ok(()) };
-    std::fs::create_dir_all(parent).map_err(|error| {
-        Error::new(Code::Unavailable, format!("the folder {} cannot be created: {error}", shown(parent)))
-    })
+    folders::make(parent, &mut Vec::new())
+}
+
+/// Each name would have a log of its own, and two processes would lose each other's commits.
+fn refuse_second_name(path: &Path) -> Result<()> {
+    if names(path) > 1 {
+        backup_file::remove_second_name(path);
+    }
+    if names(path) > 1 {
+        let message = "the file has several names (hard links), each of which would have a log of its own; remove all but one, or copy the file";
+        return Err(Error::new(Code::Unsupported, message));
+    }
+    Ok(())
 }
 
 fn connect(path: &Path, options: &Options) -> Result<Db> {
@@ -253,19 +268,27 @@ fn has_write_ahead_log(path: &Path) -> bool {
 
 impl LocalStore {
     fn start(place: Place, db: Arc<Mutex<Db>>, options: &Options) -> Result<Arc<Self>> {
-        let in_memory = matches!(place, Place::Memory(_));
         let store = Arc::new(Self { shared: Arc::new(Shared::new()), place, openers: Mutex::new(1) });
         store.apply(options);
         store.shared.clock.witness(schema::seen_ms(&db.lock().connection)?);
         let no_thread = |error| Error::new(Code::Unavailable, format!("a thread cannot be started: {error}"));
         let reader = ReaderThread::new(Arc::clone(&store.shared), store.read_connection(RANGE_CACHE))
             .map_err(no_thread)?;
-        let writer = Writer::new(Arc::clone(&store.shared), db, in_memory, options.group_slice);
+        let whereabouts = match &store.place {
+            Place::File { path, .. } => Some(Whereabouts::of(path)),
+            Place::Memory(_) => None,
+        };
+        let writer = Writer::new(Arc::clone(&store.shared), db, whereabouts, options.group_slice);
         let shared = Arc::clone(&store.shared);
         let fault = Arc::clone(&shared);
         let body = move || run(&shared, writer, reader);
         threads::spawn("keyval-writer", body, move || fault.fail()).map_err(no_thread)?;
         Ok(store)
+    }
+
+    /// Whether it was opened at this path.
+    fn is_of(&self, path: &Path) -> bool {
+        matches!(&self.place, Place::File { path: own, .. } if own == path)
     }
 
     /// One opener more; false if the last one has just left.
@@ -475,6 +498,7 @@ fn run(shared: &Arc<Shared>, mut writer: Writer, reader: ReaderThread) {
     shared.reads.stop();
     reader.join();
     shared.backups.end();
+    writer.leave();
     drop(writer);
     for done in shared.on_released.lock().drain(..) {
         let _ = catch_unwind(AssertUnwindSafe(done));

@@ -9,6 +9,7 @@ use std::time::Duration;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::Shared;
+use super::identity::Whereabouts;
 use super::schema::Settings;
 use super::sql::{Db, Sql};
 use super::sqlite::Doubt;
@@ -32,8 +33,12 @@ const MEMORY_SLICE: Duration = Duration::from_millis(1);
 pub struct Writer {
     shared: Arc<Shared>,
     db: Arc<Mutex<Db>>,
+    /// Where the files are, if it is not memory.
+    whereabouts: Option<Whereabouts>,
     slice: Duration,
     synchronous: Option<Durability>,
+    /// Why nothing is written any more.
+    stopped: Option<Error>,
     /// Whom the group concerns that was committed last.
     notice: Notice,
 }
@@ -47,15 +52,22 @@ enum Ending {
     Done,
     /// Nothing was applied because of one of them, or of their size together: each is to run alone.
     RunAlone,
+    /// The files are not where they were. What is in the group may be in a file that nobody will open.
+    Moved(Error),
     /// The code of an operation panicked; the store cannot be trusted with another one.
     Panicked,
 }
 
 impl Writer {
     /// The writer of a store.
-    pub fn new(shared: Arc<Shared>, db: Arc<Mutex<Db>>, in_memory: bool, slice: Option<Duration>) -> Self {
-        let slice = slice.unwrap_or(if in_memory { MEMORY_SLICE } else { FILE_SLICE });
-        Self { shared, db, slice, synchronous: None, notice: Notice::NONE }
+    pub fn new(
+        shared: Arc<Shared>,
+        db: Arc<Mutex<Db>>,
+        whereabouts: Option<Whereabouts>,
+        slice: Option<Duration>,
+    ) -> Self {
+        let slice = slice.unwrap_or(if whereabouts.is_none() { MEMORY_SLICE } else { FILE_SLICE });
+        Self { shared, db, whereabouts, slice, synchronous: None, notice: Notice::NONE, stopped: None }
     }
 
     /// Commits what waits, in groups. Not inlined, so that its instructions can be counted (`benches/`).
@@ -63,11 +75,24 @@ impl Writer {
     pub fn process(&mut self, jobs: Vec<Job>) {
         let mut waiting = VecDeque::from(jobs);
         self.process_in(&mut waiting, usize::MAX);
-        fail_all(waiting.into(), &fault());
+        let reason = self.stopped.clone().unwrap_or_else(fault);
+        fail_all(waiting.into(), &reason);
         self.shared.wake(Notice::NONE);
     }
 
-    /// Leaves something waiting only if an operation panicked.
+    /// Before the connection closes. A file that was moved gets what its log holds: SQLite would leave it in the log, where
+    /// the file was. What is undecided stays in the log, for who opens it next.
+    pub fn leave(&mut self) {
+        let db = self.db.lock();
+        if self.whereabouts.as_ref().is_some_and(Whereabouts::have_changed) {
+            let _ = db.connection.empty_log();
+        }
+        if !db.connection.is_log_whole() {
+            db.connection.keep_untouched();
+        }
+    }
+
+    /// Leaves something waiting only if an operation panicked, or the file is gone.
     fn process_in(&mut self, waiting: &mut VecDeque<Job>, most: usize) {
         loop {
             while waiting.front().is_some_and(|job| job.is_barrier()) {
@@ -87,6 +112,15 @@ impl Writer {
                     }
                 }
                 Ending::Done | Ending::RunAlone => self.finish(group),
+                Ending::Moved(error) => {
+                    for (job, outcome) in group {
+                        let outcome = outcome.and(Err(Error { outcome_unknown: true, ..error.clone() }));
+                        finish(job, outcome);
+                    }
+                    waiting.extend(self.shared.writes.fail(error.clone()));
+                    self.stopped = Some(error);
+                    return;
+                }
                 Ending::Panicked => {
                     waiting.extend(group.into_iter().map(|(job, _)| job));
                     waiting.extend(self.shared.writes.fail(fault()));
@@ -107,8 +141,11 @@ impl Writer {
         let shared = Arc::clone(&self.shared);
         let connection = Arc::clone(&self.db);
         let mut db = connection.lock();
+        if let Some(error) = self.moved(&db) {
+            return Ending::Moved(error);
+        }
         let durability = waiting.iter().map(|job| job.durability()).max().unwrap_or_default();
-        let ending = match self.begin(&mut db, durability) {
+        let mut ending = match self.begin(&mut db, durability) {
             Ok(settings) => {
                 let (slice, notice, before) = (self.slice, Notice::NONE, settings);
                 let changes = db.connection.total_changes();
@@ -124,8 +161,20 @@ impl Writer {
                 Ending::Done
             }
         };
+        // It may have been moved while the group was committed.
+        if let (Ending::Done, Some(error)) = (&ending, self.moved(&db)) {
+            ending = Ending::Moved(error);
+        }
         MutexGuard::unlock_fair(db);
         ending
+    }
+
+    /// Whether the files are not where they were. Then what is committed goes into the file, wherever it is now, and leaves no
+    /// log behind that another file at its path would be taken to own.
+    fn moved(&self, db: &Db) -> Option<Error> {
+        let moved = self.whereabouts.as_ref().filter(|files| files.have_changed())?;
+        let _ = db.connection.empty_log();
+        Some(moved.error())
     }
 
     fn begin(&mut self, db: &mut Db, asked: Durability) -> Result<Settings> {

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use libsql::ffi;
 
-use super::Connection;
 use super::mend::is_of_sync;
+use super::{Connection, MAIN};
+use crate::error::Result;
 
 /// A log of this many pages (16 MB) goes into the database. Four times SQLite's own: random sets cost a seventh less.
 const PAGES: c_int = 4000;
@@ -35,6 +36,22 @@ impl Connection {
             checkpoints.sync_failed.load(Ordering::Relaxed)
                 && checkpoints.sync_failed.swap(false, Ordering::Relaxed)
         })
+    }
+
+    /// Brings all of the log into the database, and empties it.
+    ///
+    /// # Errors
+    /// `BUSY` if a reader holds it back: then as much as it allows; those of SQLite.
+    pub fn empty_log(&self) -> Result<()> {
+        /// So long it waits for readers.
+        const PATIENCE_MS: i64 = 100;
+        self.set_busy_timeout(PATIENCE_MS);
+        let mode = ffi::SQLITE_CHECKPOINT_TRUNCATE;
+        // SAFETY: `db` is open, the name is a C string, the counts are not asked for.
+        let code = unsafe {
+            ffi::sqlite3_wal_checkpoint_v2(self.db, MAIN.as_ptr(), mode, ptr::null_mut(), ptr::null_mut())
+        };
+        self.check(code)
     }
 }
 
