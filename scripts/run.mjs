@@ -65,6 +65,11 @@ const TASKS = {
     build(["--release"])
     run(node, [script("scripts/soak.mjs"), ...rest])
   },
+
+  powercut() {
+    build([])
+    run(node, [script("scripts/powercut.mjs"), ...rest])
+  },
 }
 
 function step(title) {

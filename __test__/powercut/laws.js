@@ -1,0 +1,179 @@
+import { existsSync } from "node:fs"
+import { join } from "node:path"
+import { Kv } from "@buntime/keyval"
+
+/** What the marks up to a cut say: what was begun, acknowledged, handled. */
+export class Told {
+  commits = new Map()
+  handled = new Set()
+  settled = []
+  reads = []
+  loads = []
+  indexes = []
+  backups = new Map()
+
+  take(text) {
+    const { type, ...mark } = JSON.parse(text)
+    if (type === "begin") this.commits.set(mark.id, mark)
+    else if (type === "done") this.commits.get(mark.id).versionstamp = mark.versionstamp
+    else if (type === "failed") this.commits.get(mark.id).isRefused = mark.outcome !== "unknown"
+    else if (type === "handled") this.handled.add(mark.by)
+    else if (type === "settled") this.settled.push(mark)
+    else if (type === "read") this.reads.push(mark)
+    else if (type === "loaded") this.loads.push(mark)
+    else if (type === "indexed") this.indexes.push(mark)
+    else if (type === "backing up") this.backups.delete(mark.path)
+    else if (type === "backed up") this.backups.set(mark.path, mark)
+  }
+
+  /** Commits that were acknowledged, in their order. */
+  acknowledged() {
+    const done = [...this.commits.values()].filter(({ versionstamp }) => versionstamp)
+    return done.sort((one, other) => (one.versionstamp < other.versionstamp ? -1 : 1))
+  }
+
+  get isEmpty() {
+    return this.acknowledged().length + this.loads.length + this.indexes.length === 0
+  }
+}
+
+const nameOf = (key) => JSON.stringify(key, (_, part) => (typeof part === "bigint" ? `${part}n` : part))
+
+/** Everything that a state holds: by KeyVal, then, when it is closed, by SQL. */
+async function read(file, sql, told) {
+  const kv = new Kv(file, { sweepInterval: 0 })
+  const entries = new Map()
+  const found = []
+  try {
+    for await (const entry of kv.list([])) entries.set(nameOf(entry.key), entry)
+    const indexes = await kv.listIndexes()
+    for (const { prefix, of } of told.indexes) {
+      const isThere = indexes.some((index) => nameOf(index.prefix) === nameOf(prefix) && index.name === of)
+      const under = [...entries.values()].filter(({ key }) => nameOf(key.slice(0, 2)) === nameOf(prefix))
+      const expected = under.filter(({ value }) => (of === "n" ? value.n >= 0 : value.pad !== "")).length
+      const got = of === "n" ? kv.list(prefix, { where: { n: { $gte: 0 } } }) : kv.search(prefix, "words")
+      let count = 0
+      if (isThere) for await (const _ of got) count++
+      found.push({ of, isThere, expected, count })
+    }
+  } finally {
+    await kv.close()
+  }
+  return { entries, indexes: found, ...sql(file) }
+}
+
+/**
+ * Looks at a state that a power cut left, and gives what is wrong with it, each with its kind before a colon.
+ *
+ * @param {string} folder the state
+ * @param {{ store: string, durable: string[], base: Map<string, object>, isSure: boolean }} scenario `durable`: processes
+ *   whose writes are acknowledged when they are on disk; `base`: entries that were there at first; `isSure`: all are durable
+ */
+export async function broken(folder, { store, durable, base, isSure }, told, sql) {
+  const file = join(folder, store)
+  const isDurable = ({ name }) => durable.includes(name)
+  const acknowledged = told.acknowledged()
+  const must = acknowledged.filter(isDurable)
+  if (!existsSync(file)) {
+    const isRight = must.length === 0 && base.size === 0 && ![...told.loads, ...told.indexes].some(isDurable)
+    return isRight ? [] : ["lost: the file is not there"]
+  }
+  let state
+  try {
+    state = await read(file, sql, told)
+  } catch (error) {
+    return [`opens: ${error.code ?? ""} ${error.message}`]
+  }
+  const { clock, entries } = state
+  return [
+    ...(state.integrity === "ok" ? [] : [`integrity: ${state.integrity}`]),
+    ...(state.log === 0 ? [] : [`log: ${state.log} keys of the change log differ from the entries`]),
+    ...(existsSync(`${file}-wal`) ? ["opens: a log is left after closing"] : []),
+    ...must.filter((one) => !(one.versionstamp <= clock)).map((one) => `lost: ${one.id}`),
+    ...(isSure ? told.reads : [])
+      .filter((one) => !(one.versionstamp <= clock))
+      .map((one) => `lost: ${one.versionstamp}, which was read`),
+    ...[...base]
+      .filter(([name, { versionstamp }]) => entries.get(name)?.versionstamp !== versionstamp)
+      .map(([name]) => `lost: ${name}, of the older file`),
+    ...wholeness(entries, told, acknowledged, clock),
+    ...loads(entries, told.loads.filter(isDurable)),
+    ...state.indexes.filter(({ isThere }) => isSure && !isThere).map(({ of }) => `lost: the index of ${of}`),
+    ...state.indexes
+      .filter(({ isThere, expected, count }) => isThere && expected !== count)
+      .map(({ of, expected, count }) => `torn: the index of ${of} finds ${count} of ${expected}`),
+    ...messages(state, told, acknowledged, clock, isSure),
+    ...backups(folder, told, sql),
+  ]
+}
+
+/** A state is what the commits up to its clock have made, in their order: no hole, nothing of later ones, nothing torn. */
+function wholeness(entries, told, acknowledged, clock) {
+  const expected = new Map()
+  const wrong = []
+  for (const { id, writes, versionstamp } of acknowledged)
+    if (versionstamp <= clock)
+      for (const [key, isSet] of writes)
+        expected.set(nameOf(key), { id: isSet ? id : undefined, versionstamp })
+  const touched = new Map()
+  for (const { id, writes, versionstamp } of told.commits.values())
+    if (!versionstamp)
+      for (const [key] of writes) touched.set(nameOf(key), [...(touched.get(nameOf(key)) ?? []), id])
+  for (const { id, writes, isRefused } of told.commits.values())
+    if (isRefused && writes.some(([key]) => entries.get(nameOf(key))?.value.by === id))
+      wrong.push(`torn: ${id} was refused and is there`)
+  for (const [name, { id, versionstamp }] of expected) {
+    const found = entries.get(name)
+    // A commit that was not acknowledged may be there; it is a later one, or it was overwritten.
+    const isOfAnother = touched.has(name) && (!found || touched.get(name).includes(found.value.by))
+    if (found?.value.by !== id && !isOfAnother)
+      wrong.push(`torn: ${name} is by ${found?.value.by} instead of ${id} at ${versionstamp}`)
+  }
+  for (const [name, { key, value }] of entries) {
+    const writer = told.commits.get(value?.by)
+    if (writer && writer.versionstamp > clock)
+      wrong.push(`order: ${name} is of ${writer.id}, after the last commit`)
+    if (
+      key[0] === "t" &&
+      new Set([0, 1, 2].map((at) => entries.get(nameOf(["t", key[1], at]))?.value.by)).size > 1
+    )
+      wrong.push(`torn: ${name} is by ${value.by}, and the others are not`)
+  }
+  const owners = new Set([...told.commits.values()].map(({ name }) => name))
+  for (const name of owners) {
+    const counter = Number(entries.get(nameOf(["count", name]))?.value ?? 0n)
+    const counted = [...entries.values()].filter(({ key }) => key[0] === "u" && key[1] === name).length
+    if (counter !== counted) wrong.push(`torn: the counter of ${name} is ${counter}, of ${counted} entries`)
+  }
+  return wrong
+}
+
+function loads(entries, told) {
+  const isWhole = ({ id, count }) =>
+    Array.from({ length: count }, (_, at) => entries.has(nameOf(["m", id, at]))).every(Boolean)
+  return told.filter((one) => !isWhole(one)).map(({ id }) => `lost: entries of setMany ${id}`)
+}
+
+/** A message is there from its commit until it was handled. */
+function messages({ queued }, told, acknowledged, clock, isSure) {
+  const wrong = []
+  for (const { id, message, versionstamp } of acknowledged) {
+    if (!message) continue
+    const isThere = queued.has(id)
+    if (versionstamp <= clock && !isThere && !told.handled.has(id)) wrong.push(`lost: the message of ${id}`)
+    if (versionstamp > clock && isThere) wrong.push(`torn: the message of ${id} without its commit`)
+  }
+  if (isSure)
+    for (const { by } of told.settled)
+      if (queued.has(by)) wrong.push(`back: the message of ${by}, acknowledged`)
+  return wrong
+}
+
+function backups(folder, told, sql) {
+  return [...told.backups.values()].flatMap(({ path, versionstamp }) => {
+    const copy = join(folder, path)
+    if (!existsSync(copy)) return [`lost: the backup ${path}`]
+    const { integrity, clock } = sql(copy)
+    return integrity === "ok" && clock === versionstamp ? [] : [`torn: the backup ${path}, ${integrity}`]
+  })
+}

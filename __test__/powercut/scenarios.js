@@ -1,0 +1,117 @@
+import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { gunzipSync } from "node:zlib"
+import { Recording } from "../faults/index.js"
+import { run, runOk } from "../support/runtimes.js"
+import { tempFolder } from "../support/targets.js"
+
+const MODES = ["ordered", "strict"]
+/** New folders are not synced in the folders that hold them yet. */
+const UNSYNCED_FOLDERS = ["ordered"]
+const FULL = { runtime: "node", durability: "full" }
+const NORMAL = { runtime: "bun", durability: "normal" }
+const failing = (operation, rate, errno, more) =>
+  ["db", "wal"].map((kind) => [operation, kind, { rate, errno, ...more }])
+
+/**
+ * What is recorded. Of a process: its runtime, its durability, and what workload.js knows. `begins`: a file to begin with.
+ *
+ * @type {Record<string, { processes: object[], store?: string, begins?: string, modes?: string[] }>}
+ */
+export const SCENARIOS = {
+  "durability full": { processes: [FULL] },
+  "durability normal": { processes: [{ ...NORMAL, reopen: 8 }] },
+  "both durabilities on one file": { processes: [{ ...FULL, reopen: 10 }, NORMAL] },
+  "two processes": { processes: [FULL, { ...FULL, runtime: "bun", reopen: 10 }] },
+  queues: { processes: [{ ...FULL, listen: true, reopen: 10 }] },
+  "queues in Bun": { processes: [{ ...FULL, runtime: "bun", listen: true }] },
+  "a file of schema 1": { processes: [FULL], begins: "schema-1" },
+  "a file of schema 2": { processes: [FULL], begins: "schema-2" },
+  "new folders": { processes: [{ ...FULL, reopen: 6 }], store: "a/b/c/store.db", modes: UNSYNCED_FOLDERS },
+  "indexes and setMany": { processes: [{ ...FULL, calls: ["index", "load"], reopen: 10 }] },
+  // The log is 16 MB when it is written into the file and begun again.
+  "a long log": { processes: [{ ...FULL, mostBytes: 1_500_000 }] },
+  backups: { processes: [{ ...FULL, calls: ["backup"] }], modes: UNSYNCED_FOLDERS },
+  "failed syncs": { processes: [{ ...FULL, faults: failing("sync", 0.1, "EIO"), isKilled: true }] },
+  "failed writes": {
+    processes: [{ ...FULL, faults: failing("write", 0.01, "EIO", { short: true }), isKilled: true }],
+  },
+  "a full disk": {
+    processes: [{ ...FULL, runtime: "bun", faults: failing("write", 0.02, "ENOSPC", { short: true }) }],
+  },
+  "failed syncs beside a listener": {
+    processes: [{ ...FULL, listen: true, faults: failing("sync", 0.1, "EIO"), isKilled: true }],
+  },
+}
+
+const workload = fileURLToPath(new URL("workload.js", import.meta.url))
+const checker = fileURLToPath(new URL("check.js", import.meta.url))
+
+/**
+ * Runs the workload of a scenario under the recorder, cuts the power, and looks at what is left: gives what check.js printed,
+ * once a mode. If something is wrong, what repeats it is kept in the folder `kept`; see `again`.
+ */
+export async function recordAndCut(scenario, options) {
+  const { kept } = options
+  rmSync(kept, { recursive: true, force: true })
+  const [log, before] = ["log", "before"].map((name) => join(kept, name))
+  const { checks, dispose } = await record(scenario, options)
+  try {
+    const results = await Promise.all(checks.map(check))
+    if (results.some(({ wrong }) => wrong.length > 0)) {
+      cpSync(checks[0].log, log)
+      cpSync(checks[0].before, before, { recursive: true })
+      writeFileSync(join(kept, "checks.json"), JSON.stringify(checks.map((one) => ({ ...one, log, before }))))
+    }
+    return results
+  } finally {
+    dispose()
+  }
+}
+
+/** Judges a recording that was kept again: the same cuts of the same log. */
+export async function again(kept) {
+  return Promise.all(JSON.parse(readFileSync(join(kept, "checks.json"), "utf8")).map(check))
+}
+
+/** Judges one recording; `options` are those of check.js. */
+export function check(options) {
+  return runOk("bun", checker, [JSON.stringify(options)], { timeoutMs: 600_000 })
+}
+
+/** Runs the workload; gives the options with which it is judged. */
+export async function record(
+  { processes, store = "store.db", begins, modes },
+  { seed, rounds, states, kept },
+) {
+  const place = tempFolder()
+  const recording = new Recording(place.path, { seed })
+  const [file, before] = [join(recording.folder, store), join(place.path, "before")]
+  try {
+    if (begins) {
+      const older = new URL(`../data/${begins}.db.gz`, import.meta.url)
+      writeFileSync(file, gunzipSync(readFileSync(older)))
+    }
+    cpSync(recording.folder, before, { recursive: true })
+    await Promise.all(
+      processes.map((one, at) => work(recording, { ...one, file, name: `p${at}`, seed: seed + at, rounds })),
+    )
+  } catch (error) {
+    place.dispose()
+    throw error
+  } finally {
+    recording.close()
+  }
+  const durable = processes.flatMap(({ durability }, at) => (durability === "full" ? [`p${at}`] : []))
+  const scenario = { store, begins, durable, isSure: durable.length === processes.length }
+  const common = { log: recording.log, root: recording.folder, before, scenario, seed, states, kept }
+  return { checks: (modes ?? MODES).map((mode) => ({ ...common, mode })), dispose: place.dispose }
+}
+
+async function work(recording, { runtime, ...options }) {
+  const more = { env: recording.env, timeoutMs: 300_000 }
+  const { code, signal, stderr } = await run(runtime, workload, [JSON.stringify(options)], more)
+  const isRight = options.isKilled ? signal === "SIGKILL" : code === 0
+  if (!isRight) throw new Error(`the workload ended with ${signal ?? code}: ${stderr}`)
+}
