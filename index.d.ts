@@ -31,8 +31,8 @@ export type KvKey = readonly KvKeyPart[]
 export type KvWriteKey = readonly (KvKeyPart | KvUuidPlaceholder | KvVersionstampPlaceholder)[]
 
 /**
- * A number of milliseconds, or a whole or decimal number with a unit: `"500ms" "30s" "5m" "2h" "7d" "2w"
- * "1y"` (a year is 365 days).
+ * A number of milliseconds, or a whole or decimal number with a unit: `"500ms" "30s" "5m" "2h" "7d" "2w" "1y"`
+ * (a year is 365 days), or written out: `"1 hour"`, `"2 days"`.
  */
 export type Duration = number | string
 

@@ -3,24 +3,26 @@
 use crate::error::{Error, Result, short};
 use crate::limits::MAX_DURATION_MS;
 
-const UNITS: [(&str, f64); 7] = [
-    ("ms", 1.0),
-    ("s", 1000.0),
-    ("m", 60_000.0),
-    ("h", 3_600_000.0),
-    ("d", 86_400_000.0),
-    ("w", 604_800_000.0),
-    ("y", 31_536_000_000.0),
+/// Names of each unit in lower case, the short one first: those that the npm package `ms` takes.
+const UNITS: [(&[&str], f64); 7] = [
+    (&["ms", "msec", "msecs", "millisecond", "milliseconds"], 1.0),
+    (&["s", "sec", "secs", "second", "seconds"], 1000.0),
+    (&["m", "min", "mins", "minute", "minutes"], 60_000.0),
+    (&["h", "hr", "hrs", "hour", "hours"], 3_600_000.0),
+    (&["d", "day", "days"], 86_400_000.0),
+    (&["w", "week", "weeks"], 604_800_000.0),
+    (&["y", "yr", "yrs", "year", "years"], 31_536_000_000.0),
 ];
 
 const FORMS: &str =
     "a number of milliseconds or a string such as \"500ms\", \"30s\", \"5m\", \"2h\", \"7d\", \"2w\", \"1y\"";
 
-/// Milliseconds of a text such as `"1.5h"`.
+/// Milliseconds of a text such as `"1.5h"` or `"2 hours"`.
 ///
 /// ```
 /// assert_eq!(keyval::duration::parse("2h", "expiresIn").unwrap(), 7_200_000);
-/// assert!(keyval::duration::parse("2 hours", "expiresIn").is_err());
+/// assert_eq!(keyval::duration::parse("2 hours", "expiresIn").unwrap(), 7_200_000);
+/// assert!(keyval::duration::parse("2h 5m", "expiresIn").is_err());
 /// ```
 ///
 /// # Errors
@@ -29,7 +31,9 @@ pub fn parse(text: &str, name: &str) -> Result<i64> {
     let refuse = || Error::invalid(format!("{name}: {:?} is not a duration; give {FORMS}", short(text)));
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.').len();
     let (number, unit) = text.split_at(digits);
-    let factor = UNITS.iter().find(|(name, _)| *name == unit).map(|(_, ms)| *ms).ok_or_else(refuse)?;
+    let unit = unit.trim_start_matches(' ').to_ascii_lowercase();
+    let named = |(names, _): &&(&[&str], f64)| names.contains(&unit.as_str());
+    let factor = UNITS.iter().find(named).map(|(_, ms)| *ms).ok_or_else(refuse)?;
     if !number.starts_with(|c: char| c.is_ascii_digit()) || number.ends_with('.') {
         return Err(refuse());
     }
@@ -79,9 +83,41 @@ mod tests {
         assert_eq!(parse("0.5s", "d").unwrap(), 500);
     }
 
+    // Seen to fail: "1 hour" was refused.
+    #[test]
+    fn units_written_out() {
+        for (text, same) in [
+            ("1 hour", "1h"),
+            ("2 days", "2d"),
+            ("1.5 hrs", "90m"),
+            ("10 Minutes", "10m"),
+            ("30secs", "30s"),
+            ("1 S", "1s"),
+            ("3 weeks", "3w"),
+            ("1 year", "365d"),
+            ("5  milliseconds", "5ms"),
+        ] {
+            assert_eq!(parse(text, "d").unwrap(), parse(same, "d").unwrap(), "{text}");
+        }
+    }
+
     #[test]
     fn refusals_quote_the_text() {
-        for text in ["", "5", "s", "1 s", "-1s", "1.s", "1e3s", "1.2.3s", "5 minutes", "1S", "٣s"] {
+        for text in [
+            "",
+            "5",
+            "s",
+            "-1s",
+            "1.s",
+            "1e3s",
+            "1.2.3s",
+            "5 fortnights",
+            "1h 30m",
+            " 1s",
+            "1s ",
+            "1\ts",
+            "٣s",
+        ] {
             let error = parse(text, "expiresIn").unwrap_err();
             assert!(error.message.contains(&format!("{text:?}")), "{}", error.message);
         }

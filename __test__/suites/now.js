@@ -65,7 +65,7 @@ export function now(target) {
     const time = store.kv.now()
     assert.equal(time[Symbol.toStringTag], "KvNow")
     for (const call of ["add", "sub"]) {
-      for (const duration of ["", "5", "1 hour", "-1h", Number.NaN, {}, null, undefined]) {
+      for (const duration of ["", "5", "1 hour ago", "-1h", Number.NaN, {}, null, undefined]) {
         await refused(() => time[call](duration), "INVALID_ARGUMENT", /duration/)
       }
     }
