@@ -1,7 +1,7 @@
 //! A file that is renamed, deleted or replaced while it is open, and one that has two names: nothing is acknowledged that
 //! nobody would find, and nothing that was acknowledged stays in a log that nobody reads.
 #![cfg(unix)]
-#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
