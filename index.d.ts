@@ -846,6 +846,7 @@ export interface KvListener {
   readonly closed: boolean
   /** Resolves when it is closed and every handler has ended, or its message was given back. Never rejects. */
   readonly finished: Promise<void>
+  /** Calls {@link stop} without a timeout, for `using`. */
   [Symbol.dispose](): void
 }
 
