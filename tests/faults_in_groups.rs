@@ -219,7 +219,7 @@ fn all_steps_fail_from_one_on() {
 fn trigger(how: &str, event: &str, row: &str, of: &[&str]) -> String {
     let key: String = key(of).iter().map(|byte| format!("{byte:02x}")).collect();
     format!(
-        "CREATE TRIGGER give_up_{how}_{key} BEFORE {event} ON kv_entries WHEN {row}.key = x'{key}'
+        "CREATE TRIGGER kv_give_up_{how}_{key} BEFORE {event} ON kv_entries WHEN {row}.key = x'{key}'
          BEGIN SELECT RAISE({how}, 'given up'); END;"
     )
 }

@@ -6,7 +6,7 @@ use super::sqlite::{Connection, Doubt, Param};
 use crate::clock::{self, Stopwatch};
 use crate::codec::stamp::Stamp;
 use crate::config::{ChangeLog, DEFAULT_BUSY_TIMEOUT_MS, DEFAULT_RETENTION_MS, Options};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, short};
 
 /// Between two attempts to turn the write-ahead log on.
 const RETRY: Duration = Duration::from_millis(1);
@@ -223,6 +223,7 @@ fn inspect(connection: &Connection) -> Result<i64> {
     }
     let version = connection.query_text("SELECT value FROM kv_meta WHERE key = 'schema_version'", &[])?;
     let version: i64 = version.and_then(|text| text.parse().ok()).ok_or_else(foreign)?;
+    refuse_foreign(connection)?;
     if version > SCHEMA_VERSION {
         let message = format!(
             "the file was written by a newer version of KeyVal (schema {version}, this one knows {SCHEMA_VERSION}); upgrade @buntime/keyval"
@@ -242,6 +243,28 @@ pub fn seen_ms(connection: &Connection) -> Result<i64> {
     let stamp = value("clock")?.and_then(|text| Stamp::parse(&text)).map_or(0, |stamp| stamp.ms);
     let time_ms = value("time")?.and_then(|text| text.parse().ok()).unwrap_or(0);
     Ok(i64::try_from(stamp).unwrap_or(i64::MAX).max(time_ms))
+}
+
+/// What others have put on our tables is refused, named: a trigger, an index or a view of theirs would have a part in every
+/// commit and read. So is a log whose numbers are used up, where each write would be told that the disk is full.
+fn refuse_foreign(connection: &Connection) -> Result<()> {
+    const TABLES: &str = "'kv_meta', 'kv_entries', 'kv_changes', 'kv_queue', 'kv_dlq', 'kv_indexes', 'kv_commits', 'kv_consumers', 'kv_locks'";
+    const LAST_NUMBER: i64 = (1 << 53) - 1;
+    let foreign = format!(
+        "SELECT type || ' ' || name FROM sqlite_schema
+         WHERE (tbl_name IN ({TABLES}) AND type IN ('trigger', 'index') AND sql IS NOT NULL AND substr(name, 1, 3) <> 'kv_')
+         OR (name IN ({TABLES}) AND type <> 'table')"
+    );
+    if let Some(found) = connection.query_text(&foreign, &[])? {
+        let message = format!("{} is not of KeyVal, and stands on its tables; drop it", short(&found));
+        return Err(Error::corrupt(message));
+    }
+    let numbers = "SELECT seq FROM sqlite_sequence WHERE name = 'kv_changes' AND seq >= ?1
+         UNION ALL SELECT value FROM kv_meta WHERE key = 'sequence' AND value >= ?1";
+    if connection.query_text(numbers, &[LAST_NUMBER.into()])?.is_some() {
+        return Err(Error::corrupt("a number of the file is at its end; restore the file from a backup"));
+    }
+    Ok(())
 }
 
 /// Turns the write-ahead log on; in memory there is none. Two processes that do so at once get `BUSY` without SQLite's
