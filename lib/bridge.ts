@@ -68,6 +68,8 @@ const NEWS = 0
 
 export class Bridge {
   readonly #handle: NativeHandle
+  /** Whose letters are taken: when it is woken, the handle may be gone. */
+  readonly #mailbox: number
   readonly #lifetime = new Lifetime(this)
   readonly #unregister: () => void
   readonly #pending = new Map<number, Pending>()
@@ -102,6 +104,7 @@ export class Bridge {
     } catch (error) {
       throw fromNative(error)
     }
+    this.#mailbox = this.#handle.mailboxNumber
     this.#unregister = register(url)
     Lifetime.begin(this, this.#lifetime, this.#handle, this.#unregister)
   }
@@ -406,7 +409,7 @@ export class Bridge {
 
   /** Takes what has come by mail. */
   drain(): void {
-    const packet = this.#handle.drain()
+    const packet = native.drain(this.#mailbox)
     if (packet === undefined) return
     const [text, bytes, ...pages] = typeof packet === "string" ? [packet] : packet
     const letters = JSON.parse(text) as unknown[]

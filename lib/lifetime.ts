@@ -4,7 +4,7 @@
  * does so only while a call is pending or somebody waits for news.
  */
 
-import type { NativeHandle } from "./native.js"
+import { type NativeHandle, native } from "./native.js"
 
 /** What is woken. Everything that a `Kv` gives out (lists, transactions, locks, …) holds it. */
 interface Woken {
@@ -53,8 +53,9 @@ export class Lifetime {
    * by mail from now on is the end of the closing.
    */
   static closeCollected({ lifetime, handle, released }: Left): void {
+    const mailbox = handle.mailboxNumber
     lifetime.#onMail = () => {
-      if (handle.drain() === undefined) return
+      if (native.drain(mailbox) === undefined) return
       handle.release()
       released()
     }

@@ -143,7 +143,7 @@ export interface NativeHandle {
   searchPage(search: NativeSearch, offset: number, wanted: number, id: number): Packet
   metrics(prometheus: boolean): string
   info(id: number): void
-  drain(): Packet
+  readonly mailboxNumber: number
   hold(pending: boolean): void
   now(): number
   freezeClock(atMs: number | null): void
@@ -163,6 +163,7 @@ interface Addon {
     retention: unknown,
     wake: () => void,
   ) => NativeHandle
+  drain(mailbox: number): Packet
   cursorAfter(key: unknown, reverse: boolean): string
   encodeKey(key: unknown): Uint8Array
   decodeKey(bytes: Uint8Array): string

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 
 use super::convert::{self, Raw, selector};
 use super::mailbox::{Mailbox, Wake};
+use super::numbers::Number;
 use super::text::{Packet, thrown};
 use crate::config::{ChangeLog, Durability, Options};
 use crate::engine::answer::Answer;
@@ -33,6 +34,7 @@ pub struct Handle {
     kv: Option<Kv>,
     /// `None` when it is closed and read out: it holds the JavaScript objects that it wakes.
     mailbox: Option<Arc<Mailbox>>,
+    number: Number,
     keys: Keys,
     pub(super) building: Commit,
     pub(super) settling: Vec<Settled>,
@@ -87,6 +89,7 @@ impl Handle {
         tell_collector(env, OPEN_BYTES);
         Ok(Self {
             kv: Some(kv),
+            number: Number::of(&mailbox),
             mailbox: Some(mailbox),
             keys: Keys::default(),
             building: Commit::default(),
@@ -251,10 +254,10 @@ impl Handle {
         }
     }
 
-    /// Takes the completions.
-    #[napi(catch_unwind)]
-    pub fn drain(&self) -> Packet {
-        self.mailbox.as_ref().map_or(Packet::Later, |mailbox| mailbox.drain())
+    /// The number by which completions are taken (`drain`).
+    #[napi(getter, catch_unwind)]
+    pub fn mailbox_number(&self) -> u32 {
+        self.number.0
     }
 
     /// Keeps the process alive, or lets it end.

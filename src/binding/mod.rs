@@ -7,6 +7,7 @@ mod functions;
 mod handle;
 mod leases;
 mod mailbox;
+mod numbers;
 mod queue;
 mod search;
 mod text;
