@@ -72,8 +72,21 @@ const TASKS = {
   },
 }
 
+/** The steps so far, `{ title, began }`. */
+const steps = []
+
 function step(title) {
+  steps.push({ title, began: performance.now() })
   console.log(`\n== ${title}`)
+}
+
+/** What each step took, also where the last one failed. */
+function printMinutes() {
+  const ends = [...steps.slice(1).map(({ began }) => began), performance.now()]
+  console.log("\n== Minutes")
+  steps.forEach(({ title, began }, at) => {
+    console.log(`${((ends[at] - began) / 60_000).toFixed(1).padStart(5)}  ${title}`)
+  })
 }
 
 function build(options) {
@@ -92,4 +105,5 @@ function testFiles(places) {
 const [name, ...rest] = process.argv.slice(2)
 if (!Object.hasOwn(TASKS, name)) fail(`usage: node scripts/run.mjs ${Object.keys(TASKS).join(" | ")}`)
 install()
+if (name === "test") process.on("exit", printMinutes)
 TASKS[name]()
