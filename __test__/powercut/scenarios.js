@@ -7,8 +7,6 @@ import { run, runOk } from "../support/runtimes.js"
 import { tempFolder } from "../support/targets.js"
 
 const MODES = ["ordered", "strict"]
-/** New folders are not synced in the folders that hold them yet. */
-const UNSYNCED_FOLDERS = ["ordered"]
 const FULL = { runtime: "node", durability: "full" }
 const NORMAL = { runtime: "bun", durability: "normal" }
 const failing = (operation, rate, errno, more) =>
@@ -17,7 +15,7 @@ const failing = (operation, rate, errno, more) =>
 /**
  * What is recorded. Of a process: its runtime, its durability, and what workload.js knows. `begins`: a file to begin with.
  *
- * @type {Record<string, { processes: object[], store?: string, begins?: string, modes?: string[] }>}
+ * @type {Record<string, { processes: object[], store?: string, begins?: string }>}
  */
 export const SCENARIOS = {
   "durability full": { processes: [FULL] },
@@ -28,11 +26,11 @@ export const SCENARIOS = {
   "queues in Bun": { processes: [{ ...FULL, runtime: "bun", listen: true }] },
   "a file of schema 1": { processes: [FULL], begins: "schema-1" },
   "a file of schema 2": { processes: [FULL], begins: "schema-2" },
-  "new folders": { processes: [{ ...FULL, reopen: 6 }], store: "a/b/c/store.db", modes: UNSYNCED_FOLDERS },
+  "new folders": { processes: [{ ...FULL, reopen: 6 }], store: "a/b/c/store.db" },
   "indexes and setMany": { processes: [{ ...FULL, calls: ["index", "load"], reopen: 10 }] },
   // The log is 16 MB when it is written into the file and begun again.
   "a long log": { processes: [{ ...FULL, mostBytes: 1_500_000 }] },
-  backups: { processes: [{ ...FULL, calls: ["backup"] }], modes: UNSYNCED_FOLDERS },
+  backups: { processes: [{ ...FULL, calls: ["backup"] }] },
   "failed syncs": { processes: [{ ...FULL, faults: failing("sync", 0.1, "EIO"), isKilled: true }] },
   "failed writes": {
     processes: [{ ...FULL, faults: failing("write", 0.01, "EIO", { short: true }), isKilled: true }],
@@ -81,10 +79,7 @@ export function check(options) {
 }
 
 /** Runs the workload; gives the options with which it is judged. */
-export async function record(
-  { processes, store = "store.db", begins, modes },
-  { seed, rounds, states, kept },
-) {
+export async function record({ processes, store = "store.db", begins }, { seed, rounds, states, kept }) {
   const place = tempFolder()
   const recording = new Recording(place.path, { seed })
   const [file, before] = [join(recording.folder, store), join(place.path, "before")]
@@ -106,7 +101,7 @@ export async function record(
   const durable = processes.flatMap(({ durability }, at) => (durability === "full" ? [`p${at}`] : []))
   const scenario = { store, begins, durable, isSure: durable.length === processes.length }
   const common = { log: recording.log, root: recording.folder, before, scenario, seed, states, kept }
-  return { checks: (modes ?? MODES).map((mode) => ({ ...common, mode })), dispose: place.dispose }
+  return { checks: MODES.map((mode) => ({ ...common, mode })), dispose: place.dispose }
 }
 
 async function work(recording, { runtime, ...options }) {
