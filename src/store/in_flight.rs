@@ -1,7 +1,7 @@
 //! The leases of the messages that this process handles. While one is here, its message is extended and never claimed in this
 //! process, whatever became of its time: the process was stopped, another one held the lock, the clock stepped.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use parking_lot::Mutex;
 
@@ -21,6 +21,8 @@ pub struct InFlight {
 #[derive(Debug)]
 struct State {
     leases: HashMap<String, Lease>,
+    /// Those that have not left.
+    holders: HashSet<u64>,
     /// None is to be extended before this.
     renew_at: i64,
     last_holder: u64,
@@ -47,7 +49,9 @@ pub struct Due {
 
 impl Default for InFlight {
     fn default() -> Self {
-        Self { state: Mutex::new(State { leases: HashMap::new(), renew_at: NEVER, last_holder: 0 }) }
+        let state =
+            State { leases: HashMap::new(), holders: HashSet::new(), renew_at: NEVER, last_holder: 0 };
+        Self { state: Mutex::new(state) }
     }
 }
 
@@ -56,12 +60,18 @@ impl InFlight {
     pub fn holder(&self) -> u64 {
         let mut state = self.state.lock();
         state.last_holder += 1;
-        state.last_holder
+        let holder = state.last_holder;
+        state.holders.insert(holder);
+        holder
     }
 
-    /// Notes messages that were claimed; tells when to extend.
+    /// Notes messages that were claimed; tells when to extend. A holder that has left, as a worker that was terminated while
+    /// its claim was under way, handles nothing: its leases run out.
     pub fn add(&self, holder: u64, messages: &[Message], lock_ms: i64, now_ms: i64) -> i64 {
         let mut state = self.state.lock();
+        if !state.holders.contains(&holder) {
+            return state.renew_at;
+        }
         let renew_at = now_ms.saturating_add(lock_ms / BEATS);
         for message in messages {
             let lease = Lease { holder, number: message.state.lease, lock_ms, renew_at };
@@ -81,7 +91,9 @@ impl InFlight {
 
     /// One `Kv` handles nothing any more.
     pub fn leave(&self, holder: u64) {
-        self.state.lock().leases.retain(|_, lease| lease.holder != holder);
+        let mut state = self.state.lock();
+        state.holders.remove(&holder);
+        state.leases.retain(|_, lease| lease.holder != holder);
     }
 
     /// For how long to extend a lease of which it is sure that this process holds it.
