@@ -78,6 +78,8 @@ impl Clock {
 
     /// The store has seen this time: it is not before it.
     pub fn witness(&self, ms: i64) {
+        // An old time that is seen first is no time that this clock has stood at: from there to now it would be a step.
+        self.running_ms();
         self.lead(ms.clamp(0, LAST_MS) * 1000 - steady_us());
     }
 
@@ -204,6 +206,17 @@ mod tests {
         let most = i64::try_from(watch.elapsed().as_millis()).unwrap() + 1;
         assert!(passed <= most, "{passed} ms in {most}");
         passed
+    }
+
+    /// Seen to fail: the lead began at what was seen, and every lease since then ended as much later.
+    #[test]
+    fn what_a_file_has_seen_long_ago_is_no_step() {
+        for ms in [0, system_us() / 1000 - 3_600_000] {
+            let clock = Clock::default();
+            clock.witness(ms);
+            assert!(clock.now_ms() >= system_us() / 1000 - 1000);
+            assert_eq!(clock.gap(), Gap::default());
+        }
     }
 
     /// Seen to fail: with a clock that is the system's, and with one that stands still until the system's has caught up.
