@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::identity::shown;
+use super::sqlite::{NO_DESCRIPTOR, is_lack_of_descriptors};
 use crate::error::{Code, Error, Result};
 
 /// Makes a folder and those above it that are missing; `made` gets them, the innermost last.
@@ -55,6 +56,10 @@ pub fn exists(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }
 
-fn failed(folder: &Path, what: &str, error: &io::Error) -> Error {
+/// What to say of a folder that cannot be made or synced.
+pub fn failed(folder: &Path, what: &str, error: &io::Error) -> Error {
+    if is_lack_of_descriptors(error) {
+        return Error::new(Code::Unavailable, NO_DESCRIPTOR);
+    }
     Error::new(Code::Unavailable, format!("the folder {} cannot be {what}: {error}", shown(folder)))
 }

@@ -195,9 +195,7 @@ fn open_file(path: &Path, options: &Options) -> Result<Arc<LocalStore>> {
     let is_new = !folders::exists(path);
     let db = connect(path, options)?;
     if let Some(parent) = path.parent().filter(|_| is_new) {
-        folders::sync(parent).map_err(|error| {
-            Error::new(Code::Unavailable, format!("the folder of the file cannot be synced to disk: {error}"))
-        })?;
+        folders::sync(parent).map_err(|error| folders::failed(parent, "synced to disk", &error))?;
     }
     let id = FileId::of(path)
         .ok_or_else(|| Error::new(Code::Unavailable, "the file vanished while it was opened"))?;
