@@ -116,7 +116,7 @@ describe("process: a damaged message", nodeOnly, () => {
   })
 
   // It would end the listener, and the messages beside it would come again.
-  test("fails alone, and is a dead letter in the end", async () => {
+  test("fails alone, and is a dead letter at once: another attempt would find the same", async () => {
     const listener = new Listener(kv, undefined, { concurrency: 10 })
     await counts(kv, { pending: 0, processing: 0, dlq: 5 })
     assert.deepEqual(listener.values.toSorted(), ["a", "z"])
@@ -126,10 +126,7 @@ describe("process: a damaged message", nodeOnly, () => {
       message.value,
       message.attempts,
     ])
-    assert.deepEqual(
-      told.toSorted(([, , a], [, , b]) => a - b),
-      [1, 2].flatMap((attempts) => Array(5).fill(["CORRUPT", undefined, attempts])),
-    )
+    assert.deepEqual(told, Array(5).fill(["CORRUPT", undefined, 1]))
     await kv.enqueue("later")
     await listener.inbox.until(() => listener.values.includes("later"), "the listener goes on")
     await listener.stop()
@@ -145,7 +142,7 @@ describe("process: a damaged message", nodeOnly, () => {
     assert.deepEqual([of(good.id).value, of(good.id).errorMessage], ["good", "mine"])
     for (const name of ["text", "comma", "tag", "odd", "schedule"]) {
       const { id, value, errorMessage, attempts } = of(ids[name])
-      assert.deepEqual([value, attempts], [undefined, 2], name)
+      assert.deepEqual([value, attempts], [undefined, 1], name)
       assert.match(errorMessage, /damaged/)
       assert.doesNotMatch(errorMessage, /sekret/)
       assert.deepEqual(await kv.dlq.get(id), of(ids[name]))
