@@ -2082,8 +2082,8 @@ export class Kv {
    * disk and the file is released. A list, a search or a change feed that is being read rejects with
    * `CLOSED`, as later calls do; live feeds and watches end. An open, idle `Kv` does not keep the process
    * alive; a watch or a listener does until it is stopped. A message whose handler runs at that moment is
-   * delivered again when its lease has run out. A `Kv` that is dropped without it is closed when the garbage
-   * collector finds it, once no call, watch or listener of it runs.
+   * given back, and delivered to the next listener at once. A `Kv` that is dropped without it is closed when
+   * the garbage collector finds it, once no call, watch or listener of it runs.
    *
    * @example
    * ```js

@@ -10,7 +10,7 @@ import { corrupt, describe, KvError } from "./errors.js"
 import { after, microtask } from "./host.js"
 import { MAX_CONCURRENCY } from "./limits.js"
 import { callNative, DONE, ELSEWHERE, FAILED, QUEUE, RELEASED, RETURNED, TIME, UNREADABLE } from "./native.js"
-import { flag, takeOptions, wholeNumber } from "./options.js"
+import { flag, isPlain, takeOptions, wholeNumber } from "./options.js"
 import { DAMAGED, type Parcel, readParts } from "./page.js"
 import type { Receipts } from "./receipts.js"
 import { RETRY_MS, report } from "./subscription.js"
@@ -100,7 +100,9 @@ class ListenerHandle implements KvListener {
 
   stop(): void
   stop(options: KvStopOptions): Promise<void>
-  stop(options?: KvStopOptions): Promise<void> | undefined {
+  stop(given?: KvStopOptions): Promise<void> | undefined {
+    // It may be a callback, as of a signal.
+    const options = isPlain(given) ? given : undefined
     const { timeout } = takeOptions<KvStopOptions>(options, ["timeout"])
     const ms = timeout === undefined ? undefined : callNative((addon) => addon.durationMs(timeout, "timeout"))
     this.#listener.stop()

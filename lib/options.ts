@@ -64,10 +64,15 @@ function isKnown(member: string, value: unknown, known: readonly string[], name:
 
 /** For calls that are passed on as callbacks, with whatever arguments an event has: only what looks like options is refused. */
 export function refuseOptions(extra: readonly unknown[]): void {
-  refuseExtra(extra.filter((one) => typeof one === "object" && one !== null && isPlain(one)))
+  refuseExtra(extra.filter(isPlain))
 }
 
-function isPlain(value: object): boolean {
+/** Whether something may be meant as options: a callback is handed events, signals and errors. */
+export function isPlain(value: unknown): boolean {
+  return typeof value === "object" && value !== null && isPlainObject(value)
+}
+
+function isPlainObject(value: object): boolean {
   return !isRevokedProxy(value) && isPlainPrototype(Object.getPrototypeOf(value))
 }
 

@@ -1,6 +1,7 @@
 /** What runs until it is stopped: a watch, a listener. */
 
 import type { KvSubscription } from "../index.js"
+import { refuseOptions } from "./options.js"
 
 /** How long to wait after an error of the store that may pass. */
 export const RETRY_MS = 1000
@@ -18,7 +19,8 @@ export class Subscription implements KvSubscription {
     return this.#running.closed
   }
 
-  stop(): void {
+  stop(...extra: unknown[]): void {
+    refuseOptions(extra)
     this.#running.stop()
   }
 

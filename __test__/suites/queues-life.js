@@ -185,6 +185,19 @@ export function queuesLife(target) {
     await refused(() => other.subscription.stop({ timeoutMs: 1 }), "INVALID_ARGUMENT")
   })
 
+  // Seen to fail: what a signal hands over was taken for options, and refused.
+  test("stop may be the callback of a signal or of an event; a watch's stop takes no options", async () => {
+    const { kv } = store
+    const watch = kv.watch(["a"], () => {})
+    for (const given of ["SIGTERM", 15, new Event("abort"), null]) {
+      const listener = kv.listenQueue(() => {})
+      assert.equal(listener.stop(given, 15), undefined)
+      await within(listener.finished, "finished")
+      watch.stop(given)
+    }
+    await refused(() => watch.stop({ timeout: 1 }), "INVALID_ARGUMENT")
+  })
+
   test("close gives back what was fetched and not begun", { skip: !target.persistent }, async () => {
     store.at(T0)
     for (let at = 0; at < 30; at++) await store.kv.enqueue(at)
