@@ -1,6 +1,7 @@
 /** Waiting for news of the store. A notice says that a look is worth it; one that comes during a look is kept. */
 
-import type { Bridge, Waiter } from "./bridge.js"
+import type { Bridge } from "./bridge.js"
+import type { Waiter } from "./waiters.js"
 
 export class Attention implements Waiter {
   readonly reasons: number

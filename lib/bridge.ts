@@ -17,6 +17,7 @@ import { type Page, type Parcel, parcelOf, readKnown, readListed } from "./page.
 import { refuseOtherCopy, register } from "./registry.js"
 import { awaited, beneath, type Origin, originOf, traced } from "./stacks.js"
 import { isList } from "./value/kinds.js"
+import { type Notice, type Waiter, Waiters } from "./waiters.js"
 
 interface Pending {
   resolve(body: never, mail: Mail): void
@@ -36,16 +37,6 @@ interface Waiting {
   origin: Origin | undefined
   resolve(result: never): void
   reject(error: unknown): void
-}
-
-/** Somebody who waits for news of the store, until `end` is called or it leaves. It keeps the process alive. */
-export interface Waiter {
-  /** Reasons to look (`native.ts`). */
-  readonly reasons: number
-  /** There may be something to see. */
-  notice(reasons: number): void
-  /** The `Kv` is being closed: the last moment to write. */
-  end(): void
 }
 
 interface ErrorBody {
@@ -85,7 +76,7 @@ export class Bridge {
   #turn = ENTRIES_A_TURN
   #closing: Promise<void> | undefined
   #idle: (() => void) | undefined
-  readonly #waiters = new Set<Waiter>()
+  readonly #waiters = new Waiters()
   /** Those of them that keep the process alive. */
   readonly #holders = new Set<Waiter>()
   #awaited = 0
@@ -340,15 +331,10 @@ export class Bridge {
 
   #attend(): void {
     if (!this.#open) return
-    let reasons = 0
-    for (const waiter of this.#waiters) reasons |= waiter.reasons
+    const { reasons } = this.#waiters
     if (reasons !== this.#awaited) this.#handle.attend(reasons)
     this.#awaited = reasons
     this.#hold()
-  }
-
-  #notice(reasons: number): void {
-    for (const waiter of [...this.#waiters]) if (waiter.reasons & reasons) waiter.notice(reasons)
   }
 
   /** Calls something that is done when it returns. */
@@ -416,7 +402,7 @@ export class Bridge {
     for (let at = 0; at < letters.length; at += 3) {
       const id = letters[at] as number
       if (id === NEWS) {
-        this.#notice(letters[at + 2] as number)
+        for (const waiter of this.#waiters.concerned(letters[at + 2] as Notice)) waiter.notice()
         continue
       }
       const pending = this.#pending.get(id)
@@ -439,7 +425,7 @@ export class Bridge {
   }
 
   async #close(): Promise<void> {
-    const waiters = [...this.#waiters]
+    const waiters = this.#waiters.all()
     for (const waiter of waiters) waiter.end()
     this.#waiters.clear()
     this.#holders.clear()

@@ -210,7 +210,10 @@ export class Consumer<T> implements KvConsumer<T> {
       reading.passed = feed.position
       const moved = changes.length > 0 || this.#isDue(reading)
       if (moved && !(await this.#renew(reading))) return
-      if (!more && !(await news.wait())) return
+      if (more) continue
+      // Whoever is woken asks again: the time that was asked for may have been taken by an earlier one.
+      this.#bridge.ended((handle) => handle.wakeAt(reading.renewAt))
+      if (!(await news.wait())) return
     }
   }
 

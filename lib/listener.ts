@@ -4,7 +4,7 @@
  */
 
 import type { KvListener, KvListenOptions, KvMessage, KvStopOptions } from "../index.js"
-import type { Bridge, Waiter } from "./bridge.js"
+import type { Bridge } from "./bridge.js"
 import { takeCallback, takeOptionalCallback } from "./callbacks.js"
 import { corrupt, describe, KvError } from "./errors.js"
 import { after, microtask } from "./host.js"
@@ -14,6 +14,7 @@ import { flag, isPlain, takeOptions, wholeNumber } from "./options.js"
 import { DAMAGED, type Parcel, readParts } from "./page.js"
 import type { Receipts } from "./receipts.js"
 import { RETRY_MS, report } from "./subscription.js"
+import type { Waiter } from "./waiters.js"
 
 const OPTIONS: readonly (keyof KvListenOptions)[] = [
   "queue",
@@ -131,6 +132,7 @@ export function errorText(error: unknown): string {
 
 class Listener implements Waiter {
   readonly reasons = QUEUE | ELSEWHERE | TIME
+  readonly queue: string
   readonly finished: Promise<void>
   readonly #bridge: Bridge
   readonly #receipts: Receipts
@@ -155,6 +157,7 @@ class Listener implements Waiter {
     this.#receipts = receipts
     this.#handler = handler
     this.#settings = settings
+    this.queue = settings.queue
     this.finished = new Promise((resolve) => (this.#finish = resolve))
     bridge.join(this)
     this.#schedule()

@@ -9,7 +9,7 @@ import type {
   KvWatchIterator,
   KvWatchOptions,
 } from "../index.js"
-import type { Bridge, Waiter } from "./bridge.js"
+import type { Bridge } from "./bridge.js"
 import { takeCallback, takeOptionalCallback } from "./callbacks.js"
 import { describe, invalidArgument, KvError } from "./errors.js"
 import { after, nextTurn, sleep } from "./host.js"
@@ -20,6 +20,7 @@ import { flag, takeOptions, wholeNumber } from "./options.js"
 import { readWatched } from "./page.js"
 import { RETRY_MS, report, Subscription } from "./subscription.js"
 import { isList } from "./value/kinds.js"
+import type { Waiter } from "./waiters.js"
 
 const OPTIONS: readonly (keyof KvWatchOptions)[] = [
   "exact",

@@ -81,7 +81,7 @@ impl Kv {
         let (open, store) = (Arc::downgrade(&kv.hub), Arc::downgrade(&kv.store));
         kv.on_finished(Box::new(move |notice| {
             let open = open.strong_count() > 0;
-            if open && notice.has(Notice::TIME) {
+            if open && notice.has(&Notice::TIME) {
                 beat(&store);
             }
             open

@@ -185,6 +185,30 @@ export function queuesLife(target) {
     await refused(() => other.subscription.stop({ timeoutMs: 1 }), "INVALID_ARGUMENT")
   })
 
+  // Seen to fail: each message made the listeners of all queues look, 40 * 50 times.
+  test("a message wakes the listeners of its own queue alone", async () => {
+    const { kv } = store
+    const [queues, messages] = [50, 40]
+    const asked = async () => (await kv.metrics("json")).operations.queue.count
+    const idle = Array.from(
+      { length: queues },
+      (_, at) => new Listener(kv, undefined, { queue: `idle ${at}` }),
+    )
+    const busy = new Listener(kv, undefined, { queue: "busy" })
+    await kv.enqueue("first", { queue: "busy" })
+    await busy.next()
+    await counts(kv, { total: 0 })
+    const before = await asked()
+    for (let at = 0; at < messages; at++) {
+      await kv.enqueue(at, { queue: "busy" })
+      await busy.next()
+    }
+    await counts(kv, { total: 0 })
+    const looks = (await asked()) - before
+    assert.ok(looks < (messages * queues) / 2, `${looks} looks for ${messages} messages`)
+    for (const one of [...idle, busy]) await one.stop()
+  })
+
   // Seen to fail: what a signal hands over was taken for options, and refused.
   test("stop may be the callback of a signal or of an event; a watch's stop takes no options", async () => {
     const { kv } = store

@@ -10,7 +10,7 @@ use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status, sys};
 use parking_lot::Mutex;
 
-use super::text::{Packet, write_error, write_news, write_outcome};
+use super::text::{Packet, write_error, write_news, write_notice, write_outcome};
 use crate::engine::answer::Answer;
 use crate::engine::commit::Outcome;
 use crate::error::Result;
@@ -27,7 +27,7 @@ pub struct Mailbox {
     unannounced: AtomicBool,
     /// Reasons to look that somebody here waits for, and those that have come.
     awaited: AtomicU8,
-    noticed: AtomicU8,
+    noticed: Mutex<Notice>,
 }
 
 #[derive(Default)]
@@ -45,7 +45,7 @@ impl Mailbox {
             letters: Mutex::default(),
             unannounced: AtomicBool::new(false),
             awaited: AtomicU8::new(0),
-            noticed: AtomicU8::new(0),
+            noticed: Mutex::default(),
         })
     }
 
@@ -94,15 +94,15 @@ impl Mailbox {
     }
 
     /// From now on these are the reasons that are waited for.
-    pub fn wait_for(&self, reasons: Notice) {
+    pub fn wait_for(&self, reasons: &Notice) {
         self.awaited.store(reasons.bits(), Ordering::Release);
     }
 
     /// Tells of reasons to look, if somebody waits for them, and of letters.
-    pub fn notice(&self, notice: Notice) {
-        let awaited = notice.bits() & self.awaited.load(Ordering::Acquire);
-        if awaited != 0 {
-            self.noticed.fetch_or(awaited, Ordering::AcqRel);
+    pub fn notice(&self, notice: &Notice) {
+        let awaited = self.awaited.load(Ordering::Acquire);
+        if notice.bits() & awaited != 0 {
+            *self.noticed.lock() |= notice.only(awaited);
             self.unannounced.store(true, Ordering::Release);
         }
         self.announce();
@@ -121,10 +121,9 @@ impl Mailbox {
         let mut whole = Vec::with_capacity(text.len() + 16);
         whole.push(b'[');
         whole.extend_from_slice(&text);
-        let noticed = self.noticed.swap(0, Ordering::AcqRel);
-        if noticed != 0 {
-            let comma = if text.is_empty() { "" } else { "," };
-            whole.extend_from_slice(format!("{comma}0,0,{noticed}").as_bytes());
+        let noticed = std::mem::take(&mut *self.noticed.lock());
+        if noticed != Notice::NONE {
+            write_notice(&noticed, text.is_empty(), &mut whole);
         }
         whole.push(b']');
         if pages.is_empty() { Packet::new(whole, bytes) } else { Packet::Mail(whole, bytes, pages) }

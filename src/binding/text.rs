@@ -6,8 +6,9 @@ use napi::{ValueType, sys};
 use crate::codec::key_json::write_string;
 use crate::codec::value::Counter;
 use crate::engine::commit::{Outcome, Reply};
+use crate::engine::queue::quoted;
 use crate::error::Error;
-use crate::store::News;
+use crate::store::{News, Notice};
 
 /// An error that JavaScript sees with its `code`.
 pub type Thrown = napi::Error<&'static str>;
@@ -151,6 +152,17 @@ pub fn write_news(news: &News, out: &mut Vec<u8>) {
         }
     };
     out.extend_from_slice(text.as_bytes());
+}
+
+/// Appends reasons to look as the letter 0: `0,0,[bits,queue,…]`.
+pub fn write_notice(notice: &Notice, first: bool, out: &mut Vec<u8>) {
+    let comma = if first { "" } else { "," };
+    out.extend_from_slice(format!("{comma}0,0,[{}", notice.bits()).as_bytes());
+    for queue in notice.queues() {
+        out.push(b',');
+        out.extend_from_slice(quoted(queue).as_bytes());
+    }
+    out.push(b']');
 }
 
 fn write_comma(index: usize, out: &mut Vec<u8>) {

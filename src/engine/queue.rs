@@ -151,7 +151,7 @@ fn end(txn: &mut dyn WriteTxn, settled: &Settled, net: &mut NetChanges) -> Resul
             };
             let attempts = counted.max(0);
             let state = State { status: Status::Pending, attempts, locked_until: None, ..message.state };
-            txn.set_message_state(&message.id, state)?;
+            txn.set_message_state(&message, state)?;
         }
     }
     Ok(true)
@@ -174,7 +174,7 @@ fn fail(txn: &mut dyn WriteTxn, message: &Message, error: &str, net: &mut NetCha
     let wait_ms = backoff.get(step).copied().unwrap_or(0);
     let ready_at = txn.now_ms().saturating_add(wait_ms);
     let state = State { status: Status::Pending, ready_at, locked_until: None, ..message.state };
-    txn.set_message_state(&message.id, state)
+    txn.set_message_state(message, state)
 }
 
 /// The value goes to the keys for undelivered ones and into the dead letter queue, and the message is gone. A key that a unique
@@ -292,7 +292,7 @@ fn take(
     } else if let Some(key) = &message.ordering_key
         && txn.is_key_busy(&message.queue, key, &message.id)?
     {
-        txn.set_message_state(&message.id, State { status: Status::Blocked, ..message.state })?;
+        txn.set_message_state(&message, State { status: Status::Blocked, ..message.state })?;
         return Ok(None);
     }
     let state = State {
@@ -302,6 +302,6 @@ fn take(
         locked_until: Some(txn.now_ms().saturating_add(lock_ms)),
         ..message.state
     };
-    txn.set_message_state(&message.id, state)?;
+    txn.set_message_state(&message, state)?;
     Ok(Some(Message { state, ..message }))
 }

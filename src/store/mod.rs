@@ -306,7 +306,7 @@ pub type ReadJob = Box<dyn FnOnce(Result<&mut dyn ReadTxn>) + Send>;
 pub type ReadWork<'a> = &'a mut dyn FnMut(&mut dyn ReadTxn) -> Result<()>;
 
 /// Is told of reasons to look; false: not any more.
-pub type Wake = Box<dyn Fn(Notice) -> bool + Send>;
+pub type Wake = Box<dyn Fn(&Notice) -> bool + Send>;
 
 /// What a read looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -172,7 +172,7 @@ pub trait QueueWrite {
     ///
     /// # Errors
     /// Those of the store.
-    fn set_message_state(&mut self, id: &str, state: State) -> Result<()>;
+    fn set_message_state(&mut self, message: &Message, state: State) -> Result<()>;
 
     /// Removes the message of which somebody holds this very lease; tells its queue and ordering key.
     ///

@@ -171,7 +171,7 @@ fn serve(shared: &Arc<Shared>, eye: &mut Eye) {
     let mut commits = shared.bell.commits.load(Ordering::Relaxed);
     let mut expiries_looked: Option<Stopwatch> = None;
     // What was committed since they became attentive, and before this first look, shows in no second one.
-    shared.wake(Notice::ELSEWHERE);
+    shared.wake(&Notice::ELSEWHERE);
     loop {
         let Reason::Look { time, expiries, now } = shared.bell.wait(shared, pause) else { return };
         let mut notice = if time { Notice::TIME } else { Notice::NONE };
@@ -198,7 +198,7 @@ fn serve(shared: &Arc<Shared>, eye: &mut Eye) {
             }
         }
         if notice != Notice::NONE {
-            shared.wake(notice);
+            shared.wake(&notice);
         }
     }
 }

@@ -6,7 +6,7 @@ use super::txn::{LocalRead, LocalWrite, encoding};
 use crate::clock;
 use crate::error::{Error, Result};
 use crate::store::queue::{DeadLetter, DeadLetterScan, Message, QueueStats, State, Status};
-use crate::store::{Flow, Notice, QueueRead, QueueWrite};
+use crate::store::{Flow, QueueRead, QueueWrite};
 
 /// A row of a message that cannot be read.
 struct Damaged {
@@ -223,7 +223,7 @@ impl QueueWrite for LocalWrite<'_> {
 
     fn insert_message(&mut self, message: &Message) -> Result<()> {
         if message.state.status == Status::Pending {
-            self.notice |= Notice::QUEUE;
+            self.notice.add_queue(&message.queue);
         }
         self.read.db.statement(Sql::InsertMessage)?.run(&[
             message.id.as_str().into(),
@@ -274,12 +274,12 @@ impl QueueWrite for LocalWrite<'_> {
         Ok(self.messages(Sql::LeasedMessage, &[id.into(), lease.into()])?.pop())
     }
 
-    fn set_message_state(&mut self, id: &str, state: State) -> Result<()> {
+    fn set_message_state(&mut self, message: &Message, state: State) -> Result<()> {
         if state.status == Status::Pending {
-            self.notice |= Notice::QUEUE;
+            self.notice.add_queue(&message.queue);
         }
         self.read.db.statement(Sql::SetMessageState)?.run(&[
-            id.into(),
+            message.id.as_str().into(),
             name_of(state.status).into(),
             state.ready_at.into(),
             state.attempts.into(),
@@ -310,7 +310,7 @@ impl QueueWrite for LocalWrite<'_> {
         let db = &mut *self.read.db;
         db.statement(Sql::Unblock)?.run(&[queue.into(), ordering_key.into()])?;
         if db.connection.changes() > 0 {
-            self.notice |= Notice::QUEUE;
+            self.notice.add_queue(queue);
         }
         Ok(())
     }

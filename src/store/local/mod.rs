@@ -107,7 +107,7 @@ impl Shared {
     }
 
     /// One that panics is not called again.
-    fn wake(&self, notice: Notice) {
+    fn wake(&self, notice: &Notice) {
         self.wakes.lock().retain(|wake| catch_unwind(AssertUnwindSafe(|| wake(notice))).unwrap_or(false));
     }
 
@@ -117,7 +117,7 @@ impl Shared {
         for job in self.reads.fail(writer::fault()) {
             job(Err(writer::fault()));
         }
-        self.wake(Notice::NONE);
+        self.wake(&Notice::NONE);
     }
 
     /// Has the writer make the log whole, and waits for it. Not to be called on the writer's thread.
@@ -359,7 +359,7 @@ impl Store for LocalStore {
     fn write(&self, jobs: Vec<Box<dyn WriteJob>>) {
         if let Err((jobs, error)) = self.shared.writes.push(jobs) {
             fail_all(jobs, &error);
-            self.shared.wake(Notice::NONE);
+            self.shared.wake(&Notice::NONE);
         }
     }
 
@@ -368,7 +368,7 @@ impl Store for LocalStore {
             for job in jobs {
                 job(Err(error.clone()));
             }
-            self.shared.wake(Notice::NONE);
+            self.shared.wake(&Notice::NONE);
         }
     }
 
@@ -501,5 +501,5 @@ fn run(shared: &Arc<Shared>, mut writer: Writer, reader: ReaderThread) {
     for done in shared.on_released.lock().drain(..) {
         let _ = catch_unwind(AssertUnwindSafe(done));
     }
-    shared.wake(Notice::NONE);
+    shared.wake(&Notice::NONE);
 }

@@ -175,7 +175,7 @@ fn serve(shared: &Shared, connect: &Connect) {
         for job in jobs {
             serve_one(shared, connect, &mut db, job);
         }
-        shared.wake(Notice::NONE);
+        shared.wake(&Notice::NONE);
     }
 }
 

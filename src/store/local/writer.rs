@@ -77,7 +77,7 @@ impl Writer {
         self.process_in(&mut waiting, usize::MAX);
         let reason = self.stopped.clone().unwrap_or_else(fault);
         fail_all(waiting.into(), &reason);
-        self.shared.wake(Notice::NONE);
+        self.shared.wake(&Notice::NONE);
     }
 
     /// Before the connection closes. A file that was moved gets what its log holds: SQLite would leave it in the log, where
@@ -134,7 +134,7 @@ impl Writer {
         for (job, outcome) in group {
             finish(job, outcome);
         }
-        self.shared.wake(std::mem::take(&mut self.notice));
+        self.shared.wake(&std::mem::take(&mut self.notice));
     }
 
     fn commit(&mut self, waiting: &mut VecDeque<Job>, most: usize, group: &mut Group) -> Ending {
