@@ -956,6 +956,11 @@ export interface KvChangesOptions {
    * waits.
    */
   live?: boolean | undefined
+  /**
+   * Told of errors of the store that another try may pass (`retryable`), which do not end a `live` feed: it
+   * tries again, after 1 second up to 30. Default: `console.error`.
+   */
+  onError?: ((error: unknown) => void) | undefined
 }
 
 /** One change of one key in one commit. A key that came and went within a commit has none. */
@@ -1008,6 +1013,11 @@ export interface KvConsumerOptions {
    * How long the position is this consumer's after a `read` or `commit`; default `"30s"`, 100 ms to 1 day.
    */
   lease?: Duration | undefined
+  /**
+   * Told of errors of the store that may pass, which do not end a `for await`: it tries again, after 1 second
+   * up to 30. Default: `console.error`. `read` and `commit` reject with them.
+   */
+  onError?: ((error: unknown) => void) | undefined
 }
 
 /** The position and the lease of a consumer. */
@@ -1055,7 +1065,10 @@ export interface KvConsumer<T = unknown> extends AsyncIterable<KvChange<T>> {
   release(): Promise<void>
   /** Forgets the consumer, whoever holds it; `ok` is false if there was none. */
   delete(): Promise<{ ok: boolean }>
-  /** Takes the lease, reads on for ever, and commits each change when the loop body has finished it. */
+  /**
+   * Takes the lease, reads on for ever, and commits each change when the loop body has finished it. It outlives
+   * errors of the store that may pass ({@link KvConsumerOptions.onError}); any other ends it.
+   */
   [Symbol.asyncIterator](): AsyncIterator<KvChange<T>, undefined>
   /** Calls {@link release}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>

@@ -1,7 +1,12 @@
 /** Waiting for news of the store. A notice says that a look is worth it; one that comes during a look is kept. */
 
 import type { Bridge } from "./bridge.js"
+import { KvError } from "./errors.js"
+import { after } from "./host.js"
+import { LONGEST_RETRY_MS, RETRY_MS, report } from "./subscription.js"
 import type { Waiter } from "./waiters.js"
+
+type OnError = ((error: unknown) => void) | undefined
 
 export class Attention implements Waiter {
   readonly reasons: number
@@ -10,6 +15,7 @@ export class Attention implements Waiter {
   #noticed = false
   #ended = false
   #wake: (() => void) | undefined
+  #endPause: (() => void) | undefined
 
   /** `onClose` is called when the `Kv` is being closed, while it can still be written. */
   constructor(bridge: Bridge, reasons: number, onClose?: () => void) {
@@ -30,6 +36,19 @@ export class Attention implements Waiter {
     return !this.#ended
   }
 
+  /** Waits for so long, or until the end. */
+  async pause(ms: number): Promise<void> {
+    if (this.#ended) return
+    await new Promise<void>((resolve) => {
+      const cancel = after(ms, resolve)
+      this.#endPause = () => {
+        cancel()
+        resolve()
+      }
+    })
+    this.#endPause = undefined
+  }
+
   notice(): void {
     this.#noticed = true
     this.#wake?.()
@@ -44,5 +63,33 @@ export class Attention implements Waiter {
     this.#ended = true
     this.#bridge.leave(this)
     this.#wake?.()
+    this.#endPause?.()
   }
+}
+
+/**
+ * Calls until no error comes that may pass, each wait longer than the one before; each error is reported.
+ * Rejects with any other, and with the last one when the attention, asked for at the first of them, has ended.
+ * An unknown outcome is tried again too: what is called can be called twice.
+ */
+export async function persist<R>(
+  call: () => Promise<R>,
+  listen: () => Attention,
+  onError: OnError,
+): Promise<R> {
+  for (let failures = 0; ; failures++) {
+    try {
+      return await call()
+    } catch (error) {
+      if (!mayPass(error)) throw error
+      report(onError, "the change log cannot be read", error)
+      const attention = listen()
+      await attention.pause(Math.min(RETRY_MS * 2 ** failures, LONGEST_RETRY_MS))
+      if (attention.ended) throw error
+    }
+  }
+}
+
+function mayPass(error: unknown): boolean {
+  return error instanceof KvError && (error.retryable || error.outcome === "unknown")
 }

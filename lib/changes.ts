@@ -1,8 +1,9 @@
 /** The change feed. */
 
 import type { KvChange, KvChanges, KvChangesIterator, KvChangesOptions } from "../index.js"
-import { Attention } from "./attention.js"
+import { Attention, persist } from "./attention.js"
 import { type Bridge, closed } from "./bridge.js"
+import { takeOptionalCallback } from "./callbacks.js"
 import { invalidArgument } from "./errors.js"
 import { copyKey } from "./keys.js"
 import { MAX_READ_CHANGES } from "./limits.js"
@@ -10,7 +11,7 @@ import { CHANGES, ELSEWHERE, type NativeFeed } from "./native.js"
 import { flag, refuseExtra, takeOptions, wholeNumber } from "./options.js"
 import { readChanges } from "./page.js"
 
-const OPTIONS: readonly (keyof KvChangesOptions)[] = ["from", "prefix", "limit", "live"]
+const OPTIONS: readonly (keyof KvChangesOptions)[] = ["from", "prefix", "limit", "live", "onError"]
 
 /** `kv.changes`: a function with two others. */
 export function changesOf(bridge: Bridge): KvChanges {
@@ -82,6 +83,7 @@ class ChangesIterator<T> implements KvChangesIterator<T> {
   readonly #bridge: Bridge
   readonly #feed: Feed
   readonly #live: boolean
+  readonly #onError: KvChangesOptions["onError"]
   #left: number
   #changes: KvChange<T>[] = []
   #at = 0
@@ -96,6 +98,7 @@ class ChangesIterator<T> implements KvChangesIterator<T> {
     const first = from === undefined ? undefined : wholeNumber(from, "from", 0, Number.MAX_SAFE_INTEGER)
     this.#left = limit === undefined ? Infinity : wholeNumber(limit, "limit", 1, Number.MAX_SAFE_INTEGER)
     this.#live = flag(options.live, "live")
+    this.#onError = takeOptionalCallback(options.onError, "onError")
     if (prefix !== undefined && !Array.isArray(prefix))
       throw invalidArgument("prefix: must be an array of parts")
     this.#bridge = bridge
@@ -134,7 +137,7 @@ class ChangesIterator<T> implements KvChangesIterator<T> {
         else if (!this.#live || !(await this.#wait())) break
       }
     } catch (error) {
-      const isQuiet = this.#bridge.closed && this.#live
+      const isQuiet = this.#live && (this.#bridge.closed || this.#attention?.ended)
       this.#end()
       if (!isQuiet) throw error
     }
@@ -143,7 +146,8 @@ class ChangesIterator<T> implements KvChangesIterator<T> {
   }
 
   async #load(): Promise<void> {
-    const { changes, more } = await this.#feed.page<T>(Math.min(this.#left, MAX_READ_CHANGES))
+    const read = () => this.#feed.page<T>(Math.min(this.#left, MAX_READ_CHANGES))
+    const { changes, more } = await (this.#live ? persist(read, () => this.#listen(), this.#onError) : read())
     this.#changes = changes
     this.#at = 0
     this.#left -= changes.length
@@ -154,8 +158,13 @@ class ChangesIterator<T> implements KvChangesIterator<T> {
   async #wait(): Promise<boolean> {
     this.#more = true
     if (this.#attention !== undefined) return this.#attention.wait()
-    this.#attention = new Attention(this.#bridge, CHANGES | ELSEWHERE)
+    this.#listen()
     return true
+  }
+
+  #listen(): Attention {
+    this.#attention ??= new Attention(this.#bridge, CHANGES | ELSEWHERE)
+    return this.#attention
   }
 
   return(): Promise<IteratorResult<KvChange<T>, undefined>> {

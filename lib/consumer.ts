@@ -1,8 +1,9 @@
 /** Consumers of the change feed: a position in the store, which one holder at a time moves. */
 
 import type { KvChange, KvConsumer, KvConsumerOptions, KvConsumerStatus, KvKey } from "../index.js"
-import { Attention } from "./attention.js"
+import { Attention, persist } from "./attention.js"
 import type { Bridge } from "./bridge.js"
+import { takeOptionalCallback } from "./callbacks.js"
 import { Feed } from "./changes.js"
 import { invalidArgument, KvError, short } from "./errors.js"
 import { copyKey } from "./keys.js"
@@ -26,6 +27,7 @@ export class Consumer<T> implements KvConsumer<T> {
   readonly #bridge: Bridge
   readonly #prefix: KvKey | undefined
   readonly #leaseMs: number
+  readonly #onError: KvConsumerOptions["onError"]
   /** The number of the lease that was taken last; 0: none. */
   #lease = 0
   /** Where it stands, as far as this holder knows. */
@@ -33,7 +35,7 @@ export class Consumer<T> implements KvConsumer<T> {
   #taking: Promise<unknown> = Promise.resolve()
 
   constructor(bridge: Bridge, name: string, options?: KvConsumerOptions) {
-    const given = takeOptions<KvConsumerOptions>(options, ["prefix", "lease"])
+    const given = takeOptions<KvConsumerOptions>(options, ["prefix", "lease", "onError"])
     callNative((addon) => addon.checkConsumer(name))
     const { lease = "30s" } = given
     const prefix = copyKey(given.prefix)
@@ -44,6 +46,7 @@ export class Consumer<T> implements KvConsumer<T> {
     this.#bridge = bridge
     this.#prefix = prefix
     this.#leaseMs = callNative((addon) => addon.leaseMs(lease, "lease"))
+    this.#onError = takeOptionalCallback(given.onError, "onError")
   }
 
   async read(limit: number = DEFAULT_READ_CHANGES, ...extra: unknown[]): Promise<KvChange<T>[]> {
@@ -178,7 +181,7 @@ export class Consumer<T> implements KvConsumer<T> {
         yield* this.#follow(this.#feed(hold), reading, news)
       }
     } catch (error) {
-      if (!this.#bridge.closed) throw error
+      if (!news.ended) throw error
     } finally {
       news.leave()
       if (!this.#bridge.closed) await this.#leave(reading)
@@ -188,11 +191,12 @@ export class Consumer<T> implements KvConsumer<T> {
   /** Takes the lease, and waits for it while another holds it; nothing, if it is ended meanwhile. */
   async #hold(news: Attention): Promise<Hold | undefined> {
     for (;;) {
-      const hold = await this.#take()
+      const hold = await this.#persist(() => this.#take(), news)
       if (typeof hold !== "number") return hold
-      for (let until: number | null = hold; until !== null; until = (await this.status()).leaseExpiresAt) {
+      for (let until: number | null = hold; until !== null; ) {
         this.#bridge.ended((handle) => handle.wakeAt(until as number))
         if (!(await news.wait())) return undefined
+        until = (await this.#persist(() => this.status(), news)).leaseExpiresAt
       }
     }
   }
@@ -201,20 +205,25 @@ export class Consumer<T> implements KvConsumer<T> {
   async *#follow(feed: Feed, reading: Reading, news: Attention): AsyncGenerator<KvChange<T>, undefined> {
     this.#planRenewal(reading)
     for (;;) {
-      const { changes, more } = await feed.page<T>(MAX_READ_CHANGES)
+      const { changes, more } = await this.#persist(() => feed.page<T>(MAX_READ_CHANGES), news)
       for (const change of changes) {
         yield change
         reading.passed = change.seq
-        if (this.#isDue(reading) && !(await this.#renew(reading))) return
+        if (this.#isDue(reading) && !(await this.#renew(reading, news))) return
       }
       reading.passed = feed.position
       const moved = changes.length > 0 || this.#isDue(reading)
-      if (moved && !(await this.#renew(reading))) return
+      if (moved && !(await this.#renew(reading, news))) return
       if (more) continue
       // Whoever is woken asks again: the time that was asked for may have been taken by an earlier one.
       this.#bridge.ended((handle) => handle.wakeAt(reading.renewAt))
       if (!(await news.wait())) return
     }
+  }
+
+  /** Errors of the store that may pass do not end a loop. */
+  #persist<R>(call: () => Promise<R>, news: Attention): Promise<R> {
+    return persist(call, () => news, this.#onError)
   }
 
   #planRenewal(reading: Reading): void {
@@ -229,16 +238,18 @@ export class Consumer<T> implements KvConsumer<T> {
   }
 
   /** Commits what was passed and renews the lease; false if it was lost. */
-  async #renew(reading: Reading): Promise<boolean> {
+  async #renew(reading: Reading, news: Attention): Promise<boolean> {
     this.#planRenewal(reading)
     const seq = Math.max(reading.passed ?? 0, this.#position)
-    reading.passed = undefined
     try {
-      await this.commit(seq)
+      await this.#persist(() => this.commit(seq), news)
+      reading.passed = undefined
       return true
     } catch (error) {
-      if (error instanceof KvError && error.code === "CONFLICT") return false
-      throw error
+      // Any other ends the loop, which tries to commit it once more.
+      if (!(error instanceof KvError && error.code === "CONFLICT")) throw error
+      reading.passed = undefined
+      return false
     }
   }
 

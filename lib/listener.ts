@@ -13,7 +13,7 @@ import { callNative, DONE, ELSEWHERE, FAILED, QUEUE, RELEASED, RETURNED, TIME, U
 import { flag, isPlain, takeOptions, wholeNumber } from "./options.js"
 import { DAMAGED, type Parcel, readParts } from "./page.js"
 import type { Receipts } from "./receipts.js"
-import { RETRY_MS, report } from "./subscription.js"
+import { LONGEST_RETRY_MS, RETRY_MS, report } from "./subscription.js"
 import type { Waiter } from "./waiters.js"
 
 const OPTIONS: readonly (keyof KvListenOptions)[] = [
@@ -25,8 +25,6 @@ const OPTIONS: readonly (keyof KvListenOptions)[] = [
 ]
 export const DEFAULT_QUEUE = "default"
 
-/** The wait after an error of the store doubles up to this. */
-const LONGEST_RETRY_MS = 30_000
 /** Attempts to settle what was handled, once the listener is stopped; then the leases run out. */
 const LAST_ATTEMPTS = 4
 

@@ -5,6 +5,8 @@ import { refuseOptions } from "./options.js"
 
 /** How long to wait after an error of the store that may pass. */
 export const RETRY_MS = 1000
+/** Where the wait doubles after each one, it does so up to this. */
+export const LONGEST_RETRY_MS = 30_000
 
 export class Subscription implements KvSubscription {
   readonly finished: Promise<void>

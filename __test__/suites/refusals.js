@@ -382,10 +382,10 @@ export function refusals(target) {
       .mutate({ type: "delete", key: ["k"], ...ttl })
       .commit()
     await kv.transaction(() => {}, none("maxRetries", "retryDelay"))
-    for await (const _ of kv.changes(none("from", "prefix", "limit", "live")));
+    for await (const _ of kv.changes(none("from", "prefix", "limit", "live", "onError")));
     const watching = none("exact", "emitInitial", "from", "bufferSize", "overflowStrategy", "onError")
     kv.watch(["a"], () => {}, watching).stop()
-    await kv.consumer("c", none("prefix", "lease")).release()
+    await kv.consumer("c", none("prefix", "lease", "onError")).release()
     const listener = kv.listenQueue(
       () => {},
       none("queue", "concurrency", "autoAck", "lockDuration", "onError"),
