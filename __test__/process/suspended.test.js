@@ -1,9 +1,8 @@
 import assert from "node:assert/strict"
-import { spawnSync } from "node:child_process"
-import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { describe, test } from "node:test"
 import { sleep, until, withCrew } from "../support/crew.js"
+import { FAKETIME, optional } from "../support/optional.js"
 import { nodeOnly, run, runtimes } from "../support/runtimes.js"
 import { tempFolder } from "../support/targets.js"
 
@@ -14,10 +13,7 @@ const LATE_MS = 3 * LEASE_MS
 /** What a worker began, in order. */
 const begun = (worker) => worker.lines.filter((line) => line.startsWith("begin "))
 
-const FAKE_TIME = ["/usr/lib/x86_64-linux-gnu/faketime", "/usr/lib/aarch64-linux-gnu/faketime"]
-  .map((folder) => join(folder, "libfaketimeMT.so.1"))
-  .find((path) => existsSync(path) && spawnSync("true", { env: { LD_PRELOAD: path } }).status === 0)
-const faked = FAKE_TIME === undefined ? { skip: "libfaketime is not installed" } : {}
+const faked = optional("libfaketime")
 
 /** Laws 9 and 14: a worker that lived on gets none of its own messages twice, and no clock ends a process. */
 describe("process: suspended workers, wrong clocks", nodeOnly, () => {
@@ -79,7 +75,7 @@ describe("process: suspended workers, wrong clocks", nodeOnly, () => {
       const folder = tempFolder()
       try {
         const env = {
-          LD_PRELOAD: FAKE_TIME,
+          LD_PRELOAD: FAKETIME,
           FAKETIME: "@1969-12-31 00:00:00",
           FAKETIME_DONT_FAKE_MONOTONIC: "1",
         }

@@ -4,9 +4,9 @@ import { existsSync } from "node:fs"
 
 const runs = (command, ...args) => spawnSync(command, args, { stdio: "ignore" }).status === 0
 
-/** Where Debian and its children keep the library of libfaketime. */
+/** Where Debian and its children keep the library of libfaketime, the one for threads. */
 export const FAKETIME = ["x86_64-linux-gnu", "aarch64-linux-gnu", "."]
-  .map((place) => `/usr/lib/${place}/faketime/libfaketime.so.1`)
+  .map((place) => `/usr/lib/${place}/faketime/libfaketimeMT.so.1`)
   .find((path) => existsSync(path))
 
 const FOUND = {
