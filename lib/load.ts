@@ -59,6 +59,10 @@ function iterableOf(entries: unknown): Iterable<KvSetEntry> | AsyncIterable<KvSe
 
 function operationOf(entry: KvSetEntry, at: number): SetOperation {
   if (entry === undefined) throw invalidArgument(`entries[${at}]: must be { key, value }, got undefined`)
+  if (isList(entry))
+    throw invalidArgument(
+      `entries[${at}]: must be { key, value }, got ${describe(entry)}; make ({ key, value }) of a pair [key, value]`,
+    )
   const given = takeOptions<KvSetEntry>(entry, ENTRY_MEMBERS, `entries[${at}]`)
   return {
     type: "set",

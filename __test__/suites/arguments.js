@@ -183,4 +183,17 @@ export function args(target) {
     await kv.close("SIGTERM", 15)
     assert.equal(kv.closed, true)
   })
+
+  // Seen to fail: it said that an array is no object, and not what an entry is.
+  test("setMany of pairs says what an entry is", async () => {
+    const kv = target.open(target.place())
+    for (const pairs of [[[["a"], 1]], new Map([[["a"], 1]])])
+      await refused(
+        () => kv.setMany(pairs),
+        "INVALID_ARGUMENT",
+        /entries\[0\]: must be \{ key, value \}.*pair/,
+      )
+    assert.equal(await kv.count([]), 0)
+    await kv.close()
+  })
 }

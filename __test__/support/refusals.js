@@ -28,7 +28,7 @@ export const badKeys = [
   ["undefined as a part", ["a", undefined], INVALID, /undefined/],
   ["an object as a part", ["a", {}], INVALID, /object/i],
   ["a list as a part", ["a", ["b"]], INVALID, /array|object/i],
-  ["a date as a part", ["a", new Date(0)], INVALID, /date|object/i],
+  ["a date as a part", ["a", new Date(0)], INVALID, /a Date .*date\.getTime\(\)/],
   ["a symbol as a part", ["a", Symbol("s")], INVALID, /symbol/],
   ["a function as a part", ["a", () => {}], INVALID, /function/],
   ["words as a part", ["a", Uint16Array.of(1)], INVALID, /Uint16Array|object/],

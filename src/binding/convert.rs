@@ -71,6 +71,13 @@ fn kind_name(env: Env, value: Raw) -> &'static str {
     }
 }
 
+fn is_date(env: Env, value: Raw) -> bool {
+    let mut is_date = false;
+    // SAFETY: see above.
+    unsafe { sys::napi_is_date(env.raw(), value.0, &raw mut is_date) };
+    is_date
+}
+
 /// Whether it is `undefined`: what is not given. `null` is refused where it has no meaning.
 pub fn is_absent(env: Env, value: Raw) -> bool {
     kind(env, value) == ValueType::Undefined
@@ -152,6 +159,9 @@ fn part(env: Env, value: Raw, index: u32, writer: &mut KeyWriter<'_>) -> Result<
         }
         _ => match bytes(env, value) {
             Some(bytes) => writer.bytes(bytes),
+            None if is_date(env, value) => Err(Error::invalid(format!(
+                "key[{index}]: a Date is not a key part; give date.getTime() or date.toISOString()"
+            ))),
             None => {
                 let what = kind_name(env, value);
                 Err(Error::invalid(format!("key[{index}]: {what} is not a key part; {PARTS}")))

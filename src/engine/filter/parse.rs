@@ -180,11 +180,9 @@ impl Parser {
             "$empty" => when(flag(node, place)?, at(Test::Empty)),
             "$notEmpty" => when(!flag(node, place)?, at(Test::Empty)),
             unknown => {
+                let advice = advice(unknown);
                 let unknown = short(unknown);
-                let nearest = nearest(&unknown);
-                return Err(Error::invalid(format!(
-                    "{place}: there is no operator {unknown}; did you mean {nearest}?"
-                )));
+                return Err(Error::invalid(format!("{place}: there is no operator {unknown}; {advice}")));
             }
         })
     }
@@ -337,6 +335,32 @@ fn flag(node: Node, place: &str) -> Result<bool> {
         Node::Leaf(Operand::Value(Typed::Bool(flag))) => Ok(flag),
         _ => Err(Error::invalid(format!("{place}: give true or false"))),
     }
+}
+
+const NO_PATTERNS: &str =
+    "patterns are not supported: use $startsWith, $contains or $endsWith, or kv.search for words";
+const NO_CODE: &str = "no code is run in a filter: read the entries, and look at them there";
+/// Operators of other databases, and what there is instead.
+const INSTEAD: [(&str, &str); 12] = [
+    ("$regex", NO_PATTERNS),
+    ("$like", NO_PATTERNS),
+    ("$ilike", NO_PATTERNS),
+    ("$glob", NO_PATTERNS),
+    ("$where", NO_CODE),
+    ("$expr", NO_CODE),
+    ("$text", "words are found by kv.search"),
+    ("$search", "words are found by kv.search"),
+    ("$exists", "$null: true matches what is null or absent, $notNull: true all others"),
+    ("$nor", "use $not"),
+    ("$size", "$empty: true matches what has no elements; no other size is asked for"),
+    ("$elemMatch", "name an element by its place, as in \"items[0].price\""),
+];
+
+/// What to use instead of an operator that does not exist.
+fn advice(unknown: &str) -> String {
+    let known = INSTEAD.iter().find(|(name, _)| *name == unknown);
+    known
+        .map_or_else(|| format!("did you mean {}?", nearest(&short(unknown))), |(_, advice)| (*advice).into())
 }
 
 /// The operator that is written most alike; of several the one that begins alike for longer.
