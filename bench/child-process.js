@@ -1,22 +1,62 @@
 // Runs a program of children/ in a process of its own, and reads the JSON that it prints, a line at a time.
 import { spawn } from "node:child_process"
-import { join } from "node:path"
+import { resolve as resolvePath } from "node:path"
 import { createInterface } from "node:readline"
 
-/** Every line that the program prints, as it comes. */
-export async function* linesOf(program, args, flags = ["--expose-gc"]) {
-  const path = join(import.meta.dirname, "children", program)
+/** Loading ten million entries takes minutes; what prints nothing for longer has stopped. */
+const SILENCE_MS = 15 * 60_000
+
+/**
+ * Every line that the program prints, as it comes. One that is silent for too long is killed, as it is when nobody reads on or
+ * `signal` is aborted.
+ */
+export async function* linesOf(
+  program,
+  args,
+  { flags = ["--expose-gc"], silenceMs = SILENCE_MS, signal } = {},
+) {
+  const path = resolvePath(import.meta.dirname, "children", program)
   const child = spawn(process.execPath, [...flags, path, ...args.map(String)], {
     stdio: ["ignore", "pipe", "inherit"],
+    signal,
+    killSignal: "SIGKILL",
   })
-  const ended = new Promise((resolve) => child.on("close", resolve))
-  for await (const line of createInterface({ input: child.stdout })) yield JSON.parse(line)
-  const code = await ended
-  if (code !== 0) throw new Error(`${program} ${args.join(" ")} ended with ${code}`)
+  const ended = new Promise((resolve) => {
+    child.on("error", (error) => resolve(error.message))
+    child.on("close", (code, by) => resolve(by ?? code))
+  })
+  const called = [program, ...args].join(" ")
+  let isSilent = false
+  const timer = setTimeout(() => {
+    isSilent = true
+    child.kill("SIGKILL")
+  }, silenceMs)
+  try {
+    for await (const line of createInterface({ input: child.stdout })) {
+      timer.refresh()
+      yield parsed(line, called)
+    }
+    const how = await ended
+    if (isSilent) throw new Error(`${called} printed nothing for ${silenceMs / 1000} s and was killed`)
+    if (how !== 0) throw new Error(`${called} ended with ${how}`)
+  } finally {
+    clearTimeout(timer)
+    child.kill("SIGKILL")
+  }
 }
 
-/** The one line that it prints. */
-export async function answerOf(program, args, flags) {
-  for await (const line of linesOf(program, args, flags)) return line
-  throw new Error(`${program} printed nothing`)
+/** The one line that it prints, when it has ended. */
+export async function answerOf(program, args, options) {
+  let answer
+  for await (const line of linesOf(program, args, options)) answer ??= line
+  if (answer === undefined) throw new Error(`${program} printed nothing`)
+  return answer
+}
+
+function parsed(line, called) {
+  try {
+    return JSON.parse(line)
+  } catch {
+    throw new Error(`${called} printed what is no JSON: ${line}`)
+  }
 }

@@ -1,16 +1,17 @@
 // Holds one peer open and does what run.js asks, one command a line on stdin, one answer a line on stdout.
-// Usage: node|bun|deno child.js <peer> <database file>
+// Usage: node|bun|deno child.js <module of peers/> <database file> <checkout that KeyVal is taken from>
 import assert from "node:assert/strict"
 import { rm } from "node:fs/promises"
 import process from "node:process"
 import { createInterface } from "node:readline"
+import { pathToFileURL } from "node:url"
 import { COUNTERS, ENTRIES, GROUP_SIZE, item, itemKey, newValue } from "./data.js"
 import { percentile } from "./figures.js"
 import { Random } from "./random.js"
 import { rows } from "./rows.js"
 
 /**
- * What `open(path)` of a module in `peers/` gives. Calls give values or promises. A peer leaves out what it has no call
+ * What `open(path, root)` of a module in `peers/` gives. Calls give values or promises. A peer leaves out what it has no call
  * for. The module also exports `title`, `runtimes` and `settings`, `available()` if it may be missing here, and `only`,
  * names of rows, if it is not in all of them; it imports what it measures inside `open`, so that every runtime can read
  * these.
@@ -30,8 +31,13 @@ import { rows } from "./rows.js"
  * @property {(checks: object[], sets: object[]) => any} [atomic] gives `{ ok: true }` when it is on disk
  * @property {(key: any[]) => any} delete this one key
  * @property {(prefix: any[]) => any} [deletePrefix] gives the number of entries
- * @property {(path: string, handler?: (value: any) => void) => any} [queue] opens an empty store with a queue, and handles
- *   its messages if there is a handler; gives `{ enqueue, close }`, and `enqueue(value)` gives `{ ok: true }` when it is on disk
+ * @property {(path: string, handler?: (value: any) => void, options?: { idle?: number, spread?: number }) => any} [queue] opens an
+ *   empty store with a queue, and handles its messages if there is a handler; gives `{ enqueue, close }`, and `enqueue(value)`
+ *   gives `{ ok: true }` when it is on disk. With `hasQueues`: `idle` is the number of other queues with a listener each,
+ *   `spread` of those that the messages go to in turn
+ * @property {true} [hasQueues] so that a store has many
+ * @property {(path: string, kind: string, count: number) => any} [waiting] opens an empty store in which `count` listeners, watches,
+ *   feeds or consumers wait for something that never comes; gives `{ set, close }`
  * @property {(key: any[], tell: (value: any) => void) => any} [watch] tells what the key's values become; gives a function
  *   that stops it
  * @property {(path: string) => any} [documents] holds `documents()` of `search-rows.js`; gives `{ search, set, close }`: `search(word, limit)`
@@ -51,8 +57,8 @@ const SIZES_BYTES = 16 * 2 ** 20
 /** What is loaded at a time; Deno takes 800 KiB a commit. */
 const LOAD_BYTES = 256 * 2 ** 10
 
-const [, , name, path] = process.argv
-const { open } = await import(`./peers/${name}.js`)
+const [, , module, path, root] = process.argv
+const { open, title } = await import(pathToFileURL(module))
 
 /** @type {Peer} */
 let peer
@@ -74,15 +80,24 @@ async function shelves() {
 }
 
 /** A queue is begun with an empty store of its own: the messages of one row are not another's, and a listener ends. */
-async function emptyQueue(handler) {
-  const file = `${path}-queue`
+async function emptyQueue(handler, options) {
+  return peer.queue(await emptyFile("queue"), handler, options)
+}
+
+/** Waiters are begun with an empty store of their own: what they leave is in no other row's way. */
+async function waiting(kind, count) {
+  return peer.waiting(await emptyFile("waiting"), kind, count)
+}
+
+async function emptyFile(what) {
+  const file = `${path}-${what}`
   for (const suffix of ["", "-wal", "-shm"]) await rm(file + suffix, { force: true })
-  return peer.queue(file, handler)
+  return file
 }
 
 const commands = {
   async open() {
-    peer = await open(path)
+    peer = await open(path, root)
     const { bun, deno, node } = process.versions
     return { version: peer.version, runtime: bun ?? deno ?? node, calls: Object.keys(peer) }
   },
@@ -122,7 +137,7 @@ const commands = {
     const row = rows.find(({ name }) => name === rowName)
     const random = new Random(seed)
     collectGarbage()
-    const on = row.begin ? await row.begin({ ...peer, queue: emptyQueue, documents, shelves }) : peer
+    const on = row.begin ? await row.begin({ ...peer, queue: emptyQueue, waiting, documents, shelves }) : peer
     try {
       await measure(row, on, random, budgetMs / 10)
       const { operations, elapsedMs, latencies } = await measure(
@@ -269,7 +284,7 @@ async function measure(row, on, random, budgetMs) {
     const last = await (row.timed ? row.timed(on, inputs, latencies) : timed(row, on, inputs))
     elapsedMs += performance.now() - start
     operations += inputs.length
-    assert(row.check(inputs.at(-1), last), `${name}, ${row.name}: a wrong result`)
+    assert(row.check(inputs.at(-1), last), `${title}, ${row.name}: a wrong result`)
     await row.restore?.(on, inputs)
   } while (elapsedMs < budgetMs && performance.now() < end)
   return { operations, elapsedMs, latencies }
@@ -311,7 +326,9 @@ function collectGarbage() {
   else globalThis.gc?.()
 }
 
-for await (const line of createInterface({ input: process.stdin })) {
+const lines = createInterface({ input: process.stdin })
+lines.on("close", () => process.exit()) // run.js is gone, also where a command never ends
+for await (const line of lines) {
   const { command, ...options } = JSON.parse(line)
   try {
     const answer = await commands[command](options)
@@ -320,4 +337,3 @@ for await (const line of createInterface({ input: process.stdin })) {
     process.stdout.write(`${JSON.stringify({ error: error.stack ?? String(error) })}\n`)
   }
 }
-process.exit() // run.js has closed stdin, or is gone

@@ -37,5 +37,6 @@ export function bullets(facts) {
 
 /** A value beside its bound. */
 export function judged(value, bound, unit) {
+  if (value === undefined || value === null) return "missing"
   return `${figure(value)} ${unit} (at most ${bound}: ${value <= bound ? "met" : "**missed**"})`
 }

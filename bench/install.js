@@ -14,7 +14,10 @@ export function installPeers() {
   if (existsSync(mark) && readFileSync(mark, "utf8") === lock) return
   console.error("Installing the peers in bench/ …")
   // Not `npm ci`: see scripts/support.mjs.
-  if (npm(["install", "--no-save"]) !== 0) process.exit(1)
+  if (npm(["install", "--no-save"]) !== 0) {
+    console.error("The peers could not be installed; those that are not here are missing.")
+    return
+  }
   for (const name of COMPILED) {
     console.error(`Compiling ${name} …`)
     if (npm(["rebuild", name, "--ignore-scripts=false"], compileHere()) !== 0)

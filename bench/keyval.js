@@ -28,10 +28,24 @@ export function keyval(kv, open) {
     },
     delete: (key) => kv.delete(key, { exact: true }),
     deletePrefix: async (prefix) => (await kv.delete({ prefix })).deletedCount,
-    queue(path, handler) {
+    queue(path, handler, { idle = 0, spread = 1 } = {}) {
       const other = open(path)
-      if (handler) other.listenQueue(({ value }) => handler(value), { concurrency: CONCURRENCY })
-      return { enqueue: (value) => other.enqueue(value), close: () => other.close() }
+      const queueOf = (at) => (spread === 1 ? undefined : `queue-${at % spread}`)
+      const listen = (queue, handle) =>
+        other.listenQueue(({ value }) => handle(value), { queue, concurrency: CONCURRENCY })
+      for (let at = 0; at < idle; at++) listen(`idle-${at}`, unexpected)
+      if (handler) for (let at = 0; at < spread; at++) listen(queueOf(at), handler)
+      let sent = 0
+      return {
+        enqueue: (value) => other.enqueue(value, { queue: queueOf(sent++) }),
+        close: () => other.close(),
+      }
+    },
+    hasQueues: true,
+    async waiting(path, kind, count) {
+      const other = open(path)
+      await waitersOf[kind](other, count)
+      return { set: (key, value) => other.set(key, value), close: () => other.close() }
     },
     watch(key, tell) {
       const watch = kv.watch(key, ([entry]) => tell(entry.value), { exact: true, emitInitial: false })
@@ -73,4 +87,41 @@ export function keyval(kv, open) {
     },
     close: () => kv.close(),
   }
+}
+
+function unexpected() {
+  throw new Error("nothing was sent to this listener")
+}
+
+const idleKey = (at) => ["idle", at]
+
+/** What waits for something else than the keys of a row. Resolves when all of them wait. */
+const waitersOf = {
+  nothing: async () => {},
+
+  listeners: async (kv, count) => {
+    for (let at = 0; at < count; at++) kv.listenQueue(unexpected, { queue: `idle-${at}` })
+  },
+
+  watches: (kv, count) => {
+    const begun = Array.from({ length: count }, (_, at) => {
+      return new Promise((resolve) => kv.watch(idleKey(at), resolve, { exact: true }))
+    })
+    return Promise.all(begun)
+  },
+
+  feeds: (kv, count) => waitingReaders(kv, count, (prefix) => kv.changes({ prefix, live: true })),
+
+  consumers: (kv, count) =>
+    waitingReaders(kv, count, (prefix) => kv.consumer(`idle-${prefix[1]}`, { prefix })),
+}
+
+/** Each reads one change, which proves that it is there, and waits for another one, which never comes. */
+async function waitingReaders(kv, count, readerOf) {
+  const prefixes = Array.from({ length: count }, (_, at) => idleKey(at))
+  const readers = prefixes.map((prefix) => readerOf(prefix)[Symbol.asyncIterator]())
+  const first = readers.map((reader) => reader.next())
+  await kv.setMany(prefixes.map((prefix) => ({ key: [...prefix, "first"], value: 0 })))
+  await Promise.all(first)
+  for (const reader of readers) reader.next().catch(() => {}) // it ends when the store is closed
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises"
-import { ENTRIES, newValue } from "./data.js"
+import { ENTRIES, itemKey, newValue } from "./data.js"
 
 /** Messages issued together; a chunk is a few hundred. */
 const AT_ONCE = 64
@@ -74,13 +74,13 @@ const enqueue = {
   end: (queue) => queue.close(),
 }
 
-const handled = {
-  needs: "queue",
+const handled = (options) => ({
+  needs: options ? "hasQueues" : "queue",
   chunk: CHUNK,
   input: message,
   async begin(peer) {
     const done = new Handled()
-    const queue = await peer.queue(done.handler)
+    const queue = await peer.queue(done.handler, options)
     return { queue, done }
   },
   /** From the first enqueue of the chunk to its last handler. */
@@ -96,7 +96,7 @@ const handled = {
   },
   check: (_value, result) => result.ok,
   end: ({ queue }) => queue.close(),
-}
+})
 
 /** One after the other; each latency by itself. `send(on, number)` is answered by `on.echo.seen(number)`. */
 const latency = (send) => ({
@@ -117,16 +117,16 @@ const latency = (send) => ({
   check: (_input, result) => result.ok,
 })
 
-const queueLatency = {
+const queueLatency = (options) => ({
   ...latency(({ queue }, number) => queue.enqueue({ number })),
-  needs: "queue",
+  needs: options ? "hasQueues" : "queue",
   async begin(peer) {
     const echo = new Echo()
-    const queue = await peer.queue(({ number }) => echo.seen(number))
+    const queue = await peer.queue(({ number }) => echo.seen(number), options)
     return { queue, echo }
   },
   end: ({ queue }) => queue.close(),
-}
+})
 
 const WATCHED = ["watched"]
 
@@ -149,7 +149,60 @@ const watchLatency = {
  */
 export const liveRows = [
   { name: "enqueue, 64 at once", atOnce: AT_ONCE, ...enqueue },
-  { name: "enqueue → handled, a message", ...handled },
-  { name: "queue latency, ms", unit: "ms", ...queueLatency },
+  { name: "enqueue → handled, a message", ...handled() },
+  { name: "queue latency, ms", unit: "ms", ...queueLatency() },
   { name: "watch latency", ...watchLatency },
 ]
+
+/** Waiters in one process of a large app: a queue, a watch or a feed a user or a room. */
+const WAITERS = 500
+const KINDS = ["listeners", "watches", "feeds", "consumers"]
+const SET_ALONE = "set in an empty store"
+
+const setBeside = (kind) => ({
+  needs: "waiting",
+  atOnce: 1,
+  chunk: 128,
+  begin: (peer) => peer.waiting(kind, WAITERS),
+  input: (random) => {
+    const id = random.below(ENTRIES)
+    return { key: itemKey(id), value: newValue(id, random) }
+  },
+  call: (on, { key, value }) => on.set(key, value),
+  check: (_input, result) => result.ok,
+  end: (on) => on.close(),
+})
+
+const idle = { idle: WAITERS - 1 }
+
+/**
+ * Rows of many that wait, each beside the name of the row without them (`alone`).
+ *
+ * @type {(import("./rows.js").Row & { alone: string })[]}
+ */
+export const besideRows = [
+  {
+    name: `enqueue → handled, ${WAITERS} queues, messages in one`,
+    alone: "enqueue → handled, a message",
+    ...handled(idle),
+  },
+  {
+    name: `enqueue → handled, ${WAITERS} queues, messages in all`,
+    alone: "enqueue → handled, a message",
+    ...handled({ spread: WAITERS }),
+  },
+  {
+    name: `queue latency, ${WAITERS} queues, ms`,
+    alone: "queue latency, ms",
+    unit: "ms",
+    ...queueLatency(idle),
+  },
+  ...KINDS.map((kind) => ({
+    name: `set beside ${WAITERS} idle ${kind}`,
+    alone: SET_ALONE,
+    ...setBeside(kind),
+  })),
+]
+
+/** What `besideRows` are compared with, where no other row is it. */
+export const aloneRows = [{ name: SET_ALONE, ...setBeside("nothing") }]

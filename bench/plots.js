@@ -66,16 +66,19 @@ function provenance({ Date: date, CPU, "File system": fileSystem, Node }) {
   return `${CPU}; ${fileSystem}; Node ${Node}; ${date}`
 }
 
-/** A dot a peer and row: the time of an operation. */
+/** A dot a peer and row: the time of an operation. `undefined` if there is none. */
 export function comparisonPlot({ machine, repetitions, budgetMs, rows: measured, peers, samples }) {
   const labels = peers.map(({ label }) => label).filter((label) => label in COLORS)
-  const rows = measured.filter(({ name, tail }) => !tail && labels.some((label) => samples[label][name]))
+  const rows = measured.filter(
+    ({ name, tail }) => !tail && labels.some((label) => samples[label][name]?.length),
+  )
   const figures = rows.map(({ name }) =>
     labels
       .filter((label) => samples[label][name])
       .map((label) => ({ label, us: median(samples[label][name]) })),
   )
   const all = figures.flat().map(({ us }) => us)
+  if (all.length === 0) return undefined
   const top = 78 + 20 * Math.ceil(labels.length / LEGEND_COLUMNS)
   const height = top + rows.length * 26 + 58
   const { at, ticks } = logAxis(Math.min(...all), Math.max(...all), 250, WIDTH - 30)
@@ -129,8 +132,9 @@ function apart(places, least) {
   return moved
 }
 
-/** A line an operation, over the number of entries. */
+/** A line an operation, over the number of entries; `undefined` where they are too few for a line. */
 export function growthPlot({ machine, steps }) {
+  if (steps.length < 2) return undefined
   const height = 430
   const [left, right, top, bottom] = [70, WIDTH - 170, 88, height - 50]
   const names = Object.keys(LINES)

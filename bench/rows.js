@@ -1,6 +1,6 @@
 import { COUNTERS, ENTRIES, GROUP_SIZE, GROUPS, item, itemId, itemKey, newValue } from "./data.js"
 import { indexRows } from "./index-rows.js"
-import { liveRows } from "./live-rows.js"
+import { aloneRows, besideRows, liveRows } from "./live-rows.js"
 import { searchRows } from "./search-rows.js"
 
 /**
@@ -150,6 +150,8 @@ export const rows = [
   { name: "delete one key", atOnce: 1, ...remove },
   { name: "delete a prefix of 10,000, ms", unit: "ms", atOnce: 1, ...removePrefix },
   ...liveRows,
+  ...aloneRows,
+  ...besideRows,
   ...indexRows,
   ...searchRows,
 ]

@@ -3,34 +3,63 @@
 import { spawnSync } from "node:child_process"
 import { ENTRIES } from "../data.js"
 import { figure, median, spread, table } from "../figures.js"
-import { startPeers } from "../peers.js"
+import { besideRows } from "../live-rows.js"
+import { Missing } from "../missing.js"
+import { availablePeers, startPeers } from "../peers.js"
 import { rows } from "../rows.js"
 import { LOG_COST, targets } from "../targets.js"
 
-export async function measure({ folder, quick, rows: names, peers: chosen }) {
+export const title = "Beside its peers"
+
+/**
+ * `roster`: the peers, as `availablePeers` gives them, and `flush`, which comes before each run, where a test has others. `save`
+ * is given what was measured so far, row by row. A peer that fails is missing from there on, with its reason; the others go on.
+ */
+export async function measure(options) {
+  const { folder, quick, rows: names, peers: chosen, against, roster } = options
+  const { save = () => {}, flush = flushDisk } = options
   const repetitions = quick ? 2 : 5
   const budgetMs = quick ? 60 : 600
   const wanted = chosenRows(names)
-  const peers = []
+  const missing = new Missing()
+  const known = roster ?? (await availablePeers({ chosen, against, missing }))
+  const peers = startPeers(known, folder, missing)
   try {
-    for (const peer of await startPeers(folder, chosen)) peers.push(await prepare(peer, wanted, budgetMs))
-    const samples = await interleave(peers, wanted, repetitions, budgetMs)
-    const described = peers.map(({ name, runtime, label, settings, versions, sqlite }) => {
-      const { version, runtime: runtimeVersion } = versions
-      return { name, runtime, label, settings, version, runtimeVersion, sqlite }
+    const ready = []
+    for (const peer of peers) if (await prepare(peer, wanted, budgetMs, missing)) ready.push(peer)
+    const samples = Object.fromEntries(ready.map(({ label }) => [label, {}]))
+    const results = () => ({
+      repetitions,
+      budgetMs,
+      rows: linesOf(wanted),
+      peers: ready.map(described),
+      samples,
+      missing: missing.found,
     })
-    const measured = wanted.flatMap(({ name, unit, latency }) =>
-      latency
-        ? [
-            { name, unit },
-            { name: p95Of(name), unit, tail: true },
-          ]
-        : [{ name, unit }],
-    )
-    return { repetitions, budgetMs, rows: measured, peers: described, samples }
+    const run = { peers: ready, wanted, repetitions, budgetMs, samples, missing, flush }
+    await interleave(run, () => save(results()))
+    for (const peer of ready) await missing.attempt(`${peer.label}: closing`, () => close(peer))
+    return results()
   } finally {
-    for (const peer of peers) peer.kill()
+    await Promise.all(peers.map((peer) => peer.end()))
   }
+}
+
+function described({ name, runtime, label, settings, versions, sqlite }) {
+  const { version, runtime: runtimeVersion } = versions
+  return { name, runtime, label, settings, version, runtimeVersion, sqlite }
+}
+
+/** The lines of the table: a row that times latencies has two. */
+function linesOf(wanted) {
+  return wanted.flatMap(({ name, unit, latency }) =>
+    latency
+      ? [
+          { name, unit },
+          { name: p95Of(name), unit, tail: true },
+        ]
+      : [{ name, unit }],
+  )
 }
 
 /** Rows whose names begin with one of those between commas; the commas of a name have a space or a digit after them. */
@@ -47,40 +76,54 @@ function chosenRows(names) {
 
 const p95Of = (name) => `${name}: 95th percentile`
 
-/** Loads its data, proves it right and warms it up. */
-async function prepare(peer, wanted, budgetMs) {
+/** Loads its data, proves it right and warms it up. Gives whether that succeeded. */
+async function prepare(peer, wanted, budgetMs, missing) {
   console.error(`${peer.label}: loading, checking, warming up …`)
-  peer.versions = await peer.ask("open")
-  await peer.ask("load")
-  await peer.ask("validate")
+  try {
+    peer.versions = await peer.ask("open")
+    await peer.ask("load")
+    await peer.ask("validate")
+  } catch (error) {
+    missing.add(peer.label, error)
+    return false
+  }
   for (const row of wanted)
-    if (peer.has(row)) await peer.ask("run", { row: row.name, seed: 0, budgetMs: budgetMs / 5 })
-  return peer
+    if (peer.has(row))
+      await missing.attempt(`${peer.label}: ${row.name}, warming up`, () =>
+        peer.ask("run", { row: row.name, seed: 0, budgetMs: budgetMs / 5 }),
+      )
+  return true
 }
 
 /** Microseconds an operation: `samples[label][row name]` has one figure a repetition. */
-async function interleave(peers, wanted, repetitions, budgetMs) {
-  const samples = Object.fromEntries(peers.map(({ label }) => [label, {}]))
+async function interleave({ peers, wanted, repetitions, budgetMs, samples, missing, flush }, afterRow) {
   for (let repetition = 1; repetition <= repetitions; repetition++) {
     console.error(`Repetition ${repetition} of ${repetitions} …`)
     for (const [index, row] of wanted.entries()) {
       const first = (repetition + index) % peers.length
       for (const peer of [...peers.slice(first), ...peers.slice(0, first)]) {
         if (!peer.has(row)) continue
-        flushDisk()
+        flush()
         const seed = repetition * rows.length + index
-        const { us, p95 } = await peer.ask("run", { row: row.name, seed, budgetMs })
-        const figures = samples[peer.label]
-        figures[row.name] = [...(figures[row.name] ?? []), us]
-        if (row.latency) figures[p95Of(row.name)] = [...(figures[p95Of(row.name)] ?? []), p95]
+        const found = await missing.attempt(`${peer.label}: ${row.name}, repetition ${repetition}`, () =>
+          peer.ask("run", { row: row.name, seed, budgetMs }),
+        )
+        if (found !== undefined) record(samples[peer.label], row, found)
       }
+      await afterRow()
     }
   }
-  for (const peer of peers) {
-    peer.sqlite = peer.sqliteVersion()
-    await peer.ask("close")
-  }
-  return samples
+}
+
+function record(figures, row, { us, p95 }) {
+  figures[row.name] = [...(figures[row.name] ?? []), us]
+  if (row.latency) figures[p95Of(row.name)] = [...(figures[p95Of(row.name)] ?? []), p95]
+}
+
+async function close(peer) {
+  if (peer.lost) return // it is in the list
+  peer.sqlite = peer.sqliteVersion()
+  await peer.ask("close")
 }
 
 /** What one peer left in the page cache is not billed to the next one's sync. */
@@ -97,7 +140,7 @@ export function markdown(data) {
     ...compared.map(({ label }) => spread(samples[label][row.name], scale(row))),
   ])
   return [
-    "## Beside its peers",
+    `## ${title}`,
     `${repetitions} interleaved repetitions of ${budgetMs} ms a row and peer, after a warm-up; a figure is their median, with the
 smallest and the largest in brackets. Every peer: a file on disk, ${ENTRIES.toLocaleString("en")} entries of about 200 bytes
 preloaded, keys drawn by the same seeded generator, new bytes in every write, every commit synced. "At once": issued
@@ -108,6 +151,7 @@ decide, not the figures.`,
     table(["", ...compared.map(({ label }) => label)], times),
     ...ratios(data),
     logCost(data),
+    waitersCost(data),
     "### Peers",
     table(
       ["", "version", "SQLite", "runtime", "settings"],
@@ -150,7 +194,8 @@ function logCost({ rows: measured, peers, samples }) {
   const without = peers.find(({ name }) => name === "keyval-without-log")
   const ours = without && oursFor(peers, without)
   if (!ours) return ""
-  const shared = measured.filter(({ name }) => samples[without.label][name])
+  const shared = measured.filter(({ name }) => samples[without.label][name] && samples[ours.label][name])
+  if (shared.length === 0) return ""
   const cost = ({ name }) => median(samples[ours.label][name]) / median(samples[without.label][name]) - 1
   return [
     "### What the change log costs a write",
@@ -159,4 +204,23 @@ function logCost({ rows: measured, peers, samples }) {
         `- ${row.name}: ${(100 * cost(row)).toFixed(0)} %${row.name.includes("64") ? ` (at most ${100 * LOG_COST} %: ${cost(row) <= LOG_COST ? "met" : "**missed**"})` : ""}`,
     ),
   ].join("\n")
+}
+
+/** What 500 waiters that nothing is for cost: how many times as long the same call takes beside them. */
+function waitersCost({ rows: measured, peers, samples }) {
+  const shown = besideRows.filter(({ name }) => measured.some((row) => row.name === name))
+  const ours = peers.filter((peer) => ["keyval", "against"].includes(peer.name))
+  const cell = ({ name, alone }, { label }) => {
+    const [beside, without] = [samples[label][name], samples[label][alone]]
+    return beside && without ? `${figure(median(beside) / median(without))}×` : "–"
+  }
+  if (shown.length === 0 || ours.length === 0) return ""
+  return [
+    "### What 500 idle waiters cost",
+    "How many times as long the same call takes beside them as without them.",
+    table(
+      ["", ...ours.map(({ label }) => label)],
+      shown.map((row) => [row.name, ...ours.map((peer) => cell(row, peer))]),
+    ),
+  ].join("\n\n")
 }

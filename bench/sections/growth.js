@@ -5,11 +5,14 @@ import { figure, table } from "../figures.js"
 
 const NAMES = ["get", "get64", "set", "set64", "page"]
 
-export async function measure({ folder, quick }) {
+export const title = "Growth"
+
+export async function measure({ folder, quick, save = () => {} }) {
   const steps = []
   for await (const step of linesOf("growth.js", [join(folder, "growth.db"), quick ? 1e5 : 1e7])) {
     console.error(`${step.entries.toLocaleString("en")} entries`)
     steps.push(step)
+    await save({ steps })
   }
   return { steps }
 }
@@ -22,7 +25,7 @@ export function markdown({ steps }) {
     (step.loadMs / 1000).toFixed(1),
   ])
   return [
-    "## Growth",
+    `## ${title}`,
     `KeyVal in Node; µs an operation, the median of 9 rounds; values of about 50 bytes, random keys. "Loaded" is the time of
 \`setMany\` for what the row has more than the one before.`,
     table(

@@ -2,54 +2,54 @@
 import { join } from "node:path"
 import { answerOf, linesOf } from "../child-process.js"
 import { bullets, figure, judged, table } from "../figures.js"
+import { Missing } from "../missing.js"
 import { bounds } from "../targets.js"
 
 /** Messages that children/live.js handles at a time. */
 const HANDLERS = 64
 
-export async function measure({ folder, quick }) {
-  const entries = quick ? 20_000 : 1_000_000
-  const messages = quick ? 20_000 : 1_000_000
-  const watches = quick ? 1000 : 10_000
-  const samples = quick ? 20 : 200
-  const idleMs = quick ? 2000 : 10_000
-  const run = (what, file, count) => {
-    console.error(what)
-    return answerOf("live.js", [what, join(folder, `${file}.db`), count])
+export const title = "Watches, queues, the change feed"
+
+export async function measure({ folder, quick, save = () => {} }) {
+  const sizes = {
+    entries: quick ? 20_000 : 1_000_000,
+    messages: quick ? 20_000 : 1_000_000,
+    watches: quick ? 1000 : 10_000,
+    samples: quick ? 20 : 200,
+    idleMs: quick ? 2000 : 10_000,
   }
+  const missing = new Missing()
   const between = {
-    watch: await betweenProcesses(folder, "Watch", samples),
-    queue: await betweenProcesses(folder, "Queue", samples),
+    watch: await missing.attempt("a watch hears", () => betweenProcesses(folder, "Watch", sizes.samples)),
+    queue: await missing.attempt("a listener hears", () => betweenProcesses(folder, "Queue", sizes.samples)),
   }
-  await run("load", "entries", entries)
-  const feed = await run("feed", "entries", entries)
-  const consumer = await run("consume", "entries", entries)
-  for (const { seen } of [feed, consumer])
-    if (seen !== entries) throw new Error(`the feed gave ${seen} of ${entries} changes`)
-  const watch = await run("watch", "entries", entries)
-  if (watch.seen !== entries) throw new Error(`the watch told ${watch.seen} of ${entries} entries`)
-  const overload = await run("overload", "entries", Math.min(entries, 100_000))
-  const enqueue = await run("enqueue", "queue", messages)
-  if (enqueue.pending !== messages) throw new Error(`${enqueue.pending} of ${messages} messages wait`)
-  const listen = await run("listen", "queue", messages)
-  if (listen.begun !== HANDLERS) throw new Error(`${listen.begun} handlers of ${HANDLERS} have begun`)
-  const many = await run("watches", "watches", watches)
-  const idle = await run("idle", "idle", idleMs)
+  const results = { ...sizes, between, missing: missing.found }
+  for (const [name, work] of Object.entries(partsOf(folder, sizes))) {
+    results[name] = await missing.attempt(name, work)
+    await save(results)
+  }
+  return results
+}
+
+/** In their order: some read what others have written, and find less than they must where that failed. */
+function partsOf(folder, { entries, messages, watches, idleMs }) {
+  const run = async (what, file, count, { seen, of }) => {
+    console.error(what)
+    const answer = await answerOf("live.js", [what, join(folder, `${file}.db`), count])
+    if (seen !== undefined && answer[seen] !== of) throw new Error(`${seen}: ${answer[seen]} of ${of}`)
+    return answer
+  }
+  const all = { seen: "seen", of: entries }
   return {
-    entries,
-    messages,
-    watches,
-    samples,
-    idleMs,
-    between,
-    feed,
-    consumer,
-    watch,
-    overload,
-    enqueue,
-    listen,
-    many,
-    idle,
+    load: () => run("load", "entries", entries, {}),
+    feed: () => run("feed", "entries", entries, all),
+    consumer: () => run("consume", "entries", entries, all),
+    watch: () => run("watch", "entries", entries, all),
+    overload: () => run("overload", "entries", Math.min(entries, 100_000), {}),
+    enqueue: () => run("enqueue", "queue", messages, { seen: "pending", of: messages }),
+    listen: () => run("listen", "queue", messages, { seen: "begun", of: HANDLERS }),
+    many: () => run("watches", "watches", watches, {}),
+    idle: () => run("idle", "idle", idleMs, {}),
   }
 }
 
@@ -57,32 +57,37 @@ export async function measure({ folder, quick }) {
 async function betweenProcesses(folder, kind, samples) {
   console.error(`hear${kind}, say${kind}`)
   const file = join(folder, `between-${kind}.db`)
-  let said
-  for await (const line of linesOf("live.js", [`hear${kind}`, file, samples])) {
-    if (!line.ready) {
-      await said
-      return line
-    }
-    said = answerOf("live.js", [`say${kind}`, file, samples])
+  const either = new AbortController() // where one fails, the other one would wait for it
+  const { signal } = either
+  const hearing = linesOf("live.js", [`hear${kind}`, file, samples], { signal })
+  await hearing.next() // it is ready
+  try {
+    const said = answerOf("live.js", [`say${kind}`, file, samples], { signal })
+    const [{ value }] = await Promise.all([hearing.next(), said])
+    if (value === undefined) throw new Error(`hear${kind} ended without an answer`)
+    return value
+  } finally {
+    either.abort()
+    await hearing.return()
   }
-  throw new Error(`hear${kind} ended without an answer`)
 }
 
 const bounded = ({ all, native }, bound) => `${judged(all, bound, "MB")} (${figure(native)})`
 const mb = ({ all, native }) => `${figure(all)} MB (${figure(native)})`
 const number = (value) => Math.round(value).toLocaleString("en")
 
+/** A line of a list; none where its part is missing. */
+const line = (part, name, text) => (part ? { [name]: text(part) } : {})
+
 export function markdown(data) {
-  const { between, feed, consumer, overload, enqueue, listen, many, idle } = data
-  const row = (name, { p50, p95, max }) => [
-    name,
-    figure(p50),
-    judged(p95, bounds.otherProcessP95Ms, "ms"),
-    figure(max),
-  ]
+  const { between, idle } = data
+  const row = (name, found) =>
+    found
+      ? [name, figure(found.p50), judged(found.p95, bounds.otherProcessP95Ms, "ms"), figure(found.max)]
+      : [name, "–", "–", "–"]
   const idleRow = (name, { cpuMs, switches }) => [name, `${figure(cpuMs)} ms`, number(switches)]
   return [
-    "## Watches, queues, the change feed",
+    `## ${title}`,
     `KeyVal in Node; a file on disk, values of about 200 bytes, every commit of a writer synced. Latencies beside Deno KV, in one
 process, are in the comparison above.`,
     `### From another process
@@ -95,41 +100,70 @@ handler in the other, in ms.`,
     ),
     "### The change feed",
     bullets({
-      [`Reading ${number(data.entries)} changes with \`changes()\``]: `${number(feed.aSecond)} a second`,
-      "The same as a consumer, 1000 at a time, each committed": `${number(consumer.aSecond)} a second`,
+      ...line(
+        data.feed,
+        `Reading ${number(data.entries)} changes with \`changes()\``,
+        ({ aSecond }) => `${number(aSecond)} a second`,
+      ),
+      ...line(
+        data.consumer,
+        "The same as a consumer, 1000 at a time, each committed",
+        ({ aSecond }) => `${number(aSecond)} a second`,
+      ),
     }),
     `### Memory
 
 MB of resident memory (RSS) that are added to an open store, at the most, with what V8 leaves uncollected; in brackets without
 V8's heap.`,
-    bullets({
-      [`A watch of ${number(data.entries)} entries, told all of them (${figure(data.watch.ms / 1000)} s)`]:
-        bounded(data.watch.added, bounds.watchMb),
-      [`A watch whose callback takes 50 ms beside ${number(overload.sets / 5)} sets a second for 5 s`]: `${mb(overload.added)} more than the writer alone, which added ${mb(overload.without)}; told ${number(overload.keys)} keys in ${number(overload.batches)} batches, the last state ${figure(overload.behindMs / 1000)} s after the last set`,
-      [`${number(data.messages)} messages enqueued, 256 at once, ${figure(enqueue.us)} µs each`]: bounded(
-        enqueue.added,
-        bounds.queueMb,
-      ),
-      [`A listener on that queue whose ${HANDLERS} handlers do not end`]: bounded(
-        listen.idle,
-        bounds.queueMb,
-      ),
-      [`A listener that handles it, ${HANDLERS} at a time, ${figure(listen.us)} µs a message`]: bounded(
-        listen.busy,
-        bounds.queueMb,
-      ),
-    }),
+    bullets(memoryLines(data)),
     `### ${number(data.watches)} watches`,
     bullets({
-      "Opened, and each told its present state": `${figure(many.openMs)} ms, ${mb(many.added)}; stopped in ${figure(many.closeMs)} ms`,
-      "A set of a key that none of them watches": `${figure(many.after)} µs; without them ${figure(many.before)} µs (medians)`,
+      ...line(
+        data.many,
+        "Opened, and each told its present state",
+        ({ openMs, added, closeMs }) =>
+          `${figure(openMs)} ms, ${mb(added)}; stopped in ${figure(closeMs)} ms`,
+      ),
+      ...line(
+        data.many,
+        "A set of a key that none of them watches",
+        ({ after, before }) => `${figure(after)} µs; without them ${figure(before)} µs (medians)`,
+      ),
     }),
     `### At rest
 
 What a process uses of the processor in ${data.idleMs / 1000} s in which nothing happens, and how often its threads wake.`,
     table(
       ["", "processor", "wake-ups"],
-      [idleRow("an open store", idle.nothing), idleRow("the same with a watch and a listener", idle.waiting)],
+      idle
+        ? [
+            idleRow("an open store", idle.nothing),
+            idleRow("the same with a watch and a listener", idle.waiting),
+          ]
+        : [],
     ),
-  ].join("\n\n")
+  ]
+    .filter(Boolean)
+    .join("\n\n")
+}
+
+function memoryLines({ entries, messages, watch, overload, enqueue, listen }) {
+  return {
+    ...line(watch, `A watch of ${number(entries)} entries, told all of them`, ({ added, ms }) => {
+      return `${bounded(added, bounds.watchMb)}, ${figure(ms / 1000)} s`
+    }),
+    ...line(overload, "A watch whose callback takes 50 ms beside sets at full speed for 5 s", (found) => {
+      const { sets, added, without, keys, batches, behindMs } = found
+      return `${number(sets / 5)} sets a second: ${mb(added)} more than the writer alone, which added ${mb(without)}; told ${number(keys)} keys in ${number(batches)} batches, the last state ${figure(behindMs / 1000)} s after the last set`
+    }),
+    ...line(enqueue, `${number(messages)} messages enqueued, 256 at once`, ({ added, us }) => {
+      return `${bounded(added, bounds.queueMb)}, ${figure(us)} µs each`
+    }),
+    ...line(listen, `A listener on that queue whose ${HANDLERS} handlers do not end`, (found) => {
+      return bounded(found.idle, bounds.queueMb)
+    }),
+    ...line(listen, `A listener that handles it, ${HANDLERS} at a time`, ({ busy, us }) => {
+      return `${bounded(busy, bounds.queueMb)}, ${figure(us)} µs a message`
+    }),
+  }
 }

@@ -3,31 +3,44 @@ import { spawn, spawnSync } from "node:child_process"
 import { readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { table } from "../figures.js"
+import { Missing } from "../missing.js"
 import { runtimeCommand } from "../peer-process.js"
 import { availablePeers } from "../peers.js"
 
 const CALLS = ["fsync", "fdatasync", "msync", "sync_file_range"]
 const ROUNDS = 100
+/** A run takes seconds. `strace` passes the signal that ends it on to what it traces. */
+const DEADLINE_MS = 5 * 60_000
 const PROGRAM = join(import.meta.dirname, "../children/syncs.js")
 
-export async function measure({ folder, peers: chosen }) {
+export const title = "Syncs"
+
+export async function measure({ folder, peers: chosen, save = () => {} }) {
   if (spawnSync("strace", ["-V"]).status !== 0) return { rounds: ROUNDS, found: null }
+  const missing = new Missing()
   const found = []
-  for (const { name, label, runtime } of await availablePeers(chosen, ["keyval-without-log"])) {
-    console.error(label)
-    const count = async (how) => {
-      const [few, many] = [
-        await syncs(folder, name, runtime, how, 0),
-        await syncs(folder, name, runtime, how, ROUNDS),
-      ]
-      return Object.fromEntries(CALLS.map((call) => [call, many[call] - few[call]]))
-    }
-    const counts = { label, one: await count("one"), many: await count("many") }
-    const total = Object.values(counts.one).reduce((sum, calls) => sum + calls)
-    if (total < ROUNDS) throw new Error(`${label} does not sync every commit: ${total} syncs of ${ROUNDS}`)
-    found.push(counts)
+  const results = () => ({ rounds: ROUNDS, found, missing: missing.found })
+  for (const peer of await availablePeers({ chosen, skip: ["keyval-without-log"], missing })) {
+    console.error(peer.label)
+    const counts = await missing.attempt(peer.label, () => countsOf(folder, peer))
+    if (counts) found.push(counts)
+    await save(results())
   }
-  return { rounds: ROUNDS, found }
+  return results()
+}
+
+async function countsOf(folder, { name, label, runtime }) {
+  const count = async (how) => {
+    const [few, many] = [
+      await syncs(folder, name, runtime, how, 0),
+      await syncs(folder, name, runtime, how, ROUNDS),
+    ]
+    return Object.fromEntries(CALLS.map((call) => [call, many[call] - few[call]]))
+  }
+  const counts = { label, one: await count("one"), many: await count("many") }
+  const total = Object.values(counts.one).reduce((sum, calls) => sum + calls)
+  if (total < ROUNDS) throw new Error(`it does not sync every commit: ${total} syncs of ${ROUNDS}`)
+  return counts
 }
 
 /** Counts of one process, opening and closing included. */
@@ -36,16 +49,22 @@ async function syncs(folder, name, runtime, how, rounds) {
   const { command, args } = runtimeCommand(runtime)
   const traced = ["-f", "-qq", "-o", trace, "-e", `trace=${CALLS.join(",")}`]
   const program = [command, ...args, PROGRAM, name, file, how, rounds].map(String)
-  const child = spawn("strace", [...traced, ...program], { stdio: ["ignore", "ignore", "inherit"] })
-  const code = await new Promise((resolve) => child.on("close", resolve))
-  if (code !== 0) throw new Error(`strace of ${name} ended with ${code}`)
-  const text = readFileSync(trace, "utf8")
+  const child = spawn("strace", [...traced, ...program], {
+    stdio: ["ignore", "ignore", "inherit"],
+    timeout: DEADLINE_MS,
+  })
+  const ended = await new Promise((resolve) => {
+    child.on("error", (error) => resolve(error.message))
+    child.on("close", (code, signal) => resolve(signal ?? code))
+  })
   for (const suffix of ["", "-wal", "-shm", "-lock"]) rmSync(file + suffix, { recursive: true, force: true })
+  if (ended !== 0) throw new Error(`strace of ${name} ended with ${ended}`)
+  const text = readFileSync(trace, "utf8")
   return Object.fromEntries(CALLS.map((call) => [call, text.split(` ${call}(`).length - 1]))
 }
 
 export function markdown({ rounds, found }) {
-  const head = "## Syncs"
+  const head = `## ${title}`
   if (found === null) return `${head}\n\nNot counted: there is no strace here.`
   const told = (counts) =>
     CALLS.filter((call) => counts[call] > 0)

@@ -1,0 +1,14 @@
+/** The sections of the report, in its order. Each has a file here, with `title`, `measure` and `markdown`. */
+export const SECTIONS = [
+  "comparison",
+  "live",
+  "sizes",
+  "growth",
+  "loop",
+  "beside",
+  "memory",
+  "start",
+  "syncs",
+]
+
+export const sectionOf = (name) => import(`./${name}.js`)
