@@ -15,6 +15,13 @@ const IN_BOTH = [
   "__test__/unit",
 ]
 
+/** What Node runs, in steps, so that the minutes of each kind are seen. A step takes of what the ones before it have left. */
+const IN_NODE = {
+  "JavaScript in Node": IN_BOTH,
+  "Processes, files that fail, power cuts": ["__test__/process", "__test__/faults", "__test__/powercut"],
+  "Documents, types, the package and the rest": ["__test__"],
+}
+
 const TASKS = {
   build: () => build(["--release", ...rest]),
 
@@ -37,8 +44,13 @@ const TASKS = {
     build([])
     step("JavaScript in Bun")
     run(bun(), ["test", "--timeout", "600000", ...testFiles(IN_BOTH)])
-    step("JavaScript in Node, processes, documents and the package")
-    run(node, ["--test", ...testFiles(["__test__"])])
+    const done = new Set()
+    for (const [title, places] of Object.entries(IN_NODE)) {
+      const files = testFiles(places).filter((file) => !done.has(file))
+      for (const file of files) done.add(file)
+      step(title)
+      run(node, ["--test", ...files])
+    }
   },
 
   instructions() {
