@@ -98,7 +98,7 @@ export interface KvGetOptions {
 /** What has an order: what `$gt`, `$between` and the like take. */
 export type KvOrdered = number | bigint | string | Date | KvU64 | KvNow
 
-/** What is compared as a whole, and not looked into. */
+/** What is compared as a whole, and not looked into. A `RegExp` is compared by `$eq` and `$ne` alone. */
 export type KvFilterScalar =
   | KvOrdered
   | boolean
@@ -107,7 +107,6 @@ export type KvFilterScalar =
   | ArrayBufferView
   | ReadonlyMap<unknown, unknown>
   | ReadonlySet<unknown>
-  | RegExp
   | Error
   | readonly unknown[]
 
@@ -188,8 +187,8 @@ export interface KvFilterFields {
  * A filter: conditions on the fields of a value, all of which must hold, or operators on the value itself. A
  * field is a path, `"profile.verified"` or `"items[0].price"`, or an object in an object; a value alone means
  * `$eq`. A name with a dot or a bracket in it cannot be named. `$and`, `$or` and `$not` may stand beside
- * fields. What is no filter is refused with its place: an unknown operator, an empty object, `undefined`. At
- * most 1000 conditions, 100 within one another.
+ * fields. What is no filter is refused with its place: an unknown operator, an empty object, `undefined`, a
+ * `RegExp` (it would match no text). At most 1000 conditions, 100 within one another.
  *
  * @example
  * ```js

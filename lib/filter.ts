@@ -3,6 +3,7 @@
  * told apart by what wraps them, so that a user's own names can never be taken for something else.
  */
 
+import { types } from "node:util"
 import { describe, invalidArgument, limitExceeded, short } from "./errors.js"
 import { MAX_NESTING_DEPTH } from "./limits.js"
 import { Now } from "./placeholders.js"
@@ -39,6 +40,7 @@ function node(value: unknown, place: string, around: object[]): string {
     )
   if (isObject(value) && value instanceof Now) return `{"n":${Now.offsetMs(value)}}`
   const array = isList(value) ? value : undefined
+  refuseNoValue(value, place)
   if (array === undefined && !isPlain(value)) return `{"v":${encodeFilterValue(value, place)}}`
   const nested = value as object
   if (around.includes(nested))
@@ -49,6 +51,17 @@ function node(value: unknown, place: string, around: object[]): string {
   const text = array ? arrayText(array, place, around) : objectText(value as Names, place, around)
   around.pop()
   return text
+}
+
+/** What somebody took for a value, or means to be called. */
+function refuseNoValue(value: unknown, place: string): void {
+  if (typeof value === "function")
+    throw invalidArgument(
+      `${place}: it is a function, and no code is run in a filter; give a value, or read the entries and look at them there`,
+    )
+  if (types.isPromise(value)) throw invalidArgument(`${place}: it is a Promise; await it first`)
+  if (types.isBoxedPrimitive(value))
+    throw invalidArgument(`${place}: it is a boxed primitive; give the primitive, value.valueOf()`)
 }
 
 /** A hole is undefined, and refused. */

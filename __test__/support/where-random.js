@@ -126,7 +126,15 @@ export class Filters {
     return Object.fromEntries(chosen.map((name) => [name, this.#make[name](depth)]))
   }
 
+  /** Only `$eq` and `$ne` take a RegExp. */
   #operand() {
+    for (;;) {
+      const operand = this.#anything()
+      if (!holds(operand, (part) => part instanceof RegExp)) return operand
+    }
+  }
+
+  #anything() {
     const random = this.#random
     if (random.chance(0.06)) return this.#now(random.pick([-1000, -1, 0, 1, 1000]))
     const found = random.chance(0.4) ? this.#somewhere(random.pick(this.#values)) : undefined
@@ -165,8 +173,8 @@ export class Filters {
   #several = (depth) => this.#random.many(1 + this.#random.int(3), () => this.filter(depth - 1))
   #flag = () => this.#random.chance(0.5)
   #make = {
-    $eq: () => this.#operand(),
-    $ne: () => this.#operand(),
+    $eq: () => this.#anything(),
+    $ne: () => this.#anything(),
     $gt: () => this.#ordered(),
     $gte: () => this.#ordered(),
     $lt: () => this.#ordered(),
@@ -193,6 +201,12 @@ export class Filters {
 }
 
 function holdsUndefined(value) {
-  if (value === undefined) return true
-  return (Array.isArray(value) || value?.constructor === Object) && Object.values(value).some(holdsUndefined)
+  return holds(value, (part) => part === undefined)
+}
+
+/** Whether it is such a part, or has one. */
+function holds(value, is) {
+  if (is(value)) return true
+  const inner = Array.isArray(value) || value?.constructor === Object ? Object.values(value) : []
+  return inner.some((one) => holds(one, is))
 }

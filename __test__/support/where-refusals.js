@@ -1,4 +1,5 @@
 // Filters that are none, as data: [how it is made, codes, what the message says].
+import { runInNewContext } from "node:vm"
 
 const INVALID = "INVALID_ARGUMENT"
 const LIMIT = "LIMIT_EXCEEDED"
@@ -33,14 +34,18 @@ function refuse(codes, filter, ...said) {
   rows.push([() => filter, codes, ...said])
 }
 
+/** What a message begins with. */
+function startsWith(place, end = ": ") {
+  return new RegExp(`^${place.replaceAll(/[$.[\]]/g, "\\$&")}${end}`)
+}
+
 /** At the root, and below a field: `place` of what is refused. */
 function refuseAnywhere(condition, place, ...said) {
-  const at = (text) => new RegExp(`^${text.replaceAll(/[$.[\]]/g, "\\$&")}: `)
-  refuse(INVALID, condition, at(`where${place}`), ...said)
-  refuse(INVALID, { a: condition }, at(`where.a${place}`), ...said)
-  refuse(INVALID, { "a.b[0]": condition }, at(`where.a.b[0]${place}`), ...said)
-  refuse(INVALID, { $or: [{ a: 1 }, { b: condition }] }, at(`where.$or[1].b${place}`), ...said)
-  refuse(INVALID, { a: { $not: condition } }, at(`where.a.$not${place}`), ...said)
+  refuse(INVALID, condition, startsWith(`where${place}`), ...said)
+  refuse(INVALID, { a: condition }, startsWith(`where.a${place}`), ...said)
+  refuse(INVALID, { "a.b[0]": condition }, startsWith(`where.a.b[0]${place}`), ...said)
+  refuse(INVALID, { $or: [{ a: 1 }, { b: condition }] }, startsWith(`where.$or[1].b${place}`), ...said)
+  refuse(INVALID, { a: { $not: condition } }, startsWith(`where.a.$not${place}`), ...said)
 }
 
 for (const none of [
@@ -68,6 +73,80 @@ refuseAnywhere({ $where: "1" }, ".$where", /no operator/, /no code is run/)
 // Seen to fail: it was asked whether $eq was meant.
 refuseAnywhere({ $eq: 1, $regex: "a" }, ".$regex", /no operator/, /patterns are not supported.*\$startsWith/)
 refuseAnywhere({ $exists: true }, ".$exists", /no operator/, /\$null: true/)
+// Seen to fail: all of these were asked whether another operator was meant: $mod whether $not, $type whether $lte.
+for (const pattern of ["$regexp", "$RegExp", "$options", "$match", "$like", "$ilike", "$glob", "$rlike"])
+  refuse(INVALID, { a: { [pattern]: "x" } }, /no operator/, /patterns are not supported.*\$contains/)
+for (const [name, ...said] of [
+  ["$mod", /no code is run/],
+  ["$expr", /no code is run/],
+  ["$bitsAllSet", /no code is run/],
+  ["$type", /does not ask for types/],
+  ["$jsonSchema", /schema of a kv\.collection/],
+  ["$all", /\$contains.*\$and/],
+  ["$hasSome", /\$contains.*\$or/],
+  ["$size", /\$empty: true/],
+  ["$near", /\$between/],
+  ["$geoWithin", /\$between/],
+  ["$text", /kv\.search/],
+  ["$elemMatch", /items\[0\]\.price/],
+  ["$is", /use \$eq$/],
+  ["$equals", /use \$eq$/],
+  ["$after", /use \$gt$/],
+  ["$includes", /use \$contains$/],
+  ["$", /the operators are \$eq, \$ne, .*\$not/],
+  ["$comment", /the operators are/],
+  ["$frobnicate", /the operators are/],
+  ["$slice", /the operators are/],
+])
+  refuse(INVALID, { a: { [name]: 1 } }, /no operator/, ...said)
+
+// Seen to fail: each of them was compared with stored RegExps, and found no text that it matches.
+for (const [given, place] of [
+  [/x/, ""],
+  [/x/gi, ""],
+  [runInNewContext("/x/"), ""],
+  [["a", /x/], ""],
+  [{ b: { c: /x/ } }, ".b.c"],
+  [{ $in: ["a", /x/] }, ".$in[1]"],
+  [{ $nin: [/x/] }, ".$nin[0]"],
+  [{ $in: [["a", /x/]] }, ".$in[0]"],
+  [{ $contains: /x/ }, ".$contains"],
+  [{ $notContains: /x/ }, ".$notContains"],
+  [{ $contains: { b: /x/ } }, ".$contains"],
+  [{ $not: /x/ }, ".$not"],
+  [{ $and: [{ b: /x/ }] }, ".$and[0].b"],
+  [{ $not: { $or: [{ $in: [/x/] }] } }, ".$not.$or[0].$in[0]"],
+])
+  refuse(INVALID, { a: given }, startsWith(`where.a${place}`), /RegExp/, /\$startsWith.*kv\.search.*\$eq/)
+
+class Meters extends Number {}
+// Seen to fail: a function and a Promise could "not be stored", with no word of what to do.
+for (const [make, ...said] of [
+  [() => () => 1, /function/, /read the entries/],
+  [() => class {}, /function/],
+  [() => Symbol("a"), /symbols cannot be stored.*give a value/],
+  [() => Promise.resolve(1), /Promise; await it/],
+  [() => new String("a"), /give the primitive/],
+  [() => new Meters(1), /give the primitive/],
+  [() => new Custom(), /instances of Custom cannot be stored.*give a value/],
+  [() => new URL("https://example.com"), /instances of URL cannot be stored/],
+  [() => new WeakMap(), /instances of WeakMap/],
+  [() => new (class extends Date {})(0), /cannot be stored/],
+  [() => [new Custom()], /instances of Custom/],
+  [() => new Map([["a", () => 1]]), /functions cannot be stored/],
+  [() => revoked(), /revoked/],
+])
+  for (const [wrap, place] of [
+    [(one) => one, ""],
+    [(one) => ({ $eq: one }), ".$eq"],
+    [(one) => ({ $ne: one }), ".$ne"],
+    [(one) => ({ $gt: one }), ".$gt"],
+    [(one) => ({ $in: [1, one] }), ".$in[1]"],
+    [(one) => ({ $contains: one }), ".$contains"],
+    [(one) => ({ $not: { $eq: one } }), ".$not.$eq"],
+    [(one) => ({ $or: [{ b: one }] }), ".$or[0].b"],
+  ])
+    rows.push([() => ({ a: wrap(make()) }), INVALID, startsWith(`where.a${place}`, ""), ...said])
 refuseAnywhere({ $gt: 1, b: 2 }, "", /side by side/, /\$and/)
 refuseAnywhere({ c: { d: { $lt: 1, e: 5 } } }, ".c.d", /side by side/)
 refuseAnywhere({ b: 2, $or: [{ a: 1 }], $gt: 1 }, "", /side by side/)
@@ -191,7 +270,6 @@ export const atTheLimit = [
 
 export const misspelt = {
   $eqq: "$eq",
-  $equals: "$eq",
   $EQ: "$eq",
   $neq: "$ne",
   $betwen: "$between",
@@ -200,4 +278,6 @@ export const misspelt = {
   $endWith: "$endsWith",
   $contain: "$contains",
   $startWithi: "$startsWithi",
+  $isNull: "$null",
+  $starsWith: "$startsWith",
 }

@@ -54,7 +54,7 @@ function encodeRich(value: unknown, name: string): Encoded | LateValue {
 
 /** The text of a value that others are compared with, with tags: bytes and counters too. */
 export function encodeFilterValue(value: unknown, name: string): string {
-  const writer = new Writer(name)
+  const writer = new Writer(name, "cannot be stored, so no entry has one; give a value that can be stored")
   writer.write(value)
   const [text, ...rest] = writer.parts
   if (text === undefined || rest.length > 0)

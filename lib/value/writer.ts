@@ -42,6 +42,7 @@ export class Writer {
   /** Whether the text holds a tag. */
   tagged = false
   readonly #name: string
+  readonly #refused: string
   /** What was written before each placeholder; the text after the last one is in `#text`. */
   readonly #parts: string[] = []
   #partsChars = 0
@@ -50,9 +51,10 @@ export class Writer {
   readonly #open: object[] = []
   readonly #steps: Step[] = []
 
-  /** `name` is the argument's, for paths in errors. */
-  constructor(name: string) {
+  /** `name` is the argument's, for paths in errors; `refused` what they say of what they refuse. */
+  constructor(name: string, refused = "cannot be stored") {
     this.#name = name
+    this.#refused = refused
   }
 
   /** The text, cut where UUIDs are to be put in. */
@@ -73,7 +75,7 @@ export class Writer {
 
   /** `value.items[3].cb: functions cannot be stored` */
   refusal(what: string): KvError {
-    return invalidArgument(`${renderPath(this.#name, this.#steps)}: ${what} cannot be stored`)
+    return invalidArgument(`${renderPath(this.#name, this.#steps)}: ${what} ${this.#refused}`)
   }
 
   #put(text: string): void {

@@ -2,8 +2,9 @@
 //! `{"n":milliseconds}` for the store's time, `{"v":value}` for any other value, with tags. So a user's own names can never be
 //! taken for something else. What is not a filter is refused, with its place.
 
-use std::cmp::{Ordering, Reverse};
+use std::cmp::Ordering;
 
+use super::advice::{NO_PATTERNS, OPERATORS, advice};
 use super::among::Among;
 use super::json::{self, Json};
 use super::typed::Typed;
@@ -11,33 +12,6 @@ use super::{Filter, Operand, Path, Place, Step, Test, folded};
 use crate::codec::value::TAGGED_JSON;
 use crate::error::{Error, Result, short};
 use crate::limits::{MAX_FILTER_CONDITIONS, MAX_FILTER_DEPTH};
-
-const OPERATORS: [&str; 24] = [
-    "$eq",
-    "$ne",
-    "$gt",
-    "$gte",
-    "$lt",
-    "$lte",
-    "$between",
-    "$in",
-    "$nin",
-    "$contains",
-    "$notContains",
-    "$startsWith",
-    "$endsWith",
-    "$containsi",
-    "$notContainsi",
-    "$startsWithi",
-    "$endsWithi",
-    "$null",
-    "$empty",
-    "$notEmpty",
-    "$and",
-    "$or",
-    "$not",
-    "$notNull",
-];
 
 /// Those that may stand beside fields.
 const COMBINING: [&[u8]; 3] = [b"$and", b"$or", b"$not"];
@@ -117,7 +91,9 @@ impl Parser {
                     "{place}: {what} is no filter; give an object such as {{ status: \"open\" }}"
                 )));
             }
-            other => return Ok(Filter::At(path.clone(), Test::Equal(operand(other, place)?))),
+            other => {
+                return Ok(Filter::At(path.clone(), Test::Equal(no_pattern(operand(other, place)?, place)?)));
+            }
         };
         if members.is_empty() {
             let message =
@@ -156,6 +132,7 @@ impl Parser {
             "$or" => Filter::Or(self.several(node, path, place, depth)?),
             "$not" => match node {
                 Node::Object(_) => Filter::Not(Box::new(self.condition(node, path, place, depth + 1)?)),
+                Node::Leaf(operand) if is_pattern(&operand) => return Err(pattern(place)),
                 _ => return Err(Error::invalid(format!("{place}: give a condition, such as {{ $gt: 5 }}"))),
             },
             "$eq" => at(Test::Equal(operand(node, place)?)),
@@ -167,8 +144,8 @@ impl Parser {
             "$between" => at(between(node, place)?),
             "$in" => at(Test::In(among(node, place)?)),
             "$nin" => not(Test::In(among(node, place)?)),
-            "$contains" => at(Test::Text(Place::Within, value(node, place)?)),
-            "$notContains" => not(Test::Text(Place::Within, value(node, place)?)),
+            "$contains" => at(Test::Text(Place::Within, sought(node, place)?)),
+            "$notContains" => not(Test::Text(Place::Within, sought(node, place)?)),
             "$startsWith" => at(Test::Text(Place::Start, text(node, place)?)),
             "$endsWith" => at(Test::Text(Place::End, text(node, place)?)),
             "$containsi" => at(Test::Folded(Place::Within, folded_text(node, place)?)),
@@ -257,6 +234,27 @@ fn operand(node: Node, place: &str) -> Result<Operand> {
     }
 }
 
+fn is_pattern(operand: &Operand) -> bool {
+    matches!(operand, Operand::Value(value) if value.holds_regexp())
+}
+
+/// A RegExp would be compared with a stored one, where nearly everybody means what it matches. Only `$eq` and `$ne` leave no doubt.
+fn no_pattern(operand: Operand, place: &str) -> Result<Operand> {
+    if is_pattern(&operand) { Err(pattern(place)) } else { Ok(operand) }
+}
+
+fn pattern(place: &str) -> Error {
+    Error::invalid(format!(
+        "{place}: a RegExp matches no text here, and {NO_PATTERNS}; an equal RegExp that is stored is found by $eq"
+    ))
+}
+
+/// What `$contains` looks for.
+fn sought(node: Node, place: &str) -> Result<Typed<'static>> {
+    let value = value(node, place)?;
+    if value.holds_regexp() { Err(pattern(place)) } else { Ok(value) }
+}
+
 fn undefined(place: &str) -> Error {
     Error::invalid(format!(
         "{place}: it is undefined; leave it out, or ask {{ $null: true }} for what is absent"
@@ -299,7 +297,10 @@ fn among(node: Node, place: &str) -> Result<Among> {
         return Err(Error::limit(place, nodes.len(), MAX_FILTER_CONDITIONS, "values"));
     }
     let operands = nodes.into_iter().enumerate();
-    let operands = operands.map(|(index, node)| operand(node, &within(place, &format_args!("[{index}]"))));
+    let operands = operands.map(|(index, node)| {
+        let place = within(place, &format_args!("[{index}]"));
+        no_pattern(operand(node, &place)?, &place)
+    });
     operands.collect::<Result<_>>().map(Among::of)
 }
 
@@ -335,56 +336,4 @@ fn flag(node: Node, place: &str) -> Result<bool> {
         Node::Leaf(Operand::Value(Typed::Bool(flag))) => Ok(flag),
         _ => Err(Error::invalid(format!("{place}: give true or false"))),
     }
-}
-
-const NO_PATTERNS: &str =
-    "patterns are not supported: use $startsWith, $contains or $endsWith, or kv.search for words";
-const NO_CODE: &str = "no code is run in a filter: read the entries, and look at them there";
-/// Operators of other databases, and what there is instead.
-const INSTEAD: [(&str, &str); 12] = [
-    ("$regex", NO_PATTERNS),
-    ("$like", NO_PATTERNS),
-    ("$ilike", NO_PATTERNS),
-    ("$glob", NO_PATTERNS),
-    ("$where", NO_CODE),
-    ("$expr", NO_CODE),
-    ("$text", "words are found by kv.search"),
-    ("$search", "words are found by kv.search"),
-    ("$exists", "$null: true matches what is null or absent, $notNull: true all others"),
-    ("$nor", "use $not"),
-    ("$size", "$empty: true matches what has no elements; no other size is asked for"),
-    ("$elemMatch", "name an element by its place, as in \"items[0].price\""),
-];
-
-/// What to use instead of an operator that does not exist.
-fn advice(unknown: &str) -> String {
-    let known = INSTEAD.iter().find(|(name, _)| *name == unknown);
-    known
-        .map_or_else(|| format!("did you mean {}?", nearest(&short(unknown))), |(_, advice)| (*advice).into())
-}
-
-/// The operator that is written most alike; of several the one that begins alike for longer.
-fn nearest(unknown: &str) -> &'static str {
-    let alike = |known: &str| unknown.bytes().zip(known.bytes()).take_while(|(one, two)| one == two).count();
-    let rank = |known: &&str| (distance(unknown, known), Reverse(alike(known)));
-    OPERATORS.into_iter().min_by_key(rank).unwrap_or("$eq")
-}
-
-/// How many letters must be changed, added or taken away.
-fn distance(one: &str, two: &str) -> usize {
-    let mut row: Vec<usize> = (0..=two.chars().count()).collect();
-    for (at, letter) in one.chars().enumerate() {
-        let mut before = at;
-        let mut last = at + 1;
-        for (cell, other) in row.iter_mut().skip(1).zip(two.chars()) {
-            let changed = before + usize::from(letter.to_lowercase().ne(other.to_lowercase()));
-            before = *cell;
-            last = changed.min(last + 1).min(*cell + 1);
-            *cell = last;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = at + 1;
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }

@@ -151,6 +151,19 @@ impl<'a> Typed<'a> {
         matches!(self, Self::String(_) | Self::BigInt(_) | Self::Number(_) | Self::Date(_))
     }
 
+    /// Whether it is a RegExp, or an array or object that holds one.
+    #[must_use]
+    pub fn holds_regexp(&self) -> bool {
+        match self {
+            Self::Opaque(Json::Object(members)) => {
+                matches!(members.first(), Some((_, Json::String(tag))) if tag.as_ref() == b"regexp")
+            }
+            Self::Array(elements) => elements.iter().any(Self::holds_regexp),
+            Self::Object(members) => members.iter().any(|(_, value)| value.holds_regexp()),
+            _ => false,
+        }
+    }
+
     /// The same, for as long as one likes.
     #[must_use]
     pub fn into_owned(self) -> Typed<'static> {
