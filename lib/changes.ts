@@ -4,12 +4,13 @@ import type { KvChange, KvChanges, KvChangesIterator, KvChangesOptions } from ".
 import { Attention, persist } from "./attention.js"
 import { type Bridge, closed } from "./bridge.js"
 import { takeOptionalCallback } from "./callbacks.js"
-import { invalidArgument } from "./errors.js"
+import { describe, invalidArgument } from "./errors.js"
 import { copyKey } from "./keys.js"
 import { MAX_READ_CHANGES } from "./limits.js"
 import { CHANGES, ELSEWHERE, type NativeFeed } from "./native.js"
 import { flag, refuseExtra, takeOptions, wholeNumber } from "./options.js"
 import { readChanges } from "./page.js"
+import { isList } from "./value/kinds.js"
 
 const OPTIONS: readonly (keyof KvChangesOptions)[] = ["from", "prefix", "limit", "live", "onError"]
 
@@ -99,8 +100,8 @@ class ChangesIterator<T> implements KvChangesIterator<T> {
     this.#left = limit === undefined ? Infinity : wholeNumber(limit, "limit", 1, Number.MAX_SAFE_INTEGER)
     this.#live = flag(options.live, "live")
     this.#onError = takeOptionalCallback(options.onError, "onError")
-    if (prefix !== undefined && !Array.isArray(prefix))
-      throw invalidArgument("prefix: must be an array of parts")
+    if (prefix !== undefined && !isList(prefix))
+      throw invalidArgument(`prefix: must be an array of parts, got ${describe(prefix)}`)
     this.#bridge = bridge
     // Numbers begin at 1: nothing before it was trimmed.
     const after = first === undefined ? undefined : Math.max(first, 1) - 1

@@ -20,7 +20,7 @@ import { describe, invalidArgument, KvError, short } from "./errors.js"
 import { copyKey } from "./keys.js"
 import type { Kv } from "./kv.js"
 import { refuseExtra, takeOptions } from "./options.js"
-import { isList } from "./value/kinds.js"
+import { isList, isRevokedProxy } from "./value/kinds.js"
 
 const STANDARD = "~standard"
 
@@ -113,6 +113,9 @@ export class Collection<Input, Output> implements KvCollection<Input, Output> {
 
   async parse(value: Input, ...extra: unknown[]): Promise<Output> {
     refuseExtra(extra)
+    // What resolves a promise is asked for its `then`.
+    if (typeof value === "object" && value !== null && isRevokedProxy(value))
+      throw invalidArgument("value: it is a revoked proxy")
     if (this.#schema === undefined) return value as unknown as Output
     const result = await this.#schema[STANDARD].validate(value)
     checkResult(result)
@@ -122,9 +125,13 @@ export class Collection<Input, Output> implements KvCollection<Input, Output> {
 }
 
 function isSchema(schema: unknown): boolean {
-  if ((typeof schema !== "object" && typeof schema !== "function") || schema === null) return false
-  const standard = (schema as { [STANDARD]?: { validate?: unknown } })[STANDARD]
-  return typeof standard?.validate === "function"
+  const standard = membersOf(schema)?.[STANDARD]
+  return typeof membersOf(standard)?.validate === "function"
+}
+
+function membersOf(value: unknown): Record<string, unknown> | undefined {
+  if ((typeof value !== "object" && typeof value !== "function") || value === null) return undefined
+  return isRevokedProxy(value) ? undefined : (value as Record<string, unknown>)
 }
 
 function checkResult(result: unknown): void {

@@ -5,12 +5,13 @@ import { Attention, persist } from "./attention.js"
 import type { Bridge } from "./bridge.js"
 import { takeOptionalCallback } from "./callbacks.js"
 import { Feed } from "./changes.js"
-import { invalidArgument, KvError, short } from "./errors.js"
+import { describe, invalidArgument, KvError, short } from "./errors.js"
 import { copyKey } from "./keys.js"
 import { MAX_READ_CHANGES } from "./limits.js"
 import { CHANGES, callNative, ELSEWHERE, LEASE, TIME } from "./native.js"
 import { refuseExtra, takeOptions, wholeNumber } from "./options.js"
 import { reviveKey } from "./page.js"
+import { isList } from "./value/kinds.js"
 
 const DEFAULT_READ_CHANGES = 100
 
@@ -39,8 +40,8 @@ export class Consumer<T> implements KvConsumer<T> {
     callNative((addon) => addon.checkConsumer(name))
     const { lease = "30s" } = given
     const prefix = copyKey(given.prefix)
-    if (prefix !== undefined && !Array.isArray(prefix))
-      throw invalidArgument("prefix: must be an array of parts")
+    if (prefix !== undefined && !isList(prefix))
+      throw invalidArgument(`prefix: must be an array of parts, got ${describe(prefix)}`)
     bridge.now((handle) => handle.feed(undefined, prefix))
     this.name = name
     this.#bridge = bridge

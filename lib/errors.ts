@@ -1,5 +1,6 @@
 /** The one class of error, and how arguments are shown in its messages. */
 
+import { types } from "node:util"
 import type { KvError as Contract, KvErrorCode } from "../index.js"
 
 const RETRYABLE: readonly KvErrorCode[] = ["BUSY", "UNAVAILABLE"]
@@ -62,6 +63,7 @@ const SECRET = /token|secret|passw|auth/i
 export function describe(value: unknown): string {
   try {
     if (value === null || value === undefined) return String(value)
+    if (types.isPromise(value)) return "a Promise; await it first"
     const [type, preview] = [typeName(value), render(value, 0)]
     return preview === "" ? type : `${type} ${cut(preview)}`
   } catch {

@@ -442,8 +442,8 @@ function removal(
   const isExact = flag(exact, "exact")
   const filter = filterText(where)
   if (!isList(target)) {
-    if (exact !== undefined) throw invalidArgument("exact: it goes with a key, not with a selector")
     const { prefix, start, end } = selectorOf(target)
+    if (exact !== undefined) throw invalidArgument("exact: it goes with a key, not with a selector")
     return (handle) => handle.removeRange(prefix, start, end, filter)
   }
   if (target.length === 0)

@@ -1,5 +1,6 @@
 /** Bulk loads: many entries in bounded commits. */
 
+import { types } from "node:util"
 import type { KvSetEntry, KvSetManyOptions } from "../index.js"
 import type { Bridge } from "./bridge.js"
 import { takeOptionalCallback } from "./callbacks.js"
@@ -10,10 +11,12 @@ import { STAMP_ALWAYS } from "./native.js"
 import { CommitUuid, type Operation, resolve, stage } from "./operations.js"
 import { EXPIRE, takeOptions, timeToLive } from "./options.js"
 import { encodeValue } from "./value/index.js"
-import { isList } from "./value/kinds.js"
+import { isList, isRevokedProxy } from "./value/kinds.js"
 
 /** Commits that are on their way while the next one is gathered. */
 const COMMITS_IN_FLIGHT = 2
+/** A number, a boolean, and most bigints. */
+const OTHER_PART_UNITS = 16
 const ENTRY_MEMBERS: readonly (keyof KvSetEntry)[] = ["key", "value", ...EXPIRE]
 
 /** As long as any other. */
@@ -51,6 +54,7 @@ function iterableOf(entries: unknown): Iterable<KvSetEntry> | AsyncIterable<KvSe
   const isIterable =
     typeof entries === "object" &&
     entries !== null &&
+    !isRevokedProxy(entries) &&
     (Symbol.iterator in entries || Symbol.asyncIterator in entries)
   if (!isIterable)
     throw invalidArgument(`entries: must be an iterable of { key, value }, got ${describe(entries)}`)
@@ -58,7 +62,8 @@ function iterableOf(entries: unknown): Iterable<KvSetEntry> | AsyncIterable<KvSe
 }
 
 function operationOf(entry: KvSetEntry, at: number): SetOperation {
-  if (entry === undefined) throw invalidArgument(`entries[${at}]: must be { key, value }, got undefined`)
+  if (typeof entry !== "object" || entry === null || types.isPromise(entry))
+    throw invalidArgument(`entries[${at}]: must be { key, value }, got ${describe(entry)}`)
   if (isList(entry))
     throw invalidArgument(
       `entries[${at}]: must be { key, value }, got ${describe(entry)}; make ({ key, value }) of a pair [key, value]`,
@@ -153,8 +158,11 @@ class Load {
 function sizeOf({ key, value }: SetOperation): number {
   const { data } = resolve(value, SOME_UUID)
   const parts: readonly unknown[] = isList(key) ? key : []
-  return parts.reduce<number>(
-    (size, part) => size + ((part as { length?: number })?.length ?? 16),
-    data.length,
-  )
+  return parts.reduce<number>((size, part) => size + partSize(part), data.length)
+}
+
+/** A part that is none is refused later. */
+function partSize(part: unknown): number {
+  if (typeof part === "string") return part.length
+  return types.isUint8Array(part) ? part.length : OTHER_PART_UNITS
 }

@@ -23,10 +23,12 @@ const NOT_YET = ["authToken", "syncUrl", "syncInterval", "backend", "mode", "pol
 /** Options that were given: their own members and no prototype, so that nothing on `Object.prototype` is taken for one. */
 class Given {}
 Object.setPrototypeOf(Given.prototype, null)
+Reflect.deleteProperty(Given.prototype, "constructor")
 
 /**
  * Reads an options argument, once, and refuses one that is no object or that has a member which nothing reads. It may be a proxy, and members may
- * come from a class or another object that it inherits from.
+ * come from a class or another object that it inherits from; an instance of a class that gives none (a Date, a Map, a Promise that was not
+ * awaited) is something else.
  */
 export function takeOptions<T extends object>(
   options: unknown,
@@ -34,7 +36,7 @@ export function takeOptions<T extends object>(
   name = "options",
 ): T {
   if (options === undefined) return new Given() as T
-  if (typeof options !== "object" || options === null || isRevokedProxy(options) || isList(options))
+  if (!isObject(options) || isSomethingElse(options, known))
     throw invalidArgument(`${name}: must be an object, got ${describe(options)}`)
   const given = new Given() as Record<string, unknown>
   const isPlain = isPlainPrototype(Object.getPrototypeOf(options))
@@ -48,6 +50,27 @@ export function takeOptions<T extends object>(
     level = Object.getPrototypeOf(level)
   } while (!isPlainPrototype(level))
   return given as T
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !isRevokedProxy(value)
+}
+
+/** Whether it is a list or bytes, or of a class, built-in or not, with no member that is known. */
+function isSomethingElse(value: object, known: readonly string[]): boolean {
+  if (isList(value) || ArrayBuffer.isView(value)) return true
+  const gives = (level: object) => known.some((member) => Object.hasOwn(level, member))
+  if (gives(value)) return false
+  let isInstance = false
+  for (
+    let level = Object.getPrototypeOf(value);
+    !isPlainPrototype(level);
+    level = Object.getPrototypeOf(level)
+  ) {
+    if (gives(level)) return false
+    isInstance ||= Object.hasOwn(level, "constructor")
+  }
+  return isInstance
 }
 
 /** The enumerable ones, and accessors of a class that have the name of an option. */
@@ -69,11 +92,7 @@ export function refuseOptions(extra: readonly unknown[]): void {
 
 /** Whether something may be meant as options: a callback is handed events, signals and errors. */
 export function isPlain(value: unknown): boolean {
-  return typeof value === "object" && value !== null && isPlainObject(value)
-}
-
-function isPlainObject(value: object): boolean {
-  return !isRevokedProxy(value) && isPlainPrototype(Object.getPrototypeOf(value))
+  return isObject(value) && isPlainPrototype(Object.getPrototypeOf(value))
 }
 
 /** What a call takes no argument for is refused, as an unknown option is. `extra`: what stands behind its arguments. */

@@ -12,6 +12,7 @@ use napi::{Env, ValueType, sys};
 use num_bigint::{BigInt, BigUint, Sign};
 use num_traits::ToPrimitive;
 
+use super::wording::{refused_key, refused_part};
 use crate::codec::key::KeyWriter;
 use crate::codec::value::Counter;
 use crate::duration;
@@ -25,7 +26,10 @@ use crate::limits::{MAX_KEY_BIGINT_BYTES, MAX_KEY_PARTS};
 const SHORT_TEXT_BYTES: usize = 512;
 /// What Node-API puts in place of a lone surrogate.
 const REPLACEMENT: &str = "\u{fffd}";
-const PARTS: &str = "give Uint8Array, string, number, bigint or boolean";
+/// What a key is.
+pub const KEYS: &str = "give an array of parts, such as [\"users\", 1]";
+/// What a key is made of.
+pub const PARTS: &str = "give Uint8Array, string, number, bigint or boolean";
 
 /// A value that is looked into by hand.
 #[derive(Clone, Copy)]
@@ -71,13 +75,6 @@ fn kind_name(env: Env, value: Raw) -> &'static str {
     }
 }
 
-fn is_date(env: Env, value: Raw) -> bool {
-    let mut is_date = false;
-    // SAFETY: see above.
-    unsafe { sys::napi_is_date(env.raw(), value.0, &raw mut is_date) };
-    is_date
-}
-
 /// Whether it is `undefined`: what is not given. `null` is refused where it has no meaning.
 pub fn is_absent(env: Env, value: Raw) -> bool {
     kind(env, value) == ValueType::Undefined
@@ -121,10 +118,11 @@ pub fn keys(env: Env, values: Raw, many: bool, out: &mut Keys) -> Result<()> {
 /// Encodes a key that may be empty; tells its number of parts.
 pub fn prefix(env: Env, value: Raw, name: &str, out: &mut Vec<u8>) -> Result<u32> {
     let Some(length) = array_length(env, value) else {
-        let what = kind_name(env, value);
-        return Err(Error::invalid(format!(
-            "{name}: {what} is not a key; give an array of parts, such as [\"users\", 1]"
-        )));
+        let refused = match kind(env, value) {
+            ValueType::Object => refused_key(env, value),
+            _ => format!("{} is not a key; {KEYS}", kind_name(env, value)),
+        };
+        return Err(Error::invalid(format!("{name}: {refused}")));
     };
     let begin = out.len();
     let mut writer = KeyWriter::new(out);
@@ -159,9 +157,9 @@ fn part(env: Env, value: Raw, index: u32, writer: &mut KeyWriter<'_>) -> Result<
         }
         _ => match bytes(env, value) {
             Some(bytes) => writer.bytes(bytes),
-            None if is_date(env, value) => Err(Error::invalid(format!(
-                "key[{index}]: a Date is not a key part; give date.getTime() or date.toISOString()"
-            ))),
+            None if kind(env, value) == ValueType::Object => {
+                Err(Error::invalid(format!("key[{index}]: {}", refused_part(env, value))))
+            }
             None => {
                 let what = kind_name(env, value);
                 Err(Error::invalid(format!("key[{index}]: {what} is not a key part; {PARTS}")))

@@ -12,3 +12,4 @@ mod queue;
 mod search;
 mod text;
 mod watch;
+mod wording;
