@@ -18,6 +18,7 @@ use crate::engine::held::beat;
 use crate::engine::hub::Hub;
 use crate::engine::queue::{Work, Worked, work};
 use crate::engine::read::{Request, answer};
+use crate::engine::search::definition;
 use crate::engine::task::{Task, Told};
 use crate::engine::watch::{Watch, WatchRequest};
 use crate::error::{Code, Error, Result};
@@ -63,7 +64,7 @@ impl Kv {
     /// ```
     pub fn open(url: &str, options: &Options) -> Result<Self> {
         options.validate()?;
-        let store: Arc<dyn Store> = local::open(&Location::parse(url)?, options)?;
+        let store: Arc<dyn Store> = local::open(&Location::parse(url)?, options, definition)?;
         let mut kv = Self {
             reader: None,
             store,

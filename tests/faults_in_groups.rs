@@ -234,7 +234,7 @@ fn sqlite_gives_up() {
     ];
     for how in ["ROLLBACK", "ABORT", "FAIL"] {
         for (event, row, of, errs) in events {
-            let template = Template::new(ChangeLog::Keys).alter(&trigger(how, event, row, of));
+            let template = Template::new(ChangeLog::Keys).plant(&trigger(how, event, row, of));
             let world = World::of(template);
             assert!(world.effects[errs].entries.is_empty(), "{how} of {event} leaves something behind");
             let label = format!("RAISE({how}) by {event} of {of:?}");
@@ -256,7 +256,7 @@ fn sqlite_gives_up() {
 fn sqlite_gives_up_twice() {
     let triggers =
         trigger("ROLLBACK", "INSERT", "NEW", &["new"]) + &trigger("ROLLBACK", "UPDATE", "NEW", &["leased"]);
-    let world = World::of(Template::new(ChangeLog::Keys).alter(&triggers));
+    let world = World::of(Template::new(ChangeLog::Keys).plant(&triggers));
     let (results, trace) = one_fault(&world, Plan::Watch, "twice");
     let applied: Vec<_> = (0..results.len()).filter(|index| results[*index].is_ok()).collect();
     assert_eq!(applied, [1, 3, 4, 5], "{results:?}");

@@ -12,6 +12,7 @@ use keyval::config::{Durability, Fault, Location, Options};
 use keyval::engine::answer::Answer;
 use keyval::engine::commit::{Commit, Outcome};
 use keyval::engine::read::Request;
+use keyval::engine::search::definition;
 use keyval::kv::Kv;
 use keyval::store::{Store, local};
 use parking_lot::Mutex;
@@ -55,7 +56,7 @@ impl File {
 
     /// The store itself, for operations that are no commits; `detach` it.
     fn store(&self, options: &Options) -> Arc<local::LocalStore> {
-        local::open(&Location::File(self.path()), options).unwrap()
+        local::open(&Location::File(self.path()), options, definition).unwrap()
     }
 }
 

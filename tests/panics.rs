@@ -10,6 +10,7 @@ use keyval::config::{Durability, Location, Options};
 use keyval::engine::atomic::CommitJob;
 use keyval::engine::commit::{Commit, Outcome};
 use keyval::engine::read::Request;
+use keyval::engine::search::definition;
 use keyval::error::{Code, Error, Result};
 use keyval::kv::Kv;
 use keyval::store::local::LocalStore;
@@ -42,7 +43,7 @@ impl File {
     }
 
     fn store(&self, options: &Options) -> Arc<LocalStore> {
-        local::open(&Location::File(self.path()), options).unwrap()
+        local::open(&Location::File(self.path()), options, definition).unwrap()
     }
 
     /// When all have left: the file is as those who were told `Ok` left it, and another opening works.
@@ -159,7 +160,7 @@ fn what_ran_alone_before_the_panic_stays() {
 /// The readers share the connection. Seen to fail: with COMMIT for the rollback.
 #[test]
 fn in_memory() {
-    let store = local::open(&Location::Memory, &quiet()).unwrap();
+    let store = local::open(&Location::Memory, &quiet(), definition).unwrap();
     let (before, told_before) = setting("before");
     store.write(vec![before]);
     wait(&told_before, "before").unwrap();
@@ -222,7 +223,7 @@ fn a_wake_up_that_panics() {
 
 #[test]
 fn a_completion_that_panics_after_a_panic() {
-    let store = local::open(&Location::Memory, &quiet()).unwrap();
+    let store = local::open(&Location::Memory, &quiet(), definition).unwrap();
     let gate = Gate::shut(&*store);
     let ((panics, _told), (a, told_a)) = (panicking(1), setting("a"));
     let deaf =

@@ -3,14 +3,14 @@
 use serde::Deserialize;
 
 use super::answer::Answer;
-use super::filter::{Path, Step};
+use super::filter::{Path, Step, path_of};
 use super::plan::{OrderedSpec, definition_of};
 use super::queue::quoted;
 use super::range::Selector;
 use crate::codec::key_json;
 use crate::error::{Code, Error, Result, short};
 use crate::limits::MAX_INDEX_FIELDS;
-use crate::store::index::{IndexKind, IndexRow, OrderedIndex, SearchIndex};
+use crate::store::index::{Definition, IndexKind, IndexRow, OrderedIndex, SearchIndex};
 use crate::store::{ReadTxn, WriteTxn};
 
 /// The name of a search index.
@@ -218,7 +218,25 @@ pub fn damaged() -> Error {
 
 #[derive(Deserialize)]
 struct SearchSpec {
+    fields: Vec<String>,
     tokenize: String,
+}
+
+/// What an index is, by its row.
+///
+/// # Errors
+/// `CORRUPT`.
+pub fn definition(row: &IndexRow) -> Result<Definition> {
+    if row.kind == IndexKind::Ordered {
+        return definition_of(row).map(|(_, index)| Definition::Ordered(index));
+    }
+    let spec: SearchSpec = serde_json::from_str(&row.spec).map_err(|_| damaged())?;
+    let tokenizer = Tokenizer::parse(&spec.tokenize).map_err(|_| damaged())?;
+    let fields = spec.fields.into_iter().map(|name| {
+        let path = path_of(name.as_bytes(), "fields")?;
+        Ok((name, path))
+    });
+    search_index(row.prefix.clone(), &fields.collect::<Result<Vec<_>>>()?, tokenizer).map(Definition::Search)
 }
 
 /// How an index makes words.

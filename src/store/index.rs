@@ -59,6 +59,18 @@ pub struct OrderedIndex {
     pub spec: String,
 }
 
+/// What an index is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Definition {
+    /// Of words.
+    Search(SearchIndex),
+    /// Of values.
+    Ordered(OrderedIndex),
+}
+
+/// Reads a definition from an index's row. What a row says is the engine's matter: a store is given this when it is opened.
+pub type Define = fn(&IndexRow) -> Result<Definition>;
+
 /// A value as an ordered index has it, and in its order.
 #[derive(Debug, Clone, PartialEq, PartialOrd)]
 pub enum IndexValue {

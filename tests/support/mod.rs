@@ -17,6 +17,7 @@ use keyval::engine::page::Page;
 use keyval::engine::read::{Keys, ListQuery, Request};
 use keyval::error::{Error, Result};
 use keyval::kv::Kv;
+use keyval::store::WriteTxn;
 
 pub mod atomicity;
 pub mod choose;
@@ -142,6 +143,17 @@ pub fn stage(kv: &mut Kv, commit: Commit) -> Receiver<Result<Outcome>> {
     let (send, receive) = mpsc::channel();
     kv.stage(commit, Box::new(move |outcome| drop(send.send(outcome)))).unwrap();
     receive
+}
+
+/// Writes something with an answer, and waits for it.
+pub fn task(
+    kv: &mut Kv,
+    work: impl FnMut(&mut dyn WriteTxn) -> Result<Answer> + Send + 'static,
+) -> Result<Answer> {
+    let (send, receive) = mpsc::channel();
+    kv.task(work, Durability::Off, Box::new(move |answer| drop(send.send(answer))));
+    kv.flush();
+    wait(&receive, "task")
 }
 
 /// Commits and waits.

@@ -19,6 +19,7 @@ pub struct Template {
     folder: TempDir,
     /// What is in it.
     pub state: State,
+    planted: String,
 }
 
 /// A copy, open, with its clock at `LATER`.
@@ -52,7 +53,7 @@ impl Template {
         fill(&mut kv);
         close(kv);
         let state = raw::state(&path);
-        Self { folder, state }
+        Self { folder, state, planted: String::new() }
     }
 
     /// Changes the file behind the store's back.
@@ -61,6 +62,11 @@ impl Template {
         Raw::open(&path).execute(sql);
         self.state = raw::state(&path);
         self
+    }
+
+    /// Has something planted in each copy once it is open: a file that had it before would be refused.
+    pub fn plant(self, sql: &str) -> Self {
+        Self { planted: sql.into(), ..self }
     }
 
     /// Does something more to it by the store itself.
@@ -81,6 +87,9 @@ impl Template {
         let trap = Trap::default();
         let kv = open(&path, &trap.options());
         kv.freeze_clock(Some(LATER));
+        if !self.planted.is_empty() {
+            Raw::open(&path).execute(&self.planted);
+        }
         Copy { folder, trap, kv }
     }
 }

@@ -1,28 +1,35 @@
 //! Indexes on a connection. An ordered one is a partial expression index (`ordered.rs`), a search index an FTS5 table, kept by triggers, so that every writer keeps it, whenever it opened the
 //! file. The table holds no text of its own (`content=''`); its rows are those of `kv_entries` by their rowid.
 
+use super::objects::Object;
 use super::ordered::{self, scan_sql};
 use super::sql::Sql;
 use super::sqlite::{Param, Rows};
 use super::txn::{LocalRead, LocalWrite, found, show};
 use crate::error::Result;
 use crate::store::index::{
-    IndexKind, IndexRow, IndexValue, IndexedEntry, OrderedIndex, OrderedScan, SearchIndex, SearchScan,
+    Definition, IndexKind, IndexRow, IndexValue, IndexedEntry, OrderedIndex, OrderedScan, SearchIndex,
+    SearchScan,
 };
 use crate::store::{Flow, IndexRead, IndexWrite, ReadTxn, Row, Visit};
+
+/// An index, as `Sql::Indexes` gives it.
+pub fn row_of(rows: &Rows<'_>) -> Result<IndexRow> {
+    Ok(IndexRow {
+        id: rows.int(0),
+        prefix: rows.blob(1).to_vec(),
+        kind: if rows.text(4)? == ORDERED { IndexKind::Ordered } else { IndexKind::Search },
+        spec: rows.text(2)?.to_string(),
+        created_at: rows.int(3),
+    })
+}
 
 impl IndexRead for LocalRead<'_> {
     fn indexes(&mut self) -> Result<Vec<IndexRow>> {
         let mut rows = self.db.statement(Sql::Indexes)?.query(&[])?;
         let mut indexes = Vec::new();
         while rows.next()? {
-            indexes.push(IndexRow {
-                id: rows.int(0),
-                prefix: rows.blob(1).to_vec(),
-                kind: if rows.text(4)? == ORDERED { IndexKind::Ordered } else { IndexKind::Search },
-                spec: rows.text(2)?.to_string(),
-                created_at: rows.int(3),
-            });
+            indexes.push(row_of(&rows)?);
         }
         Ok(indexes)
     }
@@ -168,21 +175,13 @@ impl LocalWrite<'_> {
 impl IndexWrite for LocalWrite<'_> {
     fn create_search_index(&mut self, index: &SearchIndex) -> Result<()> {
         let id = self.note_index(&index.prefix, "search", &index.spec)?;
-        definition(id, index).iter().try_for_each(|sql| self.define(sql))
+        search_objects(id, index).iter().try_for_each(|object| self.define(&object.sql))?;
+        self.define(&fill(id, index))
     }
 
     fn create_ordered_index(&mut self, index: &OrderedIndex) -> Result<()> {
         let id = self.note_index(&index.prefix, ORDERED, &index.spec)?;
-        let within = ordered::condition(&index.range);
-        let columns = ordered::columns(&index.paths, ordered::value);
-        self.define(&format!("CREATE INDEX kv_ordered_{id} ON kv_entries ({columns}, key) WHERE {within}"))?;
-        if index.unique {
-            let columns = ordered::columns(&index.paths, ordered::unique_value);
-            self.define(&format!(
-                "CREATE UNIQUE INDEX kv_unique_{id} ON kv_entries ({columns}) WHERE {within}"
-            ))?;
-        }
-        Ok(())
+        ordered::objects(id, index).iter().try_for_each(|object| self.define(&object.sql))
     }
 
     fn unique_holder(
@@ -223,56 +222,100 @@ fn param(value: &IndexValue) -> Param<'_> {
     }
 }
 
-/// The statements that make an index. A definition takes no parameters: bounds are written in hexadecimal, paths as quoted
-/// strings.
-fn definition(id: i64, index: &SearchIndex) -> [String; 5] {
-    let table = table_of(id);
-    let count = index.paths.len();
-    let columns = (0..count).map(|at| format!("c{at}")).collect::<Vec<_>>().join(", ");
-    let (from, to) = (ordered::hex(&index.range.start), ordered::hex(&index.range.end));
-    let within = |row: &str| format!("{row}key >= {from} AND {row}key < {to}");
-    let texts = |row: &str| {
-        // Texts and numbers, whole or within arrays and objects; not the names of members, nor the tags of an encoding.
-        // What is damaged holds no words, and must not make a write fail.
-        let text = |path: &String| {
-            let (json, path) = (format!("CAST({row}value AS TEXT)"), path.replace('\'', "''"));
-            format!(
-                "CASE WHEN json_valid({json}) THEN (SELECT group_concat(atom, ' ') FROM json_tree({json}, '{path}')
-                   WHERE type IN ('text', 'integer', 'real') AND key IS NOT '__type') END"
-            )
-        };
-        index.paths.iter().map(text).collect::<Vec<_>>().join(", ")
-    };
+/// The table of a search index and the triggers that keep it, with their names. A definition takes no parameters: bounds are
+/// written in hexadecimal, paths as quoted strings.
+fn search_objects(id: i64, index: &SearchIndex) -> [Object; 4] {
+    let (table, columns) = (table_of(id), columns_of(index));
+    let within = |row: &str| ordered::within(&format!("{row}key"), &index.range);
     let tokenizer = index.tokenizer;
+    let trigger = |when: &str, sql: String| {
+        let name = format!("{table}_{when}");
+        Object::new("trigger", &name, format!("CREATE TRIGGER {name} {sql}"))
+    };
     [
-        format!(
-            "CREATE VIRTUAL TABLE {table} USING fts5({columns}, content='', contentless_delete=1, tokenize='{tokenizer}')"
+        Object::new(
+            "table",
+            &table,
+            format!(
+                "CREATE VIRTUAL TABLE {table} USING fts5({columns}, content='', contentless_delete=1, tokenize='{tokenizer}')"
+            ),
         ),
-        format!(
-            "CREATE TRIGGER {table}_insert AFTER INSERT ON kv_entries WHEN {} AND new.encoding < 2 BEGIN
+        trigger(
+            "insert",
+            format!(
+                "AFTER INSERT ON kv_entries WHEN {} AND new.encoding < 2 BEGIN
                INSERT INTO {table} (rowid, {columns}) VALUES (new.rowid, {});
              END",
-            within("new."),
-            texts("new.")
+                within("new."),
+                texts(index, "new.")
+            ),
         ),
-        format!(
-            "CREATE TRIGGER {table}_update AFTER UPDATE OF value, encoding ON kv_entries WHEN {} BEGIN
+        trigger(
+            "update",
+            format!(
+                "AFTER UPDATE OF value, encoding ON kv_entries WHEN {} BEGIN
                DELETE FROM {table} WHERE rowid = old.rowid;
                INSERT INTO {table} (rowid, {columns}) SELECT new.rowid, {} WHERE new.encoding < 2;
              END",
-            within("new."),
-            texts("new.")
+                within("new."),
+                texts(index, "new.")
+            ),
         ),
-        format!(
-            "CREATE TRIGGER {table}_delete AFTER DELETE ON kv_entries WHEN {} BEGIN
+        trigger(
+            "delete",
+            format!(
+                "AFTER DELETE ON kv_entries WHEN {} BEGIN
                DELETE FROM {table} WHERE rowid = old.rowid;
              END",
-            within("old.")
-        ),
-        format!(
-            "INSERT INTO {table} (rowid, {columns}) SELECT rowid, {} FROM kv_entries WHERE {} AND encoding < 2",
-            texts("kv_entries."),
-            within("kv_entries.")
+                within("old.")
+            ),
         ),
     ]
+}
+
+/// Fills a search index with what is stored.
+fn fill(id: i64, index: &SearchIndex) -> String {
+    let (table, columns, texts) = (table_of(id), columns_of(index), texts(index, "kv_entries."));
+    let within = ordered::within("kv_entries.key", &index.range);
+    format!(
+        "INSERT INTO {table} (rowid, {columns}) SELECT rowid, {texts} FROM kv_entries WHERE {within} AND encoding < 2"
+    )
+}
+
+fn columns_of(index: &SearchIndex) -> String {
+    (0..index.paths.len()).map(|at| format!("c{at}")).collect::<Vec<_>>().join(", ")
+}
+
+/// Texts and numbers, whole or within arrays and objects; not the names of members, nor the tags of an encoding. What is
+/// damaged holds no words, and must not make a write fail.
+fn texts(index: &SearchIndex, row: &str) -> String {
+    let text = |path: &String| {
+        let (json, path) = (format!("CAST({row}value AS TEXT)"), path.replace('\'', "''"));
+        format!(
+            "CASE WHEN json_valid({json}) THEN (SELECT group_concat(atom, ' ') FROM json_tree({json}, '{path}')
+                   WHERE type IN ('text', 'integer', 'real') AND key IS NOT '__type') END"
+        )
+    };
+    index.paths.iter().map(text).collect::<Vec<_>>().join(", ")
+}
+
+/// The tables in which FTS5 keeps one of its own, by the end of their names.
+const FTS5_TABLES: [(&str, &str); 4] = [
+    ("data", "(id INTEGER PRIMARY KEY, block BLOB)"),
+    ("idx", "(segid, term, pgno, PRIMARY KEY(segid, term)) WITHOUT ROWID"),
+    ("docsize", "(id INTEGER PRIMARY KEY, sz BLOB, origin INTEGER)"),
+    ("config", "(k PRIMARY KEY, v) WITHOUT ROWID"),
+];
+
+/// What an index adds to the schema.
+pub fn objects_of(id: i64, index: &Definition) -> Vec<Object> {
+    let index = match index {
+        Definition::Ordered(index) => return ordered::objects(id, index),
+        Definition::Search(index) => index,
+    };
+    let kept = FTS5_TABLES.iter().map(|(suffix, form)| {
+        let name = format!("{}_{suffix}", table_of(id));
+        Object::new("table", &name, format!("CREATE TABLE '{name}'{form}"))
+    });
+    search_objects(id, index).into_iter().chain(kept).collect()
 }

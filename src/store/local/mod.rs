@@ -19,6 +19,7 @@ use self::reader::{LocalReader, ReaderThread};
 use self::sql::Db;
 use self::sqlite::Connection;
 use self::writer::Writer;
+use super::index::Define;
 use super::{InFlight, Notice, Order, ReadJob, Reader, Store, Wake, WriteJob, WriteTxn, fail_all};
 use crate::clock::Clock;
 use crate::config::{DEFAULT_BUSY_TIMEOUT_MS, Durability, Fault, Location, Options};
@@ -28,12 +29,14 @@ mod backup;
 mod backup_file;
 mod bell;
 mod folders;
+mod genuine;
 mod identity;
 mod inbox;
 mod indexes;
 mod leases;
 mod log;
 mod messages;
+mod objects;
 mod ordered;
 mod reader;
 mod schema;
@@ -158,19 +161,19 @@ static OPEN_FILES: LazyLock<Mutex<HashMap<FileId, Weak<LocalStore>>>> = LazyLock
 ///
 /// # Errors
 /// `CORRUPT`, `UNSUPPORTED`, `BUSY`, `UNAVAILABLE`; the file is left as it was.
-pub fn open(location: &Location, options: &Options) -> Result<Arc<LocalStore>> {
+pub fn open(location: &Location, options: &Options, define: Define) -> Result<Arc<LocalStore>> {
     match location {
         Location::Memory => {
-            let db = Arc::new(Mutex::new(connect(Path::new(":memory:"), options)?));
+            let db = Arc::new(Mutex::new(connect(Path::new(":memory:"), options, define)?));
             LocalStore::start(Place::Memory(Arc::clone(&db)), db, options)
         }
         Location::File(path) => {
-            open_file(path, options).map_err(|error| error.at(&format!("{}: ", shown(path))))
+            open_file(path, options, define).map_err(|error| error.at(&format!("{}: ", shown(path))))
         }
     }
 }
 
-fn open_file(path: &Path, options: &Options) -> Result<Arc<LocalStore>> {
+fn open_file(path: &Path, options: &Options, define: Define) -> Result<Arc<LocalStore>> {
     // Further connections are opened later, when the working directory may be another one.
     let absolute = std::path::absolute(path)
         .map_err(|error| Error::invalid(format!("url: the path cannot be made absolute: {error}")))?;
@@ -182,7 +185,7 @@ fn open_file(path: &Path, options: &Options) -> Result<Arc<LocalStore>> {
     // A file that is open is only looked up, never opened by another way than SQLite's: closing any descriptor of
     // it would drop the locks that this process holds on it.
     if let Some(store) = FileId::of(path).and_then(|id| open_files.get(&id)).and_then(Weak::upgrade)
-        && store.join(path, options)?
+        && store.join(path, options, define)?
     {
         return Ok(store);
     }
@@ -193,7 +196,7 @@ fn open_file(path: &Path, options: &Options) -> Result<Arc<LocalStore>> {
     refuse_second_name(path)?;
     create_parent(path)?;
     let is_new = !folders::exists(path);
-    let db = connect(path, options)?;
+    let db = connect(path, options, define)?;
     if let Some(parent) = path.parent().filter(|_| is_new) {
         folders::sync(parent).map_err(|error| folders::failed(parent, "synced to disk", &error))?;
     }
@@ -231,14 +234,14 @@ fn refuse_second_name(path: &Path) -> Result<()> {
     Ok(())
 }
 
-fn connect(path: &Path, options: &Options) -> Result<Db> {
+fn connect(path: &Path, options: &Options, define: Define) -> Result<Db> {
     refuse_stub(path)?;
     let has_log = has_write_ahead_log(path);
     let mut connection = Connection::open(path, options.fault.clone())?;
     connection.set_busy_timeout(options.busy_timeout_ms.unwrap_or(DEFAULT_BUSY_TIMEOUT_MS));
     connection.execute(WRITE_CACHE)?;
     connection.checkpoint_by_itself();
-    schema::open(&mut connection, options).inspect_err(|_| {
+    schema::open(&mut connection, options, define).inspect_err(|_| {
         // Closing would write a foreign database's log into it. Without a log, closing leaves nothing behind.
         if has_log {
             connection.keep_untouched();
@@ -290,13 +293,13 @@ impl LocalStore {
     }
 
     /// One opener more; false if the last one has just left.
-    fn join(&self, path: &Path, options: &Options) -> Result<bool> {
+    fn join(&self, path: &Path, options: &Options, define: Define) -> Result<bool> {
         let mut openers = self.openers.lock();
         if *openers == 0 {
             return Ok(false);
         }
         if options.change_log.is_some() || options.retention_ms.is_some() {
-            connect(path, options)?;
+            connect(path, options, define)?;
         }
         self.apply(options);
         *openers += 1;

@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use super::objects::Object;
 use crate::store::index::{IndexValue, OrderedIndex, OrderedScan};
 
 /// What stands in an index for booleans.
@@ -22,7 +23,28 @@ pub fn hex(bytes: &[u8]) -> String {
 /// The condition of an index, word for word: SQLite uses a partial index only where it sees that the query implies it.
 #[must_use]
 pub fn condition(range: &Range<Vec<u8>>) -> String {
-    format!("key >= {} AND key < {} AND encoding < 2", hex(&range.start), hex(&range.end))
+    format!("{} AND encoding < 2", within("key", range))
+}
+
+/// The condition that a key is in a range.
+#[must_use]
+pub fn within(key: &str, range: &Range<Vec<u8>>) -> String {
+    format!("{key} >= {} AND {key} < {}", hex(&range.start), hex(&range.end))
+}
+
+/// What an ordered index adds to the schema.
+#[must_use]
+pub fn objects(id: i64, index: &OrderedIndex) -> Vec<Object> {
+    let within = condition(&index.range);
+    let (name, values) = (format!("kv_ordered_{id}"), columns(&index.paths, value));
+    let ordered = format!("CREATE INDEX {name} ON kv_entries ({values}, key) WHERE {within}");
+    let mut objects = vec![Object::new("index", &name, ordered)];
+    if index.unique {
+        let (name, values) = (format!("kv_unique_{id}"), columns(&index.paths, unique_value));
+        let unique = format!("CREATE UNIQUE INDEX {name} ON kv_entries ({values}) WHERE {within}");
+        objects.push(Object::new("index", &name, unique));
+    }
+    objects
 }
 
 /// The columns of an index.

@@ -1,12 +1,14 @@
-//! The schema, as numbered migrations, and what opening a file finds.
+//! The schema, as numbered migrations, and opening a file.
 
 use std::time::Duration;
 
+use super::genuine;
 use super::sqlite::{Connection, Doubt, Param};
 use crate::clock::{self, Stopwatch};
 use crate::codec::stamp::Stamp;
 use crate::config::{ChangeLog, DEFAULT_BUSY_TIMEOUT_MS, DEFAULT_RETENTION_MS, Options};
-use crate::error::{Code, Error, Result, short};
+use crate::error::{Code, Error, Result};
+use crate::store::index::Define;
 
 /// Between two attempts to turn the write-ahead log on.
 const RETRY: Duration = Duration::from_millis(1);
@@ -14,8 +16,9 @@ const RETRY: Duration = Duration::from_millis(1);
 /// The schema that this version writes.
 pub const SCHEMA_VERSION: i64 = 2;
 
-/// Migration `n` (from 0) takes a file from version n to n + 1. Never edit one that was released.
-const MIGRATIONS: [&str; 2] = [V1, V2];
+/// Migration `n` (from 0) takes a file from version n to n + 1. Never edit one that was released: what it makes is compared with
+/// the file whenever one is opened.
+pub const MIGRATIONS: [&str; 2] = [V1, V2];
 
 /// Columns stand in this order on disk: the value last, so that expiry and versionstamp are read without walking a
 /// large value. `kv_entries` is a rowid table: at 10 KB values WITHOUT ROWID reads five times slower.
@@ -172,8 +175,8 @@ impl Settings {
 ///
 /// # Errors
 /// `CORRUPT`, `UNSUPPORTED`, `BUSY`, `UNAVAILABLE`.
-pub fn open(connection: &mut Connection, options: &Options) -> Result<()> {
-    let found = inspect(connection)?;
+pub fn open(connection: &mut Connection, options: &Options, define: Define) -> Result<()> {
+    let found = inspect(connection, define)?;
     if connection.is_read_only() {
         return Err(Error::new(
             Code::Unavailable,
@@ -187,7 +190,7 @@ pub fn open(connection: &mut Connection, options: &Options) -> Result<()> {
         return Ok(());
     }
     connection.execute("BEGIN IMMEDIATE")?;
-    let result = migrate(connection).and_then(|()| write_settings(connection, options));
+    let result = migrate(connection, define).and_then(|()| write_settings(connection, options));
     let ended = connection.execute(if result.is_ok() { "COMMIT" } else { "ROLLBACK" });
     if result.is_ok() && ended.is_err() {
         connection.doubt_log(Doubt::All);
@@ -209,28 +212,16 @@ fn open_log(connection: &mut Connection) -> Result<()> {
     mended
 }
 
-/// The schema version that a file stands at; 0 for an empty one.
-fn inspect(connection: &Connection) -> Result<i64> {
-    let foreign = || Error::corrupt("the file is a SQLite database, but not of KeyVal; give another path");
-    let objects = connection.query_text("SELECT count(*) FROM sqlite_schema", &[])?;
-    if objects.as_deref() == Some("0") {
-        return Ok(0);
+/// The schema version that a file stands at; 0 for an empty one. Looked at in one snapshot: another process may be upgrading
+/// the file, or making an index.
+fn inspect(connection: &Connection, define: Define) -> Result<i64> {
+    if !connection.is_autocommit() {
+        return genuine::inspect(connection, define);
     }
-    let ours =
-        "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('kv_meta', 'kv_entries')";
-    if connection.query_text(ours, &[])?.as_deref() != Some("2") {
-        return Err(foreign());
-    }
-    let version = connection.query_text("SELECT value FROM kv_meta WHERE key = 'schema_version'", &[])?;
-    let version: i64 = version.and_then(|text| text.parse().ok()).ok_or_else(foreign)?;
-    refuse_foreign(connection)?;
-    if version > SCHEMA_VERSION {
-        let message = format!(
-            "the file was written by a newer version of KeyVal (schema {version}, this one knows {SCHEMA_VERSION}); upgrade @buntime/keyval"
-        );
-        return Err(Error::new(Code::Unsupported, message));
-    }
-    Ok(version)
+    connection.execute("BEGIN")?;
+    let found = genuine::inspect(connection, define);
+    let ended = connection.execute("ROLLBACK");
+    found.and_then(|found| ended.map(|()| found))
 }
 
 /// The time that a file has seen: nobody who opens it is before that.
@@ -243,28 +234,6 @@ pub fn seen_ms(connection: &Connection) -> Result<i64> {
     let stamp = value("clock")?.and_then(|text| Stamp::parse(&text)).map_or(0, |stamp| stamp.ms);
     let time_ms = value("time")?.and_then(|text| text.parse().ok()).unwrap_or(0);
     Ok(i64::try_from(stamp).unwrap_or(i64::MAX).max(time_ms))
-}
-
-/// What others have put on our tables is refused, named: a trigger, an index or a view of theirs would have a part in every
-/// commit and read. So is a log whose numbers are used up, where each write would be told that the disk is full.
-fn refuse_foreign(connection: &Connection) -> Result<()> {
-    const TABLES: &str = "'kv_meta', 'kv_entries', 'kv_changes', 'kv_queue', 'kv_dlq', 'kv_indexes', 'kv_commits', 'kv_consumers', 'kv_locks'";
-    const LAST_NUMBER: i64 = (1 << 53) - 1;
-    let foreign = format!(
-        "SELECT type || ' ' || name FROM sqlite_schema
-         WHERE (tbl_name IN ({TABLES}) AND type IN ('trigger', 'index') AND sql IS NOT NULL AND substr(name, 1, 3) <> 'kv_')
-         OR (name IN ({TABLES}) AND type <> 'table')"
-    );
-    if let Some(found) = connection.query_text(&foreign, &[])? {
-        let message = format!("{} is not of KeyVal, and stands on its tables; drop it", short(&found));
-        return Err(Error::corrupt(message));
-    }
-    let numbers = "SELECT seq FROM sqlite_sequence WHERE name = 'kv_changes' AND seq >= ?1
-         UNION ALL SELECT value FROM kv_meta WHERE key = 'sequence' AND value >= ?1";
-    if connection.query_text(numbers, &[LAST_NUMBER.into()])?.is_some() {
-        return Err(Error::corrupt("a number of the file is at its end; restore the file from a backup"));
-    }
-    Ok(())
 }
 
 /// Turns the write-ahead log on; in memory there is none. Two processes that do so at once get `BUSY` without SQLite's
@@ -288,8 +257,8 @@ fn write_ahead(connection: &Connection, busy_timeout_ms: i64) -> Result<()> {
 }
 
 /// Inside a write transaction, so that of two processes one creates the schema and the other finds it.
-fn migrate(connection: &Connection) -> Result<()> {
-    let found = inspect(connection)?;
+fn migrate(connection: &Connection, define: Define) -> Result<()> {
+    let found = inspect(connection, define)?;
     for (version, migration) in (1i64..).zip(MIGRATIONS).skip(usize::try_from(found).unwrap_or(0)) {
         connection.execute(migration)?;
         if version == 1 {

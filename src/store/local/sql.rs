@@ -156,7 +156,7 @@ const STATEMENTS: usize = Sql::DataVersion as usize + 1;
 
 impl Sql {
     /// The text. `length(value)` does not load the value; a large one is withheld where the caller asks for it.
-    fn text(self) -> &'static str {
+    pub fn text(self) -> &'static str {
         match self {
             Self::Begin => "BEGIN",
             Self::BeginImmediate => "BEGIN IMMEDIATE",
