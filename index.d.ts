@@ -1081,6 +1081,11 @@ export interface KvEnqueueOptions {
   backoffSchedule?: readonly Duration[] | undefined
   /** Where the value is written when all attempts have failed. At most 100 keys. One that a unique index refuses is left out, and the dead letter says so. */
   keysIfUndelivered?: readonly KvKey[] | undefined
+  /**
+   * `false`: no dead letter is kept when all attempts have failed; `keysIfUndelivered` are written all the same. Default `true`. A message
+   * that is damaged on disk always leaves one.
+   */
+  deadLetter?: boolean | undefined
   /** Default `"default"`. Names: 1 to 1024 bytes of UTF-8. */
   queue?: string | undefined
   /** Messages of a queue with one ordering key are handled one at a time, in their order, by all listeners of all processes together. A retry holds up its key, and no other. */
@@ -1128,7 +1133,7 @@ export interface KvQueueStats {
   total: number
 }
 
-/** A message whose attempts have all failed. */
+/** A message whose attempts have all failed, unless it was enqueued with `deadLetter: false`. */
 export interface KvDeadLetter<T = unknown> {
   /** Its id in the dead letter queue. */
   id: string
@@ -1919,7 +1924,7 @@ export class Kv {
   /**
    * Adds a message to a queue. Resolves when it is on disk. It is delivered at least once: a handler that
    * throws, or whose process dies, gets it again, `backoffSchedule` long; then its value goes to
-   * `keysIfUndelivered` and to the dead letter queue, in one commit.
+   * `keysIfUndelivered` and to the dead letter queue (unless `deadLetter` is `false`), in one commit.
    * @throws {KvError} `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`, `BUSY`, `CLOSED`, `UNAVAILABLE`.
    *
    * @example

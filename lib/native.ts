@@ -96,6 +96,7 @@ export interface NativeHandle {
     keysIfUndelivered: unknown,
     orderingKey: unknown,
     deduplicationKey: unknown,
+    deadLetter: boolean,
   ): void
   submit(id: number, stamping: number): void
   attend(reasons: number): void

@@ -4,7 +4,7 @@ import type { KvEnqueueOptions, KvExpireOptions, KvKey, KvMutationResult } from 
 import { describe, invalidArgument } from "./errors.js"
 import { copyKey, copyList, type KeyRange } from "./keys.js"
 import { fromNative, type NativeHandle, native } from "./native.js"
-import { expiresIn, takeOptions } from "./options.js"
+import { expiresIn, flag, takeOptions } from "./options.js"
 import { COMMIT_VERSIONSTAMP, UUIDV7 } from "./placeholders.js"
 import { KvU64 } from "./u64.js"
 import { type Encoded, encodeValue, LateValue } from "./value/index.js"
@@ -64,6 +64,7 @@ const ENQUEUE_OPTIONS: readonly (keyof KvEnqueueOptions)[] = [
   "queue",
   "orderingKey",
   "deduplicationKey",
+  "deadLetter",
 ]
 
 export function enqueue(value: unknown, given?: KvEnqueueOptions): Operation {
@@ -71,6 +72,7 @@ export function enqueue(value: unknown, given?: KvEnqueueOptions): Operation {
   const keys = copyList(options.keysIfUndelivered)
   options.keysIfUndelivered = isList(keys) ? keys.map(copyKey) : keys
   options.backoffSchedule = copyList(options.backoffSchedule)
+  options.deadLetter = options.deadLetter === undefined || flag(options.deadLetter, "deadLetter")
   return { type: "enqueue", value: encodeValue(value, "value"), options }
 }
 
@@ -185,6 +187,7 @@ function stageEnqueue(
     options.keysIfUndelivered,
     options.orderingKey,
     options.deduplicationKey,
+    options.deadLetter !== false,
   )
 }
 

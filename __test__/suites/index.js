@@ -12,6 +12,7 @@ import { consumersLoop } from "./consumers-loop.js"
 import { contexts } from "./contexts.js"
 import { counters } from "./counters.js"
 import { deadLetters } from "./dead-letters.js"
+import { deadLettersKept } from "./dead-letters-kept.js"
 import { indexesModel } from "./indexes-model.js"
 import { isolation } from "./isolation.js"
 import { keys } from "./keys.js"
@@ -111,6 +112,7 @@ const suites = {
   "queues, ordering": queuesOrdering,
   "queues at random": queuesRandom,
   "dead letters": deadLetters,
+  "dead letters that are kept": deadLettersKept,
   locks,
   "locks and consumers against models": leasesModel,
   "a clock that steps": clock,

@@ -392,7 +392,15 @@ export function refusals(target) {
     )
     await kv.enqueue(
       1,
-      none("delay", "backoffSchedule", "keysIfUndelivered", "queue", "orderingKey", "deduplicationKey"),
+      none(
+        "delay",
+        "backoffSchedule",
+        "keysIfUndelivered",
+        "queue",
+        "orderingKey",
+        "deduplicationKey",
+        "deadLetter",
+      ),
     )
     listener.stop()
     await listener.finished

@@ -64,7 +64,14 @@ const mutations = {
   patch: [[["d", 1], { m: { a: [1] } }], expiring],
   enqueue: [
     [{ a: [1] }],
-    { delay: "1h", backoffSchedule: [1], keysIfUndelivered: [["dead", 1]], queue: "other", orderingKey: "o" },
+    {
+      delay: "1h",
+      backoffSchedule: [1],
+      keysIfUndelivered: [["dead", 1]],
+      queue: "other",
+      orderingKey: "o",
+      deadLetter: false,
+    },
   ],
 }
 

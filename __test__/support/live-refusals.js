@@ -177,6 +177,7 @@ function enqueueRows(call) {
     ...withOptions("queue", [...notText, "", "x".repeat(1025), "ü".repeat(513), "a\ud800"], EITHER),
     ...withOptions("orderingKey", notText, INVALID),
     ...withOptions("deduplicationKey", notText, INVALID),
+    ...withOptions("deadLetter", [0, 1, "", "false", null, {}], INVALID),
   ]
 }
 

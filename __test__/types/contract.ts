@@ -180,7 +180,7 @@ export async function live(kv: Kv): Promise<void> {
   const status = await kv.lock.status("name")
   if (status.held) same<typeof status.owner, string>(true)
 
-  await kv.enqueue({ job: 1 }, { delay: "5s", backoffSchedule: ["1s", 5000] })
+  await kv.enqueue({ job: 1 }, { delay: "5s", backoffSchedule: ["1s", 5000], deadLetter: false })
   kv.listenQueue<User>(async ({ id, value, attempts }) => {
     same<[typeof id, typeof value, typeof attempts], [string, User, number]>(true)
   })

@@ -32,6 +32,7 @@ impl Handle {
         keys_if_undelivered: Raw,
         ordering_key: Raw,
         deduplication_key: Raw,
+        dead_letter: bool,
     ) -> napi::Result<(), CodeName> {
         let message = || {
             let mut message = NewMessage::of(encoding, convert::data(env, data));
@@ -56,6 +57,7 @@ impl Handle {
             }
             message.ordering_key = convert::optional_text(env, ordering_key, "orderingKey")?;
             message.deduplication_key = convert::optional_text(env, deduplication_key, "deduplicationKey")?;
+            message.dead_letter = dead_letter;
             message.validate()?;
             Ok(Mutation::Enqueue(Box::new(message)))
         };

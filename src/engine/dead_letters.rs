@@ -1,7 +1,7 @@
 //! The dead letter queue.
 
 use super::answer::Answer;
-use super::enqueue::{NewMessage, backoff_of, enqueue, keys_of, new_id};
+use super::enqueue::{NewMessage, Schedule, enqueue, keys_of, new_id, schedule_of};
 use super::page::Page;
 use super::queue::quoted;
 use crate::error::Result;
@@ -69,12 +69,14 @@ pub fn requeue(txn: &mut dyn WriteTxn, id: &str) -> Result<Answer> {
         Some(key) if txn.standing_message(&message.queue, &key)?.is_some() => None,
         key => key,
     };
+    let Schedule { backoff_ms, dead_letter } = schedule_of(&message)?;
     let added = enqueue(
         txn,
         &NewMessage {
             id: new_id(),
             delay_ms: 0,
-            backoff_ms: backoff_of(&message)?,
+            backoff_ms,
+            dead_letter,
             keys_if_undelivered: keys_of(&message)?,
             queue: message.queue,
             ordering_key: message.ordering_key,

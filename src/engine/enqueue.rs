@@ -7,6 +7,9 @@ use crate::store::queue::{Message, State, Status};
 
 /// The waits before the second, third and fourth attempt.
 pub const DEFAULT_BACKOFF_MS: [i64; 3] = [1_000, 5_000, 10_000];
+/// The last element of a stored schedule, behind the waits, where no dead letter is kept. No attempt is before it, so a version
+/// that does not know it keeps a dead letter.
+const NO_DEAD_LETTER: i64 = -1;
 /// The queue of who names none.
 pub const DEFAULT_QUEUE: &str = "default";
 
@@ -21,6 +24,8 @@ pub struct NewMessage {
     pub delay_ms: i64,
     /// Before the second attempt, the third, …
     pub backoff_ms: Vec<i64>,
+    /// Whether a dead letter is kept when its attempts are used up.
+    pub dead_letter: bool,
     /// Encoded keys.
     pub keys_if_undelivered: Vec<Vec<u8>>,
     /// One at a time.
@@ -42,6 +47,7 @@ impl NewMessage {
             queue: DEFAULT_QUEUE.into(),
             delay_ms: 0,
             backoff_ms: DEFAULT_BACKOFF_MS.into(),
+            dead_letter: true,
             keys_if_undelivered: Vec::new(),
             ordering_key: None,
             deduplication_key: None,
@@ -125,7 +131,7 @@ pub fn enqueue(txn: &mut dyn WriteTxn, new: &NewMessage) -> Result<String> {
         queue: new.queue.clone(),
         state: State { status, ready_at, attempts: 0, lease: 0, locked_until: None },
         max_attempts: attempts.saturating_add(1),
-        backoff_schedule: serde_json::to_string(&new.backoff_ms).unwrap_or_default(),
+        backoff_schedule: schedule_text(&new.backoff_ms, new.dead_letter),
         keys_if_undelivered: keys_text(&new.keys_if_undelivered),
         ordering_key: new.ordering_key.clone(),
         deduplication_key: new.deduplication_key.clone(),
@@ -152,6 +158,12 @@ fn first_status(
     Ok(Status::Pending)
 }
 
+fn schedule_text(backoff_ms: &[i64], dead_letter: bool) -> String {
+    let mark = (!dead_letter).then_some(NO_DEAD_LETTER);
+    let all: Vec<i64> = backoff_ms.iter().copied().chain(mark).collect();
+    serde_json::to_string(&all).unwrap_or_default()
+}
+
 fn keys_text(keys: &[Vec<u8>]) -> Option<String> {
     let hex = |key: &Vec<u8>| key.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let texts: Vec<String> = keys.iter().map(hex).collect();
@@ -168,12 +180,23 @@ pub fn keys_of(message: &Message) -> Result<Vec<Vec<u8>>> {
     texts.iter().map(|hex| bytes_of(hex).ok_or_else(damaged)).collect()
 }
 
-/// The waits of a message's row.
+/// What becomes of a message whose attempts fail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Schedule {
+    /// Before the second attempt, the third, …
+    pub backoff_ms: Vec<i64>,
+    /// Whether a dead letter is kept in the end.
+    pub dead_letter: bool,
+}
+
+/// The schedule of a message's row.
 ///
 /// # Errors
 /// `CORRUPT`.
-pub fn backoff_of(message: &Message) -> Result<Vec<i64>> {
-    serde_json::from_str(&message.backoff_schedule).map_err(|_| damaged())
+pub fn schedule_of(message: &Message) -> Result<Schedule> {
+    let mut backoff_ms: Vec<i64> = serde_json::from_str(&message.backoff_schedule).map_err(|_| damaged())?;
+    let dead_letter = backoff_ms.pop_if(|last| *last == NO_DEAD_LETTER).is_none();
+    Ok(Schedule { backoff_ms, dead_letter })
 }
 
 fn damaged() -> Error {

@@ -11,7 +11,7 @@
 
 use super::answer::Answer;
 use super::atomic::shown;
-use super::enqueue::{backoff_of, keys_of, new_id};
+use super::enqueue::{keys_of, new_id, schedule_of};
 use super::held;
 use super::net::{NetChange, NetChanges};
 use super::page::Page;
@@ -161,25 +161,48 @@ fn unblock(txn: &mut dyn WriteTxn, queue: &str, ordering_key: Option<&str>) -> R
     ordering_key.map_or(Ok(()), |key| txn.unblock(queue, key))
 }
 
-/// An attempt failed: the message waits for the next one, or is a dead letter.
+/// An attempt failed: the message waits for the next one, or has none left.
 fn fail(txn: &mut dyn WriteTxn, message: &Message, error: &str, net: &mut NetChanges) -> Result<()> {
     if message.state.attempts >= message.max_attempts {
-        return bury(txn, message, error, net);
+        return exhaust(txn, message, error, net);
     }
     let step = usize::try_from(message.state.attempts - 1).unwrap_or(0);
-    let Ok(backoff) = backoff_of(message) else {
+    let Ok(schedule) = schedule_of(message) else {
         let reason = format!("the message is damaged: its backoff schedule cannot be read; {error}");
         return bury(txn, message, &reason, net);
     };
-    let wait_ms = backoff.get(step).copied().unwrap_or(0);
+    let wait_ms = schedule.backoff_ms.get(step).copied().unwrap_or(0);
     let ready_at = txn.now_ms().saturating_add(wait_ms);
     let state = State { status: Status::Pending, ready_at, locked_until: None, ..message.state };
     txn.set_message_state(message, state)
 }
 
-/// The value goes to the keys for undelivered ones and into the dead letter queue, and the message is gone. A key that a unique
-/// index refuses is left out: the message would come back for ever, and end every listener that meets it.
+/// A message has used up its attempts, and is a dead letter unless it said otherwise.
+fn exhaust(txn: &mut dyn WriteTxn, message: &Message, error: &str, net: &mut NetChanges) -> Result<()> {
+    if schedule_of(message).is_ok_and(|schedule| !schedule.dead_letter) {
+        write_undelivered(txn, message, net)?;
+        return remove(txn, message);
+    }
+    bury(txn, message, error, net)
+}
+
+/// The value goes to the keys for undelivered ones and into the dead letter queue, and the message is gone.
 fn bury(txn: &mut dyn WriteTxn, message: &Message, error: &str, net: &mut NetChanges) -> Result<()> {
+    let refused = write_undelivered(txn, message, net)?;
+    let failed_at = txn.now_ms();
+    let error_message = with_refused(error, &refused);
+    txn.insert_dead_letter(&DeadLetter { id: new_id(), error_message, failed_at, message: message.clone() })?;
+    remove(txn, message)
+}
+
+fn remove(txn: &mut dyn WriteTxn, message: &Message) -> Result<()> {
+    txn.remove_leased(&message.id, message.state.lease)?;
+    unblock(txn, &message.queue, message.ordering_key.as_deref())
+}
+
+/// Writes the value to the keys for undelivered ones; tells which of them a unique index refused. Those are left out: the message
+/// would come back for ever, and end every listener that meets it.
+fn write_undelivered(txn: &mut dyn WriteTxn, message: &Message, net: &mut NetChanges) -> Result<Vec<String>> {
     let mut keys = keys_of(message).unwrap_or_default();
     keys.sort();
     keys.dedup();
@@ -195,11 +218,7 @@ fn bury(txn: &mut dyn WriteTxn, message: &Message, error: &str, net: &mut NetCha
             }
         }
     }
-    let failed_at = txn.now_ms();
-    let error_message = with_refused(error, &refused);
-    txn.insert_dead_letter(&DeadLetter { id: new_id(), error_message, failed_at, message: message.clone() })?;
-    txn.remove_leased(&message.id, message.state.lease)?;
-    unblock(txn, &message.queue, message.ordering_key.as_deref())
+    Ok(refused)
 }
 
 /// Gives the error of a unique index that refuses it.
@@ -286,7 +305,7 @@ fn take(
 ) -> Result<Option<Message>> {
     if message.state.status == Status::Processing {
         if message.state.attempts >= message.max_attempts {
-            bury(txn, &message, DIED, net)?;
+            exhaust(txn, &message, DIED, net)?;
             return Ok(None);
         }
     } else if let Some(key) = &message.ordering_key
