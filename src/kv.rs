@@ -372,18 +372,9 @@ fn milliseconds(ms: i64) -> Duration {
 }
 
 fn backup_target(url: &str) -> Result<path::PathBuf> {
-    let named = |error: Error| match error.message.strip_prefix("url: ") {
-        Some(rest) => Error { message: format!("path: {rest}"), ..error },
-        None => error,
-    };
-    match Location::parse(url).map_err(named)? {
-        Location::File(file) => path::absolute(&file).map_err(|error| {
-            Error::new(Code::Unavailable, format!("path: there is no working directory: {error}"))
-        }),
-        Location::Memory => {
-            Err(Error::invalid("path: a backup is a file; give \"backup.db\", or another path"))
-        }
-    }
+    path::absolute(Location::parse_file(url)?).map_err(|error| {
+        Error::new(Code::Unavailable, format!("path: there is no working directory: {error}"))
+    })
 }
 
 /// Which file a URL means, if it exists, in a form that is equal for two paths of one file.

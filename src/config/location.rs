@@ -1,5 +1,4 @@
-//! Where a store's data is: what a URL or a path means, and what is refused because it evidently means something else than a
-//! file of that name.
+//! Where a store's data is: what a URL or a path means, and what is refused because it evidently means no file of that name.
 
 use std::path::PathBuf;
 
@@ -16,6 +15,11 @@ pub enum Location {
 
 /// What is meant by a text that is none of the others.
 const FORMS: &str = "give \"file:app.db\", a path, or \":memory:\"";
+const FILE_FORMS: &str = "give \"backup.db\", or another path";
+/// Texts that JavaScript makes of what is no text.
+const NO_NAMES: [&str; 7] = ["undefined", "null", "nan", "true", "false", "infinity", "-infinity"];
+/// Names of memory and of files that last no longer than it, in other databases, between or behind colons.
+const MEMORY_NAMES: [&str; 7] = ["memory", "mem", "inmemory", "in-memory", "temp", "tmp", "temporary"];
 
 impl Location {
     /// Reads a URL or a path.
@@ -54,6 +58,24 @@ impl Location {
         refuse_mistaken(&path)?;
         Ok(Self::File(path.into()))
     }
+
+    /// Reads a URL or a path of a file alone, which errors name `path`.
+    ///
+    /// # Errors
+    /// The same, and `INVALID_ARGUMENT` for memory.
+    pub fn parse_file(url: &str) -> Result<PathBuf> {
+        match Self::parse(url) {
+            Ok(Self::File(path)) => Ok(path),
+            Ok(Self::Memory) => Err(Error::invalid(format!("path: it must be a file; {FILE_FORMS}"))),
+            Err(_) if means_memory(url) => {
+                Err(Error::invalid(format!("path: {:?} seems to mean memory; {FILE_FORMS}", shown(url))))
+            }
+            Err(error) => {
+                let message = error.message.replacen("url:", "path:", 1).replace(FORMS, FILE_FORMS);
+                Err(Error { message, ..error })
+            }
+        }
+    }
 }
 
 fn refused(message: &str) -> Error {
@@ -77,7 +99,10 @@ fn without_parameters(url: &str) -> &str {
 /// What a text in a file of settings has around it, and the texts that JavaScript makes of nothing.
 fn refuse_framed(url: &str) -> Result<()> {
     let bare = url.trim();
-    if bare != url && !bare.is_empty() {
+    if bare.is_empty() && !url.is_empty() {
+        return Err(refused(&format!("it is white space alone; {FORMS}")));
+    }
+    if bare != url {
         return Err(refused(&format!("it begins or ends with white space; give {:?}", shown(bare))));
     }
     for quote in ['"', '\'', '`'] {
@@ -85,9 +110,13 @@ fn refuse_framed(url: &str) -> Result<()> {
             return Err(refused(&format!("it stands in quotes; give {} without them", shown(inner))));
         }
     }
-    if ["undefined", "null", "NaN", "[object Object]", "[object Promise]"].contains(&url) {
+    if NO_NAMES.contains(&url.to_ascii_lowercase().as_str())
+        || (url.starts_with("[object ") && url.ends_with(']'))
+    {
+        let told = short(url);
         return Err(refused(&format!(
-            "{url:?} is what JavaScript makes of something that is no text; {FORMS}"
+            "{told:?} is what JavaScript makes of something that is no text; {FORMS}; a file of this name is {:?}",
+            format!("./{told}")
         )));
     }
     Ok(())
@@ -95,17 +124,21 @@ fn refuse_framed(url: &str) -> Result<()> {
 
 /// Other ways to write `:memory:`, of SQLite and by mistake, would each make a file of that name.
 fn refuse_memory_like(url: &str) -> Result<()> {
-    let lower = url.to_ascii_lowercase();
-    let (named, parameters) = lower.split_once(['?', '#']).unwrap_or((&lower, ""));
-    let last = named.rsplit(['/', '\\']).next().unwrap_or_default();
-    let last = last.strip_prefix("file:").unwrap_or(last);
-    let is_named = last.contains(':') && last.trim_matches(':') == "memory";
-    let is_asked = scheme(named) == Some("file") && parameters.split('&').any(|one| one == "mode=memory");
-    if !is_named && !is_asked {
+    if !means_memory(url) {
         return Ok(());
     }
     let message = "give \":memory:\" alone, which takes no folder and no parameters and is private to its Kv";
     Err(refused(&format!("{:?} seems to mean memory; {message}", shown(url))))
+}
+
+fn means_memory(url: &str) -> bool {
+    let lower = url.trim().to_ascii_lowercase();
+    let (named, parameters) = lower.split_once(['?', '#']).unwrap_or((&lower, ""));
+    let last = named.rsplit(['/', '\\']).next().unwrap_or_default();
+    let last = last.strip_prefix("file:").unwrap_or(last);
+    let is_named = last.contains(':') && MEMORY_NAMES.contains(&last.trim_matches(':'));
+    let is_asked = scheme(named) == Some("file") && parameters.split('&').any(|one| one == "mode=memory");
+    is_named || is_asked || lower == "memory"
 }
 
 /// The scheme, if there is one; a single letter is a Windows drive.
@@ -174,11 +207,9 @@ fn refuse_mistaken(path: &str) -> Result<()> {
         let message = "begins with ~, which only a shell expands; give join(os.homedir(), \"app.db\")";
         return Err(refused(&format!("{told:?} {message}")));
     }
-    if first.starts_with("${")
-        || first == "$HOME"
-        || (first.len() > 2 && first.starts_with('%') && first.ends_with('%'))
-    {
-        let message = "begins with a variable, which nothing expands here; give the path that it stands for";
+    if first.contains("${") || is_variable(first) || is_windows_variable(path) {
+        let message = "begins with a variable, which nothing expands here; give the path that it stands for, \
+                       or ./ before a name that is meant so";
         return Err(refused(&format!("{told:?} {message}")));
     }
     if !cfg!(windows) && is_drive(path) {
@@ -190,6 +221,24 @@ fn refuse_mistaken(path: &str) -> Result<()> {
         return Err(refused(&format!("{told:?} names a folder; give a file in it, such as {inside:?}")));
     }
     Ok(())
+}
+
+/// `$HOME`, `$DB`.
+fn is_variable(name: &str) -> bool {
+    name.strip_prefix('$').is_some_and(is_name)
+}
+
+/// `%APPDATA%`, alone or before a folder.
+fn is_windows_variable(path: &str) -> bool {
+    let Some((name, rest)) = path.strip_prefix('%').and_then(|rest| rest.split_once('%')) else {
+        return false;
+    };
+    is_name(name) && (rest.is_empty() || rest.starts_with(['/', '\\']))
+}
+
+fn is_name(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '(' || c == ')')
 }
 
 /// `C:\app.db`, `C:/app.db`.
@@ -241,7 +290,15 @@ mod tests {
         assert_eq!(file("a#b?c d=e.db"), "a#b?c d=e.db");
         assert_eq!(file("100%.db"), "100%.db");
         assert_eq!(file("~app.db"), "~app.db");
-        assert_eq!(file("memory"), "memory");
+        assert_eq!(file("./memory"), "./memory");
+        assert_eq!(file("file:memory"), "memory");
+        assert_eq!(file("./true"), "./true");
+        assert_eq!(file("file:true"), "true");
+        assert_eq!(file("./$DB/app.db"), "./$DB/app.db");
+        assert_eq!(file("$app.db"), "$app.db");
+        assert_eq!(file("true.db"), "true.db");
+        assert_eq!(file("temp"), "temp");
+        assert_eq!(file("%41.db"), "%41.db");
         assert_eq!(file("./C:/app.db"), "./C:/app.db");
     }
 
@@ -294,6 +351,23 @@ mod tests {
             ("file:shared?mode=memory&cache=shared", "give \":memory:\""),
             ("/srv/data/:memory:", "give \":memory:\""),
             (":memory: ", "give \":memory:\""),
+            ("memory", "give \":memory:\""),
+            ("Memory", "give \":memory:\""),
+            (":mem:", "give \":memory:\""),
+            (":MEM:", "give \":memory:\""),
+            (":temp:", "give \":memory:\""),
+            ("file::temp:", "give \":memory:\""),
+            (" ", "give \"file:app.db\""),
+            ("\t\n", "give \"file:app.db\""),
+            ("true", "\"./true\""),
+            ("False", "\"./False\""),
+            ("null", "\"./null\""),
+            ("[object Map]", "JavaScript"),
+            ("$DB/app.db", "variable"),
+            ("$DATA_DIR", "variable"),
+            ("app-${env}.db", "variable"),
+            ("%APPDATA%\\app.db", "variable"),
+            ("file:%ProgramFiles(x86)%/app.db", "variable"),
             ("app.db\n", "give \"app.db\""),
             (" file:app.db", "give \"file:app.db\""),
             ("\"file:app.db\"", "give file:app.db without"),
