@@ -3,16 +3,23 @@
 
 use std::sync::Arc;
 
+use keyval::codec::value::JSON;
 use keyval::config::{Fault, Options};
+use keyval::engine::commit::{Commit, Mutation};
+use keyval::engine::consumer::{self, Holder};
+use keyval::engine::enqueue::NewMessage;
+use keyval::engine::feed::{ChangesQuery, page};
 use keyval::engine::filter::path_of;
 use keyval::engine::plan;
+use keyval::engine::queue::Work;
 use keyval::engine::range::Selector;
 use keyval::engine::search::{self, Tokenizer};
 use keyval::error::Code;
 use keyval::kv::Kv;
+use libsql::Value;
 use parking_lot::Mutex;
 use support::raw::Raw;
-use support::{close, key, open, put, quiet, set, task};
+use support::{close, key, open, put, quiet, set, task, try_commit, wait};
 
 mod support;
 
@@ -126,4 +133,75 @@ fn a_table_of_others_beside_ours_is_let_be() {
     close(open(&path, &quiet()));
     Raw::open(&path).execute("CREATE TABLE theirs (a); CREATE INDEX theirs_a ON theirs (a)");
     close(open(&path, &quiet()));
+}
+
+/// What is planted while the file is open: the next write and the next page of the feed say so. So that none waits for ever, or
+/// is told that the disk is full.
+const PLANTED_LIVE: [&str; 7] = [
+    "UPDATE sqlite_sequence SET seq = 9223372036854775807 WHERE name = 'kv_changes'",
+    "INSERT INTO kv_changes (seq, key, op, versionstamp) VALUES (9223372036854775807, x'', 'delete', '')",
+    "UPDATE kv_changes SET seq = 9223372036854775807",
+    "UPDATE kv_meta SET value = 9223372036854775807 WHERE key = 'sequence'",
+    "UPDATE kv_meta SET value = -9223372036854775807 WHERE key = 'sequence'",
+    "UPDATE kv_meta SET value = 'ffffffff-ffff-7fff-bfff-ffffffffffff' WHERE key = 'clock'",
+    "UPDATE kv_meta SET value = -9223372036854775807 WHERE key = 'retention_ms'",
+];
+
+/// Seen to fail: reading the state of the log stopped the store, by an overflow.
+#[test]
+fn a_number_that_is_planted_while_the_file_is_open_is_corrupt() {
+    for sql in PLANTED_LIVE {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kv.db");
+        let mut kv = open(&path, &quiet());
+        put(&mut kv, set(&["a"], "1"));
+        Raw::open(&path).execute(sql);
+        let feed = ChangesQuery { after: None, prefix: Vec::new(), limit: 100 };
+        let read = task(&mut kv, move |txn| page(txn, &feed, false)).expect_err(sql);
+        let write = try_commit(&mut kv, Commit::of(set(&["b"], "1"))).expect_err(sql);
+        for error in [read, write] {
+            assert_eq!(error.code, Code::Corrupt, "{sql}: {error}");
+            assert!(!error.outcome_unknown, "{sql}: {error}");
+        }
+    }
+}
+
+/// Seen to fail: an overflow stopped the store.
+#[test]
+fn a_consumer_beyond_the_newest_change_is_corrupt() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kv.db");
+    let mut kv = open(&path, &quiet());
+    put(&mut kv, set(&["a"], "1"));
+    Raw::open(&path).execute(
+        "INSERT INTO kv_consumers (name, position, updated_at) VALUES ('reader', 9223372036854775807, 0)",
+    );
+    let holder = Holder { name: "reader".into(), lease: 0, lease_ms: 1000 };
+    let error = task(&mut kv, move |txn| consumer::take(txn, &holder, None)).unwrap_err();
+    assert_eq!(error.code, Code::Corrupt, "{error}");
+    assert!(error.message.contains("position"), "{error}");
+}
+
+/// Seen to fail: an overflow stopped the store.
+#[test]
+fn a_message_with_a_number_that_none_gets_to_is_a_dead_letter() {
+    for column in ["attempts", "lease", "seq", "max_attempts"] {
+        for number in [i64::MAX, i64::MIN] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("kv.db");
+            let mut kv = open(&path, &quiet());
+            let message = NewMessage { queue: "q".into(), ..NewMessage::of(JSON, b"[1]".to_vec()) };
+            try_commit(&mut kv, Commit::of(Mutation::Enqueue(Box::new(message)))).unwrap();
+            let raw = Raw::open(&path);
+            raw.execute(&format!("UPDATE kv_queue SET {column} = {number}"));
+            let (send, receive) = std::sync::mpsc::channel();
+            let request = Work { queue: "q".into(), settled: Vec::new(), claim: 10, lock_ms: 1_000 };
+            kv.work(request, Box::new(move |answer| drop(send.send(answer))));
+            kv.flush();
+            wait(&receive, "work").unwrap();
+            let counts = "SELECT (SELECT count(*) FROM kv_queue), (SELECT count(*) FROM kv_dlq)";
+            let found = raw.rows(counts, ());
+            assert_eq!(found, [[Value::Integer(0), Value::Integer(1)]], "{column} {number}");
+        }
+    }
 }

@@ -34,6 +34,12 @@ impl Stamp {
         }
     }
 
+    /// Whether it is of the last millisecond that there is room for: none follows for long.
+    #[must_use]
+    pub fn is_last(self) -> bool {
+        self.ms >= (1 << MS_BITS) - 1
+    }
+
     /// Reads a stamp's text; `None` if it is none.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

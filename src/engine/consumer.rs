@@ -45,6 +45,10 @@ pub fn take(txn: &mut dyn WriteTxn, holder: &Holder, prefix: Option<&[u8]>) -> R
     if let Some(until) = until.filter(|until| *until > now && !ours) {
         return Ok(Answer::json(format!("[null,{until}]")));
     }
+    if consumer.position > state.head {
+        let message = "the consumer's position is beyond the newest change, where it would never read anything; delete the consumer";
+        return Err(Error::corrupt(message));
+    }
     check_history(&state, consumer.position)?;
     if !ours {
         consumer.lease = txn.next_number();

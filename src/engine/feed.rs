@@ -37,7 +37,7 @@ pub fn check_logged(state: &LogState) -> Result<()> {
 /// # Errors
 /// `HISTORY_GONE`.
 pub fn check_history(state: &LogState, after: i64) -> Result<()> {
-    if after + 1 >= state.first {
+    if after.saturating_add(1) >= state.first {
         return Ok(());
     }
     let message = format!(

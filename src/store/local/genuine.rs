@@ -3,7 +3,7 @@
 
 use super::indexes::{objects_of, row_of};
 use super::objects::{Object, Objects};
-use super::schema::{MIGRATIONS, SCHEMA_VERSION};
+use super::schema::{LAST_NUMBER, MIGRATIONS, SCHEMA_VERSION, used_up};
 use super::sql::Sql;
 use super::sqlite::Connection;
 use crate::error::{Code, Error, Result, short};
@@ -108,15 +108,16 @@ fn not_ours(object: &Object) -> Error {
     Error::corrupt(format!("{} is not of KeyVal, and stands on its tables; drop it", short(&object.shown())))
 }
 
-/// A log whose numbers are used up would tell each write that the disk is full.
-fn refuse_last_numbers(connection: &Connection) -> Result<()> {
-    const LAST_NUMBER: i64 = (1 << 53) - 1;
+/// Where numbers are used up, each write would be told that the disk is full.
+///
+/// # Errors
+/// `CORRUPT`.
+pub fn refuse_last_numbers(connection: &Connection) -> Result<()> {
     let numbers = "SELECT seq FROM sqlite_sequence WHERE name = 'kv_changes' AND seq >= ?1
+         UNION ALL SELECT seq FROM (SELECT max(seq) AS seq FROM kv_changes) WHERE seq >= ?1
          UNION ALL SELECT value FROM kv_meta WHERE key = 'sequence' AND value >= ?1";
-    if connection.query_text(numbers, &[LAST_NUMBER.into()])?.is_some() {
-        return Err(Error::corrupt("a number of the file is at its end; restore the file from a backup"));
-    }
-    Ok(())
+    let found = connection.query_text(numbers, &[LAST_NUMBER.into()])?;
+    found.map_or(Ok(()), |_| Err(used_up()))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Reads of the change log on a connection.
 
+use super::schema::{LAST_NUMBER, used_up};
 use super::sql::Sql;
 use super::txn::{LocalRead, LocalWrite, encoding};
 use crate::config::ChangeLog;
@@ -12,6 +13,9 @@ impl LogRead for LocalRead<'_> {
         let mut rows = self.db.statement(Sql::LogState)?.query(&[])?;
         rows.next()?;
         let head = rows.optional_int(1).unwrap_or(0);
+        if head >= LAST_NUMBER {
+            return Err(used_up());
+        }
         Ok(LogState {
             mode: ChangeLog::parse(rows.text(0)?)?,
             head,
@@ -25,6 +29,9 @@ impl LogRead for LocalRead<'_> {
         let sql = if scan.values { Sql::ScanLog } else { Sql::ScanLogKeys };
         let mut rows = self.db.statement(sql)?.query(&[scan.after.into(), scan.limit.into()])?;
         while rows.next()? {
+            if rows.int(0) >= LAST_NUMBER {
+                return Err(used_up());
+            }
             let change = Change {
                 seq: rows.int(0),
                 key: rows.blob(1),

@@ -1,5 +1,6 @@
 //! Messages and dead letters on a connection.
 
+use super::schema::LAST_NUMBER;
 use super::sql::Sql;
 use super::sqlite::{Param, Rows};
 use super::txn::{LocalRead, LocalWrite, encoding};
@@ -113,6 +114,10 @@ fn message(rows: &Rows<'_>) -> Result<Message> {
         "processing" => Status::Processing,
         _ => return Err(Error::corrupt("a message in kv_queue has a status that there is not")),
     };
+    // Its position, its attempts, how many it may have, its lease.
+    if [1, 5, 6, 11].iter().any(|column| !(0..LAST_NUMBER).contains(&rows.int(*column))) {
+        return Err(Error::corrupt("a message in kv_queue has a number that none gets to"));
+    }
     Ok(Message {
         id: rows.text(0)?.to_string(),
         seq: rows.int(1),

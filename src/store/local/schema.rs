@@ -122,6 +122,14 @@ CREATE INDEX kv_locks_expiry ON kv_locks (expires_at);
 INSERT INTO kv_meta (key, value) VALUES ('sequence', 0), ('trimmed', '');
 ";
 
+/// No number of a file gets so far by itself; JavaScript would round the ones after it, and a feed never get past them.
+pub const LAST_NUMBER: i64 = (1 << 53) - 1;
+
+/// The error of a number that another program has put there.
+pub fn used_up() -> Error {
+    Error::corrupt("a number of the file is at its end; restore the file from a backup")
+}
+
 /// The settings that all openers of a file share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
@@ -147,7 +155,7 @@ impl Settings {
     /// Reads the rows of `kv_meta`.
     ///
     /// # Errors
-    /// `CORRUPT` if one is missing or damaged.
+    /// `CORRUPT` if one is missing or damaged, or at its end.
     pub fn read(rows: &mut super::sqlite::Rows<'_>) -> Result<Self> {
         let (mut clock, mut change_log, mut retention_ms, mut sequence) = (None, None, None, None);
         let mut time_ms = 0;
@@ -155,7 +163,7 @@ impl Settings {
             match rows.text(0)? {
                 "clock" => clock = Stamp::parse(rows.text(1)?),
                 "change_log" => change_log = ChangeLog::parse(rows.text(1)?).ok(),
-                "retention_ms" => retention_ms = Some(rows.int(1)),
+                "retention_ms" => retention_ms = Some(rows.int(1)).filter(|ms| *ms >= 0),
                 "sequence" => sequence = Some(rows.int(1)),
                 "time" => time_ms = rows.int(1),
                 _ => {}
@@ -163,6 +171,9 @@ impl Settings {
         }
         match (clock, change_log, retention_ms, sequence) {
             (Some(clock), Some(change_log), Some(retention_ms), Some(sequence)) => {
+                if !(0..LAST_NUMBER).contains(&sequence) || clock.is_last() {
+                    return Err(used_up());
+                }
                 Ok(Self { clock, change_log, retention_ms, sequence, time_ms })
             }
             _ => Err(Error::corrupt("the file's kv_meta lacks a setting; restore the file from a backup")),

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::genuine::refuse_last_numbers;
 use super::schema::Settings;
 use super::sql::{Db, Sql};
 use super::sqlite::{Param, Rows};
@@ -221,7 +222,7 @@ impl WriteTxn for LocalWrite<'_> {
         let expired = count(self.read.db, Sql::CountExpired, range, self.read.now_ms)?;
         if self.settings.change_log != ChangeLog::Off {
             let stamp = self.stamp()?;
-            self.read.db.statement(Sql::LogRange)?.run(&[start.into(), end.into(), stamp.as_str().into()])?;
+            self.append(Sql::LogRange, &[start.into(), end.into(), stamp.as_str().into()])?;
         }
         self.read.db.statement(Sql::DropRange)?.run(&[start.into(), end.into()])?;
         let total = self.read.db.connection.changes();
@@ -248,13 +249,7 @@ impl WriteTxn for LocalWrite<'_> {
             ChangeKind::Update => "update",
             ChangeKind::Delete => "delete",
         };
-        self.read.db.statement(Sql::Log)?.run(&[
-            key.into(),
-            op.into(),
-            stamp.as_str().into(),
-            encoding,
-            value,
-        ])
+        self.append(Sql::Log, &[key.into(), op.into(), stamp.as_str().into(), encoding, value])
     }
 
     fn sweep_expired(&mut self, limit: usize) -> Result<u64> {
@@ -290,6 +285,13 @@ impl WriteTxn for LocalWrite<'_> {
 const AFTER_EVERY_STAMP: &str = "g";
 
 impl LocalWrite<'_> {
+    /// Adds to the change log. SQLite says of a log without a next number that the disk is full.
+    fn append(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<()> {
+        let db = &mut *self.read.db;
+        let added = db.statement(sql)?.run(params);
+        added.or_else(|error| refuse_last_numbers(&db.connection).and(Err(error)))
+    }
+
     fn trim(&mut self, before_stamp: &str, up_to: i64, limit: usize) -> Result<u64> {
         let db = &mut *self.read.db;
         let mut rows =
