@@ -6,6 +6,7 @@ import { commandOf, nodeOnly, root, runtimes } from "../support/runtimes.js"
 import { tempFolder } from "../support/targets.js"
 
 const PROGRAM = join(root, "__test__/process/children/descriptors.js")
+const WATCHER = join(root, "__test__/process/children/descriptors-watch.js")
 
 /**
  * Law 8 without file descriptors: the error says what is missing, what is open goes on, and all is well when there are some
@@ -32,6 +33,24 @@ describe("process: out of file descriptors", { ...nodeOnly, skip: process.platfo
           "what was open lost a write, or does not answer again",
         )
         assert.equal(again, 1)
+      } finally {
+        folder.dispose()
+      }
+    })
+
+  // Seen to fail: the watch was told of nothing until there were descriptors again.
+  for (const runtime of runtimes)
+    test(`${runtime}: a commit of another process is told`, { timeout: 600_000 }, () => {
+      const folder = tempFolder()
+      try {
+        const shell = ["-c", 'ulimit -n 120; exec "$@"', "sh", commandOf(runtime), WATCHER]
+        const { status, stdout, stderr } = spawnSync("sh", [...shell, join(folder.path, "store.db")], {
+          cwd: root,
+          encoding: "utf8",
+          timeout: 300_000,
+        })
+        assert.equal(status, 0, stderr)
+        assert.deepEqual(JSON.parse(stdout.trim().split("\n").at(-1)).slice(-2), ["one", "two"])
       } finally {
         folder.dispose()
       }

@@ -22,6 +22,9 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_millis(16);
 /// Between two looks for what has expired: it is to be told within a second.
 const EXPIRY_PAUSE: Duration = Duration::from_millis(500);
+/// Between two notices while commits of other processes cannot be seen (no file descriptor is left for the connection that looks, say): who
+/// waits then looks with what it has open.
+const BLIND_PAUSE: Duration = Duration::from_millis(100);
 /// Nobody waits for a time.
 const NEVER: i64 = i64::MAX;
 
@@ -170,6 +173,7 @@ fn serve(shared: &Arc<Shared>, eye: &mut Eye) {
     let mut seen = eye.look();
     let mut commits = shared.bell.commits.load(Ordering::Relaxed);
     let mut expiries_looked: Option<Stopwatch> = None;
+    let mut blind: Option<Stopwatch> = None;
     // What was committed since they became attentive, and before this first look, shows in no second one.
     shared.wake(&Notice::ELSEWHERE);
     loop {
@@ -189,6 +193,12 @@ fn serve(shared: &Arc<Shared>, eye: &mut Eye) {
             }
         }
         (seen, commits) = (found, own);
+        if found != Sight::Nothing || eye.in_memory {
+            blind = None;
+        } else if blind.as_ref().is_none_or(|since| since.elapsed() >= BLIND_PAUSE) {
+            blind = Some(Stopwatch::start());
+            notice |= Notice::ELSEWHERE;
+        }
         pause = (pause + pause / 4).min(LONGEST_PAUSE);
         let due = expiries_looked.is_none_or(|watch| watch.elapsed() >= EXPIRY_PAUSE);
         if expiries && (now || due) {
