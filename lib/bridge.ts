@@ -451,7 +451,10 @@ export class Bridge {
 }
 
 export function closed(): KvError {
-  return new KvError("CLOSED", "this Kv is closed")
+  return new KvError(
+    "CLOSED",
+    'this Kv is closed: close() was called, and it takes no calls since; await what still needs it first, such as listener.stop({ timeout: "30s" })',
+  )
 }
 
 /** As long as this no limit is near. */

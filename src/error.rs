@@ -85,7 +85,7 @@ impl Error {
     /// A `CLOSED`.
     #[must_use]
     pub fn closed() -> Self {
-        Self::new(Code::Closed, "this Kv is closed")
+        Self::new(Code::Closed, "this Kv is closed: close() was called")
     }
 
     /// The same error, told about an argument: `mutations[3].key[0]: …`.
