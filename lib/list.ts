@@ -126,11 +126,15 @@ export async function paginate<T>(
   let [hasMore, unsure] = [true, false]
   while (hasMore && (entries.length < limit || unsure)) {
     const page = await bridge.page(scan, limit - entries.length)
-    for (const entry of page.entries) {
-      const unread = unreadOf(entry)
-      if (unread !== undefined) throw unread
-      entries.push(entry as KvEntry<T>)
+    const unreadAt = page.entries.findIndex((entry) => unreadOf(entry) !== undefined)
+    if (unreadAt >= 0) {
+      entries.push(...(page.entries.slice(0, unreadAt) as KvEntry<T>[]))
+      // It ends the page before it; a page that would begin with it has nothing else to give.
+      if (entries.length === 0) throw unreadOf(page.entries[0] as KvEntry<unknown>)
+      hasMore = true
+      break
     }
+    entries.push(...(page.entries as KvEntry<T>[]))
     hasMore = page.more
     unsure = page.unsure
   }

@@ -49,8 +49,23 @@ export function readKnown(parcel: Parcel, keys: readonly KvKey[]): KvEntryMaybe[
       entries[at] = { key, value: parts[part], versionstamp: stamp }
     }
   }
-  finish(page, entries, parcel)
+  if (keys.length === 1) finish(page, entries, parcel)
+  else {
+    finish(page, entries, parcel, (_, read) => valueOrUnread(read))
+    refuseUnread(page, entries as KvEntry<unknown>[])
+  }
   return entries
+}
+
+/** One of several fails them all, as they are of one moment; it is named, so that the others can be asked for without it. */
+function refuseUnread(
+  { odd, parts }: { odd: number; parts: readonly unknown[] },
+  entries: KvEntry<unknown>[],
+): void {
+  for (let at = odd; at < parts.length - TAIL; at += ODD) {
+    const unread = unreadOf(entries[parts[at] as number] as KvEntry<unknown>)
+    if (unread !== undefined) throw unread
+  }
 }
 
 /** A page of a list under a prefix. */
