@@ -155,7 +155,12 @@ export function values(target) {
       results.push(await iterator.next().catch((error) => said(error) && "unread"))
     assert.deepEqual([results[2], results[3].value.value.n, results[4].done], ["unread", 4, true])
     assert.equal((await keysOf(kv, ["n"], { keysOnly: true })).length, 4)
-    await assert.rejects(kv.paginate(["n"]), said)
+    const { entries, cursor } = await kv.paginate(["n"])
+    assert.deepEqual(
+      entries.map(({ value }) => value.n),
+      [1, 2],
+    )
+    await assert.rejects(kv.paginate(["n"], { cursor }), said)
     await kv.createIndex(["n"], { fields: ["text"] })
     const search = kv.search(["n"], "word")
     const found = []
