@@ -1729,7 +1729,8 @@ export class Kv {
 
   /**
    * Makes an index of the entries under a prefix, those that are stored already too, in one commit: of words,
-   * for {@link search}, or of values, for filters. One of the same kind, and on the same fields, is replaced.
+   * for {@link search}, or of values, for filters. One with the same arguments is left as it stands, so that an app
+   * may call it on each start; otherwise the search index of the prefix, or the ordered one on the same fields, is replaced.
    * The database itself keeps it, whoever writes. An ordered index is used where it gives 10,000 entries or
    * fewer to look at; it saves reading, and never changes what is found.
    * @throws {KvError} `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`, `CONFLICT` (unique, and two entries have the same

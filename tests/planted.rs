@@ -205,3 +205,20 @@ fn a_message_with_a_number_that_none_gets_to_is_a_dead_letter() {
         }
     }
 }
+
+/// Seen to fail: with definitions compared alone, the file could not be opened any more.
+#[test]
+fn an_index_of_which_something_was_dropped_is_built_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kv.db");
+    let mut kv = open(&path, &quiet());
+    make_indexes(&mut kv, "a");
+    let raw = Raw::open(&path);
+    let ids = || raw.rows("SELECT id FROM kv_indexes", ());
+    make_indexes(&mut kv, "a");
+    assert_eq!(ids(), [[Value::Integer(1)], [Value::Integer(2)]]);
+    raw.execute("DROP TRIGGER kv_search_1_update; DROP INDEX kv_ordered_2");
+    make_indexes(&mut kv, "a");
+    close(kv);
+    close(open(&path, &quiet()));
+}

@@ -13,6 +13,7 @@ import { contexts } from "./contexts.js"
 import { counters } from "./counters.js"
 import { deadLetters } from "./dead-letters.js"
 import { deadLettersKept } from "./dead-letters-kept.js"
+import { indexes } from "./indexes.js"
 import { indexesModel } from "./indexes-model.js"
 import { isolation } from "./isolation.js"
 import { keys } from "./keys.js"
@@ -78,6 +79,7 @@ const suites = {
   counters,
   ordered,
   unique,
+  indexes,
   "indexes against a model": indexesModel,
   patch,
   collection,

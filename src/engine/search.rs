@@ -123,13 +123,16 @@ pub fn json_path(argument: &str, name: &str, path: &Path) -> Result<String> {
     Ok(text)
 }
 
-/// Makes a search index, in place of the one that its prefix has.
+/// Makes a search index, in place of the one that its prefix has. The same one is left as it stands.
 ///
 /// # Errors
 /// Those of the store.
 pub fn create(txn: &mut dyn WriteTxn, index: &SearchIndex) -> Result<Answer> {
     for old in txn.indexes()? {
         if old.kind == IndexKind::Search && old.prefix == index.prefix {
+            if old.spec == index.spec && txn.stands(old.id, &Definition::Search(index.clone()))? {
+                return Ok(Answer::json("null"));
+            }
             txn.drop_index(&old)?;
         }
     }
@@ -137,7 +140,7 @@ pub fn create(txn: &mut dyn WriteTxn, index: &SearchIndex) -> Result<Answer> {
     Ok(Answer::json("null"))
 }
 
-/// Makes an ordered index, in place of one on the same fields.
+/// Makes an ordered index, in place of one on the same fields. The same one is left as it stands.
 ///
 /// # Errors
 /// `CONFLICT` if it is unique and two entries have the same values, those of the store.
@@ -145,6 +148,9 @@ pub fn create_ordered(txn: &mut dyn WriteTxn, index: &OrderedIndex) -> Result<An
     for old in txn.indexes()? {
         let same = old.kind == IndexKind::Ordered && old.prefix == index.prefix;
         if same && definition_of(&old)?.1.paths == index.paths {
+            if old.spec == index.spec && txn.stands(old.id, &Definition::Ordered(index.clone()))? {
+                return Ok(Answer::json("null"));
+            }
             txn.drop_index(&old)?;
         }
     }

@@ -149,6 +149,12 @@ pub trait IndexRead {
     /// Those of the store.
     fn indexes(&mut self) -> Result<Vec<IndexRow>>;
 
+    /// Whether all that belongs to an index is there, as it was made.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn stands(&mut self, id: i64, index: &Definition) -> Result<bool>;
+
     /// Shows the entries that an ordered index has within bounds, and those of which it cannot tell; live or expired, and
     /// others than those that are wanted where it has to pass them.
     ///

@@ -1,7 +1,7 @@
 //! Indexes on a connection. An ordered one is a partial expression index (`ordered.rs`), a search index an FTS5 table, kept by triggers, so that every writer keeps it, whenever it opened the
 //! file. The table holds no text of its own (`content=''`); its rows are those of `kv_entries` by their rowid.
 
-use super::objects::Object;
+use super::objects::{Object, Objects};
 use super::ordered::{self, scan_sql};
 use super::sql::Sql;
 use super::sqlite::{Param, Rows};
@@ -32,6 +32,12 @@ impl IndexRead for LocalRead<'_> {
             indexes.push(row_of(&rows)?);
         }
         Ok(indexes)
+    }
+
+    fn stands(&mut self, id: i64, index: &Definition) -> Result<bool> {
+        let mut found = Objects::read(&self.db.connection)?;
+        let mut objects = objects_of(id, index).into_iter();
+        Ok(objects.all(|object| found.take(&object).is_some_and(|stands| stands.is_made_as(&object))))
     }
 
     fn scan_index(&mut self, scan: &OrderedScan, visit: &mut dyn FnMut(IndexedEntry)) -> Result<()> {
@@ -122,6 +128,10 @@ impl LocalRead<'_> {
 impl IndexRead for LocalWrite<'_> {
     fn indexes(&mut self) -> Result<Vec<IndexRow>> {
         self.read.indexes()
+    }
+
+    fn stands(&mut self, id: i64, index: &Definition) -> Result<bool> {
+        self.read.stands(id, index)
     }
 
     fn scan_index(&mut self, scan: &OrderedScan, visit: &mut dyn FnMut(IndexedEntry)) -> Result<()> {
