@@ -3,7 +3,7 @@ import { closeSync, openSync, readSync, writeFileSync, writeSync } from "node:fs
 // The format of the control file: the same numbers stand in shim.c.
 const KINDS = ["db", "wal", "shm", "other", "folder"]
 const OPERATIONS = ["sync", "write", "read", "truncate", "open", "unlink", "rename", "mkdir"]
-const FIELDS = ["calls", "injected", "first", "last", "perMillion", "error", "isShort", "delayUs"]
+const FIELDS = ["calls", "injected", "first", "last", "perMillion", "error", "isShort", "delayUs", "kills"]
 const HEAD = { changes: 0, killAt: 4, seed: 8 }
 const HEAD_BYTES = 16
 const FILE_BYTES = 4096
@@ -32,15 +32,17 @@ export class Control {
 
   /**
    * Lets the `nth` call from now fail, and so many in all (`times`, `Infinity` for each from then on); or, with `rate`,
-   * that share of all calls by chance. A short write (`short`) writes a part, and fails with the rest.
+   * that share of all calls by chance. A short write (`short`) writes a part, and fails with the rest. A sync that
+   * `kills` fails, and the process ends before it learns of it.
    */
-  fail(operation, kind, { nth, times = 1, rate = 0, errno = "EIO", short = false } = {}) {
+  fail(operation, kind, { nth, times = 1, rate = 0, errno = "EIO", short = false, kills = false } = {}) {
     if (!Object.hasOwn(ERRORS, errno)) throw new TypeError(`unknown errno ${errno}`)
     const first = rate > 0 && nth === undefined ? 0 : this.calls(operation, kind) + (nth ?? 1)
     const set = (field, value) => this.#put(this.#at(operation, kind, field), value)
     set("first", 0)
     set("error", ERRORS[errno])
     set("isShort", short ? 1 : 0)
+    set("kills", kills ? 1 : 0)
     set("last", Math.min(EVER, first + times - 1))
     set("perMillion", Math.round(rate * 1e6))
     set("first", first)

@@ -41,7 +41,8 @@ enum record_type {
 };
 
 // The calls with the numbers `first` to `last` fail, and `per_million` of all.
-struct rule { _Atomic int32_t calls, injected, first, last, per_million, error, is_short, delay_us; };
+// Where `kills` is set, a sync that fails is the last that the process knows of.
+struct rule { _Atomic int32_t calls, injected, first, last, per_million, error, is_short, delay_us, kills; };
 struct control {
   _Atomic int32_t changes, kill_at, seed, reserved;
   struct rule rules[OPERATIONS][KINDS];
@@ -170,12 +171,15 @@ static int fault(enum operation operation, enum kind kind, uint32_t *chance) {
   return rule->error ? rule->error : EIO;
 }
 
+static void end_here(void) {
+  syscall(SYS_kill, getpid(), SIGKILL);
+  for (;;) pause();
+}
+
 // Before an operation that changes something, under the lock: with the whole order at rest, a kill cuts no record.
 static void change(void) {
   int32_t number = atomic_fetch_add(&control->changes, 1) + 1;
-  if (number != control->kill_at) return;
-  syscall(SYS_kill, getpid(), SIGKILL);
-  for (;;) pause();
+  if (number == control->kill_at) end_here();
 }
 
 static long failed(int error) { errno = error; return -1; }
@@ -340,6 +344,7 @@ static int synced(int file, long call) {
   int result = error ? -1 : syscall(call, file), kept = error ? error : errno;
   record(R_SYNC, file, 0, result ? -kept : 0, NULL, 0);
   end();
+  if (error && control->rules[SYNC][files[file].kind].kills) end_here();
   errno = kept;
   return result;
 }

@@ -41,6 +41,22 @@ export const SCENARIOS = {
   "failed syncs beside a listener": {
     processes: [{ ...FULL, listen: true, faults: failing("sync", 0.1, "EIO"), isKilled: true }],
   },
+  "two processes with failed syncs, one listening": {
+    processes: ["node", "bun"].map((runtime) => ({
+      ...FULL,
+      runtime,
+      listen: runtime === "node",
+      faults: failing("sync", 0.1, "EIO"),
+      isKilled: true,
+    })),
+  },
+  // Whose sync fails is killed before it learns of it: the other finds a hole that nobody has told of.
+  "a failed sync that nobody lives to tell of": {
+    processes: [
+      { ...FULL, listen: true, faults: [["sync", "wal", { nth: 10, kills: true }]], isKilled: true },
+      { ...FULL, runtime: "bun", listen: true, isKilled: true, longer: 3 },
+    ],
+  },
 }
 
 const workload = fileURLToPath(new URL("workload.js", import.meta.url))
@@ -90,7 +106,15 @@ export async function record({ processes, store = "store.db", begins }, { seed, 
     }
     cpSync(recording.folder, before, { recursive: true })
     await Promise.all(
-      processes.map((one, at) => work(recording, { ...one, file, name: `p${at}`, seed: seed + at, rounds })),
+      processes.map((one, at) =>
+        work(recording, {
+          ...one,
+          file,
+          name: `p${at}`,
+          seed: seed + at,
+          rounds: rounds * (one.longer ?? 1),
+        }),
+      ),
     )
   } catch (error) {
     place.dispose()

@@ -168,8 +168,8 @@ for (let at = 1; at <= rounds; at++) {
   if (calls && at % 4 === 0) await CALLS[random.pick(calls)]().catch(() => {})
   if (reopen && at % reopen === 0) await reopened()
 }
-control.clear()
-// Where operations have failed, a closing would repair what a power cut has to find.
+// Where operations have failed, a closing would repair what a power cut has to find; another process may still be failing.
 if (isKilled) process.kill(process.pid, "SIGKILL")
+control.clear()
 await close()
 mark("closed")

@@ -202,11 +202,14 @@ pub fn open(connection: &mut Connection, options: &Options, define: Define) -> R
     }
     connection.execute("BEGIN IMMEDIATE")?;
     let result = migrate(connection, define).and_then(|()| write_settings(connection, options));
-    let ended = connection.execute(if result.is_ok() { "COMMIT" } else { "ROLLBACK" });
-    if result.is_ok() && ended.is_err() {
-        connection.doubt_log(Doubt::All);
+    if result.is_err() {
+        return connection.execute("ROLLBACK").and(result);
     }
-    ended.and(result)
+    let announced = connection.announce_commit();
+    connection
+        .execute("COMMIT")
+        .inspect(|()| connection.commit_ended(&announced))
+        .inspect_err(|_| connection.doubt_log(Doubt::All, &announced))
 }
 
 /// Opens the write-ahead log, and makes it whole before anything is read from it: what a crash, or a sync that failed, has

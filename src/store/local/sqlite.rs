@@ -31,7 +31,7 @@ use deadline::Deadline;
 
 pub use copy::{PageCopy, may_fail};
 pub use descriptors::{NO_DESCRIPTOR, is_lack as is_lack_of_descriptors};
-pub use mend::Doubt;
+pub use mend::{Announced, Doubt};
 
 const MAIN: &CStr = c"main";
 const PERSISTENT: u32 = ffi::SQLITE_PREPARE_PERSISTENT as u32;

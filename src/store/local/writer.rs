@@ -12,7 +12,7 @@ use super::Shared;
 use super::identity::Whereabouts;
 use super::schema::Settings;
 use super::sql::{Db, Sql};
-use super::sqlite::Doubt;
+use super::sqlite::{Announced, Doubt};
 use super::txn::{LocalRead, LocalWrite};
 use crate::clock::Stopwatch;
 use crate::config::Durability;
@@ -87,7 +87,7 @@ impl Writer {
         if self.whereabouts.as_ref().is_some_and(Whereabouts::have_changed) {
             let _ = db.connection.empty_log();
         }
-        if !db.connection.is_log_whole() {
+        if !db.connection.is_log_at_rest() {
             db.connection.keep_untouched();
         }
     }
@@ -318,29 +318,38 @@ impl Transaction<'_> {
             self.db.statement(Sql::SetSequence)?.run(&[self.settings.sequence.into()])?;
         }
         self.note_time(numbered)?;
+        let announced = self.db.connection.announce_commit();
         let Err(error) = self.db.run(Sql::Commit) else {
-            self.shared.bell.committed_here();
+            self.committed(&announced);
             return Ok(());
         };
         let _ = self.db.end_stray_transaction();
         if error.code == Code::Busy {
+            self.db.connection.commit_ended(&announced);
             return Err(error);
         }
         let of_sync = error.outcome_unknown;
-        self.db.connection.doubt_log(if of_sync { Doubt::All } else { Doubt::End });
+        self.db.connection.doubt_log(if of_sync { Doubt::All } else { Doubt::End }, &announced);
         // What is cut off the log is undone for certain.
         let outcome_unknown = self.mend().is_err();
         Err(Error { outcome_unknown, ..error })
     }
 
+    /// SQLite's commit has passed, and so has its checkpoint, or not.
+    fn committed(&self, announced: &Announced) {
+        let connection = &self.db.connection;
+        if connection.checkpoint_failed() {
+            connection.doubt_log(Doubt::All, announced);
+        } else {
+            connection.commit_ended(announced);
+        }
+        self.shared.bell.committed_here();
+    }
+
     /// What is committed is not acknowledged before the log is whole: a sync of another process, or in a checkpoint, may
     /// have failed meanwhile.
     fn settle(&mut self) -> Result<()> {
-        let connection = &self.db.connection;
-        if connection.checkpoint_failed() {
-            connection.doubt_log(Doubt::All);
-        }
-        if connection.is_log_whole() {
+        if self.db.connection.is_log_whole() {
             return Ok(());
         }
         self.mend().map_err(|error| Error { outcome_unknown: true, ..error })

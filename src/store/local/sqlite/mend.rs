@@ -10,15 +10,21 @@
 //!
 //! Whether the log is whole is told to all processes by a word of its index that SQLite leaves to others
 //! (sqlite.org/walformat.html: bytes 132 to 135 are unused, and zero in a new index). Zero, as after a crash, is: not whole.
+//!
+//! A process may be killed, or suspended, between a sync that failed and what it says of it, and SQLite gives its lock up
+//! before. So each commit is announced there, and taken back when it has ended well: who finds one that nobody takes back
+//! takes the log for broken.
 
 use std::ffi::c_int;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use libsql::ffi;
 
 use super::commit_mark::LogIndex;
 use super::files::File;
 use super::{Connection, may_fail};
+use crate::clock::{self, Stopwatch};
 use crate::error::{Code, Error, Result};
 
 /// Words of the index: the begin of the header (its last two bytes are the size of a page), the last frame, its checksums,
@@ -36,6 +42,9 @@ const WHOLE: u32 = 0x4b56_4b01;
 const FRAYED: u32 = 0x4b56_4b02;
 /// Something may be missing.
 const BROKEN: u32 = 0x4b56_4b03;
+/// These bits say that a commit is under way; the others, whose, so that nobody takes back that of another.
+const UNDER_WAY: u32 = 0x5000_0000;
+const UNDER_WAY_BITS: u32 = 0xf000_0000;
 
 /// SQLite's lock of those who bring the log into the database.
 const CHECKPOINT_LOCK: c_int = 1;
@@ -52,6 +61,11 @@ pub enum Doubt {
     /// All that was not synced before: a sync failed.
     All,
 }
+
+/// A commit that was announced, unless something was in doubt then.
+#[derive(Debug)]
+#[must_use]
+pub struct Announced(Option<u32>);
 
 /// Whether an error of SQLite may be that of a sync, or one after it.
 pub fn is_of_sync(extended: c_int) -> bool {
@@ -71,21 +85,48 @@ pub fn is_of_sync(extended: c_int) -> bool {
 }
 
 impl Connection {
-    /// Whether nothing is missing in the log, and nothing undecided lies behind it. Where there is no log (in memory) it is
-    /// whole.
+    /// Whether nothing is known to be missing in the log, nor to lie undecided behind it. Where there is no log (in memory) it
+    /// is whole.
     #[must_use]
     pub fn is_log_whole(&self) -> bool {
+        self.log_index().is_none_or(|index| {
+            let state = word(index, STATE);
+            state == WHOLE || is_under_way(state)
+        })
+    }
+
+    /// As `is_log_whole`, and no commit is under way.
+    #[must_use]
+    pub fn is_log_at_rest(&self) -> bool {
         self.log_index().is_none_or(|index| word(index, STATE) == WHOLE)
     }
 
+    /// Before each commit that writes, in its transaction.
+    pub fn announce_commit(&self) -> Announced {
+        /// More than one may be unended of a process that was suspended.
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let mark = UNDER_WAY | ((std::process::id() << 8 | count & 0xff) & !UNDER_WAY_BITS);
+        let state = self.log_index().and_then(|index| index.get(STATE));
+        let told = state.is_some_and(|state| swap(state, WHOLE, mark));
+        Announced(told.then_some(mark))
+    }
+
+    /// After a commit that ended well, or wrote nothing.
+    pub fn commit_ended(&self, Announced(mark): &Announced) {
+        if let (Some(state), Some(mark)) = (self.log_index().and_then(|index| index.get(STATE)), *mark) {
+            swap(state, mark, WHOLE);
+        }
+    }
+
     /// Tells all processes of a failure. What was in doubt before stays so.
-    pub fn doubt_log(&self, doubt: Doubt) {
+    pub fn doubt_log(&self, doubt: Doubt, Announced(mark): &Announced) {
         let Some(state) = self.log_index().and_then(|index| index.get(STATE)) else { return };
-        match doubt {
-            Doubt::All => state.store(BROKEN, Ordering::Release),
-            Doubt::End => {
-                let _ = state.compare_exchange(WHOLE, FRAYED, Ordering::AcqRel, Ordering::Relaxed);
-            }
+        if doubt == Doubt::All {
+            state.store(BROKEN, Ordering::Release);
+        } else if let Some(mark) = *mark {
+            // Where it is not there any more, another process has made all whole meanwhile.
+            swap(state, mark, FRAYED);
         }
     }
 
@@ -97,17 +138,21 @@ impl Connection {
         let (Some(index), Some(log), Some(database)) = (self.log_index(), self.log(), self.database()) else {
             return Ok(());
         };
-        let state = word(index, STATE);
+        let state = ended(index);
         if state == WHOLE {
             return Ok(());
         }
         may_fail(self.fault.as_ref(), "log: mend")?;
         let extent = Extent::of(index)?;
         if state == FRAYED {
-            extent.cut(&log).inspect_err(|_| self.doubt_log(Doubt::All))?;
+            extent.cut(&log).inspect_err(|_| self.doubt_log(Doubt::All, &Announced(None)))?;
         } else {
             // Its holder would say at its end how much it brought into the database.
             self.wait_for(|| database.shared_lock(CHECKPOINT_LOCK, true))?;
+            // It may have been a checkpoint that took long.
+            if word(index, STATE) == WHOLE {
+                return database.shared_lock(CHECKPOINT_LOCK, false);
+            }
             let mended = extent.write_again(&log).and_then(|()| extent.cut(&log));
             if mended.is_ok()
                 && let Some(backfilled) = index.get(BACKFILLED)
@@ -141,6 +186,30 @@ impl Connection {
 
 fn word(index: &LogIndex, at: usize) -> u32 {
     index.get(at).map_or(0, |word: &AtomicU32| word.load(Ordering::Acquire))
+}
+
+/// Whether it was `from`, and is `to` now.
+fn swap(state: &AtomicU32, from: u32, to: u32) -> bool {
+    state.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+}
+
+fn is_under_way(state: u32) -> bool {
+    state & UNDER_WAY_BITS == UNDER_WAY
+}
+
+/// The state, as soon as the commit of another process has told how it ended; that gave up its lock already. One that was
+/// killed never tells.
+fn ended(index: &LogIndex) -> u32 {
+    const PATIENCE: Duration = Duration::from_millis(50);
+    const PAUSE: Duration = Duration::from_micros(100);
+    let watch = Stopwatch::start();
+    loop {
+        let state = word(index, STATE);
+        if !is_under_way(state) || watch.elapsed() >= PATIENCE {
+            return state;
+        }
+        clock::pause(PAUSE);
+    }
 }
 
 /// What belongs to the log, by its index.
