@@ -17,6 +17,7 @@ import { Mutating } from "./mutating.js"
 import { type NativeHandle, STAMP_ALWAYS } from "./native.js"
 import { CommitUuid, type Operation, type Outcome, resultOf, stage } from "./operations.js"
 import { EXPIRE, refuseExtra, takeOptions } from "./options.js"
+import { type Origin, traced } from "./stacks.js"
 import { isList } from "./value/kinds.js"
 
 /** A mutation as data, before its type is looked at. */
@@ -33,12 +34,15 @@ export class Atomic extends Mutating {
   readonly #bridge: Bridge
   readonly #checks: KvCheck[] = []
   readonly #operations: Operation[]
+  readonly #origin: Origin | undefined
 
-  constructor(bridge: Bridge) {
+  /** `origin`: of the call that made it, where there is no other that an error could lead to. */
+  constructor(bridge: Bridge, origin?: Origin) {
     const operations: Operation[] = []
     super((operation) => operations.push(operation))
     this.#bridge = bridge
     this.#operations = operations
+    this.#origin = origin
   }
 
   check(...checks: KvCheck[]): this {
@@ -99,7 +103,8 @@ export class Atomic extends Mutating {
   /** What `await` calls: an operation that was never committed is not passed over in silence. */
   // biome-ignore lint/suspicious/noThenProperty: it is there so that awaiting it fails
   then(): never {
-    throw invalidArgument("atomic(): it was awaited, or returned by an async function, without commit()")
+    const message = "atomic(): it was awaited, or returned by an async function, without commit()"
+    throw traced(invalidArgument(message), this.#origin)
   }
 }
 

@@ -243,7 +243,7 @@ export class Bridge {
     try {
       stage(this.handle, id)
     } catch (error) {
-      return Promise.reject(fromNative(error))
+      return Promise.reject(beneath(fromNative(error), Bridge.prototype.write))
     }
     this.#scheduleWrites()
     return this.#expect(id, read)
@@ -259,7 +259,7 @@ export class Bridge {
       if (!this.#open) throw closed()
       stage(this.#handle, id)
     } catch (error) {
-      return Promise.reject(fromNative(error))
+      return Promise.reject(beneath(fromNative(error), Bridge.prototype.writePage))
     }
     this.#scheduleWrites()
     return this.#expectPage(id, read)
@@ -294,7 +294,7 @@ export class Bridge {
     try {
       start(this.handle, id)
     } catch (error) {
-      return Promise.reject(fromNative(error))
+      return Promise.reject(beneath(fromNative(error), Bridge.prototype.callPage))
     }
     return this.#expectPage(id, read)
   }
@@ -342,7 +342,7 @@ export class Bridge {
     try {
       return work(this.handle)
     } catch (error) {
-      throw fromNative(error)
+      throw beneath(fromNative(error), Bridge.prototype.now)
     }
   }
 
@@ -357,7 +357,7 @@ export class Bridge {
     try {
       start(this.handle, id)
     } catch (error) {
-      return Promise.reject(fromNative(error))
+      return Promise.reject(beneath(fromNative(error), Bridge.prototype.call))
     }
     return this.#expect(id, (body: B) => body)
   }

@@ -20,6 +20,7 @@ import { describe, invalidArgument, KvError, short } from "./errors.js"
 import { copyKey } from "./keys.js"
 import type { Kv } from "./kv.js"
 import { refuseExtra, takeOptions } from "./options.js"
+import { originOf, traced } from "./stacks.js"
 import { isList, isRevokedProxy } from "./value/kinds.js"
 
 const STANDARD = "~standard"
@@ -82,7 +83,13 @@ export class Collection<Input, Output> implements KvCollection<Input, Output> {
     ...extra: unknown[]
   ): Promise<KvSetResult> {
     refuseExtra(extra)
-    return this.#kv.set(this.key(id), await this.parse(value), options)
+    const [origin, key] = [originOf(false), this.key(id)]
+    const parsed = await this.parse(value)
+    try {
+      return await this.#kv.set(key, parsed, options)
+    } catch (error) {
+      throw traced(error, origin)
+    }
   }
 
   async delete(id: KvCollectionId, ...extra: unknown[]): Promise<KvDeleteResult> {

@@ -18,6 +18,7 @@ import { copyKey, copyList, selectorOf } from "./keys.js"
 import type { NativeSearch } from "./native.js"
 import { flag, takeOptions, wholeNumber } from "./options.js"
 import { readFound, reviveKey, unreadOf } from "./page.js"
+import { awaited, originOf, traced } from "./stacks.js"
 
 /** Rust counts so far. */
 const MAX_U32 = 2 ** 32 - 1
@@ -89,6 +90,8 @@ export class SearchIterator<T> implements KvSearchIterator<T> {
   #offset = 0
   #more = true
   #last: Promise<unknown> = Promise.resolve()
+  /** What fails later leads to where the search was begun. */
+  readonly #origin = originOf(false)
 
   constructor(bridge: Bridge, target: KvKey, query: string, options?: KvSearchOptions) {
     const { limit, where } = takeOptions<KvSearchOptions>(options, ["limit", "where"])
@@ -104,7 +107,7 @@ export class SearchIterator<T> implements KvSearchIterator<T> {
   next(): Promise<IteratorResult<KvEntry<T>, undefined>> {
     const next = this.#last.then(() => this.#next())
     this.#last = next.catch(() => {})
-    return next
+    return this.#origin === undefined ? awaited(next) : next
   }
 
   async #next(): Promise<IteratorResult<KvEntry<T>, undefined>> {
@@ -113,13 +116,21 @@ export class SearchIterator<T> implements KvSearchIterator<T> {
       if (entry === undefined && (!this.#more || this.#left === 0)) return { done: true, value: undefined }
       // One that is cut is not taken for a whole one.
       if (this.#bridge.closed) throw closed()
-      if (entry === undefined) await this.#load()
+      if (entry === undefined) await this.#traced()
       else {
         this.#at++
         const unread = unreadOf(entry)
         if (unread !== undefined) throw unread
         return { done: false, value: entry }
       }
+    }
+  }
+
+  async #traced(): Promise<void> {
+    try {
+      await this.#load()
+    } catch (error) {
+      throw traced(error, this.#origin)
     }
   }
 

@@ -21,6 +21,7 @@ import { Mutating } from "./mutating.js"
 import { fromNative, native, STAMP_ALWAYS, STAMP_NEVER } from "./native.js"
 import { CommitUuid, type Counting, type Operand, type Operation, resolve, writeKey } from "./operations.js"
 import { refuseExtra, takeOptions, wholeNumber } from "./options.js"
+import { awaited, type Origin, originOf, traced } from "./stacks.js"
 import type { Turns } from "./turns.js"
 import { KvU64 } from "./u64.js"
 import { decodeValue, encodeValue, LateValue } from "./value/index.js"
@@ -37,11 +38,23 @@ function waitMs(delayMs: number, attempt: number): number {
 }
 
 /** Runs `run` until its commit meets no conflict, or the retries are used up. */
-export async function transact<R>(
+export function transact<R>(
   bridge: Bridge,
   turns: Turns,
   run: (tx: KvTransaction) => R | Promise<R>,
   options?: KvTransactionOptions,
+): Promise<KvTransactionResult<R>> {
+  const origin = originOf(false)
+  const done = attempts(bridge, turns, run, options, origin)
+  return origin === undefined ? awaited(done) : done
+}
+
+async function attempts<R>(
+  bridge: Bridge,
+  turns: Turns,
+  run: (tx: KvTransaction) => R | Promise<R>,
+  options: KvTransactionOptions | undefined,
+  origin: Origin | undefined,
 ): Promise<KvTransactionResult<R>> {
   if (typeof run !== "function") throw invalidArgument(`fn: must be a function, got ${describe(run)}`)
   const given = takeOptions<KvTransactionOptions>(options, ["maxRetries", "retryDelay"])
@@ -50,7 +63,7 @@ export async function transact<R>(
   const delayMs = durationMs(retryDelay, "retryDelay")
   let endTurn = () => {}
   for (let attempt = 1; ; attempt++) {
-    const { value, result } = await Transaction.run(new Transaction(bridge), run).finally(endTurn)
+    const { value, result } = await Transaction.run(new Transaction(bridge), run, origin).finally(endTurn)
     if (result.ok) return { ok: true, value, versionstamp: result.versionstamp }
     if (attempt > maxRetries) return { ok: false }
     await pause(bridge, waitMs(delayMs, attempt))
@@ -121,21 +134,27 @@ class Transaction extends Mutating implements KvTransaction {
   static async run<R>(
     transaction: Transaction,
     fn: (tx: KvTransaction) => R | Promise<R>,
+    origin: Origin | undefined,
   ): Promise<{ value: R; result: KvCommitResult | KvCommitError }> {
     try {
       const value = await fn(transaction)
       transaction.#ended = true
-      return { value, result: await transaction.#commit() }
+      return { value, result: await transaction.#commit(origin) }
     } finally {
       transaction.#ended = true
     }
   }
 
-  async #commit(): Promise<KvCommitResult | KvCommitError> {
+  /** After the function has run, nothing but `origin` leads to who called the transaction. */
+  async #commit(origin: Origin | undefined): Promise<KvCommitResult | KvCommitError> {
     const reads = await Promise.all(this.#reads.values())
     const checks = [...reads.map(({ key, versionstamp }) => ({ key, versionstamp })), ...this.#checks]
     const stamping = this.#operations.length === 0 ? STAMP_NEVER : STAMP_ALWAYS
-    return commit(this.#bridge, checks, this.#operations, this.#uuid, stamping)
+    try {
+      return await commit(this.#bridge, checks, this.#operations, this.#uuid, stamping)
+    } catch (error) {
+      throw traced(error, origin)
+    }
   }
 
   get<T>(key: KvKey): Promise<KvEntryMaybe<T>>

@@ -12,7 +12,28 @@ await kv.set(["u", 1], { e: 1 })
 await plant(kv, ["planted"], '{"a":{"__type":"bigint","value":"no"}}')
 if (busy) for (let n = 0; n < 300; n++) await Promise.all([kv.get(["n"]), kv.set(["n"], n)])
 
+/** Gives it in another turn of the event loop, where nothing of the call is on the stack any more. */
+async function later(value) {
+  await new Promise(setImmediate)
+  return { value }
+}
+const schema = { "~standard": { version: 1, vendor: "test", validate: later } }
+
+/** To these nothing but the noted frames leads. */
+const noted = {
+  "an atomic without commit": async () => {
+    await kv.atomic().set(["a"], 1)
+  },
+  "transaction that reads first: CONFLICT": () =>
+    kv.transaction(async (tx) => {
+      await later(await tx.get(["n"]))
+      tx.set(["u", 2], { e: 1 })
+    }),
+  "set of a collection with a schema: CONFLICT": () => kv.collection(["u"], schema).set(2, { e: 1 }),
+}
+
 const tries = {
+  ...(busy ? {} : noted),
   "get of a bad key": () => kv.get(["a", undefined]),
   "get of a long key": () => kv.get(["x".repeat(100_000)]),
   "getMany of a bad key": () => kv.getMany([["a", null]]),
@@ -30,6 +51,20 @@ const tries = {
   "a list of what cannot be read": async () => {
     for await (const _ of kv.list({ prefix: [] }));
   },
+  "a search without an index": async () => {
+    for await (const _ of kv.search(["none"], "x"));
+  },
+  "setMany of a bad key": () => kv.setMany([{ key: ["a", {}], value: 1 }]),
+  "setMany of many, the last one bad": () =>
+    kv.setMany(Array.from({ length: 3000 }, (_, at) => ({ key: ["many", at === 2999 ? {} : at], value: 1 }))),
+  "transaction: CONFLICT": () => kv.transaction((tx) => void tx.set(["u", 2], { e: 1 })),
+  "transaction: a bad key": () => kv.transaction((tx) => tx.get([{}])),
+  "a collection's set: CONFLICT": () => kv.collection(["u"]).set(2, { e: 1 }),
+  "a collection's set of a bad key": () => kv.collection(["u"]).set({}, 1),
+  "removeIndex: a bad prefix": () => kv.removeIndex([{}]),
+  "explain of a bad filter": () => kv.explain(["u"], { a: { $regex: "x" } }),
+  "queueStats of a bad queue": () => kv.queueStats(5),
+  "backup over itself": () => kv.backup("/"),
   "enqueue: bad delay": () => kv.enqueue(1, { delay: "soon" }),
   "lock: bad duration": () => kv.lock("l", { duration: "soon" }),
   "consumer: nothing was read": () => kv.consumer("c").commit(1),
@@ -49,9 +84,26 @@ for (const [name, call] of Object.entries(tries)) {
     await theCaller()
     lost.push(`${name}: no error`)
   } catch (error) {
-    if (!error.stack.includes("stacks.js") || !error.stack.startsWith(`KvError: ${error.message}`))
+    if (!error.stack.includes("children/stacks.js") || !error.stack.startsWith(`KvError: ${error.message}`))
       lost.push(`${name}: ${error.stack}`)
   }
+}
+
+/** Calls that nobody awaits, as soon as they have failed. */
+const unawaited = {
+  set: () => kv.set(["u", 2], { e: 1 }),
+  transaction: () => kv.transaction((tx) => void tx.set(["u", 2], { e: 1 })),
+  "transaction that reads first": noted["transaction that reads first: CONFLICT"],
+  "set of a collection with a schema": noted["set of a collection with a schema: CONFLICT"],
+  "collection's set": () => kv.collection(["u"]).set(2, { e: 1 }),
+  commit: () => kv.atomic().set(["u", 2], { e: 1 }).commit(),
+  setMany: () => kv.setMany([{ key: ["u", 2], value: { e: 1 } }]),
+}
+for (const [name, call] of busy ? [] : Object.entries(unawaited)) {
+  const failed = new Promise((resolve) => process.once("unhandledRejection", resolve))
+  void call()
+  const { stack } = await failed
+  if (!stack.includes("children/stacks.js")) lost.push(`unawaited ${name}: ${stack}`)
 }
 printJson(lost)
 void kv.set(["u", 2], { e: 1 })
