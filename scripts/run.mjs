@@ -12,6 +12,7 @@ const IN_BOTH = [
   "__test__/memory.test.js",
   "__test__/file.test.js",
   "__test__/format.test.js",
+  "__test__/planted.test.js",
   "__test__/unit",
 ]
 

@@ -138,6 +138,25 @@ impl ArrayText {
     }
 }
 
+/// Levels of nesting that no value has: values nest at most 100 deep, and an append puts them one deeper. JavaScript refuses
+/// the same, where it looks.
+const MAX_DEPTH: usize = 201;
+
+/// Whether a JSON text is nested deeper than any value that was accepted.
+#[must_use]
+pub fn is_too_deep(text: &[u8]) -> bool {
+    // `[` and `{` differ in one bit. Most texts have not so many of them, and are not looked at byte by byte.
+    let opens = |text: &[u8]| text.iter().filter(|byte| **byte | 0x20 == b'{').count();
+    if text.len() <= 2 * MAX_DEPTH || opens(text) <= MAX_DEPTH {
+        return false;
+    }
+    let mut scan = Scan::default();
+    text.iter().any(|byte| {
+        scan.is_outer_comma(*byte);
+        scan.depth > MAX_DEPTH
+    })
+}
+
 #[derive(Default)]
 struct Scan {
     depth: usize,
@@ -172,6 +191,21 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+
+    #[test]
+    fn what_is_nested_too_deep() {
+        let nested = |levels: usize, open: &str, close: &str| {
+            format!("{}1{}", open.repeat(levels), close.repeat(levels)).into_bytes()
+        };
+        for (open, close) in [("[", "]"), ("{\"x\":", "}"), ("[\"]}\\\"]]\",", "]"), ("[{},{\"a\":", "}]")] {
+            let levels = MAX_DEPTH / open.matches(['[', '{']).count().clamp(1, 2);
+            let levels = if open.starts_with("[{") { levels } else { MAX_DEPTH };
+            assert!(!is_too_deep(&nested(levels, open, close)), "{open}");
+            assert!(is_too_deep(&nested(levels + 1, open, close)), "{open}");
+            assert!(is_too_deep(&nested(200_000, open, close)), "{open}");
+        }
+        assert!(!is_too_deep(format!("[{}1]", "[],{},\"[[{\",".repeat(1000)).as_bytes()));
+    }
 
     #[test]
     fn counters() {

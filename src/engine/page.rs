@@ -81,8 +81,8 @@ impl Page {
     pub fn push_known(&mut self, row: Option<Row<'_>>) -> Result<()> {
         match row {
             Some(row) => {
-                self.value(row.encoding, row.value)?;
-                self.end(&row, row.encoding);
+                let encoding = self.value(row.encoding, row.value)?;
+                self.end(&row, encoding);
             }
             None => {
                 self.text.extend_from_slice(b"null,null,");
@@ -101,8 +101,7 @@ impl Page {
         let mut flags = if key_json::write_suffix(suffix, &mut self.text)? { KEY_IS_TAGGED } else { 0 };
         self.text.push(b',');
         if !keys_only {
-            self.value(row.encoding, row.value)?;
-            flags |= row.encoding;
+            flags |= self.value(row.encoding, row.value)?;
         }
         self.end(row, flags);
         self.passed(row.key);
@@ -128,8 +127,8 @@ impl Page {
         };
         let flags = if key_json::write(key, &mut self.text)? { KEY_IS_TAGGED } else { 0 };
         self.text.push(b',');
-        self.value(row.encoding, row.value)?;
-        self.end(row, flags | row.encoding);
+        let encoding = self.value(row.encoding, row.value)?;
+        self.end(row, flags | encoding);
         Ok(())
     }
 
@@ -145,8 +144,7 @@ impl Page {
         self.text.push(b',');
         match change.value {
             Some((encoding, value)) => {
-                self.value(encoding, value)?;
-                flags |= encoding;
+                flags |= self.value(encoding, value)?;
             }
             None => self.json_part("null"),
         }
@@ -162,12 +160,11 @@ impl Page {
         }
         let is_text = matches!(encoding, value::JSON | value::TAGGED_JSON);
         let is_damaged = is_text && serde_json::from_slice::<IgnoredAny>(value).is_err();
-        if is_damaged || self.value(encoding, value).is_err() {
+        let written = if is_damaged { None } else { self.value(encoding, value).ok() };
+        if written.is_none() {
             self.json_part("null");
-            self.end_entry(VALUE_IS_DAMAGED, 0);
-        } else {
-            self.end_entry(encoding, 0);
         }
+        self.end_entry(written.unwrap_or(VALUE_IS_DAMAGED), 0);
     }
 
     fn json_part(&mut self, json: &str) {
@@ -175,8 +172,15 @@ impl Page {
         self.text.push(b',');
     }
 
-    fn value(&mut self, encoding: u8, bytes: &[u8]) -> Result<()> {
+    /// Gives the encoding that JavaScript is to read it by: where tags are, it looks at each level, and refuses what is nested too
+    /// deep.
+    fn value(&mut self, encoding: u8, bytes: &[u8]) -> Result<u8> {
+        let mut read_by = encoding;
         match encoding {
+            value::JSON if value::is_too_deep(bytes) => {
+                read_by = value::TAGGED_JSON;
+                self.text.extend_from_slice(bytes);
+            }
             value::JSON | value::TAGGED_JSON => self.text.extend_from_slice(bytes),
             value::BYTES | value::U64 => {
                 let place = format!("[{},{}]", self.bytes.len(), bytes.len());
@@ -190,7 +194,7 @@ impl Page {
             }
         }
         self.text.push(b',');
-        Ok(())
+        Ok(read_by)
     }
 
     fn end(&mut self, row: &Row<'_>, flags: u8) {
