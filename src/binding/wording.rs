@@ -33,8 +33,7 @@ pub fn refused_part(env: Env, value: Raw) -> String {
         | "BigUint64Array" => "give a Uint8Array of its bytes",
         _ => PARTS,
     };
-    let invalid = if is_invalid_date(env, value) { "an invalid Date" } else { "" };
-    let what = if invalid.is_empty() { called(&name) } else { invalid.into() };
+    let what = if is_invalid_date(env, value) { "an invalid Date".into() } else { called(&name) };
     format!("{what} is not a key part; {instead}")
 }
 

@@ -37,14 +37,23 @@ pub fn apply(txn: &mut dyn WriteTxn, commit: &Commit) -> Result<Outcome> {
     }
     let mut replies = Vec::with_capacity(commit.mutations.len());
     for (index, mutation) in commit.mutations.iter().enumerate() {
-        let place = if alone { String::new() } else { format!("mutations[{index}], ") };
-        replies.push(
-            run.mutate(mutation)
-                .map_err(|error| error.at(&format!("{place}key {}: ", shown(mutation.key()))))?,
-        );
+        let reply =
+            run.mutate(mutation).map_err(|error| error.at(&place(mutation, (!alone).then_some(index))));
+        replies.push(reply?);
     }
     let stamp = run.finish()?;
     Ok(Outcome::Committed { versionstamp: stamp, replies })
+}
+
+/// Where in a commit an error is; `index` if it has several mutations. A message has no key.
+fn place(mutation: &Mutation, index: Option<usize>) -> String {
+    let number = index.map(|index| format!("mutations[{index}]"));
+    let key = (!matches!(mutation, Mutation::Enqueue(_))).then(|| format!("key {}", shown(mutation.key())));
+    match (number, key) {
+        (Some(number), Some(key)) => format!("{number}, {key}: "),
+        (Some(one), None) | (None, Some(one)) => format!("{one}: "),
+        (None, None) => String::new(),
+    }
 }
 
 fn failed_checks(txn: &mut dyn WriteTxn, checks: &[Check]) -> Result<Vec<(usize, Option<String>)>> {

@@ -11,7 +11,7 @@ use self::json::Json;
 use self::typed::{TAG, Typed};
 use crate::codec::value::{JSON, TAGGED_JSON};
 
-pub mod advice;
+mod advice;
 mod among;
 pub mod digits;
 pub mod json;
