@@ -187,6 +187,12 @@ describe("opening", () => {
           "app.db\n",
           '"app.db"',
           "undefined",
+          "file:undefined",
+          "file:null",
+          "./undefined.db",
+          "undefined/kv.db",
+          join(folder, "undefined", "kv.db"),
+          pathToFileURL(join(folder, "[object Object]", "kv.db")),
           "~/app.db",
           "$HOME/app.db",
           "dir/sub/",
@@ -198,6 +204,11 @@ describe("opening", () => {
         const kv = new Kv(":memory:")
         await refused(() => kv.backup("~/copy.db"), "INVALID_ARGUMENT", /^path: .*homedir/)
         await refused(() => kv.backup("copies/"), "INVALID_ARGUMENT", /^path: .*names a folder/)
+        await refused(
+          () => kv.backup("copies/undefined.db"),
+          "INVALID_ARGUMENT",
+          /^path: "undefined.db" in .*JavaScript/,
+        )
         await kv.close()
         assert.deepEqual(readdirSync(folder), [])
       } finally {

@@ -12,7 +12,7 @@ import { copyKey, copyKeys } from "./keys.js"
 import { Lifetime } from "./lifetime.js"
 import type { Scan } from "./list.js"
 import { callNative, fromNative, type NativeHandle, native, type Packet } from "./native.js"
-import type { KvSettings } from "./options.js"
+import { aboutPlace, type KvSettings } from "./options.js"
 import { type Page, type Parcel, parcelOf, readKnown, readListed } from "./page.js"
 import { refuseOtherCopy, register } from "./registry.js"
 import { awaited, beneath, type Origin, originOf, traced } from "./stacks.js"
@@ -86,14 +86,14 @@ export class Bridge {
 
   constructor(settings: KvSettings) {
     const { url, durability, busyTimeout, sweepInterval, changeLog, retention } = settings
-    refuseOtherCopy(url)
     const wake = Lifetime.wakeOf(this.#lifetime)
     try {
+      refuseOtherCopy(url)
       this.#handle = outside(
         () => new native.Handle(url, durability, busyTimeout, sweepInterval, changeLog, retention, wake),
       )
     } catch (error) {
-      throw fromNative(error)
+      throw aboutPlace(fromNative(error), settings)
     }
     this.#mailbox = this.#handle.mailboxNumber
     this.#unregister = register(url)

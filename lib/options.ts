@@ -7,6 +7,8 @@ import { isList, isPlainPrototype, isRevokedProxy } from "./value/kinds.js"
 /** The arguments of an opening, still unchecked where Rust checks them. */
 export interface KvSettings extends KvOptions {
   url: string
+  /** What errors call the place. */
+  urlName: string
 }
 
 const OPTIONS: readonly (keyof KvOptions)[] = [
@@ -108,14 +110,22 @@ function unknownMember(name: string, member: string, known: readonly string[]): 
 
 /** Where to open, and how. */
 export function settingsOf(url: unknown, options: KvOptions | undefined): KvSettings {
-  return Object.assign(Object.create(null), takeOptions<KvOptions>(options, OPTIONS), { url: urlText(url) })
+  return Object.assign(Object.create(null), takeOptions<KvOptions>(options, OPTIONS), placeOf(url))
 }
 
-function urlText(url: unknown): string {
-  if (url === undefined) return process.env.LIBSQL_URL || "file:keyval.db"
-  if (typeof url === "string") return url
-  if (url instanceof URL) return url.href
+function placeOf(url: unknown): Pick<KvSettings, "url" | "urlName"> {
+  const named = process.env.LIBSQL_URL
+  if (url === undefined && named) return { url: named, urlName: "process.env.LIBSQL_URL" }
+  if (url === undefined) return { url: "file:keyval.db", urlName: "url" }
+  if (typeof url === "string") return { url, urlName: "url" }
+  if (url instanceof URL) return { url: url.href, urlName: "url" }
   throw invalidArgument(`url: must be a string or a URL, got ${describe(url)}`)
+}
+
+/** An error about the place, which is called `url` wherever it comes from, by the name of what gave it. */
+export function aboutPlace(error: unknown, { urlName }: KvSettings): unknown {
+  if (urlName === "url" || !(error instanceof KvError) || !error.message.startsWith("url:")) return error
+  return new KvError(error.code, error.message.replace("url", urlName))
 }
 
 /** The names of a time to live, for calls that take more than it. */

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::error::{Error, Result, short};
 
 mod location;
+mod templates;
 
 pub use location::Location;
 

@@ -1,7 +1,9 @@
-//! Where a store's data is: what a URL or a path means, and what is refused because it evidently means no file of that name.
+//! Where a store's data is: what a URL or a path means, and what is refused because it evidently means no file of that name
+//! (`templates.rs`: names that a program made by mistake). Longer than other files by its table of refusals.
 
 use std::path::PathBuf;
 
+use super::templates::{Slip, slip};
 use crate::error::{Code, Error, Result, short};
 
 /// Where a store's data is.
@@ -16,8 +18,6 @@ pub enum Location {
 /// What is meant by a text that is none of the others.
 const FORMS: &str = "give \"file:app.db\", a path, or \":memory:\"";
 const FILE_FORMS: &str = "give \"backup.db\", or another path";
-/// Texts that JavaScript makes of what is no text.
-const NO_NAMES: [&str; 7] = ["undefined", "null", "nan", "true", "false", "infinity", "-infinity"];
 /// Names of memory and of files that last no longer than it, in other databases, between or behind colons.
 const MEMORY_NAMES: [&str; 7] = ["memory", "mem", "inmemory", "in-memory", "temp", "tmp", "temporary"];
 
@@ -56,6 +56,7 @@ impl Location {
             return Err(refused(&format!("the path is empty or holds a NUL; {FORMS}")));
         }
         refuse_mistaken(&path)?;
+        refuse_no_text(&path)?;
         Ok(Self::File(path.into()))
     }
 
@@ -96,7 +97,7 @@ fn without_parameters(url: &str) -> &str {
     url.split(['?', '#']).next().unwrap_or_default()
 }
 
-/// What a text in a file of settings has around it, and the texts that JavaScript makes of nothing.
+/// What a text in a file of settings has around it.
 fn refuse_framed(url: &str) -> Result<()> {
     let bare = url.trim();
     if bare.is_empty() && !url.is_empty() {
@@ -110,16 +111,21 @@ fn refuse_framed(url: &str) -> Result<()> {
             return Err(refused(&format!("it stands in quotes; give {} without them", shown(inner))));
         }
     }
-    if NO_NAMES.contains(&url.to_ascii_lowercase().as_str())
-        || (url.starts_with("[object ") && url.ends_with(']'))
-    {
-        let told = short(url);
-        return Err(refused(&format!(
-            "{told:?} is what JavaScript makes of something that is no text; {FORMS}; a file of this name is {:?}",
-            format!("./{told}")
-        )));
-    }
     Ok(())
+}
+
+/// What JavaScript makes of what is no text, alone or as a name within the path.
+fn refuse_no_text(path: &str) -> Result<()> {
+    let Some(Slip { name, meant }) = slip(path, is_separator) else { return Ok(()) };
+    let within = if name == path { String::new() } else { format!(" in {:?}", short(path)) };
+    Err(refused(&format!(
+        "{:?}{within} is what JavaScript makes of something that is no text; {FORMS}; a file of this name is {meant:?}",
+        short(name)
+    )))
+}
+
+fn is_separator(c: char) -> bool {
+    c == '/' || (cfg!(windows) && c == '\\')
 }
 
 /// Other ways to write `:memory:`, of SQLite and by mistake, would each make a file of that name.
@@ -201,7 +207,6 @@ fn has_escape(text: &str) -> bool {
 /// Paths that would be taken by the letter, where something else is meant: shells expand them, other systems have them.
 fn refuse_mistaken(path: &str) -> Result<()> {
     let told = short(path);
-    let is_separator = |c: char| c == '/' || (cfg!(windows) && c == '\\');
     let (first, has_more) = path.split_once(is_separator).map_or((path, false), |(first, _)| (first, true));
     if first == "~" || (has_more && first.starts_with('~')) {
         let message = "begins with ~, which only a shell expands; give join(os.homedir(), \"app.db\")";
@@ -293,7 +298,7 @@ mod tests {
         assert_eq!(file("./memory"), "./memory");
         assert_eq!(file("file:memory"), "memory");
         assert_eq!(file("./true"), "./true");
-        assert_eq!(file("file:true"), "true");
+        assert_eq!(file("././undefined.db"), "././undefined.db");
         assert_eq!(file("./$DB/app.db"), "./$DB/app.db");
         assert_eq!(file("$app.db"), "$app.db");
         assert_eq!(file("true.db"), "true.db");
@@ -359,10 +364,10 @@ mod tests {
             ("file::temp:", "give \":memory:\""),
             (" ", "give \"file:app.db\""),
             ("\t\n", "give \"file:app.db\""),
-            ("true", "\"./true\""),
-            ("False", "\"./False\""),
-            ("null", "\"./null\""),
-            ("[object Map]", "JavaScript"),
+            ("file:true", "\"./true\""),
+            ("file:undefined", "\"././undefined\""),
+            ("file:///srv/undefined/kv.db", "\"/srv/./undefined/kv.db\""),
+            ("file:///srv/%5Bobject%20Object%5D/kv.db", "JavaScript"),
             ("$DB/app.db", "variable"),
             ("$DATA_DIR", "variable"),
             ("app-${env}.db", "variable"),
@@ -372,8 +377,6 @@ mod tests {
             (" file:app.db", "give \"file:app.db\""),
             ("\"file:app.db\"", "give file:app.db without"),
             ("'app.db'", "give app.db without"),
-            ("undefined", "JavaScript"),
-            ("[object Object]", "JavaScript"),
             ("~", "homedir()"),
             ("~/app.db", "homedir()"),
             ("~ada/app.db", "homedir()"),

@@ -8,5 +8,5 @@ try {
   await kv.close()
   printJson("ok")
 } catch (error) {
-  printJson(error.code)
+  printJson(`${error.code} ${error.stack}`)
 }
