@@ -15,7 +15,7 @@ import { callNative, fromNative, type NativeHandle, native, type Packet } from "
 import { aboutPlace, type KvSettings } from "./options.js"
 import { type Page, type Parcel, parcelOf, readKnown, readListed } from "./page.js"
 import { refuseOtherCopy, register } from "./registry.js"
-import { awaited, beneath, type Origin, originOf, traced } from "./stacks.js"
+import { awaited, beneath, nearOrigin, type Origin, originOf, traced } from "./stacks.js"
 import { isList } from "./value/kinds.js"
 import { type Notice, type Waiter, Waiters } from "./waiters.js"
 
@@ -119,7 +119,7 @@ export class Bridge {
       } catch (error) {
         throw beneath(error, Bridge.prototype.get)
       }
-      this.#read({ count: 1, single: true, origin: originOf(true), resolve, reject })
+      this.#read({ count: 1, single: true, origin: originOf(true) ?? nearOrigin(), resolve, reject })
     })
   }
 

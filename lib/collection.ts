@@ -20,7 +20,7 @@ import { describe, invalidArgument, KvError, short } from "./errors.js"
 import { copyKey } from "./keys.js"
 import type { Kv } from "./kv.js"
 import { refuseExtra, takeOptions } from "./options.js"
-import { originOf, traced } from "./stacks.js"
+import { awaited, type Origin, originOf, traced } from "./stacks.js"
 import { isList, isRevokedProxy } from "./value/kinds.js"
 
 const STANDARD = "~standard"
@@ -76,14 +76,26 @@ export class Collection<Input, Output> implements KvCollection<Input, Output> {
     return (await this.#kv.getMany<Output>(keys)) as { -readonly [At in keyof Ids]: KvEntryMaybe<Output> }
   }
 
-  async set(
+  set(
     id: KvCollectionId,
     value: Input,
     options?: KvExpireOptions,
     ...extra: unknown[]
   ): Promise<KvSetResult> {
+    const origin = originOf(false)
+    const done = this.#set(id, value, options, extra, origin)
+    return origin === undefined ? awaited(done) : done
+  }
+
+  async #set(
+    id: KvCollectionId,
+    value: Input,
+    options: KvExpireOptions | undefined,
+    extra: readonly unknown[],
+    origin: Origin | undefined,
+  ): Promise<KvSetResult> {
     refuseExtra(extra)
-    const [origin, key] = [originOf(false), this.key(id)]
+    const key = this.key(id)
     const parsed = await this.parse(value)
     try {
       return await this.#kv.set(key, parsed, options)

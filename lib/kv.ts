@@ -86,7 +86,7 @@ import { COMMIT_VERSIONSTAMP, Now, UUIDV7 } from "./placeholders.js"
 import { addMessage, DeadLetters, queueStats } from "./queue.js"
 import { Receipts } from "./receipts.js"
 import { createIndex, explain, listIndexes, removeIndex, SearchIterator } from "./search.js"
-import { beneath, originOf } from "./stacks.js"
+import { beneath, nearOrigin, originOf } from "./stacks.js"
 import { trace, tracerOf } from "./tracing.js"
 import { durationMs, transact } from "./transaction.js"
 import { Turns } from "./turns.js"
@@ -306,7 +306,7 @@ export class Kv implements Contract {
 
   atomic(...extra: unknown[]): KvAtomic & KvChain<object> {
     refuseExtra(extra)
-    return new Atomic(this.#bridge, originOf(true)) as unknown as KvAtomic & KvChain<object>
+    return new Atomic(this.#bridge, originOf(true) ?? nearOrigin()) as unknown as KvAtomic & KvChain<object>
   }
 
   transaction<R>(

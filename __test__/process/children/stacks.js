@@ -99,11 +99,56 @@ const unawaited = {
   commit: () => kv.atomic().set(["u", 2], { e: 1 }).commit(),
   setMany: () => kv.setMany([{ key: ["u", 2], value: { e: 1 } }]),
 }
-for (const [name, call] of busy ? [] : Object.entries(unawaited)) {
+const isBun = "bun" in process.versions
+// In Bun frames are noted for every write.
+for (const [name, call] of busy && !isBun ? [] : Object.entries(unawaited)) {
   const failed = new Promise((resolve) => process.once("unhandledRejection", resolve))
   void call()
   const { stack } = await failed
   if (!stack.includes("children/stacks.js")) lost.push(`unawaited ${name}: ${stack}`)
+}
+
+/** Calls that nobody awaits, while others read without a pause. */
+let isReading = !busy
+const reading = (async () => {
+  while (isReading) await kv.get(["text"])
+})()
+for (let times = 0; times < (busy ? 0 : 5); times++) {
+  for (let n = 0; n < 500; n++) await kv.get(["text"])
+  const failed = new Promise((resolve) => process.once("unhandledRejection", resolve))
+  void kv.set(["u", 2], { e: 1 })
+  const { stack } = await failed
+  if (!stack.includes("children/stacks.js")) lost.push(`beside reads ${times}: ${stack}`)
+}
+isReading = false
+await reading
+
+/** Many calls in one tick that nobody awaits, several times: frames of one lead to all of them. */
+for (let times = 0; times < 10; times++) {
+  const failures = []
+  const all = new Promise((resolve) => {
+    process.on("unhandledRejection", (error) => failures.push(error) === 100 && resolve())
+  })
+  for (let n = 0; n < 100; n++) void kv.set(["u", 2], { e: 1 })
+  await all
+  process.removeAllListeners("unhandledRejection")
+  const without = failures.filter(({ stack }) => !stack.includes("children/stacks.js"))
+  if (without.length > 0) lost.push(`burst ${times}: ${without.length} of 100, ${without[0].stack}`)
+}
+
+/** Beside many others of its tick, a call that is awaited leads to what awaits it, not to one of the others. */
+function theNeighbour() {
+  return Array.from({ length: 20 }, () => kv.set(["u", 2], { e: 1 }).catch(() => {}))
+}
+async function besideNeighbours() {
+  await kv.set(["u", 2], { e: 1 })
+}
+for (let times = 0; times < 10; times++) {
+  const neighbours = theNeighbour()
+  const { stack } = await besideNeighbours().catch((error) => error)
+  await Promise.all(neighbours)
+  if (!stack.includes("besideNeighbours") || stack.includes("theNeighbour"))
+    lost.push(`beside neighbours ${times}: ${stack}`)
 }
 printJson(lost)
 void kv.set(["u", 2], { e: 1 })
