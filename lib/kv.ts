@@ -406,6 +406,7 @@ export class Kv implements Contract {
   close(...extra: unknown[]): Promise<void> {
     return attempt(() => {
       refuseOptions(extra)
+      this.#receipts.giveBack()
       return this.#bridge.close()
     })
   }

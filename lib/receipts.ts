@@ -3,8 +3,8 @@
 import type { Bridge } from "./bridge.js"
 import { describe, invalidArgument, KvError } from "./errors.js"
 import { MAX_RECEIPTS } from "./limits.js"
-import { errorText } from "./listener.js"
-import { DONE, FAILED } from "./native.js"
+import { DEFAULT_QUEUE, errorText } from "./listener.js"
+import { DONE, FAILED, RELEASED } from "./native.js"
 import { refuseExtra, takeOptions } from "./options.js"
 
 export class Receipts {
@@ -38,6 +38,22 @@ export class Receipts {
       this.#rested.delete(oldest)
       break
     }
+  }
+
+  /** The `Kv` is being closed: what its handlers left unacknowledged goes to the next listener, at once. */
+  giveBack(): void {
+    const rested = [...this.#rested]
+    this.#rested.clear()
+    if (rested.length === 0) return
+    const given = this.#bridge.writePage(
+      (handle, call) => {
+        for (const [id, lease] of rested) handle.settle(id, lease, RELEASED, "")
+        handle.work(call, DEFAULT_QUEUE, 0, 0)
+      },
+      () => undefined,
+    )
+    // If the store fails, their leases run out.
+    given.catch(() => {})
   }
 
   #take(id: string): number | undefined {

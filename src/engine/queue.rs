@@ -36,6 +36,8 @@ pub enum End {
     Returned,
     /// The handler was begun, and its end is not waited for. The attempt counts, unless it is the last one: then one is left.
     Released,
+    /// The worker that handled the message was ended, perhaps by it: the attempt counts, and the last one is not given back.
+    Abandoned,
     /// What is stored cannot be read: no attempt would make it better.
     Damaged(String),
 }
@@ -144,9 +146,10 @@ fn end(txn: &mut dyn WriteTxn, settled: &Settled, net: &mut NetChanges) -> Resul
     match end {
         End::Failed(error) => fail(txn, &message, error, net)?,
         End::Damaged(error) => bury(txn, &message, error, net)?,
+        End::Abandoned if message.state.attempts >= message.max_attempts => {}
         _ => {
             let counted = match end {
-                End::Released => message.state.attempts.min(message.max_attempts - 1),
+                End::Released | End::Abandoned => message.state.attempts.min(message.max_attempts - 1),
                 _ => message.state.attempts - 1,
             };
             let attempts = counted.max(0);

@@ -65,12 +65,12 @@ impl InFlight {
         holder
     }
 
-    /// Notes messages that were claimed; tells when to extend. A holder that has left, as a worker that was terminated while
-    /// its claim was under way, handles nothing: its leases run out.
-    pub fn add(&self, holder: u64, messages: &[Message], lock_ms: i64, now_ms: i64) -> i64 {
+    /// Notes messages that were claimed; tells when to extend. `None`: the holder has left, as a worker that was terminated
+    /// while its claim was under way, and handles nothing.
+    pub fn add(&self, holder: u64, messages: &[Message], lock_ms: i64, now_ms: i64) -> Option<i64> {
         let mut state = self.state.lock();
         if !state.holders.contains(&holder) {
-            return state.renew_at;
+            return None;
         }
         let renew_at = now_ms.saturating_add(lock_ms / BEATS);
         for message in messages {
@@ -78,7 +78,7 @@ impl InFlight {
             state.leases.insert(message.id.clone(), lease);
         }
         state.renew_at = state.renew_at.min(renew_at);
-        state.renew_at
+        Some(state.renew_at)
     }
 
     /// A message is not handled any more, or its lease was lost: it is not extended.
@@ -89,11 +89,12 @@ impl InFlight {
         }
     }
 
-    /// One `Kv` handles nothing any more.
-    pub fn leave(&self, holder: u64) {
+    /// One `Kv` handles nothing any more; returns the leases that it held, by message.
+    pub fn leave(&self, holder: u64) -> Vec<(String, i64)> {
         let mut state = self.state.lock();
         state.holders.remove(&holder);
-        state.leases.retain(|_, lease| lease.holder != holder);
+        let left = state.leases.extract_if(|_, lease| lease.holder == holder);
+        left.map(|(id, lease)| (id, lease.number)).collect()
     }
 
     /// For how long to extend a lease of which it is sure that this process holds it.
@@ -125,5 +126,50 @@ impl InFlight {
     #[must_use]
     pub fn renew_at(&self) -> Option<i64> {
         Some(self.state.lock().renew_at).filter(|at| *at != NEVER)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::queue::{State as MessageState, Status};
+    use super::*;
+
+    fn message(id: &str) -> Message {
+        let state = MessageState {
+            status: Status::Processing,
+            ready_at: 0,
+            attempts: 1,
+            lease: 7,
+            locked_until: Some(300),
+        };
+        Message {
+            id: id.into(),
+            seq: 1,
+            queue: "q".into(),
+            state,
+            max_attempts: 4,
+            backoff_schedule: "[]".into(),
+            keys_if_undelivered: None,
+            ordering_key: None,
+            deduplication_key: None,
+            created_at: 0,
+            encoding: 0,
+            value: Vec::new(),
+        }
+    }
+
+    /// Seen to fail: `add` noted also what was claimed for a holder that had left, whose leases were then extended for ever.
+    #[test]
+    fn a_holder_that_has_left_holds_nothing() {
+        let in_flight = InFlight::default();
+        let (leaver, stayer) = (in_flight.holder(), in_flight.holder());
+        assert_eq!(in_flight.add(leaver, &[message("before")], 300, 0), Some(100));
+        assert_eq!(in_flight.add(stayer, &[message("others")], 300, 50), Some(100));
+        assert_eq!(in_flight.leave(leaver), [("before".to_string(), 7)]);
+        assert_eq!(in_flight.add(leaver, &[message("after")], 300, 60), None);
+        assert_eq!((in_flight.holds("before", 7), in_flight.holds("after", 7)), (None, None));
+        let due = in_flight.take_due(1_000);
+        assert_eq!(due, [Due { id: "others".into(), number: 7, lock_ms: 300 }]);
+        assert_eq!(in_flight.leave(leaver), []);
     }
 }

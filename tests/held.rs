@@ -1,0 +1,96 @@
+//! What becomes of the messages of a `Kv` that is dropped, as when its worker is terminated.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
+use std::sync::mpsc::{Receiver, channel};
+
+use keyval::codec::value::JSON;
+use keyval::config::Durability;
+use keyval::engine::answer::Answer;
+use keyval::engine::commit::Mutation;
+use keyval::engine::enqueue::{DEFAULT_QUEUE, NewMessage};
+use keyval::engine::queue::Work;
+use keyval::engine::read::Request;
+use keyval::error::Result;
+use keyval::kv::Kv;
+use keyval::store::WriteTxn;
+use support::{T0, open, put, quiet, read, wait};
+use tempfile::TempDir;
+
+mod support;
+
+const LEASE_MS: i64 = 10_000;
+
+fn add(kv: &mut Kv, id: &str, backoff_ms: &[i64]) {
+    let message = NewMessage {
+        id: id.into(),
+        backoff_ms: backoff_ms.into(),
+        ..NewMessage::of(JSON, format!("\"{id}\"").into_bytes())
+    };
+    put(kv, Mutation::Enqueue(Box::new(message)));
+}
+
+fn begin_claim(kv: &mut Kv) -> Receiver<Result<Answer>> {
+    let (send, receive) = channel();
+    let request = Work { queue: DEFAULT_QUEUE.into(), settled: Vec::new(), claim: 10, lock_ms: LEASE_MS };
+    kv.work(request, Box::new(move |answer| drop(send.send(answer))));
+    kv.flush();
+    receive
+}
+
+/// What a claim gives: `id,lease,attempts,value` of each message, in JSON.
+fn claim(kv: &mut Kv) -> String {
+    match wait(&begin_claim(kv), "a claim") {
+        Ok(Answer::Page(page)) => String::from_utf8(page.text).expect("text"),
+        _ => panic!("no page"),
+    }
+}
+
+/// `[pending,processing,dead]`
+fn counts(kv: &Kv) -> String {
+    match read(kv, Request::QueueStats(None)) {
+        Answer::Text(text) => String::from_utf8(text).expect("text"),
+        _ => panic!("no counts"),
+    }
+}
+
+/// Seen to fail: they waited for the rest of their leases. And with the last attempt given back as well: a message that kills its
+/// worker would never come to the end of its attempts.
+#[test]
+fn the_messages_of_a_dropped_kv_are_for_the_next_one_at_once() {
+    let folder = TempDir::new().unwrap();
+    let (mut gone, mut next) =
+        (open(&folder.path().join("kv.db"), &quiet()), open(&folder.path().join("kv.db"), &quiet()));
+    add(&mut gone, "more", &[1_000]);
+    add(&mut gone, "last", &[]);
+    let claimed = claim(&mut gone);
+    assert!(claimed.contains("more") && claimed.contains("last"), "{claimed}");
+    drop(gone);
+    let given = claim(&mut next);
+    assert!(given.contains("\"more\",2,2,") && !given.contains("last"), "{given}");
+    next.freeze_clock(Some(T0 + LEASE_MS));
+    let given = claim(&mut next);
+    assert!(!given.contains("last"), "{given}");
+    assert_eq!(counts(&next), "[0,1,1]");
+}
+
+/// Seen to fail: what was claimed for nobody waited for its lease.
+#[test]
+fn a_claim_of_a_kv_that_is_dropped_meanwhile_is_given_back() {
+    let folder = TempDir::new().unwrap();
+    let (mut gone, mut next) =
+        (open(&folder.path().join("kv.db"), &quiet()), open(&folder.path().join("kv.db"), &quiet()));
+    add(&mut gone, "only", &[]);
+    let (go, may_go) = channel::<()>();
+    let wait_for_it = move |_: &mut dyn WriteTxn| {
+        wait(&may_go, "the end of the first one");
+        Ok(Answer::json("null"))
+    };
+    next.task(wait_for_it, Durability::Off, Box::new(drop));
+    next.flush();
+    let claimed = begin_claim(&mut gone);
+    drop(gone);
+    go.send(()).expect("the writer waits");
+    wait(&claimed, "the claim").map(drop).expect("claimed");
+    let given = claim(&mut next);
+    assert!(given.contains("\"only\",2,1,"), "no attempt was begun: {given}");
+}
