@@ -1,15 +1,13 @@
 /** Waiting for news of the store. A notice says that a look is worth it; one that comes during a look is kept. */
 
-import type { Bridge } from "./bridge.js"
+import type { Bridge, Member } from "./bridge.js"
 import { KvError } from "./errors.js"
 import { after } from "./host.js"
 import { LONGEST_RETRY_MS, RETRY_MS, report } from "./subscription.js"
-import type { Waiter } from "./waiters.js"
 
 type OnError = ((error: unknown) => void) | undefined
 
-export class Attention implements Waiter {
-  readonly reasons: number
+export class Attention implements Member {
   readonly #bridge: Bridge
   readonly #onClose: (() => void) | undefined
   #noticed = false
@@ -18,8 +16,7 @@ export class Attention implements Waiter {
   #endPause: (() => void) | undefined
 
   /** `onClose` is called when the `Kv` is being closed, while it can still be written. */
-  constructor(bridge: Bridge, reasons: number, onClose?: () => void) {
-    this.reasons = reasons
+  constructor(bridge: Bridge, onClose?: () => void) {
     this.#bridge = bridge
     this.#onClose = onClose
     bridge.join(this)
@@ -61,6 +58,7 @@ export class Attention implements Waiter {
 
   leave(): void {
     this.#ended = true
+    this.#bridge.news.alarms.delete(this)
     this.#bridge.leave(this)
     this.#wake?.()
     this.#endPause?.()

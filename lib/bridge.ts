@@ -12,12 +12,18 @@ import { copyKey, copyKeys } from "./keys.js"
 import { Lifetime } from "./lifetime.js"
 import type { Scan } from "./list.js"
 import { callNative, fromNative, type NativeHandle, native, type Packet } from "./native.js"
+import { News, type Notice } from "./news.js"
 import { aboutPlace, type KvSettings } from "./options.js"
 import { type Page, type Parcel, parcelOf, readKnown, readListed } from "./page.js"
 import { refuseOtherCopy, register } from "./registry.js"
 import { awaited, beneath, nearOrigin, type Origin, originOf, traced } from "./stacks.js"
 import { isList } from "./value/kinds.js"
-import { type Notice, type Waiter, Waiters } from "./waiters.js"
+
+/** What runs until it is ended or leaves. It keeps the process alive. */
+export interface Member {
+  /** The `Kv` is being closed: the last moment to write. */
+  end(): void
+}
 
 interface Pending {
   resolve(body: never, mail: Mail): void
@@ -76,10 +82,14 @@ export class Bridge {
   #turn = ENTRIES_A_TURN
   #closing: Promise<void> | undefined
   #idle: (() => void) | undefined
-  readonly #waiters = new Waiters()
+  /** Whom it concerns that something was committed. */
+  readonly news = new News(this)
+  readonly #members = new Set<Member>()
   /** Those of them that keep the process alive. */
-  readonly #holders = new Set<Waiter>()
+  readonly #holders = new Set<Member>()
   #awaited = 0
+  /** Nothing is waited for any more. */
+  #ending = false
   #holding = false
   /** The addon's side is open: what is under way may still be ended. */
   #open = true
@@ -311,27 +321,28 @@ export class Bridge {
     return nextTurn()
   }
 
-  /** From now on it is told of news, until it leaves. */
-  join(waiter: Waiter): void {
+  /** From now on it runs, until it leaves. */
+  join(member: Member): void {
     if (this.#closing !== undefined) throw closed()
-    this.#waiters.add(waiter)
-    this.#holders.add(waiter)
-    this.#attend()
+    this.#members.add(member)
+    this.#holders.add(member)
+    this.#hold()
   }
 
-  /** It is told of news, and does not keep the process alive any more. */
-  letGo(waiter: Waiter): void {
-    if (this.#holders.delete(waiter) && this.#open) this.#hold()
+  /** It runs, and does not keep the process alive any more. */
+  letGo(member: Member): void {
+    if (this.#holders.delete(member) && this.#open) this.#hold()
   }
 
-  leave(waiter: Waiter): void {
-    this.#holders.delete(waiter)
-    if (this.#waiters.delete(waiter)) this.#attend()
+  leave(member: Member): void {
+    this.#holders.delete(member)
+    if (this.#members.delete(member)) this.attend()
   }
 
-  #attend(): void {
+  /** What is waited for may be another. */
+  attend(): void {
     if (!this.#open) return
-    const { reasons } = this.#waiters
+    const reasons = this.#ending ? 0 : this.news.reasons
     if (reasons !== this.#awaited) this.#handle.attend(reasons)
     this.#awaited = reasons
     this.#hold()
@@ -390,7 +401,7 @@ export class Bridge {
     const holds = this.#pending.size > 0 || this.#holders.size > 0
     if (holds !== this.#holding) this.#handle.hold(holds)
     this.#holding = holds
-    this.#lifetime.run(holds || this.#waiters.size > 0 ? this : undefined)
+    this.#lifetime.run(holds || this.#members.size > 0 ? this : undefined)
   }
 
   /** Takes what has come by mail. */
@@ -402,7 +413,7 @@ export class Bridge {
     for (let at = 0; at < letters.length; at += 3) {
       const id = letters[at] as number
       if (id === NEWS) {
-        for (const waiter of this.#waiters.concerned(letters[at + 2] as Notice)) waiter.notice()
+        this.news.tell(letters[at + 2] as Notice)
         continue
       }
       const pending = this.#pending.get(id)
@@ -425,19 +436,20 @@ export class Bridge {
   }
 
   async #close(): Promise<void> {
-    const waiters = this.#waiters.all()
-    for (const waiter of waiters) waiter.end()
-    this.#waiters.clear()
+    const members = [...this.#members]
+    for (const member of members) member.end()
+    this.#members.clear()
     this.#holders.clear()
-    this.#attend()
+    this.#ending = true
+    this.attend()
     this.#flushReads()
     this.#flushWrites()
     this.#handle.stopBackups()
     // Who waited may have something to give back that it was just given.
-    if (waiters.length > 0) await nextTurn()
+    if (members.length > 0) await nextTurn()
     while (this.#pending.size > 0) {
       await new Promise<void>((resolve) => (this.#idle = resolve))
-      if (waiters.length > 0) await nextTurn()
+      if (members.length > 0) await nextTurn()
     }
     this.#idle = undefined
     this.#open = false

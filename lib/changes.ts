@@ -5,9 +5,10 @@ import { Attention, persist } from "./attention.js"
 import { type Bridge, closed } from "./bridge.js"
 import { takeOptionalCallback } from "./callbacks.js"
 import { describe, invalidArgument } from "./errors.js"
+import type { Follower } from "./followers.js"
 import { copyKey } from "./keys.js"
 import { MAX_READ_CHANGES } from "./limits.js"
-import { CHANGES, ELSEWHERE, type NativeFeed } from "./native.js"
+import type { NativeFeed } from "./native.js"
 import { flag, refuseExtra, takeOptions, wholeNumber } from "./options.js"
 import { readChanges } from "./page.js"
 import { isList } from "./value/kinds.js"
@@ -52,6 +53,7 @@ export class Feed {
   readonly #bridge: Bridge
   readonly #native: NativeFeed
   #after: number | undefined
+  #follower: number | undefined
 
   constructor(bridge: Bridge, after: number | undefined, prefix: unknown) {
     this.#bridge = bridge
@@ -61,6 +63,23 @@ export class Feed {
   /** Where the next page begins: after this number. */
   get position(): number | undefined {
     return this.#after
+  }
+
+  get isFollowed(): boolean {
+    return this.#follower !== undefined
+  }
+
+  /** Once a page was the last one, it is noticed when there is another. What is there now is still to be read. */
+  follow(follower: Follower): void {
+    this.#follower = this.#bridge.now((handle) => handle.follow(this.#native))
+    this.#bridge.news.followers.add(this.#follower, follower)
+  }
+
+  unfollow(): void {
+    if (this.#follower === undefined) return
+    this.#bridge.news.followers.delete(this.#follower)
+    this.#bridge.ended((handle) => handle.unfollow(this.#native))
+    this.#follower = undefined
   }
 
   /** The next page: it may be empty though there is more. */
@@ -158,13 +177,14 @@ class ChangesIterator<T> implements KvChangesIterator<T> {
   /** Waits for news; false at the end. The first time it only begins to listen: what came before that is read first. */
   async #wait(): Promise<boolean> {
     this.#more = true
-    if (this.#attention !== undefined) return this.#attention.wait()
-    this.#listen()
+    const attention = this.#listen()
+    if (this.#feed.isFollowed) return attention.wait()
+    this.#feed.follow(attention)
     return true
   }
 
   #listen(): Attention {
-    this.#attention ??= new Attention(this.#bridge, CHANGES | ELSEWHERE)
+    this.#attention ??= new Attention(this.#bridge)
     return this.#attention
   }
 
@@ -177,6 +197,7 @@ class ChangesIterator<T> implements KvChangesIterator<T> {
     this.#changes = []
     this.#at = 0
     this.#left = 0
+    this.#feed.unfollow()
     this.#attention?.leave()
   }
 

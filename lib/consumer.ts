@@ -8,7 +8,7 @@ import { Feed } from "./changes.js"
 import { describe, invalidArgument, KvError, short } from "./errors.js"
 import { copyKey } from "./keys.js"
 import { MAX_READ_CHANGES } from "./limits.js"
-import { CHANGES, callNative, ELSEWHERE, LEASE, TIME } from "./native.js"
+import { callNative } from "./native.js"
 import { refuseExtra, takeOptions, wholeNumber } from "./options.js"
 import { reviveKey } from "./page.js"
 import { isList } from "./value/kinds.js"
@@ -173,7 +173,7 @@ export class Consumer<T> implements KvConsumer<T> {
   }
 
   async *#read(reading: Reading): AsyncGenerator<KvChange<T>, undefined> {
-    const news = new Attention(this.#bridge, CHANGES | LEASE | ELSEWHERE | TIME, () => this.#leave(reading))
+    const news = new Attention(this.#bridge, () => this.#leave(reading))
     reading.news = news
     try {
       while (!news.ended) {
@@ -194,17 +194,38 @@ export class Consumer<T> implements KvConsumer<T> {
     for (;;) {
       const hold = await this.#persist(() => this.#take(), news)
       if (typeof hold !== "number") return hold
-      for (let until: number | null = hold; until !== null; ) {
-        this.#bridge.ended((handle) => handle.wakeAt(until as number))
-        if (!(await news.wait())) return undefined
-        until = (await this.#persist(() => this.status(), news)).leaseExpiresAt
+      if (!(await this.#waitForLease(news))) return undefined
+    }
+  }
+
+  /** Waits until no other holds the lease; false at the end. */
+  async #waitForLease(news: Attention): Promise<boolean> {
+    const { alarms, leases } = this.#bridge.news
+    const leave = leases.wait(this.name, news)
+    try {
+      for (;;) {
+        const { leaseExpiresAt } = await this.#persist(() => this.status(), news)
+        if (leaseExpiresAt === null) return true
+        alarms.set(news, leaseExpiresAt)
+        if (!(await news.wait())) return false
       }
+    } finally {
+      leave()
     }
   }
 
   /** Gives one change after another, until the lease is lost or the `Kv` is closed. */
   async *#follow(feed: Feed, reading: Reading, news: Attention): AsyncGenerator<KvChange<T>, undefined> {
     this.#planRenewal(reading)
+    feed.follow(news)
+    try {
+      yield* this.#pages(feed, reading, news)
+    } finally {
+      feed.unfollow()
+    }
+  }
+
+  async *#pages(feed: Feed, reading: Reading, news: Attention): AsyncGenerator<KvChange<T>, undefined> {
     for (;;) {
       const { changes, more } = await this.#persist(() => feed.page<T>(MAX_READ_CHANGES), news)
       for (const change of changes) {
@@ -216,8 +237,7 @@ export class Consumer<T> implements KvConsumer<T> {
       const moved = changes.length > 0 || this.#isDue(reading)
       if (moved && !(await this.#renew(reading, news))) return
       if (more) continue
-      // Whoever is woken asks again: the time that was asked for may have been taken by an earlier one.
-      this.#bridge.ended((handle) => handle.wakeAt(reading.renewAt))
+      this.#bridge.news.alarms.set(news, reading.renewAt)
       if (!(await news.wait())) return
     }
   }
@@ -230,7 +250,6 @@ export class Consumer<T> implements KvConsumer<T> {
   #planRenewal(reading: Reading): void {
     this.#bridge.ended((handle) => {
       reading.renewAt = handle.now() + this.#leaseMs / 3
-      handle.wakeAt(reading.renewAt)
     })
   }
 

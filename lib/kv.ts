@@ -92,7 +92,7 @@ import { durationMs, transact } from "./transaction.js"
 import { Turns } from "./turns.js"
 import { encodeValue } from "./value/index.js"
 import { isList } from "./value/kinds.js"
-import { Watches, WatchIterator, watchWith } from "./watch.js"
+import { beginWatch, WatchIterator, watchWith } from "./watch.js"
 
 /** What people hold: it checks the shape of arguments and says which call it is. See `index.d.ts`. */
 export class Kv implements Contract {
@@ -100,7 +100,6 @@ export class Kv implements Contract {
   readonly dlq: DeadLetters
   readonly lock: KvLocks
   readonly #bridge: Bridge
-  readonly #watches: Watches
   readonly #receipts: Receipts
   readonly #turns = new Turns()
   readonly #location: string
@@ -112,7 +111,6 @@ export class Kv implements Contract {
     this.#bridge = new Bridge(settings)
     this.#location = settings.url === "file::memory:" ? ":memory:" : settings.url
     bridges.set(this, this.#bridge)
-    this.#watches = new Watches(this.#bridge)
     this.#receipts = new Receipts(this.#bridge)
     this.changes = changesOf(this.#bridge)
     this.dlq = new DeadLetters(this.#bridge)
@@ -329,9 +327,9 @@ export class Kv implements Contract {
     ...extra: unknown[]
   ): KvSubscription | KvWatchIterator<T> {
     refuseExtra(extra)
-    if (typeof second === "function") return watchWith(this.#watches, target, second, options)
+    if (typeof second === "function") return watchWith(this.#bridge, target, second, options)
     if (options !== undefined) throw invalidArgument(`callback: must be a function, got ${describe(second)}`)
-    return new WatchIterator(this.#watches.begin(target, second))
+    return new WatchIterator(beginWatch(this.#bridge, target, second))
   }
 
   consumer<T>(name: string, options?: KvConsumerOptions, ...extra: unknown[]): KvConsumer<T> {

@@ -4,17 +4,17 @@
  */
 
 import type { KvListener, KvListenOptions, KvMessage, KvStopOptions } from "../index.js"
-import type { Bridge } from "./bridge.js"
+import type { Bridge, Member } from "./bridge.js"
 import { takeCallback, takeOptionalCallback } from "./callbacks.js"
 import { corrupt, describe, KvError } from "./errors.js"
 import { after, microtask } from "./host.js"
 import { MAX_CONCURRENCY } from "./limits.js"
-import { callNative, DONE, ELSEWHERE, FAILED, QUEUE, RELEASED, RETURNED, TIME, UNREADABLE } from "./native.js"
+import type { Line, Worker } from "./lines.js"
+import { callNative, DONE, FAILED, RELEASED, RETURNED, UNREADABLE } from "./native.js"
 import { flag, isPlain, takeOptions, wholeNumber } from "./options.js"
 import { DAMAGED, type Parcel, readParts } from "./page.js"
 import type { Receipts } from "./receipts.js"
 import { LONGEST_RETRY_MS, RETRY_MS, report } from "./subscription.js"
-import type { Waiter } from "./waiters.js"
 
 const OPTIONS: readonly (keyof KvListenOptions)[] = [
   "queue",
@@ -128,14 +128,14 @@ export function errorText(error: unknown): string {
   }
 }
 
-class Listener implements Waiter {
-  readonly reasons = QUEUE | ELSEWHERE | TIME
-  readonly queue: string
+class Listener implements Worker, Member {
   readonly finished: Promise<void>
   readonly #bridge: Bridge
   readonly #receipts: Receipts
   readonly #handler: Handler
   readonly #settings: Settings
+  /** The listeners of the queue. */
+  readonly #line: Line
   #finish: () => void = () => {}
   #closed = false
   /** Messages that are being handled, or are about to be. */
@@ -155,9 +155,9 @@ class Listener implements Waiter {
     this.#receipts = receipts
     this.#handler = handler
     this.#settings = settings
-    this.queue = settings.queue
     this.finished = new Promise((resolve) => (this.#finish = resolve))
     bridge.join(this)
+    this.#line = bridge.news.lines.join(settings.queue, this)
     this.#schedule()
   }
 
@@ -166,7 +166,10 @@ class Listener implements Waiter {
   }
 
   stop(): void {
-    this.#closed = true
+    if (!this.#closed) {
+      this.#closed = true
+      this.#line.stop(this)
+    }
     this.#bridge.letGo(this)
     this.#resume?.()
     this.#rest()
@@ -187,32 +190,34 @@ class Listener implements Waiter {
     this.#work()
   }
 
-  notice(): void {
-    if (this.#closed || this.#working) this.#again = true
-    else this.#look()
-  }
-
-  /** Claims if the queue has something to do; else asks to be woken when it has. */
-  #look(): void {
-    if (this.#free === 0) return
+  look(): void {
+    const { queue } = this.#settings
     try {
-      const due = this.#bridge.askJson<number | null>((handle, id) =>
-        handle.queueDue(this.#settings.queue, id),
-      )
-      if (due instanceof Promise) due.then((ms) => this.#plan(ms)).catch(() => this.#schedule())
-      else this.#plan(due)
+      const due = this.#bridge.askJson<number | null>((handle, id) => handle.queueDue(queue, id))
+      if (due instanceof Promise) due.then((ms) => this.#looked(ms)).catch(() => this.#schedule())
+      else this.#looked(due)
     } catch {
       // The claim meets the same error, and tells it.
       this.#schedule()
     }
   }
 
-  #plan(dueMs: number | null): void {
-    if (dueMs === null || this.#closed) return
-    this.#bridge.ended((handle) => (dueMs <= handle.now() ? this.#schedule() : handle.wakeAt(dueMs)))
+  #looked(dueMs: number | null): void {
+    this.#plan(dueMs)
+    this.#rest()
   }
 
-  get #free(): number {
+  /** Claims if the queue has something to do now, or has another listener do it; else the line is woken when it has. */
+  #plan(dueMs: number | null): void {
+    if (dueMs === null) return
+    this.#bridge.ended((handle) => {
+      if (dueMs > handle.now()) this.#line.plan(dueMs)
+      else if (this.free > 0) this.#schedule()
+      else this.#line.call()
+    })
+  }
+
+  get free(): number {
     return this.#closed ? 0 : this.#settings.concurrency - this.#running.size
   }
 
@@ -227,7 +232,7 @@ class Listener implements Waiter {
   }
 
   #work(): void {
-    const [free, settled] = [this.#free, this.#settled]
+    const [free, settled] = [this.free, this.#settled]
     if (this.#working) {
       this.#again = true
       return
@@ -239,6 +244,7 @@ class Listener implements Waiter {
     this.#settled = []
     this.#working = true
     this.#again = false
+    if (free > 0) this.#line.claims(this)
     this.#ask(settled, free).then(
       () => this.#worked(),
       (error) => this.#failed(error, settled),
@@ -289,6 +295,7 @@ class Listener implements Waiter {
     const isOver = error instanceof KvError && error.code === "CLOSED"
     if (isOver || (this.#closed && this.#failures > LAST_ATTEMPTS)) this.#giveUp()
     if (!isOver) {
+      this.#line.call()
       report(this.#settings.onError, "a queue cannot be read", error)
       await this.#pause()
     }
@@ -356,9 +363,12 @@ class Listener implements Waiter {
     this.#schedule()
   }
 
-  /** Lets go when nothing of it runs any more: until then the leases are to be extended. */
+  /** Waits to be called. A stopped one lets go when nothing of it runs any more: until then the leases are to be extended. */
   #rest(): void {
-    if (!this.#closed || this.#running.size > 0 || this.#working || this.#settled.length > 0) return
+    if (this.#working || this.#settled.length > 0) return
+    if (this.free > 0 && !this.#scheduled) this.#line.rest(this)
+    if (!this.#closed || this.#running.size > 0) return
+    this.#bridge.news.lines.leave(this.#line, this)
     this.#bridge.leave(this)
     this.#finish()
   }

@@ -35,6 +35,10 @@ export const ELSEWHERE = 4
 export const TIME = 8
 export const LEASE = 16
 
+/** What a name is of that somebody waits for. */
+export const WAITS_FOR_QUEUE = 0
+export const WAITS_FOR_LEASE = 1
+
 /** What of a watched key is watched. */
 export const EXACT = 0
 export const TREE = 1
@@ -113,6 +117,8 @@ export interface NativeHandle {
   stopWatch(watch: NativeWatch): void
   watchNews(id: number): Packet
   feed(after: number | undefined, prefix: unknown): NativeFeed
+  follow(feed: NativeFeed): number
+  unfollow(feed: NativeFeed): void
   feedPage(feed: NativeFeed, after: number | undefined, limit: number, id: number): Packet
   logHead(id: number): void
   trimLog(id: number, seq: unknown): void
@@ -120,6 +126,9 @@ export interface NativeHandle {
   work(id: number, queue: string, claim: number, lockMs: number): void
   rest(message: string, lease: number): void
   settleNow(id: number, message: string, lease: number, end: number, error: string): void
+  waitFor(kind: number, name: string): void
+  waitNoMore(kind: number, name: string): void
+  dues(id: number): Packet
   queueDue(queue: string, id: number): Packet
   queueStats(id: number, queue: unknown): void
   deadLetters(id: number, queue: unknown, offset: number, limit: number): void

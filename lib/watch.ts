@@ -1,4 +1,4 @@
-/** Watches. Rust holds each one's place in the change log; here a watch is asked for its next batch when it was woken. */
+/** Watches. Rust holds each one's place in the change log; here a watch is asked for its next batch when it is noticed. */
 
 import type {
   KvEntryMaybe,
@@ -9,18 +9,18 @@ import type {
   KvWatchIterator,
   KvWatchOptions,
 } from "../index.js"
-import type { Bridge } from "./bridge.js"
+import type { Bridge, Member } from "./bridge.js"
 import { takeCallback, takeOptionalCallback } from "./callbacks.js"
 import { describe, invalidArgument, KvError } from "./errors.js"
-import { after, nextTurn, sleep } from "./host.js"
+import type { Follower } from "./followers.js"
+import { after, nextTurn } from "./host.js"
 import { copyKey, isKeyList } from "./keys.js"
 import { MAX_BUFFER_KEYS } from "./limits.js"
-import { CHANGES, ELSEWHERE, EXACT, type NativeWatch, TREE, UNDER } from "./native.js"
+import { EXACT, type NativeWatch, TREE, UNDER } from "./native.js"
 import { flag, takeOptions, wholeNumber } from "./options.js"
 import { readWatched } from "./page.js"
 import { RETRY_MS, report, Subscription } from "./subscription.js"
 import { isList } from "./value/kinds.js"
-import type { Waiter } from "./waiters.js"
 
 const OPTIONS: readonly (keyof KvWatchOptions)[] = [
   "exact",
@@ -38,68 +38,13 @@ const RESET = 2
 const BATCH = 4
 const AGAIN = 8
 
-/** All watches of a `Kv`: the log is looked at once for all of them. */
-export class Watches implements Waiter {
-  readonly reasons = CHANGES | ELSEWHERE
-  readonly #bridge: Bridge
-  readonly #watches = new Map<number, Watch>()
-  #looking = false
-  #again = false
-
-  constructor(bridge: Bridge) {
-    this.#bridge = bridge
-  }
-
-  /** Begins a watch: what is committed after this is told. */
-  begin(target: unknown, given?: KvWatchOptions): Watch {
-    const options = takeOptions<KvWatchOptions>(given, OPTIONS)
-    const request = requestOf(target, options)
-    const onError = takeOptionalCallback(options.onError, "onError")
-    const native = this.#bridge.now((handle) => handle.watch(...request))
-    const watch = new Watch(this.#bridge, native, () => this.#forget(native.id), onError)
-    if (this.#watches.size === 0) this.#bridge.join(this)
-    this.#watches.set(native.id, watch)
-    return watch
-  }
-
-  #forget(id: number): void {
-    this.#watches.delete(id)
-    if (this.#watches.size === 0) this.#bridge.leave(this)
-  }
-
-  notice(): void {
-    if (this.#looking) this.#again = true
-    else void this.#look()
-  }
-
-  end(): void {
-    for (const watch of [...this.#watches.values()]) watch.stop()
-  }
-
-  async #look(): Promise<void> {
-    this.#looking = true
-    do {
-      this.#again = false
-      try {
-        if (!(await this.#wake())) continue
-        await nextTurn()
-      } catch {
-        // The watches meet the same error, and tell it; what was to be looked at is looked at later.
-        if (this.#bridge.closed) break
-        await sleep(RETRY_MS)
-      }
-      this.#again = true
-    } while (this.#again && this.#watches.size > 0)
-    this.#looking = false
-  }
-
-  /** Wakes the watches that changes concern; true if not all changes were looked at. */
-  async #wake(): Promise<boolean> {
-    const news = this.#bridge.askJson<number[]>((handle, id) => handle.watchNews(id))
-    const [more, ...ids] = news instanceof Promise ? await news : news
-    for (const id of ids) this.#watches.get(id)?.wake()
-    return more === 1
-  }
+/** Begins a watch: what is committed after this is told. */
+export function beginWatch(bridge: Bridge, target: unknown, given?: KvWatchOptions): Watch {
+  const options = takeOptions<KvWatchOptions>(given, OPTIONS)
+  const request = requestOf(target, options)
+  const onError = takeOptionalCallback(options.onError, "onError")
+  const native = bridge.now((handle) => handle.watch(...request))
+  return new Watch(bridge, native, onError)
 }
 
 type Request = Parameters<import("./native.js").NativeHandle["watch"]>
@@ -142,21 +87,21 @@ interface Step {
 }
 
 /** One watch. */
-export class Watch {
+export class Watch implements Follower, Member {
   readonly #bridge: Bridge
   readonly #native: NativeWatch
-  readonly #forget: () => void
   #closed = false
-  #woken = false
+  #noticed = false
   #wake: (() => void) | undefined
   #endPause: (() => void) | undefined
   readonly #onError: KvWatchOptions["onError"]
 
-  constructor(bridge: Bridge, native: NativeWatch, forget: () => void, onError: KvWatchOptions["onError"]) {
+  constructor(bridge: Bridge, native: NativeWatch, onError: KvWatchOptions["onError"]) {
     this.#onError = onError
     this.#bridge = bridge
     this.#native = native
-    this.#forget = forget
+    bridge.join(this)
+    bridge.news.followers.add(native.id, this)
   }
 
   get closed(): boolean {
@@ -166,14 +111,19 @@ export class Watch {
   stop(): void {
     if (this.#closed) return
     this.#closed = true
-    this.#forget()
+    this.#bridge.news.followers.delete(this.#native.id)
+    this.#bridge.leave(this)
     this.#bridge.ended((handle) => handle.stopWatch(this.#native))
     this.#wake?.()
     this.#endPause?.()
   }
 
-  wake(): void {
-    this.#woken = true
+  end(): void {
+    this.stop()
+  }
+
+  notice(): void {
+    this.#noticed = true
     this.#wake?.()
   }
 
@@ -215,7 +165,7 @@ export class Watch {
       const turn = this.#bridge.turn()
       if (turn !== undefined) await turn
       if (this.#closed) break
-      this.#woken = false
+      this.#noticed = false
       const step = this.#bridge.askPage((handle, id) => handle.watchStep(this.#native, id), readWatched) as
         | Step
         | Promise<Step>
@@ -234,19 +184,19 @@ export class Watch {
   }
 
   async #sleep(): Promise<void> {
-    if (!this.#woken && !this.#closed) await new Promise<void>((resolve) => (this.#wake = resolve))
+    if (!this.#noticed && !this.#closed) await new Promise<void>((resolve) => (this.#wake = resolve))
     this.#wake = undefined
   }
 }
 
 /** Calls `callback` with each batch. */
 export function watchWith<T>(
-  watches: Watches,
+  bridge: Bridge,
   target: unknown,
   callback: KvWatchCallback<T>,
   options?: KvWatchOptions,
 ): KvSubscription {
-  const watch = watches.begin(target, options)
+  const watch = beginWatch(bridge, target, options)
   return new Subscription(watch, run(watch, takeCallback(callback, "callback")))
 }
 

@@ -12,6 +12,7 @@ use crate::clock::{self, Stopwatch};
 use crate::config::{DEFAULT_BUSY_TIMEOUT_MS, DEFAULT_SWEEP_INTERVAL_MS, Durability, Location, Options};
 use crate::engine::answer::Answer;
 use crate::engine::atomic::{CommitJob, Done};
+use crate::engine::awaited::Awaited;
 use crate::engine::commit::{Commit, Outcome};
 use crate::engine::expiry::{SweepJob, Swept};
 use crate::engine::held::beat;
@@ -35,6 +36,7 @@ pub struct Kv {
     backups: Vec<Weak<Ticket>>,
     metrics: Arc<Metrics>,
     hub: Arc<Hub>,
+    awaited: Arc<Awaited>,
     /// Under this number messages are in flight here.
     holder: u64,
     attention: Option<Box<dyn Any + Send>>,
@@ -74,6 +76,7 @@ impl Kv {
             backups: Vec::new(),
             metrics: Arc::default(),
             hub: Arc::default(),
+            awaited: Arc::default(),
             holder: 0,
             attention: None,
             patience: milliseconds(options.busy_timeout_ms.unwrap_or(DEFAULT_BUSY_TIMEOUT_MS)),
@@ -296,6 +299,12 @@ impl Kv {
     #[must_use]
     pub fn hub(&self) -> Arc<Hub> {
         Arc::clone(&self.hub)
+    }
+
+    /// The queues and leases that this `Kv` waits for.
+    #[must_use]
+    pub fn awaited(&self) -> Arc<Awaited> {
+        Arc::clone(&self.awaited)
     }
 
     /// Pays attention to other processes and to times, or not any more; with `expiries`, what expires is told.

@@ -59,6 +59,8 @@ pub const MAX_FILTER_DEPTH: usize = 100;
 pub const MAX_CLAIM_BYTES: usize = 8 * 1024 * 1024;
 /// Messages that a claim looks at; those behind a busy ordering key are passed over.
 pub const MAX_CLAIM_LOOKS: usize = 2_000;
+/// Queues and leases that are looked at together on the JavaScript thread; of more the reader thread reads them.
+pub const MAX_INLINE_DUES: usize = 64;
 /// Rows of the change log that are read at a time on the JavaScript thread.
 pub const MAX_INLINE_LOG_ROWS: usize = 1_000;
 /// Rows of the change log that are read at a time on the reader thread.

@@ -156,7 +156,7 @@ fn a_number_that_is_planted_while_the_file_is_open_is_corrupt() {
         let mut kv = open(&path, &quiet());
         put(&mut kv, set(&["a"], "1"));
         Raw::open(&path).execute(sql);
-        let feed = ChangesQuery { after: None, prefix: Vec::new(), limit: 100 };
+        let feed = ChangesQuery { after: None, prefix: Vec::new(), limit: 100, follower: None };
         let read = task(&mut kv, move |txn| page(txn, &feed, false)).expect_err(sql);
         let write = try_commit(&mut kv, Commit::of(set(&["b"], "1"))).expect_err(sql);
         for error in [read, write] {

@@ -44,6 +44,7 @@ import { transaction } from "./transaction.js"
 import { ttl } from "./ttl.js"
 import { unique } from "./unique.js"
 import { values } from "./values.js"
+import { wakes } from "./wakes.js"
 import { watch } from "./watch.js"
 import { watchConverges } from "./watch-converges.js"
 import { watchExpiry } from "./watch-expiry.js"
@@ -116,6 +117,7 @@ const suites = {
   "dead letters": deadLetters,
   "dead letters that are kept": deadLettersKept,
   locks,
+  "whom a commit wakes": wakes,
   "locks and consumers against models": leasesModel,
   "a clock that steps": clock,
   "live refusals": liveRefusals,

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, test } from "node:test"
 import { changesOf } from "../../dist/changes.js"
 import { Consumer } from "../../dist/consumer.js"
 import { KvError } from "../../dist/errors.js"
+import { News } from "../../dist/news.js"
 import { useTimer } from "../../dist/testing.js"
 
 const busy = () => new KvError("BUSY", "another process holds the file")
@@ -22,11 +23,12 @@ function bridgeOf(answers) {
   }
   const native = new Proxy({}, { get: (_, call) => (call === "now" ? () => 0 : () => take(call)) })
   const waiters = new Set()
-  return {
+  const bridge = {
     calls,
     waiters,
     closed: false,
-    now: (work) => work({ feed: () => ({}), now: () => 0 }),
+    now: (work) => work({ feed: () => ({}), follow: () => 1, now: () => 0, waitFor() {} }),
+    attend() {},
     join: (waiter) => waiters.add(waiter),
     leave: (waiter) => waiters.delete(waiter),
     ended() {},
@@ -46,6 +48,8 @@ function bridgeOf(answers) {
       for (const waiter of waiters) waiter.end()
     },
   }
+  bridge.news = new News(bridge)
+  return bridge
 }
 
 const ended = { done: true, value: undefined }

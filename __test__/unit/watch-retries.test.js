@@ -2,8 +2,9 @@
 import assert from "node:assert/strict"
 import { afterEach, beforeEach, describe, test } from "node:test"
 import { KvError } from "../../dist/errors.js"
+import { News } from "../../dist/news.js"
 import { useTimer } from "../../dist/testing.js"
-import { Watches, WatchIterator, watchWith } from "../../dist/watch.js"
+import { beginWatch, WatchIterator, watchWith } from "../../dist/watch.js"
 
 const BATCH = 4
 const busy = () => new KvError("BUSY", "another process holds the file")
@@ -14,6 +15,7 @@ function bridgeOf(steps) {
     now: () => ({ id: 1 }),
     join() {},
     leave() {},
+    attend() {},
     ended() {},
     spend() {},
     turn() {},
@@ -24,7 +26,8 @@ function bridgeOf(steps) {
       return { rows: [{ key: ["k"], value: step, versionstamp: "s" }], tail: [BATCH, "s", 0] }
     },
   }
-  return new Watches(bridge)
+  bridge.news = new News(bridge)
+  return bridge
 }
 
 describe("watch: errors of the store", () => {
@@ -48,9 +51,9 @@ describe("watch: errors of the store", () => {
   // Seen to fail: the iterator rejected with BUSY, and was closed.
   test("an iterator goes on after one that may pass", async () => {
     const errors = []
-    const watches = bridgeOf([busy(), 1, busy(), busy(), 2])
+    const bridge = bridgeOf([busy(), 1, busy(), busy(), 2])
     const options = { onError: ({ code }) => errors.push(code) }
-    const iterator = new WatchIterator(watches.begin(["k"], options))
+    const iterator = new WatchIterator(beginWatch(bridge, ["k"], options))
     for (const value of [1, 2]) assert.equal((await iterator.next()).value.entries[0].value, value)
     assert.deepEqual([errors, waits, iterator.closed], [["BUSY", "BUSY", "BUSY"], [1000, 1000, 1000], false])
     iterator.stop()
@@ -78,7 +81,7 @@ describe("watch: errors of the store", () => {
 
   test("any other error ends both", async () => {
     const final = () => new KvError("UNSUPPORTED", "the change log of this store is off")
-    const iterator = new WatchIterator(bridgeOf([busy(), final()]).begin(["k"], { onError() {} }))
+    const iterator = new WatchIterator(beginWatch(bridgeOf([busy(), final()]), ["k"], { onError() {} }))
     await assert.rejects(iterator.next(), { code: "UNSUPPORTED" })
     assert.deepEqual([iterator.closed, await iterator.next()], [true, { done: true, value: undefined }])
     const errors = []
@@ -91,7 +94,9 @@ describe("watch: errors of the store", () => {
 
   test("stop ends one that waits for its next try", async () => {
     run = false
-    const iterator = new WatchIterator(bridgeOf([busy()]).begin(["k"], { onError: () => setImmediate(stop) }))
+    const iterator = new WatchIterator(
+      beginWatch(bridgeOf([busy()]), ["k"], { onError: () => setImmediate(stop) }),
+    )
     const stop = () => iterator.stop()
     assert.deepEqual(await iterator.next(), { done: true, value: undefined })
     assert.deepEqual(waits, [1000])

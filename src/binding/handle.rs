@@ -82,9 +82,9 @@ impl Handle {
         };
         let kv = open().map_err(thrown)?;
         let mailbox = Mailbox::new(wake);
-        let weak: Weak<Mailbox> = Arc::downgrade(&mailbox);
+        let (weak, awaited): (Weak<Mailbox>, _) = (Arc::downgrade(&mailbox), kv.awaited());
         kv.on_finished(Box::new(move |notice| {
-            weak.upgrade().inspect(|mailbox| mailbox.notice(notice)).is_some()
+            weak.upgrade().inspect(|mailbox| mailbox.notice(notice, &awaited)).is_some()
         }));
         tell_collector(env, OPEN_BYTES);
         Ok(Self {

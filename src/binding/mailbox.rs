@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 
 use super::text::{Packet, write_error, write_news, write_notice, write_outcome};
 use crate::engine::answer::Answer;
+use crate::engine::awaited::Awaited;
 use crate::engine::commit::Outcome;
 use crate::error::Result;
 use crate::store::{News, Notice};
@@ -99,11 +100,14 @@ impl Mailbox {
     }
 
     /// Tells of reasons to look, if somebody waits for them, and of letters.
-    pub fn notice(&self, notice: &Notice) {
-        let awaited = self.awaited.load(Ordering::Acquire);
-        if notice.bits() & awaited != 0 {
-            *self.noticed.lock() |= notice.only(awaited);
-            self.unannounced.store(true, Ordering::Release);
+    pub fn notice(&self, notice: &Notice, names: &Awaited) {
+        let bits = self.awaited.load(Ordering::Acquire);
+        if notice.bits() & bits != 0 {
+            let concerned = names.concerned(notice, bits);
+            if concerned != Notice::NONE {
+                *self.noticed.lock() |= concerned;
+                self.unannounced.store(true, Ordering::Release);
+            }
         }
         self.announce();
     }

@@ -7,6 +7,7 @@ use super::convert::{self, Raw};
 use super::handle::{CodeName, Handle};
 use super::text::{Packet, thrown};
 use crate::engine::answer::Answer;
+use crate::engine::awaited::Kind;
 use crate::engine::commit::Mutation;
 use crate::engine::dead_letters;
 use crate::engine::enqueue::{NewMessage, check_name};
@@ -116,6 +117,27 @@ impl Handle {
         self.ask(id, Request::QueueDue(queue))
     }
 
+    /// Somebody waits for the messages of a queue (0), or for the lease of a consumer (1).
+    #[napi(catch_unwind)]
+    pub fn wait_for(&mut self, kind: u8, name: String) -> napi::Result<(), CodeName> {
+        self.kv().map(|kv| kv.awaited().add(kind_of(kind), name)).map_err(thrown)
+    }
+
+    /// Nobody does any more.
+    #[napi(catch_unwind)]
+    pub fn wait_no_more(&mut self, kind: u8, name: String) {
+        if let Ok(kv) = self.kv() {
+            kv.awaited().remove(kind_of(kind), &name);
+        }
+    }
+
+    /// When what is waited for has something to do next, now or by mail under `id`: `[[queue,due,…],[consumer,until,…]]`.
+    #[napi(catch_unwind)]
+    pub fn dues(&mut self, id: u32) -> napi::Result<Packet, CodeName> {
+        let awaited = self.kv().map_err(thrown)?.awaited();
+        self.ask(id, Request::Dues(awaited))
+    }
+
     /// Counts messages, by mail under `id`: `[pending,processing,dead]`.
     #[napi(catch_unwind)]
     pub fn queue_stats(&mut self, env: Env, id: u32, queue: Raw) -> napi::Result<(), CodeName> {
@@ -169,6 +191,10 @@ impl Handle {
             Ok(Answer::json(format!("[{count},{}]", u8::from(count == TRIM_STEP_ROWS as u64))))
         })
     }
+}
+
+fn kind_of(kind: u8) -> Kind {
+    if kind == 0 { Kind::Queue } else { Kind::Consumer }
 }
 
 fn end_of(end: u8, error: String) -> End {

@@ -154,15 +154,13 @@ pub fn write_news(news: &News, out: &mut Vec<u8>) {
     out.extend_from_slice(text.as_bytes());
 }
 
-/// Appends reasons to look as the letter 0: `0,0,[bits,queue,…]`.
+/// Appends reasons to look as the letter 0: `0,0,[bits,[queue,looks,…],[consumer,…]]`.
 pub fn write_notice(notice: &Notice, first: bool, out: &mut Vec<u8>) {
     let comma = if first { "" } else { "," };
-    out.extend_from_slice(format!("{comma}0,0,[{}", notice.bits()).as_bytes());
-    for queue in notice.queues() {
-        out.push(b',');
-        out.extend_from_slice(quoted(queue).as_bytes());
-    }
-    out.push(b']');
+    let queues: Vec<_> = notice.queues().map(|(name, looks)| format!("{},{looks}", quoted(name))).collect();
+    let consumers: Vec<_> = notice.consumers().map(quoted).collect();
+    let (bits, queues, consumers) = (notice.bits(), queues.join(","), consumers.join(","));
+    out.extend_from_slice(format!("{comma}0,0,[{bits},[{queues}],[{consumers}]]").as_bytes());
 }
 
 fn write_comma(index: usize, out: &mut Vec<u8>) {

@@ -11,7 +11,7 @@ use super::handle::{CodeName, Handle};
 use super::text::{Packet, thrown};
 use crate::engine::answer::Answer;
 use crate::engine::feed::{self, ChangesQuery};
-use crate::engine::hub::{Reach, Target};
+use crate::engine::hub::{Follower, Reach, Target};
 use crate::engine::read::Request;
 use crate::engine::watch::WatchRequest;
 use crate::error::Result;
@@ -111,7 +111,7 @@ impl Handle {
         watch.watch.stop();
     }
 
-    /// Which watches changes concern, now or by mail under `id`: `[more,number,…]`.
+    /// Which watches and feeds changes concern, now or by mail under `id`: `[more,number,…]`.
     #[napi(catch_unwind)]
     pub fn watch_news(&mut self, id: u32) -> napi::Result<Packet, CodeName> {
         let hub = self.kv().map_err(thrown)?.hub();
@@ -126,7 +126,8 @@ impl Handle {
         if !convert::is_absent(env, prefix) {
             convert::prefix(env, prefix, "prefix", &mut out).map_err(thrown)?;
         }
-        let query = ChangesQuery { after: after.map(|seq| seq as i64), prefix: out, limit: 0 };
+        let after = after.map(|seq| seq as i64);
+        let query = ChangesQuery { after, prefix: out, limit: 0, follower: None };
         Ok(Feed { query: Arc::new(Mutex::new(query)) })
     }
 
@@ -147,6 +148,24 @@ impl Handle {
             ChangesQuery { limit: limit as usize, ..query.clone() }
         };
         self.ask(id, Request::Changes(query))
+    }
+
+    /// From now on `watch_news` names a feed by the number that this gives, each time that it has read to the end of the log
+    /// and there is more for it.
+    #[napi(catch_unwind)]
+    pub fn follow(&mut self, feed: &Feed) -> napi::Result<u32, CodeName> {
+        let hub = self.kv().map_err(thrown)?.hub();
+        let mut query = feed.query.lock();
+        let follower = Arc::new(Follower::of(hub, query.prefix.clone()));
+        let id = follower.id;
+        query.follower = Some(follower);
+        Ok(id)
+    }
+
+    /// Not any more.
+    #[napi(catch_unwind)]
+    pub fn unfollow(&self, feed: &Feed) {
+        feed.query.lock().follower = None;
     }
 
     /// The newest change, by mail under `id`.

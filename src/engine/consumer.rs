@@ -119,11 +119,18 @@ pub fn delete(txn: &mut dyn WriteTxn, name: &str) -> Result<Answer> {
 pub fn status(txn: &mut dyn ReadTxn, name: &str) -> Result<Answer> {
     let state = txn.log_state()?;
     check_logged(&state)?;
-    let now = txn.now_ms();
-    let consumer = txn.consumer(name)?;
-    let position = consumer.as_ref().map_or(state.first - 1, |consumer| consumer.position);
-    let until = consumer.and_then(|consumer| consumer.locked_until).map(|until| txn.end_of_lease(until));
-    let until = until.filter(|until| *until > now);
+    let position = txn.consumer(name)?.map_or(state.first - 1, |consumer| consumer.position);
+    let until = held_until(txn, name)?;
     let until = until.map_or("null".into(), |until| until.to_string());
     Ok(Answer::json(format!("[{position},{},{until}]", state.head)))
+}
+
+/// Until when somebody holds its lease, if anybody does.
+///
+/// # Errors
+/// Those of the store.
+pub fn held_until(txn: &mut dyn ReadTxn, name: &str) -> Result<Option<i64>> {
+    let until = txn.consumer(name)?.and_then(|consumer| consumer.locked_until);
+    let until = until.map(|until| txn.end_of_lease(until));
+    Ok(until.filter(|until| *until > txn.now_ms()))
 }

@@ -1,6 +1,9 @@
 //! The change feed: pages of the change log, and its trimming.
 
+use std::sync::Arc;
+
 use super::answer::Answer;
+use super::hub::Follower;
 use super::page::Page;
 use crate::codec::key;
 use crate::config::ChangeLog;
@@ -18,6 +21,8 @@ pub struct ChangesQuery {
     pub prefix: Vec<u8>,
     /// The most changes.
     pub limit: usize,
+    /// Who is told, once the feed has reached the end of the log.
+    pub follower: Option<Arc<Follower>>,
 }
 
 /// Refuses to read a log that is not written.
@@ -49,14 +54,16 @@ pub fn check_history(state: &LogState, after: i64) -> Result<()> {
     Err(Error::new(Code::HistoryGone, message))
 }
 
-/// Reads a page of changes; its tail is `[position,more]`: where to go on, and whether there is more now.
+/// Reads a page of changes; its tail is `[position,more]`: where to go on, and whether there may be more now. If not, a follower
+/// is told from then on.
 ///
 /// # Errors
 /// `HISTORY_GONE`, `UNSUPPORTED`, those of the store.
 pub fn page(txn: &mut dyn ReadTxn, query: &ChangesQuery, inline: bool) -> Result<Answer> {
     let state = txn.log_state()?;
     check_logged(&state)?;
-    let after = query.after.unwrap_or(state.first - 1);
+    let passed = query.follower.as_ref().map_or(0, |follower| follower.passed());
+    let after = query.after.unwrap_or(state.first - 1).max(passed);
     check_history(&state, after)?;
     let rows = if inline { MAX_INLINE_LOG_ROWS } else { MAX_LOG_ROWS };
     let mut page = Page::with_capacity(1024);
@@ -76,6 +83,7 @@ pub fn page(txn: &mut dyn ReadTxn, query: &ChangesQuery, inline: bool) -> Result
     if inline && more && page.is_empty() {
         return Ok(Answer::TakesLong);
     }
+    let more = more || query.follower.as_ref().is_some_and(|follower| !follower.settle(position));
     page.finish_with(&format!("[{position},{}]", u8::from(more)));
     Ok(Answer::Page(page))
 }

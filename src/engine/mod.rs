@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod arithmetic;
 pub mod atomic;
+pub mod awaited;
 pub mod commit;
 pub mod consumer;
 pub mod dead_letters;

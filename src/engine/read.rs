@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use super::answer::Answer;
+use super::awaited::{self, Awaited};
 use super::feed::{self, ChangesQuery};
 use super::filter::Filter;
 use super::hub::Hub;
@@ -127,6 +128,8 @@ pub enum Request {
     News(Arc<Hub>),
     /// When a queue has something to do.
     QueueDue(String),
+    /// When what is waited for has something to do.
+    Dues(Arc<Awaited>),
     /// How many messages, of one queue or of all.
     QueueStats(Option<String>),
     /// Dead letters.
@@ -172,7 +175,7 @@ impl Request {
             Self::Count(..) => (Operation::Count, 1),
             Self::Search(_) => (Operation::Search, 1),
             Self::Changes(_) | Self::Head | Self::Watch(_) | Self::News(_) => (Operation::Changes, 1),
-            Self::QueueDue(_) => (Operation::Queue, 1),
+            Self::QueueDue(_) | Self::Dues(_) => (Operation::Queue, 1),
             _ => (Operation::Other, 1),
         }
     }
@@ -194,6 +197,7 @@ pub fn answer(txn: &mut dyn ReadTxn, request: &Request, inline: bool) -> Result<
         Request::Watch(watch) => watch.step(txn, inline),
         Request::News(hub) => hub.news(txn),
         Request::QueueDue(queue) => queue_due(txn, queue),
+        Request::Dues(awaited) => awaited::dues(txn, awaited, inline),
         Request::QueueStats(queue) => queue_stats(txn, queue.as_deref()),
         Request::DeadLetters(scan) => dead_letters::list(txn, scan),
         Request::DeadLetter(id) => dead_letters::get(txn, id),

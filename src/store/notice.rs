@@ -1,14 +1,16 @@
 //! What may have happened, as it is told to those who wait for it. A notice says that a look is worth it, never that
 //! there is something to see.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::BitOrAssign;
 
-/// A set of reasons to look, and which queues they are of.
+/// A set of reasons to look, and the names of what they are of.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Notice {
     bits: u8,
-    queues: BTreeSet<String>,
+    /// Queues, and how often there was a reason to look at each.
+    queues: BTreeMap<String, u32>,
+    consumers: BTreeSet<String>,
 }
 
 impl Notice {
@@ -16,17 +18,17 @@ impl Notice {
     pub const NONE: Self = Self::of(0);
     /// This process appended to the change log.
     pub const CHANGES: Self = Self::of(1);
-    /// This process made a message ready, or another one free to go.
+    /// This process made messages ready, or others free to go.
     const QUEUE: u8 = 2;
     /// Another process has committed something.
     pub const ELSEWHERE: Self = Self::of(4);
     /// The time that was waited for has come.
     pub const TIME: Self = Self::of(8);
-    /// This process gave back the lease of a consumer.
-    pub const LEASE: Self = Self::of(16);
+    /// This process gave back the leases of consumers.
+    const LEASE: u8 = 16;
 
     const fn of(bits: u8) -> Self {
-        Self { bits, queues: BTreeSet::new() }
+        Self { bits, queues: BTreeMap::new(), consumers: BTreeSet::new() }
     }
 
     /// Reasons from their bits.
@@ -41,16 +43,30 @@ impl Notice {
         self.bits
     }
 
-    /// Queues that have a message for somebody.
-    pub fn queues(&self) -> impl Iterator<Item = &str> {
-        self.queues.iter().map(String::as_str)
+    /// Queues that have messages for somebody, and how many looks are worth it.
+    pub fn queues(&self) -> impl Iterator<Item = (&str, u32)> {
+        self.queues.iter().map(|(name, looks)| (name.as_str(), *looks))
+    }
+
+    /// Consumers whose lease was given back.
+    pub fn consumers(&self) -> impl Iterator<Item = &str> {
+        self.consumers.iter().map(String::as_str)
     }
 
     /// A queue has a message for somebody.
     pub fn add_queue(&mut self, name: &str) {
         self.bits |= Self::QUEUE;
-        if !self.queues.contains(name) {
-            self.queues.insert(name.to_string());
+        match self.queues.get_mut(name) {
+            Some(looks) => *looks = looks.saturating_add(1),
+            None => drop(self.queues.insert(name.to_string(), 1)),
+        }
+    }
+
+    /// The lease of a consumer was given back.
+    pub fn add_consumer(&mut self, name: &str) {
+        self.bits |= Self::LEASE;
+        if !self.consumers.contains(name) {
+            self.consumers.insert(name.to_string());
         }
     }
 
@@ -60,18 +76,36 @@ impl Notice {
         self.bits & any_of.bits != 0
     }
 
-    /// Those of the reasons whose bits are given.
+    /// Those of the reasons whose bits are given, and of the names those that somebody waits for.
     #[must_use]
-    pub fn only(&self, bits: u8) -> Self {
-        let bits = self.bits & bits;
-        let queues = if bits & Self::QUEUE == 0 { BTreeSet::new() } else { self.queues.clone() };
-        Self { bits, queues }
+    pub fn only(
+        &self,
+        bits: u8,
+        waits_for_queue: impl Fn(&str) -> bool,
+        waits_for_consumer: impl Fn(&str) -> bool,
+    ) -> Self {
+        let mut only = Self::of(self.bits & bits & !(Self::QUEUE | Self::LEASE));
+        if self.bits & bits & Self::QUEUE != 0 {
+            let awaited = self.queues.iter().filter(|(name, _)| waits_for_queue(name));
+            only.queues = awaited.map(|(name, looks)| (name.clone(), *looks)).collect();
+            only.bits |= if only.queues.is_empty() { 0 } else { Self::QUEUE };
+        }
+        if self.bits & bits & Self::LEASE != 0 {
+            let awaited = self.consumers.iter().filter(|name| waits_for_consumer(name));
+            only.consumers = awaited.cloned().collect();
+            only.bits |= if only.consumers.is_empty() { 0 } else { Self::LEASE };
+        }
+        only
     }
 }
 
 impl BitOrAssign for Notice {
     fn bitor_assign(&mut self, mut other: Self) {
         self.bits |= other.bits;
-        self.queues.append(&mut other.queues);
+        for (name, looks) in other.queues {
+            let all = self.queues.entry(name).or_default();
+            *all = all.saturating_add(looks);
+        }
+        self.consumers.append(&mut other.consumers);
     }
 }

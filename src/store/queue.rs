@@ -101,6 +101,12 @@ pub trait QueueRead {
     /// Those of the store.
     fn queue_due(&mut self, queue: &str) -> Result<Option<i64>>;
 
+    /// The name of the first queue with a message, from this name on in the order of their bytes. They may be damaged.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn next_queue(&mut self, from: &str) -> Result<Option<Vec<u8>>>;
+
     /// Counts messages, of one queue or of all.
     ///
     /// # Errors

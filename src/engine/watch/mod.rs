@@ -115,7 +115,7 @@ impl Watch {
     #[must_use]
     pub fn new(request: WatchRequest, hub: Arc<Hub>) -> Self {
         let targets = without_repeats(request.targets);
-        let id = hub.add(&targets);
+        let id = hub.add(&targets, true);
         let places = targets.iter().enumerate().map(|(place, target)| (target.key.clone(), place));
         let by_key = places.filter(|_| targets.len() > FEW_TARGETS).collect();
         let phase = Phase::Start { emit_initial: request.emit_initial, from: request.from };
@@ -168,8 +168,11 @@ impl Watch {
         let mut place = self.place.lock();
         let log = txn.log_state()?;
         check_logged(&log)?;
-        if matches!(place.phase, Phase::Changes) && place.backlog.position + 1 < log.first {
-            place.reset(&log);
+        if matches!(place.phase, Phase::Changes) {
+            place.backlog.skip_to(self.hub.passed(self.id));
+            if place.backlog.position + 1 < log.first {
+                place.reset(&log);
+            }
         }
         match place.phase.clone() {
             Phase::State { target, after, reset, told } => {

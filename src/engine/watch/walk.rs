@@ -68,6 +68,11 @@ impl Backlog {
         self.keys.iter()
     }
 
+    /// Changes up to a number do not concern the watch, but for those that it knows of.
+    pub fn skip_to(&mut self, position: i64) {
+        self.position = self.position.max(position);
+    }
+
     /// Walks past the next change, which concerns the watch or not.
     pub fn pass(&mut self, change: &Change<'_>, concerns: bool) {
         if change.versionstamp != &*self.current {

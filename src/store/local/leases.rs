@@ -5,7 +5,7 @@ use super::sqlite::Param;
 use super::txn::{LocalRead, LocalWrite};
 use crate::error::Result;
 use crate::store::lease::{Consumer, Lock};
-use crate::store::{LeaseRead, LeaseWrite, Notice};
+use crate::store::{LeaseRead, LeaseWrite};
 
 impl LeaseRead for LocalRead<'_> {
     fn lock(&mut self, name: &str) -> Result<Option<Lock>> {
@@ -66,7 +66,7 @@ impl LeaseWrite for LocalWrite<'_> {
 
     fn put_consumer(&mut self, name: &str, consumer: &Consumer) -> Result<()> {
         if consumer.locked_until.is_none() {
-            self.notice |= Notice::LEASE;
+            self.notice.add_consumer(name);
         }
         let params = [
             name.into(),
@@ -80,7 +80,7 @@ impl LeaseWrite for LocalWrite<'_> {
     }
 
     fn remove_consumer(&mut self, name: &str) -> Result<bool> {
-        self.notice |= Notice::LEASE;
+        self.notice.add_consumer(name);
         self.run(Sql::RemoveConsumer, &[name.into()]).map(|changes| changes > 0)
     }
 }

@@ -28,6 +28,11 @@ impl QueueRead for LocalRead<'_> {
         Ok(rows.optional_int(0))
     }
 
+    fn next_queue(&mut self, from: &str) -> Result<Option<Vec<u8>>> {
+        let mut rows = self.db.statement(Sql::NextQueue)?.query(&[from.into()])?;
+        Ok(if rows.next()? { Some(rows.blob(0).to_vec()) } else { None })
+    }
+
     fn queue_stats(&mut self, queue: Option<&str>) -> Result<QueueStats> {
         let (from_ms, to_ms) = self.gap.open(self.now_ms);
         let times = [self.now_ms.into(), from_ms.into(), to_ms.into()];
@@ -72,6 +77,10 @@ impl QueueRead for LocalRead<'_> {
 impl QueueRead for LocalWrite<'_> {
     fn queue_due(&mut self, queue: &str) -> Result<Option<i64>> {
         self.read.queue_due(queue)
+    }
+
+    fn next_queue(&mut self, from: &str) -> Result<Option<Vec<u8>>> {
+        self.read.next_queue(from)
     }
 
     fn queue_stats(&mut self, queue: Option<&str>) -> Result<QueueStats> {

@@ -83,6 +83,7 @@ pub enum Sql {
     RemoveRow,
     /// When a queue has something to do.
     QueueDue,
+    NextQueue,
     /// Counts of all queues.
     AllQueueStats,
     /// Counts of one queue.

@@ -34,6 +34,7 @@ pub fn text(sql: Sql) -> &'static str {
                SELECT min(CASE WHEN locked_until > ?2 AND locked_until < ?3 THEN locked_until + ?3 - ?2 ELSE locked_until END)
                FROM kv_queue WHERE queue = ?1 AND status = 'processing')"
         }
+        Sql::NextQueue => "SELECT queue FROM kv_queue WHERE queue >= ?1 ORDER BY queue LIMIT 1",
         // The index has the status; the table, with all values in it, is asked for the few that are being handled.
         Sql::AllQueueStats => {
             "SELECT (SELECT count(*) FROM kv_queue) - processing, processing, (SELECT count(*) FROM kv_dlq)
