@@ -15,16 +15,15 @@ use crate::engine::atomic::{CommitJob, Done};
 use crate::engine::awaited::Awaited;
 use crate::engine::commit::{Commit, Outcome};
 use crate::engine::expiry::{SweepJob, Swept};
-use crate::engine::held::beat;
+use crate::engine::held::{beat, give_back, never_begun};
 use crate::engine::hub::Hub;
-use crate::engine::queue::{End, Settled, Work, Worked, settle, work};
+use crate::engine::queue::{End, Settled, Work, Worked, work};
 use crate::engine::read::{Request, answer};
 use crate::engine::search::definition;
 use crate::engine::task::{Task, Told};
 use crate::engine::watch::{Watch, WatchRequest};
 use crate::error::{Code, Error, Result};
 use crate::metrics::{Metrics, Operation};
-use crate::store::queue::Message;
 use crate::store::{Access, Notice, Order, Reader, Store, Ticket, Wake, WriteJob, WriteTxn, local};
 
 /// An open `Kv`. Writes are staged and handed over together, so that calls of one tick share a commit.
@@ -360,22 +359,6 @@ impl Kv {
         give_back(&*self.store, left.into_iter().map(abandoned).collect());
         self.store.detach(Box::new(move || drop(done)));
     }
-}
-
-/// Lets the next listener have at once what nobody handles here any more. It needs no sync: if a power cut undoes it, the
-/// leases run out.
-fn give_back(store: &dyn Store, settled: Vec<Settled>) {
-    if settled.is_empty() {
-        return;
-    }
-    let work = move |txn: &mut dyn WriteTxn| {
-        settled.iter().try_for_each(|one| settle(txn, one).map(drop)).map(|()| Answer::json("null"))
-    };
-    store.write(vec![Box::new(Task::new(Box::new(work), Durability::Off, Box::new(drop)))]);
-}
-
-fn never_begun(message: Message) -> Settled {
-    Settled { id: message.id, lease: message.state.lease, end: End::Returned }
 }
 
 /// Calls when the last of those who hold it have let go: the store, and the backups that are being stopped.

@@ -1,11 +1,15 @@
 //! The heartbeat of the messages that this process handles: their leases are extended by Rust, so that a handler that holds
-//! up the event loop keeps its message, and a process that dies does not.
+//! up the event loop keeps its message, and a process that dies does not. What nobody handles any more is given back.
 
 use std::sync::{Arc, Weak};
 
+use super::answer::Answer;
+use super::queue::{End, Settled, settle};
+use super::task::Task;
 use crate::config::Durability;
 use crate::error::Result;
 use crate::store::in_flight::Due;
+use crate::store::queue::Message;
 use crate::store::{InFlight, Store, WriteJob, WriteTxn};
 
 /// Extends what is due, and asks to be called again when there is more.
@@ -68,4 +72,22 @@ impl WriteJob for Beat {
     fn durability(&self) -> Durability {
         Durability::Off
     }
+}
+
+/// Lets the next listener have at once what nobody handles here any more. It needs no sync: if a power cut undoes it, the
+/// leases run out.
+pub fn give_back(store: &dyn Store, settled: Vec<Settled>) {
+    if settled.is_empty() {
+        return;
+    }
+    let work = move |txn: &mut dyn WriteTxn| {
+        settled.iter().try_for_each(|one| settle(txn, one).map(drop)).map(|()| Answer::json("null"))
+    };
+    store.write(vec![Box::new(Task::new(Box::new(work), Durability::Off, Box::new(drop)))]);
+}
+
+/// No handler was begun for it.
+#[must_use]
+pub fn never_begun(message: Message) -> Settled {
+    Settled { id: message.id, lease: message.state.lease, end: End::Returned }
 }
