@@ -795,7 +795,7 @@ export interface KvOptions {
   durability?: KvDurability | undefined
   /** How long a write waits for another process's write before `BUSY`; default `"5s"`, 0 to 1 hour. */
   busyTimeout?: Duration | undefined
-  /** How often expired entries and locks are removed and the change log is trimmed; default `"60s"`, at least 10 ms; 0 turns it off. What has expired is never returned, swept or not. */
+  /** How often expired entries, locks and old dead letters are removed and the change log is trimmed; default `"60s"`, at least 10 ms; 0 turns it off. What has expired is never returned, swept or not. */
   sweepInterval?: Duration | undefined
   /**
    * What each commit notes of its changed keys: the key, the key and its value, or nothing. Default `"keys"`.
@@ -811,6 +811,11 @@ export interface KvOptions {
   tracer?: KvTracer | false | undefined
   /** How long the change log is kept; default `"1h"`. Lives in the file, as `changeLog`. Changes that a consumer has not passed are kept for up to a week after its last call. */
   retention?: Duration | undefined
+  /**
+   * How long dead letters are kept; more than 0. Default: for ever, which `null` sets again. Lives in the file, as `changeLog`: only an explicit option
+   * changes it. The sweep ({@link KvOptions.sweepInterval}) removes older ones.
+   */
+  deadLetterRetention?: Duration | null | undefined
 }
 
 /** What {@link Kv.watch} gives, and {@link Kv.listenQueue} with more. It keeps the process alive until it is stopped. */
@@ -1510,6 +1515,8 @@ export interface KvInfo {
   changeLog: "keys" | "values" | "off"
   /** How long the change log is kept, in milliseconds. */
   retentionMs: number
+  /** How long dead letters are kept, in milliseconds; `null`: for ever. See {@link KvOptions.deadLetterRetention}. */
+  deadLetterRetentionMs: number | null
   /** What this store can do. */
   capabilities: {
     /** The largest value, encoded. */

@@ -152,7 +152,6 @@ fn page() -> Request {
         limit: 250,
         filter: None,
         found: Default::default(),
-        checks_values: false,
     })
 }
 

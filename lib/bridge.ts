@@ -14,7 +14,7 @@ import type { Scan } from "./list.js"
 import { callNative, fromNative, type NativeHandle, native, type Packet } from "./native.js"
 import { News, type Notice } from "./news.js"
 import { aboutPlace, type KvSettings } from "./options.js"
-import { isUnparsed, type Page, type Parcel, parcelOf, readKnown, readListed } from "./page.js"
+import { type Page, type Parcel, parcelOf, readKnown, readListed } from "./page.js"
 import { refuseOtherCopy, register } from "./registry.js"
 import { awaited, beneath, nearOrigin, type Origin, originOf, traced } from "./stacks.js"
 import { isList } from "./value/kinds.js"
@@ -95,12 +95,23 @@ export class Bridge {
   #open = true
 
   constructor(settings: KvSettings) {
-    const { url, durability, busyTimeout, sweepInterval, changeLog, retention } = settings
+    const { url, durability, busyTimeout, sweepInterval, changeLog, retention, deadLetterRetention } =
+      settings
     const wake = Lifetime.wakeOf(this.#lifetime)
     try {
       refuseOtherCopy(url)
       this.#handle = outside(
-        () => new native.Handle(url, durability, busyTimeout, sweepInterval, changeLog, retention, wake),
+        () =>
+          new native.Handle(
+            url,
+            durability,
+            busyTimeout,
+            sweepInterval,
+            changeLog,
+            retention,
+            deadLetterRetention,
+            wake,
+          ),
       )
     } catch (error) {
       throw aboutPlace(fromNative(error), settings)
@@ -188,34 +199,28 @@ export class Bridge {
     this.#batches = 0
   }
 
-  /** `isAgain`: a value among them is no JSON, and is to be named. */
-  #answer(waiting: Waiting[], keys: readonly KvKey[], isAgain = false): void {
+  #answer(waiting: Waiting[], keys: readonly KvKey[]): void {
     const id = this.#nextId++
     this.#turn -= keys.length
     const many = waiting.length > 1 || waiting[0]?.single === false
     try {
-      if (isAgain) this.#handle.checkValues()
       const packet = this.#handle.readBatch(keys, many, id)
       if (packet !== undefined) {
         settle(waiting, readKnown(parcelOf(packet), keys))
         return
       }
     } catch (error) {
-      this.#refuse(waiting, keys, fromNative(error), isAgain)
+      this.#refuse(waiting, keys, fromNative(error))
       return
     }
     this.#expectPage(id, (parcel) => readKnown(parcel, keys)).then(
       (entries) => settle(waiting, entries),
-      (error) => this.#refuse(waiting, keys, error, isAgain),
+      (error) => this.#refuse(waiting, keys, error),
     )
   }
 
   /** One of several is no key, or meets what cannot be read: each is read alone, so that the others get their answers. */
-  #refuse(waiting: Waiting[], keys: readonly KvKey[], error: unknown, isAgain: boolean): void {
-    if (!isAgain && isUnparsed(error) && !this.closed) {
-      this.#answer(waiting, keys, true)
-      return
-    }
+  #refuse(waiting: Waiting[], keys: readonly KvKey[], error: unknown): void {
     if (waiting.length === 1 || this.closed) {
       for (const { origin, reject } of waiting) reject(traced(error, origin))
       return
@@ -234,21 +239,15 @@ export class Bridge {
       return nextTurn().then(() => this.page(scan, limit))
     }
     const id = this.#nextId++
-    const read = (parcel: Parcel) => readListed(parcel, scan.prefix, scan.keysOnly)
-    const again = (error: unknown) => {
-      if (!isUnparsed(error) || scan.isChecked) throw error
-      scan.isChecked = true
-      scan.native.again()
-      return this.page(scan, limit)
-    }
-    let page: Page
+    let packet: Packet
     try {
-      const packet = this.handle.scanPage(scan.native, limit, id)
-      if (packet === undefined) return this.#expectPage(id, read).catch(again)
-      page = read(parcelOf(packet))
+      packet = this.handle.scanPage(scan.native, limit, id)
     } catch (error) {
-      return again(fromNative(error))
+      throw fromNative(error)
     }
+    const read = (parcel: Parcel) => readListed(parcel, scan.prefix, scan.keysOnly)
+    if (packet === undefined) return this.#expectPage(id, read)
+    const page = read(parcelOf(packet))
     this.#turn -= scan.filtered ? Math.max(page.entries.length, ENTRIES_A_QUESTION) : page.entries.length
     return page
   }

@@ -61,8 +61,6 @@ export interface Scan {
   prefix: KvKey
   keysOnly: boolean
   filtered: boolean
-  /** A value was met that is no JSON; from there on Rust looks at each. */
-  isChecked: boolean
 }
 
 interface Range {
@@ -78,7 +76,7 @@ function open(bridge: Bridge, { selector, cursor, reverse, keysOnly, batch, filt
   const { prefix, start, end } = selector
   try {
     const native = bridge.handle.scan(prefix, start, end, cursor, reverse, keysOnly, batch, filter)
-    return { native, prefix: prefix ?? [], keysOnly, filtered: filter !== undefined, isChecked: false }
+    return { native, prefix: prefix ?? [], keysOnly, filtered: filter !== undefined }
   } catch (error) {
     throw fromNative(error)
   }

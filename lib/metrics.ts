@@ -16,6 +16,7 @@ type Told = [
   retentionMs: number,
   sizeBytes: number,
   entries: number,
+  deadLetterRetentionMs: number | null,
 ]
 
 function ask(bridge: Bridge): Promise<Told> {
@@ -24,7 +25,8 @@ function ask(bridge: Bridge): Promise<Told> {
 
 export async function infoOf(bridge: Bridge, location: string, extra: readonly unknown[]): Promise<KvInfo> {
   refuseExtra(extra)
-  const [sqliteVersion, schemaVersion, databaseId, changeLog, retentionMs] = await ask(bridge)
+  const [sqliteVersion, schemaVersion, databaseId, changeLog, retentionMs, , , deadLetterRetentionMs] =
+    await ask(bridge)
   const backend = location === ":memory:" ? "memory" : "file"
   const capabilities = { maxValueBytes: MAX_VALUE_BYTES, maxKeys: MAX_KEYS, persistent: backend === "file" }
   return {
@@ -36,6 +38,7 @@ export async function infoOf(bridge: Bridge, location: string, extra: readonly u
     schemaVersion,
     changeLog,
     retentionMs,
+    deadLetterRetentionMs,
     capabilities,
   }
 }

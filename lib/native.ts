@@ -14,10 +14,7 @@ export const STAMP_IF_CHANGED = 1
 export const STAMP_NEVER = 2
 
 /** A list: where it stands. */
-export interface NativeScan {
-  /** The page that was read last is to be read again, and from there on each value is looked at. */
-  again(): void
-}
+export type NativeScan = { readonly __scan: unique symbol }
 
 /** A backup under way. */
 export type NativeBackup = { readonly __backup: unique symbol }
@@ -56,7 +53,6 @@ export const UNREADABLE = 4
 
 /** Arguments are `unknown` where Rust checks them. */
 export interface NativeHandle {
-  checkValues(): void
   readBatch(keys: readonly unknown[], many: boolean, id: number): Packet
   keepSnapshot(): void
   releaseSnapshot(): void
@@ -175,6 +171,7 @@ interface Addon {
     sweepInterval: unknown,
     changeLog: unknown,
     retention: unknown,
+    deadLetterRetention: unknown,
     wake: () => void,
   ) => NativeHandle
   drain(mailbox: number): Packet

@@ -17,6 +17,7 @@ const OPTIONS: readonly (keyof KvOptions)[] = [
   "sweepInterval",
   "changeLog",
   "retention",
+  "deadLetterRetention",
   "tracer",
 ]
 /** Documented for stores that this version does not open, and for filters. */

@@ -15,6 +15,8 @@ pub use location::Location;
 pub const DEFAULT_BUSY_TIMEOUT_MS: i64 = 5_000;
 /// The default of `sweepInterval`.
 pub const DEFAULT_SWEEP_INTERVAL_MS: i64 = 60_000;
+/// The least `deadLetterRetention`; without one, dead letters are kept for ever.
+pub const MIN_DEAD_LETTER_RETENTION_MS: i64 = 1;
 /// The default of `retention`.
 pub const DEFAULT_RETENTION_MS: i64 = 3_600_000;
 /// The least `sweepInterval` that is not off.
@@ -105,6 +107,8 @@ pub struct Options {
     pub change_log: Option<ChangeLog>,
     /// Kept in the file.
     pub retention_ms: Option<i64>,
+    /// Kept in the file; `Some(None)` is for ever.
+    pub dead_letter_retention_ms: Option<Option<i64>>,
     /// For tests.
     pub fault: Option<Fault>,
     /// For instruction counts, which run under a slow machine: how long a group of commits may take.
@@ -125,6 +129,12 @@ impl fmt::Debug for Fault {
 }
 
 impl Options {
+    /// Whether an option is given that is kept in the file.
+    #[must_use]
+    pub fn insists(&self) -> bool {
+        self.change_log.is_some() || self.retention_ms.is_some() || self.dead_letter_retention_ms.is_some()
+    }
+
     /// Refuses values out of range.
     ///
     /// # Errors
@@ -132,6 +142,11 @@ impl Options {
     pub fn validate(&self) -> Result<()> {
         let refuse =
             |name: &str, ms: i64, range: &str| Err(Error::invalid(format!("{name}: {ms} ms; give {range}")));
+        if let Some(Some(ms)) = self.dead_letter_retention_ms
+            && ms < MIN_DEAD_LETTER_RETENTION_MS
+        {
+            return refuse("deadLetterRetention", ms, "at least 1 ms, or null to keep dead letters for ever");
+        }
         match (self.busy_timeout_ms, self.sweep_interval_ms, self.retention_ms) {
             (Some(ms), ..) if ms > MAX_BUSY_TIMEOUT_MS => refuse("busyTimeout", ms, "0 ms to 1 hour"),
             (_, Some(ms), _) if ms != 0 && ms < MIN_SWEEP_INTERVAL_MS => {

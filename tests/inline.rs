@@ -157,7 +157,6 @@ fn listed(field: &str) -> ListQuery {
         limit: 500,
         filter: Some(Arc::new(parse(filter.as_bytes()).unwrap())),
         found: Found::default(),
-        checks_values: false,
     }
 }
 

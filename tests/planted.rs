@@ -166,6 +166,26 @@ fn a_number_that_is_planted_while_the_file_is_open_is_corrupt() {
     }
 }
 
+/// Seen to fail: each was taken as it is, a text as 0, with which a sweep removes every dead letter.
+#[test]
+fn a_retention_of_dead_letters_that_is_no_duration_is_corrupt_until_one_is_set() {
+    for value in ["'soon'", "x''", "0", "-1"] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kv.db");
+        let mut kv = open(&path, &quiet());
+        let raw = Raw::open(&path);
+        raw.execute(&format!(
+            "INSERT INTO kv_meta (key, value) VALUES ('dead_letter_retention_ms', {value})"
+        ));
+        let error = try_commit(&mut kv, Commit::of(set(&["a"], "1"))).expect_err(value);
+        assert_eq!(error.code, Code::Corrupt, "{value}: {error}");
+        assert!(error.message.contains("deadLetterRetention"), "{value}: {error}");
+        close(kv);
+        let mut kv = open(&path, &Options { dead_letter_retention_ms: Some(None), ..quiet() });
+        put(&mut kv, set(&["a"], "1"));
+    }
+}
+
 /// Seen to fail: an overflow stopped the store.
 #[test]
 fn a_consumer_beyond_the_newest_change_is_corrupt() {

@@ -175,6 +175,11 @@ export const badOpenOptions = [
   ...[-1, "x", null].map((sweepInterval) => [{ sweepInterval }, INVALID, /sweepInterval/]),
   [{ sweepInterval: 9 }, EITHER, /sweepInterval/, /10/],
   ...[-1, "x", null].map((retention) => [{ retention }, INVALID, /retention/]),
+  ...[0, "0s", -1, "x", {}, true].map((deadLetterRetention) => [
+    { deadLetterRetention },
+    INVALID,
+    /deadLetterRetention/,
+  ]),
 ]
 
 /** Urls that no store is opened for. */

@@ -359,6 +359,14 @@ pub fn duration(env: Env, value: Raw, name: &str) -> Result<Option<i64>> {
     }
 }
 
+/// A duration, or `Some(None)` for null; `None` if it is not given.
+pub fn duration_or_null(env: Env, value: Raw, name: &str) -> Result<Option<Option<i64>>> {
+    match kind(env, value) {
+        ValueType::Null => Ok(Some(None)),
+        _ => duration(env, value, name).map(|ms| ms.map(Some)),
+    }
+}
+
 /// A time to live; `None` if it is not given.
 pub fn expires_in(env: Env, value: Raw) -> Result<Option<i64>> {
     match duration(env, value, "expiresIn")? {

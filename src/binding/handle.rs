@@ -1,7 +1,6 @@
 //! What `lib/native.ts` calls: one `Handle` an open `Kv`, one `Scan` a list. Reads and the life of a `Kv` are here, commits
 //! in `commit.rs`.
 
-use std::ops::Range;
 use std::sync::{Arc, Weak};
 
 use napi::Env;
@@ -37,7 +36,6 @@ pub struct Handle {
     mailbox: Option<Arc<Mailbox>>,
     number: Number,
     keys: Keys,
-    checks_values: bool,
     pub(super) building: Commit,
     pub(super) settling: Vec<Settled>,
 }
@@ -45,14 +43,7 @@ pub struct Handle {
 /// A list: where it stands.
 #[napi]
 pub struct Scan {
-    place: Arc<Mutex<Place>>,
-}
-
-struct Place {
-    /// What is left of it.
-    left: ListQuery,
-    /// The range before its last page.
-    before: Range<Vec<u8>>,
+    query: Arc<Mutex<ListQuery>>,
 }
 
 #[napi]
@@ -68,6 +59,7 @@ impl Handle {
         sweep_interval: Raw,
         change_log: Raw,
         retention: Raw,
+        dead_letter_retention: Raw,
         wake: Wake,
     ) -> napi::Result<Self, CodeName> {
         let open = || {
@@ -84,6 +76,11 @@ impl Handle {
                     .map(|text| ChangeLog::parse(&text))
                     .transpose()?,
                 retention_ms: convert::duration(env, retention, "retention")?,
+                dead_letter_retention_ms: convert::duration_or_null(
+                    env,
+                    dead_letter_retention,
+                    "deadLetterRetention",
+                )?,
                 fault: None,
                 group_slice: None,
             };
@@ -101,7 +98,6 @@ impl Handle {
             number: Number::of(&mailbox),
             mailbox: Some(mailbox),
             keys: Keys::default(),
-            checks_values: false,
             building: Commit::default(),
             settling: Vec::new(),
         })
@@ -119,7 +115,6 @@ impl Handle {
     #[napi(catch_unwind)]
     pub fn read_batch(&mut self, env: Env, keys: Raw, many: bool, id: u32) -> napi::Result<Packet, CodeName> {
         self.keys.clear();
-        self.keys.checks_values = std::mem::take(&mut self.checks_values);
         convert::keys(env, keys, many, &mut self.keys).map_err(thrown)?;
         let request = Request::Get(std::mem::take(&mut self.keys));
         let answer = self.kv().and_then(|kv| kv.read_now(&request));
@@ -132,12 +127,6 @@ impl Handle {
             Answer::Page(page) => Ok(Packet::new(page.text, page.bytes)),
             _ => Ok(Packet::Later),
         }
-    }
-
-    /// The next batch looks at each value, so that one that is no JSON spoils no other.
-    #[napi(catch_unwind)]
-    pub fn check_values(&mut self) {
-        self.checks_values = true;
     }
 
     /// Reads that follow share a snapshot while nothing is committed, until `release_snapshot`.
@@ -182,8 +171,7 @@ impl Handle {
             selector.range().and_then(|range| after_cursor(range, &cursor, reverse)).map_err(thrown)?;
         let prefix_bytes = selector.prefix.map_or(0, |prefix| prefix.len());
         let filter = convert::filter(env, filter).map_err(thrown)?;
-        let before = range.clone();
-        let left = ListQuery {
+        let query = ListQuery {
             range,
             prefix_bytes,
             reverse,
@@ -191,26 +179,25 @@ impl Handle {
             limit: batch as usize,
             filter,
             found: Found::default(),
-            checks_values: false,
         };
-        Ok(Scan { place: Arc::new(Mutex::new(Place { left, before })) })
+        Ok(Scan { query: Arc::new(Mutex::new(query)) })
     }
 
     /// Reads the next page of at most `limit` entries, or nothing if it comes by mail under `id`.
     #[napi(catch_unwind)]
     pub fn scan_page(&mut self, scan: &Scan, limit: u32, id: u32) -> napi::Result<Packet, CodeName> {
-        let query = ListQuery { limit: limit as usize, ..scan.place.lock().left.clone() };
+        let query = ListQuery { limit: limit as usize, ..scan.query.lock().clone() };
         let request = Request::List(query);
         match self.kv().and_then(|kv| kv.read_now(&request)).map_err(thrown)? {
             Answer::Page(page) => {
-                scan.place.lock().advance(&page.last_key);
+                scan.advance(&page.last_key);
                 Ok(Packet::new(page.text, page.bytes))
             }
             _ => {
-                let (mailbox, place) = (self.mailbox().map_err(thrown)?, Arc::clone(&scan.place));
+                let (mailbox, query) = (self.mailbox().map_err(thrown)?, Arc::clone(&scan.query));
                 let done = move |answer: Result<Answer>| {
                     if let Ok(Answer::Page(page)) = &answer {
-                        place.lock().advance(&page.last_key);
+                        Scan { query }.advance(&page.last_key);
                     }
                     mailbox.post_answer(id, answer);
                 };
@@ -294,7 +281,8 @@ impl Handle {
         Ok(if prometheus { kv.metrics().prometheus() } else { kv.metrics().json() })
     }
 
-    /// What the store is, by mail under `id`: `[sqlite,schema,database,changeLog,retention,bytes,entries]`.
+    /// What the store is, by mail under `id`:
+    /// `[sqlite,schema,database,changeLog,retention,bytes,entries,deadLetterRetention]`.
     #[napi(catch_unwind)]
     pub fn info(&mut self, id: u32) -> napi::Result<(), CodeName> {
         self.read_later(id, Request::Info).map_err(thrown)
@@ -353,22 +341,11 @@ fn tell_collector(env: Env, bytes: i64) {
     let _ = env.adjust_external_memory(bytes);
 }
 
-#[napi]
 impl Scan {
-    /// The page that was read last is to be read again, and from there on each value is looked at.
-    #[napi(catch_unwind)]
-    pub fn again(&self) {
-        let mut place = self.place.lock();
-        place.left.range = place.before.clone();
-        place.left.checks_values = true;
-    }
-}
-
-impl Place {
-    fn advance(&mut self, last_key: &[u8]) {
-        self.before = self.left.range.clone();
+    fn advance(&self, last_key: &[u8]) {
         if !last_key.is_empty() {
-            self.left = self.left.after(last_key);
+            let mut query = self.query.lock();
+            *query = query.after(last_key);
         }
     }
 }

@@ -132,7 +132,8 @@ impl Run<'_> {
                 Ok(Reply::Count(joined.len()))
             }
             Mutation::Patch { key, patch, expires_in_ms } => {
-                let stored = self.stored(key, Encoded::decode)?;
+                let stored =
+                    self.stored(key, |encoding, bytes| Ok(Encoded { encoding, bytes: bytes.to_vec() }))?;
                 let merged = merge(stored.value.as_ref(), patch);
                 check_value_bytes(merged.bytes.len())?;
                 let expires_at = self.expires_at(*expires_in_ms).or(stored.expires_at);

@@ -1,5 +1,5 @@
-//! The sweep: expired entries leave the table, and the change log is trimmed, a step at a time so that writes go
-//! between two steps. What has expired is absent before that; the sweep only gives the room back.
+//! The sweep: expired entries and old dead letters leave their tables, and the change log is trimmed, a step at a time so
+//! that writes go between two steps. What has expired is absent before that; the sweep only gives the room back.
 
 use std::sync::Weak;
 
@@ -33,7 +33,12 @@ impl WriteJob for SweepJob {
         let now = txn.now_ms();
         let trimmed = txn.trim_log(now - txn.retention_ms(), now - CONSUMER_IN_USE_MS, SWEEP_STEP_ENTRIES)?;
         let locks = txn.sweep_locks(SWEEP_STEP_ENTRIES)?;
-        self.more = [expired, trimmed, locks].contains(&step);
+        let letters = match txn.dead_letter_retention_ms() {
+            Some(ms) => txn.sweep_dead_letters(now.saturating_sub(ms), SWEEP_STEP_ENTRIES)?,
+            None => 0,
+        };
+        // Of dead letters a step looks at so many, and leaves those whose time is damaged.
+        self.more = [expired, trimmed, locks].contains(&step) || letters > 0;
         Ok(())
     }
 

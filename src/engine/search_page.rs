@@ -136,8 +136,7 @@ struct Reading<'a> {
 
 impl<'a> Reading<'a> {
     fn new(query: &'a SearchQuery, now_ms: i64, inline: bool) -> Self {
-        let (mut page, offset) = (Page::with_capacity(1024), query.offset);
-        page.checks_values = true;
+        let (page, offset) = (Page::with_capacity(1024), query.offset);
         Self { query, now_ms, inline, page, offset, takes_long: false }
     }
 

@@ -99,6 +99,8 @@ pub struct Info {
     pub change_log: String,
     /// For how long.
     pub retention_ms: i64,
+    /// How long dead letters are kept, if not for ever.
+    pub dead_letter_retention_ms: Option<i64>,
     /// The size of the data, without the write-ahead log.
     pub size_bytes: i64,
 }
@@ -212,6 +214,9 @@ pub trait WriteTxn: ReadTxn + QueueWrite + LeaseWrite + IndexWrite {
 
     /// How long the change log is kept.
     fn retention_ms(&self) -> i64;
+
+    /// How long dead letters are kept, if not for ever.
+    fn dead_letter_retention_ms(&self) -> Option<i64>;
 
     /// Writes an entry over what stands there; tells what stood.
     ///

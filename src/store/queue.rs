@@ -215,4 +215,10 @@ pub trait QueueWrite {
     /// # Errors
     /// Those of the store.
     fn purge_dead_letters(&mut self, queue: Option<&str>, limit: usize) -> Result<u64>;
+
+    /// Removes, of the first `limit` dead letters, those that failed at a time or before it; tells how many.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn sweep_dead_letters(&mut self, until_ms: i64, limit: usize) -> Result<u64>;
 }

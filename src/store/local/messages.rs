@@ -355,6 +355,12 @@ impl QueueWrite for LocalWrite<'_> {
         Ok(db.connection.changes() > 0)
     }
 
+    fn sweep_dead_letters(&mut self, until_ms: i64, limit: usize) -> Result<u64> {
+        let db = &mut *self.read.db;
+        db.statement(Sql::SweepDeadLetters)?.run(&[until_ms.into(), limit.into()])?;
+        Ok(db.connection.changes())
+    }
+
     fn purge_dead_letters(&mut self, queue: Option<&str>, limit: usize) -> Result<u64> {
         let db = &mut *self.read.db;
         match queue {

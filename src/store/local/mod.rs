@@ -298,7 +298,7 @@ impl LocalStore {
         if *openers == 0 {
             return Ok(false);
         }
-        if options.change_log.is_some() || options.retention_ms.is_some() {
+        if options.insists() {
             connect(path, options, define)?;
         }
         self.apply(options);

@@ -6,7 +6,9 @@ use super::genuine;
 use super::sqlite::{Connection, Doubt, Param};
 use crate::clock::{self, Stopwatch};
 use crate::codec::stamp::Stamp;
-use crate::config::{ChangeLog, DEFAULT_BUSY_TIMEOUT_MS, DEFAULT_RETENTION_MS, Options};
+use crate::config::{
+    ChangeLog, DEFAULT_BUSY_TIMEOUT_MS, DEFAULT_RETENTION_MS, MIN_DEAD_LETTER_RETENTION_MS, Options,
+};
 use crate::error::{Code, Error, Result};
 use crate::store::index::Define;
 
@@ -139,6 +141,8 @@ pub struct Settings {
     pub change_log: ChangeLog,
     /// For how long.
     pub retention_ms: i64,
+    /// For how long dead letters are kept, if not for ever.
+    pub dead_letter_retention_ms: Option<i64>,
     /// The last number that was given out.
     pub sequence: i64,
     /// The time of a write, in milliseconds, where it is later than the last versionstamp.
@@ -158,23 +162,30 @@ impl Settings {
     /// `CORRUPT` if one is missing or damaged, or at its end.
     pub fn read(rows: &mut super::sqlite::Rows<'_>) -> Result<Self> {
         let (mut clock, mut change_log, mut retention_ms, mut sequence) = (None, None, None, None);
-        let mut time_ms = 0;
+        let (mut time_ms, mut dead_letter_retention_ms) = (0, None);
         while rows.next()? {
             match rows.text(0)? {
                 "clock" => clock = Stamp::parse(rows.text(1)?),
                 "change_log" => change_log = ChangeLog::parse(rows.text(1)?).ok(),
                 "retention_ms" => retention_ms = Some(rows.int(1)).filter(|ms| *ms >= 0),
                 "sequence" => sequence = Some(rows.int(1)),
+                "dead_letter_retention_ms" => dead_letter_retention_ms = Some(rows.int(1)),
                 "time" => time_ms = rows.int(1),
                 _ => {}
             }
+        }
+        if dead_letter_retention_ms.is_some_and(|ms| ms < MIN_DEAD_LETTER_RETENTION_MS) {
+            // Read as a number, a text is 0: the sweep would remove every dead letter.
+            return Err(Error::corrupt(
+                "the file's kv_meta has a dead_letter_retention_ms that is no duration; open the file with the option deadLetterRetention",
+            ));
         }
         match (clock, change_log, retention_ms, sequence) {
             (Some(clock), Some(change_log), Some(retention_ms), Some(sequence)) => {
                 if !(0..LAST_NUMBER).contains(&sequence) || clock.is_last() {
                     return Err(used_up());
                 }
-                Ok(Self { clock, change_log, retention_ms, sequence, time_ms })
+                Ok(Self { clock, change_log, retention_ms, dead_letter_retention_ms, sequence, time_ms })
             }
             _ => Err(Error::corrupt("the file's kv_meta lacks a setting; restore the file from a backup")),
         }
@@ -196,8 +207,7 @@ pub fn open(connection: &mut Connection, options: &Options, define: Define) -> R
     }
     write_ahead(connection, options.busy_timeout_ms.unwrap_or(DEFAULT_BUSY_TIMEOUT_MS))?;
     open_log(connection)?;
-    let insists = options.change_log.is_some() || options.retention_ms.is_some();
-    if found == SCHEMA_VERSION && !insists {
+    if found == SCHEMA_VERSION && !options.insists() {
         return Ok(());
     }
     connection.execute("BEGIN IMMEDIATE")?;
@@ -303,7 +313,11 @@ fn write_settings(connection: &Connection, options: &Options) -> Result<()> {
     if let Some(ms) = options.retention_ms {
         set(connection, "retention_ms", ms.into())?;
     }
-    Ok(())
+    match options.dead_letter_retention_ms {
+        Some(Some(ms)) => set(connection, "dead_letter_retention_ms", ms.into()),
+        Some(None) => connection.execute("DELETE FROM kv_meta WHERE key = 'dead_letter_retention_ms'"),
+        None => Ok(()),
+    }
 }
 
 /// What was committed while the log was off is missing in it. Whoever stands before that must not read on as if nothing had

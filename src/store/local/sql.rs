@@ -125,6 +125,8 @@ pub enum Sql {
     /// Removes some.
     PurgeAllDeadLetters,
     PurgeDeadLetters,
+    /// Removes those of the first ones that are old.
+    SweepDeadLetters,
     /// A lock.
     Lock,
     /// Writes a lock.
@@ -166,7 +168,7 @@ impl Sql {
             Self::Savepoint => "SAVEPOINT operation",
             Self::Release => "RELEASE operation",
             Self::RollbackTo => "ROLLBACK TO operation",
-            Self::Settings => "SELECT key, value FROM kv_meta WHERE key IN ('change_log', 'clock', 'retention_ms', 'sequence', 'time')",
+            Self::Settings => "SELECT key, value FROM kv_meta WHERE key IN ('change_log', 'clock', 'dead_letter_retention_ms', 'retention_ms', 'sequence', 'time')",
             Self::SetTime => {
                 "INSERT INTO kv_meta (key, value) VALUES ('time', ?1) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
             }
@@ -274,7 +276,9 @@ impl Sql {
                    (SELECT value FROM kv_meta WHERE key = 'database_id'),
                    (SELECT value FROM kv_meta WHERE key = 'change_log'),
                    (SELECT value FROM kv_meta WHERE key = 'retention_ms'),
-                   page_count * page_size FROM pragma_page_count, pragma_page_size"
+                   page_count * page_size,
+                   (SELECT value FROM kv_meta WHERE key = 'dead_letter_retention_ms')
+                 FROM pragma_page_count, pragma_page_size"
             }
             Self::DataVersion => "PRAGMA data_version",
             other => super::sql_live::text(other),

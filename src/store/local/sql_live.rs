@@ -118,6 +118,11 @@ pub fn text(sql: Sql) -> &'static str {
             "DELETE FROM kv_dlq WHERE rowid IN
                (SELECT rowid FROM kv_dlq WHERE queue = ?2 ORDER BY rowid LIMIT ?1)"
         }
+        // Rows are in the order in which they were added, so the old ones are the first: nothing behind those is read.
+        Sql::SweepDeadLetters => {
+            "DELETE FROM kv_dlq WHERE rowid IN
+               (SELECT row FROM (SELECT rowid AS row, failed_at FROM kv_dlq ORDER BY rowid LIMIT ?2) WHERE failed_at <= ?1)"
+        }
         Sql::Lock => "SELECT owner, token, expires_at FROM kv_locks WHERE name = ?1",
         Sql::PutLock => {
             "INSERT INTO kv_locks (name, owner, token, expires_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (name)

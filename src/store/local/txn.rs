@@ -80,6 +80,7 @@ impl ReadTxn for LocalRead<'_> {
             change_log: rows.text(3)?.to_string(),
             retention_ms: rows.int(4),
             size_bytes: rows.int(5),
+            dead_letter_retention_ms: rows.optional_int(6),
         })
     }
 }
@@ -173,6 +174,10 @@ impl WriteTxn for LocalWrite<'_> {
 
     fn retention_ms(&self) -> i64 {
         self.settings.retention_ms
+    }
+
+    fn dead_letter_retention_ms(&self) -> Option<i64> {
+        self.settings.dead_letter_retention_ms
     }
 
     fn put(&mut self, row: &Row<'_>) -> Result<Found> {
