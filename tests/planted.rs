@@ -24,7 +24,7 @@ use support::{close, key, open, put, quiet, set, task, try_commit, wait};
 mod support;
 
 /// What is planted, and what the message names.
-const PLANTED: [(&str, &str); 24] = [
+const PLANTED: [(&str, &str); 31] = [
     ("CREATE TRIGGER thief AFTER INSERT ON kv_entries BEGIN DELETE FROM kv_entries; END", "trigger thief is not"),
     ("CREATE TRIGGER kv_thief AFTER INSERT ON kv_changes BEGIN DELETE FROM kv_changes; END", "trigger kv_thief is not"),
     ("CREATE TRIGGER kv_entries AFTER INSERT ON kv_entries BEGIN SELECT 1; END", "trigger kv_entries is not"),
@@ -72,6 +72,38 @@ const PLANTED: [(&str, &str); 24] = [
     ("DROP INDEX kv_ordered_2", "index kv_ordered_2 is missing"),
     ("UPDATE sqlite_sequence SET seq = 9223372036854775807 WHERE name = 'kv_changes'", "number"),
     ("UPDATE kv_meta SET value = 9223372036854775807 WHERE key = 'sequence'", "number"),
+    (
+        "PRAGMA writable_schema = ON; UPDATE sqlite_schema
+         SET rootpage = (SELECT rootpage FROM sqlite_schema WHERE name = 'kv_changes') WHERE name = 'kv_entries'",
+        "table kv_changes is not where",
+    ),
+    (
+        "PRAGMA writable_schema = ON; UPDATE sqlite_schema
+         SET rootpage = (SELECT rootpage FROM sqlite_schema WHERE name = 'kv_entries') WHERE name = 'kv_entries_expiry'",
+        "index kv_entries_expiry is not where",
+    ),
+    (
+        "PRAGMA writable_schema = ON; INSERT INTO sqlite_schema
+         SELECT type, 'theirs', 'theirs', rootpage, 'CREATE TABLE theirs (a)' FROM sqlite_schema WHERE name = 'kv_entries'",
+        "table kv_entries is not where",
+    ),
+    (
+        "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET rootpage = 0 WHERE name = 'kv_locks'",
+        "table kv_locks is not where",
+    ),
+    (
+        "PRAGMA writable_schema = ON; DELETE FROM sqlite_schema WHERE name = 'sqlite_autoindex_kv_entries_1'",
+        "index sqlite_autoindex_kv_entries_1 is not where",
+    ),
+    // SQLite sees these.
+    (
+        "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET rootpage = 99999 WHERE name = 'kv_locks'",
+        "malformed database schema (kv_locks)",
+    ),
+    (
+        "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET tbl_name = 'kv_locks' WHERE name = 'kv_entries_expiry'",
+        "malformed database schema (kv_entries_expiry)",
+    ),
 ];
 
 /// Makes a search index and an ordered one.
@@ -84,7 +116,7 @@ fn make_indexes(kv: &mut Kv, prefix: &str) {
     task(kv, move |txn| search::create_ordered(txn, &values)).unwrap();
 }
 
-/// Seen to fail: each of them was opened, at first; those that are called as ours, or are altered ones of ours, as long as what is
+/// Seen to fail: each of them was opened, at first, and sets into the pages of another table were acknowledged; those that are called as ours, or are altered ones of ours, as long as what is
 /// called `kv_…` was let be.
 #[test]
 fn what_is_planted_is_refused_and_named() {

@@ -39,6 +39,7 @@ pub fn inspect(connection: &Connection, define: Define) -> Result<i64> {
     ours.iter().try_for_each(|object| expect(&mut found, object))?;
     ours.extend(expect_indexes(connection, &mut found, define)?);
     refuse_others(&found, &ours)?;
+    refuse_misplaced(connection)?;
     refuse_last_numbers(connection)?;
     Ok(version)
 }
@@ -106,6 +107,24 @@ fn refuse_others(found: &Objects, ours: &[Object]) -> Result<()> {
 
 fn not_ours(object: &Object) -> Error {
     Error::corrupt(format!("{} is not of KeyVal, and stands on its tables; drop it", short(&object.shown())))
+}
+
+/// Two tables or indexes on one page, one that has none, or an index of a constraint that is not noted: what is written to one is
+/// written over the other, and is acknowledged. That a page is within the file, and that a statement names the table that is
+/// noted for it, SQLite looks at.
+fn refuse_misplaced(connection: &Connection) -> Result<()> {
+    let misplaced = "WITH tree AS (
+             SELECT type || ' ' || name AS shown, name, rootpage FROM sqlite_schema
+             WHERE type IN ('table', 'index') AND (sql IS NULL OR sql NOT LIKE 'CREATE VIRTUAL %'))
+         SELECT shown FROM tree WHERE rootpage < 2
+         UNION ALL SELECT min(shown) FROM tree GROUP BY rootpage HAVING count(*) > 1
+         UNION ALL SELECT 'index ' || list.name FROM tree, pragma_table_list(tree.name) AS made, pragma_index_list(tree.name) AS list
+             WHERE list.name NOT IN (SELECT name FROM tree) AND NOT (made.wr AND list.origin = 'pk')";
+    let found = connection.query_text(misplaced, &[])?;
+    found.map_or(Ok(()), |shown| {
+        let message = "is not where KeyVal put it in the file; restore the file from a backup";
+        Err(Error::corrupt(format!("{} {message}", short(&shown))))
+    })
 }
 
 /// Where numbers are used up, each write would be told that the disk is full.
