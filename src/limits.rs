@@ -91,6 +91,8 @@ pub const MAX_PAGE_ENTRIES: usize = 1000;
 pub const MAX_PAGE_BYTES: usize = 96 * 1024;
 /// Entries that one step of the sweep removes; writes go between two steps.
 pub const SWEEP_STEP_ENTRIES: usize = 500;
+/// Messages of which a sweep looks whether any claim would find them; the next sweep goes on behind them.
+pub const CHECKED_MESSAGES: usize = 2_000;
 /// Changes, or dead letters, that one step removes where all go that are asked for.
 pub const TRIM_STEP_ROWS: usize = 10_000;
 /// The change log is kept for a consumer that was in use within this time: a week.

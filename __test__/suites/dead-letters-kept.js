@@ -1,8 +1,9 @@
 import assert from "node:assert/strict"
 import { describe, test } from "node:test"
 import { counts, drained, Listener } from "../support/queues.js"
+import { sql } from "../support/runtimes.js"
 import { T0, useStore } from "../support/store.js"
-import { deferred, within } from "../support/waiting.js"
+import { deferred, pause, within } from "../support/waiting.js"
 
 const fail = ({ value }) => Promise.reject(new Error(`error of ${value}`))
 
@@ -185,6 +186,60 @@ export function deadLettersKept(target) {
     await store.sweep()
     assert.equal((await kv.queueStats()).dlq, 1)
     assert.equal((await kv.info()).deadLetterRetentionMs, null)
+  })
+
+  const STRANDING = {
+    "an unknown status": ["status = 'gone'", /status/],
+    "a status that is no text": ["status = x'70656e64696e67'", /status/],
+    "a lease without an end": ["status = 'processing'", /its lease has no end/],
+    "a lease that ends at a text": ["status = 'processing', locked_until = 'soon'", /its lease has no end/],
+    "a time that is a text": ["ready_at = 'soon'", /ready_at/],
+    "a time that is a blob": ["ready_at = x'00'", /ready_at/],
+    "a queue that is no text": ["queue = x'64656661756c74'", /queue/],
+    "a queue that is no UTF-8": ["queue = CAST(x'ff' AS TEXT)", /queue/],
+  }
+  for (const [what, [damage, reason]] of Object.entries(STRANDING)) {
+    // Seen to fail: they lay there for ever, and what was behind them with their ordering key, too.
+    test(`a sweep sets aside what no listener would ever find: ${what}`, {
+      skip: !target.persistent,
+    }, async () => {
+      const { kv } = store
+      const { id } = await kv.enqueue("hidden", { orderingKey: "o", deadLetter: false })
+      await kv.enqueue("behind", { orderingKey: "o" })
+      await kv.enqueue("sound")
+      await sql(store.url.slice("file:".length), `UPDATE kv_queue SET ${damage} WHERE id = '${id}'`)
+      const listener = new Listener(kv)
+      await listener.next()
+      await store.sweep()
+      await counts(kv, { dlq: 1, total: 1 })
+      const [letter, ...rest] = await kv.dlq.list()
+      assert.deepEqual(rest, [])
+      assert.deepEqual([letter.originalId, letter.value], [id, "hidden"])
+      assert.match(letter.errorMessage, reason)
+      assert.deepEqual(listener.values.toSorted(), ["behind", "sound"])
+      await listener.stop()
+      await store.sweep()
+      assert.equal((await kv.queueStats()).total, 1)
+    })
+  }
+
+  // Seen to fail: it claimed again and again, as if the text were a time in the past.
+  test("a listener does not spin beside a message whose time is a text", {
+    skip: !target.persistent,
+  }, async () => {
+    const { kv } = store
+    const { id } = await kv.enqueue("hidden")
+    await sql(store.url.slice("file:".length), `UPDATE kv_queue SET ready_at = 'soon' WHERE id = '${id}'`)
+    const asked = async () => (await kv.metrics("json")).operations.queue.count
+    const listener = new Listener(kv)
+    await kv.enqueue("sound")
+    await listener.next()
+    await counts(kv, { pending: 1, processing: 0 })
+    const before = await asked()
+    for (let turns = 0; turns < 50; turns++) await kv.get(["any"])
+    await pause(20)
+    assert.ok((await asked()) - before < 10)
+    await listener.stop()
   })
 
   test("deadLetter: false survives a restart", { skip: !target.persistent }, async () => {

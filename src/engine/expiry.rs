@@ -1,11 +1,12 @@
-//! The sweep: expired entries and old dead letters leave their tables, and the change log is trimmed, a step at a time so
-//! that writes go between two steps. What has expired is absent before that; the sweep only gives the room back.
+//! The sweep: expired entries and old dead letters leave their tables, the change log is trimmed, and messages that no
+//! claim looks at are set aside, a step at a time so that writes go between two steps. What has expired is absent before
+//! that; the sweep only gives the room back.
 
 use std::sync::Weak;
 
 use crate::config::Durability;
 use crate::error::Result;
-use crate::limits::{CONSUMER_IN_USE_MS, SWEEP_STEP_ENTRIES};
+use crate::limits::{CHECKED_MESSAGES, CONSUMER_IN_USE_MS, SWEEP_STEP_ENTRIES};
 use crate::store::{Store, WriteJob, WriteTxn};
 
 /// Told how a sweep ended.
@@ -14,6 +15,8 @@ pub type Swept = Box<dyn FnOnce(Result<()>) + Send>;
 /// One step of a sweep; it hands in the next one itself.
 pub struct SweepJob {
     store: Weak<dyn Store>,
+    /// Messages are looked through once a sweep, in its first step.
+    is_first: bool,
     more: bool,
     done: Option<Swept>,
 }
@@ -22,7 +25,7 @@ impl SweepJob {
     /// The first step.
     #[must_use]
     pub fn new(store: Weak<dyn Store>, done: Option<Swept>) -> Self {
-        Self { store, more: false, done }
+        Self { store, is_first: true, more: false, done }
     }
 }
 
@@ -37,6 +40,9 @@ impl WriteJob for SweepJob {
             Some(ms) => txn.sweep_dead_letters(now.saturating_sub(ms), SWEEP_STEP_ENTRIES)?,
             None => 0,
         };
+        if self.is_first {
+            txn.set_stranded_aside(CHECKED_MESSAGES)?;
+        }
         // Of dead letters a step looks at so many, and leaves those whose time is damaged.
         self.more = [expired, trimmed, locks].contains(&step) || letters > 0;
         Ok(())
@@ -45,9 +51,12 @@ impl WriteJob for SweepJob {
     fn finish(mut self: Box<Self>, outcome: Result<()>) {
         let next = self.store.upgrade().filter(|_| self.more && outcome.is_ok());
         match (next, self.done.take()) {
-            (Some(store), done) => {
-                store.write(vec![Box::new(Self { more: false, done, store: self.store.clone() })])
-            }
+            (Some(store), done) => store.write(vec![Box::new(Self {
+                is_first: false,
+                more: false,
+                done,
+                store: self.store.clone(),
+            })]),
             (None, Some(done)) => done(outcome),
             (None, None) => {}
         }

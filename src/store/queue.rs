@@ -198,6 +198,13 @@ pub trait QueueWrite {
     /// Those of the store.
     fn unblock(&mut self, queue: &str, ordering_key: &str) -> Result<()>;
 
+    /// Makes dead letters of messages that are damaged so that no claim would ever look at them, and lets go what is blocked
+    /// behind nothing. Each call looks at `limit` messages, behind those of the call before, and begins again after the last.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn set_stranded_aside(&mut self, limit: usize) -> Result<()>;
+
     /// Adds a dead letter.
     ///
     /// # Errors

@@ -1,21 +1,16 @@
 //! Messages and dead letters on a connection.
 
 use super::schema::LAST_NUMBER;
+use super::set_aside::{Columns, Damaged};
 use super::sql::Sql;
 use super::sqlite::{Param, Rows};
 use super::txn::{LocalRead, LocalWrite, encoding};
-use crate::clock;
 use crate::error::{Error, Result};
 use crate::store::queue::{DeadLetter, DeadLetterScan, Message, QueueStats, State, Status};
 use crate::store::{Flow, QueueRead, QueueWrite};
 
-/// A row of a message that cannot be read.
-struct Damaged {
-    row: i64,
-    id: String,
-    ordering_key: Option<String>,
-    reason: String,
-}
+/// The columns of `Sql`'s messages by which a damaged one is set aside.
+const ROW: Columns = Columns { id: 0, row: 16, queue: 2, ordering_key: 9 };
 
 impl QueueRead for LocalRead<'_> {
     fn queue_due(&mut self, queue: &str) -> Result<Option<i64>> {
@@ -192,39 +187,18 @@ impl LocalWrite<'_> {
     }
 
     /// The same of one queue. A row that is damaged becomes a dead letter: it would end every claim that meets it.
-    fn sound_messages(&mut self, queue: &str, sql: Sql, params: &[Param<'_>]) -> Result<Vec<Message>> {
+    fn sound_messages(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<Vec<Message>> {
         let mut rows = self.read.db.statement(sql)?.query(params)?;
         let (mut messages, mut damaged) = (Vec::new(), Vec::new());
         while rows.next()? {
             match message(&rows) {
                 Ok(message) => messages.push(message),
-                Err(error) => damaged.push(Damaged {
-                    row: rows.int(16),
-                    id: String::from_utf8_lossy(rows.blob(0)).into_owned(),
-                    ordering_key: optional_text(&rows, 9).unwrap_or_default(),
-                    reason: format!("the message is damaged: {}", error.message),
-                }),
+                Err(error) => damaged.push(Damaged::of(&rows, &ROW, &error.message)),
             }
         }
         drop(rows);
-        for one in damaged {
-            self.set_aside(queue, &one)?;
-        }
+        self.set_aside(&damaged)?;
         Ok(messages)
-    }
-
-    fn set_aside(&mut self, queue: &str, one: &Damaged) -> Result<()> {
-        let (now_ms, id) = (self.read.now_ms, clock::new_id().to_string());
-        self.read.db.statement(Sql::SetAside)?.run(&[
-            one.row.into(),
-            id.as_str().into(),
-            one.id.as_str().into(),
-            queue.into(),
-            one.reason.as_str().into(),
-            now_ms.into(),
-        ])?;
-        self.read.db.statement(Sql::RemoveRow)?.run(&[one.row.into()])?;
-        one.ordering_key.as_deref().map_or(Ok(()), |key| self.unblock(queue, key))
     }
 }
 
@@ -260,11 +234,11 @@ impl QueueWrite for LocalWrite<'_> {
         let now_ms = self.read.now_ms;
         let (from_ms, to_ms) = self.read.gap.open(now_ms);
         let params = [queue.into(), now_ms.into(), limit.into(), from_ms.into(), to_ms.into()];
-        let mut found = self.sound_messages(queue, Sql::LapsedMessages, &params)?;
+        let mut found = self.sound_messages(Sql::LapsedMessages, &params)?;
         let left = limit.saturating_sub(found.len());
         if left > 0 {
             let params = [queue.into(), now_ms.into(), left.into()];
-            found.append(&mut self.sound_messages(queue, Sql::ReadyMessages, &params)?);
+            found.append(&mut self.sound_messages(Sql::ReadyMessages, &params)?);
         }
         Ok(found)
     }
@@ -327,6 +301,10 @@ impl QueueWrite for LocalWrite<'_> {
             self.notice.add_queue(queue);
         }
         Ok(())
+    }
+
+    fn set_stranded_aside(&mut self, limit: usize) -> Result<()> {
+        self.check_messages(limit)
     }
 
     fn insert_dead_letter(&mut self, letter: &DeadLetter) -> Result<()> {

@@ -40,6 +40,7 @@ mod objects;
 mod ordered;
 mod reader;
 mod schema;
+mod set_aside;
 mod sql;
 mod sql_live;
 mod sqlite;

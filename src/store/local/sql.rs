@@ -79,6 +79,8 @@ pub enum Sql {
     ScanLogKeys,
     /// Notes the last number that was given out.
     SetSequence,
+    /// Whether a claim would ever look at messages, of some.
+    CheckMessages,
     SetAside,
     RemoveRow,
     /// When a queue has something to do.
@@ -295,6 +297,8 @@ pub struct Db {
     statements: [Option<Statement>; STATEMENTS],
     /// Statements that are made for an index, the one that was used last at the end.
     made: Vec<(String, Statement)>,
+    /// The row of `kv_queue` up to which the sweep has looked.
+    pub checked_row: i64,
     /// The connection; it closes after its statements.
     pub connection: Connection,
 }
@@ -303,7 +307,7 @@ impl Db {
     /// Prepares nothing yet.
     #[must_use]
     pub fn new(connection: Connection) -> Self {
-        Self { statements: [const { None }; STATEMENTS], made: Vec::new(), connection }
+        Self { statements: [const { None }; STATEMENTS], made: Vec::new(), checked_row: i64::MIN, connection }
     }
 
     /// A statement, prepared when it is first used.

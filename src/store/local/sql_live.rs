@@ -27,12 +27,13 @@ macro_rules! concat_letter {
 /// The text of a statement. `(queue, status, ready_at, seq)` and `(queue, ordering_key, status, ready_at, seq)` are indexes.
 pub fn text(sql: Sql) -> &'static str {
     match sql {
+        // A time that is a text, in a damaged row, is no time: texts come after all numbers.
         Sql::QueueDue => {
             "SELECT min(at) FROM (
-               SELECT min(ready_at) AS at FROM kv_queue WHERE queue = ?1 AND status = 'pending'
+               SELECT min(ready_at) AS at FROM kv_queue WHERE queue = ?1 AND status = 'pending' AND ready_at < ''
                UNION ALL
                SELECT min(CASE WHEN locked_until > ?2 AND locked_until < ?3 THEN locked_until + ?3 - ?2 ELSE locked_until END)
-               FROM kv_queue WHERE queue = ?1 AND status = 'processing')"
+               FROM kv_queue WHERE queue = ?1 AND status = 'processing' AND locked_until < '')"
         }
         Sql::NextQueue => "SELECT queue FROM kv_queue WHERE queue >= ?1 ORDER BY queue LIMIT 1",
         // The index has the status; the table, with all values in it, is asked for the few that are being handled.
@@ -98,6 +99,14 @@ pub fn text(sql: Sql) -> &'static str {
             "INSERT INTO kv_dlq (id, original_id, queue, error_message, attempts, original_created_at, failed_at,
                max_attempts, backoff_schedule, keys_if_undelivered, ordering_key, deduplication_key, encoding, value)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
+        }
+        Sql::CheckMessages => {
+            "SELECT id, rowid, queue, CASE typeof(status) WHEN 'text' THEN status END, typeof(ready_at) IN ('integer', 'real'),
+               coalesce(typeof(locked_until) IN ('integer', 'real'), 0), ordering_key,
+               typeof(queue) = 'text', status = 'blocked' AND NOT EXISTS (SELECT 1 FROM kv_queue AS front
+                 WHERE front.queue = kv_queue.queue AND front.ordering_key = kv_queue.ordering_key
+                 AND front.status IN ('pending', 'processing'))
+             FROM kv_queue WHERE rowid > ?1 ORDER BY rowid LIMIT ?2"
         }
         Sql::SetAside => {
             "INSERT INTO kv_dlq (id, original_id, queue, error_message, attempts, original_created_at, failed_at,
