@@ -48,8 +48,9 @@ export class Followers {
         if (!(await this.#wake())) continue
         await nextTurn()
       } catch {
-        // The followers meet the same error, and tell it; what was to be looked at is looked at later.
+        // Whoever is woken meets the same error, and tells it; what was to be looked at is looked at later.
         if (this.#bridge.closed) break
+        for (const follower of this.#followers.values()) follower.notice()
         await sleep(RETRY_MS)
       }
       this.#again = true
