@@ -195,6 +195,9 @@ export function deadLettersKept(target) {
     "a lease that ends at a text": ["status = 'processing', locked_until = 'soon'", /its lease has no end/],
     "a time that is a text": ["ready_at = 'soon'", /ready_at/],
     "a time that is a blob": ["ready_at = x'00'", /ready_at/],
+    "a time that none gets to": ["ready_at = 9223372036854775807", /ready_at/],
+    "a time that JavaScript cannot count": ["ready_at = 9007199254740991", /ready_at/],
+    "a lease for ever": ["status = 'processing', locked_until = 1e300", /its lease has no end/],
     "a queue that is no text": ["queue = x'64656661756c74'", /queue/],
     "a queue that is no UTF-8": ["queue = CAST(x'ff' AS TEXT)", /queue/],
   }

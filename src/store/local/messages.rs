@@ -6,8 +6,12 @@ use super::sql::Sql;
 use super::sqlite::{Param, Rows};
 use super::txn::{LocalRead, LocalWrite, encoding};
 use crate::error::{Error, Result};
+use crate::limits::MAX_BACKOFF_STEPS;
 use crate::store::queue::{DeadLetter, DeadLetterScan, Message, QueueStats, State, Status};
 use crate::store::{Flow, QueueRead, QueueWrite};
+
+/// As many as the longest schedule gives. With more, a message would be delivered for ever, without a wait.
+const MOST_ATTEMPTS: i64 = MAX_BACKOFF_STEPS as i64 + 1;
 
 /// The columns of `Sql`'s messages by which a damaged one is set aside.
 const ROW: Columns = Columns { id: 0, row: 16, queue: 2, ordering_key: 9 };
@@ -118,8 +122,10 @@ fn message(rows: &Rows<'_>) -> Result<Message> {
         "processing" => Status::Processing,
         _ => return Err(Error::corrupt("a message in kv_queue has a status that there is not")),
     };
-    // Its position, its attempts, how many it may have, its lease.
-    if [1, 5, 6, 11].iter().any(|column| !(0..LAST_NUMBER).contains(&rows.int(*column))) {
+    // Its position, its attempts, its lease; how many attempts it may have.
+    if [1, 5, 11].iter().any(|column| !(0..LAST_NUMBER).contains(&rows.int(*column)))
+        || !(0..=MOST_ATTEMPTS).contains(&rows.int(6))
+    {
         return Err(Error::corrupt("a message in kv_queue has a number that none gets to"));
     }
     Ok(Message {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::schema::LAST_NUMBER;
 use super::sql::Sql;
 use super::sqlite::Rows;
 use super::txn::LocalWrite;
@@ -95,7 +96,8 @@ impl LocalWrite<'_> {
     /// See `QueueWrite::set_stranded_aside`.
     pub fn check_messages(&mut self, limit: usize) -> Result<()> {
         let after = self.read.db.checked_row;
-        let mut rows = self.read.db.statement(Sql::CheckMessages)?.query(&[after.into(), limit.into()])?;
+        let params = [after.into(), limit.into(), LAST_NUMBER.into()];
+        let mut rows = self.read.db.statement(Sql::CheckMessages)?.query(&params)?;
         let (mut stranded, mut behind_nothing) = (Vec::new(), BTreeSet::new());
         let (mut last, mut looked) = (after, 0);
         while rows.next()? {

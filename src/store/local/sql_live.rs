@@ -101,8 +101,8 @@ pub fn text(sql: Sql) -> &'static str {
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
         }
         Sql::CheckMessages => {
-            "SELECT id, rowid, queue, CASE typeof(status) WHEN 'text' THEN status END, typeof(ready_at) IN ('integer', 'real'),
-               coalesce(typeof(locked_until) IN ('integer', 'real'), 0), ordering_key,
+            "SELECT id, rowid, queue, CASE typeof(status) WHEN 'text' THEN status END, ready_at < ?3,
+               coalesce(locked_until < ?3, 0), ordering_key,
                typeof(queue) = 'text', status = 'blocked' AND NOT EXISTS (SELECT 1 FROM kv_queue AS front
                  WHERE front.queue = kv_queue.queue AND front.ordering_key = kv_queue.ordering_key
                  AND front.status IN ('pending', 'processing'))
