@@ -7,11 +7,14 @@ import { ELSEWHERE, LEASE, WAITS_FOR_LEASE } from "./native.js"
 export class Leases {
   readonly #bridge: Bridge
   readonly #alarms: Alarms
+  readonly #onLeft: () => void
   readonly #waiting = new Map<string, Set<Sleeper>>()
 
-  constructor(bridge: Bridge, alarms: Alarms) {
+  /** `onLeft` is called when nobody waits for one of the names any more. */
+  constructor(bridge: Bridge, alarms: Alarms, onLeft: () => void) {
     this.#bridge = bridge
     this.#alarms = alarms
+    this.#onLeft = onLeft
   }
 
   get reasons(): number {
@@ -36,7 +39,7 @@ export class Leases {
     if (!waiting?.delete(sleeper) || waiting.size > 0) return
     this.#waiting.delete(name)
     this.#bridge.ended((handle) => handle.waitNoMore(WAITS_FOR_LEASE, name))
-    this.#bridge.attend()
+    this.#onLeft()
   }
 
   /** The lease of a consumer was given back. */

@@ -90,11 +90,14 @@ export class Line implements Sleeper {
 export class Lines {
   readonly #bridge: Bridge
   readonly #alarms: Alarms
+  readonly #onLeft: () => void
   readonly #lines = new Map<string, Line>()
 
-  constructor(bridge: Bridge, alarms: Alarms) {
+  /** `onLeft` is called when nobody waits for one of the names any more. */
+  constructor(bridge: Bridge, alarms: Alarms, onLeft: () => void) {
     this.#bridge = bridge
     this.#alarms = alarms
+    this.#onLeft = onLeft
   }
 
   get reasons(): number {
@@ -120,7 +123,7 @@ export class Lines {
     this.#lines.delete(line.queue)
     this.#alarms.delete(line)
     this.#bridge.ended((handle) => handle.waitNoMore(WAITS_FOR_QUEUE, line.queue))
-    this.#bridge.attend()
+    this.#onLeft()
   }
 
   /** This process has made messages of a queue ready. */

@@ -1,6 +1,6 @@
 /** Who waits for news of the store, by what they wait for: a notice costs as much as it concerns, however many wait. */
 
-import { Alarms } from "./alarms.js"
+import { Alarms, type Sleeper } from "./alarms.js"
 import type { Bridge } from "./bridge.js"
 import { Followers } from "./followers.js"
 import { Leases } from "./leases.js"
@@ -13,7 +13,7 @@ export type Notice = [reasons: number, queues: (string | number)[], consumers: s
 /** Names and times, in turns. */
 type Dues = (string | number)[]
 
-export class News {
+export class News implements Sleeper {
   readonly alarms: Alarms
   readonly followers: Followers
   readonly lines: Lines
@@ -26,8 +26,15 @@ export class News {
     this.#bridge = bridge
     this.alarms = new Alarms(bridge)
     this.followers = new Followers(bridge)
-    this.lines = new Lines(bridge, this.alarms)
-    this.leases = new Leases(bridge, this.alarms)
+    const left = () => this.#left()
+    this.lines = new Lines(bridge, this.alarms, left)
+    this.leases = new Leases(bridge, this.alarms, left)
+  }
+
+  /** The last of those who wait for queues and leases leaves no look behind. */
+  #left(): void {
+    if (!this.#named) this.alarms.delete(this)
+    this.#bridge.attend()
   }
 
   /** What any of them waits for. */
@@ -44,11 +51,12 @@ export class News {
     each(queues, (queue, messages) => this.lines.call(queue, messages))
     for (const name of consumers) this.leases.call(name)
     if (reasons & TIME) this.alarms.ring()
-    if (reasons & ELSEWHERE && this.#named) this.#lookElsewhere()
+    if (reasons & ELSEWHERE) this.notice()
   }
 
   /** Another process has committed something: one question tells which queues and leases it concerns. */
-  #lookElsewhere(): void {
+  notice(): void {
+    if (!this.#named) return
     if (this.#looking) this.#again = true
     else void this.#look()
   }
@@ -70,8 +78,11 @@ export class News {
   }
 
   async #askDues(): Promise<void> {
-    const dues = this.#bridge.askJson<[queues: Dues, consumers: Dues]>((handle, id) => handle.dues(id))
-    const [queues, consumers] = dues instanceof Promise ? await dues : dues
+    const dues = this.#bridge.askJson<[queues: Dues, consumers: Dues, againMs: number | null]>((handle, id) =>
+      handle.dues(id),
+    )
+    const [queues, consumers, againMs] = dues instanceof Promise ? await dues : dues
+    if (againMs !== null && this.#named) this.alarms.set(this, againMs)
     const nowMs = this.#bridge.now((handle) => handle.now())
     each(queues, (queue, dueMs) => this.lines.due(queue, dueMs, nowMs))
     each(consumers, (name, untilMs) => this.leases.due(name, untilMs, nowMs))

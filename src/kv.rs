@@ -83,8 +83,12 @@ impl Kv {
         };
         kv.holder = kv.store.in_flight().holder();
         let (open, store) = (Arc::downgrade(&kv.hub), Arc::downgrade(&kv.store));
+        let awaited = Arc::downgrade(&kv.awaited);
         kv.on_finished(Box::new(move |notice| {
             let open = open.strong_count() > 0;
+            if let Some(awaited) = awaited.upgrade() {
+                awaited.told(notice);
+            }
             if open && notice.has(&Notice::TIME) {
                 beat(&store);
             }

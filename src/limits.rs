@@ -61,6 +61,9 @@ pub const MAX_CLAIM_BYTES: usize = 8 * 1024 * 1024;
 pub const MAX_CLAIM_LOOKS: usize = 2_000;
 /// Queues and leases that are looked at together on the JavaScript thread; of more the reader thread reads them.
 pub const MAX_INLINE_DUES: usize = 64;
+/// Between two looks at queues and leases where the file tells of nothing that concerns any: a version that does not tell may
+/// write to it too.
+pub const AWAITED_LOOK_MS: i64 = 1000;
 /// Rows of the change log that are read at a time on the JavaScript thread.
 pub const MAX_INLINE_LOG_ROWS: usize = 1_000;
 /// Rows of the change log that are read at a time on the reader thread.

@@ -131,7 +131,7 @@ impl Handle {
         }
     }
 
-    /// When what is waited for has something to do next, now or by mail under `id`: `[[queue,due,…],[consumer,until,…]]`.
+    /// When what is waited for has something to do next, now or by mail under `id`: see `awaited::dues`.
     #[napi(catch_unwind)]
     pub fn dues(&mut self, id: u32) -> napi::Result<Packet, CodeName> {
         let awaited = self.kv().map_err(thrown)?.awaited();

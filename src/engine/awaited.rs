@@ -11,7 +11,7 @@ use super::answer::Answer;
 use super::consumer;
 use super::queue::quoted;
 use crate::error::Result;
-use crate::limits::MAX_INLINE_DUES;
+use crate::limits::{AWAITED_LOOK_MS, MAX_INLINE_DUES};
 use crate::store::{Notice, ReadTxn};
 
 /// Names, in the order of their bytes. A look reads a copy, which is made only if a name comes or goes meanwhile.
@@ -27,6 +27,24 @@ pub struct Awaited {
 struct State {
     queues: Names,
     consumers: Names,
+    last: Option<Look>,
+}
+
+/// A look at all names. Of one that is waited for since, the first look is its own.
+#[derive(Debug, Clone, Copy)]
+struct Look {
+    /// See `ReadTxn::last_number`. What took numbers up to this one was seen by the look, or told since.
+    number: i64,
+    at_ms: i64,
+}
+
+impl Look {
+    /// Until when a later one finds nothing that this one has not; `None` if it may find something now.
+    fn stands_until(self, later: Self) -> Option<i64> {
+        let again_ms = self.at_ms.saturating_add(AWAITED_LOOK_MS);
+        let stands = self.number == later.number && (self.at_ms..again_ms).contains(&later.at_ms);
+        stands.then_some(again_ms)
+    }
 }
 
 /// What a name is of.
@@ -49,6 +67,14 @@ impl Awaited {
         Arc::make_mut(self.state.lock().names(kind)).remove(name);
     }
 
+    /// A commit of this process has told of all that it concerns: it is no reason to look at all names.
+    pub fn told(&self, notice: &Notice) {
+        let Some((after, up_to)) = notice.numbers() else { return };
+        if let Some(last) = self.state.lock().last.as_mut().filter(|last| last.number == after) {
+            last.number = up_to;
+        }
+    }
+
     /// The part of a notice that concerns somebody here: of the reasons whose bits are given, and of what is waited for.
     #[must_use]
     pub fn concerned(&self, notice: &Notice, bits: u8) -> Notice {
@@ -66,19 +92,36 @@ impl State {
     }
 }
 
-/// When there is something to do next, of each name that has something: `[[queue,due,…],[consumer,until,…]]`. The time of a
-/// lease that nobody holds is 0.
+/// When there is something to do next, of each name that has something: `[[queue,due,…],[consumer,until,…],again]`. The time of a
+/// lease that nobody holds is 0. Where the file tells of nothing that concerns any name there are none, and the time at which to look
+/// again all the same; else `again` is null.
 ///
 /// # Errors
 /// Those of the store.
 pub fn dues(txn: &mut dyn ReadTxn, awaited: &Awaited, inline: bool) -> Result<Answer> {
-    let State { queues, consumers } = awaited.state.lock().clone();
-    let mut looks = Looks { left: if inline { MAX_INLINE_DUES } else { usize::MAX } };
-    let mut due_queues = Vec::new();
+    let look = Look { number: txn.last_number()?, at_ms: txn.now_ms() };
+    let State { queues, consumers, last } = awaited.state.lock().clone();
+    if let Some(again_ms) = last.and_then(|last| last.stands_until(look)) {
+        return Ok(Answer::json(format!("[[],[],{again_ms}]")));
+    }
+    let mut left = Left { looks: if inline { MAX_INLINE_DUES } else { usize::MAX } };
+    let Some(due) = queues_due(txn, &queues, &mut left)? else { return Ok(Answer::TakesLong) };
+    let Some(held) = leases_held(txn, &consumers, &mut left)? else { return Ok(Answer::TakesLong) };
+    awaited.state.lock().last = Some(look);
+    Ok(Answer::json(format!("[[{}],[{}],null]", due.join(","), held.join(","))))
+}
+
+/// `None`: that would be too many looks.
+fn queues_due(
+    txn: &mut dyn ReadTxn,
+    queues: &BTreeSet<String>,
+    left: &mut Left,
+) -> Result<Option<Vec<String>>> {
+    let mut due = Vec::new();
     let mut next = queues.first().map(String::as_str);
     while let Some(name) = next {
-        if looks.are_over() {
-            return Ok(Answer::TakesLong);
+        if left.is_nothing() {
+            return Ok(None);
         }
         // From name to name in turns: first to the next queue that has messages, then to the next one that is waited for. So
         // neither many queues without a message nor many that nobody here listens to cost anything.
@@ -88,29 +131,38 @@ pub fn dues(txn: &mut dyn ReadTxn, awaited: &Awaited, inline: bool) -> Result<An
         if queues.contains(found)
             && let Some(due_ms) = txn.queue_due(found)?
         {
-            due_queues.push(format!("{},{due_ms}", quoted(found)));
+            due.push(format!("{},{due_ms}", quoted(found)));
         }
         next = queues.range::<str, _>((Bound::Excluded(found), Bound::Unbounded)).next().map(String::as_str);
     }
+    Ok(Some(due))
+}
+
+/// `None`: that would be too many looks.
+fn leases_held(
+    txn: &mut dyn ReadTxn,
+    consumers: &BTreeSet<String>,
+    left: &mut Left,
+) -> Result<Option<Vec<String>>> {
     let mut held = Vec::with_capacity(consumers.len());
-    for name in consumers.iter() {
-        if looks.are_over() {
-            return Ok(Answer::TakesLong);
+    for name in consumers {
+        if left.is_nothing() {
+            return Ok(None);
         }
         held.push(format!("{},{}", quoted(name), consumer::held_until(txn, name)?.unwrap_or(0)));
     }
-    Ok(Answer::json(format!("[[{}],[{}]]", due_queues.join(","), held.join(","))))
+    Ok(Some(held))
 }
 
 /// How many looks into the tables may still be made.
-struct Looks {
-    left: usize,
+struct Left {
+    looks: usize,
 }
 
-impl Looks {
-    fn are_over(&mut self) -> bool {
-        let over = self.left == 0;
-        self.left = self.left.saturating_sub(1);
-        over
+impl Left {
+    fn is_nothing(&mut self) -> bool {
+        let nothing = self.looks == 0;
+        self.looks = self.looks.saturating_sub(1);
+        nothing
     }
 }

@@ -143,6 +143,13 @@ pub trait ReadTxn: LogRead + QueueRead + LeaseRead + IndexRead {
     /// Those of the store.
     fn count(&mut self, range: &Range<Vec<u8>>) -> Result<u64>;
 
+    /// The last number that was given out. The same one twice: no message was made ready and no lease of a consumer given back in
+    /// between, by a version that tells of it.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn last_number(&mut self) -> Result<i64>;
+
     /// What the store is.
     ///
     /// # Errors

@@ -11,6 +11,8 @@ pub struct Notice {
     /// Queues, and how often there was a reason to look at each.
     queues: BTreeMap<String, u32>,
     consumers: BTreeSet<String>,
+    /// The last number of before the commit, and its own last one, if it took any (`ReadTxn::last_number`).
+    numbers: Option<(i64, i64)>,
 }
 
 impl Notice {
@@ -28,7 +30,7 @@ impl Notice {
     const LEASE: u8 = 16;
 
     const fn of(bits: u8) -> Self {
-        Self { bits, queues: BTreeMap::new(), consumers: BTreeSet::new() }
+        Self { bits, queues: BTreeMap::new(), consumers: BTreeSet::new(), numbers: None }
     }
 
     /// Reasons from their bits.
@@ -76,6 +78,23 @@ impl Notice {
         self.bits & any_of.bits != 0
     }
 
+    /// The numbers that the commit took, which all that it concerns is told of: after the first one, up to the second.
+    #[must_use]
+    pub fn numbers(&self) -> Option<(i64, i64)> {
+        self.numbers
+    }
+
+    /// See `numbers`.
+    pub fn took_numbers(&mut self, after: i64, up_to: i64) {
+        self.numbers = Some((after, up_to));
+    }
+
+    /// It concerns somebody by the name of a queue or a consumer.
+    #[must_use]
+    pub fn is_named(&self) -> bool {
+        self.bits & (Self::QUEUE | Self::LEASE) != 0
+    }
+
     /// Those of the reasons whose bits are given, and of the names those that somebody waits for.
     #[must_use]
     pub fn only(
@@ -107,5 +126,6 @@ impl BitOrAssign for Notice {
             *all = all.saturating_add(looks);
         }
         self.consumers.append(&mut other.consumers);
+        self.numbers = self.numbers.or(other.numbers);
     }
 }

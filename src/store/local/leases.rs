@@ -80,7 +80,10 @@ impl LeaseWrite for LocalWrite<'_> {
     }
 
     fn remove_consumer(&mut self, name: &str) -> Result<bool> {
-        self.notice.add_consumer(name);
-        self.run(Sql::RemoveConsumer, &[name.into()]).map(|changes| changes > 0)
+        let removed = self.run(Sql::RemoveConsumer, &[name.into()])? > 0;
+        if removed {
+            self.notice.add_consumer(name);
+        }
+        Ok(removed)
     }
 }

@@ -77,7 +77,9 @@ pub enum Sql {
     ScanLog,
     /// The same, without values.
     ScanLogKeys,
-    /// Notes the last number that was given out.
+    /// The last number that was given out.
+    Sequence,
+    /// Notes it.
     SetSequence,
     /// Whether a claim would ever look at messages, of some.
     CheckMessages,
@@ -271,6 +273,7 @@ impl Sql {
             Self::ScanLogKeys => {
                 "SELECT seq, key, op, versionstamp, NULL, NULL FROM kv_changes WHERE seq > ?1 ORDER BY seq LIMIT ?2"
             }
+            Self::Sequence => "SELECT value FROM kv_meta WHERE key = 'sequence'",
             Self::SetSequence => "UPDATE kv_meta SET value = ?1 WHERE key = 'sequence'",
             Self::Info => {
                 "SELECT sqlite_version(),

@@ -70,6 +70,12 @@ impl ReadTxn for LocalRead<'_> {
         count(self.db, Sql::Count, range, self.now_ms)
     }
 
+    fn last_number(&mut self) -> Result<i64> {
+        let mut rows = self.db.statement(Sql::Sequence)?.query(&[])?;
+        rows.next()?;
+        Ok(rows.int(0))
+    }
+
     fn info(&mut self) -> Result<Info> {
         let mut rows = self.db.statement(Sql::Info)?.query(&[])?;
         rows.next()?;
@@ -151,6 +157,10 @@ impl ReadTxn for LocalWrite<'_> {
 
     fn count(&mut self, range: &Range<Vec<u8>>) -> Result<u64> {
         self.read.count(range)
+    }
+
+    fn last_number(&mut self) -> Result<i64> {
+        Ok(self.settings.sequence)
     }
 
     fn info(&mut self) -> Result<Info> {

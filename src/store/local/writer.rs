@@ -313,6 +313,10 @@ impl Transaction<'_> {
             let clock = self.settings.clock.to_string();
             self.db.statement(Sql::SetClock)?.run(&[clock.as_str().into()])?;
         }
+        // Another process sees by it that a look at queues and leases is worth it (`ReadTxn::last_number`).
+        if self.notice.is_named() && self.settings.sequence == self.before.sequence {
+            self.settings.sequence += 1;
+        }
         let numbered = self.settings.sequence != self.before.sequence;
         if numbered {
             self.db.statement(Sql::SetSequence)?.run(&[self.settings.sequence.into()])?;
@@ -321,6 +325,9 @@ impl Transaction<'_> {
         let announced = self.db.connection.announce_commit();
         let Err(error) = self.db.run(Sql::Commit) else {
             self.committed(&announced);
+            if numbered {
+                self.notice.took_numbers(self.before.sequence, self.settings.sequence);
+            }
             return Ok(());
         };
         let _ = self.db.end_stray_transaction();

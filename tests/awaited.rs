@@ -1,0 +1,240 @@
+//! What a commit costs those who wait for queues and leases and whom it does not concern: not a look at each.
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
+use keyval::codec::value::JSON;
+use keyval::engine::answer::Answer;
+use keyval::engine::awaited::Kind;
+use keyval::engine::commit::Mutation;
+use keyval::engine::consumer::{self, Holder};
+use keyval::engine::enqueue::NewMessage;
+use keyval::engine::queue::{End, Settled, Work};
+use keyval::engine::read::Request;
+use keyval::kv::Kv;
+use keyval::limits::{AWAITED_LOOK_MS, MAX_INLINE_DUES};
+use keyval::store::WriteTxn;
+use serde_json::{Value, json};
+use support::raw::Raw;
+use support::{HOUR_MS, T0, close, open, put, quiet, read, set, task, wait};
+use tempfile::TempDir;
+
+mod support;
+
+/// More than are looked at on the calling thread.
+const MANY: usize = MAX_INLINE_DUES + 1;
+
+/// One who waits for many queues, each with a message for later, and for many leases that others hold.
+struct Waiting {
+    kv: Kv,
+    leases: Vec<i64>,
+    folder: TempDir,
+}
+
+fn name(at: usize) -> String {
+    format!("n{at:03}")
+}
+
+fn message(queue: &str, ordering_key: Option<&str>, delay_ms: i64) -> Mutation {
+    Mutation::Enqueue(Box::new(NewMessage {
+        queue: queue.into(),
+        ordering_key: ordering_key.map(str::to_string),
+        delay_ms,
+        ..NewMessage::of(JSON, b"1".to_vec())
+    }))
+}
+
+fn text(answer: Answer) -> Value {
+    match answer {
+        Answer::Text(text) => serde_json::from_slice(&text).unwrap(),
+        other => panic!("no text: {other:?}"),
+    }
+}
+
+fn holder(at: usize, lease: i64) -> Holder {
+    Holder { name: name(at), lease, lease_ms: HOUR_MS }
+}
+
+/// Where there was no reason to look.
+fn nothing() -> Option<Value> {
+    Some(json!([[], [], T0 + AWAITED_LOOK_MS]))
+}
+
+impl Waiting {
+    /// After its first look.
+    fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        let mut kv = open(&folder.path().join("store.db"), &quiet());
+        let mut leases = Vec::new();
+        for at in 0..MANY {
+            put(&mut kv, message(&name(at), None, HOUR_MS));
+            let taken = task(&mut kv, move |txn| consumer::take(txn, &holder(at, 0), None)).unwrap();
+            leases.push(text(taken)[0].as_i64().unwrap());
+            kv.awaited().add(Kind::Queue, name(at));
+            kv.awaited().add(Kind::Consumer, name(at));
+        }
+        let mut waiting = Self { kv, leases, folder };
+        assert_eq!(waiting.look_now(), None);
+        let all = waiting.look();
+        assert_eq!(all[0].as_array().unwrap().len(), 2 * MANY);
+        assert_eq!(all[1].as_array().unwrap().len(), 2 * MANY);
+        assert_eq!(all[2], Value::Null);
+        waiting
+    }
+
+    /// What is looked at on the calling thread, which stops where that would be many names.
+    fn look_now(&mut self) -> Option<Value> {
+        let request = Request::Dues(self.kv.awaited());
+        match self.kv.read_now(&request).unwrap() {
+            Answer::TakesLong => None,
+            answer => Some(text(answer)),
+        }
+    }
+
+    fn look(&self) -> Value {
+        text(read(&self.kv, Request::Dues(self.kv.awaited())))
+    }
+
+    /// Commits something, and waits until it is told.
+    fn commit(
+        &mut self,
+        work: impl FnMut(&mut dyn WriteTxn) -> keyval::error::Result<Answer> + Send + 'static,
+    ) {
+        task(&mut self.kv, work).unwrap();
+        self.wait_until_told();
+    }
+
+    /// A group is told before the next one begins.
+    fn wait_until_told(&mut self) {
+        put(&mut self.kv, set(&["k"], "1"));
+    }
+
+    /// Another process commits something.
+    fn elsewhere(&self, sql: &str) {
+        Raw::open(&self.folder.path().join("store.db")).execute(&format!("BEGIN; {sql}; COMMIT"));
+    }
+
+    fn last_number(&self) -> Vec<Vec<libsql::Value>> {
+        let raw = Raw::open(&self.folder.path().join("store.db"));
+        raw.rows("SELECT value FROM kv_meta WHERE key = 'sequence'", ())
+    }
+
+    /// Settles, then claims a message of a queue, if there is one.
+    fn work(&mut self, queue: &str, settled: Vec<Settled>, claim: usize) -> Option<(String, i64)> {
+        let (send, receive) = std::sync::mpsc::channel();
+        let work = Work { queue: queue.into(), settled, claim, lock_ms: HOUR_MS };
+        self.kv.work(work, Box::new(move |answer| drop(send.send(answer))));
+        self.kv.flush();
+        let Answer::Page(page) = wait(&receive, "work").unwrap() else { panic!("no page") };
+        let parts: Value = serde_json::from_slice(&page.text).unwrap();
+        Some((parts[0].as_str()?.to_string(), parts[1].as_i64()?))
+    }
+}
+
+const TAKE_NUMBER: &str = "UPDATE kv_meta SET value = value + 1 WHERE key = 'sequence'";
+
+fn release_elsewhere(at: usize) -> String {
+    format!("UPDATE kv_consumers SET locked_until = NULL WHERE name = '{}'", name(at))
+}
+
+/// The time of the lease that nobody holds any more is told.
+fn tells_of_release(all: &Value, at: usize) -> bool {
+    all[1].as_array().unwrap().chunks(2).any(|pair| pair == [json!(name(at)), json!(0)])
+}
+
+/// Seen to fail: each of the names was looked up after each commit.
+#[test]
+fn a_commit_that_takes_no_number_is_no_reason_to_look() {
+    let mut waiting = Waiting::new();
+    for number in 0..3 {
+        put(&mut waiting.kv, set(&["k", &number.to_string()], "1"));
+        assert_eq!(waiting.look_now(), nothing());
+        waiting.elsewhere("UPDATE kv_entries SET expires_at = 1");
+        assert_eq!(waiting.look_now(), nothing());
+    }
+    close(waiting.kv);
+}
+
+/// Seen to fail: with `Awaited::told` left out, each of the names was looked up after each commit of the process itself.
+#[test]
+fn nor_is_one_that_is_told_here() {
+    let mut waiting = Waiting::new();
+    for _ in 0..3 {
+        put(&mut waiting.kv, message(&name(7), None, 0));
+        waiting.wait_until_told();
+        assert_eq!(waiting.look_now(), nothing());
+    }
+    let given_back = holder(5, waiting.leases[5]);
+    waiting.commit(move |txn| consumer::release(txn, &given_back));
+    assert_eq!(waiting.look_now(), nothing());
+    close(waiting.kv);
+}
+
+/// Seen to fail: with a commit of the process itself taken to follow the last look, whatever lies between.
+#[test]
+fn a_number_that_another_process_took_is_a_reason_also_behind_one_of_its_own() {
+    for own_commits in 0..3 {
+        let mut waiting = Waiting::new();
+        waiting.elsewhere(&format!("{TAKE_NUMBER}; {}", release_elsewhere(5)));
+        for _ in 0..own_commits {
+            put(&mut waiting.kv, message(&name(7), None, 0));
+        }
+        waiting.wait_until_told();
+        assert_eq!(waiting.look_now(), None, "after {own_commits}");
+        assert!(tells_of_release(&waiting.look(), 5));
+        assert_eq!(waiting.look_now(), nothing());
+        close(waiting.kv);
+    }
+}
+
+/// A version that takes no number may write to the file too. Seen to fail: with no look but for a number.
+#[test]
+fn what_takes_no_number_elsewhere_is_seen_a_second_later() {
+    let mut waiting = Waiting::new();
+    waiting.elsewhere(&release_elsewhere(5));
+    assert_eq!(waiting.look_now(), nothing());
+    waiting.kv.freeze_clock(Some(T0 + AWAITED_LOOK_MS));
+    assert_eq!(waiting.look_now(), None);
+    assert!(tells_of_release(&waiting.look(), 5));
+    // A clock that stepped back puts nothing off.
+    waiting.kv.freeze_clock(Some(T0));
+    assert_eq!(waiting.look_now(), None);
+    close(waiting.kv);
+}
+
+/// What makes a message ready, or a lease free, takes a number; nothing else does that nobody waits for.
+/// Seen to fail: only a message that was added took one. And with one for the deletion of a consumer that is not there.
+#[test]
+fn whatever_somebody_may_wait_for_takes_a_number() {
+    let mut waiting = Waiting::new();
+    let mut before = waiting.last_number();
+    let mut takes = |waiting: &Waiting| {
+        let number = waiting.last_number();
+        std::mem::replace(&mut before, number.clone()) != number
+    };
+    for key in ["first", "second"] {
+        put(&mut waiting.kv, message("ordered", Some("key"), 0));
+        assert!(takes(&waiting), "{key}");
+    }
+    let ends = [End::Returned, End::Released, End::Failed("it failed".into())];
+    let mut now = T0;
+    for end in ends {
+        let (id, lease) = waiting.work("ordered", Vec::new(), 1).unwrap();
+        assert!(!takes(&waiting), "a claim");
+        waiting.work("ordered", vec![Settled { id, lease, end: end.clone() }], 0);
+        assert!(takes(&waiting), "{end:?}");
+        now += HOUR_MS;
+        waiting.kv.freeze_clock(Some(now));
+    }
+    let (id, lease) = waiting.work("ordered", Vec::new(), 1).unwrap();
+    waiting.work("ordered", vec![Settled { id, lease, end: End::Done }], 0);
+    assert!(takes(&waiting), "the next one of an ordering key is free to go");
+
+    let (other, lease) = (holder(5, waiting.leases[5]), waiting.leases[5]);
+    assert!(lease > 0);
+    waiting.commit(move |txn| consumer::release(txn, &other));
+    assert!(takes(&waiting), "a release");
+    waiting.commit(|txn| consumer::delete(txn, &name(6)));
+    assert!(takes(&waiting), "a deletion");
+    waiting.commit(|txn| consumer::delete(txn, "nobody"));
+    assert!(!takes(&waiting), "nobody");
+    close(waiting.kv);
+}
