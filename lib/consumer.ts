@@ -191,23 +191,23 @@ export class Consumer<T> implements KvConsumer<T> {
 
   /** Takes the lease, and waits for it while another holds it; nothing, if it is ended meanwhile. */
   async #hold(news: Attention): Promise<Hold | undefined> {
-    for (;;) {
-      const hold = await this.#persist(() => this.#take(), news)
-      if (typeof hold !== "number") return hold
-      if (!(await this.#waitForLease(news))) return undefined
-    }
+    const taken = await this.#persist(() => this.#take(), news)
+    return typeof taken === "number" ? this.#waitForLease(news) : taken
   }
 
-  /** Waits until no other holds the lease; false at the end. */
-  async #waitForLease(news: Attention): Promise<boolean> {
-    const { alarms, leases } = this.#bridge.news
+  /** Takes the lease once no other holds it; nothing at the end. */
+  async #waitForLease(news: Attention): Promise<Hold | undefined> {
+    const { leases } = this.#bridge.news
     const leave = leases.wait(this.name, news)
     try {
       for (;;) {
         const { leaseExpiresAt } = await this.#persist(() => this.status(), news)
-        if (leaseExpiresAt === null) return true
-        alarms.set(news, leaseExpiresAt)
-        if (!(await news.wait())) return false
+        if (leaseExpiresAt === null) {
+          const taken = await this.#persist(() => this.#take(), news)
+          if (typeof taken !== "number") return taken
+          leases.plan(this.name, taken)
+        } else leases.plan(this.name, leaseExpiresAt)
+        if (!(await news.wait())) return undefined
       }
     } finally {
       leave()
