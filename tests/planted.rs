@@ -20,7 +20,7 @@ use keyval::limits::MAX_BACKOFF_STEPS;
 use libsql::Value;
 use parking_lot::Mutex;
 use support::raw::Raw;
-use support::{close, key, open, put, quiet, set, task, try_commit, wait};
+use support::{close, delete, delete_tree, key, open, put, quiet, set, sum, task, try_commit, wait};
 
 mod support;
 
@@ -195,6 +195,42 @@ fn a_number_that_is_planted_while_the_file_is_open_is_corrupt() {
         for error in [read, write] {
             assert_eq!(error.code, Code::Corrupt, "{sql}: {error}");
             assert!(!error.outcome_unknown, "{sql}: {error}");
+        }
+    }
+}
+
+/// Seen to fail: commits went on up to the largest number of SQLite, and the file could not be opened any more.
+#[test]
+fn a_commit_gets_no_number_that_no_reader_gets_past() {
+    const LAST: i64 = (1 << 53) - 1;
+    for (planted, fits) in [(LAST - 2, true), (LAST - 1, false), (LAST, false), (i64::MAX - 1, false)] {
+        for write in [set(&["b"], "1"), delete(&["a"]), delete_tree(&["a"]), sum(&["n"], 1)] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("kv.db");
+            let mut kv = open(&path, &quiet());
+            put(&mut kv, set(&["a"], "1"));
+            let raw = Raw::open(&path);
+            raw.execute(&format!("UPDATE sqlite_sequence SET seq = {planted} WHERE name = 'kv_changes'"));
+            let stored = || {
+                (raw.rows("SELECT key, value FROM kv_entries", ()), raw.rows("SELECT * FROM kv_changes", ()))
+            };
+            let before = stored();
+            let written = try_commit(&mut kv, Commit::of(write.clone()));
+            if fits {
+                written.unwrap();
+                close(kv);
+                close(open(&path, &quiet()));
+                continue;
+            }
+            let error = written.expect_err("no number is left");
+            assert_eq!(
+                (error.code, error.outcome_unknown),
+                (Code::Corrupt, false),
+                "{planted} {write:?}: {error}"
+            );
+            assert_eq!(stored(), before, "{planted} {write:?}");
+            // What changes nothing needs no number.
+            try_commit(&mut kv, Commit::of(delete_tree(&["nothing"]))).unwrap();
         }
     }
 }

@@ -186,6 +186,13 @@ impl Connection {
         u64::try_from(unsafe { ffi::sqlite3_changes64(self.db) }).unwrap_or(0)
     }
 
+    /// The rowid of the last row that was added, to whatever table.
+    #[must_use]
+    pub fn last_rowid(&self) -> i64 {
+        // SAFETY: `db` is open.
+        unsafe { ffi::sqlite3_last_insert_rowid(self.db) }
+    }
+
     /// Rows changed since it was opened.
     #[must_use]
     pub fn total_changes(&self) -> u64 {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::genuine::refuse_last_numbers;
-use super::schema::Settings;
+use super::schema::{LAST_NUMBER, Settings, used_up};
 use super::sql::{Db, Sql};
 use super::sqlite::{Param, Rows};
 use crate::clock::{Gap, Moment};
@@ -300,11 +300,15 @@ impl WriteTxn for LocalWrite<'_> {
 const AFTER_EVERY_STAMP: &str = "g";
 
 impl LocalWrite<'_> {
-    /// Adds to the change log. SQLite says of a log without a next number that the disk is full.
+    /// Adds to the change log, with numbers that a reader gets past. SQLite says of a log without a next number that the disk is
+    /// full.
     fn append(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<()> {
         let db = &mut *self.read.db;
         let added = db.statement(sql)?.run(params);
-        added.or_else(|error| refuse_last_numbers(&db.connection).and(Err(error)))
+        added.or_else(|error| refuse_last_numbers(&db.connection).and(Err(error)))?;
+        // Where nothing was added, the last row is one of another table.
+        let is_used_up = db.connection.changes() > 0 && db.connection.last_rowid() >= LAST_NUMBER;
+        if is_used_up { Err(used_up()) } else { Ok(()) }
     }
 
     fn trim(&mut self, before_stamp: &str, up_to: i64, limit: usize) -> Result<u64> {
