@@ -13,10 +13,10 @@ const SILENCE_MS = 15 * 60_000
 export async function* linesOf(
   program,
   args,
-  { flags = ["--expose-gc"], silenceMs = SILENCE_MS, signal } = {},
+  { command = process.execPath, flags = ["--expose-gc"], silenceMs = SILENCE_MS, signal } = {},
 ) {
   const path = resolvePath(import.meta.dirname, "children", program)
-  const child = spawn(process.execPath, [...flags, path, ...args.map(String)], {
+  const child = spawn(command, [...flags, path, ...args.map(String)], {
     stdio: ["ignore", "pipe", "inherit"],
     signal,
     killSignal: "SIGKILL",

@@ -6,6 +6,7 @@ export const SECTIONS = [
   "growth",
   "loop",
   "beside",
+  "waiters",
   "memory",
   "start",
   "syncs",

@@ -1,0 +1,143 @@
+// waiters.js <checkout> <folder> <what> <ms> <count>…: a store for each count, in which so many wait for something that does not
+// come. Calls each store in turns, and prints how many µs a call took beside so many, with the time of all threads, turn by turn.
+import { join, resolve } from "node:path"
+import process from "node:process"
+import { setTimeout as sleep } from "node:timers/promises"
+import { pathToFileURL } from "node:url"
+import { ENTRIES, itemKey, newValue } from "../data.js"
+import { Random } from "../random.js"
+
+/** Calls to one store before it is another's turn. */
+const CALLS = 64
+/** What follows the calls to one store is not billed to the next. */
+const PAUSE_MS = 20
+
+const [, , root, folder, what, ms, ...counts] = process.argv
+const { Kv } = await import(pathToFileURL(resolve(root, "dist/index.js")))
+const random = new Random(8)
+const randomValue = () => newValue(random.below(ENTRIES), random)
+const times = (count, make) => Promise.all(Array.from({ length: count }, (_, at) => make(at)))
+
+function unexpected() {
+  throw new Error("nothing comes for it")
+}
+
+/** Each reads one change, which proves that it is there, and waits for another one. */
+async function read(kv, count, readerOf) {
+  const readers = Array.from({ length: count }, (_, at) => readerOf(at)[Symbol.asyncIterator]())
+  const first = readers.map((reader) => reader.next())
+  await times(count, (at) => kv.set(["idle", at, "first"], 0))
+  await Promise.all(first)
+  for (const reader of readers) reader.next().catch(() => {}) // it ends when the store is closed
+}
+
+const listen = (kv, queue) => kv.listenQueue(unexpected, { queue })
+
+async function waitForLeases(kv, count) {
+  const name = (at) => `idle-${at}`
+  await times(count, (at) => kv.consumer(name(at), { lease: "1h" }).read())
+  const loops = Array.from({ length: count }, (_, at) => kv.consumer(name(at))[Symbol.asyncIterator]())
+  for (const loop of loops) loop.next().catch(() => {}) // it ends when the store is closed
+}
+
+async function waitForTimes(kv, count) {
+  for (let at = 0; at < count; at++) listen(kv, `idle-${at}`)
+  await times(count, (at) => kv.enqueue(0, { queue: `idle-${at}`, delay: "1h" }))
+}
+
+const set = (kv) => () => kv.set(itemKey(random.below(ENTRIES)), randomValue())
+
+/** A message that is handled before the next one is sent, by one of so many listeners. */
+function message(kv, listeners = 1) {
+  let handled
+  for (let at = 0; at < listeners; at++) kv.listenQueue(() => handled(), { queue: "busy" })
+  return async () => {
+    const done = new Promise((resolve) => (handled = resolve))
+    await kv.enqueue(randomValue(), { queue: "busy" })
+    await done
+  }
+}
+
+/** What waits, and what is called beside it. Each resolves to the call when all of them wait. */
+const KINDS = {
+  async "watches, a set"(kv, count) {
+    await times(count, (at) => new Promise((told) => kv.watch(["idle", at], told, { exact: true })))
+    return set(kv)
+  },
+
+  async "feeds, a set"(kv, count) {
+    await read(kv, count, (at) => kv.changes({ prefix: ["idle", at], live: true }))
+    return set(kv)
+  },
+
+  async "consumers, a set"(kv, count) {
+    await read(kv, count, (at) => kv.consumer(`idle-${at}`, { prefix: ["idle", at], lease: "1h" }))
+    return set(kv)
+  },
+
+  async "loops that wait for a lease, a set"(kv, count) {
+    await waitForLeases(kv, count)
+    return set(kv)
+  },
+
+  async "loops that wait for a lease, a message"(kv, count) {
+    await waitForLeases(kv, count)
+    return message(kv)
+  },
+
+  async "locks that are held, a set"(kv, count) {
+    await times(count, (at) => kv.lock(`idle-${at}`, { duration: "1h" }))
+    return set(kv)
+  },
+
+  async "listeners of other queues, a set"(kv, count) {
+    for (let at = 0; at < count; at++) listen(kv, `idle-${at}`)
+    return set(kv)
+  },
+
+  async "listeners of other queues, a message"(kv, count) {
+    for (let at = 0; at < count; at++) listen(kv, `idle-${at}`)
+    return message(kv)
+  },
+
+  async "listeners of queues with a delayed message, a set"(kv, count) {
+    await waitForTimes(kv, count)
+    return set(kv)
+  },
+
+  async "listeners of queues with a delayed message, a message"(kv, count) {
+    await waitForTimes(kv, count)
+    return message(kv)
+  },
+
+  async "listeners of the same queue, a message"(kv, count) {
+    return message(kv, count)
+  },
+}
+
+const stores = []
+for (const count of counts.map(Number)) {
+  const kv = new Kv(join(folder, `${count}.db`), { sweepInterval: 0 })
+  stores.push({ kv, count, call: await KINDS[what](kv, count), turns: [] })
+}
+
+async function turn(call) {
+  const [began, cpu] = [performance.now(), process.cpuUsage()]
+  for (let at = 0; at < CALLS; at++) await call()
+  const { user, system } = process.cpuUsage(cpu)
+  return { us: ((performance.now() - began) * 1000) / CALLS, cpuUs: (user + system) / CALLS }
+}
+
+const warm = performance.now() + Number(ms) / 5
+const end = warm + Number(ms)
+while (performance.now() < end) {
+  const counts = performance.now() > warm
+  for (const { call, turns } of stores) {
+    const took = await turn(call)
+    if (counts) turns.push(took)
+    await sleep(PAUSE_MS)
+  }
+}
+process.stdout.write(`${JSON.stringify(stores.map(({ count, turns }) => ({ count, turns })))}\n`)
+await Promise.all(stores.map(({ kv }) => kv.close()))
+process.exit()
