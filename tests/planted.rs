@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use keyval::codec::value::JSON;
 use keyval::config::{Fault, Options};
+use keyval::engine::answer::Answer;
 use keyval::engine::commit::{Commit, Mutation};
 use keyval::engine::consumer::{self, Holder};
 use keyval::engine::enqueue::NewMessage;
@@ -197,6 +198,30 @@ fn a_number_that_is_planted_while_the_file_is_open_is_corrupt() {
             assert!(!error.outcome_unknown, "{sql}: {error}");
         }
     }
+}
+
+/// Seen to fail: the feed asked again and again for the numbers that no change has.
+#[test]
+fn a_feed_ends_where_no_change_has_the_next_numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kv.db");
+    let mut kv = open(&path, &quiet());
+    put(&mut kv, set(&["a"], "1"));
+    Raw::open(&path).execute("UPDATE sqlite_sequence SET seq = 100 WHERE name = 'kv_changes'");
+    for after in [None, Some(1), Some(50)] {
+        let feed = ChangesQuery { after, prefix: Vec::new(), limit: 100, follower: None };
+        let Answer::Page(page) = task(&mut kv, move |txn| page(txn, &feed, false)).unwrap() else {
+            panic!("no page")
+        };
+        let text = String::from_utf8(page.text).unwrap();
+        assert!(text.contains(&format!("[{},0]", after.unwrap_or(1))), "{after:?}: {text}");
+    }
+    put(&mut kv, set(&["b"], "1"));
+    let feed = ChangesQuery { after: Some(1), prefix: Vec::new(), limit: 100, follower: None };
+    let Answer::Page(page) = task(&mut kv, move |txn| page(txn, &feed, false)).unwrap() else {
+        panic!("no page")
+    };
+    assert!(String::from_utf8(page.text).unwrap().contains("[101,0]"));
 }
 
 /// Seen to fail: commits went on up to the largest number of SQLite, and the file could not be opened any more.

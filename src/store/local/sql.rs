@@ -264,7 +264,8 @@ impl Sql {
                    (SELECT seq FROM sqlite_sequence WHERE name = 'kv_changes'),
                    (SELECT min(seq) FROM kv_changes),
                    (SELECT value FROM kv_meta WHERE key = 'clock'),
-                   (SELECT value FROM kv_meta WHERE key = 'trimmed')"
+                   (SELECT value FROM kv_meta WHERE key = 'trimmed'),
+                   (SELECT max(seq) FROM kv_changes)"
             }
             Self::ScanLog => {
                 "SELECT seq, key, op, versionstamp, encoding, value FROM kv_changes
