@@ -14,7 +14,7 @@ import type { Scan } from "./list.js"
 import { callNative, fromNative, type NativeHandle, native, type Packet } from "./native.js"
 import { News, type Notice } from "./news.js"
 import { aboutPlace, type KvSettings } from "./options.js"
-import { type Page, type Parcel, parcelOf, readKnown, readListed } from "./page.js"
+import { isAboutValue, type Page, type Parcel, parcelOf, readKnown, readListed, withKey } from "./page.js"
 import { refuseOtherCopy, register } from "./registry.js"
 import { awaited, beneath, nearOrigin, type Origin, originOf, traced } from "./stacks.js"
 import { isList } from "./value/kinds.js"
@@ -222,7 +222,11 @@ export class Bridge {
   /** One of several is no key, or meets what cannot be read: each is read alone, so that the others get their answers. */
   #refuse(waiting: Waiting[], keys: readonly KvKey[], error: unknown): void {
     if (waiting.length === 1 || this.closed) {
-      for (const { origin, reject } of waiting) reject(traced(error, origin))
+      const [one] = waiting
+      const isNamed = error instanceof KvError && error.cause instanceof KvError
+      if (one?.single === false && keys.length > 1 && isAboutValue(error) && !isNamed && !this.closed)
+        void this.#name(one, keys, error)
+      else for (const { origin, reject } of waiting) reject(traced(error, origin))
       return
     }
     let first = 0
@@ -230,6 +234,15 @@ export class Bridge {
       this.#answer([one], keys.slice(first, first + one.count))
       first += one.count
     }
+  }
+
+  /** One of many values spoils what is beside it: which one, is seen when each is read alone. */
+  async #name({ origin, reject }: Waiting, keys: readonly KvKey[], error: unknown): Promise<void> {
+    const reads = await Promise.allSettled(keys.map((key) => this.get(key)))
+    const at = reads.findIndex((read) => read.status === "rejected" && isAboutValue(read.reason))
+    const read = reads[at]
+    const named = read?.status === "rejected" ? withKey(keys[at] as KvKey, read.reason) : error
+    reject(traced(named, origin))
   }
 
   /** A page of a list. Synchronous unless it takes long or the event loop is due a turn. */

@@ -253,12 +253,25 @@ function valueOrUnread(read: () => unknown): unknown {
   }
 }
 
+/** An entry whose value spoilt the page that it was in. */
+export function unreadEntry(entry: KvEntry<unknown>, error: unknown): KvEntry<unknown> {
+  return { ...entry, value: new Unread(error) }
+}
+
 /** Why the value of an entry could not be read, with its key; nothing if it was. */
 export function unreadOf({ key, value }: KvEntry<unknown>): unknown {
-  if (!(value instanceof Unread)) return undefined
-  const { error } = value
+  return value instanceof Unread ? withKey(key, value.error) : undefined
+}
+
+/** An error about the value of a key, which it names. */
+export function withKey(key: KvKey, error: unknown): unknown {
   if (!(error instanceof KvError)) return error
   return new KvError(error.code, `${describe(key)}: ${error.message}`, { cause: error })
+}
+
+/** Whether a read failed because of a stored value, perhaps. */
+export function isAboutValue(error: unknown): error is KvError {
+  return error instanceof KvError && ["CORRUPT", "UNSUPPORTED"].includes(error.code)
 }
 
 /**
