@@ -17,14 +17,14 @@ use crate::engine::commit::{Commit, Outcome};
 use crate::engine::expiry::{SweepJob, Swept};
 use crate::engine::held::{beat, give_back, never_begun};
 use crate::engine::hub::Hub;
-use crate::engine::queue::{End, Settled, Work, Worked, work};
+use crate::engine::queue::{End, Settled, Work, WorkJob, Worked};
 use crate::engine::read::{Request, answer};
 use crate::engine::search::definition;
-use crate::engine::task::{Task, Told};
 use crate::engine::watch::{Watch, WatchRequest};
+use crate::engine::write::{AnswerJob, Told, Write};
 use crate::error::{Code, Error, Result};
 use crate::metrics::{Metrics, Operation};
-use crate::store::{Access, Notice, Order, Reader, Store, Ticket, Wake, WriteJob, WriteTxn, local};
+use crate::store::{Access, Notice, Order, Reader, Store, Ticket, Wake, WriteJob, local};
 
 /// An open `Kv`. Writes are staged and handed over together, so that calls of one tick share a commit.
 pub struct Kv {
@@ -153,12 +153,8 @@ impl Kv {
     /// `LIMIT_EXCEEDED`; then nothing is staged and `done` is not called.
     pub fn stage(&mut self, commit: Commit, done: Done) -> Result<()> {
         commit.validate()?;
-        let (metrics, watch, operation) = (Arc::clone(&self.metrics), Stopwatch::start(), commit.counts_as());
-        let noted = move |outcome: Result<Outcome>| {
-            metrics.note(operation, 1, watch.elapsed(), outcome.is_ok());
-            done(outcome);
-        };
-        self.staged.push(Box::new(CommitJob::new(commit, self.durability, Box::new(noted))));
+        let noted = self.noted(commit.counts_as(), done);
+        self.staged.push(Box::new(CommitJob::new(commit, self.durability, noted)));
         Ok(())
     }
 
@@ -205,30 +201,22 @@ impl Kv {
         }
     }
 
-    /// Writes something with an answer of its own, together with what is staged.
-    pub fn task(
-        &mut self,
-        work: impl FnMut(&mut dyn WriteTxn) -> Result<Answer> + Send + 'static,
-        durability: Durability,
-        told: Told,
-    ) {
-        self.counted_task(Operation::Other, work, durability, told);
+    /// Stages a write with an answer of its own; `flush` hands it over.
+    pub fn write(&mut self, write: Write, told: Told) {
+        let noted = self.noted(Operation::Other, told);
+        self.staged.push(Box::new(AnswerJob::new(write, self.durability, noted)));
     }
 
-    fn counted_task(
-        &mut self,
+    fn noted<T: 'static>(
+        &self,
         operation: Operation,
-        work: impl FnMut(&mut dyn WriteTxn) -> Result<Answer> + Send + 'static,
-        durability: Durability,
-        told: Told,
-    ) {
+        told: impl FnOnce(Result<T>) + Send + 'static,
+    ) -> Box<dyn FnOnce(Result<T>) + Send> {
         let (metrics, watch) = (Arc::clone(&self.metrics), Stopwatch::start());
-        let noted = move |answer: Result<Answer>| {
+        Box::new(move |answer| {
             metrics.note(operation, 1, watch.elapsed(), answer.is_ok());
             told(answer);
-        };
-        let durability = durability.min(self.durability);
-        self.staged.push(Box::new(Task::new(Box::new(work), durability, Box::new(noted))));
+        })
     }
 
     /// What this `Kv` has done.
@@ -241,32 +229,25 @@ impl Kv {
     /// once more.
     pub fn work(&mut self, request: Work, told: Told) {
         let (in_flight, store) = (Arc::clone(self.store.in_flight()), Arc::downgrade(&self.store));
-        let lock_ms = request.lock_ms;
+        let (holder, lock_ms) = (self.holder, request.lock_ms);
         let ended: Vec<_> = request.settled.iter().map(|one| (one.id.clone(), one.lease)).collect();
-        let (holder, flying) = (self.holder, Arc::clone(&in_flight));
-        let worked: Arc<Mutex<Worked>> = Arc::default();
-        let claimed = Arc::clone(&worked);
-        let run = move |txn: &mut dyn WriteTxn| {
-            let done = work(txn, &request, &flying)?;
-            let answer = done.answer();
-            *worked.lock() = done;
-            Ok(answer)
-        };
-        let tell = move |answer: Result<Answer>| {
-            let messages = std::mem::take(&mut claimed.lock().messages);
+        let tell = self.noted(Operation::Queue, move |worked: Result<Worked>| {
             // What could not be settled is in flight until it is, or until it is given up.
-            for (id, lease) in ended.iter().filter(|_| answer.is_ok()) {
+            for (id, lease) in ended.iter().filter(|_| worked.is_ok()) {
                 in_flight.rest(id, *lease);
             }
-            if let Some(store) = store.upgrade().filter(|_| answer.is_ok() && !messages.is_empty()) {
-                match in_flight.add(holder, &messages, lock_ms, store.clock().now_ms()) {
+            let messages = worked.as_ref().map_or(&[][..], |worked| worked.messages.as_slice());
+            if let Some(store) = store.upgrade().filter(|_| !messages.is_empty()) {
+                match in_flight.add(holder, messages, lock_ms, store.clock().now_ms()) {
                     Some(at_ms) => store.wake_at(at_ms),
-                    None => give_back(&*store, messages.into_iter().map(never_begun).collect()),
+                    None => give_back(&*store, messages.iter().map(never_begun).collect()),
                 }
             }
-            told(answer);
-        };
-        self.counted_task(Operation::Queue, run, Durability::Normal, Box::new(tell));
+            told(worked.map(|worked| worked.answer()));
+        });
+        let durability = Durability::Normal.min(self.durability);
+        let job = WorkJob::new(request, Arc::clone(self.store.in_flight()), durability, tell);
+        self.staged.push(Box::new(job));
     }
 
     /// A handler has ended, and its message is not settled yet: its lease is not extended any more.

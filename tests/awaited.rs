@@ -5,16 +5,16 @@ use keyval::codec::value::JSON;
 use keyval::engine::answer::Answer;
 use keyval::engine::awaited::Kind;
 use keyval::engine::commit::Mutation;
-use keyval::engine::consumer::{self, Holder};
+use keyval::engine::consumer::Holder;
 use keyval::engine::enqueue::NewMessage;
 use keyval::engine::queue::{End, Settled, Work};
 use keyval::engine::read::Request;
+use keyval::engine::write::Write;
 use keyval::kv::Kv;
 use keyval::limits::{AWAITED_LOOK_MS, MAX_INLINE_DUES};
-use keyval::store::WriteTxn;
 use serde_json::{Value, json};
 use support::raw::Raw;
-use support::{HOUR_MS, T0, close, open, put, quiet, read, set, task, wait};
+use support::{HOUR_MS, T0, close, open, put, quiet, read, set, wait, write};
 use tempfile::TempDir;
 
 mod support;
@@ -66,7 +66,7 @@ impl Waiting {
         let mut leases = Vec::new();
         for at in 0..MANY {
             put(&mut kv, message(&name(at), None, HOUR_MS));
-            let taken = task(&mut kv, move |txn| consumer::take(txn, &holder(at, 0), None)).unwrap();
+            let taken = write(&mut kv, Write::TakeConsumer(holder(at, 0), None)).unwrap();
             leases.push(text(taken)[0].as_i64().unwrap());
             kv.awaited().add(Kind::Queue, name(at));
             kv.awaited().add(Kind::Consumer, name(at));
@@ -94,11 +94,8 @@ impl Waiting {
     }
 
     /// Commits something, and waits until it is told.
-    fn commit(
-        &mut self,
-        work: impl FnMut(&mut dyn WriteTxn) -> keyval::error::Result<Answer> + Send + 'static,
-    ) {
-        task(&mut self.kv, work).unwrap();
+    fn commit(&mut self, one: Write) {
+        write(&mut self.kv, one).unwrap();
         self.wait_until_told();
     }
 
@@ -163,7 +160,7 @@ fn nor_is_one_that_is_told_here() {
         assert_eq!(waiting.look_now(), nothing());
     }
     let given_back = holder(5, waiting.leases[5]);
-    waiting.commit(move |txn| consumer::release(txn, &given_back));
+    waiting.commit(Write::ReleaseConsumer(given_back));
     assert_eq!(waiting.look_now(), nothing());
     close(waiting.kv);
 }
@@ -230,11 +227,11 @@ fn whatever_somebody_may_wait_for_takes_a_number() {
 
     let (other, lease) = (holder(5, waiting.leases[5]), waiting.leases[5]);
     assert!(lease > 0);
-    waiting.commit(move |txn| consumer::release(txn, &other));
+    waiting.commit(Write::ReleaseConsumer(other));
     assert!(takes(&waiting), "a release");
-    waiting.commit(|txn| consumer::delete(txn, &name(6)));
+    waiting.commit(Write::DeleteConsumer(name(6)));
     assert!(takes(&waiting), "a deletion");
-    waiting.commit(|txn| consumer::delete(txn, "nobody"));
+    waiting.commit(Write::DeleteConsumer("nobody".into()));
     assert!(!takes(&waiting), "nobody");
     close(waiting.kv);
 }

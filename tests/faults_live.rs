@@ -2,31 +2,23 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 use keyval::codec::value::JSON;
-use keyval::config::{ChangeLog, Durability};
-use keyval::engine::answer::Answer;
+use keyval::config::ChangeLog;
 use keyval::engine::commit::{Commit, Mutation, Outcome};
-use keyval::engine::consumer::{self, Holder};
+use keyval::engine::consumer::Holder;
 use keyval::engine::enqueue::NewMessage;
-use keyval::engine::lock::{self, LockRequest};
+use keyval::engine::lock::LockRequest;
 use keyval::engine::queue::{End, Settled, Work};
-use keyval::engine::{dead_letters, feed};
+use keyval::engine::write::Write;
 use keyval::error::Result;
 use keyval::kv::Kv;
-use keyval::store::WriteTxn;
 use support::atomicity::{all_or_nothing, all_or_nothing_of};
 use support::template::{LATER, Template};
-use support::{commit, key, set, wait};
+use support::{commit, key, set, wait, write};
 
 mod support;
 
-fn task(
-    kv: &mut Kv,
-    work: impl FnMut(&mut dyn WriteTxn) -> Result<Answer> + Send + 'static,
-) -> Result<Option<Outcome>> {
-    let (send, receive) = std::sync::mpsc::channel();
-    kv.task(work, Durability::Full, Box::new(move |answer| drop(send.send(answer))));
-    kv.flush();
-    wait(&receive, "task").map(|_| None)
+fn task(kv: &mut Kv, one: Write) -> Result<Option<Outcome>> {
+    write(kv, one).map(|_| None)
 }
 
 fn work(kv: &mut Kv, settled: &[Settled]) -> Result<Option<Outcome>> {
@@ -93,16 +85,14 @@ fn messages() {
         settled("lost", 1, End::Done),
     ];
     all_or_nothing("settle and claim", &template, &|kv| work(kv, &ends));
-    all_or_nothing("purge", &template, &|kv| {
-        task(kv, |txn| Ok(Answer::Count(txn.purge_dead_letters(None, 10)?)))
-    });
+    all_or_nothing("purge", &template, &|kv| task(kv, Write::PurgeDeadLetters(None)));
 }
 
 /// Seen to fail: with the error of the removal from the dead letter queue passed over.
 #[test]
 fn a_dead_letter_goes_back() {
     let template = queues();
-    all_or_nothing("requeue", &template, &|kv| task(kv, |txn| dead_letters::requeue(txn, "dead")));
+    all_or_nothing("requeue", &template, &|kv| task(kv, Write::Requeue("dead".into())));
 }
 
 /// Seen to fail: with the error of the consumer's row passed over.
@@ -114,15 +104,15 @@ fn leases_and_the_log() {
     let request = LockRequest { name: "old".into(), owner: "me".into(), duration_ms: 5 };
     all_or_nothing("lock", &template, &|kv| {
         let request = request.clone();
-        task(kv, move |txn| lock::take(txn, &request))
+        task(kv, Write::TakeLock(request))
     });
     all_or_nothing("take", &template, &|kv| {
         let new = new.clone();
-        task(kv, move |txn| consumer::take(txn, &new, None))
+        task(kv, Write::TakeConsumer(new, None))
     });
     all_or_nothing("commit", &template, &|kv| {
         let holder = holder.clone();
-        task(kv, move |txn| consumer::commit(txn, &holder, 4))
+        task(kv, Write::CommitConsumer(holder, 4))
     });
-    all_or_nothing("trim", &template, &|kv| task(kv, |txn| feed::trim(txn, 3)));
+    all_or_nothing("trim", &template, &|kv| task(kv, Write::TrimLog(3)));
 }

@@ -1,29 +1,22 @@
 //! Law 2 for search indexes: whichever statement fails, an index is made, replaced, removed and kept wholly or not at all.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
-use keyval::config::{ChangeLog, Durability};
-use keyval::engine::answer::Answer;
+use keyval::config::ChangeLog;
 use keyval::engine::commit::Outcome;
 use keyval::engine::filter::path_of;
 use keyval::engine::search::{self, Tokenizer};
+use keyval::engine::write::Write;
 use keyval::error::Result;
 use keyval::kv::Kv;
-use keyval::store::WriteTxn;
 use keyval::store::index::SearchIndex;
 use support::atomicity::{all_or_nothing, all_or_nothing_of};
 use support::template::Template;
-use support::{commit, commit_ok, delete, key, set, sum, wait};
+use support::{commit, commit_ok, delete, key, set, sum, write};
 
 mod support;
 
-fn task(
-    kv: &mut Kv,
-    work: impl FnMut(&mut dyn WriteTxn) -> Result<Answer> + Send + 'static,
-) -> Result<Option<Outcome>> {
-    let (send, receive) = std::sync::mpsc::channel();
-    kv.task(work, Durability::Full, Box::new(move |answer| drop(send.send(answer))));
-    kv.flush();
-    wait(&receive, "task").map(|_| None)
+fn task(kv: &mut Kv, one: Write) -> Result<Option<Outcome>> {
+    write(kv, one).map(|_| None)
 }
 
 fn index(field: &str) -> SearchIndex {
@@ -33,7 +26,7 @@ fn index(field: &str) -> SearchIndex {
 
 fn create(kv: &mut Kv, index: &SearchIndex) -> Result<Option<Outcome>> {
     let index = index.clone();
-    task(kv, move |txn| search::create(txn, &index))
+    task(kv, Write::CreateSearchIndex(index))
 }
 
 /// Documents, and what holds no words.
@@ -55,7 +48,7 @@ fn indexed() -> Template {
 fn indexes() {
     all_or_nothing("create", &documents(), &|kv| create(kv, &index("text")));
     all_or_nothing("replace", &indexed(), &|kv| create(kv, &index("title")));
-    all_or_nothing("remove", &indexed(), &|kv| task(kv, |txn| search::remove(txn, &key(&["docs"]), None)));
+    all_or_nothing("remove", &indexed(), &|kv| task(kv, Write::RemoveIndexes(key(&["docs"]), None)));
 }
 
 #[test]

@@ -4,15 +4,17 @@
 use std::sync::mpsc::{Receiver, channel};
 
 use keyval::codec::value::JSON;
-use keyval::config::Durability;
+use keyval::config::Location;
 use keyval::engine::answer::Answer;
 use keyval::engine::commit::Mutation;
 use keyval::engine::enqueue::{DEFAULT_QUEUE, NewMessage};
 use keyval::engine::queue::Work;
 use keyval::engine::read::Request;
+use keyval::engine::search::definition;
 use keyval::error::Result;
 use keyval::kv::Kv;
-use keyval::store::WriteTxn;
+use keyval::store::{Store, local};
+use support::jobs::Gate;
 use support::{T0, open, put, quiet, read, wait};
 use tempfile::TempDir;
 
@@ -77,20 +79,16 @@ fn the_messages_of_a_dropped_kv_are_for_the_next_one_at_once() {
 #[test]
 fn a_claim_of_a_kv_that_is_dropped_meanwhile_is_given_back() {
     let folder = TempDir::new().unwrap();
-    let (mut gone, mut next) =
-        (open(&folder.path().join("kv.db"), &quiet()), open(&folder.path().join("kv.db"), &quiet()));
+    let path = folder.path().join("kv.db");
+    let (mut gone, mut next) = (open(&path, &quiet()), open(&path, &quiet()));
     add(&mut gone, "only", &[]);
-    let (go, may_go) = channel::<()>();
-    let wait_for_it = move |_: &mut dyn WriteTxn| {
-        wait(&may_go, "the end of the first one");
-        Ok(Answer::json("null"))
-    };
-    next.task(wait_for_it, Durability::Off, Box::new(drop));
-    next.flush();
+    let store = local::open(&Location::File(path.clone()), &quiet(), definition).unwrap();
+    let gate = Gate::shut(&*store);
     let claimed = begin_claim(&mut gone);
     drop(gone);
-    go.send(()).expect("the writer waits");
+    gate.open();
     wait(&claimed, "the claim").map(drop).expect("claimed");
     let given = claim(&mut next);
     assert!(given.contains("\"only\",2,1,"), "no attempt was begun: {given}");
+    store.detach(Box::new(|| {}));
 }

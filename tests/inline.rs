@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use keyval::clock::Stopwatch;
 use keyval::codec::key::descendants;
-use keyval::config::Durability;
 use keyval::engine::answer::Answer;
 use keyval::engine::commit::Mutation;
 use keyval::engine::filter::{parse, path_of};
@@ -16,13 +15,12 @@ use keyval::engine::plan;
 use keyval::engine::read::{Found, ListQuery, Request};
 use keyval::engine::search::{self, Tokenizer};
 use keyval::engine::search_page::SearchQuery;
-use keyval::error::Result;
+use keyval::engine::write::Write;
 use keyval::kv::Kv;
 use keyval::limits::{
     MAX_INLINE_FILTERED_ROWS, MAX_INLINE_INDEXED_KEYS, MAX_INLINE_SEARCH_MS, MAX_RANKED_KEYS,
 };
-use keyval::store::WriteTxn;
-use support::{commit, commit_ok, key, open, quiet, read, set, wait};
+use support::{commit, commit_ok, key, open, quiet, read, set, write};
 
 mod support;
 
@@ -43,7 +41,7 @@ fn a_search_gives_up_in_time_and_finds_the_same() {
         });
         let fields = [("text".into(), path_of(b"text", "fields").unwrap())];
         let index = search::search_index(key(&["d"]), &fields, Tokenizer::Unicode).unwrap();
-        task(&mut kv, move |txn| search::create(txn, &index));
+        task(&mut kv, Write::CreateSearchIndex(index));
 
         let rare = searched("rare");
         let now = (0..1_000).find_map(|_| page(kv.read_now(&rare).unwrap()));
@@ -64,7 +62,7 @@ fn a_search_gives_up_in_time_and_finds_the_same() {
         }
         // The connection is as it was.
         assert!((0..1_000).any(|_| page(kv.read_now(&searched("rare")).unwrap()).is_some()));
-        task(&mut kv, |txn| search::remove(txn, &key(&["d"]), None));
+        task(&mut kv, Write::RemoveIndexes(key(&["d"]), None));
     }
 }
 
@@ -100,7 +98,7 @@ fn the_pages_of_a_search_after_the_first_are_found_together() {
     load(&mut kv, |at| format!(r#"{{"text":"common w{}"}}"#, at % 7));
     let fields = [("text".into(), path_of(b"text", "fields").unwrap())];
     let index = search::search_index(key(&["d"]), &fields, Tokenizer::Unicode).unwrap();
-    task(&mut kv, move |txn| search::create(txn, &index));
+    task(&mut kv, Write::CreateSearchIndex(index));
 
     let Request::Search(mut query) = searched("common") else { panic!() };
     query.wanted = usize::MAX;
@@ -129,7 +127,7 @@ fn a_list_looks_at_so_many_entries_of_an_index_at_a_time() {
     for field in ["some", "all"] {
         let on = [(field.into(), path_of(field.as_bytes(), "on").unwrap())];
         let index = plan::ordered_index(key(&["d"]), descendants(&key(&["d"])), &on, false).unwrap();
-        task(&mut kv, move |txn| search::create_ordered(txn, &index));
+        task(&mut kv, Write::CreateOrderedIndex(index));
     }
     let mut query = listed("some");
     let mut pages = 0;
@@ -171,9 +169,6 @@ fn page(answer: Answer) -> Option<Page> {
     if let Answer::Page(page) = answer { Some(page) } else { None }
 }
 
-fn task(kv: &mut Kv, work: impl FnMut(&mut dyn WriteTxn) -> Result<Answer> + Send + 'static) {
-    let (send, receive) = std::sync::mpsc::channel();
-    kv.task(work, Durability::Full, Box::new(move |answer| drop(send.send(answer))));
-    kv.flush();
-    wait(&receive, "task").unwrap();
+fn task(kv: &mut Kv, one: Write) {
+    write(kv, one).unwrap();
 }

@@ -14,7 +14,7 @@ use keyval::engine::search::definition;
 use keyval::error::{Code, Error, Result};
 use keyval::kv::Kv;
 use keyval::store::local::LocalStore;
-use keyval::store::{Store, WriteJob, local};
+use keyval::store::{Next, PutKey, Step, Store, WriteJob, local};
 use support::fault::{BUSY, Plan, Trap};
 use support::jobs::{Gate, Job, fault_in_the_code};
 use support::raw::{self, State};
@@ -81,10 +81,13 @@ fn setting(name: &str) -> (Box<dyn WriteJob>, End) {
 fn panicking(run: usize) -> (Box<dyn WriteJob>, Receiver<Result<()>>) {
     let (send, receive) = mpsc::channel();
     let mut runs = 0;
-    let job = Job::boxed(&send, move |txn| {
-        txn.remove(&key(&["before"]))?;
+    let job = Job::boxed(&send, move |round, batch| {
+        if round == 1 {
+            batch.push(Step::Delete(PutKey::Known(key(&["before"]).into())));
+            return Ok(Next::Again);
+        }
         runs += 1;
-        if runs == run { fault_in_the_code() } else { Ok(()) }
+        if runs == run { fault_in_the_code() } else { Ok(Next::Done) }
     });
     (job, receive)
 }

@@ -2,26 +2,30 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
 
 use keyval::codec::value::JSON;
-use keyval::config::{Fault, Options};
+use keyval::config::{Durability, Fault, Location, Options};
 use keyval::engine::answer::Answer;
 use keyval::engine::commit::{Commit, Mutation};
-use keyval::engine::consumer::{self, Holder};
+use keyval::engine::consumer::Holder;
 use keyval::engine::enqueue::NewMessage;
 use keyval::engine::feed::{ChangesQuery, page};
 use keyval::engine::filter::path_of;
 use keyval::engine::plan;
 use keyval::engine::queue::Work;
 use keyval::engine::range::Selector;
-use keyval::engine::search::{self, Tokenizer};
-use keyval::error::Code;
+use keyval::engine::read::Request;
+use keyval::engine::search::{self, Tokenizer, definition};
+use keyval::engine::write::Write;
+use keyval::error::{Code, Result};
 use keyval::kv::Kv;
 use keyval::limits::MAX_BACKOFF_STEPS;
+use keyval::store::{Batch, Next, ReadTxn, Store, Verdict, WriteJob, local};
 use libsql::Value;
 use parking_lot::Mutex;
 use support::raw::Raw;
-use support::{close, delete, delete_tree, key, open, put, quiet, set, sum, task, try_commit, wait};
+use support::{close, delete, delete_tree, key, open, put, quiet, read, set, sum, try_commit, wait, write};
 
 mod support;
 
@@ -114,8 +118,8 @@ fn make_indexes(kv: &mut Kv, prefix: &str) {
     let range = Selector { prefix: Some(key(&[prefix])), ..Selector::default() }.range().unwrap();
     let words = search::search_index(key(&[prefix]), &field("text"), Tokenizer::Porter).unwrap();
     let values = plan::ordered_index(key(&[prefix]), range, &field("it's"), false).unwrap();
-    task(kv, move |txn| search::create(txn, &words)).unwrap();
-    task(kv, move |txn| search::create_ordered(txn, &values)).unwrap();
+    write(kv, Write::CreateSearchIndex(words)).unwrap();
+    write(kv, Write::CreateOrderedIndex(values)).unwrap();
 }
 
 /// Seen to fail: each of them was opened, at first, and sets into the pages of another table were acknowledged; those that are called as ours, or are altered ones of ours, as long as what is
@@ -181,6 +185,28 @@ const PLANTED_LIVE: [&str; 7] = [
     "UPDATE kv_meta SET value = -9223372036854775807 WHERE key = 'retention_ms'",
 ];
 
+/// Reads the log inside a write.
+struct ReadOfTheLog(Sender<Result<()>>);
+
+impl WriteJob for ReadOfTheLog {
+    fn decide<'a>(&'a mut self, seen: &mut dyn ReadTxn, _: &mut Batch<'a>) -> Result<()> {
+        let feed = ChangesQuery { after: None, prefix: Vec::new(), limit: 100, follower: None };
+        page(seen, &feed, false).map(drop)
+    }
+
+    fn applied(&mut self, _: Verdict) -> Result<Next> {
+        Ok(Next::Done)
+    }
+
+    fn finish(self: Box<Self>, outcome: Result<()>) {
+        drop(self.0.send(outcome));
+    }
+
+    fn durability(&self) -> Durability {
+        Durability::Off
+    }
+}
+
 /// Seen to fail: reading the state of the log stopped the store, by an overflow.
 #[test]
 fn a_number_that_is_planted_while_the_file_is_open_is_corrupt() {
@@ -190,10 +216,13 @@ fn a_number_that_is_planted_while_the_file_is_open_is_corrupt() {
         let mut kv = open(&path, &quiet());
         put(&mut kv, set(&["a"], "1"));
         Raw::open(&path).execute(sql);
-        let feed = ChangesQuery { after: None, prefix: Vec::new(), limit: 100, follower: None };
-        let read = task(&mut kv, move |txn| page(txn, &feed, false)).expect_err(sql);
-        let write = try_commit(&mut kv, Commit::of(set(&["b"], "1"))).expect_err(sql);
-        for error in [read, write] {
+        let (send, receive) = channel();
+        let store = local::open(&Location::File(path.clone()), &quiet(), definition).unwrap();
+        store.write(vec![Box::new(ReadOfTheLog(send))]);
+        let read = wait(&receive, "read").expect_err(sql);
+        store.detach(Box::new(|| {}));
+        let written = try_commit(&mut kv, Commit::of(set(&["b"], "1"))).expect_err(sql);
+        for error in [read, written] {
             assert_eq!(error.code, Code::Corrupt, "{sql}: {error}");
             assert!(!error.outcome_unknown, "{sql}: {error}");
         }
@@ -210,17 +239,13 @@ fn a_feed_ends_where_no_change_has_the_next_numbers() {
     Raw::open(&path).execute("UPDATE sqlite_sequence SET seq = 100 WHERE name = 'kv_changes'");
     for after in [None, Some(1), Some(50)] {
         let feed = ChangesQuery { after, prefix: Vec::new(), limit: 100, follower: None };
-        let Answer::Page(page) = task(&mut kv, move |txn| page(txn, &feed, false)).unwrap() else {
-            panic!("no page")
-        };
+        let Answer::Page(page) = read(&kv, Request::Changes(feed)) else { panic!("no page") };
         let text = String::from_utf8(page.text).unwrap();
         assert!(text.contains(&format!("[{},0]", after.unwrap_or(1))), "{after:?}: {text}");
     }
     put(&mut kv, set(&["b"], "1"));
     let feed = ChangesQuery { after: Some(1), prefix: Vec::new(), limit: 100, follower: None };
-    let Answer::Page(page) = task(&mut kv, move |txn| page(txn, &feed, false)).unwrap() else {
-        panic!("no page")
-    };
+    let Answer::Page(page) = read(&kv, Request::Changes(feed)) else { panic!("no page") };
     assert!(String::from_utf8(page.text).unwrap().contains("[101,0]"));
 }
 
@@ -291,7 +316,7 @@ fn a_consumer_beyond_the_newest_change_is_corrupt() {
         "INSERT INTO kv_consumers (name, position, updated_at) VALUES ('reader', 9223372036854775807, 0)",
     );
     let holder = Holder { name: "reader".into(), lease: 0, lease_ms: 1000 };
-    let error = task(&mut kv, move |txn| consumer::take(txn, &holder, None)).unwrap_err();
+    let error = write(&mut kv, Write::TakeConsumer(holder, None)).unwrap_err();
     assert_eq!(error.code, Code::Corrupt, "{error}");
     assert!(error.message.contains("position"), "{error}");
 }

@@ -17,9 +17,9 @@ use crate::engine::commit::Commit;
 use crate::engine::queue::Settled;
 use crate::engine::range::after_cursor;
 use crate::engine::read::{Found, Keys, ListQuery, Request};
+use crate::engine::write::Write;
 use crate::error::{Error, Result};
 use crate::kv::Kv;
-use crate::store::WriteTxn;
 
 /// The name of an error's code; the attribute macro wants to read `Result` in a signature.
 pub type CodeName = &'static str;
@@ -219,15 +219,11 @@ impl Handle {
         }
     }
 
-    /// Writes something with an answer of its own, which comes by mail under `id`.
-    pub(super) fn task(
-        &mut self,
-        id: u32,
-        work: impl FnMut(&mut dyn WriteTxn) -> Result<Answer> + Send + 'static,
-    ) -> napi::Result<(), CodeName> {
+    /// Stages a write with an answer of its own, which comes by mail under `id`.
+    pub(super) fn write(&mut self, id: u32, write: Write) -> napi::Result<(), CodeName> {
         let mailbox = self.mailbox().map_err(thrown)?;
         let told = Box::new(move |answer| mailbox.post_answer(id, answer));
-        self.kv().map(|kv| kv.task(work, Durability::Full, told)).map_err(thrown)
+        self.kv().map(|kv| kv.write(write, told)).map_err(thrown)
     }
 
     /// Counts a range; the answer comes by mail under `id`.

@@ -6,10 +6,11 @@ use napi_derive::napi;
 use super::convert::{self, Raw};
 use super::handle::{CodeName, Handle};
 use super::text::{Packet, thrown};
-use crate::engine::consumer::{self, Holder};
+use crate::engine::consumer::Holder;
 use crate::engine::enqueue::check_name;
-use crate::engine::lock::{self, LockRequest};
+use crate::engine::lock::LockRequest;
 use crate::engine::read::Request;
+use crate::engine::write::Write;
 use crate::error::{Error, Result};
 
 fn name_of(env: Env, name: Raw) -> Result<String> {
@@ -45,13 +46,13 @@ impl Handle {
             request.validate().map(|()| request)
         };
         let request = request().map_err(thrown)?;
-        self.task(id, move |txn| lock::take(txn, &request))
+        self.write(id, Write::TakeLock(request))
     }
 
     /// Gives a lock back; whether it was held comes by mail under `id`.
     #[napi(catch_unwind)]
     pub fn unlock(&mut self, id: u32, name: String, token: i64) -> napi::Result<(), CodeName> {
-        self.task(id, move |txn| lock::release(txn, &name, token))
+        self.write(id, Write::ReleaseLock(name, token))
     }
 
     /// Who holds a lock, now or by mail under `id`.
@@ -79,7 +80,7 @@ impl Handle {
         };
         let prefix = encoded().map_err(thrown)?;
         let holder = Holder { name, lease, lease_ms };
-        self.task(id, move |txn| consumer::take(txn, &holder, prefix.as_deref()))
+        self.write(id, Write::TakeConsumer(holder, prefix))
     }
 
     /// Moves a consumer; that comes by mail under `id`.
@@ -95,20 +96,20 @@ impl Handle {
     ) -> napi::Result<(), CodeName> {
         let seq = convert::whole_number(env, seq, "seq").map_err(thrown)?;
         let holder = Holder { name, lease, lease_ms };
-        self.task(id, move |txn| consumer::commit(txn, &holder, seq))
+        self.write(id, Write::CommitConsumer(holder, seq))
     }
 
     /// Gives a consumer's lease back; that comes by mail under `id`.
     #[napi(catch_unwind)]
     pub fn release_consumer(&mut self, id: u32, name: String, lease: i64) -> napi::Result<(), CodeName> {
         let holder = Holder { name, lease, lease_ms: 0 };
-        self.task(id, move |txn| consumer::release(txn, &holder))
+        self.write(id, Write::ReleaseConsumer(holder))
     }
 
     /// Forgets a consumer; whether there was one comes by mail under `id`.
     #[napi(catch_unwind)]
     pub fn delete_consumer(&mut self, id: u32, name: String) -> napi::Result<(), CodeName> {
-        self.task(id, move |txn| consumer::delete(txn, &name))
+        self.write(id, Write::DeleteConsumer(name))
     }
 
     /// Where a consumer stands, now or by mail under `id`: `[position,head,until]`.

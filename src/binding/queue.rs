@@ -6,15 +6,14 @@ use napi_derive::napi;
 use super::convert::{self, Raw};
 use super::handle::{CodeName, Handle};
 use super::text::{Packet, thrown};
-use crate::engine::answer::Answer;
 use crate::engine::awaited::Kind;
 use crate::engine::commit::Mutation;
-use crate::engine::dead_letters;
 use crate::engine::enqueue::{NewMessage, check_name};
-use crate::engine::queue::{End, Settled, Work, settle};
+use crate::engine::queue::{End, Settled, Work};
 use crate::engine::read::Request;
-use crate::error::{Code, Error, Result};
-use crate::limits::{MAX_LEASE_MS, MIN_LEASE_MS, TRIM_STEP_ROWS};
+use crate::engine::write::Write;
+use crate::error::{Error, Result};
+use crate::limits::{MAX_LEASE_MS, MIN_LEASE_MS};
 use crate::store::queue::DeadLetterScan;
 
 #[napi]
@@ -102,13 +101,7 @@ impl Handle {
         error: String,
     ) -> napi::Result<(), CodeName> {
         let settled = Settled { id: message, lease, end: end_of(end, error) };
-        self.task(id, move |txn| {
-            if settle(txn, &settled)? {
-                return Ok(Answer::json("null"));
-            }
-            let message = "id: the message's lease was lost; it was, or will be, delivered again";
-            Err(Error::new(Code::Conflict, message))
-        })
+        self.write(id, Write::Settle(settled))
     }
 
     /// When a queue has something to do next, now or by mail under `id`.
@@ -172,24 +165,21 @@ impl Handle {
     #[napi(catch_unwind)]
     pub fn requeue(&mut self, env: Env, id: u32, letter: Raw) -> napi::Result<(), CodeName> {
         let letter = convert::text(env, letter, "id").map_err(thrown)?;
-        self.task(id, move |txn| dead_letters::requeue(txn, &letter))
+        self.write(id, Write::Requeue(letter))
     }
 
     /// Deletes a dead letter; whether there was one comes by mail under `id`.
     #[napi(catch_unwind)]
     pub fn delete_dead_letter(&mut self, env: Env, id: u32, letter: Raw) -> napi::Result<(), CodeName> {
         let letter = convert::text(env, letter, "id").map_err(thrown)?;
-        self.task(id, move |txn| Ok(Answer::json(txn.remove_dead_letter(&letter)?.to_string())))
+        self.write(id, Write::DeleteDeadLetter(letter))
     }
 
     /// Deletes a step of the dead letters, of one queue or of all; `[count,more]` comes by mail under `id`.
     #[napi(catch_unwind)]
     pub fn purge_dead_letters(&mut self, env: Env, id: u32, queue: Raw) -> napi::Result<(), CodeName> {
         let queue = queue_name(env, queue).map_err(thrown)?;
-        self.task(id, move |txn| {
-            let count = txn.purge_dead_letters(queue.as_deref(), TRIM_STEP_ROWS)?;
-            Ok(Answer::json(format!("[{count},{}]", u8::from(count == TRIM_STEP_ROWS as u64))))
-        })
+        self.write(id, Write::PurgeDeadLetters(queue))
     }
 }
 

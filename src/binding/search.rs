@@ -15,6 +15,7 @@ use crate::engine::range::Selector;
 use crate::engine::read::Request;
 use crate::engine::search::{self, Tokenizer};
 use crate::engine::search_page::SearchQuery;
+use crate::engine::write::Write;
 use crate::error::{Error, Result};
 
 /// A search under way.
@@ -54,7 +55,7 @@ impl Handle {
             search::search_index(prefix_of(env, prefix)?, &fields_of(env, fields, "fields")?, tokenizer)
         };
         let index = index().map_err(thrown)?;
-        self.task(id, move |txn| search::create(txn, &index))
+        self.write(id, Write::CreateSearchIndex(index))
     }
 
     /// Makes an ordered index; that comes by mail under `id`.
@@ -73,7 +74,7 @@ impl Handle {
             plan::ordered_index(prefix, range, &fields_of(env, on, "on")?, unique)
         };
         let index = index().map_err(thrown)?;
-        self.task(id, move |txn| search::create_ordered(txn, &index))
+        self.write(id, Write::CreateOrderedIndex(index))
     }
 
     /// Removes the indexes of a prefix, or the one of a name; how many there were comes by mail under `id`.
@@ -88,7 +89,7 @@ impl Handle {
         let parsed = prefix_of(env, prefix)
             .and_then(|prefix| Ok((prefix, convert::optional_text(env, name, "name")?)));
         let (prefix, name) = parsed.map_err(thrown)?;
-        self.task(id, move |txn| search::remove(txn, &prefix, name.as_deref()))
+        self.write(id, Write::RemoveIndexes(prefix, name))
     }
 
     /// How a filter would be answered, by mail under `id`.

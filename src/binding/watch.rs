@@ -9,12 +9,11 @@ use parking_lot::Mutex;
 use super::convert::{self, Raw};
 use super::handle::{CodeName, Handle};
 use super::text::{Packet, thrown};
-use crate::engine::answer::Answer;
-use crate::engine::feed::{self, ChangesQuery};
+use crate::engine::feed::ChangesQuery;
 use crate::engine::hub::{Follower, Reach, Target};
 use crate::engine::read::Request;
 use crate::engine::watch::WatchRequest;
-use crate::error::Result;
+use crate::engine::write::Write;
 use crate::store::Notice;
 
 /// A watch under way.
@@ -178,6 +177,6 @@ impl Handle {
     #[napi(catch_unwind)]
     pub fn trim_log(&mut self, env: Env, id: u32, seq: Raw) -> napi::Result<(), CodeName> {
         let seq = convert::whole_number(env, seq, "seq").map_err(thrown)?;
-        self.task(id, move |txn| -> Result<Answer> { feed::trim(txn, seq) })
+        self.write(id, Write::TrimLog(seq))
     }
 }

@@ -1,14 +1,15 @@
-//! The commit engine: checks, then mutations in order, all or nothing, one versionstamp, one net row of the change
-//! log a key.
+//! The commit engine: checks, then mutations in order, all or nothing. It decides on what is stored; the store applies the steps.
 
+use std::borrow::Cow;
 use std::ops::Range;
+
+use smallvec::SmallVec;
 
 use super::arithmetic::apply as calculate;
 use super::commit::{Check, Commit, Mutation, Outcome, Reply, Stamping, check_value_bytes};
-use super::enqueue::enqueue;
+use super::draft::{Draft, Known, Value};
 use super::filter::Filter;
 use super::matching::for_each_match;
-use super::net::{NetChange, NetChanges};
 use super::patch::{Encoded, merge};
 use super::unique::{self, Holder};
 use crate::codec::key::{self, KeyWriter};
@@ -16,60 +17,10 @@ use crate::codec::key_json;
 use crate::codec::value::{ArrayText, Counter};
 use crate::config::Durability;
 use crate::error::{Code, Error, Result};
-use crate::store::{ChangeKind, Found, Row, WriteJob, WriteTxn};
+use crate::store::{Batch, Expiry, Next, PutKey, ReadTxn, Refusal, Step, StepResult, Verdict, WriteJob};
 
-/// Applies a commit in a transaction.
-///
-/// # Errors
-/// `TYPE_MISMATCH`, `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`, those of the store. The caller undoes what was written.
-pub fn apply(txn: &mut dyn WriteTxn, commit: &Commit) -> Result<Outcome> {
-    let conflicts = failed_checks(txn, &commit.checks)?;
-    if !conflicts.is_empty() {
-        return Ok(Outcome::Conflict(conflicts));
-    }
-    if commit.stamping == Stamping::Never {
-        return Ok(Outcome::Committed { versionstamp: Some(txn.newest_stamp()), replies: Vec::new() });
-    }
-    let alone = commit.mutations.len() == 1;
-    let mut run = Run { txn, net: (!alone).then(NetChanges::default), stamp: None };
-    if commit.stamping == Stamping::Always || commit.mutations.iter().any(Mutation::writes_value) {
-        run.stamp = Some(run.txn.stamp()?);
-    }
-    let mut replies = Vec::with_capacity(commit.mutations.len());
-    for (index, mutation) in commit.mutations.iter().enumerate() {
-        let reply =
-            run.mutate(mutation).map_err(|error| error.at(&place(mutation, (!alone).then_some(index))));
-        replies.push(reply?);
-    }
-    let stamp = run.finish()?;
-    Ok(Outcome::Committed { versionstamp: stamp, replies })
-}
-
-/// Where in a commit an error is; `index` if it has several mutations. A message has no key.
-fn place(mutation: &Mutation, index: Option<usize>) -> String {
-    let number = index.map(|index| format!("mutations[{index}]"));
-    let key = (!matches!(mutation, Mutation::Enqueue(_))).then(|| format!("key {}", shown(mutation.key())));
-    match (number, key) {
-        (Some(number), Some(key)) => format!("{number}, {key}: "),
-        (Some(one), None) | (None, Some(one)) => format!("{one}: "),
-        (None, None) => String::new(),
-    }
-}
-
-fn failed_checks(txn: &mut dyn WriteTxn, checks: &[Check]) -> Result<Vec<(usize, Option<String>)>> {
-    let now = txn.now_ms();
-    let mut failed = Vec::new();
-    for (index, check) in checks.iter().enumerate() {
-        txn.get(&check.key, 0, &mut |row| {
-            let stands = row.filter(|row| row.is_live(now)).map(|row| row.versionstamp);
-            if stands != check.versionstamp.as_deref() {
-                failed.push((index, stands.map(str::to_string)));
-            }
-            Ok(())
-        })?;
-    }
-    Ok(failed)
-}
+/// Stands for a versionstamp that is not issued yet: it is as long as one, and after all that were.
+const STAND_IN: &str = "ffffffff-ffff-ffff-ffff-ffffffffffff";
 
 /// The most of a key that a message shows.
 const SHOWN_CHARS: usize = 80;
@@ -86,160 +37,202 @@ pub fn shown(key: &[u8]) -> String {
     }
 }
 
-/// What a mutation reads before it writes.
-struct Stored<T> {
-    value: Option<T>,
-    expires_at: Option<i64>,
+/// What a mutation replies, once its steps are applied.
+#[derive(Debug)]
+enum Pending {
+    /// This.
+    Known(Reply),
+    /// How many entries its steps removed.
+    Removed,
+    /// What its only step gave.
+    Step,
 }
 
-struct Run<'a> {
-    txn: &'a mut dyn WriteTxn,
-    /// `None` if the only mutation notes its change itself.
-    net: Option<NetChanges>,
-    stamp: Option<String>,
+/// A mutation's steps end here, and it replies so.
+#[derive(Debug)]
+struct Decided {
+    end: usize,
+    reply: Pending,
 }
 
-impl Run<'_> {
-    fn mutate(&mut self, mutation: &Mutation) -> Result<Reply> {
+/// Decides on the mutations of a commit, in order.
+struct Decision<'d, 'a> {
+    seen: &'d mut dyn ReadTxn,
+    batch: &'d mut Batch<'a>,
+    /// `None` if no mutation reads what another one has written.
+    draft: Option<Draft<'a>>,
+    room: &'a [Room],
+}
+
+/// An entry that has expired, and that makes room in a unique index for another one.
+#[derive(Debug, PartialEq, Eq)]
+struct Room {
+    key: Vec<u8>,
+    holder: Vec<u8>,
+}
+
+impl<'a> Decision<'_, 'a> {
+    fn mutate(&mut self, mutation: &'a Mutation) -> Result<Pending> {
         match mutation {
             Mutation::Set { key, stamped, encoding, value, expires_in_ms } => {
-                let expires_at = self.expires_at(*expires_in_ms);
-                if *stamped {
-                    self.put(&self.stamped_key(key)?, *encoding, value, expires_at)?;
-                } else {
-                    self.put(key, *encoding, value, expires_at)?;
-                }
-                Ok(Reply::Done)
+                let key = if *stamped { PutKey::Stamped(key) } else { PutKey::Known(Cow::Borrowed(key)) };
+                let expiry = expires_in_ms.map_or(Expiry::Never, Expiry::In);
+                self.put(key, Value { encoding: *encoding, bytes: Cow::Borrowed(value) }, expiry)?;
+                Ok(Pending::Known(Reply::Done))
             }
-            Mutation::Delete(key) => self.delete(key).map(Reply::Count),
-            Mutation::DeleteRange(range) => self.delete_range(range).map(Reply::Count),
-            Mutation::DeleteMatching(range, filter) => self.delete_matching(range, filter).map(Reply::Count),
+            Mutation::Delete(key) => {
+                self.delete(PutKey::Known(Cow::Borrowed(key)))?;
+                Ok(Pending::Removed)
+            }
+            Mutation::DeleteRange(range) => {
+                self.batch.push(Step::DeleteRange(range));
+                if let Some(draft) = &mut self.draft {
+                    draft.remove_range(range);
+                }
+                Ok(Pending::Removed)
+            }
+            Mutation::DeleteMatching(range, filter) => {
+                self.delete_matching(range, filter)?;
+                Ok(Pending::Removed)
+            }
             Mutation::Arithmetic { key, operation, operand, expires_in_ms } => {
                 let stored = self.stored(key, Counter::decode)?;
-                let counter = calculate(*operation, stored.value, operand)?;
-                let (encoding, value) = counter.encode();
-                let expires_at = self.expires_at(*expires_in_ms).or(stored.expires_at);
-                self.put(key, encoding, &value, expires_at)?;
-                Ok(Reply::Counter(counter))
+                let counter = calculate(*operation, stored, operand)?;
+                let (encoding, bytes) = counter.encode();
+                self.replace(key, encoding, bytes, *expires_in_ms)?;
+                Ok(Pending::Known(Reply::Counter(counter)))
             }
             Mutation::Splice { key, front, values, expires_in_ms } => {
-                let stored = self.stored(key, ArrayText::decode)?;
-                let old = stored.value.unwrap_or_else(ArrayText::empty);
+                let old = self.stored(key, ArrayText::decode)?.unwrap_or_else(ArrayText::empty);
                 let joined = if *front { values.clone().join(&old) } else { old.join(values) };
-                check_value_bytes(joined.text.len())?;
-                let expires_at = self.expires_at(*expires_in_ms).or(stored.expires_at);
-                self.put(key, joined.encoding, &joined.text, expires_at)?;
-                Ok(Reply::Count(joined.len()))
+                let length = joined.len();
+                self.replace(key, joined.encoding, joined.text, *expires_in_ms)?;
+                Ok(Pending::Known(Reply::Count(length)))
             }
             Mutation::Patch { key, patch, expires_in_ms } => {
                 let stored =
                     self.stored(key, |encoding, bytes| Ok(Encoded { encoding, bytes: bytes.to_vec() }))?;
-                let merged = merge(stored.value.as_ref(), patch);
-                check_value_bytes(merged.bytes.len())?;
-                let expires_at = self.expires_at(*expires_in_ms).or(stored.expires_at);
-                self.put(key, merged.encoding, &merged.bytes, expires_at)?;
-                Ok(Reply::Done)
+                let merged = merge(stored.as_ref(), patch);
+                self.replace(key, merged.encoding, merged.bytes, *expires_in_ms)?;
+                Ok(Pending::Known(Reply::Done))
             }
             Mutation::Touch { key, expires_in_ms } => {
-                let expires_at = self.txn.now_ms() + expires_in_ms;
-                self.txn.set_expiry(key, expires_at).map(Reply::Found)
+                self.batch.push(Step::Expire(key, *expires_in_ms));
+                Ok(Pending::Step)
             }
-            Mutation::Enqueue(message) => enqueue(self.txn, message).map(Reply::Id),
+            Mutation::Enqueue(message) => {
+                self.batch.push(message.step());
+                Ok(Pending::Step)
+            }
         }
     }
 
-    fn expires_at(&self, expires_in_ms: Option<i64>) -> Option<i64> {
-        expires_in_ms.map(|ms| self.txn.now_ms() + ms)
-    }
-
-    fn stamped_key(&self, key: &[u8]) -> Result<Vec<u8>> {
-        let mut stamped = key.to_vec();
-        KeyWriter::new(&mut stamped).string(self.stamp.as_deref().unwrap_or_default())?;
-        Ok(stamped)
-    }
-
-    fn stored<T>(&mut self, key: &[u8], decode: impl Fn(u8, &[u8]) -> Result<T>) -> Result<Stored<T>> {
-        let now = self.txn.now_ms();
-        let mut stored = Stored { value: None, expires_at: None };
-        self.txn.get(key, usize::MAX, &mut |row| {
+    /// What is at a key.
+    fn stored<T>(&mut self, key: &[u8], decode: impl Fn(u8, &[u8]) -> Result<T>) -> Result<Option<T>> {
+        match self.draft.as_ref().map_or(Known::Nothing, |draft| draft.known(key)) {
+            Known::Value(value) => return decode(value.encoding, &value.bytes).map(Some),
+            Known::Absent => return Ok(None),
+            Known::Nothing => {}
+        }
+        let (now, mut stored) = (self.seen.now_ms(), None);
+        self.seen.get(key, usize::MAX, &mut |row| {
             if let Some(row) = row.filter(|row| row.is_live(now)) {
-                stored = Stored { value: Some(decode(row.encoding, row.value)?), expires_at: row.expires_at };
+                stored = Some(decode(row.encoding, row.value)?);
             }
             Ok(())
         })?;
         Ok(stored)
     }
 
-    fn put(&mut self, key: &[u8], encoding: u8, value: &[u8], expires_at: Option<i64>) -> Result<()> {
-        let versionstamp = self.stamp.clone().unwrap_or_default();
-        let versionstamp = versionstamp.as_str();
-        let row = Row { key, versionstamp, expires_at, encoding, value, withheld: false };
-        let found = match self.txn.put(&row) {
-            Err(error) if error.code == Code::Conflict => self.put_unique(&row, error)?,
-            found => found?,
-        };
-        let Some(net) = &mut self.net else { return self.txn.log(key, found.change(), Some(&row)) };
-        net.note(key, NetChange::put(found));
+    /// Writes what was made of an entry; it keeps its time to live, unless it gets another one.
+    fn replace(
+        &mut self,
+        key: &'a [u8],
+        encoding: u8,
+        bytes: Vec<u8>,
+        expires_in_ms: Option<i64>,
+    ) -> Result<()> {
+        check_value_bytes(bytes.len())?;
+        let expiry = expires_in_ms.map_or(Expiry::Keep, Expiry::In);
+        self.put(PutKey::Known(Cow::Borrowed(key)), Value { encoding, bytes: Cow::Owned(bytes) }, expiry)
+    }
+
+    fn put(&mut self, key: PutKey<'a>, value: Value<'a>, expiry: Expiry) -> Result<()> {
+        if self.draft.is_some() || !self.room.is_empty() || matches!(key, PutKey::Stamped(_)) {
+            let full = full_key(&key)?;
+            self.make_room(&full);
+            if let Some(draft) = &mut self.draft {
+                draft.put(full, key.clone(), value.clone());
+            }
+        }
+        self.batch.push(Step::Put { key, encoding: value.encoding, value: value.bytes, expiry });
         Ok(())
     }
 
-    /// A unique index refused an entry.
-    fn put_unique(&mut self, row: &Row<'_>, refused: Error) -> Result<Found> {
-        match unique::holder(self.txn, row, refused)? {
-            Holder::Expired(key) => self.delete(&key)?,
-            Holder::Live(error) => return Err(error),
-        };
-        // Another index may refuse it too.
-        match self.txn.put(row) {
-            Err(error) if error.code == Code::Conflict => self.put_unique(row, error),
-            found => found,
+    fn make_room(&mut self, key: &[u8]) {
+        for Room { holder, .. } in self.room.iter().filter(|room| room.key == key) {
+            self.batch.push(Step::SweepRange(Cow::Owned(holder.clone()..key::successor(holder))));
         }
     }
 
-    fn delete(&mut self, key: &[u8]) -> Result<u64> {
-        let Some(removed) = self.txn.remove(key)? else { return Ok(0) };
-        match &mut self.net {
-            Some(net) => net.note(key, NetChange::removed(removed.live)),
-            None => self.txn.log(key, ChangeKind::Delete, None)?,
+    fn delete(&mut self, key: PutKey<'a>) -> Result<()> {
+        if let Some(draft) = &mut self.draft {
+            draft.remove(full_key(&key)?, key.clone());
         }
-        Ok(u64::from(removed.live))
+        self.batch.push(Step::Delete(key));
+        Ok(())
     }
 
-    fn delete_range(&mut self, range: &Range<Vec<u8>>) -> Result<u64> {
-        let Some(net) = &mut self.net else { return Ok(self.txn.remove_range_logged(range)?.live) };
-        let removed = self.txn.remove_range(range)?;
-        for one in &removed {
-            net.note(&one.key, NetChange::removed(one.live));
-        }
-        Ok(removed.iter().filter(|one| one.live).count() as u64)
-    }
-
-    /// What matches is known before anything goes: a scan must not meet its own deletions.
-    fn delete_matching(&mut self, range: &Range<Vec<u8>>, filter: &Filter) -> Result<u64> {
-        let (mut keys, now) = (Vec::new(), self.txn.now_ms());
+    fn delete_matching(&mut self, range: &'a Range<Vec<u8>>, filter: &Filter) -> Result<()> {
+        let (mut keys, now) = (Vec::new(), self.seen.now_ms());
         // The first key may be above what it has an index for.
         let rest = key::successor(&range.start)..range.end.clone();
         if range.contains(&range.start) {
-            self.txn.get(&range.start, usize::MAX, &mut |row| {
+            self.seen.get(&range.start, usize::MAX, &mut |row| {
                 let live = row.filter(|row| row.is_live(now));
-                keys.extend(
-                    live.filter(|row| filter.matches(row.encoding, row.value, now))
-                        .map(|row| row.key.to_vec()),
-                );
+                let matching = live.filter(|row| filter.matches(row.encoding, row.value, now));
+                keys.extend(matching.map(|row| row.key.to_vec()));
                 Ok(())
             })?;
         }
         if !rest.is_empty() {
-            for_each_match(self.txn, &rest, filter, &mut |key| keys.push(key.to_vec()))?;
+            for_each_match(self.seen, &rest, filter, &mut |key| keys.push(key.to_vec()))?;
         }
-        keys.iter().try_fold(0, |count, key| Ok(count + self.delete(key)?))
+        let mut written = Vec::new();
+        if let Some(draft) = &mut self.draft {
+            keys.retain(|key| matches!(draft.known(key), Known::Nothing));
+            written = draft.remove_matching(range, filter, now);
+        }
+        let stored = keys.into_iter().map(|key| PutKey::Known(Cow::Owned(key)));
+        stored.chain(written).try_for_each(|key| self.delete(key))
     }
+}
 
-    /// Writes the net changes; gives the stamp, if there is one.
-    fn finish(mut self) -> Result<Option<String>> {
-        self.net.take().unwrap_or_default().log(self.txn)?;
-        Ok(self.stamp)
+/// A key as the store will have it, but for the versionstamp.
+fn full_key(key: &PutKey<'_>) -> Result<Vec<u8>> {
+    match key {
+        PutKey::Known(key) => Ok(key.to_vec()),
+        PutKey::Stamped(key) => {
+            let mut full = key.to_vec();
+            KeyWriter::new(&mut full).string(STAND_IN)?;
+            Ok(full)
+        }
     }
+}
+
+fn failed_checks(seen: &mut dyn ReadTxn, checks: &[Check]) -> Result<Vec<(usize, Option<String>)>> {
+    let now = seen.now_ms();
+    let mut failed = Vec::new();
+    for (index, check) in checks.iter().enumerate() {
+        seen.get(&check.key, 0, &mut |row| {
+            let stands = row.filter(|row| row.is_live(now)).map(|row| row.versionstamp);
+            if stands != check.versionstamp.as_deref() {
+                failed.push((index, stands.map(str::to_string)));
+            }
+            Ok(())
+        })?;
+    }
+    Ok(failed)
 }
 
 /// Told how a commit ended, once.
@@ -249,6 +242,8 @@ pub type Done = Box<dyn FnOnce(Result<Outcome>) + Send>;
 pub struct CommitJob {
     commit: Commit,
     durability: Durability,
+    room: Vec<Room>,
+    decided: SmallVec<[Decided; 1]>,
     outcome: Option<Outcome>,
     done: Option<Done>,
 }
@@ -257,7 +252,14 @@ impl CommitJob {
     /// A commit that tells `done`.
     #[must_use]
     pub fn new(commit: Commit, durability: Durability, done: Done) -> Self {
-        Self { commit, durability, outcome: None, done: Some(done) }
+        Self {
+            commit,
+            durability,
+            room: Vec::new(),
+            decided: SmallVec::new(),
+            outcome: None,
+            done: Some(done),
+        }
     }
 
     fn tell(&mut self, result: Result<Outcome>) {
@@ -274,11 +276,83 @@ fn lost() -> Error {
     }
 }
 
+/// Where in a commit an error is. A message has no key.
+fn place(commit: &Commit, index: usize) -> String {
+    let number = (commit.mutations.len() > 1).then(|| format!("mutations[{index}]"));
+    let mutation = commit.mutations.get(index).filter(|one| !matches!(one, Mutation::Enqueue(_)));
+    let key = mutation.map(|mutation| format!("key {}", shown(mutation.key())));
+    match (number, key) {
+        (Some(number), Some(key)) => format!("{number}, {key}: "),
+        (Some(one), None) | (None, Some(one)) => format!("{one}: "),
+        (None, None) => String::new(),
+    }
+}
+
 impl WriteJob for CommitJob {
-    fn run(&mut self, txn: &mut dyn WriteTxn) -> Result<()> {
+    fn begin(&mut self) {
         self.outcome = None;
-        self.outcome = Some(apply(txn, &self.commit)?);
+    }
+
+    fn decide<'a>(&'a mut self, seen: &mut dyn ReadTxn, batch: &mut Batch<'a>) -> Result<()> {
+        let Self { commit, room, decided, outcome, .. } = self;
+        decided.clear();
+        let conflicts = failed_checks(seen, &commit.checks)?;
+        if !conflicts.is_empty() {
+            *outcome = Some(Outcome::Conflict(conflicts));
+            return Ok(());
+        }
+        let commit = &*commit;
+        batch.stamping = commit.stamping;
+        if commit.stamping == Stamping::Never {
+            return Ok(());
+        }
+        let drafted = commit.mutations.len() > 1 && commit.mutations.iter().any(Mutation::reads_entries);
+        let mut decision = Decision { seen, batch, draft: drafted.then(Draft::default), room };
+        decided.reserve_exact(commit.mutations.len());
+        for (index, mutation) in commit.mutations.iter().enumerate() {
+            let reply = decision.mutate(mutation).map_err(|error| error.at(&place(commit, index)))?;
+            decided.push(Decided { end: decision.batch.steps.len(), reply });
+        }
         Ok(())
+    }
+
+    fn refused(&mut self, refusal: Refusal, seen: &mut dyn ReadTxn) -> Result<()> {
+        let index = self.decided.iter().take_while(|decided| decided.end <= refusal.step).count();
+        let key = refusal.key.clone();
+        match unique::holder(seen, refusal) {
+            Ok(Holder::Expired(holder)) => {
+                self.room.push(Room { key, holder });
+                Ok(())
+            }
+            Ok(Holder::Live(error)) | Err(error) => Err(error.at(&place(&self.commit, index))),
+        }
+    }
+
+    fn applied(&mut self, verdict: Verdict) -> Result<Next> {
+        if self.outcome.is_some() {
+            return Ok(Next::Done);
+        }
+        let changes_alone = || !self.commit.mutations.iter().any(Mutation::writes_value);
+        let versionstamp = match self.commit.stamping {
+            Stamping::IfChanged if changes_alone() => None,
+            _ => verdict.stamp,
+        };
+        let mut results = verdict.results.into_iter();
+        let (mut replies, mut begin) = (Vec::with_capacity(self.decided.len()), 0);
+        for Decided { end, reply } in self.decided.drain(..) {
+            let steps = results.by_ref().take(end - begin);
+            begin = end;
+            replies.push(match reply {
+                Pending::Known(reply) => {
+                    steps.for_each(drop);
+                    reply
+                }
+                Pending::Removed => Reply::Count(steps.map(|step| step.count()).sum()),
+                Pending::Step => steps.last().map_or(Reply::Done, reply_of),
+            });
+        }
+        self.outcome = Some(Outcome::Committed { versionstamp, replies });
+        Ok(Next::Done)
     }
 
     fn finish(mut self: Box<Self>, result: Result<()>) {
@@ -288,6 +362,15 @@ impl WriteJob for CommitJob {
 
     fn durability(&self) -> Durability {
         self.durability
+    }
+}
+
+fn reply_of(result: StepResult) -> Reply {
+    match result {
+        StepResult::Id(id) => Reply::Id(id),
+        StepResult::Flag(found) => Reply::Found(found),
+        StepResult::Count(count) => Reply::Count(count),
+        StepResult::Done | StepResult::Lease { .. } => Reply::Done,
     }
 }
 

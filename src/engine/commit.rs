@@ -11,6 +11,7 @@ use crate::codec::value::{ArrayText, Counter};
 use crate::error::{Error, Result};
 use crate::limits::{MAX_COMMIT_BYTES, MAX_COMMIT_OPERATIONS, MAX_DURATION_MS, MAX_VALUE_BYTES};
 use crate::metrics::Operation;
+pub use crate::store::Stamping;
 
 /// A precondition.
 #[derive(Debug, Clone)]
@@ -109,18 +110,6 @@ pub struct Commit {
     pub mutations: Vec<Mutation>,
     /// When it issues a versionstamp.
     pub stamping: Stamping,
-}
-
-/// When a commit issues a versionstamp.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Stamping {
-    /// Always, also if nothing is changed.
-    #[default]
-    Always,
-    /// Only if something is changed: a delete of what is absent then writes nothing, and costs no fsync.
-    IfChanged,
-    /// Never: it only verifies its checks, and gives the newest one.
-    Never,
 }
 
 /// How a commit ended.
@@ -229,6 +218,15 @@ impl Mutation {
     #[must_use]
     pub fn writes_value(&self) -> bool {
         matches!(self, Self::Set { .. } | Self::Arithmetic { .. } | Self::Splice { .. } | Self::Patch { .. })
+    }
+
+    /// Whether it looks at what is stored, or at what an earlier mutation has written.
+    #[must_use]
+    pub fn reads_entries(&self) -> bool {
+        matches!(
+            self,
+            Self::Arithmetic { .. } | Self::Splice { .. } | Self::Patch { .. } | Self::DeleteMatching(..)
+        )
     }
 
     /// The key, or the start of the range; a message has none.

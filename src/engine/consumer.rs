@@ -1,11 +1,14 @@
 //! Consumers: a named position in the change log, which one holder at a time moves.
 
+use std::borrow::Cow;
+
 use super::answer::Answer;
 use super::feed::{check_history, check_logged};
+use super::write::{Ending, lost};
 use crate::codec::key_json;
 use crate::error::{Code, Error, Result};
 use crate::store::lease::Consumer;
-use crate::store::{ReadTxn, WriteTxn};
+use crate::store::{Batch, ReadTxn, Step, StepResult};
 
 /// What a holder says of itself.
 #[derive(Debug, Clone)]
@@ -23,63 +26,73 @@ pub struct Holder {
 ///
 /// # Errors
 /// `INVALID_ARGUMENT` for another prefix than the consumer has, `HISTORY_GONE`, `UNSUPPORTED`, those of the store.
-pub fn take(txn: &mut dyn WriteTxn, holder: &Holder, prefix: Option<&[u8]>) -> Result<Answer> {
-    let state = txn.log_state()?;
+pub fn take<'a>(
+    seen: &mut dyn ReadTxn,
+    batch: &mut Batch<'a>,
+    holder: &'a Holder,
+    prefix: Option<&'a [u8]>,
+) -> Result<Ending> {
+    let state = seen.log_state()?;
     check_logged(&state)?;
-    let now = txn.now_ms();
-    let stands = txn.consumer(&holder.name)?;
-    let mut consumer = stands.unwrap_or_else(|| Consumer {
-        prefix: prefix.unwrap_or_default().to_vec(),
-        position: state.first - 1,
-        lease: 0,
-        locked_until: None,
-        updated_at: now,
-    });
-    if prefix.is_some_and(|prefix| prefix != consumer.prefix) {
-        let message =
-            "prefix: this consumer exists with another one; leave prefix out, or delete the consumer first";
-        return Err(Error::invalid(message));
-    }
-    let ours = holder.lease != 0 && holder.lease == consumer.lease;
-    let until = consumer.locked_until.map(|until| txn.end_of_lease(until));
+    let (now, stands) = (seen.now_ms(), seen.consumer(&holder.name)?);
+    let position = stands.as_ref().map_or(state.first - 1, |consumer| consumer.position);
+    let lease = stands.as_ref().map_or(0, |consumer| consumer.lease);
+    let locked_until = stands.as_ref().and_then(|consumer| consumer.locked_until);
+    let own_prefix = match stands {
+        Some(consumer) if prefix.is_some_and(|prefix| prefix != consumer.prefix) => {
+            let message = "prefix: this consumer exists with another one; leave prefix out, or delete the consumer first";
+            return Err(Error::invalid(message));
+        }
+        Some(consumer) => Cow::Owned(consumer.prefix),
+        None => Cow::Borrowed(prefix.unwrap_or_default()),
+    };
+    let ours = holder.lease != 0 && holder.lease == lease;
+    let until = locked_until.map(|until| seen.end_of_lease(until));
     if let Some(until) = until.filter(|until| *until > now && !ours) {
-        return Ok(Answer::json(format!("[null,{until}]")));
+        return Ok(Ending::json(format!("[null,{until}]")));
     }
-    if consumer.position > state.head {
+    if position > state.head {
         let message = "the consumer's position is beyond the newest change, where it would never read anything; delete the consumer";
         return Err(Error::corrupt(message));
     }
-    check_history(&state, consumer.position)?;
-    if !ours {
-        consumer.lease = txn.next_number();
-    }
-    renew(txn, holder, &mut consumer)?;
-    let mut text = format!("[{},{},", consumer.lease, consumer.position).into_bytes();
-    key_json::write(&consumer.prefix, &mut text)?;
-    text.push(b']');
-    Ok(Answer::Text(text))
-}
-
-fn renew(txn: &mut dyn WriteTxn, holder: &Holder, consumer: &mut Consumer) -> Result<()> {
-    consumer.updated_at = txn.now_ms();
-    consumer.locked_until = Some(consumer.updated_at.saturating_add(holder.lease_ms));
-    txn.put_consumer(&holder.name, consumer)
+    check_history(&state, position)?;
+    let mut shown = Vec::new();
+    key_json::write(&own_prefix, &mut shown)?;
+    batch.push(Step::PutConsumer {
+        name: &holder.name,
+        prefix: own_prefix,
+        position,
+        lease: ours.then_some(lease),
+        lease_ms: Some(holder.lease_ms),
+    });
+    Ok(Ending::of(move |result| {
+        let StepResult::Lease { number, .. } = result else { return Err(lost()) };
+        let mut text = format!("[{number},{position},").into_bytes();
+        text.append(&mut shown);
+        text.push(b']');
+        Ok(Answer::Text(text))
+    }))
 }
 
 /// Moves the position and renews the lease. A lease that ran out and that nobody took since is still the holder's.
 ///
 /// # Errors
 /// `CONFLICT` if the lease was lost, `INVALID_ARGUMENT` for a number out of range, those of the store.
-pub fn commit(txn: &mut dyn WriteTxn, holder: &Holder, seq: i64) -> Result<Answer> {
+pub fn commit<'a>(
+    seen: &mut dyn ReadTxn,
+    batch: &mut Batch<'a>,
+    holder: &'a Holder,
+    seq: i64,
+) -> Result<Ending> {
     let lost = || {
         let message = "the consumer's lease was lost: another reader took it, it was given back, or it was never taken; read() takes it";
         Error::new(Code::Conflict, message)
     };
-    let Some(mut consumer) = txn.consumer(&holder.name)? else { return Err(lost()) };
+    let Some(consumer) = seen.consumer(&holder.name)? else { return Err(lost()) };
     if holder.lease == 0 || holder.lease != consumer.lease || consumer.locked_until.is_none() {
         return Err(lost());
     }
-    let head = txn.log_state()?.head;
+    let head = seen.log_state()?.head;
     if !(consumer.position..=head).contains(&seq) {
         let message = format!(
             "seq: {seq} is not from the position, {}, to the newest change, {head}",
@@ -87,29 +100,27 @@ pub fn commit(txn: &mut dyn WriteTxn, holder: &Holder, seq: i64) -> Result<Answe
         );
         return Err(Error::invalid(message));
     }
-    consumer.position = seq;
-    renew(txn, holder, &mut consumer)?;
-    Ok(Answer::json("null"))
+    batch.push(Step::PutConsumer {
+        name: &holder.name,
+        prefix: Cow::Owned(consumer.prefix),
+        position: seq,
+        lease: Some(consumer.lease),
+        lease_ms: Some(holder.lease_ms),
+    });
+    Ok(Ending::json("null"))
 }
 
 /// Gives the lease back, if it is still held.
 ///
 /// # Errors
 /// Those of the store.
-pub fn release(txn: &mut dyn WriteTxn, holder: &Holder) -> Result<Answer> {
-    let held = txn.consumer(&holder.name)?.filter(|one| holder.lease != 0 && one.lease == holder.lease);
-    if let Some(consumer) = held {
-        txn.put_consumer(&holder.name, &Consumer { locked_until: None, ..consumer })?;
+pub fn release<'a>(seen: &mut dyn ReadTxn, batch: &mut Batch<'a>, holder: &'a Holder) -> Result<Ending> {
+    let held = seen.consumer(&holder.name)?.filter(|one| holder.lease != 0 && one.lease == holder.lease);
+    if let Some(Consumer { prefix, position, lease, .. }) = held {
+        let (name, prefix) = (holder.name.as_str(), Cow::Owned(prefix));
+        batch.push(Step::PutConsumer { name, prefix, position, lease: Some(lease), lease_ms: None });
     }
-    Ok(Answer::json("null"))
-}
-
-/// Forgets a consumer: whether there was one.
-///
-/// # Errors
-/// Those of the store.
-pub fn delete(txn: &mut dyn WriteTxn, name: &str) -> Result<Answer> {
-    Ok(Answer::json(txn.remove_consumer(name)?.to_string()))
+    Ok(Ending::json("null"))
 }
 
 /// Where it stands: `[position,head,until]`.

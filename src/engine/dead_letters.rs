@@ -1,13 +1,14 @@
 //! The dead letter queue.
 
 use super::answer::Answer;
-use super::enqueue::{NewMessage, Schedule, enqueue, keys_of, new_id, schedule_of};
+use super::enqueue::{NewMessage, Schedule, keys_of, new_id, schedule_of};
 use super::page::Page;
 use super::queue::quoted;
+use super::write::{Ending, lost};
 use crate::error::Result;
 use crate::limits::MAX_PAGE_BYTES;
 use crate::store::queue::{DeadLetter, DeadLetterScan};
-use crate::store::{Flow, QueueRead, ReadTxn, WriteTxn};
+use crate::store::{Batch, Flow, ReadTxn, Step, StepResult};
 
 /// Lists dead letters: a page whose entries are `id,original,error,attempts,created,failed,queue,value`.
 ///
@@ -59,31 +60,32 @@ fn push(page: &mut Page, letter: &DeadLetter) {
 ///
 /// # Errors
 /// Those of the store.
-pub fn requeue(txn: &mut dyn WriteTxn, id: &str) -> Result<Answer> {
-    let Some(DeadLetter { message, .. }) = QueueRead::dead_letter(txn, id)? else {
-        return Ok(Answer::json("null"));
+pub fn requeue<'a>(seen: &mut dyn ReadTxn, batch: &mut Batch<'a>, id: &'a str) -> Result<Ending> {
+    let Some(DeadLetter { message, .. }) = seen.dead_letter(id)? else {
+        return Ok(Ending::json("null"));
     };
-    txn.remove_dead_letter(id)?;
+    let (Schedule { backoff_ms, dead_letter }, keys) = (schedule_of(&message)?, keys_of(&message)?);
     // Another one may stand under its deduplication key by now: this one is asked for, and is not lost for that.
-    let deduplication_key = match message.deduplication_key.clone() {
-        Some(key) if txn.standing_message(&message.queue, &key)?.is_some() => None,
+    let deduplication_key = match message.deduplication_key {
+        Some(key) if seen.standing_message(&message.queue, &key)?.is_some() => None,
         key => key,
     };
-    let Schedule { backoff_ms, dead_letter } = schedule_of(&message)?;
-    let added = enqueue(
-        txn,
-        &NewMessage {
-            id: new_id(),
-            delay_ms: 0,
-            backoff_ms,
-            dead_letter,
-            keys_if_undelivered: keys_of(&message)?,
-            queue: message.queue,
-            ordering_key: message.ordering_key,
-            deduplication_key,
-            encoding: message.encoding,
-            value: message.value,
-        },
-    )?;
-    Ok(Answer::Text(quoted(&added).into_bytes()))
+    batch.push(Step::RemoveDeadLetter(id));
+    let again = NewMessage {
+        id: new_id(),
+        delay_ms: 0,
+        backoff_ms,
+        dead_letter,
+        keys_if_undelivered: keys,
+        queue: message.queue,
+        ordering_key: message.ordering_key,
+        deduplication_key,
+        encoding: message.encoding,
+        value: message.value,
+    };
+    batch.push(again.into_step());
+    Ok(Ending::of(|result| match result {
+        StepResult::Id(id) => Ok(Answer::Text(quoted(&id).into_bytes())),
+        _ => Err(lost()),
+    }))
 }

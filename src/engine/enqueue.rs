@@ -1,9 +1,11 @@
 //! A message on its way into a queue: what a user says of it, its limits, and its row.
 
+use std::borrow::Cow;
+
 use crate::error::{Error, Result};
 use crate::limits::{MAX_BACKOFF_STEPS, MAX_DURATION_MS, MAX_NAME_BYTES, MAX_UNDELIVERED_KEYS};
-use crate::store::WriteTxn;
-use crate::store::queue::{Message, State, Status};
+use crate::store::Step;
+use crate::store::queue::{self, Message};
 
 /// The waits before the second, third and fourth attempt.
 pub const DEFAULT_BACKOFF_MS: [i64; 3] = [1_000, 5_000, 10_000];
@@ -82,6 +84,48 @@ impl NewMessage {
     }
 }
 
+impl NewMessage {
+    /// The step that adds it.
+    #[must_use]
+    pub fn step(&self) -> Step<'_> {
+        Step::Enqueue(queue::NewMessage {
+            id: Cow::Borrowed(&self.id),
+            queue: Cow::Borrowed(&self.queue),
+            ordering_key: self.ordering_key.as_deref().map(Cow::Borrowed),
+            deduplication_key: self.deduplication_key.as_deref().map(Cow::Borrowed),
+            value: Cow::Borrowed(&self.value),
+            ..self.row()
+        })
+    }
+
+    /// The same of one that nobody keeps.
+    #[must_use]
+    pub fn into_step(self) -> Step<'static> {
+        let row = self.row();
+        Step::Enqueue(queue::NewMessage {
+            id: Cow::Owned(self.id),
+            queue: Cow::Owned(self.queue),
+            ordering_key: self.ordering_key.map(Cow::Owned),
+            deduplication_key: self.deduplication_key.map(Cow::Owned),
+            value: Cow::Owned(self.value),
+            ..row
+        })
+    }
+
+    /// What is no text or value of the user's.
+    fn row(&self) -> queue::NewMessage<'static> {
+        let attempts = i64::try_from(self.backoff_ms.len()).unwrap_or(i64::MAX);
+        queue::NewMessage {
+            delay_ms: self.delay_ms,
+            max_attempts: attempts.saturating_add(1),
+            backoff_schedule: schedule_text(&self.backoff_ms, self.dead_letter),
+            keys_if_undelivered: keys_text(&self.keys_if_undelivered),
+            encoding: self.encoding,
+            ..queue::NewMessage::default()
+        }
+    }
+}
+
 /// A new id: a UUIDv7.
 #[must_use]
 pub fn new_id() -> String {
@@ -108,54 +152,6 @@ pub fn check_name(text: &str, what: &str) -> Result<()> {
         return Err(Error::limit(what, text.len(), MAX_NAME_BYTES, "bytes"));
     }
     Ok(())
-}
-
-/// Adds a message; tells its id, or that of the one that stands under its deduplication key.
-///
-/// # Errors
-/// Those of the store.
-pub fn enqueue(txn: &mut dyn WriteTxn, new: &NewMessage) -> Result<String> {
-    if let Some(key) = &new.deduplication_key
-        && let Some(standing) = txn.standing_message(&new.queue, key)?
-    {
-        return Ok(standing);
-    }
-    let now = txn.now_ms();
-    let ready_at = now.saturating_add(new.delay_ms);
-    let attempts = i64::try_from(new.backoff_ms.len()).unwrap_or(i64::MAX);
-    let status = first_status(txn, &new.queue, new.ordering_key.as_deref(), ready_at)?;
-    let seq = txn.next_number();
-    txn.insert_message(&Message {
-        id: new.id.clone(),
-        seq,
-        queue: new.queue.clone(),
-        state: State { status, ready_at, attempts: 0, lease: 0, locked_until: None },
-        max_attempts: attempts.saturating_add(1),
-        backoff_schedule: schedule_text(&new.backoff_ms, new.dead_letter),
-        keys_if_undelivered: keys_text(&new.keys_if_undelivered),
-        ordering_key: new.ordering_key.clone(),
-        deduplication_key: new.deduplication_key.clone(),
-        created_at: now,
-        encoding: new.encoding,
-        value: new.value.clone(),
-    })?;
-    Ok(new.id.clone())
-}
-
-/// One that comes after another one of its ordering key need not be looked at before that is done. One that comes before
-/// another takes its place: else those of a key that are each ready earlier would all be looked at by the next one.
-fn first_status(
-    txn: &mut dyn WriteTxn,
-    queue: &str,
-    ordering_key: Option<&str>,
-    ready_at: i64,
-) -> Result<Status> {
-    let Some(key) = ordering_key else { return Ok(Status::Pending) };
-    if txn.is_behind_key(queue, key, ready_at)? {
-        return Ok(Status::Blocked);
-    }
-    txn.block_later(queue, key, ready_at)?;
-    Ok(Status::Pending)
 }
 
 fn schedule_text(backoff_ms: &[i64], dead_letter: bool) -> String {

@@ -7,7 +7,7 @@ use std::sync::Weak;
 use crate::config::Durability;
 use crate::error::Result;
 use crate::limits::{CHECKED_MESSAGES, CONSUMER_IN_USE_MS, SWEEP_STEP_ENTRIES};
-use crate::store::{Store, WriteJob, WriteTxn};
+use crate::store::{Batch, Next, ReadTxn, Step, StepResult, Store, Verdict, WriteJob};
 
 /// Told how a sweep ended.
 pub type Swept = Box<dyn FnOnce(Result<()>) + Send>;
@@ -17,6 +17,8 @@ pub struct SweepJob {
     store: Weak<dyn Store>,
     /// Messages are looked through once a sweep, in its first step.
     is_first: bool,
+    /// The step that sweeps dead letters.
+    letters: usize,
     more: bool,
     done: Option<Swept>,
 }
@@ -25,38 +27,36 @@ impl SweepJob {
     /// The first step.
     #[must_use]
     pub fn new(store: Weak<dyn Store>, done: Option<Swept>) -> Self {
-        Self { store, is_first: true, more: false, done }
+        Self { store, is_first: true, letters: 0, more: false, done }
     }
 }
 
 impl WriteJob for SweepJob {
-    fn run(&mut self, txn: &mut dyn WriteTxn) -> Result<()> {
-        let step = SWEEP_STEP_ENTRIES as u64;
-        let expired = txn.sweep_expired(SWEEP_STEP_ENTRIES)?;
-        let now = txn.now_ms();
-        let trimmed = txn.trim_log(now - txn.retention_ms(), now - CONSUMER_IN_USE_MS, SWEEP_STEP_ENTRIES)?;
-        let locks = txn.sweep_locks(SWEEP_STEP_ENTRIES)?;
-        let letters = match txn.dead_letter_retention_ms() {
-            Some(ms) => txn.sweep_dead_letters(now.saturating_sub(ms), SWEEP_STEP_ENTRIES)?,
-            None => 0,
-        };
+    fn decide<'a>(&'a mut self, _seen: &mut dyn ReadTxn, batch: &mut Batch<'a>) -> Result<()> {
+        batch.push(Step::SweepExpired(SWEEP_STEP_ENTRIES));
+        batch.push(Step::TrimLog { in_use_ms: CONSUMER_IN_USE_MS, limit: SWEEP_STEP_ENTRIES });
+        batch.push(Step::SweepLocks(SWEEP_STEP_ENTRIES));
+        self.letters = batch.push(Step::SweepDeadLetters(SWEEP_STEP_ENTRIES));
         if self.is_first {
-            txn.set_stranded_aside(CHECKED_MESSAGES)?;
+            batch.push(Step::SetStrandedAside(CHECKED_MESSAGES));
         }
-        // Of dead letters a step looks at so many, and leaves those whose time is damaged.
-        self.more = [expired, trimmed, locks].contains(&step) || letters > 0;
         Ok(())
+    }
+
+    fn applied(&mut self, verdict: Verdict) -> Result<Next> {
+        // Of dead letters a step looks at so many, and leaves those whose time is damaged.
+        let letters = verdict.results.get(self.letters).is_some_and(|result| *result != StepResult::Count(0));
+        self.more = letters || verdict.results.contains(&StepResult::Count(SWEEP_STEP_ENTRIES as u64));
+        Ok(Next::Done)
     }
 
     fn finish(mut self: Box<Self>, outcome: Result<()>) {
         let next = self.store.upgrade().filter(|_| self.more && outcome.is_ok());
         match (next, self.done.take()) {
-            (Some(store), done) => store.write(vec![Box::new(Self {
-                is_first: false,
-                more: false,
-                done,
-                store: self.store.clone(),
-            })]),
+            (Some(store), done) => {
+                let next = Self { is_first: false, ..Self::new(self.store.clone(), done) };
+                store.write(vec![Box::new(next)]);
+            }
             (None, Some(done)) => done(outcome),
             (None, None) => {}
         }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use super::answer::Answer;
 use super::hub::Follower;
 use super::page::Page;
+use super::write::Ending;
 use crate::codec::key;
 use crate::config::ChangeLog;
 use crate::error::{Code, Error, Result};
 use crate::limits::{MAX_INLINE_LOG_ROWS, MAX_LOG_ROWS, MAX_PAGE_BYTES, TRIM_STEP_ROWS};
 use crate::store::log::{LogScan, LogState};
-use crate::store::{Flow, ReadTxn, WriteTxn};
+use crate::store::{Batch, Flow, ReadTxn, Step};
 
 /// What is left of a feed.
 #[derive(Debug, Clone)]
@@ -102,15 +103,18 @@ pub fn head(txn: &mut dyn ReadTxn) -> Result<Answer> {
 ///
 /// # Errors
 /// `INVALID_ARGUMENT` for a number that is still to come, `UNSUPPORTED`, those of the store.
-pub fn trim(txn: &mut dyn WriteTxn, seq: i64) -> Result<Answer> {
-    let state = txn.log_state()?;
+pub fn trim(seen: &mut dyn ReadTxn, batch: &mut Batch<'_>, seq: i64) -> Result<Ending> {
+    let state = seen.log_state()?;
     check_logged(&state)?;
     if seq > state.head {
         return Err(Error::invalid(format!("seq: {seq} is beyond the newest change, {}", state.head)));
     }
     let up_to = if seq == -1 { state.head } else { seq };
-    let count = txn.trim_log_to(up_to, TRIM_STEP_ROWS)?;
-    Ok(Answer::json(format!("[{count},{},{up_to}]", u8::from(count == TRIM_STEP_ROWS as u64))))
+    batch.push(Step::TrimLogTo(up_to, TRIM_STEP_ROWS));
+    Ok(Ending::of(move |result| {
+        let count = result.count();
+        Ok(Answer::json(format!("[{count},{},{up_to}]", u8::from(count == TRIM_STEP_ROWS as u64))))
+    }))
 }
 
 /// Splits a key into its beginnings: the empty one, then part by part up to the whole key.

@@ -1,16 +1,16 @@
 //! The heartbeat of the messages that this process handles: their leases are extended by Rust, so that a handler that holds
 //! up the event loop keeps its message, and a process that dies does not. What nobody handles any more is given back.
 
+use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::{Arc, Weak};
 
-use super::answer::Answer;
-use super::queue::{End, Settled, settle};
-use super::task::Task;
+use super::queue::{End, Settled, Work, WorkJob};
 use crate::config::Durability;
 use crate::error::Result;
 use crate::store::in_flight::Due;
 use crate::store::queue::Message;
-use crate::store::{InFlight, Store, WriteJob, WriteTxn};
+use crate::store::{Batch, InFlight, Leased, Next, ReadTxn, Step, StepResult, Store, Verdict, WriteJob};
 
 /// Extends what is due, and asks to be called again when there is more.
 pub fn beat(store: &Weak<dyn Store>) {
@@ -18,53 +18,72 @@ pub fn beat(store: &Weak<dyn Store>) {
     let in_flight = Arc::clone(store.in_flight());
     let due = in_flight.take_due(store.clock().now_ms());
     if !due.is_empty() {
-        store.write(vec![Box::new(Beat { in_flight: Arc::clone(&in_flight), due, lost: Vec::new() })]);
+        let beat = Beat { in_flight: Arc::clone(&in_flight), due, extended: Extended::default() };
+        store.write(vec![Box::new(beat)]);
     }
     if let Some(at_ms) = in_flight.renew_at() {
         store.wake_at(at_ms);
     }
 }
 
-/// Extends what is due, in an operation that is about to claim: it may have waited for longer than a lease, and claims none
-/// of its own messages for that.
-///
-/// # Errors
-/// Those of the store.
-pub fn renew_due(txn: &mut dyn WriteTxn, in_flight: &InFlight) -> Result<()> {
-    let due = in_flight.take_due(txn.now_ms());
-    for (id, number) in renew(txn, &due)? {
-        in_flight.rest(&id, number);
-    }
-    Ok(())
+/// Leases that are extended by steps of a batch.
+#[derive(Debug, Default)]
+pub struct Extended {
+    due: Vec<Due>,
+    at_ms: i64,
+    steps: Range<usize>,
+    lost: Vec<usize>,
 }
 
-/// Extends leases; tells which of them were lost.
-fn renew(txn: &mut dyn WriteTxn, due: &[Due]) -> Result<Vec<(String, i64)>> {
-    let mut lost = Vec::new();
-    for Due { id, number, lock_ms } in due {
-        if !txn.extend_lease(id, *number, txn.now_ms().saturating_add(*lock_ms))? {
-            lost.push((id.clone(), *number));
+/// Extends leases that are due. An operation that claims does it first: it may have waited for longer than a lease, and claims none
+/// of its own messages for that.
+pub fn extend(due: Vec<Due>, at_ms: i64, batch: &mut Batch<'_>) -> Extended {
+    let begin = batch.steps.len();
+    for Due { id, number, lock_ms } in &due {
+        batch.push(Step::Extend(Leased { id: Cow::Owned(id.clone()), lease: *number }, *lock_ms));
+    }
+    Extended { due, at_ms, steps: begin..batch.steps.len(), lost: Vec::new() }
+}
+
+impl Extended {
+    /// The steps are applied.
+    pub fn applied(&mut self, results: &[StepResult]) {
+        let results = results.get(self.steps.clone()).unwrap_or_default().iter().enumerate();
+        self.lost = results.filter(|(_, result)| !result.is_up()).map(|(index, _)| index).collect();
+    }
+
+    /// It is on disk: a lease that was lost is not extended any more.
+    pub fn note(&self, in_flight: &InFlight) {
+        if !self.due.is_empty() {
+            in_flight.extended(&self.due, self.at_ms);
+        }
+        for lost in self.lost.iter().filter_map(|index| self.due.get(*index)) {
+            in_flight.rest(&lost.id, lost.number);
         }
     }
-    Ok(lost)
 }
 
 /// Extends leases.
 struct Beat {
     in_flight: Arc<InFlight>,
     due: Vec<Due>,
-    lost: Vec<(String, i64)>,
+    extended: Extended,
 }
 
 impl WriteJob for Beat {
-    fn run(&mut self, txn: &mut dyn WriteTxn) -> Result<()> {
-        self.lost = renew(txn, &self.due)?;
+    fn decide<'a>(&'a mut self, seen: &mut dyn ReadTxn, batch: &mut Batch<'a>) -> Result<()> {
+        self.extended = extend(self.due.clone(), seen.now_ms(), batch);
         Ok(())
     }
 
+    fn applied(&mut self, verdict: Verdict) -> Result<Next> {
+        self.extended.applied(&verdict.results);
+        Ok(Next::Done)
+    }
+
     fn finish(self: Box<Self>, outcome: Result<()>) {
-        for (id, number) in self.lost.iter().filter(|_| outcome.is_ok()) {
-            self.in_flight.rest(id, *number);
+        if outcome.is_ok() {
+            self.extended.note(&self.in_flight);
         }
     }
 
@@ -80,14 +99,13 @@ pub fn give_back(store: &dyn Store, settled: Vec<Settled>) {
     if settled.is_empty() {
         return;
     }
-    let work = move |txn: &mut dyn WriteTxn| {
-        settled.iter().try_for_each(|one| settle(txn, one).map(drop)).map(|()| Answer::json("null"))
-    };
-    store.write(vec![Box::new(Task::new(Box::new(work), Durability::Off, Box::new(drop)))]);
+    let work = Work { queue: String::new(), settled, claim: 0, lock_ms: 0 };
+    let job = WorkJob::new(work, Arc::clone(store.in_flight()), Durability::Off, Box::new(drop));
+    store.write(vec![Box::new(job)]);
 }
 
 /// No handler was begun for it.
 #[must_use]
-pub fn never_begun(message: Message) -> Settled {
-    Settled { id: message.id, lease: message.state.lease, end: End::Returned }
+pub fn never_begun(message: &Message) -> Settled {
+    Settled { id: message.id.clone(), lease: message.state.lease, end: End::Returned }
 }

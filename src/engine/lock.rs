@@ -3,10 +3,11 @@
 use super::answer::Answer;
 use super::enqueue::check_name;
 use super::queue::quoted;
+use super::write::{Ending, lost};
 use crate::error::{Error, Result};
 use crate::limits::MAX_DURATION_MS;
 use crate::store::lease::Lock;
-use crate::store::{ReadTxn, WriteTxn};
+use crate::store::{Batch, ReadTxn, Step, StepResult};
 
 /// A lock that is asked for.
 #[derive(Debug, Clone)]
@@ -39,29 +40,36 @@ impl LockRequest {
 ///
 /// # Errors
 /// Those of the store.
-pub fn take(txn: &mut dyn WriteTxn, request: &LockRequest) -> Result<Answer> {
+pub fn take<'a>(seen: &mut dyn ReadTxn, batch: &mut Batch<'a>, request: &'a LockRequest) -> Result<Ending> {
     let LockRequest { name, owner, duration_ms } = request;
-    let standing = live(txn, name)?;
+    let standing = live(seen, name)?;
     if let Some(other) = standing.as_ref().filter(|lock| lock.owner != *owner) {
-        return Ok(Answer::json(format!("[false,\"0\",{}]", other.expires_at)));
+        return Ok(Ending::json(format!("[false,\"0\",{}]", other.expires_at)));
     }
-    // The number is larger than that of any lock before, also of those that were swept.
-    let token = standing.map_or_else(|| txn.next_number(), |lock| lock.token);
-    let expires_at = txn.now_ms().saturating_add(*duration_ms);
-    txn.put_lock(name, &Lock { owner: owner.clone(), token, expires_at })?;
-    Ok(Answer::json(format!("[true,\"{token}\",{expires_at}]")))
+    // The next number is larger than that of any lock before, also of those that were swept.
+    let token = standing.map(|lock| lock.token);
+    batch.push(Step::PutLock { name, owner, token, duration_ms: *duration_ms });
+    Ok(Ending::of(|result| match result {
+        StepResult::Lease { number, until_ms } => Ok(Answer::json(format!("[true,\"{number}\",{until_ms}]"))),
+        _ => Err(lost()),
+    }))
 }
 
 /// Gives a lock back: whether it was still held under this token.
 ///
 /// # Errors
 /// Those of the store.
-pub fn release(txn: &mut dyn WriteTxn, name: &str, token: i64) -> Result<Answer> {
-    let ours = live(txn, name)?.is_some_and(|lock| lock.token == token);
+pub fn release<'a>(
+    seen: &mut dyn ReadTxn,
+    batch: &mut Batch<'a>,
+    name: &'a str,
+    token: i64,
+) -> Result<Ending> {
+    let ours = live(seen, name)?.is_some_and(|lock| lock.token == token);
     if ours {
-        txn.remove_lock(name)?;
+        batch.push(Step::RemoveLock(name));
     }
-    Ok(Answer::json(ours.to_string()))
+    Ok(Ending::json(ours.to_string()))
 }
 
 /// Who holds a lock: `[owner,token,expires]`, or `null`.
@@ -77,7 +85,7 @@ pub fn status(txn: &mut dyn ReadTxn, name: &str) -> Result<Answer> {
     })))
 }
 
-fn live(txn: &mut dyn WriteTxn, name: &str) -> Result<Option<Lock>> {
+fn live(txn: &mut dyn ReadTxn, name: &str) -> Result<Option<Lock>> {
     let now = txn.now_ms();
     let lock = txn.lock(name)?.map(|lock| Lock { expires_at: txn.end_of_lease(lock.expires_at), ..lock });
     Ok(lock.filter(|lock| lock.expires_at > now))

@@ -7,6 +7,7 @@ pub mod awaited;
 pub mod commit;
 pub mod consumer;
 pub mod dead_letters;
+pub mod draft;
 pub mod enqueue;
 pub mod expiry;
 pub mod feed;
@@ -15,7 +16,7 @@ pub mod held;
 pub mod hub;
 pub mod lock;
 pub mod matching;
-pub mod net;
+
 pub mod page;
 pub mod patch;
 pub mod plan;
@@ -24,6 +25,7 @@ pub mod range;
 pub mod read;
 pub mod search;
 pub mod search_page;
-pub mod task;
+
 pub mod unique;
 pub mod watch;
+pub mod write;

@@ -9,18 +9,26 @@
 //! a claim meets it while another is under way. No claim looks there; the first of them is let go when the one before is done.
 //! So claims look at each at most once, however many there are, and few of a key are pending at a time.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use super::answer::Answer;
 use super::atomic::shown;
 use super::enqueue::{keys_of, new_id, schedule_of};
-use super::held;
-use super::net::{NetChange, NetChanges};
+use super::held::{Extended, extend};
 use super::page::Page;
 use super::unique::{self, Holder};
+use crate::codec::key;
 use crate::codec::key_json::write_string;
-use crate::error::{Code, Error, Result};
+use crate::config::Durability;
+use crate::error::Result;
 use crate::limits::{MAX_CLAIM_BYTES, MAX_CLAIM_LOOKS, MAX_ERROR_MESSAGE_BYTES};
-use crate::store::queue::{DeadLetter, Message, State, Status};
-use crate::store::{InFlight, Row, WriteTxn};
+use crate::store::queue::{Claimable, Message, State, Status};
+use crate::store::step::Ready;
+use crate::store::{
+    Batch, Expiry, InFlight, Leased, Next, PutKey, ReadTxn, Refusal, Step, StepResult, Verdict, WriteJob,
+};
 
 /// Messages that one look at a queue reads. More than are wanted, where some are behind their ordering key.
 const LOOK: usize = 64;
@@ -79,26 +87,6 @@ pub struct Worked {
     pub due_ms: Option<i64>,
 }
 
-/// Settles and claims.
-///
-/// # Errors
-/// Those of the store.
-pub fn work(txn: &mut dyn WriteTxn, work: &Work, in_flight: &InFlight) -> Result<Worked> {
-    let (mut worked, mut net) = (Worked::default(), NetChanges::default());
-    for (index, settled) in work.settled.iter().enumerate() {
-        if !end(txn, settled, &mut net)? {
-            worked.lost.push(index);
-        }
-    }
-    if work.claim > 0 {
-        held::renew_due(txn, in_flight)?;
-        claim(txn, work, in_flight, &mut worked, &mut net)?;
-        worked.due_ms = txn.queue_due(&work.queue)?;
-    }
-    net.log(txn)?;
-    Ok(worked)
-}
-
 impl Worked {
     /// As a page: an entry is `id,lease,attempts,value`, the tail `[more,due,[lost]]`.
     #[must_use]
@@ -123,125 +111,309 @@ pub fn quoted(text: &str) -> String {
     String::from_utf8(out).unwrap_or_default()
 }
 
-/// Ends an attempt; false if its lease was lost.
+/// Told what came of it, once.
+pub type WorkDone = Box<dyn FnOnce(Result<Worked>) + Send>;
+
+/// What is decided next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Round {
+    /// What becomes of attempts that have ended, and of leases that are due.
+    Settle,
+    /// Which messages are taken.
+    Claim,
+    /// When there is something to do next.
+    Due,
+    /// Nothing.
+    End,
+}
+
+/// A listener's work on its way through the writer.
+pub struct WorkJob {
+    work: Work,
+    in_flight: Arc<InFlight>,
+    durability: Durability,
+    undelivered: Undelivered,
+    round: Round,
+    /// Steps of this round that tell whether a lease was lost, with the number of the attempt.
+    settling: Vec<(usize, usize)>,
+    extended: Extended,
+    looked: usize,
+    bytes: usize,
+    found: bool,
+    worked: Worked,
+    done: Option<WorkDone>,
+}
+
+impl WorkJob {
+    /// Work that tells `done`.
+    #[must_use]
+    pub fn new(work: Work, in_flight: Arc<InFlight>, durability: Durability, done: WorkDone) -> Self {
+        Self {
+            work,
+            in_flight,
+            durability,
+            undelivered: Undelivered::default(),
+            round: Round::Settle,
+            settling: Vec::new(),
+            extended: Extended::default(),
+            looked: 0,
+            bytes: 0,
+            found: false,
+            worked: Worked::default(),
+            done: Some(done),
+        }
+    }
+
+    /// Claims what is ready. A message may depend on one that is buried before it in this round: it waits for the next one.
+    fn claim<'a>(&'a mut self, seen: &mut dyn ReadTxn, batch: &mut Batch<'a>) -> Result<()> {
+        let Self { work, in_flight, undelivered, looked, bytes, found, worked, .. } = self;
+        let wanted = work.claim - worked.messages.len();
+        let ready = seen.ready_messages(&work.queue, wanted.min(LOOK))?;
+        *found = !ready.is_empty();
+        batch.steps.reserve(ready.len());
+        let (mut keys, mut aside) = (Keys::default(), Vec::new());
+        for one in ready {
+            *looked += 1;
+            let message = match one {
+                Claimable::Message(message) => *message,
+                Claimable::Damaged(damaged) => {
+                    keys.passed.extend(damaged.ordering_key.clone());
+                    aside.push(damaged);
+                    continue;
+                }
+            };
+            if message.ordering_key.as_ref().is_some_and(|key| keys.passed.contains(key)) {
+                continue;
+            }
+            if let Some(lock_ms) = in_flight.holds(&message.id, message.state.lease) {
+                // The clock stepped forward: it is being handled here all the same.
+                batch.push(Step::Extend(leased(&message), lock_ms));
+                continue;
+            }
+            *bytes += message.value.len();
+            if *bytes > MAX_CLAIM_BYTES && !worked.messages.is_empty() {
+                worked.more = true;
+                break;
+            }
+            if let Some(claimed) = take(seen, batch, message, work.lock_ms, undelivered, &mut keys)? {
+                worked.messages.push(claimed);
+            }
+        }
+        if !aside.is_empty() {
+            batch.push(Step::SetAside(aside));
+        }
+        worked.more |= *looked >= MAX_CLAIM_LOOKS;
+        Ok(())
+    }
+
+    fn next(&self) -> Round {
+        let Self { work, worked, .. } = self;
+        match self.round {
+            Round::Settle if work.claim > 0 => Round::Claim,
+            Round::Settle | Round::Due | Round::End => Round::End,
+            Round::Claim if !self.found || worked.more || worked.messages.len() == work.claim => Round::Due,
+            Round::Claim => Round::Claim,
+        }
+    }
+}
+
+impl WriteJob for WorkJob {
+    fn begin(&mut self) {
+        self.round = Round::Settle;
+        (self.looked, self.bytes) = (0, 0);
+        self.extended = Extended::default();
+        self.worked = Worked::default();
+    }
+
+    fn decide<'a>(&'a mut self, seen: &mut dyn ReadTxn, batch: &mut Batch<'a>) -> Result<()> {
+        match self.round {
+            Round::Settle => {
+                let Self { work, in_flight, undelivered, settling, extended, worked, .. } = self;
+                settling.clear();
+                batch.steps.reserve(work.settled.len());
+                for (index, settled) in work.settled.iter().enumerate() {
+                    match end(seen, batch, settled, undelivered)? {
+                        Ended::At(step) => settling.push((step, index)),
+                        Ended::Lost => worked.lost.push(index),
+                        Ended::Left => {}
+                    }
+                }
+                if work.claim > 0 {
+                    let now_ms = seen.now_ms();
+                    *extended = extend(in_flight.due(now_ms), now_ms, batch);
+                }
+                Ok(())
+            }
+            Round::Claim => self.claim(seen, batch),
+            Round::Due | Round::End => {
+                self.worked.due_ms = seen.queue_due(&self.work.queue)?;
+                Ok(())
+            }
+        }
+    }
+
+    fn refused(&mut self, refusal: Refusal, seen: &mut dyn ReadTxn) -> Result<()> {
+        self.undelivered.refused(refusal, seen)
+    }
+
+    fn applied(&mut self, verdict: Verdict) -> Result<Next> {
+        if self.round == Round::Settle {
+            self.extended.applied(&verdict.results);
+            let is_lost = |step: usize| !verdict.results.get(step).is_some_and(StepResult::is_up);
+            self.worked
+                .lost
+                .extend(self.settling.iter().filter(|(step, _)| is_lost(*step)).map(|(_, index)| *index));
+            self.worked.lost.sort_unstable();
+        }
+        self.round = self.next();
+        Ok(if self.round == Round::End { Next::Done } else { Next::Again })
+    }
+
+    fn finish(mut self: Box<Self>, outcome: Result<()>) {
+        if outcome.is_ok() {
+            self.extended.note(&self.in_flight);
+        }
+        let worked = std::mem::take(&mut self.worked);
+        if let Some(done) = self.done.take() {
+            done(outcome.map(|()| worked));
+        }
+    }
+
+    fn durability(&self) -> Durability {
+        self.durability
+    }
+}
+
+impl Drop for WorkJob {
+    fn drop(&mut self) {
+        if let Some(done) = self.done.take() {
+            done(Err(super::write::lost()));
+        }
+    }
+}
+
+fn leased(message: &Message) -> Leased<'static> {
+    Leased { id: Cow::Owned(message.id.clone()), lease: message.state.lease }
+}
+
+/// What is decided of an attempt that has ended.
+pub enum Ended {
+    /// This step tells whether its lease still stood.
+    At(usize),
+    /// It did not.
+    Lost,
+    /// It does, and is left to run out.
+    Left,
+}
+
+/// Ends an attempt.
 ///
 /// # Errors
 /// Those of the store.
-pub fn settle(txn: &mut dyn WriteTxn, settled: &Settled) -> Result<bool> {
-    let mut net = NetChanges::default();
-    let held = end(txn, settled, &mut net)?;
-    net.log(txn)?;
-    Ok(held)
-}
-
-/// `net`: what became of keys for undelivered values, each told once in a commit.
-fn end(txn: &mut dyn WriteTxn, settled: &Settled, net: &mut NetChanges) -> Result<bool> {
+pub fn end<'a>(
+    seen: &mut dyn ReadTxn,
+    batch: &mut Batch<'a>,
+    settled: &'a Settled,
+    undelivered: &Undelivered,
+) -> Result<Ended> {
     let Settled { id, lease, end } = settled;
+    let leased = Leased { id: Cow::Borrowed(id.as_str()), lease: *lease };
     if *end == End::Done {
-        let Some((queue, ordering_key)) = txn.remove_leased(id, *lease)? else { return Ok(false) };
-        unblock(txn, &queue, ordering_key.as_deref())?;
-        return Ok(true);
+        return Ok(Ended::At(batch.push(Step::Remove(leased))));
     }
-    let Some(message) = txn.leased_message(id, *lease)? else { return Ok(false) };
-    match end {
-        End::Failed(error) => fail(txn, &message, error, net)?,
-        End::Damaged(error) => bury(txn, &message, error, net)?,
-        End::Abandoned if message.state.attempts >= message.max_attempts => {}
+    let Some(message) = seen.leased_message(id, *lease)? else { return Ok(Ended::Lost) };
+    let step = match end {
+        End::Failed(error) => fail(batch, &message, error, undelivered),
+        End::Damaged(error) => bury(batch, &message, error, undelivered),
+        End::Abandoned if message.state.attempts >= message.max_attempts => return Ok(Ended::Left),
         _ => {
             let counted = match end {
                 End::Released | End::Abandoned => message.state.attempts.min(message.max_attempts - 1),
                 _ => message.state.attempts - 1,
             };
-            let attempts = counted.max(0);
-            let state = State { status: Status::Pending, attempts, locked_until: None, ..message.state };
-            txn.set_message_state(&message, state)?;
+            batch.push(Step::Return { message: leased, attempts: counted.max(0), ready: Ready::AsBefore })
         }
-    }
-    Ok(true)
-}
-
-fn unblock(txn: &mut dyn WriteTxn, queue: &str, ordering_key: Option<&str>) -> Result<()> {
-    ordering_key.map_or(Ok(()), |key| txn.unblock(queue, key))
+    };
+    Ok(Ended::At(step))
 }
 
 /// An attempt failed: the message waits for the next one, or has none left.
-fn fail(txn: &mut dyn WriteTxn, message: &Message, error: &str, net: &mut NetChanges) -> Result<()> {
+fn fail(batch: &mut Batch<'_>, message: &Message, error: &str, undelivered: &Undelivered) -> usize {
     if message.state.attempts >= message.max_attempts {
-        return exhaust(txn, message, error, net);
+        return exhaust(batch, message, error, undelivered);
     }
     let step = usize::try_from(message.state.attempts - 1).unwrap_or(0);
     let Ok(schedule) = schedule_of(message) else {
         let reason = format!("the message is damaged: its backoff schedule cannot be read; {error}");
-        return bury(txn, message, &reason, net);
+        return bury(batch, message, &reason, undelivered);
     };
-    let wait_ms = schedule.backoff_ms.get(step).copied().unwrap_or(0);
-    let ready_at = txn.now_ms().saturating_add(wait_ms);
-    let state = State { status: Status::Pending, ready_at, locked_until: None, ..message.state };
-    txn.set_message_state(message, state)
+    let ready = Ready::In(schedule.backoff_ms.get(step).copied().unwrap_or(0));
+    batch.push(Step::Return { message: leased(message), attempts: message.state.attempts, ready })
 }
 
 /// A message has used up its attempts, and is a dead letter unless it said otherwise.
-fn exhaust(txn: &mut dyn WriteTxn, message: &Message, error: &str, net: &mut NetChanges) -> Result<()> {
+fn exhaust(batch: &mut Batch<'_>, message: &Message, error: &str, undelivered: &Undelivered) -> usize {
     if schedule_of(message).is_ok_and(|schedule| !schedule.dead_letter) {
-        write_undelivered(txn, message, net)?;
-        return remove(txn, message);
+        undelivered.write(batch, message);
+        return batch.push(Step::Remove(leased(message)));
     }
-    bury(txn, message, error, net)
+    bury(batch, message, error, undelivered)
+}
+
+/// What unique indexes say of the keys for undelivered values.
+#[derive(Debug, Default)]
+pub struct Undelivered {
+    /// A key, and an entry that has expired and makes room for it.
+    room: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Keys that are refused, and why.
+    refused: Vec<(Vec<u8>, String)>,
+}
+
+impl Undelivered {
+    /// See `WriteJob::refused`.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn refused(&mut self, refusal: Refusal, seen: &mut dyn ReadTxn) -> Result<()> {
+        let key = refusal.key.clone();
+        match unique::holder(seen, refusal)? {
+            Holder::Expired(holder) => self.room.push((key, holder)),
+            Holder::Live(error) => self.refused.push((key, error.message)),
+        }
+        Ok(())
+    }
+
+    /// Writes the value to the keys for undelivered ones; names those that a unique index refused. They are left out: the message
+    /// would come back for ever, and end every listener that meets it.
+    fn write(&self, batch: &mut Batch<'_>, message: &Message) -> Vec<String> {
+        let mut keys = keys_of(message).unwrap_or_default();
+        keys.sort();
+        keys.dedup();
+        let mut refused = Vec::new();
+        for key in keys {
+            if let Some((_, reason)) = self.refused.iter().find(|(refused, _)| *refused == key) {
+                refused.push(format!("{}: {reason}", shown(&key)));
+                continue;
+            }
+            for (_, holder) in self.room.iter().filter(|(room, _)| *room == key) {
+                batch.push(Step::SweepRange(Cow::Owned(holder.clone()..key::successor(holder))));
+            }
+            batch.push(Step::Put {
+                key: PutKey::Known(Cow::Owned(key)),
+                encoding: message.encoding,
+                value: Cow::Owned(message.value.clone()),
+                expiry: Expiry::Never,
+            });
+        }
+        refused
+    }
 }
 
 /// The value goes to the keys for undelivered ones and into the dead letter queue, and the message is gone.
-fn bury(txn: &mut dyn WriteTxn, message: &Message, error: &str, net: &mut NetChanges) -> Result<()> {
-    let refused = write_undelivered(txn, message, net)?;
-    let failed_at = txn.now_ms();
-    let error_message = with_refused(error, &refused);
-    txn.insert_dead_letter(&DeadLetter { id: new_id(), error_message, failed_at, message: message.clone() })?;
-    remove(txn, message)
-}
-
-fn remove(txn: &mut dyn WriteTxn, message: &Message) -> Result<()> {
-    txn.remove_leased(&message.id, message.state.lease)?;
-    unblock(txn, &message.queue, message.ordering_key.as_deref())
-}
-
-/// Writes the value to the keys for undelivered ones; tells which of them a unique index refused. Those are left out: the message
-/// would come back for ever, and end every listener that meets it.
-fn write_undelivered(txn: &mut dyn WriteTxn, message: &Message, net: &mut NetChanges) -> Result<Vec<String>> {
-    let mut keys = keys_of(message).unwrap_or_default();
-    keys.sort();
-    keys.dedup();
-    let mut refused = Vec::new();
-    if !keys.is_empty() {
-        let versionstamp = txn.stamp()?;
-        let (encoding, value) = (message.encoding, message.value.as_slice());
-        for key in &keys {
-            let row =
-                Row { key, versionstamp: &versionstamp, expires_at: None, encoding, value, withheld: false };
-            if let Some(error) = put_undelivered(txn, &row, net)? {
-                refused.push(format!("{}: {}", shown(key), error.message));
-            }
-        }
-    }
-    Ok(refused)
-}
-
-/// Gives the error of a unique index that refuses it.
-fn put_undelivered(txn: &mut dyn WriteTxn, row: &Row<'_>, net: &mut NetChanges) -> Result<Option<Error>> {
-    loop {
-        let refused = match txn.put(row) {
-            Err(error) if error.code == Code::Conflict => error,
-            found => {
-                net.note(row.key, NetChange::put(found?));
-                return Ok(None);
-            }
-        };
-        match unique::holder(txn, row, refused)? {
-            Holder::Live(error) => return Ok(Some(error)),
-            Holder::Expired(key) => {
-                txn.remove(&key)?;
-                net.note(&key, NetChange::removed(false));
-            }
-        }
-    }
+fn bury(batch: &mut Batch<'_>, message: &Message, error: &str, undelivered: &Undelivered) -> usize {
+    let refused = undelivered.write(batch, message);
+    let reason = with_refused(error, &refused);
+    batch.push(Step::Bury { message: leased(message), letter: new_id(), reason })
 }
 
 /// What the handler said, and the first of the keys that could not be written.
@@ -262,68 +434,44 @@ fn cut(error: &str, most: usize) -> &str {
 /// What the dead letter of a message says whose handler never ended.
 const DIED: &str = "the lease ran out: the process that handled the message died, or was cut off";
 
-fn claim(
-    txn: &mut dyn WriteTxn,
-    work: &Work,
-    in_flight: &InFlight,
-    worked: &mut Worked,
-    net: &mut NetChanges,
-) -> Result<()> {
-    let (mut looked, mut bytes) = (0, 0);
-    loop {
-        let wanted = work.claim - worked.messages.len();
-        let found = txn.ready_messages(&work.queue, wanted.min(LOOK))?;
-        if found.is_empty() {
-            return Ok(());
-        }
-        for message in found {
-            looked += 1;
-            if let Some(lock_ms) = in_flight.holds(&message.id, message.state.lease) {
-                // The clock stepped forward: it is being handled here all the same.
-                txn.extend_lease(&message.id, message.state.lease, txn.now_ms().saturating_add(lock_ms))?;
-                continue;
-            }
-            bytes += message.value.len();
-            if bytes > MAX_CLAIM_BYTES && !worked.messages.is_empty() {
-                worked.more = true;
-                return Ok(());
-            }
-            if let Some(claimed) = take(txn, message, work.lock_ms, net)? {
-                worked.messages.push(claimed);
-            }
-        }
-        worked.more = looked >= MAX_CLAIM_LOOKS;
-        if worked.more || worked.messages.len() == work.claim {
-            return Ok(());
-        }
-    }
+/// Ordering keys that this round has decided on.
+#[derive(Default)]
+struct Keys {
+    /// A message of it is claimed.
+    claimed: HashSet<String>,
+    /// A message of it is gone, and the next one is let go.
+    passed: HashSet<String>,
 }
 
 /// Begins an attempt, or puts the message where it belongs.
 fn take(
-    txn: &mut dyn WriteTxn,
+    seen: &mut dyn ReadTxn,
+    batch: &mut Batch<'_>,
     message: Message,
     lock_ms: i64,
-    net: &mut NetChanges,
+    undelivered: &Undelivered,
+    keys: &mut Keys,
 ) -> Result<Option<Message>> {
     if message.state.status == Status::Processing {
         if message.state.attempts >= message.max_attempts {
-            exhaust(txn, &message, DIED, net)?;
+            exhaust(batch, &message, DIED, undelivered);
+            keys.passed.extend(message.ordering_key);
             return Ok(None);
         }
     } else if let Some(key) = &message.ordering_key
-        && txn.is_key_busy(&message.queue, key, &message.id)?
+        && (keys.claimed.contains(key) || seen.is_key_busy(&message.queue, key, &message.id)?)
     {
-        txn.set_message_state(&message, State { status: Status::Blocked, ..message.state })?;
+        batch.push(Step::Block(leased(&message)));
         return Ok(None);
     }
+    batch.push(Step::Claim { message: leased(&message), lock_ms });
+    keys.claimed.extend(message.ordering_key.clone());
     let state = State {
         status: Status::Processing,
         attempts: message.state.attempts + 1,
         lease: message.state.lease + 1,
-        locked_until: Some(txn.now_ms().saturating_add(lock_ms)),
+        locked_until: Some(seen.now_ms().saturating_add(lock_ms)),
         ..message.state
     };
-    txn.set_message_state(&message, state)?;
     Ok(Some(Message { state, ..message }))
 }

@@ -1,17 +1,20 @@
 //! Search indexes: made, listed, removed. They hold the words in some fields under a prefix.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 
 use super::answer::Answer;
-use super::filter::{Path, Step, path_of};
+use super::filter::{self, Path, path_of};
 use super::plan::{OrderedSpec, definition_of};
 use super::queue::quoted;
 use super::range::Selector;
+use super::write::Ending;
 use crate::codec::key_json;
 use crate::error::{Code, Error, Result, short};
 use crate::limits::MAX_INDEX_FIELDS;
 use crate::store::index::{Definition, IndexKind, IndexRow, OrderedIndex, SearchIndex};
-use crate::store::{ReadTxn, WriteTxn};
+use crate::store::{Batch, ReadTxn, Step};
 
 /// The name of a search index.
 const SEARCH: &str = "search";
@@ -107,8 +110,8 @@ pub fn json_path(argument: &str, name: &str, path: &Path) -> Result<String> {
     let mut text = String::from("$");
     for step in path {
         match step {
-            Step::Element(index) => text.push_str(&format!("[{index}]")),
-            Step::Member(member) => {
+            filter::Step::Element(index) => text.push_str(&format!("[{index}]")),
+            filter::Step::Member(member) => {
                 let plain = std::str::from_utf8(member).ok();
                 // SQLite's paths have no way to write a quotation mark.
                 let plain = plain.filter(|member| !member.contains(['"', '\\', '\0'])).ok_or_else(|| {
@@ -127,61 +130,70 @@ pub fn json_path(argument: &str, name: &str, path: &Path) -> Result<String> {
 ///
 /// # Errors
 /// Those of the store.
-pub fn create(txn: &mut dyn WriteTxn, index: &SearchIndex) -> Result<Answer> {
-    for old in txn.indexes()? {
+pub fn create<'a>(seen: &mut dyn ReadTxn, batch: &mut Batch<'a>, index: &'a SearchIndex) -> Result<Ending> {
+    for old in seen.indexes()? {
         if old.kind == IndexKind::Search && old.prefix == index.prefix {
-            if old.spec == index.spec && txn.stands(old.id, &Definition::Search(index.clone()))? {
-                return Ok(Answer::json("null"));
+            if old.spec == index.spec && seen.stands(old.id, &Definition::Search(index.clone()))? {
+                return Ok(Ending::json("null"));
             }
-            txn.drop_index(&old)?;
+            batch.push(Step::DropIndex(old));
         }
     }
-    txn.create_search_index(index)?;
-    Ok(Answer::json("null"))
+    batch.push(Step::CreateSearchIndex(index));
+    Ok(Ending::json("null"))
 }
 
 /// Makes an ordered index, in place of one on the same fields. The same one is left as it stands.
 ///
 /// # Errors
 /// `CONFLICT` if it is unique and two entries have the same values, those of the store.
-pub fn create_ordered(txn: &mut dyn WriteTxn, index: &OrderedIndex) -> Result<Answer> {
-    for old in txn.indexes()? {
+pub fn create_ordered<'a>(
+    seen: &mut dyn ReadTxn,
+    batch: &mut Batch<'a>,
+    index: &'a OrderedIndex,
+) -> Result<Ending> {
+    for old in seen.indexes()? {
         let same = old.kind == IndexKind::Ordered && old.prefix == index.prefix;
         if same && definition_of(&old)?.1.paths == index.paths {
-            if old.spec == index.spec && txn.stands(old.id, &Definition::Ordered(index.clone()))? {
-                return Ok(Answer::json("null"));
+            if old.spec == index.spec && seen.stands(old.id, &Definition::Ordered(index.clone()))? {
+                return Ok(Ending::json("null"));
             }
-            txn.drop_index(&old)?;
+            batch.push(Step::DropIndex(old));
         }
     }
     if index.unique {
         // What has expired is absent, and must not be in the way.
-        txn.sweep_range(&index.range)?;
+        batch.push(Step::SweepRange(Cow::Borrowed(&index.range)));
     }
-    txn.create_ordered_index(index).map_err(|error| match error.code {
-        Code::Conflict => {
-            let message =
-                "on: two entries under the prefix have the same values; no unique index can be made";
-            Error::new(Code::Conflict, message)
-        }
-        _ => error,
-    })?;
-    Ok(Answer::json("null"))
+    batch.push(Step::CreateOrderedIndex(index));
+    Ok(Ending::json("null"))
+}
+
+/// The error of a unique index that cannot be made.
+#[must_use]
+pub fn not_unique() -> Error {
+    let message = "on: two entries under the prefix have the same values; no unique index can be made";
+    Error::new(Code::Conflict, message)
 }
 
 /// Removes the indexes of a prefix, or the one of a name; tells how many there were.
 ///
 /// # Errors
 /// Those of the store.
-pub fn remove(txn: &mut dyn WriteTxn, prefix: &[u8], name: Option<&str>) -> Result<Answer> {
+pub fn remove(
+    seen: &mut dyn ReadTxn,
+    batch: &mut Batch<'_>,
+    prefix: &[u8],
+    name: Option<&str>,
+) -> Result<Ending> {
     let mut count = 0;
-    for index in txn.indexes()?.iter().filter(|index| index.prefix == prefix) {
-        if name.is_none_or(|name| name == name_of(index)) {
-            txn.drop_index(index)?;
+    for index in seen.indexes()?.into_iter().filter(|index| index.prefix == prefix) {
+        if name.is_none_or(|name| name == name_of(&index)) {
+            batch.push(Step::DropIndex(index));
             count += 1;
         }
     }
-    Ok(Answer::Count(count))
+    Ok(Ending::Known(Answer::Count(count)))
 }
 
 /// `search`, or the fields of an ordered index; no two indexes of a prefix have the same.

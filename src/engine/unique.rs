@@ -5,7 +5,7 @@ use super::plan::definition_of;
 use crate::codec::key::is_under;
 use crate::error::{Code, Error, Result};
 use crate::store::index::IndexKind;
-use crate::store::{Row, WriteTxn};
+use crate::store::{ReadTxn, Refusal};
 
 /// Who has the values of an entry that was refused.
 pub enum Holder {
@@ -15,14 +15,14 @@ pub enum Holder {
     Live(Error),
 }
 
-/// Looks for the holder of the values of `row`.
+/// Looks for the holder of the values of a refused entry.
 ///
 /// # Errors
-/// `refused` itself, if it was no unique index that refused it; those of the store.
-pub fn holder(txn: &mut dyn WriteTxn, row: &Row<'_>, refused: Error) -> Result<Holder> {
-    let Some(holder) = holder_of(txn, row.key, row.encoding, row.value)? else { return Err(refused) };
-    let (now, mut live) = (txn.now_ms(), false);
-    txn.get(&holder, 0, &mut |stands| {
+/// The refusal's own, if it was no unique index that refused it; those of the store.
+pub fn holder(seen: &mut dyn ReadTxn, refusal: Refusal) -> Result<Holder> {
+    let Some(holder) = holder_of(seen, &refusal)? else { return Err(refusal.error) };
+    let (now, mut live) = (seen.now_ms(), false);
+    seen.get(&holder, 0, &mut |stands| {
         live = stands.is_some_and(|stands| stands.is_live(now));
         Ok(())
     })?;
@@ -34,15 +34,16 @@ pub fn holder(txn: &mut dyn WriteTxn, row: &Row<'_>, refused: Error) -> Result<H
 }
 
 /// The key of another entry that has the values which a unique index would have for a value; it may have expired.
-fn holder_of(txn: &mut dyn WriteTxn, key: &[u8], encoding: u8, value: &[u8]) -> Result<Option<Vec<u8>>> {
-    for row in txn.indexes()? {
+fn holder_of(seen: &mut dyn ReadTxn, refusal: &Refusal) -> Result<Option<Vec<u8>>> {
+    let Refusal { key, encoding, value, .. } = refusal;
+    for row in seen.indexes()? {
         let under = row.prefix.is_empty() || is_under(key, &row.prefix);
         if row.kind != IndexKind::Ordered || !under {
             continue;
         }
         let (spec, index) = definition_of(&row)?;
         if spec.unique
-            && let Some(holder) = txn.unique_holder(&index, key, encoding, value)?
+            && let Some(holder) = seen.unique_holder(&index, key, *encoding, value)?
         {
             return Ok(Some(holder));
         }

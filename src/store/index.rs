@@ -190,21 +190,6 @@ pub trait IndexRead {
     /// # Errors
     /// Those of the store.
     fn is_match(&mut self, scan: &SearchScan, key: &[u8]) -> Result<bool>;
-}
-
-/// Writes of indexes, in an operation.
-pub trait IndexWrite {
-    /// Makes a search index, with what is stored already.
-    ///
-    /// # Errors
-    /// Those of the store.
-    fn create_search_index(&mut self, index: &SearchIndex) -> Result<()>;
-
-    /// Makes an ordered index.
-    ///
-    /// # Errors
-    /// `CONFLICT` if it is unique and cannot be, those of the store.
-    fn create_ordered_index(&mut self, index: &OrderedIndex) -> Result<()>;
 
     /// The key of another entry that has the values which a unique index would have for a value.
     ///
@@ -217,10 +202,4 @@ pub trait IndexWrite {
         encoding: u8,
         value: &[u8],
     ) -> Result<Option<Vec<u8>>>;
-
-    /// Removes an index.
-    ///
-    /// # Errors
-    /// Those of the store.
-    fn drop_index(&mut self, index: &IndexRow) -> Result<()>;
 }

@@ -42,36 +42,3 @@ pub trait LeaseRead {
     /// Those of the store.
     fn consumer(&mut self, name: &str) -> Result<Option<Consumer>>;
 }
-
-/// Writes of leases, in an operation.
-pub trait LeaseWrite {
-    /// Writes a lock's row.
-    ///
-    /// # Errors
-    /// Those of the store.
-    fn put_lock(&mut self, name: &str, lock: &Lock) -> Result<()>;
-
-    /// Removes a lock's row.
-    ///
-    /// # Errors
-    /// Those of the store.
-    fn remove_lock(&mut self, name: &str) -> Result<()>;
-
-    /// Removes locks that have expired; tells how many.
-    ///
-    /// # Errors
-    /// Those of the store.
-    fn sweep_locks(&mut self, limit: usize) -> Result<u64>;
-
-    /// Writes a consumer.
-    ///
-    /// # Errors
-    /// Those of the store.
-    fn put_consumer(&mut self, name: &str, consumer: &Consumer) -> Result<()>;
-
-    /// Removes one; false if there is none.
-    ///
-    /// # Errors
-    /// Those of the store.
-    fn remove_consumer(&mut self, name: &str) -> Result<bool>;
-}

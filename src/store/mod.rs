@@ -4,30 +4,32 @@
 
 use std::any::Any;
 use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::config::{ChangeLog, Durability};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 pub mod backup;
 pub mod in_flight;
 pub mod index;
+pub mod job;
 pub mod lease;
 pub mod local;
 pub mod log;
 pub mod notice;
 pub mod queue;
+pub mod step;
 
 pub use backup::{Backup, News, Order, Progress, Ticket};
 pub use in_flight::InFlight;
-pub use index::{IndexRead, IndexWrite};
-pub use lease::{LeaseRead, LeaseWrite};
+pub use index::IndexRead;
+pub use job::{Next, WriteJob, fail_all, finish};
+pub use lease::LeaseRead;
 pub use log::LogRead;
 pub use notice::Notice;
-pub use queue::{QueueRead, QueueWrite};
+pub use queue::QueueRead;
+pub use step::{Batch, Expiry, Leased, PutKey, Refusal, Stamping, Step, StepResult, Verdict};
 
 /// A stored entry as a read sees it.
 #[derive(Debug, Clone, Copy)]
@@ -168,149 +170,6 @@ pub enum ChangeKind {
     Delete,
 }
 
-/// What a write found at its key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Found {
-    /// A live entry.
-    Live,
-    /// One that has expired: absent, but its deletion was not told yet.
-    Expired,
-    /// Nothing.
-    Nothing,
-}
-
-impl Found {
-    /// How a write over it is told.
-    #[must_use]
-    pub fn change(self) -> ChangeKind {
-        if self == Self::Live { ChangeKind::Update } else { ChangeKind::Create }
-    }
-}
-
-/// A key that left the table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Removed {
-    /// The encoded key.
-    pub key: Vec<u8>,
-    /// It was live, not merely waiting for the sweep.
-    pub live: bool,
-}
-
-/// How many keys left the table.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct RemovedCount {
-    /// Live ones.
-    pub live: u64,
-    /// Live ones and expired ones.
-    pub total: u64,
-}
-
-/// One operation's part of a write transaction. If the operation fails, all of it is rolled back and nothing else.
-pub trait WriteTxn: ReadTxn + QueueWrite + LeaseWrite + IndexWrite {
-    /// The versionstamp of this operation's commit; issued when it is first asked for.
-    ///
-    /// # Errors
-    /// Those of the store.
-    fn stamp(&mut self) -> Result<String>;
-
-    /// The newest versionstamp that was issued before this operation.
-    fn newest_stamp(&self) -> String;
-
-    /// What commits note.
-    fn change_log(&self) -> ChangeLog;
-
-    /// How long the change log is kept.
-    fn retention_ms(&self) -> i64;
-
-    /// How long dead letters are kept, if not for ever.
-    fn dead_letter_retention_ms(&self) -> Option<i64>;
-
-    /// Writes an entry over what stands there; tells what stood.
-    ///
-    /// # Errors
-    /// Those of the store.
-    fn put(&mut self, row: &Row<'_>) -> Result<Found>;
-
-    /// Gives a live entry another expiry; false if there is none.
-    ///
-    /// # Errors
-    /// Those of the store.
-    fn set_expiry(&mut self, key: &[u8], expires_at: i64) -> Result<bool>;
-
-    /// Removes one key, live or expired; `None` if there is no row.
-    ///
-    /// # Errors
-    /// Those of the store.
-    fn remove(&mut self, key: &[u8]) -> Result<Option<Removed>>;
-
-    /// Removes a range, live and expired, and names what went.
-    ///
-    /// # Errors
-    /// Those of the store.
-    fn remove_range(&mut self, range: &Range<Vec<u8>>) -> Result<Vec<Removed>>;
-
-    /// Removes a range and notes it in the change log, all in SQL: for a commit that does nothing else.
-    ///
-    /// # Errors
-    /// Those of the store.
-    fn remove_range_logged(&mut self, range: &Range<Vec<u8>>) -> Result<RemovedCount>;
-
-    /// Appends to the change log, if there is one; `row` is what stands at the key now.
-    ///
-    /// # Errors
-    /// Those of the store.
-    fn log(&mut self, key: &[u8], kind: ChangeKind, row: Option<&Row<'_>>) -> Result<()>;
-
-    /// Removes at most `limit` expired entries and notes them; tells how many.
-    ///
-    /// # Errors
-    /// Those of the store.
-    fn sweep_expired(&mut self, limit: usize) -> Result<u64>;
-
-    /// Removes the expired entries of a range and notes them; tells how many.
-    ///
-    /// # Errors
-    /// Those of the store.
-    fn sweep_range(&mut self, range: &Range<Vec<u8>>) -> Result<u64>;
-
-    /// Removes at most `limit` change log rows of before a time, none that a consumer of after `in_use_since_ms` has not
-    /// passed; tells how many.
-    ///
-    /// # Errors
-    /// Those of the store.
-    fn trim_log(&mut self, before_ms: i64, in_use_since_ms: i64, limit: usize) -> Result<u64>;
-
-    /// Removes at most `limit` change log rows up to and including a number; tells how many.
-    ///
-    /// # Errors
-    /// Those of the store.
-    fn trim_log_to(&mut self, seq: i64, limit: usize) -> Result<u64>;
-
-    /// The next number of a series in which none comes twice: order of messages, tokens of locks and leases.
-    fn next_number(&mut self) -> i64;
-}
-
-/// An operation for the writer. It may run more than once (when a commit that it shared had to be undone), and only
-/// the last run counts; `finish` is called once, when it is on disk or has failed.
-pub trait WriteJob: Send {
-    /// Runs inside a write transaction.
-    ///
-    /// # Errors
-    /// An error rolls this operation back, alone.
-    fn run(&mut self, txn: &mut dyn WriteTxn) -> Result<()>;
-
-    /// Tells the outcome.
-    fn finish(self: Box<Self>, outcome: Result<()>);
-
-    /// What its commit must survive.
-    fn durability(&self) -> Durability;
-
-    /// It only waits for what was handed over before it, and needs no transaction.
-    fn is_barrier(&self) -> bool {
-        false
-    }
-}
-
 /// A read for the reader thread.
 pub type ReadJob = Box<dyn FnOnce(Result<&mut dyn ReadTxn>) + Send>;
 
@@ -397,17 +256,4 @@ pub trait Store: Send + Sync {
 
     /// One opener less. The last one stops the threads; `done` is called when the files are released.
     fn detach(&self, done: Box<dyn FnOnce() + Send>);
-}
-
-/// Completes every operation with the same error.
-pub fn fail_all(jobs: Vec<Box<dyn WriteJob>>, error: &Error) {
-    for job in jobs {
-        finish(job, Err(error.clone()));
-    }
-}
-
-/// Completes an operation. One that panics then is a fault of its own: its commit stands, and the others are to hear of
-/// theirs.
-pub fn finish(job: Box<dyn WriteJob>, outcome: Result<()>) {
-    let _ = catch_unwind(AssertUnwindSafe(|| job.finish(outcome)));
 }

@@ -1,5 +1,7 @@
 //! Messages and dead letters as the engine sees them: rows. What happens to a message is the engine's.
 
+use std::borrow::Cow;
+
 use super::Flow;
 use crate::error::Result;
 
@@ -56,6 +58,55 @@ pub struct Message {
     pub encoding: u8,
     /// The value.
     pub value: Vec<u8>,
+}
+
+/// A message that is to be added.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NewMessage<'a> {
+    /// Unique.
+    pub id: Cow<'a, str>,
+    /// Its queue's name.
+    pub queue: Cow<'a, str>,
+    /// From the commit on.
+    pub delay_ms: i64,
+    /// See `Message`.
+    pub max_attempts: i64,
+    /// See `Message`.
+    pub backoff_schedule: String,
+    /// See `Message`.
+    pub keys_if_undelivered: Option<String>,
+    /// One at a time.
+    pub ordering_key: Option<Cow<'a, str>>,
+    /// Unique in the queue.
+    pub deduplication_key: Option<Cow<'a, str>>,
+    /// See `codec::value`.
+    pub encoding: u8,
+    /// The value.
+    pub value: Cow<'a, [u8]>,
+}
+
+/// A row of a message that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damaged {
+    /// The number of the row.
+    pub row: i64,
+    /// What can be read of its id.
+    pub id: String,
+    /// What can be read of its queue's name.
+    pub queue: String,
+    /// What can be read of its ordering key.
+    pub ordering_key: Option<String>,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// What a claim meets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claimable {
+    /// A message.
+    Message(Box<Message>),
+    /// A row that is none: it would end every claim that meets it.
+    Damaged(Damaged),
 }
 
 /// A message whose attempts have failed.
@@ -128,39 +179,18 @@ pub trait QueueRead {
     /// # Errors
     /// Those of the store.
     fn dead_letter(&mut self, id: &str) -> Result<Option<DeadLetter>>;
-}
 
-/// Writes of queues, in an operation.
-pub trait QueueWrite {
     /// The id of the message of a queue that has this deduplication key.
     ///
     /// # Errors
     /// Those of the store.
     fn standing_message(&mut self, queue: &str, deduplication_key: &str) -> Result<Option<String>>;
 
-    /// Adds one.
-    ///
-    /// # Errors
-    /// Those of the store.
-    fn insert_message(&mut self, message: &Message) -> Result<()>;
-
     /// Messages that a listener may take: first those whose lease ran out, then those that are ready, in order.
     ///
     /// # Errors
     /// Those of the store.
-    fn ready_messages(&mut self, queue: &str, limit: usize) -> Result<Vec<Message>>;
-
-    /// Whether a new message with an ordering key comes after another one: one that becomes ready no later, or is under way.
-    ///
-    /// # Errors
-    /// Those of the store.
-    fn is_behind_key(&mut self, queue: &str, ordering_key: &str, ready_at: i64) -> Result<bool>;
-
-    /// Puts aside the messages with an ordering key that become ready after a new one; none of them is under way.
-    ///
-    /// # Errors
-    /// Those of the store.
-    fn block_later(&mut self, queue: &str, ordering_key: &str, ready_at: i64) -> Result<()>;
+    fn ready_messages(&mut self, queue: &str, limit: usize) -> Result<Vec<Claimable>>;
 
     /// Whether another message with an ordering key is being handled, or waits to be tried again.
     ///
@@ -173,59 +203,4 @@ pub trait QueueWrite {
     /// # Errors
     /// Those of the store.
     fn leased_message(&mut self, id: &str, lease: i64) -> Result<Option<Message>>;
-
-    /// Writes what changes of a message.
-    ///
-    /// # Errors
-    /// Those of the store.
-    fn set_message_state(&mut self, message: &Message, state: State) -> Result<()>;
-
-    /// Removes the message of which somebody holds this very lease; tells its queue and ordering key.
-    ///
-    /// # Errors
-    /// Those of the store.
-    fn remove_leased(&mut self, id: &str, lease: i64) -> Result<Option<(String, Option<String>)>>;
-
-    /// Extends a lease that still stands; false if it was lost.
-    ///
-    /// # Errors
-    /// Those of the store.
-    fn extend_lease(&mut self, id: &str, lease: i64, locked_until: i64) -> Result<bool>;
-
-    /// Lets the first message that is blocked by an ordering key be looked at again.
-    ///
-    /// # Errors
-    /// Those of the store.
-    fn unblock(&mut self, queue: &str, ordering_key: &str) -> Result<()>;
-
-    /// Makes dead letters of messages that are damaged so that no claim would ever look at them, and lets go what is blocked
-    /// behind nothing. Each call looks at `limit` messages, behind those of the call before, and begins again after the last.
-    ///
-    /// # Errors
-    /// Those of the store.
-    fn set_stranded_aside(&mut self, limit: usize) -> Result<()>;
-
-    /// Adds a dead letter.
-    ///
-    /// # Errors
-    /// Those of the store.
-    fn insert_dead_letter(&mut self, letter: &DeadLetter) -> Result<()>;
-
-    /// Removes one; false if there is none.
-    ///
-    /// # Errors
-    /// Those of the store.
-    fn remove_dead_letter(&mut self, id: &str) -> Result<bool>;
-
-    /// Removes at most `limit`, of one queue or of all; returns how many.
-    ///
-    /// # Errors
-    /// Those of the store.
-    fn purge_dead_letters(&mut self, queue: Option<&str>, limit: usize) -> Result<u64>;
-
-    /// Removes, of the first `limit` dead letters, those that failed at a time or before it; tells how many.
-    ///
-    /// # Errors
-    /// Those of the store.
-    fn sweep_dead_letters(&mut self, until_ms: i64, limit: usize) -> Result<u64>;
 }

@@ -4,30 +4,42 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use keyval::config::Durability;
 use keyval::error::Result;
-use keyval::store::{Store, WriteJob, WriteTxn};
+use keyval::store::{Batch, Next, ReadTxn, Store, Verdict, WriteJob};
 
 use super::wait;
 
-type Body = Box<dyn FnMut(&mut dyn WriteTxn) -> Result<()> + Send>;
+type Body = Box<dyn FnMut(usize, &mut Batch<'_>) -> Result<Next> + Send>;
 
-/// An operation that runs a closure and sends its end.
+/// An operation that runs a closure in each of its rounds, and sends its end.
 pub struct Job {
     body: Body,
+    round: usize,
+    next: Next,
     done: Sender<Result<()>>,
 }
 
 impl Job {
     pub fn boxed(
         done: &Sender<Result<()>>,
-        body: impl FnMut(&mut dyn WriteTxn) -> Result<()> + Send + 'static,
+        body: impl FnMut(usize, &mut Batch<'_>) -> Result<Next> + Send + 'static,
     ) -> Box<dyn WriteJob> {
-        Box::new(Self { body: Box::new(body), done: done.clone() })
+        Box::new(Self { body: Box::new(body), round: 0, next: Next::Done, done: done.clone() })
     }
 }
 
 impl WriteJob for Job {
-    fn run(&mut self, txn: &mut dyn WriteTxn) -> Result<()> {
-        (self.body)(txn)
+    fn begin(&mut self) {
+        self.round = 0;
+    }
+
+    fn decide<'a>(&'a mut self, _: &mut dyn ReadTxn, batch: &mut Batch<'a>) -> Result<()> {
+        self.round += 1;
+        self.next = (self.body)(self.round, batch)?;
+        Ok(())
+    }
+
+    fn applied(&mut self, _: Verdict) -> Result<Next> {
+        Ok(self.next)
     }
 
     fn finish(self: Box<Self>, outcome: Result<()>) {
@@ -54,10 +66,10 @@ impl Gate {
     /// Returns when the writer is inside.
     pub fn shut(store: &dyn Store) -> Self {
         let ((enter, entered), (go, gone), (finish, done)) = (channel(), channel(), channel());
-        store.write(vec![Job::boxed(&finish, move |_| {
+        store.write(vec![Job::boxed(&finish, move |_, _| {
             let _ = enter.send(());
             let _ = gone.recv();
-            Ok(())
+            Ok(Next::Done)
         })]);
         wait(&entered, "the gate");
         Self { go, done }

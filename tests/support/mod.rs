@@ -15,9 +15,9 @@ use keyval::engine::arithmetic::Arithmetic;
 use keyval::engine::commit::{Check, Commit, Mutation, Outcome, Reply};
 use keyval::engine::page::Page;
 use keyval::engine::read::{Keys, ListQuery, Request};
+use keyval::engine::write::Write;
 use keyval::error::{Error, Result};
 use keyval::kv::Kv;
-use keyval::store::WriteTxn;
 
 pub mod atomicity;
 pub mod choose;
@@ -131,6 +131,14 @@ pub fn wait<T>(receiver: &Receiver<T>, what: &str) -> T {
     receiver.recv_timeout(FOR_EVER).unwrap_or_else(|error| panic!("{what}: nothing came ({error})"))
 }
 
+/// Writes, and waits for the answer.
+pub fn write(kv: &mut Kv, write: Write) -> Result<Answer> {
+    let (send, receive) = mpsc::channel();
+    kv.write(write, Box::new(move |answer| drop(send.send(answer))));
+    kv.flush();
+    wait(&receive, "write")
+}
+
 /// Closes, and waits until the file is released.
 pub fn close(kv: Kv) {
     let (send, receive) = mpsc::channel();
@@ -143,17 +151,6 @@ pub fn stage(kv: &mut Kv, commit: Commit) -> Receiver<Result<Outcome>> {
     let (send, receive) = mpsc::channel();
     kv.stage(commit, Box::new(move |outcome| drop(send.send(outcome)))).unwrap();
     receive
-}
-
-/// Writes something with an answer, and waits for it.
-pub fn task(
-    kv: &mut Kv,
-    work: impl FnMut(&mut dyn WriteTxn) -> Result<Answer> + Send + 'static,
-) -> Result<Answer> {
-    let (send, receive) = mpsc::channel();
-    kv.task(work, Durability::Off, Box::new(move |answer| drop(send.send(answer))));
-    kv.flush();
-    wait(&receive, "task")
 }
 
 /// Commits and waits.

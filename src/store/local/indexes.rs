@@ -3,15 +3,16 @@
 
 use super::objects::{Object, Objects};
 use super::ordered::{self, scan_sql};
+use super::read::{LocalRead, found, show};
 use super::sql::Sql;
 use super::sqlite::{Param, Rows};
-use super::txn::{LocalRead, LocalWrite, found, show};
-use crate::error::Result;
+use super::write::LocalWrite;
+use crate::error::{Error, Result};
 use crate::store::index::{
     Definition, IndexKind, IndexRow, IndexValue, IndexedEntry, OrderedIndex, OrderedScan, SearchIndex,
     SearchScan,
 };
-use crate::store::{Flow, IndexRead, IndexWrite, ReadTxn, Row, Visit};
+use crate::store::{Flow, IndexRead, ReadTxn, Row, Step, StepResult, Visit};
 
 /// An index, as `Sql::Indexes` gives it.
 pub fn row_of(rows: &Rows<'_>) -> Result<IndexRow> {
@@ -87,6 +88,19 @@ impl IndexRead for LocalRead<'_> {
         Ok(())
     }
 
+    fn unique_holder(
+        &mut self,
+        index: &OrderedIndex,
+        key: &[u8],
+        encoding: u8,
+        value: &[u8],
+    ) -> Result<Option<Vec<u8>>> {
+        let sql = ordered::holder_sql(index);
+        let mut statement = self.db.connection.prepare(&sql)?;
+        let mut rows = statement.query(&[value.into(), i64::from(encoding).into(), key.into()])?;
+        Ok(if rows.next()? { Some(rows.blob(0).to_vec()) } else { None })
+    }
+
     fn is_match(&mut self, scan: &SearchScan, key: &[u8]) -> Result<bool> {
         let table = table_of(scan.id);
         let row = "(SELECT rowid FROM kv_entries WHERE key = ?2)";
@@ -125,41 +139,6 @@ impl LocalRead<'_> {
     }
 }
 
-impl IndexRead for LocalWrite<'_> {
-    fn indexes(&mut self) -> Result<Vec<IndexRow>> {
-        self.read.indexes()
-    }
-
-    fn stands(&mut self, id: i64, index: &Definition) -> Result<bool> {
-        self.read.stands(id, index)
-    }
-
-    fn scan_index(&mut self, scan: &OrderedScan, visit: &mut dyn FnMut(IndexedEntry)) -> Result<()> {
-        self.read.scan_index(scan, visit)
-    }
-
-    fn get_indexed(&mut self, entry: &IndexedEntry, max_value_bytes: usize, visit: Visit<'_>) -> Result<()> {
-        self.read.get_indexed(entry, max_value_bytes, visit)
-    }
-
-    fn search(&mut self, scan: &SearchScan, visit: &mut dyn FnMut(Row<'_>) -> Result<Flow>) -> Result<()> {
-        self.read.search(scan, visit)
-    }
-
-    fn rank(
-        &mut self,
-        scan: &SearchScan,
-        limit: usize,
-        visit: &mut dyn FnMut(IndexedEntry, &str),
-    ) -> Result<()> {
-        self.read.rank(scan, limit, visit)
-    }
-
-    fn is_match(&mut self, scan: &SearchScan, key: &[u8]) -> Result<bool> {
-        self.read.is_match(scan, key)
-    }
-}
-
 fn table_of(id: i64) -> String {
     format!("kv_search_{id}")
 }
@@ -182,33 +161,31 @@ impl LocalWrite<'_> {
     }
 }
 
-impl IndexWrite for LocalWrite<'_> {
-    fn create_search_index(&mut self, index: &SearchIndex) -> Result<()> {
+impl LocalWrite<'_> {
+    /// A step of indexes.
+    pub fn index_step(&mut self, step: &Step<'_>) -> Result<StepResult> {
+        match step {
+            Step::CreateSearchIndex(index) => self.create_search(index),
+            Step::CreateOrderedIndex(index) => self.create_ordered(index),
+            Step::DropIndex(index) => self.drop_index(index),
+            _ => Err(Error::corrupt("a step of another kind")),
+        }
+        .map(|()| StepResult::Done)
+    }
+
+    fn create_search(&mut self, index: &SearchIndex) -> Result<()> {
         let id = self.note_index(&index.prefix, "search", &index.spec)?;
         search_objects(id, index).iter().try_for_each(|object| self.define(&object.sql))?;
         self.define(&fill(id, index))
     }
 
-    fn create_ordered_index(&mut self, index: &OrderedIndex) -> Result<()> {
+    fn create_ordered(&mut self, index: &OrderedIndex) -> Result<()> {
         let id = self.note_index(&index.prefix, ORDERED, &index.spec)?;
         ordered::objects(id, index).iter().try_for_each(|object| self.define(&object.sql))
     }
 
-    fn unique_holder(
-        &mut self,
-        index: &OrderedIndex,
-        key: &[u8],
-        encoding: u8,
-        value: &[u8],
-    ) -> Result<Option<Vec<u8>>> {
-        let sql = ordered::holder_sql(index);
-        let mut statement = self.read.db.connection.prepare(&sql)?;
-        let mut rows = statement.query(&[value.into(), i64::from(encoding).into(), key.into()])?;
-        Ok(if rows.next()? { Some(rows.blob(0).to_vec()) } else { None })
-    }
-
     fn drop_index(&mut self, index: &IndexRow) -> Result<()> {
-        self.read.db.statement(Sql::RemoveIndex)?.run(&[index.id.into()])?;
+        self.run(Sql::RemoveIndex, &[index.id.into()])?;
         let id = index.id;
         if index.kind == IndexKind::Ordered {
             self.define(&format!("DROP INDEX IF EXISTS kv_ordered_{id}"))?;

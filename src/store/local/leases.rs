@@ -1,11 +1,11 @@
 //! Locks and consumers on a connection.
 
+use super::read::LocalRead;
 use super::sql::Sql;
-use super::sqlite::Param;
-use super::txn::{LocalRead, LocalWrite};
-use crate::error::Result;
+use super::write::LocalWrite;
+use crate::error::{Error, Result};
 use crate::store::lease::{Consumer, Lock};
-use crate::store::{LeaseRead, LeaseWrite};
+use crate::store::{LeaseRead, Step, StepResult};
 
 impl LeaseRead for LocalRead<'_> {
     fn lock(&mut self, name: &str) -> Result<Option<Lock>> {
@@ -31,59 +31,49 @@ impl LeaseRead for LocalRead<'_> {
     }
 }
 
-impl LeaseRead for LocalWrite<'_> {
-    fn lock(&mut self, name: &str) -> Result<Option<Lock>> {
-        self.read.lock(name)
-    }
-
-    fn consumer(&mut self, name: &str) -> Result<Option<Consumer>> {
-        self.read.consumer(name)
-    }
-}
-
 impl LocalWrite<'_> {
-    fn run(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<u64> {
-        let db = &mut *self.read.db;
-        db.statement(sql)?.run(params)?;
-        Ok(db.connection.changes())
-    }
-}
-
-impl LeaseWrite for LocalWrite<'_> {
-    fn put_lock(&mut self, name: &str, lock: &Lock) -> Result<()> {
-        let params = [name.into(), lock.owner.as_str().into(), lock.token.into(), lock.expires_at.into()];
-        self.run(Sql::PutLock, &params).map(drop)
-    }
-
-    fn remove_lock(&mut self, name: &str) -> Result<()> {
-        self.run(Sql::RemoveLock, &[name.into()]).map(drop)
-    }
-
-    fn sweep_locks(&mut self, limit: usize) -> Result<u64> {
-        let (from_ms, to_ms) = self.read.gap.open(self.read.now_ms);
-        self.run(Sql::SweepLocks, &[self.read.now_ms.into(), limit.into(), from_ms.into(), to_ms.into()])
-    }
-
-    fn put_consumer(&mut self, name: &str, consumer: &Consumer) -> Result<()> {
-        if consumer.locked_until.is_none() {
-            self.notice.add_consumer(name);
+    /// A step of locks or consumers.
+    pub fn lease_step(&mut self, step: &Step<'_>) -> Result<StepResult> {
+        let now_ms = self.read.now_ms;
+        match step {
+            Step::PutLock { name, owner, token, duration_ms } => {
+                let number = token.unwrap_or_else(|| self.next_number());
+                let until_ms = now_ms.saturating_add(*duration_ms);
+                let params = [(*name).into(), (*owner).into(), number.into(), until_ms.into()];
+                self.run(Sql::PutLock, &params)?;
+                Ok(StepResult::Lease { number, until_ms })
+            }
+            Step::RemoveLock(name) => self.run(Sql::RemoveLock, &[(*name).into()]).map(|_| StepResult::Done),
+            Step::SweepLocks(limit) => {
+                let (from_ms, to_ms) = self.read.gap.open(now_ms);
+                let params = [now_ms.into(), (*limit).into(), from_ms.into(), to_ms.into()];
+                self.run(Sql::SweepLocks, &params).map(StepResult::Count)
+            }
+            Step::PutConsumer { name, prefix, position, lease, lease_ms } => {
+                let number = lease.unwrap_or_else(|| self.next_number());
+                let until_ms = lease_ms.map(|ms| now_ms.saturating_add(ms));
+                if until_ms.is_none() {
+                    self.notice.add_consumer(name);
+                }
+                let params = [
+                    (*name).into(),
+                    (&**prefix).into(),
+                    (*position).into(),
+                    number.into(),
+                    until_ms.into(),
+                    now_ms.into(),
+                ];
+                self.run(Sql::PutConsumer, &params)?;
+                Ok(StepResult::Lease { number, until_ms: until_ms.unwrap_or(now_ms) })
+            }
+            Step::RemoveConsumer(name) => {
+                let removed = self.run(Sql::RemoveConsumer, &[(*name).into()])? > 0;
+                if removed {
+                    self.notice.add_consumer(name);
+                }
+                Ok(StepResult::Flag(removed))
+            }
+            _ => Err(Error::corrupt("a step of another kind")),
         }
-        let params = [
-            name.into(),
-            consumer.prefix.as_slice().into(),
-            consumer.position.into(),
-            consumer.lease.into(),
-            consumer.locked_until.into(),
-            consumer.updated_at.into(),
-        ];
-        self.run(Sql::PutConsumer, &params).map(drop)
-    }
-
-    fn remove_consumer(&mut self, name: &str) -> Result<bool> {
-        let removed = self.run(Sql::RemoveConsumer, &[name.into()])? > 0;
-        if removed {
-            self.notice.add_consumer(name);
-        }
-        Ok(removed)
     }
 }

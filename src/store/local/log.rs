@@ -1,8 +1,8 @@
 //! Reads of the change log on a connection.
 
+use super::read::{LocalRead, encoding};
 use super::schema::{LAST_NUMBER, used_up};
 use super::sql::Sql;
-use super::txn::{LocalRead, LocalWrite, encoding};
 use crate::config::ChangeLog;
 use crate::error::{Error, Result};
 use crate::store::log::{Change, LogScan, LogState};
@@ -55,17 +55,5 @@ fn kind(op: &str) -> Result<ChangeKind> {
         "update" => Ok(ChangeKind::Update),
         "delete" => Ok(ChangeKind::Delete),
         _ => Err(Error::corrupt("the change log holds an operation that there is not")),
-    }
-}
-
-impl LogRead for LocalWrite<'_> {
-    fn log_state(&mut self) -> Result<LogState> {
-        // The clock's row is written at the end of the group.
-        let state = self.read.log_state()?;
-        Ok(LogState { newest_stamp: self.issued.unwrap_or(self.settings.clock).to_string(), ..state })
-    }
-
-    fn scan_log(&mut self, scan: LogScan, visit: &mut dyn FnMut(Change<'_>) -> Result<Flow>) -> Result<()> {
-        self.read.scan_log(scan, visit)
     }
 }

@@ -1,14 +1,18 @@
 //! Messages and dead letters on a connection.
 
+use super::read::{LocalRead, encoding};
 use super::schema::LAST_NUMBER;
-use super::set_aside::{Columns, Damaged};
+use super::set_aside::{Columns, damaged};
 use super::sql::Sql;
 use super::sqlite::{Param, Rows};
-use super::txn::{LocalRead, LocalWrite, encoding};
+use super::write::LocalWrite;
 use crate::error::{Error, Result};
 use crate::limits::MAX_BACKOFF_STEPS;
-use crate::store::queue::{DeadLetter, DeadLetterScan, Message, QueueStats, State, Status};
-use crate::store::{Flow, QueueRead, QueueWrite};
+use crate::store::queue::{
+    Claimable, DeadLetter, DeadLetterScan, Message, NewMessage, QueueStats, State, Status,
+};
+use crate::store::step::Ready;
+use crate::store::{Flow, Leased, QueueRead, Step, StepResult};
 
 /// As many as the longest schedule gives. With more, a message would be delivered for ever, without a wait.
 const MOST_ATTEMPTS: i64 = MAX_BACKOFF_STEPS as i64 + 1;
@@ -71,31 +75,48 @@ impl QueueRead for LocalRead<'_> {
         let mut rows = self.db.statement(Sql::DeadLetter)?.query(&[id.into()])?;
         if rows.next()? { dead_letter(&rows).map(Some) } else { Ok(None) }
     }
+
+    fn standing_message(&mut self, queue: &str, deduplication_key: &str) -> Result<Option<String>> {
+        let params = [queue.into(), deduplication_key.into()];
+        let mut rows = self.db.statement(Sql::StandingMessage)?.query(&params)?;
+        if rows.next()? { rows.text(0).map(|id| Some(id.to_string())) } else { Ok(None) }
+    }
+
+    fn ready_messages(&mut self, queue: &str, limit: usize) -> Result<Vec<Claimable>> {
+        let (from_ms, to_ms) = self.gap.open(self.now_ms);
+        let now = self.now_ms.into();
+        let params = [queue.into(), now, limit.into(), from_ms.into(), to_ms.into()];
+        let mut found = Vec::new();
+        self.claimable(Sql::LapsedMessages, &params, &mut found)?;
+        let left = limit.saturating_sub(found.len());
+        if left > 0 {
+            let params = [queue.into(), self.now_ms.into(), left.into()];
+            self.claimable(Sql::ReadyMessages, &params, &mut found)?;
+        }
+        Ok(found)
+    }
+
+    fn is_key_busy(&mut self, queue: &str, ordering_key: &str, id: &str) -> Result<bool> {
+        let params = [queue.into(), ordering_key.into(), id.into()];
+        self.db.statement(Sql::IsKeyBusy)?.query(&params)?.next()
+    }
+
+    fn leased_message(&mut self, id: &str, lease: i64) -> Result<Option<Message>> {
+        let mut rows = self.db.statement(Sql::LeasedMessage)?.query(&[id.into(), lease.into()])?;
+        if rows.next()? { message(&rows).map(Some) } else { Ok(None) }
+    }
 }
 
-impl QueueRead for LocalWrite<'_> {
-    fn queue_due(&mut self, queue: &str) -> Result<Option<i64>> {
-        self.read.queue_due(queue)
-    }
-
-    fn next_queue(&mut self, from: &str) -> Result<Option<Vec<u8>>> {
-        self.read.next_queue(from)
-    }
-
-    fn queue_stats(&mut self, queue: Option<&str>) -> Result<QueueStats> {
-        self.read.queue_stats(queue)
-    }
-
-    fn scan_dead_letters(
-        &mut self,
-        scan: &DeadLetterScan,
-        visit: &mut dyn FnMut(DeadLetter) -> Result<Flow>,
-    ) -> Result<()> {
-        self.read.scan_dead_letters(scan, visit)
-    }
-
-    fn dead_letter(&mut self, id: &str) -> Result<Option<DeadLetter>> {
-        self.read.dead_letter(id)
+impl LocalRead<'_> {
+    fn claimable(&mut self, sql: Sql, params: &[Param<'_>], found: &mut Vec<Claimable>) -> Result<()> {
+        let mut rows = self.db.statement(sql)?.query(params)?;
+        while rows.next()? {
+            found.push(match message(&rows) {
+                Ok(message) => Claimable::Message(Box::new(message)),
+                Err(error) => Claimable::Damaged(damaged(&rows, &ROW, &error.message)),
+            });
+        }
+        Ok(())
     }
 }
 
@@ -178,179 +199,151 @@ fn dead_letter(rows: &Rows<'_>) -> Result<DeadLetter> {
     })
 }
 
-fn optional(text: Option<&String>) -> Param<'_> {
-    text.map_or(Param::Int(None), |text| text.as_str().into())
+fn optional(text: Option<&str>) -> Param<'_> {
+    text.map_or(Param::Int(None), Into::into)
 }
 
 impl LocalWrite<'_> {
-    fn messages(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<Vec<Message>> {
-        let mut rows = self.read.db.statement(sql)?.query(params)?;
-        let mut messages = Vec::new();
-        while rows.next()? {
-            messages.push(message(&rows)?);
-        }
-        Ok(messages)
-    }
-
-    /// The same of one queue. A row that is damaged becomes a dead letter: it would end every claim that meets it.
-    fn sound_messages(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<Vec<Message>> {
-        let mut rows = self.read.db.statement(sql)?.query(params)?;
-        let (mut messages, mut damaged) = (Vec::new(), Vec::new());
-        while rows.next()? {
-            match message(&rows) {
-                Ok(message) => messages.push(message),
-                Err(error) => damaged.push(Damaged::of(&rows, &ROW, &error.message)),
+    /// A step of messages or dead letters.
+    pub fn message_step(&mut self, step: &Step<'_>) -> Result<StepResult> {
+        match step {
+            Step::Enqueue(message) => self.enqueue(message).map(StepResult::Id),
+            Step::Claim { message, lock_ms } => {
+                let (now_ms, until_ms) = (self.read.now_ms, self.read.now_ms.saturating_add(*lock_ms));
+                let params = [(&*message.id).into(), message.lease.into(), until_ms.into(), now_ms.into()];
+                self.run(Sql::Claim, &params).map(flag)
             }
+            Step::Block(Leased { id, lease }) => {
+                let params = [(&**id).into(), (*lease).into(), self.read.now_ms.into()];
+                self.run(Sql::Block, &params).map(flag)
+            }
+            Step::Return { message, attempts, ready } => self.give_back(message, *attempts, *ready),
+            Step::Remove(message) => self.remove_message(message).map(StepResult::Flag),
+            Step::Extend(Leased { id, lease }, ms) => {
+                let until_ms = self.read.now_ms.saturating_add(*ms);
+                let params = [(&**id).into(), (*lease).into(), until_ms.into()];
+                self.run(Sql::ExtendLease, &params).map(flag)
+            }
+            Step::Bury { message, letter, reason } => self.bury(message, letter, reason),
+            Step::SetAside(damaged) => self.set_aside(damaged).map(|()| StepResult::Done),
+            Step::SetStrandedAside(limit) => self.check_messages(*limit).map(|()| StepResult::Done),
+            Step::RemoveDeadLetter(id) => self.run(Sql::RemoveDeadLetter, &[(*id).into()]).map(flag),
+            Step::PurgeDeadLetters(Some(queue), limit) => {
+                let params = [(*limit).into(), (*queue).into()];
+                self.run(Sql::PurgeDeadLetters, &params).map(StepResult::Count)
+            }
+            Step::PurgeDeadLetters(None, limit) => {
+                self.run(Sql::PurgeAllDeadLetters, &[(*limit).into()]).map(StepResult::Count)
+            }
+            Step::SweepDeadLetters(limit) => {
+                let Some(ms) = self.settings.dead_letter_retention_ms else {
+                    return Ok(StepResult::Count(0));
+                };
+                let until_ms = self.read.now_ms.saturating_sub(ms);
+                self.run(Sql::SweepDeadLetters, &[until_ms.into(), (*limit).into()]).map(StepResult::Count)
+            }
+            _ => Err(Error::corrupt("a step of another kind")),
         }
-        drop(rows);
-        self.set_aside(&damaged)?;
-        Ok(messages)
-    }
-}
-
-impl QueueWrite for LocalWrite<'_> {
-    fn standing_message(&mut self, queue: &str, deduplication_key: &str) -> Result<Option<String>> {
-        let params = [queue.into(), deduplication_key.into()];
-        let mut rows = self.read.db.statement(Sql::StandingMessage)?.query(&params)?;
-        if rows.next()? { rows.text(0).map(|id| Some(id.to_string())) } else { Ok(None) }
     }
 
-    fn insert_message(&mut self, message: &Message) -> Result<()> {
-        if message.state.status == Status::Pending {
-            self.notice.add_queue(&message.queue);
+    fn enqueue(&mut self, new: &NewMessage<'_>) -> Result<String> {
+        if let Some(key) = &new.deduplication_key
+            && let Some(standing) = self.read.standing_message(&new.queue, key)?
+        {
+            return Ok(standing);
         }
-        self.read.db.statement(Sql::InsertMessage)?.run(&[
-            message.id.as_str().into(),
-            message.seq.into(),
-            message.queue.as_str().into(),
-            message.state.ready_at.into(),
-            message.max_attempts.into(),
-            message.backoff_schedule.as_str().into(),
-            optional(message.keys_if_undelivered.as_ref()),
-            optional(message.ordering_key.as_ref()),
-            optional(message.deduplication_key.as_ref()),
-            message.created_at.into(),
-            i64::from(message.encoding).into(),
-            message.value.as_slice().into(),
-            name_of(message.state.status).into(),
-        ])
-    }
-
-    fn ready_messages(&mut self, queue: &str, limit: usize) -> Result<Vec<Message>> {
         let now_ms = self.read.now_ms;
-        let (from_ms, to_ms) = self.read.gap.open(now_ms);
-        let params = [queue.into(), now_ms.into(), limit.into(), from_ms.into(), to_ms.into()];
-        let mut found = self.sound_messages(Sql::LapsedMessages, &params)?;
-        let left = limit.saturating_sub(found.len());
-        if left > 0 {
-            let params = [queue.into(), now_ms.into(), left.into()];
-            found.append(&mut self.sound_messages(Sql::ReadyMessages, &params)?);
+        let ready_at = now_ms.saturating_add(new.delay_ms);
+        let status = match &new.ordering_key {
+            Some(key) => self.first_status(&new.queue, key, ready_at)?,
+            None => Status::Pending,
+        };
+        if status == Status::Pending {
+            self.notice.add_queue(&new.queue);
         }
-        Ok(found)
+        let seq = self.next_number();
+        self.run(
+            Sql::InsertMessage,
+            &[
+                (&*new.id).into(),
+                seq.into(),
+                (&*new.queue).into(),
+                ready_at.into(),
+                new.max_attempts.into(),
+                new.backoff_schedule.as_str().into(),
+                optional(new.keys_if_undelivered.as_deref()),
+                optional(new.ordering_key.as_deref()),
+                optional(new.deduplication_key.as_deref()),
+                now_ms.into(),
+                i64::from(new.encoding).into(),
+                (&*new.value).into(),
+                name_of(status).into(),
+            ],
+        )?;
+        Ok(new.id.clone().into_owned())
     }
 
-    fn is_behind_key(&mut self, queue: &str, ordering_key: &str, ready_at: i64) -> Result<bool> {
+    /// One that comes after another one of its ordering key need not be looked at before that is done. One that comes before
+    /// another takes its place: else those of a key that are each ready earlier would all be looked at by the next one.
+    fn first_status(&mut self, queue: &str, ordering_key: &str, ready_at: i64) -> Result<Status> {
         let params = [queue.into(), ordering_key.into(), ready_at.into()];
-        self.read.db.statement(Sql::IsBehindKey)?.query(&params)?.next()
-    }
-
-    fn block_later(&mut self, queue: &str, ordering_key: &str, ready_at: i64) -> Result<()> {
-        let params = [queue.into(), ordering_key.into(), ready_at.into()];
-        self.read.db.statement(Sql::BlockLater)?.run(&params)
-    }
-
-    fn is_key_busy(&mut self, queue: &str, ordering_key: &str, id: &str) -> Result<bool> {
-        let params = [queue.into(), ordering_key.into(), id.into()];
-        self.read.db.statement(Sql::IsKeyBusy)?.query(&params)?.next()
-    }
-
-    fn leased_message(&mut self, id: &str, lease: i64) -> Result<Option<Message>> {
-        Ok(self.messages(Sql::LeasedMessage, &[id.into(), lease.into()])?.pop())
-    }
-
-    fn set_message_state(&mut self, message: &Message, state: State) -> Result<()> {
-        if state.status == Status::Pending {
-            self.notice.add_queue(&message.queue);
+        if self.read.db.statement(Sql::IsBehindKey)?.query(&params)?.next()? {
+            return Ok(Status::Blocked);
         }
-        self.read.db.statement(Sql::SetMessageState)?.run(&[
-            message.id.as_str().into(),
-            name_of(state.status).into(),
-            state.ready_at.into(),
-            state.attempts.into(),
-            state.lease.into(),
-            state.locked_until.into(),
-            self.read.now_ms.into(),
-        ])
+        self.read.db.statement(Sql::BlockLater)?.run(&params)?;
+        Ok(Status::Pending)
     }
 
-    fn remove_leased(&mut self, id: &str, lease: i64) -> Result<Option<(String, Option<String>)>> {
-        let mut rows = self.read.db.statement(Sql::RemoveLeased)?.query(&[id.into(), lease.into()])?;
+    fn give_back(&mut self, message: &Leased<'_>, attempts: i64, ready: Ready) -> Result<StepResult> {
+        let now_ms = self.read.now_ms;
+        let ready_at = if let Ready::In(ms) = ready { Some(now_ms.saturating_add(ms)) } else { None };
+        let params =
+            [(&*message.id).into(), message.lease.into(), ready_at.into(), attempts.into(), now_ms.into()];
+        let mut rows = self.read.db.statement(Sql::Return)?.query(&params)?;
         if !rows.next()? {
-            return Ok(None);
+            return Ok(StepResult::Flag(false));
         }
-        let removed = (rows.text(0)?.to_string(), optional_text(&rows, 1)?);
+        self.notice.add_queue(rows.text(0)?);
         // The change is made whole by running to the end.
         while rows.next()? {}
-        Ok(Some(removed))
+        Ok(StepResult::Flag(true))
     }
 
-    fn extend_lease(&mut self, id: &str, lease: i64, locked_until: i64) -> Result<bool> {
-        let db = &mut *self.read.db;
-        db.statement(Sql::ExtendLease)?.run(&[id.into(), lease.into(), locked_until.into()])?;
-        Ok(db.connection.changes() > 0)
+    /// Whether it was found.
+    fn remove_message(&mut self, Leased { id, lease }: &Leased<'_>) -> Result<bool> {
+        let mut rows =
+            self.read.db.statement(Sql::RemoveLeased)?.query(&[(&**id).into(), (*lease).into()])?;
+        if !rows.next()? {
+            return Ok(false);
+        }
+        let (queue, ordering_key) = (rows.text(0)?.to_string(), optional_text(&rows, 1)?);
+        // The change is made whole by running to the end.
+        while rows.next()? {}
+        drop(rows);
+        self.let_next_go(&queue, ordering_key.as_deref()).map(|()| true)
     }
 
-    fn unblock(&mut self, queue: &str, ordering_key: &str) -> Result<()> {
-        let db = &mut *self.read.db;
-        db.statement(Sql::Unblock)?.run(&[queue.into(), ordering_key.into()])?;
-        if db.connection.changes() > 0 {
+    pub fn let_next_go(&mut self, queue: &str, ordering_key: Option<&str>) -> Result<()> {
+        let Some(key) = ordering_key else { return Ok(()) };
+        if self.run(Sql::Unblock, &[queue.into(), key.into()])? > 0 {
             self.notice.add_queue(queue);
         }
         Ok(())
     }
 
-    fn set_stranded_aside(&mut self, limit: usize) -> Result<()> {
-        self.check_messages(limit)
+    fn bury(&mut self, message: &Leased<'_>, letter: &str, reason: &str) -> Result<StepResult> {
+        let params = [
+            (&*message.id).into(),
+            message.lease.into(),
+            letter.into(),
+            reason.into(),
+            self.read.now_ms.into(),
+        ];
+        self.run(Sql::Bury, &params)?;
+        self.remove_message(message).map(StepResult::Flag)
     }
+}
 
-    fn insert_dead_letter(&mut self, letter: &DeadLetter) -> Result<()> {
-        let DeadLetter { id, error_message, failed_at, message } = letter;
-        self.read.db.statement(Sql::InsertDeadLetter)?.run(&[
-            id.as_str().into(),
-            message.id.as_str().into(),
-            message.queue.as_str().into(),
-            error_message.as_str().into(),
-            message.state.attempts.into(),
-            message.created_at.into(),
-            (*failed_at).into(),
-            message.max_attempts.into(),
-            message.backoff_schedule.as_str().into(),
-            optional(message.keys_if_undelivered.as_ref()),
-            optional(message.ordering_key.as_ref()),
-            optional(message.deduplication_key.as_ref()),
-            i64::from(message.encoding).into(),
-            message.value.as_slice().into(),
-        ])
-    }
-
-    fn remove_dead_letter(&mut self, id: &str) -> Result<bool> {
-        let db = &mut *self.read.db;
-        db.statement(Sql::RemoveDeadLetter)?.run(&[id.into()])?;
-        Ok(db.connection.changes() > 0)
-    }
-
-    fn sweep_dead_letters(&mut self, until_ms: i64, limit: usize) -> Result<u64> {
-        let db = &mut *self.read.db;
-        db.statement(Sql::SweepDeadLetters)?.run(&[until_ms.into(), limit.into()])?;
-        Ok(db.connection.changes())
-    }
-
-    fn purge_dead_letters(&mut self, queue: Option<&str>, limit: usize) -> Result<u64> {
-        let db = &mut *self.read.db;
-        match queue {
-            Some(queue) => db.statement(Sql::PurgeDeadLetters)?.run(&[limit.into(), queue.into()])?,
-            None => db.statement(Sql::PurgeAllDeadLetters)?.run(&[limit.into()])?,
-        };
-        Ok(db.connection.changes())
-    }
+fn flag(changes: u64) -> StepResult {
+    StepResult::Flag(changes > 0)
 }

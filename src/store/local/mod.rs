@@ -20,7 +20,7 @@ use self::sql::Db;
 use self::sqlite::Connection;
 use self::writer::Writer;
 use super::index::Define;
-use super::{InFlight, Notice, Order, ReadJob, Reader, Store, Wake, WriteJob, WriteTxn, fail_all};
+use super::{InFlight, Notice, Order, ReadJob, Reader, Store, Wake, WriteJob, fail_all};
 use crate::clock::Clock;
 use crate::config::{DEFAULT_BUSY_TIMEOUT_MS, Durability, Fault, Location, Options};
 use crate::error::{Code, Error, Result};
@@ -36,8 +36,10 @@ mod indexes;
 mod leases;
 mod log;
 mod messages;
+mod net_changes;
 mod objects;
 mod ordered;
+mod read;
 mod reader;
 mod schema;
 mod set_aside;
@@ -45,7 +47,7 @@ mod sql;
 mod sql_live;
 mod sqlite;
 mod threads;
-mod txn;
+mod write;
 mod writer;
 
 use identity::{FileId, MOVED, Whereabouts, moved, names, shown};
@@ -447,10 +449,6 @@ impl Store for LocalStore {
 struct Barrier(Option<Box<dyn FnOnce() + Send>>);
 
 impl WriteJob for Barrier {
-    fn run(&mut self, _: &mut dyn WriteTxn) -> Result<()> {
-        Ok(())
-    }
-
     fn finish(mut self: Box<Self>, _: Result<()>) {
         if let Some(done) = self.0.take() {
             done();
@@ -470,10 +468,6 @@ impl WriteJob for Barrier {
 struct Mend(SyncSender<Result<()>>);
 
 impl WriteJob for Mend {
-    fn run(&mut self, _: &mut dyn WriteTxn) -> Result<()> {
-        Ok(())
-    }
-
     fn finish(self: Box<Self>, outcome: Result<()>) {
         let _ = self.0.send(outcome);
     }

@@ -9,10 +9,10 @@ use parking_lot::Mutex;
 
 use super::Shared;
 use super::inbox::{Taker, Turn};
+use super::read::LocalRead;
 use super::sql::{Db, Sql};
 use super::sqlite::commit_mark::CommitMark;
 use super::threads;
-use super::txn::LocalRead;
 use crate::clock::Moment;
 use crate::error::{Code, Result};
 use crate::store::{Access, Notice, ReadWork, Reader};

@@ -6,19 +6,10 @@ use std::collections::BTreeSet;
 use super::schema::LAST_NUMBER;
 use super::sql::Sql;
 use super::sqlite::Rows;
-use super::txn::LocalWrite;
+use super::write::LocalWrite;
 use crate::clock;
 use crate::error::Result;
-use crate::store::QueueWrite;
-
-/// A row of a message that cannot be read.
-pub struct Damaged {
-    row: i64,
-    id: String,
-    queue: String,
-    ordering_key: Option<String>,
-    reason: String,
-}
+use crate::store::queue::Damaged;
 
 /// In which columns a statement has what is needed of a row.
 pub struct Columns {
@@ -32,16 +23,14 @@ pub struct Columns {
     pub ordering_key: i32,
 }
 
-impl Damaged {
-    /// Of a row, and why it cannot be read.
-    pub fn of(rows: &Rows<'_>, columns: &Columns, reason: &str) -> Self {
-        Self {
-            row: rows.int(columns.row),
-            id: lossy(rows, columns.id),
-            queue: lossy(rows, columns.queue),
-            ordering_key: sound_text(rows, columns.ordering_key),
-            reason: format!("the message is damaged: {reason}"),
-        }
+/// A row, and why it cannot be read.
+pub fn damaged(rows: &Rows<'_>, columns: &Columns, reason: &str) -> Damaged {
+    Damaged {
+        row: rows.int(columns.row),
+        id: lossy(rows, columns.id),
+        queue: lossy(rows, columns.queue),
+        ordering_key: sound_text(rows, columns.ordering_key),
+        reason: format!("the message is damaged: {reason}"),
     }
 }
 
@@ -74,13 +63,13 @@ impl LocalWrite<'_> {
     pub fn set_aside(&mut self, damaged: &[Damaged]) -> Result<()> {
         let mut behind = BTreeSet::new();
         for one in damaged {
-            self.bury(one)?;
+            self.set_one_aside(one)?;
             behind.extend(one.ordering_key.as_deref().map(|key| (one.queue.as_str(), key)));
         }
-        behind.iter().try_for_each(|(queue, key)| self.unblock(queue, key))
+        behind.iter().try_for_each(|(queue, key)| self.let_next_go(queue, Some(*key)))
     }
 
-    fn bury(&mut self, one: &Damaged) -> Result<()> {
+    fn set_one_aside(&mut self, one: &Damaged) -> Result<()> {
         let (now_ms, id) = (self.read.now_ms, clock::new_id().to_string());
         self.read.db.statement(Sql::SetAside)?.run(&[
             one.row.into(),
@@ -93,7 +82,7 @@ impl LocalWrite<'_> {
         self.read.db.statement(Sql::RemoveRow)?.run(&[one.row.into()])
     }
 
-    /// See `QueueWrite::set_stranded_aside`.
+    /// See `Step::SetStrandedAside`.
     pub fn check_messages(&mut self, limit: usize) -> Result<()> {
         let after = self.read.db.checked_row;
         let params = [after.into(), limit.into(), LAST_NUMBER.into()];
@@ -103,7 +92,7 @@ impl LocalWrite<'_> {
         while rows.next()? {
             (last, looked) = (rows.int(CHECKED.row), looked + 1);
             if let Some(reason) = stranded_by(&rows) {
-                stranded.push(Damaged::of(&rows, &CHECKED, reason));
+                stranded.push(damaged(&rows, &CHECKED, reason));
             } else if rows.int(8) != 0 {
                 let key = sound_text(&rows, CHECKED.ordering_key);
                 behind_nothing.extend(key.map(|key| (lossy(&rows, CHECKED.queue), key)));
@@ -116,6 +105,6 @@ impl LocalWrite<'_> {
             behind_nothing.remove(&(one.queue.clone(), one.ordering_key.clone().unwrap_or_default()));
         }
         self.set_aside(&stranded)?;
-        behind_nothing.iter().try_for_each(|(queue, key)| self.unblock(queue, key))
+        behind_nothing.iter().try_for_each(|(queue, key)| self.let_next_go(queue, Some(key)))
     }
 }

@@ -41,6 +41,8 @@ pub enum Sql {
     Count,
     /// Writes over an entry that expires after a time.
     Update,
+    /// The same, and leaves the expiry as it is.
+    UpdateKeeping,
     /// Writes where nothing stands.
     Insert,
     /// Another expiry for a live entry.
@@ -108,16 +110,20 @@ pub enum Sql {
     BlockLater,
     /// A message under a lease.
     LeasedMessage,
-    /// What changes of a message.
-    SetMessageState,
+    /// Begins an attempt of a message.
+    Claim,
+    /// Puts a message aside.
+    Block,
+    /// Gives a message back.
+    Return,
     /// Removes a message under a lease.
     RemoveLeased,
     /// Extends a lease.
     ExtendLease,
     /// Frees the first message behind an ordering key.
     Unblock,
-    /// Adds a dead letter.
-    InsertDeadLetter,
+    /// Makes a message a dead letter.
+    Bury,
     /// Dead letters of all queues.
     ScanAllDeadLetters,
     /// Dead letters of one queue.
@@ -220,6 +226,10 @@ impl Sql {
             Self::Update => {
                 "UPDATE kv_entries SET versionstamp = ?2, expires_at = ?3, encoding = ?4, value = ?5
                  WHERE key = ?1 AND (expires_at IS NULL OR expires_at > ?6)"
+            }
+            Self::UpdateKeeping => {
+                "UPDATE kv_entries SET versionstamp = ?2, encoding = ?4, value = ?5
+                 WHERE key = ?1 AND ?3 IS NULL AND (expires_at IS NULL OR expires_at > ?6)"
             }
             Self::Insert => {
                 "INSERT INTO kv_entries (key, versionstamp, expires_at, encoding, value) VALUES (?1, ?2, ?3, ?4, ?5)

@@ -80,9 +80,18 @@ pub fn text(sql: Sql) -> &'static str {
             "UPDATE kv_queue SET status = 'blocked'
              WHERE queue = ?1 AND ordering_key = ?2 AND status = 'pending' AND ready_at > ?3"
         }
-        Sql::SetMessageState => {
-            "UPDATE kv_queue SET status = ?2, ready_at = ?3, attempts = ?4, lease = ?5, locked_until = ?6, updated_at = ?7
-             WHERE id = ?1"
+        Sql::Claim => {
+            "UPDATE kv_queue SET status = 'processing', attempts = attempts + 1, lease = lease + 1, locked_until = ?3,
+               updated_at = ?4
+             WHERE id = ?1 AND lease = ?2 AND status <> 'blocked'"
+        }
+        Sql::Block => {
+            "UPDATE kv_queue SET status = 'blocked', updated_at = ?3 WHERE id = ?1 AND lease = ?2 AND status = 'pending'"
+        }
+        Sql::Return => {
+            "UPDATE kv_queue SET status = 'pending', ready_at = coalesce(?3, ready_at), attempts = ?4, locked_until = NULL,
+               updated_at = ?5
+             WHERE id = ?1 AND lease = ?2 AND status = 'processing' RETURNING queue"
         }
         Sql::RemoveLeased => {
             "DELETE FROM kv_queue WHERE id = ?1 AND lease = ?2 AND status = 'processing' RETURNING queue, ordering_key"
@@ -95,10 +104,12 @@ pub fn text(sql: Sql) -> &'static str {
                (SELECT id FROM kv_queue WHERE queue = ?1 AND ordering_key = ?2 AND status = 'blocked'
                 ORDER BY ready_at, seq LIMIT 1)"
         }
-        Sql::InsertDeadLetter => {
+        Sql::Bury => {
             "INSERT INTO kv_dlq (id, original_id, queue, error_message, attempts, original_created_at, failed_at,
                max_attempts, backoff_schedule, keys_if_undelivered, ordering_key, deduplication_key, encoding, value)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
+             SELECT ?3, id, queue, ?4, attempts, created_at, ?5, max_attempts, backoff_schedule, keys_if_undelivered,
+               ordering_key, deduplication_key, encoding, value
+             FROM kv_queue WHERE id = ?1 AND lease = ?2 AND status = 'processing'"
         }
         Sql::CheckMessages => {
             "SELECT id, rowid, queue, CASE typeof(status) WHEN 'text' THEN status END, ready_at < ?3,
@@ -150,7 +161,7 @@ pub fn text(sql: Sql) -> &'static str {
             "INSERT INTO kv_consumers (name, prefix, position, lease, locked_until, updated_at)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (name) DO UPDATE SET prefix = excluded.prefix,
                position = excluded.position, lease = excluded.lease, locked_until = excluded.locked_until,
-               updated_at = excluded.updated_at"
+               updated_at = CASE WHEN excluded.locked_until IS NULL THEN updated_at ELSE excluded.updated_at END"
         }
         Sql::RemoveConsumer => "DELETE FROM kv_consumers WHERE name = ?1",
         Sql::Indexes => "SELECT id, prefix, spec, created_at, kind FROM kv_indexes ORDER BY id",

@@ -13,11 +13,11 @@ use super::identity::Whereabouts;
 use super::schema::Settings;
 use super::sql::{Db, Sql};
 use super::sqlite::{Announced, Doubt};
-use super::txn::{LocalRead, LocalWrite};
+use super::write::{Failed, LocalWrite};
 use crate::clock::Stopwatch;
 use crate::config::Durability;
 use crate::error::{Code, Error, Result};
-use crate::store::{Notice, WriteJob, fail_all, finish};
+use crate::store::{Batch, Next, Notice, WriteJob, fail_all, finish};
 
 /// Claims and heartbeats write no page of `kv_meta` by themselves.
 const TIME_NOTED_EVERY_MS: i64 = 1000;
@@ -54,6 +54,8 @@ enum Ending {
     RunAlone,
     /// The files are not where they were. What is in the group may be in a file that nobody will open.
     Moved(Error),
+    /// The only operation is to run again, in a transaction of its own: what a step of it met is to be undone.
+    Again,
     /// The code of an operation panicked; the store cannot be trusted with another one.
     Panicked,
 }
@@ -112,6 +114,7 @@ impl Writer {
                     }
                 }
                 Ending::Done | Ending::RunAlone => self.finish(group),
+                Ending::Again => {}
                 Ending::Moved(error) => {
                     for (job, outcome) in group {
                         let outcome = outcome.and(Err(Error { outcome_unknown: true, ..error.clone() }));
@@ -209,6 +212,14 @@ pub fn fault() -> Error {
     Error::new(Code::Unavailable, reason)
 }
 
+/// How an operation ran.
+enum Ran {
+    /// It is at its end.
+    Ended(Result<()>),
+    /// A step was refused, and it would decide otherwise now. What it did is to be undone.
+    Refused,
+}
+
 /// One transaction that a group shares.
 struct Transaction<'a> {
     shared: &'a Shared,
@@ -237,7 +248,16 @@ impl Transaction<'_> {
             // Where one ends cannot be told, or SQLite gave the whole transaction up (disk full, I/O error): the others
             // did nothing wrong.
             let lost = ran.is_err() || self.db.connection.is_autocommit();
-            group.push((job, ran.unwrap_or_else(Err)));
+            let outcome = match ran {
+                Ok(Ran::Ended(outcome)) => outcome,
+                Ok(Ran::Refused) => {
+                    let _ = self.db.run(Sql::Rollback);
+                    waiting.push_front(job);
+                    return Ending::Again;
+                }
+                Err(error) => Err(error),
+            };
+            group.push((job, outcome));
             if lost {
                 let _ = self.db.end_stray_transaction();
                 return Ending::RunAlone;
@@ -251,33 +271,63 @@ impl Transaction<'_> {
 
     /// What came of an operation; an error of the outer kind if it cannot be told from the others any more. Alone, it
     /// needs no savepoint: the transaction is its own.
-    fn operation(&mut self, job: &mut dyn WriteJob, alone: bool) -> Result<Result<()>> {
+    fn operation(&mut self, job: &mut dyn WriteJob, alone: bool) -> Result<Ran> {
         if !alone {
             self.db.run(Sql::Savepoint)?;
         }
-        let read = LocalRead::new(self.db, self.shared.clock.moment());
-        let mut txn = LocalWrite { read, settings: self.settings, issued: None, notice: Notice::NONE };
-        let result = job.run(&mut txn);
-        let LocalWrite { settings, issued, notice, .. } = txn;
-        match result {
-            Ok(()) => {
-                if !alone {
-                    self.db.run(Sql::Release)?;
-                }
-                self.settings = Settings { clock: issued.unwrap_or(settings.clock), ..settings };
-                self.notice |= notice;
-                Ok(Ok(()))
+        let ran = loop {
+            match self.rounds(job) {
+                Ran::Refused if !alone => self.db.run(Sql::RollbackTo)?,
+                ran => break ran,
             }
+        };
+        match &ran {
+            Ran::Ended(Ok(())) if !alone => self.db.run(Sql::Release)?,
             // SQLite does not write any more in a transaction in which it met damage, or took an error of the disk for it.
-            Err(error) if !alone && matches!(error.code, Code::Corrupt | Code::Unavailable) => Err(error),
-            Err(error) => {
-                if !alone && !self.db.connection.is_autocommit() {
-                    self.db.run(Sql::RollbackTo)?;
-                    self.db.run(Sql::Release)?;
+            Ran::Ended(Err(error)) if !alone && matches!(error.code, Code::Corrupt | Code::Unavailable) => {
+                return Err(error.clone());
+            }
+            Ran::Ended(Err(_)) if !alone && !self.db.connection.is_autocommit() => {
+                self.db.run(Sql::RollbackTo)?;
+                self.db.run(Sql::Release)?;
+            }
+            _ => {}
+        }
+        Ok(ran)
+    }
+
+    /// Decides and applies until it is done.
+    fn rounds(&mut self, job: &mut dyn WriteJob) -> Ran {
+        job.begin();
+        let mut write = LocalWrite::new(self.db, self.shared.clock.moment(), self.settings);
+        loop {
+            let mut batch = Batch::default();
+            if let Err(error) = job.decide(&mut write.read, &mut batch) {
+                return Ran::Ended(Err(error));
+            }
+            let verdict = match write.apply(&batch) {
+                Ok(verdict) => verdict,
+                Err(Failed::Error(error)) => return Ran::Ended(Err(error)),
+                Err(Failed::Refused(refusal)) => {
+                    drop(batch);
+                    return match job.refused(refusal, &mut write.read) {
+                        Ok(()) => Ran::Refused,
+                        Err(error) => Ran::Ended(Err(error)),
+                    };
                 }
-                Ok(Err(error))
+            };
+            drop(batch);
+            match job.applied(verdict) {
+                Ok(Next::Again) => {}
+                Ok(Next::Done) => break,
+                Err(error) => return Ran::Ended(Err(error)),
             }
         }
+        let ended = write.end().map(|written| {
+            self.settings = written.settings;
+            self.notice |= written.notice;
+        });
+        Ran::Ended(ended)
     }
 
     fn end(&mut self, alone: bool, group: &mut Group) -> Ending {

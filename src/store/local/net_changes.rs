@@ -2,9 +2,26 @@
 
 use std::collections::HashMap;
 
-use crate::config::ChangeLog;
-use crate::error::Result;
-use crate::store::{ChangeKind, Found, Row, WriteTxn};
+use crate::store::ChangeKind;
+
+/// What a write found at its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// A live entry.
+    Live,
+    /// One that has expired: absent, but its deletion was not logged yet.
+    Expired,
+    /// Nothing.
+    Nothing,
+}
+
+impl Found {
+    /// How a write over it is logged.
+    #[must_use]
+    pub fn change(self) -> ChangeKind {
+        if self == Self::Live { ChangeKind::Update } else { ChangeKind::Create }
+    }
+}
 
 /// What was at a key when the commit first changed it, and what the commit leaves there.
 #[derive(Debug, Clone, Copy)]
@@ -60,33 +77,8 @@ impl NetChanges {
         }
     }
 
-    /// What is to be told, in order.
-    pub fn told(&self) -> impl Iterator<Item = (&[u8], ChangeKind)> {
+    /// What is to be logged, in order.
+    pub fn logged(&self) -> impl Iterator<Item = (&[u8], ChangeKind)> {
         self.order.iter().filter_map(|(key, change)| Some((key.as_slice(), change.kind()?)))
     }
-
-    /// Writes what is to be told into the log.
-    ///
-    /// # Errors
-    /// Those of the store.
-    pub fn log(&self, txn: &mut dyn WriteTxn) -> Result<()> {
-        self.told().try_for_each(|(key, kind)| match kind {
-            ChangeKind::Delete => txn.log(key, kind, None),
-            ChangeKind::Create | ChangeKind::Update => log_put(txn, key, kind),
-        })
-    }
-}
-
-fn log_put(txn: &mut dyn WriteTxn, key: &[u8], kind: ChangeKind) -> Result<()> {
-    if txn.change_log() != ChangeLog::Values {
-        return txn.log(key, kind, None);
-    }
-    let mut stored = (0, Vec::new());
-    txn.get(key, usize::MAX, &mut |row| {
-        stored = row.map(|row| (row.encoding, row.value.to_vec())).unwrap_or_default();
-        Ok(())
-    })?;
-    let (encoding, value) = stored;
-    let row = Row { key, versionstamp: "", expires_at: None, encoding, value: &value, withheld: false };
-    txn.log(key, kind, Some(&row))
 }

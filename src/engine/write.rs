@@ -1,0 +1,198 @@
+//! Writes that are no commits and no work of a listener, as data: each decides on what is stored, and has an answer of its own.
+
+use super::answer::Answer;
+use super::consumer::{self, Holder};
+use super::lock::{self, LockRequest};
+use super::queue::{Ended, Settled, Undelivered, end};
+use super::{dead_letters, feed, search};
+use crate::config::Durability;
+use crate::error::{Code, Error, Result};
+use crate::limits::TRIM_STEP_ROWS;
+use crate::store::index::{OrderedIndex, SearchIndex};
+use crate::store::{Batch, Next, ReadTxn, Refusal, Step, StepResult, Verdict, WriteJob};
+
+/// A write.
+#[derive(Debug, Clone)]
+pub enum Write {
+    /// Ends an attempt for good.
+    Settle(Settled),
+    /// Puts a dead letter back into its queue.
+    Requeue(String),
+    /// Removes a dead letter.
+    DeleteDeadLetter(String),
+    /// Removes a step of the dead letters, of one queue or of all.
+    PurgeDeadLetters(Option<String>),
+    /// Takes a lock, or refreshes it.
+    TakeLock(LockRequest),
+    /// Gives back the lock of a name that is held under a token.
+    ReleaseLock(String, i64),
+    /// Takes or renews a consumer's lease; with its encoded prefix, if one was given.
+    TakeConsumer(Holder, Option<Vec<u8>>),
+    /// Moves a consumer to a number.
+    CommitConsumer(Holder, i64),
+    /// Gives a consumer's lease back.
+    ReleaseConsumer(Holder),
+    /// Forgets a consumer.
+    DeleteConsumer(String),
+    /// Makes a search index.
+    CreateSearchIndex(SearchIndex),
+    /// Makes an ordered index.
+    CreateOrderedIndex(OrderedIndex),
+    /// Removes the indexes of a prefix, or the one of a name.
+    RemoveIndexes(Vec<u8>, Option<String>),
+    /// Forgets a step of the changes up to a number, -1 being all.
+    TrimLog(i64),
+}
+
+type OfResult = Box<dyn FnOnce(StepResult) -> Result<Answer> + Send>;
+
+/// How a write answers, once its steps are applied.
+pub enum Ending {
+    /// So.
+    Known(Answer),
+    /// As its last step says.
+    Of(OfResult),
+}
+
+impl Ending {
+    /// A known answer, as JSON.
+    pub fn json(text: impl Into<String>) -> Self {
+        Self::Known(Answer::json(text))
+    }
+
+    /// See `Ending::Of`.
+    pub fn of(answer: impl FnOnce(StepResult) -> Result<Answer> + Send + 'static) -> Self {
+        Self::Of(Box::new(answer))
+    }
+
+    /// Whether the last step found something, as JSON.
+    fn flag() -> Self {
+        Self::of(|result| Ok(Answer::json(result.is_up().to_string())))
+    }
+}
+
+/// The error of an operation that nobody can tell the end of.
+#[must_use]
+pub fn lost() -> Error {
+    Error {
+        outcome_unknown: true,
+        ..Error::new(Code::Unavailable, "the writer ended before it could say how it went")
+    }
+}
+
+impl Write {
+    fn decide<'a>(
+        &'a self,
+        seen: &mut dyn ReadTxn,
+        batch: &mut Batch<'a>,
+        undelivered: &Undelivered,
+    ) -> Result<Ending> {
+        match self {
+            Self::Settle(settled) => {
+                match end(seen, batch, settled, undelivered)? {
+                    Ended::At(_) => Ok(Ending::of(|result| {
+                        if result.is_up() { Ok(Answer::json("null")) } else { Err(lease_lost()) }
+                    })),
+                    Ended::Lost => Err(lease_lost()),
+                    Ended::Left => Ok(Ending::json("null")),
+                }
+            }
+            Self::Requeue(id) => dead_letters::requeue(seen, batch, id),
+            Self::DeleteDeadLetter(id) => {
+                batch.push(Step::RemoveDeadLetter(id));
+                Ok(Ending::flag())
+            }
+            Self::PurgeDeadLetters(queue) => {
+                batch.push(Step::PurgeDeadLetters(queue.as_deref(), TRIM_STEP_ROWS));
+                Ok(Ending::of(|result| {
+                    let count = result.count();
+                    Ok(Answer::json(format!("[{count},{}]", u8::from(count == TRIM_STEP_ROWS as u64))))
+                }))
+            }
+            Self::TakeLock(request) => lock::take(seen, batch, request),
+            Self::ReleaseLock(name, token) => lock::release(seen, batch, name, *token),
+            Self::TakeConsumer(holder, prefix) => consumer::take(seen, batch, holder, prefix.as_deref()),
+            Self::CommitConsumer(holder, seq) => consumer::commit(seen, batch, holder, *seq),
+            Self::ReleaseConsumer(holder) => consumer::release(seen, batch, holder),
+            Self::DeleteConsumer(name) => {
+                batch.push(Step::RemoveConsumer(name));
+                Ok(Ending::flag())
+            }
+            Self::CreateSearchIndex(index) => search::create(seen, batch, index),
+            Self::CreateOrderedIndex(index) => search::create_ordered(seen, batch, index),
+            Self::RemoveIndexes(prefix, name) => search::remove(seen, batch, prefix, name.as_deref()),
+            Self::TrimLog(seq) => feed::trim(seen, batch, *seq),
+        }
+    }
+}
+
+fn lease_lost() -> Error {
+    let message = "id: the message's lease was lost; it was, or will be, delivered again";
+    Error::new(Code::Conflict, message)
+}
+
+/// Told the answer, once.
+pub type Told = Box<dyn FnOnce(Result<Answer>) + Send>;
+
+/// A write on its way through the writer.
+pub struct AnswerJob {
+    write: Write,
+    durability: Durability,
+    undelivered: Undelivered,
+    ending: Option<Ending>,
+    answer: Option<Answer>,
+    told: Option<Told>,
+}
+
+impl AnswerJob {
+    /// A write that tells `told`.
+    #[must_use]
+    pub fn new(write: Write, durability: Durability, told: Told) -> Self {
+        let undelivered = Undelivered::default();
+        Self { write, durability, undelivered, ending: None, answer: None, told: Some(told) }
+    }
+}
+
+impl WriteJob for AnswerJob {
+    fn decide<'a>(&'a mut self, seen: &mut dyn ReadTxn, batch: &mut Batch<'a>) -> Result<()> {
+        let Self { write, undelivered, ending, .. } = self;
+        *ending = Some(write.decide(seen, batch, undelivered)?);
+        Ok(())
+    }
+
+    fn refused(&mut self, refusal: Refusal, seen: &mut dyn ReadTxn) -> Result<()> {
+        self.undelivered.refused(refusal, seen)
+    }
+
+    fn applied(&mut self, mut verdict: Verdict) -> Result<Next> {
+        self.answer = match self.ending.take() {
+            Some(Ending::Known(answer)) => Some(answer),
+            Some(Ending::Of(answer)) => Some(answer(verdict.results.pop().unwrap_or(StepResult::Done))?),
+            None => None,
+        };
+        Ok(Next::Done)
+    }
+
+    fn finish(mut self: Box<Self>, outcome: Result<()>) {
+        let answer = self.answer.take();
+        let makes_unique = matches!(self.write, Write::CreateOrderedIndex(_));
+        if let Some(told) = self.told.take() {
+            told(outcome.and_then(|()| answer.ok_or_else(lost)).map_err(|error| match error.code {
+                Code::Conflict if makes_unique => search::not_unique(),
+                _ => error,
+            }));
+        }
+    }
+
+    fn durability(&self) -> Durability {
+        self.durability
+    }
+}
+
+impl Drop for AnswerJob {
+    fn drop(&mut self) {
+        if let Some(told) = self.told.take() {
+            told(Err(lost()));
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! An operation on its way through a store: it decides on what it reads, and the store does what it decided on.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::ReadTxn;
+use super::step::{Batch, Refusal, Verdict};
+use crate::config::Durability;
+use crate::error::{Error, Result};
+
+/// Whether an operation is at its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// It is.
+    Done,
+    /// It decides once more, on what its steps left.
+    Again,
+}
+
+/// An operation. A store calls `begin`, then in turn `decide` and, when the steps were applied, `applied`, until that says that it is
+/// done; all of it as one commit, or as one a turn. It may begin anew whenever what was applied had to be undone, or when
+/// what was read is not true any more; only the last run counts. `finish` is called once, when that is on disk or has failed.
+pub trait WriteJob: Send {
+    /// Forgets an earlier run.
+    fn begin(&mut self) {}
+
+    /// Decides on what it reads. It reads nothing but `seen`, and changes nothing but itself and the batch.
+    ///
+    /// # Errors
+    /// An error undoes this operation, alone.
+    fn decide<'a>(&'a mut self, seen: &mut dyn ReadTxn, batch: &mut Batch<'a>) -> Result<()> {
+        let _ = (seen, batch);
+        Ok(())
+    }
+
+    /// A step was refused. `seen` is what the steps before it have left, which is undone then. `Ok`: it decides once more, and knows
+    /// better.
+    ///
+    /// # Errors
+    /// That of the operation.
+    fn refused(&mut self, refusal: Refusal, seen: &mut dyn ReadTxn) -> Result<()> {
+        let _ = seen;
+        Err(refusal.error)
+    }
+
+    /// The steps are applied.
+    ///
+    /// # Errors
+    /// An error undoes this operation, alone.
+    fn applied(&mut self, verdict: Verdict) -> Result<Next> {
+        let _ = verdict;
+        Ok(Next::Done)
+    }
+
+    /// Reports the outcome.
+    fn finish(self: Box<Self>, outcome: Result<()>);
+
+    /// What its commit must survive.
+    fn durability(&self) -> Durability;
+
+    /// It only waits for what was handed over before it, and needs no transaction.
+    fn is_barrier(&self) -> bool {
+        false
+    }
+}
+
+/// Completes every operation with the same error.
+pub fn fail_all(jobs: Vec<Box<dyn WriteJob>>, error: &Error) {
+    for job in jobs {
+        finish(job, Err(error.clone()));
+    }
+}
+
+/// Completes an operation. One that panics then is a fault of its own: its commit stands, and the others are to hear of
+/// theirs.
+pub fn finish(job: Box<dyn WriteJob>, outcome: Result<()>) {
+    let _ = catch_unwind(AssertUnwindSafe(|| job.finish(outcome)));
+}

@@ -1,0 +1,264 @@
+//! What a write does, as data: the steps that an operation decided on. A store applies them in order, all or none, in one
+//! commit. Time, versionstamps, numbers, what was there before and the change log are the store's.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use smallvec::SmallVec;
+
+use super::index::{IndexRow, OrderedIndex, SearchIndex};
+use super::queue::{Damaged, NewMessage};
+use crate::error::Error;
+
+/// When a commit issues a versionstamp.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Stamping {
+    /// Always, also if nothing is changed.
+    #[default]
+    Always,
+    /// Only if something is changed: a delete of what is absent then writes nothing, and costs no fsync.
+    IfChanged,
+    /// Never: nothing is changed, and the newest one is given.
+    Never,
+}
+
+/// When an entry expires that is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expiry {
+    /// Never.
+    Never,
+    /// When the live entry under it would; never, if there is none.
+    Keep,
+    /// So many milliseconds after the commit.
+    In(i64),
+}
+
+/// The key of an entry that is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PutKey<'a> {
+    /// An encoded key.
+    Known(Cow<'a, [u8]>),
+    /// An encoded key to which the commit's versionstamp is added, as its last part.
+    Stamped(&'a [u8]),
+}
+
+/// When a message becomes ready again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ready {
+    /// It was, and is.
+    AsBefore,
+    /// So many milliseconds after the commit.
+    In(i64),
+}
+
+/// A message under the lease by which it was found: a step that no longer finds it so does nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leased<'a> {
+    /// Its id.
+    pub id: Cow<'a, str>,
+    /// The lease.
+    pub lease: i64,
+}
+
+/// One change.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step<'a> {
+    /// Writes an entry, over a live one, an expired one or nothing. It may be refused: see `Refusal`.
+    Put {
+        /// Where.
+        key: PutKey<'a>,
+        /// See `codec::value`.
+        encoding: u8,
+        /// What.
+        value: Cow<'a, [u8]>,
+        /// For how long.
+        expiry: Expiry,
+    },
+    /// Gives a live entry another expiry, in so many milliseconds. Gives `Flag`: whether there was one.
+    Expire(&'a [u8], i64),
+    /// Removes an entry, live or expired. Gives `Count`: of live ones.
+    Delete(PutKey<'a>),
+    /// Removes the entries of a range. Gives `Count`: of live ones.
+    DeleteRange(&'a Range<Vec<u8>>),
+    /// Removes expired entries, at most so many. Gives `Count`.
+    SweepExpired(usize),
+    /// Removes the expired entries of a range. Gives `Count`.
+    SweepRange(Cow<'a, Range<Vec<u8>>>),
+
+    /// Adds a message, unless its queue has one with its deduplication key. It waits behind another of its ordering key that
+    /// becomes ready no later or is under way; others of that key wait behind it. Gives `Id`: its own, or that one's.
+    Enqueue(NewMessage<'a>),
+    /// Begins an attempt of a message: its lease grows by one and ends in so many milliseconds.
+    Claim {
+        /// As it was found.
+        message: Leased<'a>,
+        /// The lease's length.
+        lock_ms: i64,
+    },
+    /// Puts a message aside, until the one before it with its ordering key is done.
+    Block(Leased<'a>),
+    /// Gives a message back. Gives `Flag`: whether it was found.
+    Return {
+        /// As it was found.
+        message: Leased<'a>,
+        /// Attempts that count.
+        attempts: i64,
+        /// When it is ready.
+        ready: Ready,
+    },
+    /// Removes a message, and lets the next one of its ordering key go. Gives `Flag`: whether it was found.
+    Remove(Leased<'a>),
+    /// Extends a lease to so many milliseconds from now. Gives `Flag`: whether it was found.
+    Extend(Leased<'a>, i64),
+    /// Makes a message a dead letter, and lets the next one of its ordering key go.
+    Bury {
+        /// As it was found.
+        message: Leased<'a>,
+        /// The id of the dead letter.
+        letter: String,
+        /// Why.
+        reason: String,
+    },
+    /// The same for rows of `kv_queue` that cannot be read.
+    SetAside(Vec<Damaged>),
+    /// Makes dead letters of messages that are damaged so that no claim would ever look at them, and lets go what is blocked behind
+    /// nothing. Each looks at so many messages, behind those of the one before, and begins again after the last.
+    SetStrandedAside(usize),
+    /// Removes a dead letter. Gives `Flag`: whether it was found.
+    RemoveDeadLetter(&'a str),
+    /// Removes dead letters of one queue or of all, at most so many. Gives `Count`.
+    PurgeDeadLetters(Option<&'a str>, usize),
+    /// Removes, of the first so many dead letters, those that are older than the file's `deadLetterRetention`, if it has one. Gives
+    /// `Count`.
+    SweepDeadLetters(usize),
+
+    /// Writes a lock. Gives `Lease`.
+    PutLock {
+        /// Its name.
+        name: &'a str,
+        /// Whose.
+        owner: &'a str,
+        /// Its token; `None`: the next number.
+        token: Option<i64>,
+        /// Its length.
+        duration_ms: i64,
+    },
+    /// Removes a lock.
+    RemoveLock(&'a str),
+    /// Removes expired locks, at most so many. Gives `Count`.
+    SweepLocks(usize),
+    /// Writes a consumer. Gives `Lease`.
+    PutConsumer {
+        /// Its name.
+        name: &'a str,
+        /// The encoded prefix.
+        prefix: Cow<'a, [u8]>,
+        /// The sequence number up to which it has read.
+        position: i64,
+        /// Its lease; `None`: the next number.
+        lease: Option<i64>,
+        /// For how long; `None`: it is given back.
+        lease_ms: Option<i64>,
+    },
+    /// Removes a consumer. Gives `Flag`: whether there was one.
+    RemoveConsumer(&'a str),
+
+    /// Removes changes that are older than the file's `retention`, at most so many; none that a consumer which was used in the last
+    /// `in_use_ms` has not passed. Gives `Count`.
+    TrimLog {
+        /// See above.
+        in_use_ms: i64,
+        /// The most rows.
+        limit: usize,
+    },
+    /// Removes changes up to a number, at most so many. Gives `Count`.
+    TrimLogTo(i64, usize),
+
+    /// Makes a search index, with what is stored already.
+    CreateSearchIndex(&'a SearchIndex),
+    /// Makes an ordered index. `CONFLICT` if it is unique and cannot be.
+    CreateOrderedIndex(&'a OrderedIndex),
+    /// Removes an index.
+    DropIndex(IndexRow),
+}
+
+/// What a step gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StepResult {
+    /// Nothing.
+    Done,
+    /// See `Step`.
+    Count(u64),
+    /// See `Step`.
+    Flag(bool),
+    /// See `Step`.
+    Id(String),
+    /// A lease as it stands now.
+    Lease {
+        /// Its number.
+        number: i64,
+        /// Milliseconds since the epoch, by the store's clock.
+        until_ms: i64,
+    },
+}
+
+impl StepResult {
+    /// The count, or 0.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        if let Self::Count(count) = self { *count } else { 0 }
+    }
+
+    /// Whether it is a flag that is up.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        *self == Self::Flag(true)
+    }
+}
+
+/// What an operation wants done.
+#[derive(Debug)]
+pub struct Batch<'a> {
+    /// In this order.
+    pub steps: SmallVec<[Step<'a>; 1]>,
+    /// See `Stamping`.
+    pub stamping: Stamping,
+}
+
+impl Default for Batch<'_> {
+    fn default() -> Self {
+        Self { steps: SmallVec::new(), stamping: Stamping::IfChanged }
+    }
+}
+
+impl<'a> Batch<'a> {
+    /// Adds a step; gives its place.
+    pub fn push(&mut self, step: Step<'a>) -> usize {
+        self.steps.push(step);
+        self.steps.len() - 1
+    }
+}
+
+/// What came of a batch.
+#[derive(Debug, Default)]
+pub struct Verdict {
+    /// The versionstamp, if one was issued; with `Stamping::Never` the newest one.
+    pub stamp: Option<String>,
+    /// One a step.
+    pub results: SmallVec<[StepResult; 1]>,
+}
+
+/// A unique index refused a `Put`.
+#[derive(Debug)]
+pub struct Refusal {
+    /// The place of the step.
+    pub step: usize,
+    /// Its encoded key.
+    pub key: Vec<u8>,
+    /// See `codec::value`.
+    pub encoding: u8,
+    /// Its value.
+    pub value: Vec<u8>,
+    /// The error, if nobody knows better.
+    pub error: Error,
+}
