@@ -115,12 +115,16 @@ export function settingsOf(url: unknown, options: KvOptions | undefined): KvSett
 }
 
 function placeOf(url: unknown): Pick<KvSettings, "url" | "urlName"> {
-  const named = process.env.LIBSQL_URL
-  if (url === undefined && named) return { url: named, urlName: "process.env.LIBSQL_URL" }
-  if (url === undefined) return { url: "file:keyval.db", urlName: "url" }
+  if (url === undefined) return placeOfEnvironment()
   if (typeof url === "string") return { url, urlName: "url" }
   if (url instanceof URL) return { url: url.href, urlName: "url" }
   throw invalidArgument(`url: must be a string or a URL, got ${describe(url)}`)
+}
+
+/** Asked for only where no place is given: Deno asks its user before it shows a variable. */
+function placeOfEnvironment(): Pick<KvSettings, "url" | "urlName"> {
+  const url = process.env.LIBSQL_URL
+  return url ? { url, urlName: "process.env.LIBSQL_URL" } : { url: "file:keyval.db", urlName: "url" }
 }
 
 /** An error about the place, which is called `url` wherever it comes from, by the name of what gave it. */
