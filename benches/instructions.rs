@@ -152,6 +152,7 @@ fn page() -> Request {
         limit: 250,
         filter: None,
         found: Default::default(),
+        checks_values: false,
     })
 }
 

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use keyval::codec::key::{Part, decode, encode};
 use keyval::codec::value::{ArrayText, Counter};
-use keyval::codec::{cursor, key_json};
+use keyval::codec::{cursor, key_json, value};
 use keyval::config::{Durability, Location};
 use keyval::duration;
 use keyval::engine::filter::{self, Filter};
@@ -83,16 +83,19 @@ pub fn values(data: &[u8]) {
     assert_eq!(joined, [parsed.clone(), parsed].concat());
 }
 
-/// A page of stored rows is JSON of the documented shape if the stored values are.
+/// A page of stored rows is JSON of the documented shape if the stored values are, or if they are looked at.
 pub fn pages(data: &[u8]) {
     let mut known = Page::with_capacity(64);
     let mut listed = Page::with_capacity(64);
+    let mut checked = Page::with_capacity(64);
+    checked.checks_values = true;
     let mut rows = 0;
     for (index, chunk) in data.chunks(24).enumerate() {
         let Some((head, value)) = chunk.split_at_checked(3) else { break };
         let [encoding, expiry, same] = *head else { break };
         let is_json = serde_json::from_slice::<Value>(value).is_ok();
-        let encoding = if is_json { encoding % 6 } else { 2 + encoding % 4 };
+        let stored = encoding % 6;
+        let encoding = if is_json { stored } else { 2 + encoding % 4 };
         #[allow(clippy::cast_precision_loss)]
         let key = encode(&[Part::String("p".into()), Part::Number(index as f64)]).unwrap();
         let row = Row {
@@ -103,12 +106,12 @@ pub fn pages(data: &[u8]) {
             value,
             withheld: false,
         };
-        if listed.push_listed(&row, 3, false).is_err() || known.push_known(Some(row)).is_err() {
-            return; // an encoding that is refused; such a page is not sent
-        }
+        listed.push_listed(&row, 3, false).unwrap();
+        checked.push_listed(&Row { encoding: stored, ..row }, 3, false).unwrap();
+        known.push_known(Some(row));
         rows += 1;
     }
-    for (mut page, stride) in [(known, 2), (listed, 3)] {
+    for (mut page, stride) in [(known, 2), (listed, 3), (checked, 3)] {
         page.finish();
         let parts: Vec<Value> = serde_json::from_slice(&page.text).unwrap();
         let [.., odd, entries, more] = parts.as_slice() else { panic!("no tail") };
@@ -155,7 +158,7 @@ static FILTERS: LazyLock<Vec<(Filter, Filter)>> = LazyLock::new(|| {
 });
 
 /// The text of a filter up to 0xff, behind it what is stored, before it the encoding: a filter is read or refused, and one
-/// that is read judges anything. What matches does not match the opposite.
+/// that is read judges anything. What matches does not match the opposite, and what cannot be read matches neither.
 pub fn filters(data: &[u8]) {
     const NOW_MS: i64 = 4_000_000_000_000;
     let Some((encoding, data)) = data.split_first() else { return };
@@ -167,8 +170,10 @@ pub fn filters(data: &[u8]) {
     }
     for stored in [stored, text] {
         for (filter, opposite) in FILTERS.iter() {
-            let matches = filter.matches(encoding % 6, stored, NOW_MS);
-            assert_ne!(matches, opposite.matches(encoding % 6, stored, NOW_MS), "{filter:?}");
+            let matches = [filter, opposite].map(|one| one.matches(encoding % 6, stored, NOW_MS));
+            let can_be_read = value::check(encoding % 6, stored).is_ok();
+            assert_eq!(matches[0] ^ matches[1], can_be_read, "{filter:?}");
+            assert!(!(matches[0] && matches[1]), "{filter:?}");
         }
     }
 }

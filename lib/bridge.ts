@@ -14,7 +14,7 @@ import type { Scan } from "./list.js"
 import { callNative, fromNative, type NativeHandle, native, type Packet } from "./native.js"
 import { News, type Notice } from "./news.js"
 import { aboutPlace, type KvSettings } from "./options.js"
-import { isAboutValue, type Page, type Parcel, parcelOf, readKnown, readListed, withKey } from "./page.js"
+import { isUnparsed, type Page, type Parcel, parcelOf, readKnown, readListed } from "./page.js"
 import { refuseOtherCopy, register } from "./registry.js"
 import { awaited, beneath, nearOrigin, type Origin, originOf, traced } from "./stacks.js"
 import { isList } from "./value/kinds.js"
@@ -199,34 +199,36 @@ export class Bridge {
     this.#batches = 0
   }
 
-  #answer(waiting: Waiting[], keys: readonly KvKey[]): void {
+  /** `isAgain`: a value among them is no JSON, and is to be named. */
+  #answer(waiting: Waiting[], keys: readonly KvKey[], isAgain = false): void {
     const id = this.#nextId++
     this.#turn -= keys.length
     const many = waiting.length > 1 || waiting[0]?.single === false
     try {
+      if (isAgain) this.#handle.checkValues()
       const packet = this.#handle.readBatch(keys, many, id)
       if (packet !== undefined) {
         settle(waiting, readKnown(parcelOf(packet), keys))
         return
       }
     } catch (error) {
-      this.#refuse(waiting, keys, fromNative(error))
+      this.#refuse(waiting, keys, fromNative(error), isAgain)
       return
     }
     this.#expectPage(id, (parcel) => readKnown(parcel, keys)).then(
       (entries) => settle(waiting, entries),
-      (error) => this.#refuse(waiting, keys, error),
+      (error) => this.#refuse(waiting, keys, error, isAgain),
     )
   }
 
   /** One of several is no key, or meets what cannot be read: each is read alone, so that the others get their answers. */
-  #refuse(waiting: Waiting[], keys: readonly KvKey[], error: unknown): void {
+  #refuse(waiting: Waiting[], keys: readonly KvKey[], error: unknown, isAgain: boolean): void {
+    if (!isAgain && isUnparsed(error) && !this.closed) {
+      this.#answer(waiting, keys, true)
+      return
+    }
     if (waiting.length === 1 || this.closed) {
-      const [one] = waiting
-      const isNamed = error instanceof KvError && error.cause instanceof KvError
-      if (one?.single === false && keys.length > 1 && isAboutValue(error) && !isNamed && !this.closed)
-        void this.#name(one, keys, error)
-      else for (const { origin, reject } of waiting) reject(traced(error, origin))
+      for (const { origin, reject } of waiting) reject(traced(error, origin))
       return
     }
     let first = 0
@@ -236,15 +238,6 @@ export class Bridge {
     }
   }
 
-  /** One of many values spoils what is beside it: which one, is seen when each is read alone. */
-  async #name({ origin, reject }: Waiting, keys: readonly KvKey[], error: unknown): Promise<void> {
-    const reads = await Promise.allSettled(keys.map((key) => this.get(key)))
-    const at = reads.findIndex((read) => read.status === "rejected" && isAboutValue(read.reason))
-    const read = reads[at]
-    const named = read?.status === "rejected" ? withKey(keys[at] as KvKey, read.reason) : error
-    reject(traced(named, origin))
-  }
-
   /** A page of a list. Synchronous unless it takes long or the event loop is due a turn. */
   page(scan: Scan, limit: number): Page | Promise<Page> {
     if (this.#turn <= 0) {
@@ -252,15 +245,21 @@ export class Bridge {
       return nextTurn().then(() => this.page(scan, limit))
     }
     const id = this.#nextId++
-    let packet: Packet
-    try {
-      packet = this.handle.scanPage(scan.native, limit, id)
-    } catch (error) {
-      throw fromNative(error)
-    }
     const read = (parcel: Parcel) => readListed(parcel, scan.prefix, scan.keysOnly)
-    if (packet === undefined) return this.#expectPage(id, read)
-    const page = read(parcelOf(packet))
+    const again = (error: unknown) => {
+      if (!isUnparsed(error) || scan.isChecked) throw error
+      scan.isChecked = true
+      scan.native.again()
+      return this.page(scan, limit)
+    }
+    let page: Page
+    try {
+      const packet = this.handle.scanPage(scan.native, limit, id)
+      if (packet === undefined) return this.#expectPage(id, read).catch(again)
+      page = read(parcelOf(packet))
+    } catch (error) {
+      return again(fromNative(error))
+    }
     this.#turn -= scan.filtered ? Math.max(page.entries.length, ENTRIES_A_QUESTION) : page.entries.length
     return page
   }

@@ -16,7 +16,7 @@ import { copyKey, type KeyRange, selectorOf } from "./keys.js"
 import { MAX_PAGE_ENTRIES } from "./limits.js"
 import { fromNative, type NativeScan, native } from "./native.js"
 import { checkConsistency, flag, takeOptions, wholeNumber } from "./options.js"
-import { isAboutValue, type Page, unreadEntry, unreadOf } from "./page.js"
+import { type Page, unreadOf } from "./page.js"
 
 const DEFAULT_BATCH_ENTRIES = 500
 const DEFAULT_PAGE_ENTRIES = 100
@@ -61,6 +61,8 @@ export interface Scan {
   prefix: KvKey
   keysOnly: boolean
   filtered: boolean
+  /** A value was met that is no JSON; from there on Rust looks at each. */
+  isChecked: boolean
 }
 
 interface Range {
@@ -76,40 +78,9 @@ function open(bridge: Bridge, { selector, cursor, reverse, keysOnly, batch, filt
   const { prefix, start, end } = selector
   try {
     const native = bridge.handle.scan(prefix, start, end, cursor, reverse, keysOnly, batch, filter)
-    return { native, prefix: prefix ?? [], keysOnly, filtered: filter !== undefined }
+    return { native, prefix: prefix ?? [], keysOnly, filtered: filter !== undefined, isChecked: false }
   } catch (error) {
     throw fromNative(error)
-  }
-}
-
-/** What could be read around a value that spoils its page, and the list from there on. */
-interface Around {
-  page: Page
-  scan: Scan
-}
-
-/**
- * A value that is no JSON, or whose encoding this version does not know, spoils the whole page that it is in. So fewer and
- * fewer entries are read, until it is behind them, or the first one alone: then its key is read without it.
- */
-async function readAround(bridge: Bridge, range: Range, size: number, failure: unknown): Promise<Around> {
-  for (let fewer = size >> 1; fewer > 0; fewer >>= 1) {
-    if (!isAboutValue(failure)) break
-    const scan = open(bridge, range)
-    try {
-      return { page: await bridge.page(scan, fewer), scan }
-    } catch (error) {
-      failure = error
-    }
-  }
-  if (!isAboutValue(failure)) throw failure
-  const page = await bridge.page(open(bridge, { ...range, keysOnly: true }), 1)
-  const [entry] = page.entries
-  if (entry === undefined || range.keysOnly) throw failure
-  const cursor = native.cursorAfter(entry.key, range.reverse)
-  return {
-    page: { ...page, entries: [unreadEntry(entry, failure)] },
-    scan: open(bridge, { ...range, cursor }),
   }
 }
 
@@ -152,21 +123,11 @@ export async function paginate<T>(
     batch: limit,
     filter: filterText(options.where),
   }
-  let scan = open(bridge, range)
+  const scan = open(bridge, range)
   const entries: KvEntry<T>[] = []
   let [hasMore, unsure] = [true, false]
   while (hasMore && (entries.length < limit || unsure)) {
-    const size = limit - entries.length
-    let page: Page
-    try {
-      page = await bridge.page(scan, size)
-    } catch (error) {
-      const last = entries.at(-1)
-      const cursor = last === undefined ? range.cursor : native.cursorAfter(last.key, reverse)
-      const around = await readAround(bridge, { ...range, cursor }, size, error)
-      page = around.page
-      scan = around.scan
-    }
+    const page = await bridge.page(scan, limit - entries.length)
     const unreadAt = page.entries.findIndex((entry) => unreadOf(entry) !== undefined)
     if (unreadAt >= 0) {
       entries.push(...(page.entries.slice(0, unreadAt) as KvEntry<T>[]))
@@ -194,7 +155,7 @@ export function count(bridge: Bridge, selector: unknown, options?: KvCountOption
 /** By hand: an async generator costs several times as much an entry. */
 class ListIterator<T> implements KvListIterator<KvEntry<T>> {
   readonly #bridge: Bridge
-  #scan: Scan
+  readonly #scan: Scan
   readonly #range: Range
   #entries: KvEntry<T>[] = []
   #at = 0
@@ -214,11 +175,7 @@ class ListIterator<T> implements KvListIterator<KvEntry<T>> {
   }
 
   get cursor(): string {
-    return this.#isOver ? "" : this.#place
-  }
-
-  /** Behind the last entry that was given. */
-  get #place(): string {
+    if (this.#isOver) return ""
     return this.#last === undefined ? this.#range.cursor : native.cursorAfter(this.#last, this.#range.reverse)
   }
 
@@ -256,32 +213,21 @@ class ListIterator<T> implements KvListIterator<KvEntry<T>> {
       this.#isOver = this.#isWhole
       return Promise.resolve({ done: true, value: undefined })
     }
-    const size = Math.min(this.#range.batch, this.#left)
-    let page: Page | Promise<Page>
     try {
-      page = this.#bridge.page(this.#scan, size)
+      const page = this.#bridge.page(this.#scan, Math.min(this.#range.batch, this.#left))
+      if (!(page instanceof Promise)) {
+        this.#take(page)
+        return this.next()
+      }
+      this.#loading = page
+        .then((late) => void (this.#more && this.#take(late)))
+        .finally(() => {
+          this.#loading = undefined
+        })
+      return this.#loading.then(() => this.next())
     } catch (error) {
-      if (!isAboutValue(error)) return Promise.reject(error)
-      page = Promise.reject(error)
+      return Promise.reject(error)
     }
-    if (!(page instanceof Promise)) {
-      this.#take(page)
-      return this.next()
-    }
-    this.#loading = page
-      .catch((error) => this.#readAround(size, error))
-      .then((late) => void (this.#more && this.#take(late)))
-      .finally(() => {
-        this.#loading = undefined
-      })
-    return this.#loading.then(() => this.next())
-  }
-
-  async #readAround(size: number, failure: unknown): Promise<Page> {
-    const range = { ...this.#range, cursor: this.#place }
-    const { page, scan } = await readAround(this.#bridge, range, size, failure)
-    this.#scan = scan
-    return page
   }
 
   #take(page: Page): void {

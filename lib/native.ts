@@ -14,7 +14,10 @@ export const STAMP_IF_CHANGED = 1
 export const STAMP_NEVER = 2
 
 /** A list: where it stands. */
-export type NativeScan = { readonly __scan: unique symbol }
+export interface NativeScan {
+  /** The page that was read last is to be read again, and from there on each value is looked at. */
+  again(): void
+}
 
 /** A backup under way. */
 export type NativeBackup = { readonly __backup: unique symbol }
@@ -53,6 +56,7 @@ export const UNREADABLE = 4
 
 /** Arguments are `unknown` where Rust checks them. */
 export interface NativeHandle {
+  checkValues(): void
   readBatch(keys: readonly unknown[], many: boolean, id: number): Packet
   keepSnapshot(): void
   releaseSnapshot(): void

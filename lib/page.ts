@@ -5,13 +5,15 @@ import type { KvChange, KvEntry, KvEntryMaybe, KvKey, KvKeyPart } from "../index
 import { corrupt, describe, KvError } from "./errors.js"
 import { copyKey } from "./keys.js"
 import type { Packet } from "./native.js"
-import { decodeValue, revive } from "./value/index.js"
+import { decodeValue, revive, tooDeep } from "./value/index.js"
 
 /** Set in the flags of an entry whose key has tagged parts; the lower bits are the value's encoding. */
 const KEY_IS_TAGGED = 16
 const TAGGED_JSON = 1
 /** Set where Rust has seen that the value cannot be read. */
 const VALUE_IS_DAMAGED = 32
+const VALUE_IS_TOO_DEEP = 64
+const ENCODING_IS_UNKNOWN = 128
 
 /** Entries of a list, and whether there are more. */
 export interface Page {
@@ -49,21 +51,15 @@ export function readKnown(parcel: Parcel, keys: readonly KvKey[]): KvEntryMaybe[
       entries[at] = { key, value: parts[part], versionstamp: stamp }
     }
   }
-  if (keys.length === 1) finish(page, entries, parcel)
-  else {
-    finish(page, entries, parcel, (_, read) => valueOrUnread(read))
-    refuseUnread(page, entries as KvEntry<unknown>[])
-  }
+  finish(page, entries, parcel)
+  refuseUnread(page, entries as KvEntry<unknown>[])
   return entries
 }
 
-/** One of several fails them all, as they are of one moment; it is named, so that the others can be asked for without it. */
-function refuseUnread(
-  { odd, parts }: { odd: number; parts: readonly unknown[] },
-  entries: KvEntry<unknown>[],
-): void {
+/** Where entries are of one moment, one fails them all; it is named, so that the others can be asked for without it. */
+function refuseUnread({ odd, parts }: Parts, entries: readonly Readable[]): void {
   for (let at = odd; at < parts.length - TAIL; at += ODD) {
-    const unread = unreadOf(entries[parts[at] as number] as KvEntry<unknown>)
+    const unread = unreadOf(entries[parts[at] as number] as Readable)
     if (unread !== undefined) throw unread
   }
 }
@@ -84,7 +80,7 @@ export function readListed(parcel: Parcel, prefix: KvKey, keysOnly: boolean): Pa
       keysOnly ? { key, versionstamp: stamp } : { key, value: parts[part + 1], versionstamp: stamp }
     ) as KvEntry<unknown>
   }
-  finish(page, entries, parcel, (_, read) => valueOrUnread(read))
+  finish(page, entries, parcel)
   return { entries, more: page.tail !== 0, unsure: page.tail === 2 }
 }
 
@@ -97,32 +93,45 @@ export function readParts<R extends { value?: unknown }, T>(
   stride: number,
   make: (parts: readonly unknown[], at: number) => R,
 ): { rows: R[]; tail: T } {
-  return readRows(parcel, stride, make, valueOrDamaged)
+  const { rows, tail } = readRows<R, T>(parcel, stride, make)
+  for (const row of rows) if (row.value instanceof Unread) row.value = DAMAGED
+  return { rows, tail }
 }
 
-/** Rows of a page that is no list, each of `stride` parts of which `make` makes it; and what the page ends with. */
-export function readRows<R extends { key?: KvKey; value?: unknown }, T>(
+/** What is read of a page: it has a key unless it is a message. */
+interface Readable {
+  key?: KvKey
+  value?: unknown
+}
+
+/**
+ * Rows of a page that is no list, each of `stride` parts of which `make` makes it; and what the page ends with. `isOne`: one that cannot be
+ * read fails them all.
+ */
+function readRows<R extends Readable, T>(
   parcel: Parcel,
   stride: number,
   make: (parts: readonly unknown[], at: number) => R,
-  take?: Take,
+  isOne = false,
 ): { rows: R[]; tail: T } {
   const page = parse(parcel.text, stride)
   const rows: R[] = new Array(page.size)
   for (let at = 0; at < page.size; at++) rows[at] = make(page.parts, at * stride)
-  finish(page, rows as unknown as KvEntryMaybe[], parcel, take)
+  finish(page, rows as unknown as KvEntryMaybe[], parcel)
+  if (isOne) refuseUnread(page, rows)
   return { rows, tail: page.tail as T }
 }
 
 /** What became of watched keys, and the page's tail. */
 export function readWatched<T>(parcel: Parcel): { rows: KvEntryMaybe[]; tail: T } {
   let stamp = ""
-  return readRows(parcel, 3, (parts, at) => {
+  const make = (parts: readonly unknown[], at: number): KvEntryMaybe => {
     const [key, value, given] = [parts[at] as KvKey, parts[at + 1], parts[at + 2]]
     if (given === null) return { key, value: null, versionstamp: null }
     if (given !== SAME_STAMP) stamp = given as string
     return { key, value, versionstamp: stamp }
-  })
+  }
+  return readRows(parcel, 3, make, true)
 }
 
 /** Entries that were found, with their whole keys, and the page's tail. */
@@ -133,7 +142,7 @@ export function readFound<T>(parcel: Parcel): { rows: KvEntry[]; tail: T } {
     if (given !== SAME_STAMP) stamp = given as string
     return { key: (Array.isArray(rest) ? rest : [rest]) as unknown as KvKey, value, versionstamp: stamp }
   }
-  return readRows(parcel, 3, make, (_, read) => valueOrUnread(read))
+  return readRows(parcel, 3, make)
 }
 
 const CHANGE_TYPES = ["create", "update", "delete"] as const
@@ -141,7 +150,7 @@ const CHANGE_TYPES = ["create", "update", "delete"] as const
 /** Changes of a feed, and the page's tail. */
 export function readChanges<T>(parcel: Parcel): { rows: KvChange[]; tail: T } {
   let stamp = ""
-  return readRows(parcel, 5, (parts, at) => {
+  const make = (parts: readonly unknown[], at: number): KvChange => {
     const [seq, operation, key, value, given] = parts.slice(at, at + 5) as [
       number,
       number,
@@ -154,7 +163,8 @@ export function readChanges<T>(parcel: Parcel): { rows: KvChange[]; tail: T } {
     const change: KvChange = { seq, key, type, versionstamp: stamp }
     if (operation >= CHANGE_TYPES.length) change.value = value
     return change
-  })
+  }
+  return readRows(parcel, 5, make, true)
 }
 
 /** The versionstamp of the entry before. */
@@ -179,13 +189,26 @@ function parse(text: string, stride: number): Parts {
   try {
     parts = JSON.parse(text)
   } catch {
-    throw damaged()
+    throw unparsed()
   }
   const [odds, size, tail] = parts.slice(-TAIL) as [number, number, unknown]
   const odd = size * stride
   // A stored value that holds a comma too many is JSON in this place, and moves all that follows.
-  if (parts.length !== odd + odds * ODD + TAIL) throw damaged()
+  if (parts.length !== odd + odds * ODD + TAIL) throw unparsed()
   return { parts, size, odd, tail }
+}
+
+const UNPARSED = new WeakSet<object>()
+
+function unparsed(): KvError {
+  const error = damaged()
+  UNPARSED.add(error)
+  return error
+}
+
+/** Whether a value spoils the text that it is in: it is found if Rust looks at each of them. */
+export function isUnparsed(error: unknown): boolean {
+  return error instanceof KvError && UNPARSED.has(error)
 }
 
 function damaged(): KvError {
@@ -206,7 +229,7 @@ function keyMaker(prefix: KvKey): (rest: unknown) => KvKey {
 }
 
 /** Adds expiries, and makes what `JSON.parse` alone does not. */
-function finish({ parts, odd }: Parts, entries: KvEntryMaybe[], parcel: Parcel, take?: Take): void {
+function finish({ parts, odd }: Parts, entries: KvEntryMaybe[], parcel: Parcel): void {
   for (let at = odd; at < parts.length - TAIL; at += ODD) {
     const [index, flags, expiresAt] = parts.slice(at, at + ODD) as [number, number, number]
     const entry = entries[index] as KvEntry<unknown>
@@ -215,25 +238,22 @@ function finish({ parts, odd }: Parts, entries: KvEntryMaybe[], parcel: Parcel, 
     const encoding = flags & ~KEY_IS_TAGGED
     // An entry of a list of keys has no value at all.
     if (encoding === 0) continue
-    const read = () => readValue(encoding, entry.value, parcel)
-    entry.value = take === undefined ? read() : take(encoding, read)
+    try {
+      entry.value = readValue(encoding, entry.value, parcel)
+    } catch (error) {
+      entry.value = new Unread(error)
+    }
   }
 }
 
 function readValue(encoding: number, value: unknown, parcel: Parcel): unknown {
-  return encoding === TAGGED_JSON ? revive(value) : decodeValue(encoding, slice(value, parcel))
-}
-
-/** What is done about a value that cannot be read. Without one the whole page fails. */
-type Take = (encoding: number, read: () => unknown) => unknown
-
-function valueOrDamaged(encoding: number, read: () => unknown): unknown {
-  if (encoding & VALUE_IS_DAMAGED) return DAMAGED
-  try {
-    return read()
-  } catch {
-    return DAMAGED
+  if (encoding & VALUE_IS_DAMAGED) throw damaged()
+  if (encoding & VALUE_IS_TOO_DEEP) throw tooDeep()
+  if (encoding & ENCODING_IS_UNKNOWN) {
+    const message = `the stored value has the encoding ${value}, which this version does not read`
+    throw new KvError("UNSUPPORTED", message)
   }
+  return encoding === TAGGED_JSON ? revive(value) : decodeValue(encoding, slice(value, parcel))
 }
 
 /** In the place of a value that cannot be read, so that the entries beside it can. */
@@ -245,33 +265,13 @@ class Unread {
   }
 }
 
-function valueOrUnread(read: () => unknown): unknown {
-  try {
-    return read()
-  } catch (error) {
-    return new Unread(error)
-  }
-}
-
-/** An entry whose value spoilt the page that it was in. */
-export function unreadEntry(entry: KvEntry<unknown>, error: unknown): KvEntry<unknown> {
-  return { ...entry, value: new Unread(error) }
-}
-
 /** Why the value of an entry could not be read, with its key; nothing if it was. */
-export function unreadOf({ key, value }: KvEntry<unknown>): unknown {
-  return value instanceof Unread ? withKey(key, value.error) : undefined
-}
-
-/** An error about the value of a key, which it names. */
-export function withKey(key: KvKey, error: unknown): unknown {
+export function unreadOf({ key, value }: Readable): unknown {
+  if (!(value instanceof Unread)) return undefined
+  const { error } = value
   if (!(error instanceof KvError)) return error
-  return new KvError(error.code, `${describe(key)}: ${error.message}`, { cause: error })
-}
-
-/** Whether a read failed because of a stored value, perhaps. */
-export function isAboutValue(error: unknown): error is KvError {
-  return error instanceof KvError && ["CORRUPT", "UNSUPPORTED"].includes(error.code)
+  const named = describe(key).replace(/^array /, "key ")
+  return new KvError(error.code, `${named}: ${error.message}`, { cause: error })
 }
 
 /**

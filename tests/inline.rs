@@ -155,6 +155,7 @@ fn listed(field: &str) -> ListQuery {
         limit: 500,
         filter: Some(Arc::new(parse(filter.as_bytes()).unwrap())),
         found: Found::default(),
+        checks_values: false,
     }
 }
 

@@ -238,6 +238,7 @@ impl Pair {
                 limit,
                 filter: None,
                 found: Default::default(),
+                checks_values: false,
             };
             let Answer::Page(page) = self.answer(Request::List(query)) else { panic!("no page") };
             let parts = if keys_only { Parts::Keys } else { Parts::Listed };

@@ -117,6 +117,7 @@ fn is_there(kv: &mut Kv, parts: &[&str]) -> bool {
             limit: 5,
             filter: None,
             found: Default::default(),
+            checks_values: false,
         };
         let Answer::Page(page) = read(kv, Request::List(query)) else { panic!("no page") };
         assert_eq!(page.len(), usize::from(got), "{parts:?}, reverse: {reverse}, keys only: {keys_only}");

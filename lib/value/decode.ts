@@ -87,10 +87,14 @@ function counter(data: string | Uint8Array): KvU64 {
   return new KvU64(new DataView(data.buffer, data.byteOffset, U64_BYTES).getBigUint64(0, true))
 }
 
+export function tooDeep(): KvError {
+  return corrupt(`stored value: nested over ${MAX_DECODED_DEPTH} levels deep`)
+}
+
 /** `depth` counts values within values, not the brackets of their tags. */
 function reviveAny(node: unknown, depth: number): unknown {
   if (typeof node !== "object" || node === null) return node
-  if (depth > MAX_DECODED_DEPTH) throw corrupt(`stored value: nested over ${MAX_DECODED_DEPTH} levels deep`)
+  if (depth > MAX_DECODED_DEPTH) throw tooDeep()
   if (Array.isArray(node)) return reviveArray(node, depth + 1)
   if (!Object.hasOwn(node, TAG)) return reviveMembers(node as Members, depth + 1)
   return reviveTag(node as Members, depth + 1)

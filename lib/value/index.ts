@@ -1,4 +1,4 @@
 /** The value codec: values of JavaScript to what is stored, and back. */
 
-export { decodeValue, revive } from "./decode.js"
+export { decodeValue, revive, tooDeep } from "./decode.js"
 export { type Encoded, encodeFilterValue, encodeValue, LateValue } from "./encode.js"

@@ -1,6 +1,7 @@
 //! What `lib/native.ts` calls: one `Handle` an open `Kv`, one `Scan` a list. Reads and the life of a `Kv` are here, commits
 //! in `commit.rs`.
 
+use std::ops::Range;
 use std::sync::{Arc, Weak};
 
 use napi::Env;
@@ -36,6 +37,7 @@ pub struct Handle {
     mailbox: Option<Arc<Mailbox>>,
     number: Number,
     keys: Keys,
+    checks_values: bool,
     pub(super) building: Commit,
     pub(super) settling: Vec<Settled>,
 }
@@ -43,7 +45,14 @@ pub struct Handle {
 /// A list: where it stands.
 #[napi]
 pub struct Scan {
-    query: Arc<Mutex<ListQuery>>,
+    place: Arc<Mutex<Place>>,
+}
+
+struct Place {
+    /// What is left of it.
+    left: ListQuery,
+    /// The range before its last page.
+    before: Range<Vec<u8>>,
 }
 
 #[napi]
@@ -98,6 +107,7 @@ impl Handle {
             number: Number::of(&mailbox),
             mailbox: Some(mailbox),
             keys: Keys::default(),
+            checks_values: false,
             building: Commit::default(),
             settling: Vec::new(),
         })
@@ -115,6 +125,7 @@ impl Handle {
     #[napi(catch_unwind)]
     pub fn read_batch(&mut self, env: Env, keys: Raw, many: bool, id: u32) -> napi::Result<Packet, CodeName> {
         self.keys.clear();
+        self.keys.checks_values = std::mem::take(&mut self.checks_values);
         convert::keys(env, keys, many, &mut self.keys).map_err(thrown)?;
         let request = Request::Get(std::mem::take(&mut self.keys));
         let answer = self.kv().and_then(|kv| kv.read_now(&request));
@@ -127,6 +138,12 @@ impl Handle {
             Answer::Page(page) => Ok(Packet::new(page.text, page.bytes)),
             _ => Ok(Packet::Later),
         }
+    }
+
+    /// The next batch looks at each value, so that one that is no JSON spoils no other.
+    #[napi(catch_unwind)]
+    pub fn check_values(&mut self) {
+        self.checks_values = true;
     }
 
     /// Reads that follow share a snapshot while nothing is committed, until `release_snapshot`.
@@ -171,7 +188,8 @@ impl Handle {
             selector.range().and_then(|range| after_cursor(range, &cursor, reverse)).map_err(thrown)?;
         let prefix_bytes = selector.prefix.map_or(0, |prefix| prefix.len());
         let filter = convert::filter(env, filter).map_err(thrown)?;
-        let query = ListQuery {
+        let before = range.clone();
+        let left = ListQuery {
             range,
             prefix_bytes,
             reverse,
@@ -179,25 +197,26 @@ impl Handle {
             limit: batch as usize,
             filter,
             found: Found::default(),
+            checks_values: false,
         };
-        Ok(Scan { query: Arc::new(Mutex::new(query)) })
+        Ok(Scan { place: Arc::new(Mutex::new(Place { left, before })) })
     }
 
     /// Reads the next page of at most `limit` entries, or nothing if it comes by mail under `id`.
     #[napi(catch_unwind)]
     pub fn scan_page(&mut self, scan: &Scan, limit: u32, id: u32) -> napi::Result<Packet, CodeName> {
-        let query = ListQuery { limit: limit as usize, ..scan.query.lock().clone() };
+        let query = ListQuery { limit: limit as usize, ..scan.place.lock().left.clone() };
         let request = Request::List(query);
         match self.kv().and_then(|kv| kv.read_now(&request)).map_err(thrown)? {
             Answer::Page(page) => {
-                scan.advance(&page.last_key);
+                scan.place.lock().advance(&page.last_key);
                 Ok(Packet::new(page.text, page.bytes))
             }
             _ => {
-                let (mailbox, query) = (self.mailbox().map_err(thrown)?, Arc::clone(&scan.query));
+                let (mailbox, place) = (self.mailbox().map_err(thrown)?, Arc::clone(&scan.place));
                 let done = move |answer: Result<Answer>| {
                     if let Ok(Answer::Page(page)) = &answer {
-                        Scan { query }.advance(&page.last_key);
+                        place.lock().advance(&page.last_key);
                     }
                     mailbox.post_answer(id, answer);
                 };
@@ -337,11 +356,22 @@ fn tell_collector(env: Env, bytes: i64) {
     let _ = env.adjust_external_memory(bytes);
 }
 
+#[napi]
 impl Scan {
-    fn advance(&self, last_key: &[u8]) {
+    /// The page that was read last is to be read again, and from there on each value is looked at.
+    #[napi(catch_unwind)]
+    pub fn again(&self) {
+        let mut place = self.place.lock();
+        place.left.range = place.before.clone();
+        place.left.checks_values = true;
+    }
+}
+
+impl Place {
+    fn advance(&mut self, last_key: &[u8]) {
+        self.before = self.left.range.clone();
         if !last_key.is_empty() {
-            let mut query = self.query.lock();
-            *query = query.after(last_key);
+            self.left = self.left.after(last_key);
         }
     }
 }

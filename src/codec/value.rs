@@ -1,8 +1,9 @@
-//! Stored values, as far as the core looks into them: counters and the outer brackets of arrays.
+//! Stored values, as far as the core looks into them: counters, the outer brackets of arrays, and whether one can be read at all.
 
 use num_bigint::BigInt;
 use num_traits::FromPrimitive;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::error::{Code, Error, Result};
 
@@ -35,7 +36,7 @@ impl Counter {
     /// Reads a stored counter: a bigint, an integer number, or a `KvU64`.
     ///
     /// # Errors
-    /// `TYPE_MISMATCH` for anything else.
+    /// `TYPE_MISMATCH` for anything else; those of `check`.
     pub fn decode(encoding: u8, bytes: &[u8]) -> Result<Self> {
         let read = match encoding {
             JSON => integer_number(bytes).map(Self::Int),
@@ -43,7 +44,11 @@ impl Counter {
             U64 => bytes.try_into().ok().map(|bytes| Self::U64(u64::from_le_bytes(bytes))),
             _ => None,
         };
-        read.ok_or_else(|| mismatch("is not a bigint, an integer number or a KvU64"))
+        let Some(counter) = read else {
+            check(encoding, bytes)?;
+            return Err(mismatch("is not a bigint, an integer number or a KvU64"));
+        };
+        Ok(counter)
     }
 
     /// The encoding and the bytes that are stored.
@@ -97,8 +102,9 @@ impl ArrayText {
     /// Takes a stored array.
     ///
     /// # Errors
-    /// `TYPE_MISMATCH` for anything else.
+    /// `TYPE_MISMATCH` for anything else; those of `check`.
     pub fn decode(encoding: u8, bytes: &[u8]) -> Result<Self> {
+        check(encoding, bytes)?;
         let brackets = bytes.first() == Some(&b'[') && bytes.last() == Some(&b']') && bytes.len() >= 2;
         if encoding > TAGGED_JSON || !brackets {
             return Err(mismatch("is not an array"));
@@ -141,19 +147,65 @@ impl ArrayText {
 /// Levels of nesting that no value has: values nest at most 100 deep, and an append puts them one deeper. JavaScript refuses
 /// the same, where it looks.
 const MAX_DEPTH: usize = 201;
+/// The same in brackets of tagged text but for those of the tags: a level of a map has two, and a tag may hold an object.
+const MAX_TAGGED_DEPTH: usize = 204;
+/// The same with those of the tags.
+const MAX_BRACKETS: usize = 4 * MAX_DEPTH;
+/// How a tag begins: the encoder puts its member first.
+const TAG_BEGINS: &[u8] = b"{\"__type\"";
+
+/// Refuses a stored value that nobody can read. What is to be changed or matched is looked at as a whole, so that nothing
+/// is made of it, written over or deleted because of what only seems to be there. What is in a tag JavaScript knows.
+///
+/// # Errors
+/// `CORRUPT`; `UNSUPPORTED` for an encoding that this version does not know.
+pub fn check(encoding: u8, bytes: &[u8]) -> Result<()> {
+    match encoding {
+        JSON | TAGGED_JSON if !is_json(bytes) => {
+            Err(Error::corrupt("the stored value is not the JSON that it should be"))
+        }
+        JSON | TAGGED_JSON if is_too_deep(encoding, bytes) => {
+            Err(Error::corrupt("the stored value is nested over 200 levels deep"))
+        }
+        U64 if bytes.len() != size_of::<u64>() => {
+            Err(Error::corrupt("the stored value is a KvU64 that is not 8 bytes"))
+        }
+        JSON | TAGGED_JSON | BYTES | U64 => Ok(()),
+        other => Err(Error::new(
+            Code::Unsupported,
+            format!("the stored value has the encoding {other}, which this version does not read"),
+        )),
+    }
+}
+
+/// Whether a text is one value of JSON.
+#[must_use]
+pub fn is_json(text: &[u8]) -> bool {
+    serde_json::from_slice::<IgnoredAny>(text).is_ok()
+}
 
 /// Whether a JSON text is nested deeper than any value that was accepted.
 #[must_use]
-pub fn is_too_deep(text: &[u8]) -> bool {
+pub fn is_too_deep(encoding: u8, text: &[u8]) -> bool {
     // `[` and `{` differ in one bit. Most texts have not so many of them, and are not looked at byte by byte.
     let opens = |text: &[u8]| text.iter().filter(|byte| **byte | 0x20 == b'{').count();
     if text.len() <= 2 * MAX_DEPTH || opens(text) <= MAX_DEPTH {
         return false;
     }
-    let mut scan = Scan::default();
-    text.iter().any(|byte| {
+    let (mut scan, mut tags) = (Scan::default(), Vec::new());
+    text.iter().enumerate().any(|(at, byte)| {
+        let before = scan.depth;
         scan.is_outer_comma(*byte);
-        scan.depth > MAX_DEPTH
+        if encoding == JSON {
+            return scan.depth > MAX_DEPTH;
+        }
+        if scan.depth > before && text.get(at..).is_some_and(|rest| rest.starts_with(TAG_BEGINS)) {
+            tags.push(scan.depth);
+        }
+        if scan.depth < before && tags.last() == Some(&before) {
+            tags.pop();
+        }
+        scan.depth > MAX_BRACKETS || scan.depth > MAX_TAGGED_DEPTH + tags.len()
     })
 }
 
@@ -200,11 +252,42 @@ mod tests {
         for (open, close) in [("[", "]"), ("{\"x\":", "}"), ("[\"]}\\\"]]\",", "]"), ("[{},{\"a\":", "}]")] {
             let levels = MAX_DEPTH / open.matches(['[', '{']).count().clamp(1, 2);
             let levels = if open.starts_with("[{") { levels } else { MAX_DEPTH };
-            assert!(!is_too_deep(&nested(levels, open, close)), "{open}");
-            assert!(is_too_deep(&nested(levels + 1, open, close)), "{open}");
-            assert!(is_too_deep(&nested(200_000, open, close)), "{open}");
+            assert!(!is_too_deep(JSON, &nested(levels, open, close)), "{open}");
+            assert!(is_too_deep(JSON, &nested(levels + 1, open, close)), "{open}");
+            assert!(is_too_deep(JSON, &nested(200_000, open, close)), "{open}");
         }
-        assert!(!is_too_deep(format!("[{}1]", "[],{},\"[[{\",".repeat(1000)).as_bytes()));
+        assert!(!is_too_deep(JSON, format!("[{}1]", "[],{},\"[[{\",".repeat(1000)).as_bytes()));
+    }
+
+    /// Seen to fail: each bracket of a tag counted as a level, or none was counted.
+    #[test]
+    fn what_is_tagged_and_nested_too_deep() {
+        let nested = |levels: usize, open: &str, close: &str| {
+            format!("{}1{}", open.repeat(levels), close.repeat(levels)).into_bytes()
+        };
+        let map = (r#"{"__type":"map","value":[["k","#, "]]}");
+        assert!(!is_too_deep(TAGGED_JSON, &nested(101, map.0, map.1)));
+        for (open, close) in [map, ("[", "]"), (r#"{"x":"#, "}"), (r#"{"__type":"object","value":"#, "}")] {
+            assert!(!is_too_deep(TAGGED_JSON, &nested(101, open, close)), "{open}");
+            assert!(is_too_deep(TAGGED_JSON, &nested(200_000, open, close)), "{open}");
+        }
+        assert!(is_too_deep(TAGGED_JSON, &nested(205, "[", "]")));
+    }
+
+    #[test]
+    fn what_cannot_be_read() {
+        let code = |encoding: u8, text: &[u8]| check(encoding, text).err().map(|error| error.code);
+        for (encoding, text) in
+            [(JSON, b"{\"a\":[1]}".as_slice()), (TAGGED_JSON, b"1"), (BYTES, b"x"), (U64, b"12345678")]
+        {
+            assert_eq!(code(encoding, text), None);
+        }
+        for text in ["", "{\"a\":1", "[1,2]],[", "[1],[2]", "1 1", "word"] {
+            assert_eq!(code(JSON, text.as_bytes()), Some(Code::Corrupt), "{text}");
+            assert_eq!(code(TAGGED_JSON, text.as_bytes()), Some(Code::Corrupt), "{text}");
+        }
+        assert_eq!(code(U64, b"1234567"), Some(Code::Corrupt));
+        assert_eq!(code(9, b"1"), Some(Code::Unsupported));
     }
 
     #[test]

@@ -110,8 +110,7 @@ impl<'a> Decision<'_, 'a> {
                 Ok(Pending::Known(Reply::Count(length)))
             }
             Mutation::Patch { key, patch, expires_in_ms } => {
-                let stored =
-                    self.stored(key, |encoding, bytes| Ok(Encoded { encoding, bytes: bytes.to_vec() }))?;
+                let stored = self.stored(key, Encoded::decode)?;
                 let merged = merge(stored.as_ref(), patch);
                 self.replace(key, merged.encoding, merged.bytes, *expires_in_ms)?;
                 Ok(Pending::Known(Reply::Done))

@@ -53,6 +53,7 @@ pub fn list_indexed(
     let before = |key: &[u8]| found.partition_point(|entry| entry.key.as_slice() < key);
     let mut left = found.get(before(&query.range.start)..before(&query.range.end)).unwrap_or_default().iter();
     let (now, mut page) = (txn.now_ms(), Page::with_capacity(1024));
+    page.checks_values = query.checks_values;
     let (most_rows, most_bytes) =
         if inline { (MAX_INLINE_FILTERED_ROWS, MAX_INLINE_BYTES) } else { (usize::MAX, usize::MAX) };
     let (mut looked, mut looked_bytes) = (0, 0);

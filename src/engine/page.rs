@@ -9,10 +9,8 @@
 //! entries that need more than that; for each its index, its flags and its expiry (0: none). Bytes travel beside the
 //! text.
 
-use serde::de::IgnoredAny;
-
 use crate::codec::{key_json, value};
-use crate::error::{Code, Error, Result};
+use crate::error::Result;
 use crate::store::Row;
 use crate::store::log::Change;
 
@@ -21,6 +19,10 @@ const KEY_IS_TAGGED: u8 = 16;
 
 /// Set in the flags of an odd entry whose value cannot be read; there is `null` in its place.
 const VALUE_IS_DAMAGED: u8 = 32;
+/// The same for one that is nested too deep.
+const VALUE_IS_TOO_DEEP: u8 = 64;
+/// Set in the flags of an odd entry whose encoding this version does not know; it stands in the value's place.
+const ENCODING_IS_UNKNOWN: u8 = 128;
 
 /// A page of entries.
 #[derive(Debug, Default)]
@@ -35,6 +37,9 @@ pub struct Page {
     pub unsure: bool,
     /// The last key that was looked at.
     pub last_key: Vec<u8>,
+    /// Whether each value of a list is looked at: one that is no JSON would make all of the text none. JavaScript asks for it once it
+    /// has met such a text.
+    pub checks_values: bool,
     odd: Vec<Odd>,
     entries: usize,
     last_stamp: String,
@@ -75,13 +80,10 @@ impl Page {
     }
 
     /// Appends what stands at a key that the caller knows.
-    ///
-    /// # Errors
-    /// `UNSUPPORTED` for an encoding that this version does not know.
-    pub fn push_known(&mut self, row: Option<Row<'_>>) -> Result<()> {
+    pub fn push_known(&mut self, row: Option<Row<'_>>) {
         match row {
             Some(row) => {
-                let encoding = self.value(row.encoding, row.value)?;
+                let encoding = self.value(row.encoding, row.value, self.checks_values);
                 self.end(&row, encoding);
             }
             None => {
@@ -89,19 +91,18 @@ impl Page {
                 self.entries += 1;
             }
         }
-        Ok(())
     }
 
     /// Appends a listed entry, with its key from `prefix_bytes` on.
     ///
     /// # Errors
-    /// `CORRUPT` for a key that is none, `UNSUPPORTED` as above.
+    /// `CORRUPT` for a key that is none.
     pub fn push_listed(&mut self, row: &Row<'_>, prefix_bytes: usize, keys_only: bool) -> Result<()> {
         let suffix = row.key.get(prefix_bytes..).unwrap_or_default();
         let mut flags = if key_json::write_suffix(suffix, &mut self.text)? { KEY_IS_TAGGED } else { 0 };
         self.text.push(b',');
         if !keys_only {
-            flags |= self.value(row.encoding, row.value)?;
+            flags |= self.value(row.encoding, row.value, self.checks_values);
         }
         self.end(row, flags);
         self.passed(row.key);
@@ -127,7 +128,7 @@ impl Page {
         };
         let flags = if key_json::write(key, &mut self.text)? { KEY_IS_TAGGED } else { 0 };
         self.text.push(b',');
-        let encoding = self.value(row.encoding, row.value)?;
+        let encoding = self.value(row.encoding, row.value, true);
         self.end(row, flags | encoding);
         Ok(())
     }
@@ -144,7 +145,7 @@ impl Page {
         self.text.push(b',');
         match change.value {
             Some((encoding, value)) => {
-                flags |= self.value(encoding, value)?;
+                flags |= self.value(encoding, value, true);
             }
             None => self.json_part("null"),
         }
@@ -158,13 +159,8 @@ impl Page {
         for part in parts {
             self.json_part(part);
         }
-        let is_text = matches!(encoding, value::JSON | value::TAGGED_JSON);
-        let is_damaged = is_text && serde_json::from_slice::<IgnoredAny>(value).is_err();
-        let written = if is_damaged { None } else { self.value(encoding, value).ok() };
-        if written.is_none() {
-            self.json_part("null");
-        }
-        self.end_entry(written.unwrap_or(VALUE_IS_DAMAGED), 0);
+        let read_by = self.value(encoding, value, true);
+        self.end_entry(read_by, 0);
     }
 
     fn json_part(&mut self, json: &str) {
@@ -172,29 +168,32 @@ impl Page {
         self.text.push(b',');
     }
 
-    /// Gives the encoding that JavaScript is to read it by: where tags are, it looks at each level, and refuses what is nested too
-    /// deep.
-    fn value(&mut self, encoding: u8, bytes: &[u8]) -> Result<u8> {
-        let mut read_by = encoding;
+    /// Gives the flags that JavaScript is to read it by.
+    fn value(&mut self, encoding: u8, bytes: &[u8], checks: bool) -> u8 {
         match encoding {
-            value::JSON if value::is_too_deep(bytes) => {
-                read_by = value::TAGGED_JSON;
-                self.text.extend_from_slice(bytes);
+            value::JSON | value::TAGGED_JSON => {
+                let unread = if value::is_too_deep(encoding, bytes) {
+                    VALUE_IS_TOO_DEEP
+                } else if checks && !value::is_json(bytes) {
+                    VALUE_IS_DAMAGED
+                } else {
+                    self.text.extend_from_slice(bytes);
+                    self.text.push(b',');
+                    return encoding;
+                };
+                self.json_part("null");
+                unread
             }
-            value::JSON | value::TAGGED_JSON => self.text.extend_from_slice(bytes),
             value::BYTES | value::U64 => {
-                let place = format!("[{},{}]", self.bytes.len(), bytes.len());
-                self.text.extend_from_slice(place.as_bytes());
+                self.json_part(&format!("[{},{}]", self.bytes.len(), bytes.len()));
                 self.bytes.extend_from_slice(bytes);
+                encoding
             }
             other => {
-                let message =
-                    format!("a stored value has the encoding {other}, which this version does not read");
-                return Err(Error::new(Code::Unsupported, message));
+                self.json_part(&other.to_string());
+                ENCODING_IS_UNKNOWN
             }
         }
-        self.text.push(b',');
-        Ok(read_by)
     }
 
     fn end(&mut self, row: &Row<'_>, flags: u8) {

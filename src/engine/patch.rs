@@ -8,7 +8,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::filter::json::{self, Json, Member};
 use super::filter::typed::TAG;
-use crate::codec::value::{JSON, TAGGED_JSON};
+use crate::codec::value::{JSON, TAGGED_JSON, check};
+use crate::error::Result;
 
 /// A value in one of its encodings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +18,17 @@ pub struct Encoded {
     pub encoding: u8,
     /// Its bytes.
     pub bytes: Vec<u8>,
+}
+
+impl Encoded {
+    /// Takes a stored value.
+    ///
+    /// # Errors
+    /// Those of `codec::value::check`.
+    pub fn decode(encoding: u8, bytes: &[u8]) -> Result<Self> {
+        check(encoding, bytes)?;
+        Ok(Self { encoding, bytes: bytes.to_vec() })
+    }
 }
 
 /// What a patch makes of what is stored, or of nothing.

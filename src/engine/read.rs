@@ -35,6 +35,8 @@ const TYPICAL_ENTRY_BYTES: usize = 256;
 pub struct Keys {
     bytes: Vec<u8>,
     ends: Vec<usize>,
+    /// See `Page::checks_values`.
+    pub checks_values: bool,
 }
 
 impl Keys {
@@ -96,6 +98,8 @@ pub struct ListQuery {
     pub filter: Option<Arc<Filter>>,
     /// What an index gave for the filter, once it was asked: the pages share it.
     pub found: Found,
+    /// See `Page::checks_values`.
+    pub checks_values: bool,
 }
 
 /// The entries that an index gave, in order; `None` if the range is read instead.
@@ -239,12 +243,14 @@ fn get(txn: &mut dyn ReadTxn, keys: &Keys, inline: bool) -> Result<Answer> {
     let now = txn.now_ms();
     let max_value_bytes = if inline { MAX_INLINE_BYTES } else { usize::MAX };
     let mut page = Page::with_capacity(keys.len() * TYPICAL_ENTRY_BYTES);
+    page.checks_values = keys.checks_values;
     let mut withheld = false;
     for key in keys.iter() {
         txn.get(key, max_value_bytes, &mut |row| {
             let live = row.filter(|row| row.is_live(now));
             withheld |= live.is_some_and(|row| row.withheld);
-            page.push_known(live)
+            page.push_known(live);
+            Ok(())
         })?;
         if withheld || (inline && page.size_bytes() > MAX_INLINE_BYTES && keys.len() > 1) {
             return Ok(Answer::TakesLong);
@@ -282,6 +288,7 @@ fn list(txn: &mut dyn ReadTxn, query: &ListQuery, inline: bool) -> Result<Answer
     let capacity =
         (scan.limit.min(query.limit) * TYPICAL_ENTRY_BYTES).min(MAX_PAGE_BYTES + MAX_PAGE_BYTES / 8);
     let mut page = Page::with_capacity(capacity);
+    page.checks_values = query.checks_values;
     let (now, mut looked) = (txn.now_ms(), 0);
     txn.scan(&scan, &mut |row| {
         if let Some(filter) = &query.filter

@@ -136,7 +136,8 @@ struct Reading<'a> {
 
 impl<'a> Reading<'a> {
     fn new(query: &'a SearchQuery, now_ms: i64, inline: bool) -> Self {
-        let (page, offset) = (Page::with_capacity(1024), query.offset);
+        let (mut page, offset) = (Page::with_capacity(1024), query.offset);
+        page.checks_values = true;
         Self { query, now_ms, inline, page, offset, takes_long: false }
     }
 

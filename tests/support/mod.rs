@@ -207,6 +207,7 @@ pub fn everything(kv: &mut Kv) -> Page {
         limit: 1000,
         filter: None,
         found: Default::default(),
+        checks_values: false,
     };
     match read_now(kv, &Request::List(query)) {
         Answer::Page(page) if !page.more => page,

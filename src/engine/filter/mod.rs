@@ -9,7 +9,7 @@ use unicase::UniCase;
 use self::among::Among;
 use self::json::Json;
 use self::typed::{TAG, Typed};
-use crate::codec::value::{JSON, TAGGED_JSON};
+use crate::codec::value::{JSON, TAGGED_JSON, check};
 
 mod advice;
 mod among;
@@ -87,10 +87,11 @@ pub enum Place {
 }
 
 impl Filter {
-    /// Whether a stored value matches at a time.
+    /// Whether a stored value matches at a time. One that cannot be read matches nothing, also not what asks for the absence of
+    /// something: an index does not have it, and a delete must not take it.
     #[must_use]
     pub fn matches(&self, encoding: u8, bytes: &[u8], now_ms: i64) -> bool {
-        self.holds(&Stored { encoding, bytes, now_ms })
+        self.holds(&Stored { encoding, bytes, now_ms }) && check(encoding, bytes).is_ok()
     }
 
     fn holds(&self, stored: &Stored<'_>) -> bool {
