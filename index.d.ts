@@ -1573,8 +1573,8 @@ export class Kv {
    * Opens a database, at once.
    *
    * @param url `file:app.db`, `./app.db`, `/abs/app.db` or a `file:` URL: an embedded libSQL file; a folder
-   *   that is missing is created. `:memory:`: in memory, gone on close. None: `LIBSQL_URL` of the
-   *   environment, else `file:keyval.db`.
+   *   that is missing is created. `:memory:`: in memory, gone on close. None: `KEYVAL_URL` of the
+   *   environment, else `LIBSQL_URL`, else `file:keyval.db`.
    * @throws {KvError} `INVALID_ARGUMENT` (url, options), `CORRUPT` (not a KeyVal database, or damaged),
    *   `UNSUPPORTED` (written by a newer version, or a kind of URL that this version does not open), `BUSY`
    *   (locked for longer than `busyTimeout`), `UNAVAILABLE` (cannot be opened: permissions, a full disk). The

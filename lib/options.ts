@@ -123,8 +123,11 @@ function placeOf(url: unknown): Pick<KvSettings, "url" | "urlName"> {
 
 /** Asked for only where no place is given: Deno asks its user before it shows a variable. */
 function placeOfEnvironment(): Pick<KvSettings, "url" | "urlName"> {
-  const url = process.env.LIBSQL_URL
-  return url ? { url, urlName: "process.env.LIBSQL_URL" } : { url: "file:keyval.db", urlName: "url" }
+  for (const name of ["KEYVAL_URL", "LIBSQL_URL"]) {
+    const url = process.env[name]
+    if (url) return { url, urlName: `process.env.${name}` }
+  }
+  return { url: "file:keyval.db", urlName: "url" }
 }
 
 /** An error about the place, which is called `url` wherever it comes from, by the name of what gave it. */

@@ -173,17 +173,29 @@ describe(`process: open (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
     )
 
     test(
-      `${runtime}: new Kv() opens LIBSQL_URL, else keyval.db of the working directory`,
+      `${runtime}: new Kv() opens KEYVAL_URL, else LIBSQL_URL, else keyval.db of the working directory`,
       { timeout: 600_000 },
       () =>
         inFolder(async (folder) => {
-          const { LIBSQL_URL: _, ...env } = process.env
+          const { KEYVAL_URL: _, LIBSQL_URL: __, ...env } = process.env
           const open = (more) =>
             runOk(runtime, "open-default.js", [], { cwd: folder, env: { ...env, ...more } })
           assert.equal(await open({}), "ok")
           assert.deepEqual(readdirSync(folder), ["keyval.db"])
           assert.equal(await open({ LIBSQL_URL: `file:${join(folder, "other.db")}` }), "ok")
           assert.equal(existsSync(join(folder, "other.db")), true)
+          // Seen to fail: the other of the two.
+          const both = {
+            KEYVAL_URL: `file:${join(folder, "first.db")}`,
+            LIBSQL_URL: "libsql://example.invalid",
+          }
+          assert.equal(await open(both), "ok")
+          assert.equal(existsSync(join(folder, "first.db")), true)
+          assert.match(
+            await open({ KEYVAL_URL: "null" }),
+            /^INVALID_ARGUMENT KvError: process\.env\.KEYVAL_URL: /,
+          )
+          assert.equal(await open({ ...both, KEYVAL_URL: "", LIBSQL_URL: both.KEYVAL_URL }), "ok")
           // Seen to fail: "url: …", as if the program had given it.
           for (const [LIBSQL_URL, said] of [
             [
