@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, test } from "node:test"
 import * as exported from "@buntime/keyval"
-import { readDeclarations } from "./support/declarations.js"
 import { root } from "./support/runtimes.js"
+import { readDeclarations } from "./support/sources/declarations.js"
 import {
   filesBelow,
   modulePath,
@@ -14,7 +14,7 @@ import {
   rustCode,
   testModules,
   withoutComments,
-} from "./support/sources.js"
+} from "./support/sources/rust-and-typescript.js"
 
 const { Kv, KvError, KvU64 } = exported
 const { types, values } = readDeclarations(readFileSync(join(root, "index.d.ts"), "utf8"))

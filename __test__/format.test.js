@@ -10,8 +10,8 @@ import * as schema1 from "./data/schema-1.js"
 import * as schema2 from "./data/schema-2.js"
 import { plain, snapshot } from "./support/assert.js"
 import { root, sql } from "./support/runtimes.js"
+import { toHex, vectors } from "./support/tables/key-vectors.js"
 import { tempFolder } from "./support/targets.js"
-import { toHex, vectors } from "./support/vectors.js"
 
 /** The schema that this version writes. A file of each that was released is here. */
 const CURRENT = 2

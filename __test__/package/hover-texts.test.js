@@ -1,7 +1,7 @@
 // What an editor shows: every exported name of `index.d.ts`, every member and every overload has a doc comment.
 import assert from "node:assert/strict"
 import { describe, test } from "node:test"
-import { read } from "../support/documents.js"
+import { read } from "../support/sources/documents.js"
 
 /** The line begins a member of an object type. */
 const MEMBER =

@@ -1,7 +1,7 @@
 // docs/limits.md against the sources: every limit is there with its figure, and nothing else.
 import assert from "node:assert/strict"
 import { describe, test } from "node:test"
-import { read, rowsOf } from "../support/documents.js"
+import { read, rowsOf } from "../support/sources/documents.js"
 
 const SOURCES = ["src/limits.rs", "src/config.rs", "lib/limits.ts"]
 

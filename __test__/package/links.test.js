@@ -4,8 +4,8 @@ import { execFileSync } from "node:child_process"
 import { existsSync, statSync } from "node:fs"
 import { dirname, join, normalize } from "node:path"
 import { describe, test } from "node:test"
-import { anchorsOf, pages, prose, read } from "../support/documents.js"
 import { root } from "../support/runtimes.js"
+import { anchorsOf, pages, prose, read } from "../support/sources/documents.js"
 
 const documents = [...pages, "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"]
 

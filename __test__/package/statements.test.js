@@ -2,8 +2,8 @@
 import assert from "node:assert/strict"
 import { describe, test } from "node:test"
 import { Kv, KvU64 } from "@buntime/keyval"
-import { readDeclarations } from "../support/declarations.js"
-import { pages, read, rowsOf } from "../support/documents.js"
+import { readDeclarations } from "../support/sources/declarations.js"
+import { pages, read, rowsOf } from "../support/sources/documents.js"
 
 /** Code within a line. */
 const codeOf = (text) =>

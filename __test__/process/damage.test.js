@@ -5,10 +5,10 @@ import { after, before, describe, test } from "node:test"
 import { Kv } from "@buntime/keyval"
 import { encodeKey } from "../../dist/testing.js"
 import { collect, refused } from "../support/assert.js"
-import { counts, Listener } from "../support/queues.js"
+import { counts, Listener } from "../support/listener.js"
 import { nodeOnly, sql } from "../support/runtimes.js"
+import { toHex } from "../support/tables/key-vectors.js"
 import { tempFolder } from "../support/targets.js"
-import { toHex } from "../support/vectors.js"
 
 const LARGE = "x".repeat(300 * 1024)
 

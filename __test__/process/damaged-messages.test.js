@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { join } from "node:path"
 import { test } from "node:test"
 import { Kv } from "@buntime/keyval"
-import { counts, drained, Listener } from "../support/queues.js"
+import { counts, drained, Listener } from "../support/listener.js"
 import { nodeOnly, sql } from "../support/runtimes.js"
 import { tempFolder } from "../support/targets.js"
 

@@ -5,8 +5,8 @@ import { Kv, KvU64 } from "@buntime/keyval"
 import { encodeKey, setClock, sweep } from "../../dist/testing.js"
 import { nodeOnly, sql } from "../support/runtimes.js"
 import { T0 } from "../support/store.js"
+import { toHex } from "../support/tables/key-vectors.js"
 import { tempFolder } from "../support/targets.js"
-import { toHex } from "../support/vectors.js"
 
 const LOG =
   "SELECT seq, hex(key) AS key, op, versionstamp, value IS NOT NULL AS has_value FROM kv_changes ORDER BY seq"

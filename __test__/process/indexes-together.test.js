@@ -3,8 +3,8 @@ import assert from "node:assert/strict"
 import { describe, test } from "node:test"
 import { collect } from "../support/assert.js"
 import { withCrew } from "../support/crew.js"
+import { orphans } from "../support/full-text.js"
 import { nodeOnly, runtimes } from "../support/runtimes.js"
-import { orphans } from "../support/search.js"
 
 const PLACES = 2000
 const ROUNDS = 8

@@ -4,8 +4,8 @@ import { describe, test } from "node:test"
 import { Kv } from "@buntime/keyval"
 import { collect } from "../support/assert.js"
 import { Crew, sleep, until } from "../support/crew.js"
+import { orphans } from "../support/full-text.js"
 import { nodeOnly, runtimes } from "../support/runtimes.js"
-import { orphans } from "../support/search.js"
 import { tempFolder } from "../support/targets.js"
 
 const PLACES = 500

@@ -4,8 +4,8 @@ import { describe, test } from "node:test"
 import { Kv } from "@buntime/keyval"
 import { collect } from "../support/assert.js"
 import { Crew } from "../support/crew.js"
+import { foundSorted, orphans } from "../support/full-text.js"
 import { nodeOnly, runtimes, sql } from "../support/runtimes.js"
-import { foundSorted, orphans } from "../support/search.js"
 import { tempFolder } from "../support/targets.js"
 
 const DOCUMENTS = 3000

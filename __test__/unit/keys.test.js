@@ -3,9 +3,9 @@ import { describe, test } from "node:test"
 import { KvError } from "@buntime/keyval"
 import fc from "fast-check"
 import { decodeKey, encodeKey } from "../../dist/testing.js"
-import { closeKey, key } from "../support/arbitrary.js"
-import { compareKeys, isUnder } from "../support/order.js"
-import { fromHex, ordered, toHex, vectors } from "../support/vectors.js"
+import { closeKey, key } from "../support/models/arbitrary-keys.js"
+import { compareKeys, isUnder } from "../support/models/key-order.js"
+import { fromHex, ordered, toHex, vectors } from "../support/tables/key-vectors.js"
 
 function compareBytes(a, b) {
   return Buffer.compare(Buffer.from(a), Buffer.from(b))

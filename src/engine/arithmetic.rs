@@ -58,7 +58,7 @@ fn unsigned(operand: &BigInt) -> Result<u64> {
 mod tests {
     use super::*;
 
-    /// The table that JavaScript's commits and transactions pass too (`__test__/suites/counters.js`).
+    /// The table that JavaScript's commits and transactions pass too (`__test__/suites/commits/counters.js`).
     const CASES: &str = include_str!("../../__test__/data/counters.json");
 
     /// `"int:5"`, `"u64:5"`.

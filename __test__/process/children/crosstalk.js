@@ -2,8 +2,8 @@
 import assert from "node:assert/strict"
 import { Kv } from "@buntime/keyval"
 import { plain } from "../../support/assert.js"
-import { samples } from "../../support/samples.js"
-import { ordered } from "../../support/vectors.js"
+import { ordered } from "../../support/tables/key-vectors.js"
+import { samples } from "../../support/tables/samples.js"
 import { printJson } from "./lines.js"
 
 const [mode, file] = process.argv.slice(2)
