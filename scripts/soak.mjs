@@ -3,7 +3,7 @@
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { Kv } from "@buntime/keyval"
-import { ACCOUNTS, accountKeys, MONEY } from "../__test__/process/children/soak-law.js"
+import { ACCOUNTS, accountKeys, MONEY } from "../__test__/process/children/soak/workload.js"
 import { Random } from "../__test__/support/random.js"
 import { runOk, sql, start } from "../__test__/support/runtimes.js"
 import { tempFolder } from "../__test__/support/targets.js"
@@ -74,7 +74,7 @@ function live(runtime) {
     if (versionstamp > told.newest) told.newest = versionstamp
     told.acknowledged++
   }
-  return { life, runtime, chains, begun, ...launch(runtime, "soak-writer.js", [file, life], hear) }
+  return { life, runtime, chains, begun, ...launch(runtime, "soak/writer.js", [file, life], hear) }
 }
 
 async function kill({ child, ended, life, runtime }) {
@@ -117,7 +117,7 @@ async function verify(lives) {
   writeFileSync(notes, JSON.stringify({ lives, watchers: WATCHERS, newest: told.newest }))
   const reader = WRITERS[told.rounds++ % 2]
   const options = { timeoutMs: 300_000 }
-  const found = await runOk(reader, "soak-check.js", [file, notes], options)
+  const found = await runOk(reader, "soak/check.js", [file, notes], options)
   found.wrong.forEach(report)
   if (found.versionstamp > told.newest) told.newest = found.versionstamp
   const back = "SELECT versionstamp < lag(versionstamp) OVER (ORDER BY seq) AS back FROM kv_changes"
@@ -141,7 +141,7 @@ function watch(runtime, until) {
     else if (kind === "counted") counted = rest[0]
     else report(rest.join(" "))
   }
-  const { ended } = launch(runtime, "soak-watch.js", [file, runtime, until], hear)
+  const { ended } = launch(runtime, "soak/watch.js", [file, runtime, until], hear)
   return ended.then(({ code, signal, stderr }) => {
     if (code !== 0 || counted === undefined)
       report(`ended: the watcher in ${runtime}, ${signal ?? code}: ${stderr.slice(0, 1000)}`)
