@@ -243,15 +243,15 @@ describe("contract: the direction of calls", () => {
     assert.deepEqual(wrong, [])
   })
 
-  test("TypeScript: only lib/native.ts imports the addon", () => {
+  test("TypeScript: only lib/native/addon.ts imports the addon", () => {
     const folder = join(root, "lib")
     const addon = /native\.cjs|\.node["'`]|createRequire|process\.dlopen/
     const naming = filesBelow(folder, ".ts").filter((file) => addon.test(read(folder, file)))
-    assert.deepEqual(naming, ["native.ts"])
+    assert.deepEqual(naming, ["native/addon.ts"])
   })
 
   // Seen to fail: lib/listener.ts and lib/watch.ts imported node:timers/promises.
-  test("TypeScript: only lib/host.ts uses the host's timers, clocks and chance", () => {
+  test("TypeScript: only lib/shared/host.ts uses the host's timers, clocks and chance", () => {
     const folder = join(root, "lib")
     const host =
       /\b(?:set|clear)(?:Timeout|Interval|Immediate)\b|\bqueueMicrotask\b|\bnextTick\b|\bhrtime\b|\bperformance\b|\bDate\.now\b|new Date\(\)|\bMath\.random\b/
@@ -259,6 +259,6 @@ describe("contract: the direction of calls", () => {
       const source = read(folder, file)
       return host.test(withoutComments(source)) || /["']node:timers/.test(source)
     })
-    assert.deepEqual(using, ["host.ts"])
+    assert.deepEqual(using, ["shared/host.ts"])
   })
 })

@@ -141,7 +141,7 @@ pub fn words(data: &[u8]) {
     let _ = Durability::parse(text);
 }
 
-/// What `filter` asks of everything, as `lib/filter.ts` writes it.
+/// What `filter` asks of everything, as `lib/api/query/filter.ts` writes it.
 static FILTERS: LazyLock<Vec<(Filter, Filter)>> = LazyLock::new(|| {
     let texts = [
         r#"{"o":[["$null",{"v":true}]]}"#,

@@ -2,9 +2,9 @@
 // values are mutated; they are told or refused by a KvError, and nothing else happens. Run by `npm run fuzz`.
 import assert from "node:assert/strict"
 import { inspect } from "node:util"
-import { KvError } from "../dist/errors.js"
-import { readKnown, readListed } from "../dist/page.js"
+import { KvError } from "../dist/shared/errors.js"
 import { decodeValue, encodeValue, revive } from "../dist/value/index.js"
+import { readKnown, readListed } from "../dist/wire/page.js"
 
 const [, , seconds = "10", seed = String(Date.now() % 2 ** 31)] = process.argv
 console.log(`javascript, ${process.versions.bun ? "Bun" : "Node"}, seed ${seed}`)

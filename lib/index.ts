@@ -1,10 +1,10 @@
 /** The package's exports; their contract is `index.d.ts`, which a test compares with them. */
 
 import type * as Contract from "../index.js"
-import { KvError } from "./errors.js"
-import { Kv } from "./kv.js"
-import { KvU64 } from "./u64.js"
-import { version } from "./version.js"
+import { Kv } from "./api/kv.js"
+import { KvError } from "./shared/errors.js"
+import { KvU64 } from "./shared/u64.js"
+import { version } from "./shared/version.js"
 
 export { Kv, KvError, KvU64, version }
 

@@ -1,13 +1,13 @@
 /** For this repository's tests: time, and what is inside. Not exported by the package. */
 
 import type { Kv, KvKey } from "../index.js"
-import type { Bridge } from "./bridge.js"
-import { bridges } from "./kv.js"
-import { fromNative, native } from "./native.js"
-import { reviveKey } from "./page.js"
+import { bridges } from "./api/kv.js"
+import { fromNative, native } from "./native/addon.js"
+import type { Bridge } from "./native/bridge.js"
+import { reviveKey } from "./wire/page.js"
 
 /** Replaces what waits (retries, backoff), or (`undefined`) puts it back. */
-export { useTimer } from "./host.js"
+export { useTimer } from "./shared/host.js"
 
 function bridgeOf(kv: Kv): Bridge {
   const bridge = bridges.get(kv)

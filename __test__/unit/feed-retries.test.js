@@ -1,10 +1,10 @@
 // Feeds and loops of consumers that meet errors of the store: they go on after those that may pass, and end with others.
 import assert from "node:assert/strict"
 import { afterEach, beforeEach, describe, test } from "node:test"
-import { changesOf } from "../../dist/changes.js"
-import { Consumer } from "../../dist/consumer.js"
-import { KvError } from "../../dist/errors.js"
-import { News } from "../../dist/news.js"
+import { changesOf } from "../../dist/api/changes/changes.js"
+import { Consumer } from "../../dist/api/changes/consumer.js"
+import { News } from "../../dist/notices/dispatcher.js"
+import { KvError } from "../../dist/shared/errors.js"
 import { useTimer } from "../../dist/testing.js"
 
 const busy = () => new KvError("BUSY", "another process holds the file")

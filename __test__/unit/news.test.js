@@ -2,8 +2,8 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { setImmediate as turn } from "node:timers/promises"
-import { ELSEWHERE, TIME } from "../../dist/native.js"
-import { News } from "../../dist/news.js"
+import { ELSEWHERE, TIME } from "../../dist/native/addon.js"
+import { News } from "../../dist/notices/dispatcher.js"
 
 /** A `Kv` by a clock of its own: its looks, and when it asked to be woken. */
 class Store {

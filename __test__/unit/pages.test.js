@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { describe, test } from "node:test"
-import { KvError } from "../../dist/errors.js"
-import { readKnown, readListed, reviveKey } from "../../dist/page.js"
+import { KvError } from "../../dist/shared/errors.js"
+import { readKnown, readListed, reviveKey } from "../../dist/wire/page.js"
 
 const isCorrupt = (error) => error instanceof KvError && error.code === "CORRUPT"
 

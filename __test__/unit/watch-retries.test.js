@@ -1,10 +1,10 @@
 // A watch that meets errors of the store: both forms go on after those that may pass, and end with others.
 import assert from "node:assert/strict"
 import { afterEach, beforeEach, describe, test } from "node:test"
-import { KvError } from "../../dist/errors.js"
-import { News } from "../../dist/news.js"
+import { beginWatch, WatchIterator, watchWith } from "../../dist/api/changes/watch.js"
+import { News } from "../../dist/notices/dispatcher.js"
+import { KvError } from "../../dist/shared/errors.js"
 import { useTimer } from "../../dist/testing.js"
-import { beginWatch, WatchIterator, watchWith } from "../../dist/watch.js"
 
 const BATCH = 4
 const busy = () => new KvError("BUSY", "another process holds the file")

@@ -3,9 +3,9 @@
  * message never holds a part of it, as the errors of `JSON.parse` and `RegExp` do.
  */
 
-import { corrupt, KvError } from "../errors.js"
-import { MAX_NESTING_DEPTH } from "../limits.js"
-import { KvU64 } from "../u64.js"
+import { corrupt, KvError } from "../shared/errors.js"
+import { MAX_NESTING_DEPTH } from "../shared/limits.js"
+import { KvU64 } from "../shared/u64.js"
 import { fromBase64 } from "./bytes.js"
 import { FLOAT16, newerSyntax, thisRuntime, unreadableWords } from "./newer.js"
 import { mapStep, renderPath, type Step } from "./path.js"

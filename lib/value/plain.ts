@@ -5,8 +5,8 @@
  * another twice, which holds a third twice, and so on, is small in memory and endless as text.
  */
 
-import { limitExceeded } from "../errors.js"
-import { MAX_NESTING_DEPTH, MAX_VALUE_BYTES } from "../limits.js"
+import { limitExceeded } from "../shared/errors.js"
+import { MAX_NESTING_DEPTH, MAX_VALUE_BYTES } from "../shared/limits.js"
 import { isArrayPrototype, isPlainPrototype } from "./kinds.js"
 import { TAG } from "./tags.js"
 

@@ -3,10 +3,10 @@
  * so that no `toJSON` on a polluted prototype is ever called and a member named `__proto__` is only a name.
  */
 
-import { invalidArgument, type KvError, limitExceeded } from "../errors.js"
-import { MAX_NESTING_DEPTH, MAX_VALUE_BYTES } from "../limits.js"
-import { Now, UuidPlaceholder, VersionstampPlaceholder } from "../placeholders.js"
-import { KvU64 } from "../u64.js"
+import { invalidArgument, type KvError, limitExceeded } from "../shared/errors.js"
+import { MAX_NESTING_DEPTH, MAX_VALUE_BYTES } from "../shared/limits.js"
+import { Now, UuidPlaceholder, VersionstampPlaceholder } from "../shared/placeholders.js"
+import { KvU64 } from "../shared/u64.js"
 import { bytesOf } from "./bytes.js"
 import {
   classWords,

@@ -413,7 +413,7 @@ pub fn optional_text(env: Env, value: Raw, name: &str) -> Result<Option<String>>
     if is_absent(env, value) { Ok(None) } else { text(env, value, name).map(Some) }
 }
 
-/// A filter, as `lib/filter.ts` writes it; `None` if it is not given.
+/// A filter, as `lib/api/query/filter.ts` writes it; `None` if it is not given.
 pub fn filter(env: Env, value: Raw) -> Result<Option<Arc<Filter>>> {
     let given = !is_absent(env, value);
     given.then(|| crate::engine::filter::parse(&text_bytes(env, value)).map(Arc::new)).transpose()

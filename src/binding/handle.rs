@@ -1,4 +1,4 @@
-//! What `lib/native.ts` calls: one `Handle` an open `Kv`, one `Scan` a list. Reads and the life of a `Kv` are here, commits
+//! What `lib/native/addon.ts` calls: one `Handle` an open `Kv`, one `Scan` a list. Reads and the life of a `Kv` are here, commits
 //! in `commit.rs`.
 
 use std::ops::Range;

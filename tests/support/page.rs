@@ -1,4 +1,4 @@
-//! What a page says, as JavaScript reads it (`lib/page.ts`).
+//! What a page says, as JavaScript reads it (`lib/wire/page.ts`).
 
 use keyval::engine::page::Page;
 use serde_json::Value;

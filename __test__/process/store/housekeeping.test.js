@@ -37,7 +37,7 @@ describe("process: housekeeping", nodeOnly, () => {
   // Seen to fail: leave out the handle's release after its close.
   test("a closed Kv lets go of what it held", () => {
     const program = `
-      import { bridges, Kv } from "./dist/kv.js"
+      import { bridges, Kv } from "./dist/api/kv.js"
       const closed = []
       const held = () => closed.filter((bridge) => bridge.deref() !== undefined)
       for (let at = 0; at < 50; at++) {

@@ -1,4 +1,4 @@
-//! A filter from its text, as `lib/filter.ts` writes it: `{"o":[[name,node],…]}` for an object, `{"a":[node,…]}` for an array,
+//! A filter from its text, as `lib/api/query/filter.ts` writes it: `{"o":[[name,node],…]}` for an object, `{"a":[node,…]}` for an array,
 //! `{"n":milliseconds}` for the store's time, `{"v":value}` for any other value, with tags. So a user's own names can never be
 //! taken for something else. What is not a filter is refused, with its place.
 

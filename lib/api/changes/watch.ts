@@ -1,0 +1,280 @@
+/** Watches. Rust holds each one's place in the change log; here a watch is asked for its next batch when it is noticed. */
+
+import type {
+  KvEntryMaybe,
+  KvKey,
+  KvSubscription,
+  KvWatchBatch,
+  KvWatchCallback,
+  KvWatchIterator,
+  KvWatchOptions,
+} from "../../../index.js"
+import { EXACT, type NativeWatch, TREE, UNDER } from "../../native/addon.js"
+import type { Bridge, Member } from "../../native/bridge.js"
+import type { Follower } from "../../notices/change-subscribers.js"
+import { takeCallback, takeOptionalCallback } from "../../shared/callbacks.js"
+import { describe, invalidArgument, KvError } from "../../shared/errors.js"
+import { after, nextTurn } from "../../shared/host.js"
+import { copyKey, isKeyList } from "../../shared/keys.js"
+import { MAX_BUFFER_KEYS } from "../../shared/limits.js"
+import { flag, takeOptions, wholeNumber } from "../../shared/options.js"
+import { RETRY_MS, report, Subscription } from "../../shared/subscription.js"
+import { isList } from "../../value/kinds.js"
+import { readWatched } from "../../wire/page.js"
+
+const OPTIONS: readonly (keyof KvWatchOptions)[] = [
+  "exact",
+  "emitInitial",
+  "from",
+  "bufferSize",
+  "overflowStrategy",
+  "onError",
+]
+const STRATEGIES = ["drop-oldest", "drop-newest"]
+
+/** Flags of a batch: `src/engine/watch.rs`. */
+const INITIAL = 1
+const RESET = 2
+const BATCH = 4
+const AGAIN = 8
+
+/** Begins a watch: what is committed after this is told. */
+export function beginWatch(bridge: Bridge, target: unknown, given?: KvWatchOptions): Watch {
+  const options = takeOptions<KvWatchOptions>(given, OPTIONS)
+  const request = requestOf(target, options)
+  const onError = takeOptionalCallback(options.onError, "onError")
+  const native = bridge.now((handle) => handle.watch(...request))
+  return new Watch(bridge, native, onError)
+}
+
+type Request = Parameters<import("../../native/addon.js").NativeHandle["watch"]>
+
+function requestOf(target: unknown, options: KvWatchOptions): Request {
+  const { from, bufferSize = null, overflowStrategy = "drop-oldest" } = options
+  const [keys, reach] = targetOf(target, options.exact)
+  const emitInitial =
+    options.emitInitial === undefined ? from === undefined : flag(options.emitInitial, "emitInitial")
+  if (emitInitial && from !== undefined)
+    throw invalidArgument(
+      "emitInitial: from is given too, which goes on where a watch stood; give one of them",
+    )
+  if (!STRATEGIES.includes(overflowStrategy))
+    throw invalidArgument(
+      `overflowStrategy: must be "drop-oldest" or "drop-newest", got ${describe(overflowStrategy)}`,
+    )
+  const buffer = bufferSize === null ? undefined : wholeNumber(bufferSize, "bufferSize", 1, MAX_BUFFER_KEYS)
+  return [keys, reach, emitInitial, from, buffer, overflowStrategy === "drop-newest"]
+}
+
+function targetOf(target: unknown, exact: unknown): [keys: readonly KvKey[], reach: number] {
+  const isExact = flag(exact, "exact")
+  if (isList(target)) {
+    if (target.length === 0)
+      throw invalidArgument("target: it is empty; give a key, or { prefix: [] } to watch everything")
+    const keys = isKeyList(target) ? target : [target as KvKey]
+    return [Array.from(keys, copyKey), isExact ? EXACT : TREE]
+  }
+  if (typeof target !== "object" || target === null)
+    throw invalidArgument(`target: must be a key, an array of keys or { prefix }, got ${describe(target)}`)
+  const { prefix } = takeOptions<{ prefix?: KvKey }>(target, ["prefix"], "target")
+  if (exact !== undefined) throw invalidArgument("exact: it goes with keys, not with a prefix")
+  return [[copyKey(prefix) as KvKey], UNDER]
+}
+
+interface Step {
+  rows: KvEntryMaybe[]
+  tail: [flags: number, versionstamp: string, dropped: number]
+}
+
+/** One watch. */
+export class Watch implements Follower, Member {
+  readonly #bridge: Bridge
+  readonly #native: NativeWatch
+  #closed = false
+  #noticed = false
+  #wake: (() => void) | undefined
+  #endPause: (() => void) | undefined
+  readonly #onError: KvWatchOptions["onError"]
+
+  constructor(bridge: Bridge, native: NativeWatch, onError: KvWatchOptions["onError"]) {
+    this.#onError = onError
+    this.#bridge = bridge
+    this.#native = native
+    bridge.join(this)
+    bridge.news.followers.add(native.id, this)
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  stop(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#bridge.news.followers.delete(this.#native.id)
+    this.#bridge.leave(this)
+    this.#bridge.ended((handle) => handle.stopWatch(this.#native))
+    this.#wake?.()
+    this.#endPause?.()
+  }
+
+  end(): void {
+    this.stop()
+  }
+
+  notice(): void {
+    this.#noticed = true
+    this.#wake?.()
+  }
+
+  /** The next batch; nothing when it is stopped. An error that another try may pass is reported, and tried again. */
+  async next<T>(): Promise<KvWatchBatch<T> | undefined> {
+    while (!this.#closed) {
+      try {
+        return await this.#next<T>()
+      } catch (error) {
+        if (this.#closed) break
+        if (!(error instanceof KvError && error.retryable)) throw error
+        this.report("a watch failed", error)
+        await this.#pause()
+      }
+    }
+    return undefined
+  }
+
+  report(what: string, error: unknown): void {
+    report(this.#onError, what, error)
+  }
+
+  /** `stop` ends it early. */
+  async #pause(): Promise<void> {
+    if (this.#closed) return
+    await new Promise<void>((resolve) => {
+      const cancel = after(RETRY_MS, resolve)
+      this.#endPause = () => {
+        cancel()
+        resolve()
+      }
+    })
+    this.#endPause = undefined
+  }
+
+  async #next<T>(): Promise<KvWatchBatch<T> | undefined> {
+    while (!this.#closed) {
+      this.#bridge.spend(1)
+      const turn = this.#bridge.turn()
+      if (turn !== undefined) await turn
+      if (this.#closed) break
+      this.#noticed = false
+      const step = this.#bridge.askPage((handle, id) => handle.watchStep(this.#native, id), readWatched) as
+        | Step
+        | Promise<Step>
+      const { rows, tail } = step instanceof Promise ? await step : step
+      const [flags, versionstamp, dropped] = tail
+      if (this.#closed) break
+      if (flags & BATCH) {
+        this.#bridge.spend(rows.length)
+        const [initial, reset] = [(flags & INITIAL) !== 0, (flags & RESET) !== 0]
+        return { entries: rows as KvEntryMaybe<T>[], versionstamp, initial, reset, dropped }
+      }
+      if (flags & AGAIN) await nextTurn()
+      else await this.#sleep()
+    }
+    return undefined
+  }
+
+  async #sleep(): Promise<void> {
+    if (!this.#noticed && !this.#closed) await new Promise<void>((resolve) => (this.#wake = resolve))
+    this.#wake = undefined
+  }
+}
+
+/** Calls `callback` with each batch. */
+export function watchWith<T>(
+  bridge: Bridge,
+  target: unknown,
+  callback: KvWatchCallback<T>,
+  options?: KvWatchOptions,
+): KvSubscription {
+  const watch = beginWatch(bridge, target, options)
+  return new Subscription(watch, run(watch, takeCallback(callback, "callback")))
+}
+
+async function run<T>(watch: Watch, callback: KvWatchCallback<T>): Promise<void> {
+  // The caller gets its handle before the first call.
+  await undefined
+  while (!watch.closed) {
+    try {
+      const batch = await watch.next<T>()
+      if (batch === undefined) break
+      const { entries, ...info } = batch
+      await call(watch, callback, entries, info)
+    } catch (error) {
+      if (watch.closed) break
+      watch.report("a watch failed", error)
+      watch.stop()
+    }
+  }
+}
+
+async function call<T>(
+  watch: Watch,
+  callback: KvWatchCallback<T>,
+  entries: KvEntryMaybe<T>[],
+  info: Omit<KvWatchBatch, "entries">,
+): Promise<void> {
+  try {
+    await callback(entries, info)
+  } catch (error) {
+    watch.report("the callback of a watch threw", error)
+  }
+}
+
+/** The same as an async iterator. */
+export class WatchIterator<T> implements KvWatchIterator<T> {
+  readonly #watch: Watch
+  #last: Promise<unknown> = Promise.resolve()
+
+  constructor(watch: Watch) {
+    this.#watch = watch
+  }
+
+  get closed(): boolean {
+    return this.#watch.closed
+  }
+
+  stop(): void {
+    this.#watch.stop()
+  }
+
+  /** One after another: two calls never get the same batch. */
+  next(): Promise<IteratorResult<KvWatchBatch<T>, undefined>> {
+    const next = this.#last.then(() => this.#next())
+    this.#last = next.catch(() => {})
+    return next
+  }
+
+  async #next(): Promise<IteratorResult<KvWatchBatch<T>, undefined>> {
+    try {
+      const batch = await this.#watch.next<T>()
+      return batch === undefined ? { done: true, value: undefined } : { done: false, value: batch }
+    } catch (error) {
+      if (this.#watch.closed) return { done: true, value: undefined }
+      this.#watch.stop()
+      throw error
+    }
+  }
+
+  return(): Promise<IteratorResult<KvWatchBatch<T>, undefined>> {
+    this.stop()
+    return Promise.resolve({ done: true, value: undefined })
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  [Symbol.dispose](): void {
+    this.stop()
+  }
+}

@@ -1,0 +1,168 @@
+/** Bulk loads: many entries in bounded commits. */
+
+import { types } from "node:util"
+import type { KvSetEntry, KvSetManyOptions } from "../../../index.js"
+import { STAMP_ALWAYS } from "../../native/addon.js"
+import type { Bridge } from "../../native/bridge.js"
+import { takeOptionalCallback } from "../../shared/callbacks.js"
+import { describe, invalidArgument } from "../../shared/errors.js"
+import { copyKey } from "../../shared/keys.js"
+import { MAX_LOAD_ENTRIES, MAX_LOAD_UNITS } from "../../shared/limits.js"
+import { EXPIRE, takeOptions, timeToLive } from "../../shared/options.js"
+import { encodeValue } from "../../value/index.js"
+import { isList, isRevokedProxy } from "../../value/kinds.js"
+import { CommitUuid, type Operation, resolve, stage } from "./mutations.js"
+
+/** Commits that are on their way while the next one is gathered. */
+const COMMITS_IN_FLIGHT = 2
+/** A number, a boolean, and most bigints. */
+const OTHER_PART_UNITS = 16
+const ENTRY_MEMBERS: readonly (keyof KvSetEntry)[] = ["key", "value", ...EXPIRE]
+
+/** As long as any other. */
+const SOME_UUID = new CommitUuid()
+
+type SetOperation = Operation & { type: "set" }
+
+export async function load(
+  bridge: Bridge,
+  entries: Iterable<KvSetEntry> | AsyncIterable<KvSetEntry>,
+  options?: KvSetManyOptions,
+): Promise<{ count: number }> {
+  const given = takeOptions<KvSetManyOptions>(options, ["onProgress"])
+  const onProgress = takeOptionalCallback(given.onProgress, "onProgress")
+  const loading = new Load(bridge, onProgress)
+  try {
+    let at = 0
+    const source = iterableOf(entries)
+    if (Symbol.asyncIterator in source) {
+      for await (const entry of source) await loading.add(operationOf(entry, at++))
+    } else {
+      for (const entry of source) {
+        const full = loading.add(operationOf(entry, at++))
+        if (full !== undefined) await full
+      }
+    }
+    await loading.commit()
+  } finally {
+    await loading.settled()
+  }
+  return { count: await loading.finish() }
+}
+
+function iterableOf(entries: unknown): Iterable<KvSetEntry> | AsyncIterable<KvSetEntry> {
+  const isIterable =
+    typeof entries === "object" &&
+    entries !== null &&
+    !isRevokedProxy(entries) &&
+    (Symbol.iterator in entries || Symbol.asyncIterator in entries)
+  if (!isIterable)
+    throw invalidArgument(`entries: must be an iterable of { key, value }, got ${describe(entries)}`)
+  return entries as Iterable<KvSetEntry>
+}
+
+function operationOf(entry: KvSetEntry, at: number): SetOperation {
+  if (typeof entry !== "object" || entry === null || types.isPromise(entry))
+    throw invalidArgument(`entries[${at}]: must be { key, value }, got ${describe(entry)}`)
+  if (isList(entry))
+    throw invalidArgument(
+      `entries[${at}]: must be { key, value }, got ${describe(entry)}; make ({ key, value }) of a pair [key, value]`,
+    )
+  const given = takeOptions<KvSetEntry>(entry, ENTRY_MEMBERS, `entries[${at}]`)
+  return {
+    type: "set",
+    key: copyKey(given.key),
+    value: encodeValue(given.value, `entries[${at}].value`),
+    expiresIn: timeToLive(given),
+  }
+}
+
+class Load {
+  readonly #bridge: Bridge
+  readonly #onProgress: KvSetManyOptions["onProgress"]
+  #operations: SetOperation[] = []
+  #units = 0
+  #first = 0
+  #count = 0
+  #error: { cause: unknown } | undefined
+  /** One call of `onProgress` after another. */
+  #told: Promise<void> = Promise.resolve()
+  readonly #inFlight: Promise<void>[] = []
+
+  constructor(bridge: Bridge, onProgress: KvSetManyOptions["onProgress"]) {
+    this.#bridge = bridge
+    this.#onProgress = onProgress
+  }
+
+  /** Gives something to wait for when a commit is full. */
+  add(operation: SetOperation): Promise<void> | undefined {
+    const units = sizeOf(operation)
+    const isFull = this.#operations.length === MAX_LOAD_ENTRIES || this.#units + units > MAX_LOAD_UNITS
+    const sent = isFull && this.#operations.length > 0 ? this.commit() : undefined
+    this.#operations.push(operation)
+    this.#units += units
+    return sent
+  }
+
+  /** Sends what is gathered, and waits while too much is on its way. */
+  async commit(): Promise<void> {
+    if (this.#operations.length === 0) return
+    const operations = this.#operations
+    const first = this.#first
+    this.#first += operations.length
+    this.#operations = []
+    this.#units = 0
+    this.#inFlight.push(this.#send(operations, first))
+    while (this.#inFlight.length >= COMMITS_IN_FLIGHT) await this.#inFlight.shift()
+    if (this.#error !== undefined) throw this.#error.cause
+  }
+
+  #send(operations: SetOperation[], first: number): Promise<void> {
+    const uuid = new CommitUuid()
+    const committed = this.#bridge.write(
+      (handle, id) => {
+        handle.begin()
+        for (const [index, operation] of operations.entries())
+          stage(handle, operation, uuid, `entries[${first + index}]: `)
+        handle.submit(id, STAMP_ALWAYS)
+      },
+      () => {
+        this.#count += operations.length
+        return this.#count
+      },
+    )
+    const told = committed.then((count) => this.#tell(count))
+    return told.catch((cause) => {
+      this.#error ??= { cause }
+    })
+  }
+
+  #tell(count: number): Promise<void> | undefined {
+    const onProgress = this.#onProgress
+    if (onProgress === undefined) return undefined
+    this.#told = this.#told.then(async () => void (await onProgress({ count })))
+    return this.#told
+  }
+
+  async settled(): Promise<void> {
+    await Promise.all(this.#inFlight.splice(0))
+  }
+
+  async finish(): Promise<number> {
+    if (this.#error !== undefined) throw this.#error.cause
+    return this.#count
+  }
+}
+
+/** In UTF-16 code units or bytes: what is sent may have three times as many bytes, which is still within one commit. */
+function sizeOf({ key, value }: SetOperation): number {
+  const { data } = resolve(value, SOME_UUID)
+  const parts: readonly unknown[] = isList(key) ? key : []
+  return parts.reduce<number>((size, part) => size + partSize(part), data.length)
+}
+
+/** A part that is none is refused later. */
+function partSize(part: unknown): number {
+  if (typeof part === "string") return part.length
+  return types.isUint8Array(part) ? part.length : OTHER_PART_UNITS
+}

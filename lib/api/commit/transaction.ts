@@ -1,0 +1,313 @@
+/** Transactions: reads that are checked when the writes are committed. */
+
+import type {
+  Duration,
+  KvCheck,
+  KvCommitError,
+  KvCommitResult,
+  KvEntryMaybe,
+  KvKey,
+  KvTransaction,
+  KvTransactionOptions,
+  KvTransactionResult,
+} from "../../../index.js"
+import { fromNative, native, STAMP_ALWAYS, STAMP_NEVER } from "../../native/addon.js"
+import type { Bridge } from "../../native/bridge.js"
+import { describe, invalidArgument, KvError } from "../../shared/errors.js"
+import { after, random } from "../../shared/host.js"
+import { copyKey, copyKeys, isKeyList } from "../../shared/keys.js"
+import { refuseExtra, takeOptions, wholeNumber } from "../../shared/options.js"
+import { awaited, type Origin, originOf, traced } from "../../shared/stacks.js"
+import { KvU64 } from "../../shared/u64.js"
+import { decodeValue, encodeValue, LateValue } from "../../value/index.js"
+import { isList } from "../../value/kinds.js"
+import { commit, copyCheck } from "./atomic.js"
+import type { Turns } from "./conflict-queue.js"
+import { mergePatch } from "./merge-patch.js"
+import { Mutating } from "./mutation-methods.js"
+import { CommitUuid, type Counting, type Operand, type Operation, resolve, writeKey } from "./mutations.js"
+
+const DEFAULT_RETRIES = 10
+
+/**
+ * The wait before a retry: a part, at random, of what grows with each. Without chance all that conflicted come back together, and all
+ * but one of them conflict again.
+ */
+function waitMs(delayMs: number, attempt: number): number {
+  return random() * delayMs * attempt
+}
+
+/** Runs `run` until its commit meets no conflict, or the retries are used up. */
+export function transact<R>(
+  bridge: Bridge,
+  turns: Turns,
+  run: (tx: KvTransaction) => R | Promise<R>,
+  options?: KvTransactionOptions,
+): Promise<KvTransactionResult<R>> {
+  const origin = originOf(false)
+  const done = attempts(bridge, turns, run, options, origin)
+  return origin === undefined ? awaited(done) : done
+}
+
+async function attempts<R>(
+  bridge: Bridge,
+  turns: Turns,
+  run: (tx: KvTransaction) => R | Promise<R>,
+  options: KvTransactionOptions | undefined,
+  origin: Origin | undefined,
+): Promise<KvTransactionResult<R>> {
+  if (typeof run !== "function") throw invalidArgument(`fn: must be a function, got ${describe(run)}`)
+  const given = takeOptions<KvTransactionOptions>(options, ["maxRetries", "retryDelay"])
+  const { maxRetries = DEFAULT_RETRIES, retryDelay = "10ms" } = given
+  wholeNumber(maxRetries, "maxRetries", 0, Number.MAX_SAFE_INTEGER)
+  const delayMs = durationMs(retryDelay, "retryDelay")
+  let endTurn = () => {}
+  for (let attempt = 1; ; attempt++) {
+    const { value, result } = await Transaction.run(new Transaction(bridge), run, origin).finally(endTurn)
+    if (result.ok) return { ok: true, value, versionstamp: result.versionstamp }
+    if (attempt > maxRetries) return { ok: false }
+    await pause(bridge, waitMs(delayMs, attempt))
+    const [conflict] = result.conflicts
+    endTurn = await turns.take(identity((conflict as KvCheck).key))
+    try {
+      // It was closed meanwhile: the function is not run once more.
+      void bridge.handle
+    } catch (error) {
+      endTurn()
+      throw error
+    }
+  }
+}
+
+/** Closing ends it. */
+function pause(bridge: Bridge, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      cancel()
+      bridge.leave(waiter)
+      resolve()
+    }
+    const waiter = { reasons: 0, notice() {}, end }
+    const cancel = after(ms, end)
+    try {
+      bridge.join(waiter)
+    } catch (error) {
+      cancel()
+      throw error
+    }
+  })
+}
+
+export function durationMs(duration: Duration, name: string): number {
+  try {
+    return native.durationMs(duration, name)
+  } catch (error) {
+    throw fromNative(error)
+  }
+}
+
+/** The text of a key's encoding: equal for equal keys. */
+function identity(key: readonly unknown[]): string {
+  try {
+    return Buffer.from(native.encodeKey(key)).toString("latin1")
+  } catch (error) {
+    throw fromNative(error)
+  }
+}
+
+class Transaction extends Mutating implements KvTransaction {
+  readonly #bridge: Bridge
+  readonly #reads = new Map<string, Promise<KvEntryMaybe>>()
+  readonly #checks: KvCheck[] = []
+  readonly #operations: Operation[] = []
+  /** The operations on each key that can be read back. */
+  readonly #writes = new Map<string, Operation[]>()
+  readonly #uuid = new CommitUuid()
+  #ended = false
+
+  constructor(bridge: Bridge) {
+    super((operation) => this.#add(operation))
+    this.#bridge = bridge
+  }
+
+  /** Static, so that the function does not see it on what it is given. */
+  static async run<R>(
+    transaction: Transaction,
+    fn: (tx: KvTransaction) => R | Promise<R>,
+    origin: Origin | undefined,
+  ): Promise<{ value: R; result: KvCommitResult | KvCommitError }> {
+    try {
+      const value = await fn(transaction)
+      transaction.#ended = true
+      return { value, result: await transaction.#commit(origin) }
+    } finally {
+      transaction.#ended = true
+    }
+  }
+
+  /** After the function has run, nothing but `origin` leads to who called the transaction. */
+  async #commit(origin: Origin | undefined): Promise<KvCommitResult | KvCommitError> {
+    const reads = await Promise.all(this.#reads.values())
+    const checks = [...reads.map(({ key, versionstamp }) => ({ key, versionstamp })), ...this.#checks]
+    const stamping = this.#operations.length === 0 ? STAMP_NEVER : STAMP_ALWAYS
+    try {
+      return await commit(this.#bridge, checks, this.#operations, this.#uuid, stamping)
+    } catch (error) {
+      throw traced(error, origin)
+    }
+  }
+
+  get<T>(key: KvKey): Promise<KvEntryMaybe<T>>
+  get<T>(keys: readonly KvKey[]): Promise<KvEntryMaybe<T>[]>
+  async get<T>(
+    key: KvKey | readonly KvKey[],
+    ...extra: unknown[]
+  ): Promise<KvEntryMaybe<T> | KvEntryMaybe<T>[]> {
+    refuseExtra(extra)
+    if (isKeyList(key)) return this.getMany(key)
+    return ((await this.getMany([key])) as KvEntryMaybe<T>[])[0] as KvEntryMaybe<T>
+  }
+
+  async getMany<T>(keys: readonly KvKey[], ...extra: unknown[]): Promise<KvEntryMaybe<T>[]> {
+    refuseExtra(extra)
+    this.#checkOpen()
+    const list = copyKeys(keys)
+    const ids = list.map(identity)
+    this.#fetch(list, ids)
+    const entries = await Promise.all(ids.map((id) => this.#reads.get(id) as Promise<KvEntryMaybe>))
+    return entries.map((entry, at) => this.#preview(entry, ids[at] as string)) as KvEntryMaybe<T>[]
+  }
+
+  /** Reads what was not read before, from one snapshot. */
+  #fetch(keys: readonly KvKey[], ids: readonly string[]): void {
+    const fresh = new Map(ids.map((id, at) => [id, keys[at] as KvKey]))
+    for (const id of ids) if (this.#reads.has(id)) fresh.delete(id)
+    if (fresh.size === 0) return
+    const entries = this.#bridge.getMany([...fresh.values()])
+    for (const [at, id] of [...fresh.keys()].entries()) {
+      const read = entries.then((all) => all[at] as KvEntryMaybe)
+      read.catch(() => {})
+      this.#reads.set(id, read)
+    }
+  }
+
+  /** A read entry as this transaction's own writes leave it: the caller's own, so that changing it changes no other. */
+  #preview(entry: KvEntryMaybe, id: string): KvEntryMaybe {
+    const writes = this.#writes.get(id) ?? []
+    const own = { ...entry, value: entry.versionstamp === null ? undefined : cloned(entry.value) } as Preview
+    const now = writes.reduce((now, write) => preview(now, write, entry, this.#uuid), own)
+    return (now.value === undefined ? { ...now, value: null } : now) as KvEntryMaybe
+  }
+
+  check(...checks: KvCheck[]): this {
+    this.#checkOpen()
+    for (const check of checks) this.#checks.push(copyCheck(check))
+    return this
+  }
+
+  delete(key: KvKey, ...extra: unknown[]): this {
+    refuseExtra(extra)
+    if (!isList(key)) throw invalidArgument(`key: must be an array of parts, got ${describe(key)}`)
+    this.#add({ type: "delete", key: copyKey(key) })
+    return this
+  }
+
+  #add(operation: Operation & { key?: readonly unknown[] }): void {
+    this.#checkOpen()
+    if (operation.type === "enqueue") {
+      this.#operations.push(operation)
+      return
+    }
+    const { parts, stamped } = writeKey(operation.key as readonly unknown[], this.#uuid)
+    // A key that ends with the commit's versionstamp is not known yet: nobody can read it back.
+    if (!stamped) {
+      const id = identity(parts)
+      this.#writes.set(id, [...(this.#writes.get(id) ?? []), operation])
+    }
+    this.#operations.push(operation)
+  }
+
+  #checkOpen(): void {
+    if (this.#ended)
+      throw invalidArgument(
+        "tx: the transaction has ended; await what is done in it before its function returns",
+      )
+  }
+}
+
+function cloned(value: unknown): unknown {
+  const encoded = encodeValue(value, "value")
+  return encoded instanceof LateValue ? value : decodeValue(encoded.encoding, encoded.data)
+}
+
+/** An entry under way: an `undefined` is no value, also where a write of the transaction has made or removed one. */
+type Preview = Omit<KvEntryMaybe, "value"> & { value: unknown; expiresAt?: number }
+
+function preview(now: Preview, write: Operation, base: KvEntryMaybe, uuid: CommitUuid): Preview {
+  const { key, versionstamp } = base
+  switch (write.type) {
+    case "set": {
+      const { encoding, data } = resolve(write.value, uuid)
+      return { key, value: decodeValue(encoding, data), versionstamp }
+    }
+    case "delete":
+    case "deleteRange":
+      return { key, value: undefined, versionstamp: null }
+    case "patch": {
+      const { encoding, data } = resolve(write.value, uuid)
+      return changed(now, write, mergePatch(now.value, decodeValue(encoding, data)), base)
+    }
+    case "enqueue":
+      return now
+    case "append":
+    case "prepend": {
+      const { encoding, data } = resolve(write.value, uuid)
+      const added = decodeValue(encoding, data) as unknown[]
+      const stored = now.value === undefined ? [] : arrayOf(now.value)
+      const value = write.type === "append" ? [...stored, ...added] : [...added, ...stored]
+      return changed(now, write, value, base)
+    }
+    default:
+      return changed(now, write, count(write.type, now.value, write.value), base)
+  }
+}
+
+/** When it will expire is known as far as it is kept: a new time to live runs from the commit on. */
+function changed(
+  now: Preview,
+  write: { expiresIn: unknown },
+  value: unknown,
+  { key, versionstamp }: KvEntryMaybe,
+): Preview {
+  const kept =
+    write.expiresIn === undefined && now.expiresAt !== undefined ? { expiresAt: now.expiresAt } : {}
+  return { key, value, versionstamp, ...kept }
+}
+
+function arrayOf(value: unknown): unknown[] {
+  if (Array.isArray(value)) return value
+  throw new KvError("TYPE_MISMATCH", "the stored value is not an array")
+}
+
+/** The same law as `src/engine/arithmetic.rs`; one table of cases holds both (`__test__/data/counters.json`). */
+function count(type: Counting, stored: unknown, given: Operand): bigint | KvU64 {
+  const operand = given instanceof KvU64 ? given.value : BigInt(given)
+  if (stored === undefined) return given instanceof KvU64 ? given : operand
+  if (stored instanceof KvU64) {
+    if (BigInt.asUintN(64, operand) !== operand)
+      throw invalidArgument(
+        "value: the stored counter is a KvU64, and the operand is negative or over 2^64 - 1",
+      )
+    return new KvU64(BigInt.asUintN(64, combine(type, stored.value, operand)))
+  }
+  const isInteger = typeof stored === "bigint" || Number.isInteger(stored)
+  if (isInteger && given instanceof KvU64)
+    throw new KvError("TYPE_MISMATCH", "the stored value is not a KvU64, and the operand is one")
+  if (isInteger) return combine(type, BigInt(stored as bigint | number), operand)
+  throw new KvError("TYPE_MISMATCH", "the stored value is not a bigint, an integer number or a KvU64")
+}
+
+function combine(type: Counting, stored: bigint, operand: bigint): bigint {
+  if (type === "sum") return stored + operand
+  return stored > operand === (type === "max") ? stored : operand
+}

@@ -1,0 +1,77 @@
+/** What a `Kv` has done, and what its store is. */
+
+import type { KvInfo, KvMetrics, KvOperationMetrics } from "../../index.js"
+import type { Bridge } from "../native/bridge.js"
+import { describe, invalidArgument } from "../shared/errors.js"
+import { MAX_KEYS, MAX_VALUE_BYTES } from "../shared/limits.js"
+import { refuseExtra } from "../shared/options.js"
+import { version } from "../shared/version.js"
+import { queueStats } from "./queue/queue.js"
+
+type Told = [
+  sqliteVersion: string,
+  schemaVersion: number,
+  databaseId: string,
+  changeLog: KvInfo["changeLog"],
+  retentionMs: number,
+  sizeBytes: number,
+  entries: number,
+  deadLetterRetentionMs: number | null,
+]
+
+function ask(bridge: Bridge): Promise<Told> {
+  return bridge.call<Told>((handle, id) => handle.info(id))
+}
+
+export async function infoOf(bridge: Bridge, location: string, extra: readonly unknown[]): Promise<KvInfo> {
+  refuseExtra(extra)
+  const [sqliteVersion, schemaVersion, databaseId, changeLog, retentionMs, , , deadLetterRetentionMs] =
+    await ask(bridge)
+  const backend = location === ":memory:" ? "memory" : "file"
+  const capabilities = { maxValueBytes: MAX_VALUE_BYTES, maxKeys: MAX_KEYS, persistent: backend === "file" }
+  return {
+    version,
+    backend,
+    location,
+    databaseId,
+    sqliteVersion,
+    schemaVersion,
+    changeLog,
+    retentionMs,
+    deadLetterRetentionMs,
+    capabilities,
+  }
+}
+
+export async function metricsOf(
+  bridge: Bridge,
+  format: unknown = "json",
+  extra: readonly unknown[],
+): Promise<KvMetrics | string> {
+  refuseExtra(extra)
+  if (format !== "json" && format !== "prometheus")
+    throw invalidArgument(`format: must be "json" or "prometheus", got ${describe(format)}`)
+  const operations = bridge.now((handle) => handle.metrics(format === "prometheus"))
+  const [told, queue] = await Promise.all([ask(bridge), queueStats(bridge, undefined)])
+  const storage = { entries: told[6], sizeBytes: told[5] }
+  if (format === "prometheus") return operations + gauges(queue, storage)
+  return { operations: JSON.parse(operations) as Record<string, KvOperationMetrics>, queue, storage }
+}
+
+function gauges(queue: KvMetrics["queue"], storage: KvMetrics["storage"]): string {
+  const { pending, processing, dlq } = queue
+  return [
+    "# HELP keyval_queue_messages Messages of all queues, by their state.",
+    "# TYPE keyval_queue_messages gauge",
+    ...Object.entries({ pending, processing, dlq }).map(
+      ([state, count]) => `keyval_queue_messages{state="${state}"} ${count}`,
+    ),
+    "# HELP keyval_storage_entries Live entries.",
+    "# TYPE keyval_storage_entries gauge",
+    `keyval_storage_entries ${storage.entries}`,
+    "# HELP keyval_storage_size_bytes The size of the data, without the write-ahead log.",
+    "# TYPE keyval_storage_size_bytes gauge",
+    `keyval_storage_size_bytes ${storage.sizeBytes}`,
+    "",
+  ].join("\n")
+}

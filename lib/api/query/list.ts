@@ -1,0 +1,240 @@
+/** Lists, pages and what they read: selectors. */
+
+import type {
+  KvCountOptions,
+  KvEntry,
+  KvKey,
+  KvListIterator,
+  KvListOptions,
+  KvPage,
+  KvPaginateOptions,
+} from "../../../index.js"
+import { fromNative, type NativeScan, native } from "../../native/addon.js"
+import { type Bridge, closed } from "../../native/bridge.js"
+import { describe, invalidArgument } from "../../shared/errors.js"
+import { copyKey, type KeyRange, selectorOf } from "../../shared/keys.js"
+import { MAX_PAGE_ENTRIES } from "../../shared/limits.js"
+import { checkConsistency, flag, takeOptions, wholeNumber } from "../../shared/options.js"
+import { type Page, unreadOf } from "../../wire/page.js"
+import { filterText } from "./filter.js"
+
+const DEFAULT_BATCH_ENTRIES = 500
+const DEFAULT_PAGE_ENTRIES = 100
+const LIST_OPTIONS: readonly (keyof KvListOptions)[] = [
+  "limit",
+  "reverse",
+  "start",
+  "end",
+  "cursor",
+  "keysOnly",
+  "batchSize",
+  "consistency",
+  "where",
+]
+const PAGE_OPTIONS: readonly (keyof KvPaginateOptions)[] = ["limit", "cursor", "reverse", "where"]
+
+/** A selector, with the bounds that stand in the options. */
+function bounded(selector: unknown, options: KvListOptions): KeyRange {
+  const { prefix, ...chosen } = selectorOf(selector)
+  return {
+    prefix,
+    start: oneOf("start", chosen.start, options.start),
+    end: oneOf("end", chosen.end, options.end),
+  }
+}
+
+function oneOf(name: string, chosen: KvKey | undefined, given: KvKey | undefined): KvKey | undefined {
+  if (chosen !== undefined && given !== undefined)
+    throw invalidArgument(`${name}: it is given in the selector and in the options; give one of them`)
+  return chosen === undefined ? copyKey(given) : chosen
+}
+
+function cursorOf(cursor: unknown): string {
+  if (cursor === undefined || cursor === null) return ""
+  if (typeof cursor === "string") return cursor
+  throw invalidArgument(`cursor: must be a string, got ${describe(cursor)}`)
+}
+
+/** A list in Rust, and what makes its entries here. */
+export interface Scan {
+  native: NativeScan
+  prefix: KvKey
+  keysOnly: boolean
+  filtered: boolean
+  /** A value was met that is no JSON; from there on Rust looks at each. */
+  isChecked: boolean
+}
+
+interface Range {
+  selector: KeyRange
+  cursor: string
+  reverse: boolean
+  keysOnly: boolean
+  batch: number
+  filter: string | undefined
+}
+
+function open(bridge: Bridge, { selector, cursor, reverse, keysOnly, batch, filter }: Range): Scan {
+  const { prefix, start, end } = selector
+  try {
+    const native = bridge.handle.scan(prefix, start, end, cursor, reverse, keysOnly, batch, filter)
+    return { native, prefix: prefix ?? [], keysOnly, filtered: filter !== undefined, isChecked: false }
+  } catch (error) {
+    throw fromNative(error)
+  }
+}
+
+/** Begins a list. Bad arguments throw here, before the loop. */
+export function list<T>(bridge: Bridge, selector: unknown, given?: KvListOptions): ListIterator<T> {
+  const options = takeOptions<KvListOptions>(given, LIST_OPTIONS)
+  const { limit, batchSize = DEFAULT_BATCH_ENTRIES, consistency } = options
+  checkConsistency(consistency)
+  const most = limit === undefined ? Infinity : wholeNumber(limit, "limit", 1, Number.MAX_SAFE_INTEGER)
+  const range = {
+    selector: bounded(selector, options),
+    cursor: cursorOf(options.cursor),
+    reverse: flag(options.reverse, "reverse"),
+    keysOnly: flag(options.keysOnly, "keysOnly"),
+    batch: wholeNumber(batchSize, "batchSize", 1, MAX_PAGE_ENTRIES),
+    filter: filterText(options.where),
+  }
+  return new ListIterator(bridge, open(bridge, range), range, most)
+}
+
+/** Reads one page: as many reads as its size needs. */
+export async function paginate<T>(
+  bridge: Bridge,
+  selector: unknown,
+  given?: KvPaginateOptions,
+): Promise<KvPage<T>> {
+  const options = takeOptions<KvPaginateOptions>(given, PAGE_OPTIONS)
+  const limit = wholeNumber(
+    options.limit === undefined ? DEFAULT_PAGE_ENTRIES : options.limit,
+    "limit",
+    1,
+    MAX_PAGE_ENTRIES,
+  )
+  const reverse = flag(options.reverse, "reverse")
+  const range = {
+    selector: selectorOf(selector),
+    cursor: cursorOf(options.cursor),
+    reverse,
+    keysOnly: false,
+    batch: limit,
+    filter: filterText(options.where),
+  }
+  const scan = open(bridge, range)
+  const entries: KvEntry<T>[] = []
+  let [hasMore, unsure] = [true, false]
+  while (hasMore && (entries.length < limit || unsure)) {
+    const page = await bridge.page(scan, limit - entries.length)
+    const unreadAt = page.entries.findIndex((entry) => unreadOf(entry) !== undefined)
+    if (unreadAt >= 0) {
+      entries.push(...(page.entries.slice(0, unreadAt) as KvEntry<T>[]))
+      // It ends the page before it; a page that would begin with it has nothing else to give.
+      if (entries.length === 0) throw unreadOf(page.entries[0] as KvEntry<unknown>)
+      hasMore = true
+      break
+    }
+    entries.push(...(page.entries as KvEntry<T>[]))
+    hasMore = page.more
+    unsure = page.unsure
+  }
+  const last = entries.at(-1)
+  return { entries, hasMore, cursor: hasMore && last ? native.cursorAfter(last.key, reverse) : null }
+}
+
+/** Counts live entries. */
+export function count(bridge: Bridge, selector: unknown, options?: KvCountOptions): Promise<number> {
+  const { where } = takeOptions<KvCountOptions>(options, ["where"])
+  const { prefix, start, end } = selectorOf(selector)
+  const filter = filterText(where)
+  return bridge.call((handle, id) => handle.count(id, prefix, start, end, filter))
+}
+
+/** By hand: an async generator costs several times as much an entry. */
+class ListIterator<T> implements KvListIterator<KvEntry<T>> {
+  readonly #bridge: Bridge
+  readonly #scan: Scan
+  readonly #range: Range
+  #entries: KvEntry<T>[] = []
+  #at = 0
+  #left: number
+  #more = true
+  /** The range has no more entries than those that were read; and that was said. */
+  #isWhole = false
+  #isOver = false
+  #last: KvKey | undefined
+  #loading: Promise<void> | undefined
+
+  constructor(bridge: Bridge, scan: Scan, range: Range, limit: number) {
+    this.#bridge = bridge
+    this.#scan = scan
+    this.#range = range
+    this.#left = limit
+  }
+
+  get cursor(): string {
+    if (this.#isOver) return ""
+    return this.#last === undefined ? this.#range.cursor : native.cursorAfter(this.#last, this.#range.reverse)
+  }
+
+  /** A list that closing cuts rejects, so that it is not taken for a whole one. */
+  next(): Promise<IteratorResult<KvEntry<T>, undefined>> {
+    const entry = this.#entries[this.#at]
+    if (entry === undefined) return this.#load()
+    if (this.#bridge.closed) return Promise.reject(closed())
+    this.#at++
+    this.#last = entry.key
+    const unread = unreadOf(entry)
+    if (unread !== undefined) return Promise.reject(unread)
+    return Promise.resolve({ done: false, value: entry })
+  }
+
+  return(): Promise<IteratorResult<KvEntry<T>, undefined>> {
+    this.#end()
+    return Promise.resolve({ done: true, value: undefined })
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  #end(): void {
+    this.#isWhole = this.#isOver
+    this.#entries = []
+    this.#at = 0
+    this.#more = false
+  }
+
+  #load(): Promise<IteratorResult<KvEntry<T>, undefined>> {
+    if (this.#loading !== undefined) return this.#loading.then(() => this.next())
+    if (!this.#more || this.#left === 0) {
+      this.#isOver = this.#isWhole
+      return Promise.resolve({ done: true, value: undefined })
+    }
+    try {
+      const page = this.#bridge.page(this.#scan, Math.min(this.#range.batch, this.#left))
+      if (!(page instanceof Promise)) {
+        this.#take(page)
+        return this.next()
+      }
+      this.#loading = page
+        .then((late) => void (this.#more && this.#take(late)))
+        .finally(() => {
+          this.#loading = undefined
+        })
+      return this.#loading.then(() => this.next())
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  #take(page: Page): void {
+    this.#entries = page.entries as KvEntry<T>[]
+    this.#at = 0
+    this.#more = page.more
+    this.#isWhole = !page.more
+    this.#left -= page.entries.length
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * How long a `Kv` lives that nobody has closed: as long as somebody holds it, or something of it runs. Rust wakes it
+ * through a function that the runtime never collects, so that function must not hold the `Kv`: it holds a `Lifetime`, which
+ * does so only while a call is pending or somebody waits for news.
+ */
+
+import { type NativeHandle, native } from "./addon.js"
+
+/** What is woken. Everything that a `Kv` gives out (lists, transactions, locks, …) holds it. */
+interface Woken {
+  drain(): void
+}
+
+export class Lifetime {
+  readonly #woken: WeakRef<Woken>
+  /** The same, while something of it runs. */
+  #running: Woken | undefined
+  /** Called in its place when it was collected. */
+  #onMail: (() => void) | undefined
+
+  constructor(woken: Woken) {
+    this.#woken = new WeakRef(woken)
+  }
+
+  /** What Rust calls. Not a closure made where the `Kv` is in sight, which would hold it. */
+  static wakeOf(lifetime: Lifetime): () => void {
+    return () => lifetime.#wake()
+  }
+
+  #wake(): void {
+    const woken = this.#running ?? this.#woken.deref()
+    if (woken !== undefined) woken.drain()
+    else this.#onMail?.()
+  }
+
+  /** Something runs that is to go on though nobody holds the `Kv`, or nothing does any more. */
+  run(woken: Woken | undefined): void {
+    this.#running = woken
+  }
+
+  /** From now on it is closed when it is collected; `released` is called when its file is released. */
+  static begin(woken: Woken, lifetime: Lifetime, handle: NativeHandle, released: () => void): void {
+    COLLECTED.register(woken, { lifetime, handle, released }, woken)
+  }
+
+  /** It closes by itself. */
+  static end(woken: Woken): void {
+    COLLECTED.unregister(woken)
+  }
+
+  /**
+   * Closes what is left of one that was collected. No call of it was pending, so its writes are committed, and whatever comes
+   * by mail from now on is the end of the closing.
+   */
+  static closeCollected({ lifetime, handle, released }: Left): void {
+    const mailbox = handle.mailboxNumber
+    lifetime.#onMail = () => {
+      if (native.drain(mailbox) === undefined) return
+      handle.release()
+      released()
+    }
+    handle.close(CLOSE_ID)
+  }
+}
+
+/** What is left of one that was collected. */
+interface Left {
+  lifetime: Lifetime
+  handle: NativeHandle
+  released: () => void
+}
+
+const CLOSE_ID = 1
+const COLLECTED = new FinalizationRegistry<Left>((left) => Lifetime.closeCollected(left))

@@ -1,0 +1,129 @@
+/** The one class of error, and how arguments are shown in its messages. */
+
+import { types } from "node:util"
+import type { KvError as Contract, KvErrorCode } from "../../index.js"
+
+const RETRYABLE: readonly KvErrorCode[] = ["BUSY", "UNAVAILABLE"]
+
+export class KvError extends Error implements Contract {
+  declare readonly name: "KvError"
+  readonly code: KvErrorCode
+  readonly retryable: boolean
+  declare readonly outcome?: "unknown"
+
+  constructor(
+    code: KvErrorCode,
+    message: string,
+    options: { cause?: unknown; outcome?: "unknown" | undefined } = {},
+  ) {
+    super(message, "cause" in options ? { cause: options.cause } : undefined)
+    this.code = code
+    this.retryable = options.outcome === undefined && RETRYABLE.includes(code)
+    if (options.outcome !== undefined) this.outcome = options.outcome
+  }
+}
+
+// On the prototype, as the built-in classes have it: an own member would show in every printed error.
+Object.defineProperty(KvError.prototype, "name", { value: "KvError", configurable: true, writable: true })
+
+export function invalidArgument(message: string): KvError {
+  return new KvError("INVALID_ARGUMENT", message)
+}
+
+/** The same words as Rust's `Error::limit`. */
+export function limitExceeded(what: string, size: number | string, limit: number, unit: string): KvError {
+  return new KvError("LIMIT_EXCEEDED", `${what}: ${size} ${unit} are over the limit of ${limit} ${unit}`)
+}
+
+export function corrupt(message: string): KvError {
+  return new KvError("CORRUPT", message)
+}
+
+const SHOWN_BEGIN_CHARS = 200
+const SHOWN_END_CHARS = 100
+
+/** A text of an argument as a message shows it, cut in its middle if it is long; as Rust's `error::short`. */
+export function short(text: string): string {
+  if (text.length <= SHOWN_BEGIN_CHARS + SHOWN_END_CHARS) return text
+  // Without the halves of pairs that the cuts went through.
+  const begin = text.slice(0, SHOWN_BEGIN_CHARS).replace(/[\ud800-\udbff]$/, "")
+  return `${begin}…${text.slice(-SHOWN_END_CHARS).replace(/^[\udc00-\udfff]/, "")}`
+}
+
+const MAX_PREVIEW_CHARS = 60
+const MAX_PREVIEW_MEMBERS = 8
+const MAX_PREVIEW_DEPTH = 2
+const LONG_BIGINT = 1n << 256n
+const SECRET = /token|secret|passw|auth/i
+
+/**
+ * An argument for a message: its type and the beginning of it. Never throws, calls no getter and shows nothing
+ * that is named like a secret. Not for stored values.
+ */
+export function describe(value: unknown): string {
+  try {
+    if (value === null || value === undefined) return String(value)
+    if (types.isPromise(value)) return "a Promise; await it first"
+    const [type, preview] = [typeName(value), render(value, 0)]
+    return preview === "" ? type : `${type} ${cut(preview)}`
+  } catch {
+    return typeof value
+  }
+}
+
+function cut(text: string): string {
+  if (text.length <= MAX_PREVIEW_CHARS) return text
+  // Without the first half of a pair that the cut went through.
+  return `${text.slice(0, MAX_PREVIEW_CHARS - 1).replace(/[\ud800-\udbff]$/, "")}…`
+}
+
+function typeName(value: unknown): string {
+  if (typeof value !== "object" || value === null) return typeof value
+  if (Array.isArray(value)) return "array"
+  const proto = Object.getPrototypeOf(value)
+  if (proto === null || proto === Object.prototype) return "object"
+  const named = Object.getOwnPropertyDescriptor(proto, "constructor")?.value?.name
+  return typeof named === "string" && named !== "" ? cut(named) : "object"
+}
+
+function render(value: unknown, depth: number): string {
+  switch (typeof value) {
+    case "string":
+      return JSON.stringify(cut(withoutSecrets(value.slice(0, 10 * MAX_PREVIEW_CHARS))))
+    case "number":
+      return Object.is(value, -0) ? "-0" : String(value)
+    case "bigint":
+      return value > LONG_BIGINT || value < -LONG_BIGINT ? "of more than 256 bits" : `${value}n`
+    case "function":
+      return cut(String(value.name))
+    case "object":
+      return value === null ? "null" : renderObject(value, depth)
+    default:
+      return String(value)
+  }
+}
+
+/** Passwords and tokens of URLs. */
+function withoutSecrets(text: string): string {
+  return text
+    .replace(/\/\/[^/@\s]*@/g, "//…@")
+    .replace(/([\w-]*(?:token|secret|passw|auth)[\w-]*=)[^&#\s]*/gi, "$1…")
+}
+
+function renderObject(value: object, depth: number): string {
+  const [open, close] = Array.isArray(value) ? "[]" : "{}"
+  if (ArrayBuffer.isView(value)) return `of ${value.byteLength} bytes`
+  if (value instanceof Date) return String(Date.prototype.getTime.call(value))
+  if (value instanceof URL) return JSON.stringify(withoutSecrets(value.href))
+  if (depth === MAX_PREVIEW_DEPTH) return `${open}…${close}`
+  const keys = Object.keys(value)
+  const shown = keys.slice(0, MAX_PREVIEW_MEMBERS).map((key) => renderMember(value, key, depth))
+  if (keys.length > shown.length) shown.push("…")
+  return `${open}${shown.join(", ")}${close}`
+}
+
+function renderMember(value: object, key: string, depth: number): string {
+  const member = Object.getOwnPropertyDescriptor(value, key)
+  const text = member?.get || SECRET.test(key) ? "…" : render(member?.value, depth + 1)
+  return Array.isArray(value) ? text : `${JSON.stringify(cut(key))}: ${text}`
+}

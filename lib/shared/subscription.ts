@@ -1,0 +1,50 @@
+/** What runs until it is stopped: a watch, a listener. */
+
+import type { KvSubscription } from "../../index.js"
+import { refuseOptions } from "./options.js"
+
+/** How long to wait after an error of the store that may pass. */
+export const RETRY_MS = 1000
+/** Where the wait doubles after each one, it does so up to this. */
+export const LONGEST_RETRY_MS = 30_000
+
+export class Subscription implements KvSubscription {
+  readonly finished: Promise<void>
+  readonly #running: { readonly closed: boolean; stop(): void }
+
+  constructor(running: { readonly closed: boolean; stop(): void }, finished: Promise<void>) {
+    this.#running = running
+    this.finished = finished
+  }
+
+  get closed(): boolean {
+    return this.#running.closed
+  }
+
+  stop(...extra: unknown[]): void {
+    refuseOptions(extra)
+    this.#running.stop()
+  }
+
+  [Symbol.dispose](): void {
+    this.stop()
+  }
+}
+
+/** Hands an error to who wants to know of it; one who fails at that is not asked to explain. */
+export function report(
+  onError: ((...told: never[]) => unknown) | undefined,
+  what: string,
+  ...told: unknown[]
+): void {
+  if (onError === undefined) {
+    console.error(`@buntime/keyval: ${what}:`, ...told)
+    return
+  }
+  const failed = (error: unknown) => console.error("@buntime/keyval: onError failed:", error)
+  try {
+    Promise.resolve((onError as (...told: unknown[]) => unknown)(...told)).catch(failed)
+  } catch (error) {
+    failed(error)
+  }
+}

@@ -1,0 +1,307 @@
+/** Pages of entries, from the text that Rust writes (`src/engine/page.rs`). */
+
+import { types } from "node:util"
+import type { KvChange, KvEntry, KvEntryMaybe, KvKey, KvKeyPart } from "../../index.js"
+import type { Packet } from "../native/addon.js"
+import { corrupt, describe, KvError } from "../shared/errors.js"
+import { copyKey } from "../shared/keys.js"
+import { decodeValue, revive, tooDeep } from "../value/index.js"
+
+/** Set in the flags of an entry whose key has tagged parts; the lower bits are the value's encoding. */
+const KEY_IS_TAGGED = 16
+const TAGGED_JSON = 1
+/** Set where Rust has seen that the value cannot be read. */
+const VALUE_IS_DAMAGED = 32
+const VALUE_IS_TOO_DEEP = 64
+const ENCODING_IS_UNKNOWN = 128
+
+/** Entries of a list, and whether there are more. */
+export interface Page {
+  entries: KvEntry<unknown>[]
+  /** The list goes on. */
+  more: boolean
+  /** Whether there is another entry is not known yet: those that were looked at do not match. */
+  unsure: boolean
+}
+
+/** A page's text and the bytes that belong to it, which begin at `base`. */
+export interface Parcel {
+  text: string
+  bytes: Uint8Array | undefined
+  base: number
+}
+
+export function parcelOf(packet: Exclude<Packet, undefined>): Parcel {
+  if (typeof packet === "string") return { text: packet, bytes: undefined, base: 0 }
+  return { text: packet[0], bytes: packet[1], base: 0 }
+}
+
+/** What stands at keys that were asked for. */
+export function readKnown(parcel: Parcel, keys: readonly KvKey[]): KvEntryMaybe[] {
+  const page = parse(parcel.text, 2)
+  const { parts } = page
+  const entries: KvEntryMaybe[] = new Array(keys.length)
+  let stamp = ""
+  for (let at = 0, part = 0; at < keys.length; at++, part += 2) {
+    const key = keys[at] as KvKey
+    const given = parts[part + 1]
+    if (given === null) entries[at] = { key, value: null, versionstamp: null }
+    else {
+      if (given !== SAME_STAMP) stamp = given as string
+      entries[at] = { key, value: parts[part], versionstamp: stamp }
+    }
+  }
+  finish(page, entries, parcel)
+  refuseUnread(page, entries as KvEntry<unknown>[])
+  return entries
+}
+
+/** Where entries are of one moment, one fails them all; it is named, so that the others can be asked for without it. */
+function refuseUnread({ odd, parts }: Parts, entries: readonly Readable[]): void {
+  for (let at = odd; at < parts.length - TAIL; at += ODD) {
+    const unread = unreadOf(entries[parts[at] as number] as Readable)
+    if (unread !== undefined) throw unread
+  }
+}
+
+/** A page of a list under a prefix. */
+export function readListed(parcel: Parcel, prefix: KvKey, keysOnly: boolean): Page {
+  const stride = keysOnly ? 2 : 3
+  const page = parse(parcel.text, stride)
+  const { parts, size } = page
+  const keyOf = keyMaker(prefix)
+  const entries: KvEntry<unknown>[] = new Array(size)
+  let stamp = ""
+  for (let at = 0, part = 0; at < size; at++, part += stride) {
+    const key = keyOf(parts[part])
+    const given = parts[part + stride - 1]
+    if (given !== SAME_STAMP) stamp = given as string
+    entries[at] = (
+      keysOnly ? { key, versionstamp: stamp } : { key, value: parts[part + 1], versionstamp: stamp }
+    ) as KvEntry<unknown>
+  }
+  finish(page, entries, parcel)
+  return { entries, more: page.tail !== 0, unsure: page.tail === 2 }
+}
+
+/** The value of a row that cannot be read, in a page of `readParts`. No stored value is `undefined`. */
+export const DAMAGED = undefined
+
+/** The same as `readRows` where each value stands by itself: one that is damaged is `DAMAGED`, and spoils no other. */
+export function readParts<R extends { value?: unknown }, T>(
+  parcel: Parcel,
+  stride: number,
+  make: (parts: readonly unknown[], at: number) => R,
+): { rows: R[]; tail: T } {
+  const { rows, tail } = readRows<R, T>(parcel, stride, make)
+  for (const row of rows) if (row.value instanceof Unread) row.value = DAMAGED
+  return { rows, tail }
+}
+
+/** What is read of a page: it has a key unless it is a message. */
+interface Readable {
+  key?: KvKey
+  value?: unknown
+}
+
+/**
+ * Rows of a page that is no list, each of `stride` parts of which `make` makes it; and what the page ends with. `isOne`: one that cannot be
+ * read fails them all.
+ */
+function readRows<R extends Readable, T>(
+  parcel: Parcel,
+  stride: number,
+  make: (parts: readonly unknown[], at: number) => R,
+  isOne = false,
+): { rows: R[]; tail: T } {
+  const page = parse(parcel.text, stride)
+  const rows: R[] = new Array(page.size)
+  for (let at = 0; at < page.size; at++) rows[at] = make(page.parts, at * stride)
+  finish(page, rows as unknown as KvEntryMaybe[], parcel)
+  if (isOne) refuseUnread(page, rows)
+  return { rows, tail: page.tail as T }
+}
+
+/** What became of watched keys, and the page's tail. */
+export function readWatched<T>(parcel: Parcel): { rows: KvEntryMaybe[]; tail: T } {
+  let stamp = ""
+  const make = (parts: readonly unknown[], at: number): KvEntryMaybe => {
+    const [key, value, given] = [parts[at] as KvKey, parts[at + 1], parts[at + 2]]
+    if (given === null) return { key, value: null, versionstamp: null }
+    if (given !== SAME_STAMP) stamp = given as string
+    return { key, value, versionstamp: stamp }
+  }
+  return readRows(parcel, 3, make, true)
+}
+
+/** Entries that were found, with their whole keys, and the page's tail. */
+export function readFound<T>(parcel: Parcel): { rows: KvEntry[]; tail: T } {
+  let stamp = ""
+  const make = (parts: readonly unknown[], at: number) => {
+    const [rest, value, given] = [parts[at], parts[at + 1], parts[at + 2]]
+    if (given !== SAME_STAMP) stamp = given as string
+    return { key: (Array.isArray(rest) ? rest : [rest]) as unknown as KvKey, value, versionstamp: stamp }
+  }
+  return readRows(parcel, 3, make)
+}
+
+const CHANGE_TYPES = ["create", "update", "delete"] as const
+
+/** Changes of a feed, and the page's tail. */
+export function readChanges<T>(parcel: Parcel): { rows: KvChange[]; tail: T } {
+  let stamp = ""
+  const make = (parts: readonly unknown[], at: number): KvChange => {
+    const [seq, operation, key, value, given] = parts.slice(at, at + 5) as [
+      number,
+      number,
+      KvKey,
+      unknown,
+      unknown,
+    ]
+    if (given !== SAME_STAMP) stamp = given as string
+    const type = CHANGE_TYPES[operation % 3] as KvChange["type"]
+    const change: KvChange = { seq, key, type, versionstamp: stamp }
+    if (operation >= CHANGE_TYPES.length) change.value = value
+    return change
+  }
+  return readRows(parcel, 5, make, true)
+}
+
+/** The versionstamp of the entry before. */
+const SAME_STAMP = 0
+/** At the end: the number of odd entries, of all entries, and the tail. */
+const TAIL = 3
+/** An odd entry: its index, its flags, its expiry. */
+const ODD = 3
+
+interface Parts {
+  parts: unknown[]
+  size: number
+  /** Where the odd entries are told. */
+  odd: number
+  /** What the page ends with. */
+  tail: unknown
+}
+
+/** The engine's own message is not passed on: it quotes the text, which holds stored values. */
+function parse(text: string, stride: number): Parts {
+  let parts: unknown[]
+  try {
+    parts = JSON.parse(text)
+  } catch {
+    throw unparsed()
+  }
+  const [odds, size, tail] = parts.slice(-TAIL) as [number, number, unknown]
+  const odd = size * stride
+  // A stored value that holds a comma too many is JSON in this place, and moves all that follows.
+  if (parts.length !== odd + odds * ODD + TAIL) throw unparsed()
+  return { parts, size, odd, tail }
+}
+
+const UNPARSED = new WeakSet<object>()
+
+function unparsed(): KvError {
+  const error = damaged()
+  UNPARSED.add(error)
+  return error
+}
+
+/** Whether a value spoils the text that it is in: it is found if Rust looks at each of them. */
+export function isUnparsed(error: unknown): boolean {
+  return error instanceof KvError && UNPARSED.has(error)
+}
+
+function damaged(): KvError {
+  return corrupt(
+    "a stored value is not the JSON that it should be; the file is damaged, restore it from a backup",
+  )
+}
+
+/** A key from what follows the prefix: a part by itself, or an array of parts. Bytes of the prefix are copied for each. */
+function keyMaker(prefix: KvKey): (rest: unknown) => KvKey {
+  const hasBytes = prefix.some((part) => typeof part === "object")
+  return (rest) => {
+    const key = (hasBytes ? copyKey(prefix) : prefix.slice()) as KvKeyPart[]
+    if (Array.isArray(rest)) for (const part of rest) key.push(part)
+    else key.push(rest as KvKeyPart)
+    return key
+  }
+}
+
+/** Adds expiries, and makes what `JSON.parse` alone does not. */
+function finish({ parts, odd }: Parts, entries: KvEntryMaybe[], parcel: Parcel): void {
+  for (let at = odd; at < parts.length - TAIL; at += ODD) {
+    const [index, flags, expiresAt] = parts.slice(at, at + ODD) as [number, number, number]
+    const entry = entries[index] as KvEntry<unknown>
+    if (expiresAt !== 0) entry.expiresAt = expiresAt
+    if (flags & KEY_IS_TAGGED) entry.key = reviveKey(entry.key)
+    const encoding = flags & ~KEY_IS_TAGGED
+    // An entry of a list of keys has no value at all.
+    if (encoding === 0) continue
+    try {
+      entry.value = readValue(encoding, entry.value, parcel)
+    } catch (error) {
+      entry.value = new Unread(error)
+    }
+  }
+}
+
+function readValue(encoding: number, value: unknown, parcel: Parcel): unknown {
+  if (encoding & VALUE_IS_DAMAGED) throw damaged()
+  if (encoding & VALUE_IS_TOO_DEEP) throw tooDeep()
+  if (encoding & ENCODING_IS_UNKNOWN) {
+    const message = `the stored value has the encoding ${value}, which this version does not read`
+    throw new KvError("UNSUPPORTED", message)
+  }
+  return encoding === TAGGED_JSON ? revive(value) : decodeValue(encoding, slice(value, parcel))
+}
+
+/** In the place of a value that cannot be read, so that the entries beside it can. */
+class Unread {
+  readonly error: unknown
+
+  constructor(error: unknown) {
+    this.error = error
+  }
+}
+
+/** Why the value of an entry could not be read, with its key; nothing if it was. */
+export function unreadOf({ key, value }: Readable): unknown {
+  if (!(value instanceof Unread)) return undefined
+  const { error } = value
+  if (!(error instanceof KvError)) return error
+  const named = describe(key).replace(/^array /, "key ")
+  return new KvError(error.code, `${named}: ${error.message}`, { cause: error })
+}
+
+/**
+ * A copy, so that a user who changes one value changes no other. Stored values that are damaged in two places may have
+ * moved another into this one.
+ */
+function slice(place: unknown, { bytes, base }: Parcel): Uint8Array {
+  const [offset, length] = Array.isArray(place) ? place : []
+  const isPlace = Number.isInteger(offset) && Number.isInteger(length) && offset >= 0 && length >= 0
+  if (!isPlace || base + offset + length > (bytes?.length ?? base)) throw damaged()
+  if (bytes === undefined) return new Uint8Array(0)
+  // Not `slice`: in a sandbox of a test runner the addon's arrays are of the class outside of it.
+  return new Uint8Array(bytes.subarray(base + offset, base + offset + length))
+}
+
+/** A key whose parts may be `{ b }`, `{ i }` or `{ n }` (`src/codec/key_json.rs`), after those of a prefix. */
+export function reviveKey(parts: readonly unknown[]): KvKey {
+  return parts.map((part) =>
+    typeof part === "object" && !types.isUint8Array(part)
+      ? revivePart(part as TaggedPart | null)
+      : (part as KvKeyPart),
+  )
+}
+
+type TaggedPart = { b?: string; i?: string; n?: string }
+
+function revivePart(part: TaggedPart | null): KvKeyPart {
+  const { b, i, n } = part ?? {}
+  if (typeof b === "string") return new Uint8Array(Buffer.from(b, "base64"))
+  if (typeof i === "string" && /^-?\d+$/.test(i)) return BigInt(i)
+  if (typeof n === "string") return Number(n)
+  throw damaged()
+}
