@@ -17,8 +17,9 @@ use keyval::engine::arithmetic::Arithmetic;
 use keyval::engine::commit::{Commit, Mutation};
 use keyval::engine::enqueue::{DEFAULT_QUEUE, NewMessage};
 use keyval::engine::hub::{Reach, Target};
-use keyval::engine::queue::{End, Settled, Work};
+use keyval::engine::queue::Work;
 use keyval::engine::read::{Keys, ListQuery, Request};
+use keyval::engine::settle::{End, Settled};
 use keyval::engine::watch::WatchRequest;
 use keyval::kv::Kv;
 

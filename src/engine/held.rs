@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::{Arc, Weak};
 
-use super::queue::{End, Settled, Work, WorkJob};
+use super::queue::{Work, WorkJob};
+use super::settle::{End, Settled};
 use crate::config::Durability;
 use crate::error::Result;
 use crate::store::in_flight::Due;

@@ -25,6 +25,7 @@ pub mod range;
 pub mod read;
 pub mod search;
 pub mod search_page;
+pub mod settle;
 
 pub mod unique;
 pub mod watch;

@@ -3,7 +3,7 @@
 use super::answer::Answer;
 use super::consumer::{self, Holder};
 use super::lock::{self, LockRequest};
-use super::queue::{Ended, Settled, Undelivered, end};
+use super::settle::{Ended, Settled, Undelivered, end};
 use super::{dead_letters, feed, search};
 use crate::config::Durability;
 use crate::error::{Code, Error, Result};
