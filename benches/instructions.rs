@@ -9,18 +9,18 @@ use std::hint::black_box;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use keyval::base::config::Options;
 use keyval::codec::key::{Part, decode, descendants, encode};
 use keyval::codec::value::Counter;
-use keyval::config::Options;
 use keyval::engine::answer::Answer;
-use keyval::engine::arithmetic::Arithmetic;
+use keyval::engine::changes::followers::{Reach, Target};
+use keyval::engine::changes::watch::WatchRequest;
+use keyval::engine::commit::arithmetic::Arithmetic;
 use keyval::engine::commit::{Commit, Mutation};
-use keyval::engine::enqueue::{DEFAULT_QUEUE, NewMessage};
-use keyval::engine::hub::{Reach, Target};
-use keyval::engine::queue::Work;
+use keyval::engine::queue::deliver::Work;
+use keyval::engine::queue::enqueue::{DEFAULT_QUEUE, NewMessage};
+use keyval::engine::queue::settle::{End, Settled};
 use keyval::engine::read::{Keys, ListQuery, Request};
-use keyval::engine::settle::{End, Settled};
-use keyval::engine::watch::WatchRequest;
 use keyval::kv::Kv;
 
 /// Entries in the store; their keys are `["items", 0…]`.

@@ -3,13 +3,14 @@
 use std::cmp::Ordering;
 use std::sync::LazyLock;
 
+use keyval::base::config::{Durability, Location};
+use keyval::base::duration;
 use keyval::codec::key::{Part, decode, encode};
 use keyval::codec::value::{ArrayText, Counter};
 use keyval::codec::{cursor, key_json, value};
-use keyval::config::{Durability, Location};
-use keyval::duration;
-use keyval::engine::filter::{self, Filter};
 use keyval::engine::page::Page;
+use keyval::engine::query::filter;
+use keyval::engine::query::filter::Filter;
 use keyval::store::Row;
 use serde_json::Value;
 

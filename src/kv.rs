@@ -8,23 +8,26 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::clock::{self, Stopwatch};
-use crate::config::{DEFAULT_BUSY_TIMEOUT_MS, DEFAULT_SWEEP_INTERVAL_MS, Durability, Location, Options};
+use crate::base::clock;
+use crate::base::clock::Stopwatch;
+use crate::base::config::{
+    DEFAULT_BUSY_TIMEOUT_MS, DEFAULT_SWEEP_INTERVAL_MS, Durability, Location, Options,
+};
+use crate::base::error::{Code, Error, Result};
+use crate::base::metrics::{Metrics, Operation};
 use crate::engine::answer::Answer;
-use crate::engine::atomic::{CommitJob, Done};
 use crate::engine::awaited::Awaited;
+use crate::engine::changes::followers::Hub;
+use crate::engine::changes::watch::{Watch, WatchRequest};
+use crate::engine::commit::apply::{CommitJob, Done};
 use crate::engine::commit::{Commit, Outcome};
-use crate::engine::expiry::{SweepJob, Swept};
-use crate::engine::held::{beat, give_back, never_begun};
-use crate::engine::hub::Hub;
-use crate::engine::queue::{Work, WorkJob, Worked};
+use crate::engine::query::indexes::definition;
+use crate::engine::queue::deliver::{Work, WorkJob, Worked};
+use crate::engine::queue::heartbeat::{beat, give_back, never_begun};
+use crate::engine::queue::settle::{End, Settled};
 use crate::engine::read::{Request, answer};
-use crate::engine::search::definition;
-use crate::engine::settle::{End, Settled};
-use crate::engine::watch::{Watch, WatchRequest};
+use crate::engine::sweep::{SweepJob, Swept};
 use crate::engine::write::{AnswerJob, Told, Write};
-use crate::error::{Code, Error, Result};
-use crate::metrics::{Metrics, Operation};
 use crate::store::{Access, Notice, Order, Reader, Store, Ticket, Wake, WriteJob, local};
 
 /// An open `Kv`. Writes are staged and handed over together, so that calls of one tick share a commit.

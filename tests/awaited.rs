@@ -1,18 +1,18 @@
 //! What a commit costs those who wait for queues and leases and whom it does not concern: not a look at each.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
+use keyval::base::limits::{AWAITED_LOOK_MS, MAX_INLINE_DUES};
 use keyval::codec::value::JSON;
 use keyval::engine::answer::Answer;
 use keyval::engine::awaited::Kind;
+use keyval::engine::changes::consumer::Holder;
 use keyval::engine::commit::Mutation;
-use keyval::engine::consumer::Holder;
-use keyval::engine::enqueue::NewMessage;
-use keyval::engine::queue::Work;
+use keyval::engine::queue::deliver::Work;
+use keyval::engine::queue::enqueue::NewMessage;
+use keyval::engine::queue::settle::{End, Settled};
 use keyval::engine::read::Request;
-use keyval::engine::settle::{End, Settled};
 use keyval::engine::write::Write;
 use keyval::kv::Kv;
-use keyval::limits::{AWAITED_LOOK_MS, MAX_INLINE_DUES};
 use serde_json::{Value, json};
 use support::raw::Raw;
 use support::{HOUR_MS, T0, close, open, put, quiet, read, set, wait, write};

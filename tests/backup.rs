@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::sync::mpsc;
 
-use keyval::error::{Code, Result};
+use keyval::base::error::{Code, Result};
 use keyval::kv::Kv;
 use keyval::store::{Backup, News, Ticket};
 use support::fault::{CODES, Plan, Trap};

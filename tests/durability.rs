@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use keyval::config::{Durability, Fault, Options};
+use keyval::base::config::{Durability, Fault, Options};
 use keyval::engine::commit::{Commit, Mutation};
 use keyval::kv::Kv;
 

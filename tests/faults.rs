@@ -2,10 +2,10 @@
 //! or nothing of it, the caller is told which, and the store goes on.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
-use keyval::config::ChangeLog;
+use keyval::base::config::ChangeLog;
+use keyval::base::error::Code;
 use keyval::engine::commit::{Commit, Mutation, Stamping};
 use keyval::engine::read::Request;
-use keyval::error::Code;
 use keyval::kv::Kv;
 use support::atomicity::{Action, ROLLBACK, all_or_nothing, all_or_nothing_of, clean, one_fault};
 use support::fault::{CODES, NO_MEMORY, Plan, Trap};
@@ -163,7 +163,7 @@ fn the_write_lock_is_taken() {
     other.execute("BEGIN IMMEDIATE");
     let mut impatient = Kv::open(
         copy.path().to_str().unwrap(),
-        &keyval::config::Options { busy_timeout_ms: Some(0), ..support::quiet() },
+        &keyval::base::config::Options { busy_timeout_ms: Some(0), ..support::quiet() },
     )
     .unwrap();
     let error = try_commit(&mut impatient, Commit::of(set(&["new"], "1"))).unwrap_err();

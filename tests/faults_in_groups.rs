@@ -13,9 +13,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use keyval::config::ChangeLog;
+use keyval::base::config::ChangeLog;
+use keyval::base::error::{Code, Result};
 use keyval::engine::commit::{Commit, Outcome};
-use keyval::error::{Code, Result};
 use support::fault::{BUSY, CODES, CONSTRAINT, Plan, Trace};
 use support::raw::State;
 use support::template::{Copy, Template};

@@ -1,16 +1,16 @@
 //! Law 2 for queues, locks, consumers and the log's trimming: whichever statement fails, all is done or nothing.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
+use keyval::base::config::ChangeLog;
+use keyval::base::error::Result;
 use keyval::codec::value::JSON;
-use keyval::config::ChangeLog;
+use keyval::engine::changes::consumer::Holder;
 use keyval::engine::commit::{Commit, Mutation, Outcome};
-use keyval::engine::consumer::Holder;
-use keyval::engine::enqueue::NewMessage;
 use keyval::engine::lock::LockRequest;
-use keyval::engine::queue::Work;
-use keyval::engine::settle::{End, Settled};
+use keyval::engine::queue::deliver::Work;
+use keyval::engine::queue::enqueue::NewMessage;
+use keyval::engine::queue::settle::{End, Settled};
 use keyval::engine::write::Write;
-use keyval::error::Result;
 use keyval::kv::Kv;
 use support::atomicity::{all_or_nothing, all_or_nothing_of};
 use support::template::{LATER, Template};

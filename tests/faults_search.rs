@@ -1,14 +1,15 @@
 //! Law 2 for search indexes: whichever statement fails, an index is made, replaced, removed and kept wholly or not at all.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
-use keyval::config::ChangeLog;
+use keyval::base::config::ChangeLog;
+use keyval::base::error::Result;
 use keyval::engine::commit::Outcome;
-use keyval::engine::filter::path_of;
-use keyval::engine::search::{self, Tokenizer};
+use keyval::engine::query::filter::path_of;
+use keyval::engine::query::indexes;
+use keyval::engine::query::indexes::Tokenizer;
 use keyval::engine::write::Write;
-use keyval::error::Result;
 use keyval::kv::Kv;
-use keyval::store::index::SearchIndex;
+use keyval::store::rows::index::SearchIndex;
 use support::atomicity::{all_or_nothing, all_or_nothing_of};
 use support::template::Template;
 use support::{commit, commit_ok, delete, key, set, sum, write};
@@ -21,7 +22,7 @@ fn task(kv: &mut Kv, one: Write) -> Result<Option<Outcome>> {
 
 fn index(field: &str) -> SearchIndex {
     let fields = [(field.to_string(), path_of(field.as_bytes(), "fields").unwrap())];
-    search::search_index(key(&["docs"]), &fields, Tokenizer::Unicode).unwrap()
+    indexes::search_index(key(&["docs"]), &fields, Tokenizer::Unicode).unwrap()
 }
 
 fn create(kv: &mut Kv, index: &SearchIndex) -> Result<Option<Outcome>> {

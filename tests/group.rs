@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 
-use keyval::config::{Durability, Fault, Location, Options};
+use keyval::base::config::{Durability, Fault, Location, Options};
 use keyval::engine::answer::Answer;
 use keyval::engine::commit::{Commit, Outcome};
+use keyval::engine::query::indexes::definition;
 use keyval::engine::read::Request;
-use keyval::engine::search::definition;
 use keyval::kv::Kv;
 use keyval::store::{Store, local};
 use parking_lot::Mutex;

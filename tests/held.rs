@@ -3,15 +3,15 @@
 
 use std::sync::mpsc::{Receiver, channel};
 
+use keyval::base::config::Location;
+use keyval::base::error::Result;
 use keyval::codec::value::JSON;
-use keyval::config::Location;
 use keyval::engine::answer::Answer;
 use keyval::engine::commit::Mutation;
-use keyval::engine::enqueue::{DEFAULT_QUEUE, NewMessage};
-use keyval::engine::queue::Work;
+use keyval::engine::query::indexes::definition;
+use keyval::engine::queue::deliver::Work;
+use keyval::engine::queue::enqueue::{DEFAULT_QUEUE, NewMessage};
 use keyval::engine::read::Request;
-use keyval::engine::search::definition;
-use keyval::error::Result;
 use keyval::kv::Kv;
 use keyval::store::{Store, local};
 use support::jobs::Gate;

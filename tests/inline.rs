@@ -5,21 +5,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyval::clock::Stopwatch;
+use keyval::base::clock::Stopwatch;
+use keyval::base::limits::{
+    MAX_INLINE_FILTERED_ROWS, MAX_INLINE_INDEXED_KEYS, MAX_INLINE_SEARCH_MS, MAX_RANKED_KEYS,
+};
 use keyval::codec::key::descendants;
 use keyval::engine::answer::Answer;
 use keyval::engine::commit::Mutation;
-use keyval::engine::filter::{parse, path_of};
 use keyval::engine::page::Page;
-use keyval::engine::plan;
+use keyval::engine::query::filter::{parse, path_of};
+use keyval::engine::query::indexes::Tokenizer;
+use keyval::engine::query::search::SearchQuery;
+use keyval::engine::query::{indexes, plan};
 use keyval::engine::read::{Found, ListQuery, Request};
-use keyval::engine::search::{self, Tokenizer};
-use keyval::engine::search_page::SearchQuery;
 use keyval::engine::write::Write;
 use keyval::kv::Kv;
-use keyval::limits::{
-    MAX_INLINE_FILTERED_ROWS, MAX_INLINE_INDEXED_KEYS, MAX_INLINE_SEARCH_MS, MAX_RANKED_KEYS,
-};
 use support::{commit, commit_ok, key, open, quiet, read, set, write};
 
 mod support;
@@ -40,7 +40,7 @@ fn a_search_gives_up_in_time_and_finds_the_same() {
             format!(r#"{{"text":"common w{} other w{}{rare}"}}"#, at % 7, at % 13)
         });
         let fields = [("text".into(), path_of(b"text", "fields").unwrap())];
-        let index = search::search_index(key(&["d"]), &fields, Tokenizer::Unicode).unwrap();
+        let index = indexes::search_index(key(&["d"]), &fields, Tokenizer::Unicode).unwrap();
         task(&mut kv, Write::CreateSearchIndex(index));
 
         let rare = searched("rare");
@@ -97,7 +97,7 @@ fn the_pages_of_a_search_after_the_first_are_found_together() {
     let mut kv = open(&folder.path().join("pages.db"), &quiet());
     load(&mut kv, |at| format!(r#"{{"text":"common w{}"}}"#, at % 7));
     let fields = [("text".into(), path_of(b"text", "fields").unwrap())];
-    let index = search::search_index(key(&["d"]), &fields, Tokenizer::Unicode).unwrap();
+    let index = indexes::search_index(key(&["d"]), &fields, Tokenizer::Unicode).unwrap();
     task(&mut kv, Write::CreateSearchIndex(index));
 
     let Request::Search(mut query) = searched("common") else { panic!() };

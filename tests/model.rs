@@ -5,14 +5,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use keyval::base::config::{ChangeLog, Options};
+use keyval::base::error::Result;
 use keyval::codec::cursor;
 use keyval::codec::stamp::Stamp;
-use keyval::config::{ChangeLog, Options};
 use keyval::engine::answer::Answer;
 use keyval::engine::commit::{Commit, Outcome, Stamping};
 use keyval::engine::range::after_cursor;
 use keyval::engine::read::{Keys, ListQuery, Request};
-use keyval::error::Result;
 use keyval::kv::Kv;
 use serde_json::Value;
 use support::choose::{Chooser, Selected};
@@ -60,7 +60,7 @@ fn number(name: &str) -> Option<u64> {
 
 fn run(in_file: bool) {
     let steps = number("KEYVAL_STEPS").unwrap_or(STEPS);
-    let fresh = keyval::clock::new_id().as_u64_pair().1;
+    let fresh = keyval::base::clock::new_id().as_u64_pair().1;
     let seeds = number("KEYVAL_SEED").map_or_else(|| vec![1, 2, fresh >> 16], |seed| vec![seed]);
     for seed in seeds.into_iter().take(usize::try_from(SEEDS).unwrap()) {
         let _print = Seed(seed);
@@ -273,7 +273,7 @@ impl Pair {
         let wanted: Vec<_> = (0..1 + self.choose.0.below(4)).map(|_| self.choose.key()).collect();
         let mut keys = Keys::default();
         for key in &wanted {
-            let write = |out: &mut Vec<u8>| -> keyval::error::Result<()> {
+            let write = |out: &mut Vec<u8>| -> keyval::base::error::Result<()> {
                 out.extend_from_slice(key);
                 Ok(())
             };

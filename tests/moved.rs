@@ -6,8 +6,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use keyval::base::error::{Code, Error};
 use keyval::engine::commit::Commit;
-use keyval::error::{Code, Error};
 use keyval::kv::Kv;
 use support::{close, everything, is_definite, open, put, quiet, set, try_commit};
 use tempfile::TempDir;

@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 
-use keyval::config::{Durability, Location, Options};
-use keyval::engine::atomic::CommitJob;
+use keyval::base::config::{Durability, Location, Options};
+use keyval::base::error::{Code, Error, Result};
+use keyval::engine::commit::apply::CommitJob;
 use keyval::engine::commit::{Commit, Outcome};
+use keyval::engine::query::indexes::definition;
 use keyval::engine::read::Request;
-use keyval::engine::search::definition;
-use keyval::error::{Code, Error, Result};
 use keyval::kv::Kv;
 use keyval::store::local::LocalStore;
 use keyval::store::{Next, PutKey, Step, Store, WriteJob, local};

@@ -4,23 +4,23 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
+use keyval::base::config::{Durability, Fault, Location, Options};
+use keyval::base::error::{Code, Result};
+use keyval::base::limits::MAX_BACKOFF_STEPS;
 use keyval::codec::value::JSON;
-use keyval::config::{Durability, Fault, Location, Options};
 use keyval::engine::answer::Answer;
+use keyval::engine::changes::consumer::Holder;
+use keyval::engine::changes::feed::{ChangesQuery, page};
 use keyval::engine::commit::{Commit, Mutation};
-use keyval::engine::consumer::Holder;
-use keyval::engine::enqueue::NewMessage;
-use keyval::engine::feed::{ChangesQuery, page};
-use keyval::engine::filter::path_of;
-use keyval::engine::plan;
-use keyval::engine::queue::Work;
+use keyval::engine::query::filter::path_of;
+use keyval::engine::query::indexes::{Tokenizer, definition};
+use keyval::engine::query::{indexes, plan};
+use keyval::engine::queue::deliver::Work;
+use keyval::engine::queue::enqueue::NewMessage;
 use keyval::engine::range::Selector;
 use keyval::engine::read::Request;
-use keyval::engine::search::{self, Tokenizer, definition};
 use keyval::engine::write::Write;
-use keyval::error::{Code, Result};
 use keyval::kv::Kv;
-use keyval::limits::MAX_BACKOFF_STEPS;
 use keyval::store::{Batch, Next, ReadTxn, Store, Verdict, WriteJob, local};
 use libsql::Value;
 use parking_lot::Mutex;
@@ -116,7 +116,7 @@ const PLANTED: [(&str, &str); 31] = [
 fn make_indexes(kv: &mut Kv, prefix: &str) {
     let field = |name: &str| vec![(name.to_string(), path_of(name.as_bytes(), "on").unwrap())];
     let range = Selector { prefix: Some(key(&[prefix])), ..Selector::default() }.range().unwrap();
-    let words = search::search_index(key(&[prefix]), &field("text"), Tokenizer::Porter).unwrap();
+    let words = indexes::search_index(key(&[prefix]), &field("text"), Tokenizer::Porter).unwrap();
     let values = plan::ordered_index(key(&[prefix]), range, &field("it's"), false).unwrap();
     write(kv, Write::CreateSearchIndex(words)).unwrap();
     write(kv, Write::CreateOrderedIndex(values)).unwrap();

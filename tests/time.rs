@@ -5,10 +5,10 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use keyval::base::config::Options;
 use keyval::codec::key::descendants;
 use keyval::codec::stamp::Stamp;
 use keyval::codec::value::Counter;
-use keyval::config::Options;
 use keyval::engine::answer::Answer;
 use keyval::engine::commit::{Check, Commit, Mutation, Outcome, Reply};
 use keyval::engine::read::{ListQuery, Request};
@@ -227,7 +227,7 @@ fn what_keeps_the_time_to_live() {
     close(kv);
 }
 
-const STEP: usize = keyval::limits::SWEEP_STEP_ENTRIES;
+const STEP: usize = keyval::base::limits::SWEEP_STEP_ENTRIES;
 
 /// Writes entries that expire at several times, and some that do not.
 fn mortals(kv: &mut Kv, many: usize) {

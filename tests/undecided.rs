@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 
-use keyval::config::{Fault, Options};
+use keyval::base::config::{Fault, Options};
+use keyval::base::error::{Code, Result};
 use keyval::engine::answer::Answer;
 use keyval::engine::commit::Commit;
 use keyval::engine::read::Request;
-use keyval::error::{Code, Result};
 use keyval::kv::Kv;
 use support::{close, is_definite, keys_of, open, put, quiet, set, try_commit, wait};
 

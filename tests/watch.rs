@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use keyval::base::limits::{MAX_ALL_BACKLOGS_KEYS, MAX_BACKLOG_KEYS, MAX_WATCH_BATCH_KEYS};
 use keyval::engine::answer::Answer;
-use keyval::engine::hub::{Reach, Target};
+use keyval::engine::changes::followers::{Reach, Target};
+use keyval::engine::changes::watch::{Watch, WatchRequest};
 use keyval::engine::page::Page;
 use keyval::engine::read::Request;
-use keyval::engine::watch::{Watch, WatchRequest};
 use keyval::kv::Kv;
-use keyval::limits::{MAX_ALL_BACKLOGS_KEYS, MAX_BACKLOG_KEYS, MAX_WATCH_BATCH_KEYS};
 use support::{close, commit, commit_ok, delete, key, open, quiet, read, set};
 
 mod support;

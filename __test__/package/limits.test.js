@@ -3,7 +3,7 @@ import assert from "node:assert/strict"
 import { describe, test } from "node:test"
 import { read, rowsOf } from "../support/sources/documents.js"
 
-const SOURCES = ["src/limits.rs", "src/config.rs", "lib/shared/limits.ts"]
+const SOURCES = ["src/base/limits.rs", "src/base/config/mod.rs", "lib/shared/limits.ts"]
 
 /** `16 * 1024 * 1024` or `60_000`, as a number. */
 const product = (text) =>

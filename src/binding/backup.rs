@@ -5,10 +5,11 @@ use std::sync::Arc;
 use napi::Env;
 use napi_derive::napi;
 
-use super::convert::{self, Raw};
+use super::convert;
+use super::convert::Raw;
 use super::handle::{CodeName, Handle};
 use super::text::thrown;
-use crate::error::Error;
+use crate::base::error::Error;
 use crate::store::Ticket;
 
 /// A backup under way.

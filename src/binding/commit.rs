@@ -6,16 +6,17 @@ use std::ops::Range;
 use napi::Env;
 use napi_derive::napi;
 
-use super::convert::{self, Raw, one_key, selector};
+use super::convert;
+use super::convert::{Raw, one_key, selector};
 use super::handle::{CodeName, Handle};
 use super::text::thrown;
+use crate::base::error::{Error, Result};
+use crate::base::limits::MAX_KEY_PARTS;
 use crate::codec::key;
 use crate::codec::value::ArrayText;
-use crate::engine::arithmetic::Arithmetic;
+use crate::engine::commit::arithmetic::Arithmetic;
+use crate::engine::commit::patch::Encoded;
 use crate::engine::commit::{Check, Commit, Mutation, Stamping};
-use crate::engine::patch::Encoded;
-use crate::error::{Error, Result};
-use crate::limits::MAX_KEY_PARTS;
 
 #[napi]
 impl Handle {

@@ -13,14 +13,14 @@ use num_bigint::{BigInt, BigUint, Sign};
 use num_traits::ToPrimitive;
 
 use super::wording::{refused_key, refused_part};
+use crate::base::duration;
+use crate::base::error::{Error, Result};
+use crate::base::limits::{MAX_KEY_BIGINT_BYTES, MAX_KEY_PARTS};
 use crate::codec::key::KeyWriter;
 use crate::codec::value::Counter;
-use crate::duration;
-use crate::engine::filter::Filter;
+use crate::engine::query::filter::Filter;
 use crate::engine::range::Selector;
 use crate::engine::read::Keys;
-use crate::error::{Error, Result};
-use crate::limits::{MAX_KEY_BIGINT_BYTES, MAX_KEY_PARTS};
 
 /// Texts up to this size are read in one call, without asking for their length first.
 const SHORT_TEXT_BYTES: usize = 512;
@@ -326,7 +326,7 @@ pub fn operand(env: Env, value: Raw, is_u64: bool) -> Result<Counter> {
 fn integer(env: Env, value: Raw) -> Result<BigInt> {
     match kind(env, value) {
         ValueType::BigInt => {
-            let (negative, magnitude) = bigint_words(env, value, crate::limits::MAX_VALUE_BYTES / 4)
+            let (negative, magnitude) = bigint_words(env, value, crate::base::limits::MAX_VALUE_BYTES / 4)
                 .map_err(|error| error.at("value"))?;
             let sign = if negative { Sign::Minus } else { Sign::Plus };
             Ok(BigInt::from_biguint(sign, BigUint::from_bytes_be(&magnitude)))
@@ -416,7 +416,7 @@ pub fn optional_text(env: Env, value: Raw, name: &str) -> Result<Option<String>>
 /// A filter, as `lib/api/query/filter.ts` writes it; `None` if it is not given.
 pub fn filter(env: Env, value: Raw) -> Result<Option<Arc<Filter>>> {
     let given = !is_absent(env, value);
-    given.then(|| crate::engine::filter::parse(&text_bytes(env, value)).map(Arc::new)).transpose()
+    given.then(|| crate::engine::query::filter::parse(&text_bytes(env, value)).map(Arc::new)).transpose()
 }
 
 /// The elements of an array, each made by `one`, whose errors name its place.

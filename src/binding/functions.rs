@@ -6,11 +6,12 @@ use napi::Env;
 use napi::bindgen_prelude::Uint8Array;
 use napi_derive::napi;
 
-use super::convert::{self, Raw, one_key};
+use super::convert;
+use super::convert::{Raw, one_key};
 use super::handle::CodeName;
 use super::text::{Text, thrown};
+use crate::base::error::Error;
 use crate::codec::{cursor, key, key_json};
-use crate::error::Error;
 
 /// The cursor that goes on after an entry.
 #[napi(catch_unwind)]
@@ -44,7 +45,7 @@ pub fn duration_ms(env: Env, value: Raw, name: String) -> napi::Result<f64, Code
 /// A new UUIDv7.
 #[napi(catch_unwind)]
 pub fn uuidv7() -> String {
-    crate::clock::new_id().to_string()
+    crate::base::clock::new_id().to_string()
 }
 
 /// Which file a URL means, if it exists; it is looked at, not opened.

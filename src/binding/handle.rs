@@ -8,18 +8,19 @@ use napi::Env;
 use napi_derive::napi;
 use parking_lot::Mutex;
 
-use super::convert::{self, Raw, selector};
+use super::convert;
+use super::convert::{Raw, selector};
 use super::mailbox::{Mailbox, Wake};
 use super::numbers::Number;
 use super::text::{Packet, thrown};
-use crate::config::{ChangeLog, Durability, Options};
+use crate::base::config::{ChangeLog, Durability, Options};
+use crate::base::error::{Error, Result};
 use crate::engine::answer::Answer;
 use crate::engine::commit::Commit;
+use crate::engine::queue::settle::Settled;
 use crate::engine::range::after_cursor;
 use crate::engine::read::{Found, Keys, ListQuery, Request};
-use crate::engine::settle::Settled;
 use crate::engine::write::Write;
-use crate::error::{Error, Result};
 use crate::kv::Kv;
 
 /// The name of an error's code; the attribute macro wants to read `Result` in a signature.

@@ -3,15 +3,16 @@
 use napi::Env;
 use napi_derive::napi;
 
-use super::convert::{self, Raw};
+use super::convert;
+use super::convert::Raw;
 use super::handle::{CodeName, Handle};
 use super::text::{Packet, thrown};
-use crate::engine::consumer::Holder;
-use crate::engine::enqueue::check_name;
+use crate::base::error::{Error, Result};
+use crate::engine::changes::consumer::Holder;
 use crate::engine::lock::LockRequest;
+use crate::engine::queue::enqueue::check_name;
 use crate::engine::read::Request;
 use crate::engine::write::Write;
-use crate::error::{Error, Result};
 
 fn name_of(env: Env, name: Raw) -> Result<String> {
     let name = convert::text(env, name, "name")?;

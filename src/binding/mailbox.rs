@@ -11,10 +11,10 @@ use napi::{Env, Status, sys};
 use parking_lot::Mutex;
 
 use super::text::{Packet, write_error, write_news, write_notice, write_outcome};
+use crate::base::error::Result;
 use crate::engine::answer::Answer;
 use crate::engine::awaited::Awaited;
 use crate::engine::commit::Outcome;
-use crate::error::Result;
 use crate::store::{News, Notice};
 
 /// Wakes the event loop; weak, so that an idle `Kv` does not keep the process alive.

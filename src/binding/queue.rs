@@ -3,19 +3,20 @@
 use napi::Env;
 use napi_derive::napi;
 
-use super::convert::{self, Raw};
+use super::convert;
+use super::convert::Raw;
 use super::handle::{CodeName, Handle};
 use super::text::{Packet, thrown};
+use crate::base::error::{Error, Result};
+use crate::base::limits::{MAX_LEASE_MS, MIN_LEASE_MS};
 use crate::engine::awaited::Kind;
 use crate::engine::commit::Mutation;
-use crate::engine::enqueue::{NewMessage, check_name};
-use crate::engine::queue::Work;
+use crate::engine::queue::deliver::Work;
+use crate::engine::queue::enqueue::{NewMessage, check_name};
+use crate::engine::queue::settle::{End, Settled};
 use crate::engine::read::Request;
-use crate::engine::settle::{End, Settled};
 use crate::engine::write::Write;
-use crate::error::{Error, Result};
-use crate::limits::{MAX_LEASE_MS, MIN_LEASE_MS};
-use crate::store::queue::DeadLetterScan;
+use crate::store::rows::queue::DeadLetterScan;
 
 #[napi]
 impl Handle {

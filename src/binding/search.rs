@@ -6,17 +6,18 @@ use napi::Env;
 use napi_derive::napi;
 use parking_lot::Mutex;
 
-use super::convert::{self, Raw};
+use super::convert;
+use super::convert::Raw;
 use super::handle::{CodeName, Handle};
 use super::text::{Packet, thrown};
-use crate::engine::filter::{Path, path_of};
-use crate::engine::plan;
+use crate::base::error::{Error, Result};
+use crate::engine::query::filter::{Path, path_of};
+use crate::engine::query::indexes::Tokenizer;
+use crate::engine::query::search::SearchQuery;
+use crate::engine::query::{indexes, plan};
 use crate::engine::range::Selector;
 use crate::engine::read::Request;
-use crate::engine::search::{self, Tokenizer};
-use crate::engine::search_page::SearchQuery;
 use crate::engine::write::Write;
-use crate::error::{Error, Result};
 
 /// A search under way.
 #[napi]
@@ -52,7 +53,7 @@ impl Handle {
     ) -> napi::Result<(), CodeName> {
         let index = || {
             let tokenizer = Tokenizer::parse(&convert::text(env, tokenize, "tokenize")?)?;
-            search::search_index(prefix_of(env, prefix)?, &fields_of(env, fields, "fields")?, tokenizer)
+            indexes::search_index(prefix_of(env, prefix)?, &fields_of(env, fields, "fields")?, tokenizer)
         };
         let index = index().map_err(thrown)?;
         self.write(id, Write::CreateSearchIndex(index))

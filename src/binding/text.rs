@@ -3,11 +3,11 @@
 use napi::bindgen_prelude::{ToNapiValue, TypeName, Uint8Array};
 use napi::{ValueType, sys};
 
+use crate::base::error::Error;
 use crate::codec::key_json::write_string;
 use crate::codec::value::Counter;
 use crate::engine::commit::{Outcome, Reply};
-use crate::engine::queue::quoted;
-use crate::error::Error;
+use crate::engine::queue::deliver::quoted;
 use crate::store::{News, Notice};
 
 /// An error that JavaScript sees with its `code`.

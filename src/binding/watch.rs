@@ -6,20 +6,21 @@ use napi::Env;
 use napi_derive::napi;
 use parking_lot::Mutex;
 
-use super::convert::{self, Raw};
+use super::convert;
+use super::convert::Raw;
 use super::handle::{CodeName, Handle};
 use super::text::{Packet, thrown};
-use crate::engine::feed::ChangesQuery;
-use crate::engine::hub::{Follower, Reach, Target};
+use crate::engine::changes::feed::ChangesQuery;
+use crate::engine::changes::followers::{Follower, Reach, Target};
+use crate::engine::changes::watch::WatchRequest;
 use crate::engine::read::Request;
-use crate::engine::watch::WatchRequest;
 use crate::engine::write::Write;
 use crate::store::Notice;
 
 /// A watch under way.
 #[napi]
 pub struct Watch {
-    watch: Arc<crate::engine::watch::Watch>,
+    watch: Arc<crate::engine::changes::watch::Watch>,
 }
 
 #[napi]

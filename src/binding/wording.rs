@@ -8,7 +8,7 @@ use std::ptr;
 use napi::{Env, ValueType, sys};
 
 use super::convert::{KEYS, PARTS, Raw, kind, text_bytes};
-use crate::error::short;
+use crate::base::error::short;
 
 const AWAIT: &str = "await it first";
 

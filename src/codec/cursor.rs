@@ -4,7 +4,7 @@
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 
 use super::key;
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 
 const FORWARD: u8 = 1;
 const REVERSE: u8 = 2;

@@ -6,8 +6,10 @@ use std::ops::Range;
 
 use num_bigint::{BigInt, BigUint, Sign};
 
-use crate::error::{Error, Result};
-use crate::limits::{MAX_KEY_BIGINT_BYTES, MAX_KEY_BYTES_PART_BYTES, MAX_KEY_PARTS, MAX_KEY_STRING_UNITS};
+use crate::base::error::{Error, Result};
+use crate::base::limits::{
+    MAX_KEY_BIGINT_BYTES, MAX_KEY_BYTES_PART_BYTES, MAX_KEY_PARTS, MAX_KEY_STRING_UNITS,
+};
 
 const BYTES: u8 = 0x01;
 const STRING: u8 = 0x02;

@@ -4,7 +4,7 @@
 use base64::prelude::{BASE64_STANDARD, Engine};
 
 use super::key::{Part, Parts};
-use crate::error::Result;
+use crate::base::error::Result;
 
 /// Appends the key's JSON; true if a part is one of the small objects.
 ///

@@ -5,7 +5,7 @@ use num_traits::FromPrimitive;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::error::{Code, Error, Result};
+use crate::base::error::{Code, Error, Result};
 
 /// JSON text with nothing to revive.
 pub const JSON: u8 = 0;

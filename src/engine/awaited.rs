@@ -8,10 +8,10 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::answer::Answer;
-use super::consumer;
-use super::queue::quoted;
-use crate::error::Result;
-use crate::limits::{AWAITED_LOOK_MS, MAX_INLINE_DUES};
+use super::changes::consumer;
+use super::queue::deliver::quoted;
+use crate::base::error::Result;
+use crate::base::limits::{AWAITED_LOOK_MS, MAX_INLINE_DUES};
 use crate::store::{Notice, ReadTxn};
 
 /// Names, in the order of their bytes. A look reads a copy, which is made only if a name comes or goes meanwhile.

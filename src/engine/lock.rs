@@ -1,12 +1,12 @@
 //! Locks: leases with a name, an owner and a fencing token.
 
 use super::answer::Answer;
-use super::enqueue::check_name;
-use super::queue::quoted;
+use super::queue::deliver::quoted;
+use super::queue::enqueue::check_name;
 use super::write::{Ending, lost};
-use crate::error::{Error, Result};
-use crate::limits::MAX_DURATION_MS;
-use crate::store::lease::Lock;
+use crate::base::error::{Error, Result};
+use crate::base::limits::MAX_DURATION_MS;
+use crate::store::rows::lock::Lock;
 use crate::store::{Batch, ReadTxn, Step, StepResult};
 
 /// A lock that is asked for.

@@ -9,10 +9,10 @@
 //! entries that need more than that; for each its index, its flags and its expiry (0: none). Bytes travel beside the
 //! text.
 
+use crate::base::error::Result;
 use crate::codec::{key_json, value};
-use crate::error::Result;
 use crate::store::Row;
-use crate::store::log::Change;
+use crate::store::rows::changes::Change;
 
 /// Set in the flags of an odd entry whose key has tagged parts; the lower bits are the value's encoding.
 const KEY_IS_TAGGED: u8 = 16;

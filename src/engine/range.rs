@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
+use crate::base::error::{Error, Result};
 use crate::codec::{cursor, key};
-use crate::error::{Error, Result};
 
 /// The end of all keys: no encoding begins with this byte.
 pub const END_OF_KEYS: u8 = 0xff;

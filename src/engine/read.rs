@@ -5,24 +5,26 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use super::answer::Answer;
-use super::awaited::{self, Awaited};
-use super::feed::{self, ChangesQuery};
-use super::filter::Filter;
-use super::hub::Hub;
-use super::matching::{Indexed, count_matching, indexed, list_indexed};
+use super::awaited::Awaited;
+use super::changes::feed::ChangesQuery;
+use super::changes::followers::Hub;
+use super::changes::watch::Watch;
+use super::changes::{consumer, feed};
 use super::page::Page;
+use super::query::filter::Filter;
+use super::query::matching::{Indexed, count_matching, indexed, list_indexed};
+use super::query::search::SearchQuery;
+use super::query::{indexes, plan, search};
+use super::queue::dead_letters;
 use super::range::{END_OF_KEYS, after_key};
-use super::search;
-use super::search_page::{self, SearchQuery};
-use super::watch::Watch;
-use super::{consumer, dead_letters, lock, plan};
-use crate::error::Result;
-use crate::limits::{
+use super::{awaited, lock};
+use crate::base::error::Result;
+use crate::base::limits::{
     MAX_FILTERED_ROWS, MAX_INLINE_BYTES, MAX_INLINE_KEYS, MAX_INLINE_SCAN_STEPS, MAX_PAGE_BYTES,
 };
-use crate::metrics::Operation;
-use crate::store::index::IndexedEntry;
-use crate::store::queue::{DeadLetterScan, QueueStats};
+use crate::base::metrics::Operation;
+use crate::store::rows::index::IndexedEntry;
+use crate::store::rows::queue::{DeadLetterScan, QueueStats};
 use crate::store::{Access, Flow, Info, Patience, ReadTxn, Scan};
 
 /// See `MAX_INLINE_SCAN_STEPS`.
@@ -207,10 +209,10 @@ pub fn answer(txn: &mut dyn ReadTxn, request: &Request, inline: bool) -> Result<
         Request::DeadLetter(id) => dead_letters::get(txn, id),
         Request::Lock(name) => lock::status(txn, name),
         Request::Consumer(name) => consumer::status(txn, name),
-        Request::Indexes => search::list(txn),
+        Request::Indexes => indexes::list(txn),
         Request::Explain(..) if inline => Ok(Answer::TakesLong),
         Request::Explain(range, filter) => plan::explain(txn, range, filter),
-        Request::Search(query) => search_page::page(txn, query, inline),
+        Request::Search(query) => search::page(txn, query, inline),
         Request::Info => info(txn),
     }
 }

@@ -1,14 +1,17 @@
 //! Writes that are no commits and no work of a listener, as data: each decides on what is stored, and has an answer of its own.
 
 use super::answer::Answer;
-use super::consumer::{self, Holder};
-use super::lock::{self, LockRequest};
-use super::settle::{Ended, Settled, Undelivered, end};
-use super::{dead_letters, feed, search};
-use crate::config::Durability;
-use crate::error::{Code, Error, Result};
-use crate::limits::TRIM_STEP_ROWS;
-use crate::store::index::{OrderedIndex, SearchIndex};
+use super::changes::consumer::Holder;
+use super::changes::{consumer, feed};
+use super::lock;
+use super::lock::LockRequest;
+use super::query::indexes;
+use super::queue::dead_letters;
+use super::queue::settle::{Ended, Settled, Undelivered, end};
+use crate::base::config::Durability;
+use crate::base::error::{Code, Error, Result};
+use crate::base::limits::TRIM_STEP_ROWS;
+use crate::store::rows::index::{OrderedIndex, SearchIndex};
 use crate::store::{Batch, Next, ReadTxn, Refusal, Step, StepResult, Verdict, WriteJob};
 
 /// A write.
@@ -118,9 +121,9 @@ impl Write {
                 batch.push(Step::RemoveConsumer(name));
                 Ok(Ending::flag())
             }
-            Self::CreateSearchIndex(index) => search::create(seen, batch, index),
-            Self::CreateOrderedIndex(index) => search::create_ordered(seen, batch, index),
-            Self::RemoveIndexes(prefix, name) => search::remove(seen, batch, prefix, name.as_deref()),
+            Self::CreateSearchIndex(index) => indexes::create(seen, batch, index),
+            Self::CreateOrderedIndex(index) => indexes::create_ordered(seen, batch, index),
+            Self::RemoveIndexes(prefix, name) => indexes::remove(seen, batch, prefix, name.as_deref()),
             Self::TrimLog(seq) => feed::trim(seen, batch, *seq),
         }
     }
@@ -178,7 +181,7 @@ impl WriteJob for AnswerJob {
         let makes_unique = matches!(self.write, Write::CreateOrderedIndex(_));
         if let Some(told) = self.told.take() {
             told(outcome.and_then(|()| answer.ok_or_else(lost)).map_err(|error| match error.code {
-                Code::Conflict if makes_unique => search::not_unique(),
+                Code::Conflict if makes_unique => indexes::not_unique(),
                 _ => error,
             }));
         }

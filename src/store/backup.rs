@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 
 /// What a store is asked for.
 pub struct Order {

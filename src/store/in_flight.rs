@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use parking_lot::Mutex;
 
-use super::queue::Message;
+use super::rows::queue::Message;
 
 /// A lease is extended when a third of it is over: two attempts may fail.
 const BEATS: i64 = 3;
@@ -158,8 +158,8 @@ impl InFlight {
 
 #[cfg(test)]
 mod tests {
-    use super::super::queue::{State as MessageState, Status};
     use super::*;
+    use crate::store::rows::queue::{State as MessageState, Status};
 
     fn message(id: &str) -> Message {
         let state = MessageState {

@@ -4,8 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::ReadTxn;
 use super::step::{Batch, Refusal, Verdict};
-use crate::config::Durability;
-use crate::error::{Error, Result};
+use crate::base::config::Durability;
+use crate::base::error::{Error, Result};
 
 /// Whether an operation is at its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

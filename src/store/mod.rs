@@ -7,28 +7,26 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clock::Clock;
-use crate::error::Result;
+use crate::base::clock::Clock;
+use crate::base::error::Result;
 
 pub mod backup;
 pub mod in_flight;
-pub mod index;
 pub mod job;
-pub mod lease;
 pub mod local;
-pub mod log;
 pub mod notice;
-pub mod queue;
+pub mod rows;
+mod sql;
 pub mod step;
 
 pub use backup::{Backup, News, Order, Progress, Ticket};
 pub use in_flight::InFlight;
-pub use index::IndexRead;
 pub use job::{Next, WriteJob, fail_all, finish};
-pub use lease::LeaseRead;
-pub use log::LogRead;
 pub use notice::Notice;
-pub use queue::QueueRead;
+pub use rows::changes::LogRead;
+pub use rows::index::IndexRead;
+pub use rows::lock::LeaseRead;
+pub use rows::queue::QueueRead;
 pub use step::{Batch, Expiry, Leased, PutKey, Refusal, Stamping, Step, StepResult, Verdict};
 
 /// A stored entry as a read sees it.

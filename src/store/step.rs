@@ -6,9 +6,9 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use super::index::{IndexRow, OrderedIndex, SearchIndex};
-use super::queue::{Damaged, NewMessage};
-use crate::error::Error;
+use super::rows::index::{IndexRow, OrderedIndex, SearchIndex};
+use super::rows::queue::{Damaged, NewMessage};
+use crate::base::error::Error;
 
 /// When a commit issues a versionstamp.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

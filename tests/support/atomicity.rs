@@ -1,7 +1,7 @@
 //! Law 2 as a machine: an action is done with a fault at each of its statements, and must have done all or nothing.
 
+use keyval::base::error::{Code, Result};
 use keyval::engine::commit::{Commit, Outcome};
-use keyval::error::{Code, Result};
 use keyval::kv::Kv;
 
 use super::fault::{CODES, Plan};

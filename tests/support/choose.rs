@@ -3,9 +3,8 @@
 use std::ops::Range;
 
 use keyval::codec::key::{Part, decode, descendants, encode, tree};
-use keyval::codec::value::ArrayText;
-use keyval::codec::value::Counter;
-use keyval::engine::arithmetic::Arithmetic;
+use keyval::codec::value::{ArrayText, Counter};
+use keyval::engine::commit::arithmetic::Arithmetic;
 use keyval::engine::commit::{Check, Commit, Mutation, Stamping};
 use num_bigint::BigInt;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use keyval::config::{Fault, Options};
+use keyval::base::config::{Fault, Options};
 use parking_lot::Mutex;
 
 /// The codes that statements fail with: a full disk, I/O errors, a lock, no memory, a constraint.

@@ -2,8 +2,8 @@
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use keyval::config::Durability;
-use keyval::error::Result;
+use keyval::base::config::Durability;
+use keyval::base::error::Result;
 use keyval::store::{Batch, Next, ReadTxn, Store, Verdict, WriteJob};
 
 use super::wait;

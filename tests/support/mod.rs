@@ -6,17 +6,16 @@ use std::path::Path;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
+use keyval::base::config::{Durability, Options};
+use keyval::base::error::{Error, Result};
 use keyval::codec::key::{Part, descendants, encode, tree};
-use keyval::codec::value::Counter;
-use keyval::codec::value::{ArrayText, JSON};
-use keyval::config::{Durability, Options};
+use keyval::codec::value::{ArrayText, Counter, JSON};
 use keyval::engine::answer::Answer;
-use keyval::engine::arithmetic::Arithmetic;
+use keyval::engine::commit::arithmetic::Arithmetic;
 use keyval::engine::commit::{Check, Commit, Mutation, Outcome, Reply};
 use keyval::engine::page::Page;
 use keyval::engine::read::{Keys, ListQuery, Request};
 use keyval::engine::write::Write;
-use keyval::error::{Error, Result};
 use keyval::kv::Kv;
 
 pub mod atomicity;

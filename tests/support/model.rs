@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
+use keyval::base::error::Code;
 use keyval::codec::key::{Part, decode, encode};
 use keyval::codec::value::Counter;
-use keyval::engine::arithmetic::Arithmetic;
+use keyval::engine::commit::arithmetic::Arithmetic;
 use keyval::engine::commit::{Check, Commit, Mutation, Outcome, Reply};
-use keyval::error::Code;
 use num_bigint::BigInt;
 use serde_json::Value;
 
@@ -29,7 +29,7 @@ pub enum End {
 }
 
 impl End {
-    pub fn of(result: &Result<Outcome, keyval::error::Error>) -> Self {
+    pub fn of(result: &Result<Outcome, keyval::base::error::Error>) -> Self {
         match result {
             Ok(Outcome::Committed { replies, .. }) => Self::Committed(replies.clone()),
             Ok(Outcome::Conflict(failed)) => Self::Conflict(failed.clone()),

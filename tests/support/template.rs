@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use keyval::config::{ChangeLog, Options};
+use keyval::base::config::{ChangeLog, Options};
 use keyval::kv::Kv;
 use tempfile::TempDir;
 

@@ -32,7 +32,7 @@ const OPTIONS: readonly (keyof KvWatchOptions)[] = [
 ]
 const STRATEGIES = ["drop-oldest", "drop-newest"]
 
-/** Flags of a batch: `src/engine/watch.rs`. */
+/** Flags of a batch: `src/engine/changes/watch/mod.rs`. */
 const INITIAL = 1
 const RESET = 2
 const BATCH = 4

@@ -1,4 +1,4 @@
-/** JSON merge patches (RFC 7396) of values in memory, as `src/engine/patch.rs` merges stored ones. */
+/** JSON merge patches (RFC 7396) of values in memory, as `src/engine/commit/patch.rs` merges stored ones. */
 
 import { isPlainPrototype } from "../../value/kinds.js"
 

@@ -1,5 +1,5 @@
 /**
- * Filters, on their way to Rust, which reads and checks them (`src/engine/filter/`). Objects, arrays, times and values are
+ * Filters, on their way to Rust, which reads and checks them (`src/engine/query/filter/`). Objects, arrays, times and values are
  * told apart by what wraps them, so that a user's own names can never be taken for something else.
  */
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::identity::shown;
 use super::sqlite::{NO_DESCRIPTOR, is_lack_of_descriptors};
-use crate::error::{Code, Error, Result};
+use crate::base::error::{Code, Error, Result};
 
 /// Makes a folder and those above it that are missing; `made` gets them, the innermost last.
 ///

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::error::{Code, Error, short};
+use crate::base::error::{Code, Error, short};
 
 /// A file: its device and inode, or, where there are none, its canonical path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

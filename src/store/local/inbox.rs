@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::clock::Stopwatch;
-use crate::error::Error;
+use crate::base::clock::Stopwatch;
+use crate::base::error::Error;
 
 /// How long an idle thread looks for work before it sleeps, if it was not idle for long the last time: a caller that
 /// awaits one write after another comes back within this time, and waking a sleeping thread costs more.

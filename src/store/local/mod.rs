@@ -13,44 +13,31 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use self::backup::{Backups, Source};
-use self::bell::Bell;
+use self::commit_monitor::Bell;
+use self::identity::{FileId, MOVED, Whereabouts, moved, names, shown};
 use self::inbox::{Inbox, Taker, Turn};
 use self::reader::{LocalReader, ReaderThread};
-use self::sql::Db;
 use self::sqlite::Connection;
 use self::writer::Writer;
-use super::index::Define;
+use super::rows::index::Define;
 use super::{InFlight, Notice, Order, ReadJob, Reader, Store, Wake, WriteJob, fail_all};
-use crate::clock::Clock;
-use crate::config::{DEFAULT_BUSY_TIMEOUT_MS, Durability, Fault, Location, Options};
-use crate::error::{Code, Error, Result};
+use crate::base::clock::Clock;
+use crate::base::config::{DEFAULT_BUSY_TIMEOUT_MS, Durability, Fault, Location, Options};
+use crate::base::error::{Code, Error, Result};
+use crate::store::local::db::Db;
 
 mod backup;
-mod backup_file;
-mod bell;
+mod commit_monitor;
+mod db;
 mod folders;
-mod genuine;
 mod identity;
 mod inbox;
-mod indexes;
-mod leases;
-mod log;
-mod messages;
-mod net_changes;
-mod objects;
-mod ordered;
-mod read;
 mod reader;
 mod schema;
-mod set_aside;
-mod sql;
-mod sql_live;
 mod sqlite;
 mod threads;
-mod write;
+mod txn;
 mod writer;
-
-use identity::{FileId, MOVED, Whereabouts, moved, names, shown};
 
 /// What the openers, the writer and the reader thread share.
 pub struct Shared {
@@ -228,7 +215,7 @@ fn create_parent(path: &Path) -> Result<()> {
 /// Each name would have a log of its own, and two processes would lose each other's commits.
 fn refuse_second_name(path: &Path) -> Result<()> {
     if names(path) > 1 {
-        backup_file::remove_second_name(path);
+        backup::remove_second_name(path);
     }
     if names(path) > 1 {
         let message = "the file has several names (hard links), each of which would have a log of its own; remove all but one, or copy the file";
@@ -407,7 +394,12 @@ impl Store for LocalStore {
 
     fn attend(&self, expiries: bool) -> Box<dyn Any + Send> {
         let in_memory = matches!(self.place, Place::Memory(_));
-        Box::new(bell::attend(&self.shared, || self.read_connection(BELL_CACHE), in_memory, expiries))
+        Box::new(commit_monitor::attend(
+            &self.shared,
+            || self.read_connection(BELL_CACHE),
+            in_memory,
+            expiries,
+        ))
     }
 
     fn wake_at(&self, at_ms: i64) {

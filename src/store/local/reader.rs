@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::Shared;
 use super::inbox::{Taker, Turn};
-use super::read::LocalRead;
-use super::sql::{Db, Sql};
 use super::sqlite::commit_mark::CommitMark;
-use super::threads;
-use crate::clock::Moment;
-use crate::error::{Code, Result};
+use super::txn::read::LocalRead;
+use super::{Shared, threads};
+use crate::base::clock::Moment;
+use crate::base::error::{Code, Result};
+use crate::store::local::db::Db;
+use crate::store::sql::Sql;
 use crate::store::{Access, Notice, ReadWork, Reader};
 
 /// In memory the writer may hold the connection: this long a reader waits on its own thread.

@@ -11,12 +11,13 @@ use parking_lot::{Mutex, MutexGuard};
 use super::Shared;
 use super::identity::Whereabouts;
 use super::schema::Settings;
-use super::sql::{Db, Sql};
 use super::sqlite::{Announced, Doubt};
-use super::write::{Failed, LocalWrite};
-use crate::clock::Stopwatch;
-use crate::config::Durability;
-use crate::error::{Code, Error, Result};
+use super::txn::write::{Failed, LocalWrite};
+use crate::base::clock::Stopwatch;
+use crate::base::config::Durability;
+use crate::base::error::{Code, Error, Result};
+use crate::store::local::db::Db;
+use crate::store::sql::Sql;
 use crate::store::{Batch, Next, Notice, WriteJob, fail_all, finish};
 
 /// Claims and heartbeats write no page of `kv_meta` by themselves.

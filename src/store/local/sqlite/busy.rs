@@ -8,7 +8,8 @@ use std::time::Duration;
 use libsql::ffi;
 use parking_lot::Mutex;
 
-use crate::clock::{self, Stopwatch};
+use crate::base::clock;
+use crate::base::clock::Stopwatch;
 
 /// Between two looks: it doubles from the first to the last.
 const FIRST_PAUSE: Duration = Duration::from_micros(250);

@@ -8,7 +8,7 @@ use libsql::ffi;
 
 use super::mend::is_of_sync;
 use super::{Connection, MAIN};
-use crate::error::Result;
+use crate::base::error::Result;
 
 /// A log of this many pages (16 MB) goes into the database. Four times SQLite's own: random sets cost a seventh less.
 const PAGES: c_int = 4000;

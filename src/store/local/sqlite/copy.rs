@@ -8,10 +8,10 @@ use std::sync::Arc;
 use libsql::ffi;
 use parking_lot::{Mutex, MutexGuard};
 
-use super::super::sql::Db;
 use super::{Connection, MAIN, error, error_of};
-use crate::config::Fault;
-use crate::error::{Code, Error, Result};
+use crate::base::config::Fault;
+use crate::base::error::{Code, Error, Result};
+use crate::store::local::db::Db;
 
 /// A copy under way.
 pub struct PageCopy {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use libsql::ffi;
 
-use crate::clock::Stopwatch;
+use crate::base::clock::Stopwatch;
 use crate::store::Patience;
 
 /// Steps of SQLite's machine from one look at the time to the next. FTS5 reads a page of an index in four or so, and takes up to

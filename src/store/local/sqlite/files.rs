@@ -8,7 +8,7 @@ use std::ptr;
 use libsql::ffi;
 
 use super::{Connection, MAIN, error_of};
-use crate::error::Result;
+use crate::base::error::Result;
 
 /// A file of a connection.
 #[derive(Clone, Copy)]

@@ -24,8 +24,9 @@ use libsql::ffi;
 use super::commit_mark::LogIndex;
 use super::files::File;
 use super::{Connection, may_fail};
-use crate::clock::{self, Stopwatch};
-use crate::error::{Code, Error, Result};
+use crate::base::clock;
+use crate::base::clock::Stopwatch;
+use crate::base::error::{Code, Error, Result};
 
 /// Words of the index: the begin of the header (its last two bytes are the size of a page), the last frame, its checksums,
 /// the salts; the frames that are in the database; the word that is ours.

@@ -1,0 +1,403 @@
+//! Where a store's data is: what a URL or a path means, and what is refused because it evidently means no file of that name
+//! (`templates.rs`: names that a program made by mistake). Longer than other files by its table of refusals.
+
+use std::path::PathBuf;
+
+use super::templates::{Slip, slip};
+use crate::base::error::{Code, Error, Result, short};
+
+/// Where a store's data is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    /// An embedded libSQL file.
+    File(PathBuf),
+    /// Memory, private to its opener.
+    Memory,
+}
+
+/// What is meant by a text that is none of the others.
+const FORMS: &str = "give \"file:app.db\", a path, or \":memory:\"";
+const FILE_FORMS: &str = "give \"backup.db\", or another path";
+/// Names of memory and of files that last no longer than it, in other databases, between or behind colons.
+const MEMORY_NAMES: [&str; 7] = ["memory", "mem", "inmemory", "in-memory", "temp", "tmp", "temporary"];
+
+impl Location {
+    /// Reads a URL or a path.
+    ///
+    /// ```
+    /// use keyval::config::Location;
+    /// assert_eq!(Location::parse("file:app.db").unwrap(), Location::File("app.db".into()));
+    /// assert_eq!(Location::parse(":memory:").unwrap(), Location::Memory);
+    /// assert!(Location::parse("libsql://host").is_err());
+    /// ```
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` for what is neither, `UNSUPPORTED` for a server.
+    pub fn parse(url: &str) -> Result<Self> {
+        if url == ":memory:" || url == "file::memory:" {
+            return Ok(Self::Memory);
+        }
+        refuse_framed(url)?;
+        refuse_memory_like(url)?;
+        let scheme = scheme(url).map(str::to_ascii_lowercase);
+        let path = match scheme.as_deref() {
+            None => path_of(url)?,
+            Some("file") => file_path(url.get("file:".len()..).unwrap_or_default(), url)?,
+            Some("libsql" | "http" | "https" | "ws" | "wss") => {
+                let message =
+                    format!("url: {} is a server; this version opens files and \":memory:\"", shown(url));
+                return Err(Error::new(Code::Unsupported, message));
+            }
+            Some(other) => {
+                return Err(refused(&format!("the scheme {:?} is not known; {FORMS}", short(other))));
+            }
+        };
+        if path.is_empty() || path.contains('\0') {
+            return Err(refused(&format!("the path is empty or holds a NUL; {FORMS}")));
+        }
+        refuse_mistaken(&path)?;
+        refuse_no_text(&path)?;
+        Ok(Self::File(path.into()))
+    }
+
+    /// Reads a URL or a path of a file alone, which errors name `path`.
+    ///
+    /// # Errors
+    /// The same, and `INVALID_ARGUMENT` for memory.
+    pub fn parse_file(url: &str) -> Result<PathBuf> {
+        match Self::parse(url) {
+            Ok(Self::File(path)) => Ok(path),
+            Ok(Self::Memory) => Err(Error::invalid(format!("path: it must be a file; {FILE_FORMS}"))),
+            Err(_) if means_memory(url) => {
+                Err(Error::invalid(format!("path: {:?} seems to mean memory; {FILE_FORMS}", shown(url))))
+            }
+            Err(error) => {
+                let message = error.message.replacen("url:", "path:", 1).replace(FORMS, FILE_FORMS);
+                Err(Error { message, ..error })
+            }
+        }
+    }
+}
+
+fn refused(message: &str) -> Error {
+    Error::invalid(format!("url: {message}"))
+}
+
+/// A URL without what may be a secret: user, query and fragment.
+fn shown(url: &str) -> String {
+    let open = without_parameters(url);
+    let told = match open.split_once("://") {
+        Some((scheme, rest)) => format!("{scheme}://{}", rest.rsplit('@').next().unwrap_or_default()),
+        None => open.to_string(),
+    };
+    short(&told).into_owned()
+}
+
+fn without_parameters(url: &str) -> &str {
+    url.split(['?', '#']).next().unwrap_or_default()
+}
+
+/// What a text in a file of settings has around it.
+fn refuse_framed(url: &str) -> Result<()> {
+    let bare = url.trim();
+    if bare.is_empty() && !url.is_empty() {
+        return Err(refused(&format!("it is white space alone; {FORMS}")));
+    }
+    if bare != url {
+        return Err(refused(&format!("it begins or ends with white space; give {:?}", shown(bare))));
+    }
+    for quote in ['"', '\'', '`'] {
+        if let Some(inner) = url.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote)) {
+            return Err(refused(&format!("it stands in quotes; give {} without them", shown(inner))));
+        }
+    }
+    Ok(())
+}
+
+/// What JavaScript makes of what is no text, alone or as a name within the path.
+fn refuse_no_text(path: &str) -> Result<()> {
+    let Some(Slip { name, meant }) = slip(path, is_separator) else { return Ok(()) };
+    let within = if name == path { String::new() } else { format!(" in {:?}", short(path)) };
+    Err(refused(&format!(
+        "{:?}{within} is what JavaScript makes of something that is no text; {FORMS}; a file of this name is {meant:?}",
+        short(name)
+    )))
+}
+
+fn is_separator(c: char) -> bool {
+    c == '/' || (cfg!(windows) && c == '\\')
+}
+
+/// Other ways to write `:memory:`, of SQLite and by mistake, would each make a file of that name.
+fn refuse_memory_like(url: &str) -> Result<()> {
+    if !means_memory(url) {
+        return Ok(());
+    }
+    let message = "give \":memory:\" alone, which takes no folder and no parameters and is private to its Kv";
+    Err(refused(&format!("{:?} seems to mean memory; {message}", shown(url))))
+}
+
+fn means_memory(url: &str) -> bool {
+    let lower = url.trim().to_ascii_lowercase();
+    let (named, parameters) = lower.split_once(['?', '#']).unwrap_or((&lower, ""));
+    let last = named.rsplit(['/', '\\']).next().unwrap_or_default();
+    let last = last.strip_prefix("file:").unwrap_or(last);
+    let is_named = last.contains(':') && MEMORY_NAMES.contains(&last.trim_matches(':'));
+    let is_asked = scheme(named) == Some("file") && parameters.split('&').any(|one| one == "mode=memory");
+    is_named || is_asked || lower == "memory"
+}
+
+/// The scheme, if there is one; a single letter is a Windows drive.
+fn scheme(url: &str) -> Option<&str> {
+    let (name, _) = url.split_once(':')?;
+    let is_scheme = name.len() > 1
+        && name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "+.-".contains(c));
+    is_scheme.then_some(name)
+}
+
+fn parameters_of(url: &str) -> Error {
+    refused(&format!("{:?} has parameters; give options instead (a path may hold ? and #)", shown(url)))
+}
+
+/// A path may hold `?`; what stands behind it must not look like SQLite's parameters.
+fn path_of(url: &str) -> Result<String> {
+    let parameter = url.split_once('?').and_then(|(_, rest)| rest.split_once('='));
+    match parameter {
+        Some((name, _))
+            if !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') =>
+        {
+            Err(parameters_of(url))
+        }
+        _ => Ok(url.to_string()),
+    }
+}
+
+/// The path of a `file:` URL, of which `rest` is what stands behind the scheme.
+fn file_path(rest: &str, url: &str) -> Result<String> {
+    let Some(authority) = rest.strip_prefix("//") else {
+        if rest.contains(['?', '#']) {
+            return Err(parameters_of(url));
+        }
+        if has_escape(rest) {
+            let message =
+                "has a % escape, which is read in \"file:///abs/app.db\" alone; give a path without escapes";
+            return Err(refused(&format!("{:?} {message}", shown(url))));
+        }
+        return Ok(rest.to_string());
+    };
+    let path = authority.strip_prefix("localhost").unwrap_or(authority);
+    if !path.starts_with('/') || path.contains(['?', '#']) {
+        return Err(refused(&format!(
+            "{:?} is not a local file URL; give \"file:app.db\" or \"file:///abs/app.db\"",
+            shown(url)
+        )));
+    }
+    let broken = || refused(&format!("{:?} has a broken % escape", shown(url)));
+    let decoded = percent_decode(path).ok_or_else(broken)?;
+    Ok(without_drive_slash(&decoded).to_string())
+}
+
+fn has_escape(text: &str) -> bool {
+    let mut parts = text.split('%');
+    parts.next();
+    parts.any(|part| part.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2)
+}
+
+/// Paths that would be taken by the letter, where something else is meant: shells expand them, other systems have them.
+fn refuse_mistaken(path: &str) -> Result<()> {
+    let told = short(path);
+    let (first, has_more) = path.split_once(is_separator).map_or((path, false), |(first, _)| (first, true));
+    if first == "~" || (has_more && first.starts_with('~')) {
+        let message = "begins with ~, which only a shell expands; give join(os.homedir(), \"app.db\")";
+        return Err(refused(&format!("{told:?} {message}")));
+    }
+    if first.contains("${") || is_variable(first) || is_windows_variable(path) {
+        let message = "begins with a variable, which nothing expands here; give the path that it stands for, \
+                       or ./ before a name that is meant so";
+        return Err(refused(&format!("{told:?} {message}")));
+    }
+    if !cfg!(windows) && is_drive(path) {
+        return Err(refused(&format!("{told:?} is a path of Windows; give one of this system")));
+    }
+    let last = path.rsplit(is_separator).next().unwrap_or_default();
+    if ["", ".", ".."].contains(&last) {
+        let inside = format!("{}/app.db", short(path.trim_end_matches(is_separator)));
+        return Err(refused(&format!("{told:?} names a folder; give a file in it, such as {inside:?}")));
+    }
+    Ok(())
+}
+
+/// `$HOME`, `$DB`.
+fn is_variable(name: &str) -> bool {
+    name.strip_prefix('$').is_some_and(is_name)
+}
+
+/// `%APPDATA%`, alone or before a folder.
+fn is_windows_variable(path: &str) -> bool {
+    let Some((name, rest)) = path.strip_prefix('%').and_then(|rest| rest.split_once('%')) else {
+        return false;
+    };
+    is_name(name) && (rest.is_empty() || rest.starts_with(['/', '\\']))
+}
+
+fn is_name(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '(' || c == ')')
+}
+
+/// `C:\app.db`, `C:/app.db`.
+fn is_drive(path: &str) -> bool {
+    matches!(path.as_bytes(), [letter, b':', b'/' | b'\\', ..] if letter.is_ascii_alphabetic())
+}
+
+/// `/C:/app.db` of a file URL is `C:/app.db`.
+fn without_drive_slash(path: &str) -> &str {
+    let bytes = path.as_bytes();
+    let drive =
+        cfg!(windows) && bytes.get(2) == Some(&b':') && bytes.get(1).is_some_and(u8::is_ascii_alphabetic);
+    if drive { path.trim_start_matches('/') } else { path }
+}
+
+fn percent_decode(text: &str) -> Option<String> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte != b'%' {
+            out.push(byte);
+            continue;
+        }
+        let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
+        let (high, low) = (digit(bytes.next())?, digit(bytes.next())?);
+        out.push(u8::try_from(high * 16 + low).ok()?);
+    }
+    String::from_utf8(out).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn locations() {
+        let file = |url: &str| match Location::parse(url).unwrap() {
+            Location::File(path) => path.to_str().unwrap().to_string(),
+            Location::Memory => "memory".into(),
+        };
+        assert_eq!(file("./app.db"), "./app.db");
+        assert_eq!(file("app.db"), "app.db");
+        assert_eq!(file("/abs/app.db"), "/abs/app.db");
+        assert_eq!(file("file:dir/app.db"), "dir/app.db");
+        assert_eq!(file("file:///abs/a%20b.db"), "/abs/a b.db");
+        assert_eq!(file(":memory:"), "memory");
+        assert_eq!(file("FILE:app.db"), "app.db");
+        assert_eq!(file("what?.db"), "what?.db");
+        assert_eq!(file("a#b?c d=e.db"), "a#b?c d=e.db");
+        assert_eq!(file("100%.db"), "100%.db");
+        assert_eq!(file("~app.db"), "~app.db");
+        assert_eq!(file("./memory"), "./memory");
+        assert_eq!(file("file:memory"), "memory");
+        assert_eq!(file("./true"), "./true");
+        assert_eq!(file("././undefined.db"), "././undefined.db");
+        assert_eq!(file("./$DB/app.db"), "./$DB/app.db");
+        assert_eq!(file("$app.db"), "$app.db");
+        assert_eq!(file("true.db"), "true.db");
+        assert_eq!(file("temp"), "temp");
+        assert_eq!(file("%41.db"), "%41.db");
+        assert_eq!(file("./C:/app.db"), "./C:/app.db");
+    }
+
+    #[test]
+    fn refusals() {
+        for url in [
+            "",
+            "file:",
+            "postgres://x",
+            "file://host/x",
+            "file:///a%zz",
+            "a\0b",
+            "file:///a?mode=ro",
+            "file:a?mode=ro",
+            "a?mode=ro",
+            "sqlite:app.db",
+            "file:a%20b.db",
+            "file://app.db",
+        ] {
+            assert_eq!(Location::parse(url).unwrap_err().code, Code::InvalidArgument, "{url}");
+        }
+        let error = Location::parse("libsql://user:secret@host/db?authToken=secret").unwrap_err();
+        assert_eq!(error.code, Code::Unsupported);
+        for url in [
+            "libsql://user:secret@host/db?authToken=secret",
+            "file:app.db?authToken=secret",
+            "file:///app.db?authToken=secret",
+            "file://user:secret@host/app.db",
+            "file:///app%zz.db#secret",
+        ] {
+            let Error { message, .. } = Location::parse(url).unwrap_err();
+            assert!(!message.contains("secret"), "{message}");
+        }
+    }
+
+    /// Each would make a file or a folder of that name. Seen to fail: read no path but for its scheme.
+    #[test]
+    fn what_evidently_means_something_else() {
+        for (url, cure) in [
+            (":MEMORY:", "give \":memory:\""),
+            (":memory", "give \":memory:\""),
+            ("memory:", "give \":memory:\""),
+            (":memory:?cache=shared", "give \":memory:\""),
+            (":memory:#a", "give \":memory:\""),
+            ("file::memory:?cache=shared", "give \":memory:\""),
+            ("file::Memory:", "give \":memory:\""),
+            ("file:///:memory:", "give \":memory:\""),
+            ("file://:memory:", "give \":memory:\""),
+            ("sqlite:///:memory:", "give \":memory:\""),
+            ("file:shared?mode=memory&cache=shared", "give \":memory:\""),
+            ("/srv/data/:memory:", "give \":memory:\""),
+            (":memory: ", "give \":memory:\""),
+            ("memory", "give \":memory:\""),
+            ("Memory", "give \":memory:\""),
+            (":mem:", "give \":memory:\""),
+            (":MEM:", "give \":memory:\""),
+            (":temp:", "give \":memory:\""),
+            ("file::temp:", "give \":memory:\""),
+            (" ", "give \"file:app.db\""),
+            ("\t\n", "give \"file:app.db\""),
+            ("file:true", "\"./true\""),
+            ("file:undefined", "\"././undefined\""),
+            ("file:///srv/undefined/kv.db", "\"/srv/./undefined/kv.db\""),
+            ("file:///srv/%5Bobject%20Object%5D/kv.db", "JavaScript"),
+            ("$DB/app.db", "variable"),
+            ("$DATA_DIR", "variable"),
+            ("app-${env}.db", "variable"),
+            ("%APPDATA%\\app.db", "variable"),
+            ("file:%ProgramFiles(x86)%/app.db", "variable"),
+            ("app.db\n", "give \"app.db\""),
+            (" file:app.db", "give \"file:app.db\""),
+            ("\"file:app.db\"", "give file:app.db without"),
+            ("'app.db'", "give app.db without"),
+            ("~", "homedir()"),
+            ("~/app.db", "homedir()"),
+            ("~ada/app.db", "homedir()"),
+            ("file:~/app.db", "homedir()"),
+            ("$HOME/app.db", "variable"),
+            ("${dir}/app.db", "variable"),
+            ("%APPDATA%/app.db", "variable"),
+            ("data/", "\"data/app.db\""),
+            ("file:data/", "\"data/app.db\""),
+            (".", "\"./app.db\""),
+            ("data/..", "\"data/../app.db\""),
+            ("/", "\"/app.db\""),
+        ] {
+            let error = Location::parse(url).unwrap_err();
+            assert_eq!(error.code, Code::InvalidArgument, "{url}");
+            assert!(error.message.contains(cure), "{url}: {}", error.message);
+        }
+        if !cfg!(windows) {
+            for url in ["C:\\data\\app.db", "C:/app.db"] {
+                assert!(Location::parse(url).unwrap_err().message.contains("Windows"), "{url}");
+            }
+        }
+    }
+}

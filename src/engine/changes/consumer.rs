@@ -1,0 +1,147 @@
+//! Consumers: a named position in the change log, which one holder at a time moves.
+
+use std::borrow::Cow;
+
+use super::feed::{check_history, check_logged};
+use crate::base::error::{Code, Error, Result};
+use crate::codec::key_json;
+use crate::engine::answer::Answer;
+use crate::engine::write::{Ending, lost};
+use crate::store::rows::lock::Consumer;
+use crate::store::{Batch, ReadTxn, Step, StepResult};
+
+/// What a holder says of itself.
+#[derive(Debug, Clone)]
+pub struct Holder {
+    /// The consumer's name.
+    pub name: String,
+    /// The lease that it holds; 0: none.
+    pub lease: i64,
+    /// How long the lease is renewed for.
+    pub lease_ms: i64,
+}
+
+/// Takes or renews the lease; `prefix` is the encoded one if one was given. `[lease,position,prefix]`, the prefix as the
+/// JSON of a key, or `[null,until]` if another holds it.
+///
+/// # Errors
+/// `INVALID_ARGUMENT` for another prefix than the consumer has, `HISTORY_GONE`, `UNSUPPORTED`, those of the store.
+pub fn take<'a>(
+    seen: &mut dyn ReadTxn,
+    batch: &mut Batch<'a>,
+    holder: &'a Holder,
+    prefix: Option<&'a [u8]>,
+) -> Result<Ending> {
+    let state = seen.log_state()?;
+    check_logged(&state)?;
+    let (now, stands) = (seen.now_ms(), seen.consumer(&holder.name)?);
+    let position = stands.as_ref().map_or(state.first - 1, |consumer| consumer.position);
+    let lease = stands.as_ref().map_or(0, |consumer| consumer.lease);
+    let locked_until = stands.as_ref().and_then(|consumer| consumer.locked_until);
+    let own_prefix = match stands {
+        Some(consumer) if prefix.is_some_and(|prefix| prefix != consumer.prefix) => {
+            let message = "prefix: this consumer exists with another one; leave prefix out, or delete the consumer first";
+            return Err(Error::invalid(message));
+        }
+        Some(consumer) => Cow::Owned(consumer.prefix),
+        None => Cow::Borrowed(prefix.unwrap_or_default()),
+    };
+    let ours = holder.lease != 0 && holder.lease == lease;
+    let until = locked_until.map(|until| seen.end_of_lease(until));
+    if let Some(until) = until.filter(|until| *until > now && !ours) {
+        return Ok(Ending::json(format!("[null,{until}]")));
+    }
+    if position > state.head {
+        let message = "the consumer's position is beyond the newest change, where it would never read anything; delete the consumer";
+        return Err(Error::corrupt(message));
+    }
+    check_history(&state, position)?;
+    let mut shown = Vec::new();
+    key_json::write(&own_prefix, &mut shown)?;
+    batch.push(Step::PutConsumer {
+        name: &holder.name,
+        prefix: own_prefix,
+        position,
+        lease: ours.then_some(lease),
+        lease_ms: Some(holder.lease_ms),
+    });
+    Ok(Ending::of(move |result| {
+        let StepResult::Lease { number, .. } = result else { return Err(lost()) };
+        let mut text = format!("[{number},{position},").into_bytes();
+        text.append(&mut shown);
+        text.push(b']');
+        Ok(Answer::Text(text))
+    }))
+}
+
+/// Moves the position and renews the lease. A lease that ran out and that nobody took since is still the holder's.
+///
+/// # Errors
+/// `CONFLICT` if the lease was lost, `INVALID_ARGUMENT` for a number out of range, those of the store.
+pub fn commit<'a>(
+    seen: &mut dyn ReadTxn,
+    batch: &mut Batch<'a>,
+    holder: &'a Holder,
+    seq: i64,
+) -> Result<Ending> {
+    let lost = || {
+        let message = "the consumer's lease was lost: another reader took it, it was given back, or it was never taken; read() takes it";
+        Error::new(Code::Conflict, message)
+    };
+    let Some(consumer) = seen.consumer(&holder.name)? else { return Err(lost()) };
+    if holder.lease == 0 || holder.lease != consumer.lease || consumer.locked_until.is_none() {
+        return Err(lost());
+    }
+    let head = seen.log_state()?.head;
+    if !(consumer.position..=head).contains(&seq) {
+        let message = format!(
+            "seq: {seq} is not from the position, {}, to the newest change, {head}",
+            consumer.position
+        );
+        return Err(Error::invalid(message));
+    }
+    batch.push(Step::PutConsumer {
+        name: &holder.name,
+        prefix: Cow::Owned(consumer.prefix),
+        position: seq,
+        lease: Some(consumer.lease),
+        lease_ms: Some(holder.lease_ms),
+    });
+    Ok(Ending::json("null"))
+}
+
+/// Gives the lease back, if it is still held.
+///
+/// # Errors
+/// Those of the store.
+pub fn release<'a>(seen: &mut dyn ReadTxn, batch: &mut Batch<'a>, holder: &'a Holder) -> Result<Ending> {
+    let held = seen.consumer(&holder.name)?.filter(|one| holder.lease != 0 && one.lease == holder.lease);
+    if let Some(Consumer { prefix, position, lease, .. }) = held {
+        let (name, prefix) = (holder.name.as_str(), Cow::Owned(prefix));
+        batch.push(Step::PutConsumer { name, prefix, position, lease: Some(lease), lease_ms: None });
+    }
+    Ok(Ending::json("null"))
+}
+
+/// Where it stands: `[position,head,until]`.
+///
+/// # Errors
+/// `UNSUPPORTED`, those of the store.
+pub fn status(txn: &mut dyn ReadTxn, name: &str) -> Result<Answer> {
+    let state = txn.log_state()?;
+    check_logged(&state)?;
+    let position = txn.consumer(name)?.map_or(state.first - 1, |consumer| consumer.position);
+    let until = held_until(txn, name)?;
+    let until = until.map_or("null".into(), |until| until.to_string());
+    Ok(Answer::json(format!("[{position},{},{until}]", state.head)))
+}
+
+/// Until when somebody holds its lease, if anybody does.
+///
+/// # Errors
+/// Those of the store.
+pub fn held_until(txn: &mut dyn ReadTxn, name: &str) -> Result<Option<i64>> {
+    let until = txn.consumer(name)?.and_then(|consumer| consumer.locked_until);
+    let until = until.map(|until| txn.end_of_lease(until));
+    Ok(until.filter(|until| *until > txn.now_ms()))
+}

@@ -1,0 +1,127 @@
+//! The change feed: pages of the change log, and its trimming.
+
+use std::sync::Arc;
+
+use super::followers::Follower;
+use crate::base::config::ChangeLog;
+use crate::base::error::{Code, Error, Result};
+use crate::base::limits::{MAX_INLINE_LOG_ROWS, MAX_LOG_ROWS, MAX_PAGE_BYTES, TRIM_STEP_ROWS};
+use crate::codec::key;
+use crate::engine::answer::Answer;
+use crate::engine::page::Page;
+use crate::engine::write::Ending;
+use crate::store::rows::changes::{LogScan, LogState};
+use crate::store::{Batch, Flow, ReadTxn, Step};
+
+/// What is left of a feed.
+#[derive(Debug, Clone)]
+pub struct ChangesQuery {
+    /// Changes after this number; `None`: from the oldest that is kept.
+    pub after: Option<i64>,
+    /// Only keys under this encoded prefix; empty: all.
+    pub prefix: Vec<u8>,
+    /// The most changes.
+    pub limit: usize,
+    /// Who is told, once the feed has reached the end of the log.
+    pub follower: Option<Arc<Follower>>,
+}
+
+/// Refuses to read a log that is not written.
+///
+/// # Errors
+/// `UNSUPPORTED`.
+pub fn check_logged(state: &LogState) -> Result<()> {
+    if state.mode != ChangeLog::Off {
+        return Ok(());
+    }
+    let message = "the change log of this store is off; open it with changeLog: \"keys\" or \"values\"";
+    Err(Error::new(Code::Unsupported, message))
+}
+
+/// Refuses to go on after a number where changes are missing.
+///
+/// # Errors
+/// `HISTORY_GONE`.
+pub fn check_history(state: &LogState, after: i64) -> Result<()> {
+    if after.saturating_add(1) >= state.first {
+        return Ok(());
+    }
+    let message = format!(
+        "changes {} to {} were trimmed; the oldest that is kept is {}: read the present state, and go on from there",
+        after + 1,
+        state.first - 1,
+        state.first
+    );
+    Err(Error::new(Code::HistoryGone, message))
+}
+
+/// Reads a page of changes; its tail is `[position,more]`: where to go on, and whether there may be more now. If not, a follower
+/// is told from then on.
+///
+/// # Errors
+/// `HISTORY_GONE`, `UNSUPPORTED`, those of the store.
+pub fn page(txn: &mut dyn ReadTxn, query: &ChangesQuery, inline: bool) -> Result<Answer> {
+    let state = txn.log_state()?;
+    check_logged(&state)?;
+    let passed = query.follower.as_ref().map_or(0, |follower| follower.passed());
+    let after = query.after.unwrap_or(state.first - 1).max(passed);
+    check_history(&state, after)?;
+    let rows = if inline { MAX_INLINE_LOG_ROWS } else { MAX_LOG_ROWS };
+    let mut page = Page::with_capacity(1024);
+    let (mut position, mut full) = (after, false);
+    txn.scan_log(LogScan { after, limit: rows, values: true }, &mut |change| {
+        full = page.len() == query.limit || page.size_bytes() >= MAX_PAGE_BYTES;
+        if full {
+            return Ok(Flow::Stop);
+        }
+        if key::is_under(change.key, &query.prefix) {
+            page.push_change(&change)?;
+        }
+        position = change.seq;
+        Ok(Flow::Continue)
+    })?;
+    let more = full || position < state.head;
+    if inline && more && page.is_empty() {
+        return Ok(Answer::TakesLong);
+    }
+    let more = more || query.follower.as_ref().is_some_and(|follower| !follower.settle(position));
+    page.finish_with(&format!("[{position},{}]", u8::from(more)));
+    Ok(Answer::Page(page))
+}
+
+/// The newest number.
+///
+/// # Errors
+/// `UNSUPPORTED`, those of the store.
+pub fn head(txn: &mut dyn ReadTxn) -> Result<Answer> {
+    let state = txn.log_state()?;
+    check_logged(&state)?;
+    Ok(Answer::json(state.head.to_string()))
+}
+
+/// Removes a step of the changes up to a number, -1 being all: `[count,more]`.
+///
+/// # Errors
+/// `INVALID_ARGUMENT` for a number that is still to come, `UNSUPPORTED`, those of the store.
+pub fn trim(seen: &mut dyn ReadTxn, batch: &mut Batch<'_>, seq: i64) -> Result<Ending> {
+    let state = seen.log_state()?;
+    check_logged(&state)?;
+    if seq > state.head {
+        return Err(Error::invalid(format!("seq: {seq} is beyond the newest change, {}", state.head)));
+    }
+    let up_to = if seq == -1 { state.head } else { seq };
+    batch.push(Step::TrimLogTo(up_to, TRIM_STEP_ROWS));
+    Ok(Ending::of(move |result| {
+        let count = result.count();
+        Ok(Answer::json(format!("[{count},{},{up_to}]", u8::from(count == TRIM_STEP_ROWS as u64))))
+    }))
+}
+
+/// Splits a key into its beginnings: the empty one, then part by part up to the whole key.
+pub fn for_each_beginning(key: &[u8], mut visit: impl FnMut(&[u8])) {
+    visit(&[]);
+    let mut parts = key::Parts::new(key);
+    while let Some(Ok(_)) = parts.next() {
+        visit(key.get(..key.len() - parts.rest_bytes()).unwrap_or_default());
+    }
+}

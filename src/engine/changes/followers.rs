@@ -1,0 +1,251 @@
+//! Whom a change concerns: watches, live feeds and loops of consumers, all called watches here. The log is read once for all
+//! of them, and each is woken only for its own keys. A watch is clean while nothing of it happened after its position; one
+//! that is not reads on by itself, from the last change before the one that woke it.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::feed::for_each_beginning;
+use crate::base::config::ChangeLog;
+use crate::base::error::Result;
+use crate::base::limits::{
+    MAX_ALL_BACKLOGS_KEYS, MAX_BACKLOG_KEYS, MAX_INLINE_LOG_ROWS, MAX_WATCH_BATCH_KEYS,
+};
+use crate::codec::key::is_under;
+use crate::engine::answer::Answer;
+use crate::store::rows::changes::LogScan;
+use crate::store::{Flow, ReadTxn};
+
+/// What of a key is watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// The key alone.
+    Exact,
+    /// The key and what is under it.
+    Tree,
+    /// What is under it.
+    Under,
+}
+
+/// One key, or prefix, that is watched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The encoded key; empty with `Under`: all.
+    pub key: Vec<u8>,
+    /// What of it.
+    pub reach: Reach,
+}
+
+impl Target {
+    /// Whether it takes a key.
+    #[must_use]
+    pub fn takes(&self, key: &[u8]) -> bool {
+        match self.reach {
+            Reach::Exact => key == self.key,
+            Reach::Tree => key == self.key || is_under(key, &self.key),
+            Reach::Under => is_under(key, &self.key),
+        }
+    }
+}
+
+/// The watches of one `Kv`.
+#[derive(Debug, Default)]
+pub struct Hub {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Every change up to this one was looked at for the clean watches; `None` while there are none.
+    position: Option<i64>,
+    targets: HashMap<Vec<u8>, Vec<(u32, Reach)>>,
+    watches: HashMap<u32, Mark>,
+    /// How many of them are clean.
+    clean: usize,
+    /// How many of them keep a backlog.
+    backlogs: usize,
+    last_id: u32,
+}
+
+#[derive(Debug)]
+struct Mark {
+    /// Nothing up to this change is still to be read for the watch.
+    position: i64,
+    clean: bool,
+    keeps_backlog: bool,
+}
+
+/// A live feed, or the loop of a consumer, among the watches until it is dropped. It keeps its place itself.
+#[derive(Debug)]
+pub struct Follower {
+    /// Its number.
+    pub id: u32,
+    hub: Arc<Hub>,
+    target: Target,
+}
+
+impl Follower {
+    /// Follows what is under a prefix; empty: all.
+    #[must_use]
+    pub fn of(hub: Arc<Hub>, prefix: Vec<u8>) -> Self {
+        let target = Target { key: prefix, reach: Reach::Under };
+        let id = hub.add(std::slice::from_ref(&target), false);
+        Self { id, hub, target }
+    }
+
+    /// See `Hub::passed`.
+    #[must_use]
+    pub fn passed(&self) -> i64 {
+        self.hub.passed(self.id)
+    }
+
+    /// See `Hub::settle`.
+    #[must_use]
+    pub fn settle(&self, position: i64) -> bool {
+        self.hub.settle(self.id, position)
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        self.hub.remove(self.id, std::slice::from_ref(&self.target));
+    }
+}
+
+impl Hub {
+    /// Adds a watch, not clean yet; gives its number. `keeps_backlog`: it has a part of `MAX_ALL_BACKLOGS_KEYS`.
+    pub fn add(&self, targets: &[Target], keeps_backlog: bool) -> u32 {
+        let mut state = self.state.lock();
+        state.last_id += 1;
+        let id = state.last_id;
+        state.backlogs += usize::from(keeps_backlog);
+        state.watches.insert(id, Mark { position: 0, clean: false, keeps_backlog });
+        for target in targets {
+            state.targets.entry(target.key.clone()).or_default().push((id, target.reach));
+        }
+        id
+    }
+
+    /// Removes a watch.
+    pub fn remove(&self, id: u32, targets: &[Target]) {
+        let mut state = self.state.lock();
+        if let Some(mark) = state.watches.remove(&id) {
+            state.clean -= usize::from(mark.clean);
+            state.backlogs -= usize::from(mark.keeps_backlog);
+        }
+        for target in targets {
+            if let Some(at_key) = state.targets.get_mut(&target.key) {
+                at_key.retain(|(other, _)| *other != id);
+                if at_key.is_empty() {
+                    state.targets.remove(&target.key);
+                }
+            }
+        }
+    }
+
+    /// How many keys each watch may keep that it has still to tell.
+    pub fn backlog_keys(&self) -> usize {
+        let backlogs = self.state.lock().backlogs.max(1);
+        (MAX_ALL_BACKLOGS_KEYS / backlogs).clamp(MAX_WATCH_BATCH_KEYS, MAX_BACKLOG_KEYS)
+    }
+
+    /// A watch has told everything up to a position. False if more was looked at meanwhile: then it reads on by itself.
+    pub fn settle(&self, id: u32, position: i64) -> bool {
+        let mut state = self.state.lock();
+        let known = *state.position.get_or_insert(position);
+        let State { watches, clean, .. } = &mut *state;
+        let Some(mark) = watches.get_mut(&id) else { return false };
+        let was_clean = std::mem::replace(&mut mark.clean, known <= position);
+        mark.position = mark.position.max(position);
+        *clean = *clean + usize::from(mark.clean) - usize::from(was_clean);
+        mark.clean
+    }
+
+    /// Up to this change there is nothing for a watch but what it knows of: it need not read these rows itself, and misses
+    /// nothing if they are trimmed.
+    #[must_use]
+    pub fn passed(&self, id: u32) -> i64 {
+        let state = self.state.lock();
+        let Some(mark) = state.watches.get(&id) else { return 0 };
+        let looked = state.position.filter(|_| mark.clean).unwrap_or(0);
+        mark.position.max(looked)
+    }
+
+    /// Looks at what changed; the answer is `[more,id,id,…]`: the watches that are not clean any more.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn news(&self, txn: &mut dyn ReadTxn) -> Result<Answer> {
+        let mut state = self.state.lock();
+        if state.clean == 0 {
+            state.position = None;
+        }
+        let Some(after) = state.position else { return Ok(Answer::json("[0]")) };
+        let log = txn.log_state()?;
+        let mut woken = Vec::new();
+        if after + 1 < log.first || log.mode == ChangeLog::Off {
+            // Changes went before they were looked at, or are not written any more: every watch finds out for itself.
+            state.wake_all(after, &mut woken);
+            state.position = Some(log.head);
+            return Ok(answer(false, &woken));
+        }
+        let mut position = after;
+        let scan = LogScan { after, limit: MAX_INLINE_LOG_ROWS, values: false };
+        txn.scan_log(scan, &mut |change| {
+            state.wake(change.key, change.seq, &mut woken);
+            position = change.seq;
+            Ok(Flow::Continue)
+        })?;
+        state.position = Some(position);
+        Ok(answer(position < log.head, &woken))
+    }
+}
+
+impl State {
+    fn wake(&mut self, key: &[u8], seq: i64, woken: &mut Vec<u32>) {
+        let Self { targets, watches, clean, .. } = self;
+        for_each_beginning(key, |beginning| {
+            let Some(at_key) = targets.get(beginning) else { return };
+            let whole = beginning.len() == key.len();
+            for (id, reach) in at_key {
+                let takes = match reach {
+                    Reach::Exact => whole,
+                    Reach::Tree => true,
+                    Reach::Under => !whole,
+                };
+                if takes
+                    && let Some(mark) = watches.get_mut(id)
+                    && mark.clean
+                    && seq > mark.position
+                {
+                    (mark.clean, mark.position) = (false, seq - 1);
+                    *clean -= 1;
+                    woken.push(*id);
+                }
+            }
+        });
+    }
+
+    fn wake_all(&mut self, looked: i64, woken: &mut Vec<u32>) {
+        for (id, mark) in &mut self.watches {
+            if mark.clean {
+                (mark.clean, mark.position) = (false, mark.position.max(looked));
+                woken.push(*id);
+            }
+        }
+        self.clean = 0;
+    }
+}
+
+fn answer(more: bool, woken: &[u32]) -> Answer {
+    let mut text = format!("[{}", u8::from(more));
+    for id in woken {
+        // Writing to memory cannot fail.
+        let _ = write!(text, ",{id}");
+    }
+    text.push(']');
+    Answer::json(text)
+}

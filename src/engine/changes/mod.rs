@@ -1,0 +1,6 @@
+//! What happened to entries: the change feed, consumers that keep a place in it, watches.
+
+pub mod consumer;
+pub mod feed;
+pub mod followers;
+pub mod watch;

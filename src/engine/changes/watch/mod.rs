@@ -1,0 +1,342 @@
+//! A watch: a position in the change log, the keys up to there that are still to be told, and no values. Each step gives one
+//! batch: the present state, page by page, then what changed, each key once, as it stands now.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use self::state::{Listed, is_full, list};
+use self::walk::{Backlog, position_after};
+use super::feed::{check_logged, for_each_beginning};
+use super::followers::{Hub, Reach, Target};
+use crate::base::error::{Error, Result};
+use crate::base::limits::{
+    MAX_BACKLOG_KEYS, MAX_BUFFER_KEYS, MAX_INLINE_LOG_ROWS, MAX_LOG_ROWS, MAX_WATCH_BATCH_BYTES,
+    MAX_WATCH_BATCH_KEYS, MAX_WATCHED_KEYS,
+};
+use crate::codec::stamp::Stamp;
+use crate::engine::answer::Answer;
+use crate::engine::page::Page;
+use crate::store::rows::changes::{LogScan, LogState};
+use crate::store::{Flow, ReadTxn};
+
+mod state;
+mod walk;
+
+/// What a user says of a watch.
+#[derive(Debug, Clone)]
+pub struct WatchRequest {
+    /// What is watched.
+    pub targets: Vec<Target>,
+    /// Tell the present state first.
+    pub emit_initial: bool,
+    /// Go on after this commit instead.
+    pub from: Option<String>,
+    /// The most changed keys of a batch.
+    pub buffer_keys: Option<usize>,
+    /// Beyond that the newest ones are dropped, not the oldest.
+    pub drop_newest: bool,
+}
+
+impl WatchRequest {
+    /// Refuses what is over a limit.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`.
+    pub fn validate(&self) -> Result<()> {
+        if self.targets.len() > MAX_WATCHED_KEYS {
+            return Err(Error::limit("keys", self.targets.len(), MAX_WATCHED_KEYS, "keys"));
+        }
+        if self.buffer_keys.is_some_and(|keys| !(1..=MAX_BUFFER_KEYS).contains(&keys)) {
+            return Err(Error::invalid(format!(
+                "bufferSize: give a whole number from 1 to {MAX_BUFFER_KEYS}"
+            )));
+        }
+        match &self.from {
+            Some(stamp) if Stamp::parse(stamp).is_none() => {
+                Err(Error::invalid("from: it is no versionstamp; give the versionstamp of a batch"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Up to so many targets are compared one by one.
+const FEW_TARGETS: usize = 8;
+
+/// The batch is part of the present state.
+const INITIAL: u8 = 1;
+/// The present state begins anew.
+const RESET: u8 = 2;
+/// There is a batch; else the watch is at the end of the log.
+const BATCH: u8 = 4;
+/// Nothing was found so far: ask again.
+const AGAIN: u8 = 8;
+
+/// A watch.
+#[derive(Debug)]
+pub struct Watch {
+    /// Its number in the hub.
+    pub id: u32,
+    hub: Arc<Hub>,
+    targets: Vec<Target>,
+    /// Where a key is in `targets`; empty if they are few.
+    by_key: HashMap<Vec<u8>, usize>,
+    buffer_keys: Option<usize>,
+    drop_newest: bool,
+    place: Mutex<Place>,
+}
+
+/// Where a watch stands.
+#[derive(Debug)]
+struct Place {
+    phase: Phase,
+    /// What was walked past, and is not told yet.
+    backlog: Backlog,
+    /// All commits up to this one are told.
+    token: String,
+    /// Keys that were left out since the last batch.
+    dropped: usize,
+}
+
+#[derive(Debug, Clone)]
+enum Phase {
+    /// It has not begun.
+    Start { emit_initial: bool, from: Option<String> },
+    /// It tells the present state: from this target on, after this key.
+    State { target: usize, after: Option<Vec<u8>>, reset: bool, told: bool },
+    /// It tells what changes.
+    Changes,
+}
+
+impl Watch {
+    /// A watch that has not begun.
+    #[must_use]
+    pub fn new(request: WatchRequest, hub: Arc<Hub>) -> Self {
+        let targets = without_repeats(request.targets);
+        let id = hub.add(&targets, true);
+        let places = targets.iter().enumerate().map(|(place, target)| (target.key.clone(), place));
+        let by_key = places.filter(|_| targets.len() > FEW_TARGETS).collect();
+        let phase = Phase::Start { emit_initial: request.emit_initial, from: request.from };
+        let place =
+            Mutex::new(Place { phase, backlog: Backlog::after(0, ""), token: String::new(), dropped: 0 });
+        let (buffer_keys, drop_newest) = (request.buffer_keys, request.drop_newest);
+        Self { id, hub, targets, by_key, buffer_keys, drop_newest, place }
+    }
+
+    /// Ends it.
+    pub fn stop(&self) {
+        self.hub.remove(self.id, &self.targets);
+    }
+
+    /// How many rows of the log it has walked past since it took its place. For tests.
+    #[must_use]
+    pub fn rows_walked(&self) -> u64 {
+        self.place.lock().backlog.rows
+    }
+
+    /// Takes its place in the log, once: what is committed after this is told.
+    ///
+    /// # Errors
+    /// `UNSUPPORTED` if the log is off, those of the store.
+    pub fn begin(&self, txn: &mut dyn ReadTxn) -> Result<()> {
+        let mut place = self.place.lock();
+        let log = txn.log_state()?;
+        check_logged(&log)?;
+        let Phase::Start { emit_initial, from } = place.phase.clone() else { return Ok(()) };
+        place.stand_at(log.head, log.newest_stamp.clone());
+        place.phase = match from {
+            // A commit of after the newest one is of another store, or of one that was restored since.
+            Some(from) if from < log.trimmed_stamp || from > log.newest_stamp => Phase::from_the_state(true),
+            Some(from) => {
+                place.stand_at(position_after(txn, &log, &from)?, from);
+                Phase::Changes
+            }
+            None if emit_initial => Phase::from_the_state(false),
+            None => Phase::Changes,
+        };
+        Ok(())
+    }
+
+    /// Reads the next batch; its tail is `[flags,versionstamp,dropped]`.
+    ///
+    /// # Errors
+    /// `UNSUPPORTED` if the log is off, those of the store. The watch stands where it stood.
+    pub fn step(&self, txn: &mut dyn ReadTxn, inline: bool) -> Result<Answer> {
+        self.begin(txn)?;
+        let mut place = self.place.lock();
+        let log = txn.log_state()?;
+        check_logged(&log)?;
+        if matches!(place.phase, Phase::Changes) {
+            place.backlog.skip_to(self.hub.passed(self.id));
+            if place.backlog.position + 1 < log.first {
+                place.reset(&log);
+            }
+        }
+        match place.phase.clone() {
+            Phase::State { target, after, reset, told } => {
+                self.state(txn, &mut place, inline, StatePlace { target, after, reset, told })
+            }
+            _ => self.changes(txn, &mut place, inline, &log),
+        }
+    }
+
+    /// One page of the present state.
+    fn state(
+        &self,
+        txn: &mut dyn ReadTxn,
+        place: &mut Place,
+        inline: bool,
+        mut at: StatePlace,
+    ) -> Result<Answer> {
+        let mut page = Page::with_capacity(1024);
+        while let Some(target) = self.targets.get(at.target) {
+            if is_full(&page) {
+                break;
+            }
+            match list(txn, target, at.after.take(), &mut page, inline)? {
+                Listed::TakesLong => return Ok(Answer::TakesLong),
+                Listed::Until(last) => at.after = Some(last),
+                Listed::All => at.target += 1,
+            }
+        }
+        let flags = BATCH | INITIAL | if at.reset && !at.told { RESET } else { 0 };
+        let is_end = at.target >= self.targets.len();
+        if is_end && page.is_empty() && at.told {
+            place.phase = Phase::Changes;
+            return Ok(place.nothing(AGAIN));
+        }
+        place.phase = if is_end {
+            Phase::Changes
+        } else {
+            Phase::State { target: at.target, after: at.after, reset: at.reset, told: true }
+        };
+        Ok(if is_end { place.batch(page, flags) } else { part_of_the_state(page, flags) })
+    }
+
+    /// What changed and is not told yet.
+    fn changes(
+        &self,
+        txn: &mut dyn ReadTxn,
+        place: &mut Place,
+        inline: bool,
+        log: &LogState,
+    ) -> Result<Answer> {
+        // With `bufferSize` nothing stays in the backlog: what is not told is dropped.
+        let room = self.buffer_keys.map_or_else(|| self.hub.backlog_keys(), |_| MAX_BACKLOG_KEYS);
+        self.walk(txn, &mut place.backlog, room, inline)?;
+        let is_end = place.backlog.position >= log.head;
+        if inline && !is_end && !place.backlog.is_full(room) {
+            return Ok(Answer::TakesLong);
+        }
+        if let Some(most) = self.buffer_keys {
+            place.dropped += place.backlog.keep(most, self.drop_newest);
+        }
+        let mut page = Page::with_capacity(64);
+        let mut looked = 0;
+        for changed in place.backlog.iter() {
+            if self.buffer_keys.is_none() && is_batch_full(&page) {
+                break;
+            }
+            let is_long = inline && looked >= MAX_INLINE_LOG_ROWS && self.buffer_keys.is_none();
+            if is_long || !place.backlog.tell(txn, changed, is_end, &mut page, inline)? {
+                return Ok(Answer::TakesLong);
+            }
+            looked += 1;
+        }
+        place.backlog.forget_first(looked);
+        let is_all = is_end && place.backlog.is_empty();
+        let token = if is_all { &log.newest_stamp } else { place.backlog.token() };
+        // The last commit that was told may have left no row, by which the backlog knows commits.
+        if *token > *place.token {
+            place.token = token.to_string();
+        }
+        if !page.is_empty() {
+            return Ok(place.batch(page, BATCH));
+        }
+        let clean = is_all && self.hub.settle(self.id, place.backlog.position);
+        Ok(place.nothing(if clean { 0 } else { AGAIN }))
+    }
+
+    /// Walks on along the log, for as long as the backlog has room.
+    fn walk(&self, txn: &mut dyn ReadTxn, backlog: &mut Backlog, room: usize, inline: bool) -> Result<()> {
+        if backlog.is_full(room) {
+            return Ok(());
+        }
+        let limit = if inline { MAX_INLINE_LOG_ROWS } else { MAX_LOG_ROWS };
+        txn.scan_log(LogScan { after: backlog.position, limit, values: false }, &mut |change| {
+            backlog.pass(&change, self.takes(change.key));
+            Ok(if backlog.is_full(room) { Flow::Stop } else { Flow::Continue })
+        })
+    }
+
+    /// Many targets are looked up, by the beginnings of the key; few are compared.
+    fn takes(&self, key: &[u8]) -> bool {
+        if self.by_key.is_empty() {
+            return self.targets.iter().any(|target| target.takes(key));
+        }
+        let mut takes = false;
+        for_each_beginning(key, |beginning| {
+            let target = self.by_key.get(beginning).and_then(|place| self.targets.get(*place));
+            takes |= target.is_some_and(|target| target.takes(key));
+        });
+        takes
+    }
+}
+
+impl Place {
+    fn stand_at(&mut self, position: i64, token: String) {
+        self.backlog = Backlog::after(position, &token);
+        self.token = token;
+    }
+
+    fn reset(&mut self, log: &LogState) {
+        self.stand_at(log.head, log.newest_stamp.clone());
+        self.phase = Phase::from_the_state(true);
+    }
+
+    fn batch(&mut self, mut page: Page, flags: u8) -> Answer {
+        let tail = format!("[{flags},\"{}\",{}]", self.token, std::mem::take(&mut self.dropped));
+        page.finish_with(&tail);
+        Answer::Page(page)
+    }
+
+    fn nothing(&self, flags: u8) -> Answer {
+        let mut page = Page::with_capacity(64);
+        page.finish_with(&format!("[{flags},\"\",0]"));
+        Answer::Page(page)
+    }
+}
+
+fn is_batch_full(page: &Page) -> bool {
+    page.len() >= MAX_WATCH_BATCH_KEYS || page.size_bytes() >= MAX_WATCH_BATCH_BYTES
+}
+
+/// Who has seen only a part of the state can resume nowhere but before everything.
+fn part_of_the_state(mut page: Page, flags: u8) -> Answer {
+    let before_everything = Stamp { ms: 0, counter: 0, node: 0 };
+    page.finish_with(&format!("[{flags},\"{before_everything}\",0]"));
+    Answer::Page(page)
+}
+
+impl Phase {
+    fn from_the_state(reset: bool) -> Self {
+        Self::State { target: 0, after: None, reset, told: false }
+    }
+}
+
+struct StatePlace {
+    target: usize,
+    after: Option<Vec<u8>>,
+    reset: bool,
+    told: bool,
+}
+
+/// Targets that are not told by another one already.
+fn without_repeats(targets: Vec<Target>) -> Vec<Target> {
+    let mut seen = HashSet::new();
+    let trees: Vec<Target> = targets.iter().filter(|target| target.reach != Reach::Exact).cloned().collect();
+    let covered = |target: &Target| trees.iter().any(|tree| tree != target && tree.takes(&target.key));
+    targets.into_iter().filter(|target| seen.insert(target.key.clone()) && !covered(target)).collect()
+}

@@ -1,0 +1,179 @@
+//! A walk along the change log: which keys changed and are still to be told, and how they stand now.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use crate::base::error::Result;
+use crate::base::limits::{MAX_BACKLOG_BYTES, MAX_BACKLOG_KEYS, MAX_INLINE_BYTES};
+use crate::engine::page::Page;
+use crate::store::rows::changes::{Change, LogScan, LogState};
+use crate::store::{ChangeKind, Flow, ReadTxn};
+
+/// Keys that changed and are still to be told, in the order of their first change since they were told. Each row of the log
+/// is walked past once; what follows while a slow callback runs is merged into what waits. It is bounded: when it is full, the
+/// walk waits, and what changes meanwhile waits in the log.
+#[derive(Debug)]
+pub struct Backlog {
+    keys: VecDeque<Changed>,
+    /// The number of a key: how many were in front of it since the backlog was empty.
+    numbers: HashMap<Arc<[u8]>, usize>,
+    /// The number of the first key.
+    first: usize,
+    key_bytes: usize,
+    /// Changes up to this one were walked past.
+    pub position: i64,
+    /// The commit before the one that is being walked through: it is whole.
+    whole: Arc<str>,
+    current: Arc<str>,
+    /// How many rows of the log were walked past, for tests.
+    pub rows: u64,
+}
+
+#[derive(Debug)]
+pub struct Changed {
+    key: Arc<[u8]>,
+    /// The commit before its first change.
+    before: Arc<str>,
+    last_seq: i64,
+    deleted: bool,
+}
+
+impl Backlog {
+    /// Nothing, up to a change and the commit that it is of.
+    pub fn after(position: i64, stamp: &str) -> Self {
+        let whole: Arc<str> = stamp.into();
+        Self {
+            keys: VecDeque::new(),
+            numbers: HashMap::new(),
+            first: 0,
+            key_bytes: 0,
+            position,
+            current: Arc::clone(&whole),
+            whole,
+            rows: 0,
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// Whether there are so many keys, or keys of the size that goes with so many.
+    pub fn is_full(&self, room: usize) -> bool {
+        let room_bytes = MAX_BACKLOG_BYTES * room / MAX_BACKLOG_KEYS;
+        self.keys.len() >= room || self.key_bytes >= room_bytes
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Changed> {
+        self.keys.iter()
+    }
+
+    /// Changes up to a number do not concern the watch, but for those that it knows of.
+    pub fn skip_to(&mut self, position: i64) {
+        self.position = self.position.max(position);
+    }
+
+    /// Walks past the next change, which concerns the watch or not.
+    pub fn pass(&mut self, change: &Change<'_>, concerns: bool) {
+        if change.versionstamp != &*self.current {
+            self.whole = std::mem::replace(&mut self.current, change.versionstamp.into());
+        }
+        if concerns {
+            self.note(change);
+        }
+        self.position = change.seq;
+        self.rows += 1;
+    }
+
+    fn note(&mut self, change: &Change<'_>) {
+        let deleted = change.kind == ChangeKind::Delete;
+        let place = self.numbers.get(change.key).map(|number| number - self.first);
+        if let Some(known) = place.and_then(|place| self.keys.get_mut(place)) {
+            known.last_seq = change.seq;
+            known.deleted = deleted;
+            return;
+        }
+        let key: Arc<[u8]> = change.key.into();
+        self.key_bytes += key.len();
+        self.numbers.insert(Arc::clone(&key), self.first + self.keys.len());
+        self.keys.push_back(Changed { key, before: Arc::clone(&self.whole), last_seq: change.seq, deleted });
+    }
+
+    /// The first keys were told.
+    pub fn forget_first(&mut self, count: usize) {
+        for Changed { key, .. } in self.keys.drain(..count.min(self.keys.len())) {
+            self.numbers.remove(&key);
+            self.key_bytes -= key.len();
+            self.first += 1;
+        }
+        if self.keys.is_empty() {
+            // The memory of a long backlog goes with it.
+            (self.keys, self.numbers, self.first) = (VecDeque::new(), HashMap::new(), 0);
+        }
+    }
+
+    /// Keeps `most` keys, those with the newest last changes or the oldest; tells how many went.
+    pub fn keep(&mut self, most: usize, oldest: bool) -> usize {
+        let dropped = self.keys.len().saturating_sub(most);
+        if dropped == 0 {
+            return 0;
+        }
+        let mut seqs: Vec<i64> = self.keys.iter().map(|changed| changed.last_seq).collect();
+        seqs.sort_unstable();
+        let bound = seqs.get(if oldest { most } else { dropped }).copied().unwrap_or(0);
+        self.keys.retain(|changed| (changed.last_seq < bound) == oldest);
+        self.numbers =
+            self.keys.iter().zip(0..).map(|(changed, number)| (Arc::clone(&changed.key), number)).collect();
+        self.key_bytes = self.keys.iter().map(|changed| changed.key.len()).sum();
+        self.first = 0;
+        dropped
+    }
+
+    /// The newest commit up to which nothing waits.
+    pub fn token(&self) -> &str {
+        self.keys.front().map_or(&self.whole, |changed| &changed.before)
+    }
+
+    /// Appends how a key stands now, unless the part of the log that is still to be walked tells of a later change of it: then
+    /// it is told there, once. False: its value is for another thread.
+    pub fn tell(
+        &self,
+        txn: &mut dyn ReadTxn,
+        changed: &Changed,
+        is_end: bool,
+        page: &mut Page,
+        inline: bool,
+    ) -> Result<bool> {
+        let now = txn.now_ms();
+        let mut withheld = false;
+        txn.get(&changed.key, if inline { MAX_INLINE_BYTES } else { usize::MAX }, &mut |row| {
+            let live = row.filter(|row| row.is_live(now));
+            withheld = live.is_some_and(|row| row.withheld);
+            let has_changed = live.map_or(!changed.deleted, |row| row.versionstamp > &*self.current);
+            let is_told_later = has_changed && !is_end;
+            if withheld || is_told_later { Ok(()) } else { page.push_watched(&changed.key, live.as_ref()) }
+        })?;
+        let is_large = inline && page.size_bytes() > MAX_INLINE_BYTES;
+        Ok(!withheld && !is_large)
+    }
+}
+
+/// The position after a commit: a search in the log, which is in the order of commits.
+pub fn position_after(txn: &mut dyn ReadTxn, log: &LogState, stamp: &str) -> Result<i64> {
+    let (mut low, mut high) = (log.first - 1, log.head);
+    // Changes up to `low` are of the commit or older, those after `high` are newer.
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let mut older = false;
+        txn.scan_log(LogScan { after: middle, limit: 1, values: false }, &mut |change| {
+            older = change.versionstamp <= stamp;
+            Ok(Flow::Stop)
+        })?;
+        if older {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    Ok(low)
+}

@@ -1,0 +1,91 @@
+//! Counters: sum, max and min, exact for bigints of any size.
+
+use num_bigint::{BigInt, Sign};
+use num_traits::ToPrimitive;
+
+use crate::base::error::{Code, Error, Result};
+use crate::codec::value::Counter;
+
+/// What a counter mutation does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arithmetic {
+    /// Adds.
+    Sum,
+    /// Keeps the larger.
+    Max,
+    /// Keeps the smaller.
+    Min,
+}
+
+/// The counter after a mutation. A missing one starts a sum at 0, and becomes the operand of a max or min; what kind it is, the
+/// operand says. Otherwise the stored one says it.
+///
+/// # Errors
+/// `TYPE_MISMATCH` if a `KvU64` meets a counter that is none; `INVALID_ARGUMENT` if a stored `KvU64` meets an operand that is not an
+/// unsigned 64-bit integer.
+pub fn apply(operation: Arithmetic, stored: Option<Counter>, operand: &Counter) -> Result<Counter> {
+    match (stored, operand) {
+        (None, operand) => Ok(operand.clone()),
+        (Some(Counter::Int(int)), Counter::Int(operand)) => Ok(Counter::Int(match operation {
+            Arithmetic::Sum => int + operand,
+            Arithmetic::Max => int.max(operand.clone()),
+            Arithmetic::Min => int.min(operand.clone()),
+        })),
+        (Some(Counter::Int(_)), Counter::U64(_)) => {
+            Err(Error::new(Code::TypeMismatch, "the stored value is not a KvU64, and the operand is one"))
+        }
+        (Some(Counter::U64(int)), Counter::Int(operand)) => Ok(wrapping(operation, int, unsigned(operand)?)),
+        (Some(Counter::U64(int)), Counter::U64(operand)) => Ok(wrapping(operation, int, *operand)),
+    }
+}
+
+fn wrapping(operation: Arithmetic, int: u64, operand: u64) -> Counter {
+    Counter::U64(match operation {
+        Arithmetic::Sum => int.wrapping_add(operand),
+        Arithmetic::Max => int.max(operand),
+        Arithmetic::Min => int.min(operand),
+    })
+}
+
+fn unsigned(operand: &BigInt) -> Result<u64> {
+    operand.to_u64().ok_or_else(|| {
+        let what = if operand.sign() == Sign::Minus { "negative" } else { "over 2^64 - 1" };
+        Error::invalid(format!("value: the stored counter is a KvU64, and the operand is {what}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The table that JavaScript's commits and transactions pass too (`__test__/suites/commits/counters.js`).
+    const CASES: &str = include_str!("../../../__test__/data/counters.json");
+
+    /// `"int:5"`, `"u64:5"`.
+    fn counter(text: &str) -> Counter {
+        match text.split_once(':').unwrap() {
+            ("u64", digits) => Counter::U64(digits.parse().unwrap()),
+            (_, digits) => Counter::Int(digits.parse().unwrap()),
+        }
+    }
+
+    #[test]
+    fn every_case_of_the_table() {
+        let cases: Vec<[Option<String>; 4]> = serde_json::from_str(CASES).unwrap();
+        assert!(cases.len() > 30);
+        for case in cases {
+            let [operation, stored, operand, expected] = case.clone();
+            let operation = match operation.unwrap().as_str() {
+                "sum" => Arithmetic::Sum,
+                "max" => Arithmetic::Max,
+                _ => Arithmetic::Min,
+            };
+            let result = apply(operation, stored.as_deref().map(counter), &counter(&operand.unwrap()));
+            let expected = expected.unwrap();
+            match result {
+                Ok(result) => assert_eq!(result, counter(&expected), "{case:?}"),
+                Err(error) => assert_eq!(error.code.as_str(), expected, "{case:?}"),
+            }
+        }
+    }
+}

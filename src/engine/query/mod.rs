@@ -1,0 +1,8 @@
+//! Which entries a question is about: filters, indexes, searches.
+
+pub mod filter;
+pub mod indexes;
+pub mod matching;
+pub mod plan;
+pub mod search;
+pub mod unique;

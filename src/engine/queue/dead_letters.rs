@@ -1,0 +1,91 @@
+//! The dead letter queue.
+
+use super::deliver::quoted;
+use super::enqueue::{NewMessage, Schedule, keys_of, new_id, schedule_of};
+use crate::base::error::Result;
+use crate::base::limits::MAX_PAGE_BYTES;
+use crate::engine::answer::Answer;
+use crate::engine::page::Page;
+use crate::engine::write::{Ending, lost};
+use crate::store::rows::queue::{DeadLetter, DeadLetterScan};
+use crate::store::{Batch, Flow, ReadTxn, Step, StepResult};
+
+/// Lists dead letters: a page whose entries are `id,original,error,attempts,created,failed,queue,value`.
+///
+/// # Errors
+/// Those of the store.
+pub fn list(txn: &mut dyn ReadTxn, scan: &DeadLetterScan) -> Result<Answer> {
+    let mut page = Page::with_capacity(256);
+    txn.scan_dead_letters(scan, &mut |letter| {
+        // What does not fit is asked for again, by its place.
+        page.more |= !page.is_empty() && page.size_bytes() >= MAX_PAGE_BYTES;
+        if page.more {
+            return Ok(Flow::Stop);
+        }
+        push(&mut page, &letter);
+        Ok(Flow::Continue)
+    })?;
+    page.finish();
+    Ok(Answer::Page(page))
+}
+
+/// One dead letter, as a page of one or none.
+///
+/// # Errors
+/// Those of the store.
+pub fn get(txn: &mut dyn ReadTxn, id: &str) -> Result<Answer> {
+    let mut page = Page::with_capacity(256);
+    if let Some(letter) = txn.dead_letter(id)? {
+        push(&mut page, &letter);
+    }
+    page.finish();
+    Ok(Answer::Page(page))
+}
+
+fn push(page: &mut Page, letter: &DeadLetter) {
+    let DeadLetter { id, error_message, failed_at, message } = letter;
+    let parts = [
+        quoted(id),
+        quoted(&message.id),
+        quoted(error_message),
+        message.state.attempts.to_string(),
+        message.created_at.to_string(),
+        failed_at.to_string(),
+        quoted(&message.queue),
+    ];
+    page.push_parts(&parts.each_ref().map(String::as_str), message.encoding, &message.value);
+}
+
+/// Puts one back into its queue as a new message with all its attempts; tells the new id, or `null`.
+///
+/// # Errors
+/// Those of the store.
+pub fn requeue<'a>(seen: &mut dyn ReadTxn, batch: &mut Batch<'a>, id: &'a str) -> Result<Ending> {
+    let Some(DeadLetter { message, .. }) = seen.dead_letter(id)? else {
+        return Ok(Ending::json("null"));
+    };
+    let (Schedule { backoff_ms, dead_letter }, keys) = (schedule_of(&message)?, keys_of(&message)?);
+    // Another one may stand under its deduplication key by now: this one is asked for, and is not lost for that.
+    let deduplication_key = match message.deduplication_key {
+        Some(key) if seen.standing_message(&message.queue, &key)?.is_some() => None,
+        key => key,
+    };
+    batch.push(Step::RemoveDeadLetter(id));
+    let again = NewMessage {
+        id: new_id(),
+        delay_ms: 0,
+        backoff_ms,
+        dead_letter,
+        keys_if_undelivered: keys,
+        queue: message.queue,
+        ordering_key: message.ordering_key,
+        deduplication_key,
+        encoding: message.encoding,
+        value: message.value,
+    };
+    batch.push(again.into_step());
+    Ok(Ending::of(|result| match result {
+        StepResult::Id(id) => Ok(Answer::Text(quoted(&id).into_bytes())),
+        _ => Err(lost()),
+    }))
+}

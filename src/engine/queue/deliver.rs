@@ -1,0 +1,303 @@
+//! What a listener does: it settles what its handlers have ended, and claims messages for them, in one operation.
+//!
+//! A claim begins an attempt: it counts then, so that a message that kills its process comes to the end of its attempts
+//! too. A lease that ran out is claimed like a ready message; the lease's number grows with each claim, so that who lost it
+//! can settle nothing.
+//!
+//! Of messages with one ordering key only one is under way: it is processing, or pending with attempts behind it. One that
+//! comes after another of its key is put aside (`Blocked`): when it is enqueued, when another that comes before it is, or when
+//! a claim meets it while another is under way. No claim looks there; the first of them is let go when the one before is done.
+//! So claims look at each at most once, however many there are, and few of a key are pending at a time.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::heartbeat::{Extended, extend};
+use super::settle::{Ended, Settled, Undelivered, end, exhaust, leased};
+use crate::base::config::Durability;
+use crate::base::error::Result;
+use crate::base::limits::{MAX_CLAIM_BYTES, MAX_CLAIM_LOOKS};
+use crate::codec::key_json::write_string;
+use crate::engine::answer::Answer;
+use crate::engine::page::Page;
+use crate::store::rows::queue::{Claimable, Message, State, Status};
+use crate::store::{Batch, InFlight, Next, ReadTxn, Refusal, Step, StepResult, Verdict, WriteJob};
+
+/// Messages that one look at a queue reads. More than are wanted, where some are behind their ordering key.
+const LOOK: usize = 64;
+
+/// What a listener asks for.
+#[derive(Debug, Clone)]
+pub struct Work {
+    /// The queue's name.
+    pub queue: String,
+    /// First, all of these.
+    pub settled: Vec<Settled>,
+    /// Then, at most so many messages.
+    pub claim: usize,
+    /// Their leases.
+    pub lock_ms: i64,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub struct Worked {
+    /// Claimed messages.
+    pub messages: Vec<Message>,
+    /// Settled attempts whose lease was lost, by number.
+    pub lost: Vec<usize>,
+    /// There may be more to claim now.
+    pub more: bool,
+    /// When the queue has something to do next.
+    pub due_ms: Option<i64>,
+}
+
+impl Worked {
+    /// As a page: an entry is `id,lease,attempts,value`, the tail `[more,due,[lost]]`.
+    #[must_use]
+    pub fn answer(&self) -> Answer {
+        let mut page = Page::with_capacity(256);
+        for message in &self.messages {
+            let State { lease, attempts, .. } = message.state;
+            let (id, lease, attempts) = (quoted(&message.id), lease.to_string(), attempts.to_string());
+            page.push_parts(&[&id, &lease, &attempts], message.encoding, &message.value);
+        }
+        let due = self.due_ms.map_or("null".into(), |ms| ms.to_string());
+        page.finish_with(&format!("[{},{due},{:?}]", self.more, self.lost));
+        Answer::Page(page)
+    }
+}
+
+/// Text as JSON.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    let mut out = Vec::new();
+    write_string(text, &mut out);
+    String::from_utf8(out).unwrap_or_default()
+}
+
+/// Told what came of it, once.
+pub type WorkDone = Box<dyn FnOnce(Result<Worked>) + Send>;
+
+/// What is decided next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Round {
+    /// What becomes of attempts that have ended, and of leases that are due.
+    Settle,
+    /// Which messages are taken.
+    Claim,
+    /// When there is something to do next.
+    Due,
+    /// Nothing.
+    End,
+}
+
+/// A listener's work on its way through the writer.
+pub struct WorkJob {
+    work: Work,
+    in_flight: Arc<InFlight>,
+    durability: Durability,
+    undelivered: Undelivered,
+    round: Round,
+    /// Steps of this round that tell whether a lease was lost, with the number of the attempt.
+    settling: Vec<(usize, usize)>,
+    extended: Extended,
+    looked: usize,
+    bytes: usize,
+    found: bool,
+    worked: Worked,
+    done: Option<WorkDone>,
+}
+
+impl WorkJob {
+    /// Work that tells `done`.
+    #[must_use]
+    pub fn new(work: Work, in_flight: Arc<InFlight>, durability: Durability, done: WorkDone) -> Self {
+        Self {
+            work,
+            in_flight,
+            durability,
+            undelivered: Undelivered::default(),
+            round: Round::Settle,
+            settling: Vec::new(),
+            extended: Extended::default(),
+            looked: 0,
+            bytes: 0,
+            found: false,
+            worked: Worked::default(),
+            done: Some(done),
+        }
+    }
+
+    /// Claims what is ready. A message may depend on one that is buried before it in this round: it waits for the next one.
+    fn claim<'a>(&'a mut self, seen: &mut dyn ReadTxn, batch: &mut Batch<'a>) -> Result<()> {
+        let Self { work, in_flight, undelivered, looked, bytes, found, worked, .. } = self;
+        let wanted = work.claim - worked.messages.len();
+        let ready = seen.ready_messages(&work.queue, wanted.min(LOOK))?;
+        *found = !ready.is_empty();
+        batch.steps.reserve(ready.len());
+        let (mut keys, mut aside) = (Keys::default(), Vec::new());
+        for one in ready {
+            *looked += 1;
+            let message = match one {
+                Claimable::Message(message) => *message,
+                Claimable::Damaged(damaged) => {
+                    keys.passed.extend(damaged.ordering_key.clone());
+                    aside.push(damaged);
+                    continue;
+                }
+            };
+            if message.ordering_key.as_ref().is_some_and(|key| keys.passed.contains(key)) {
+                continue;
+            }
+            if let Some(lock_ms) = in_flight.holds(&message.id, message.state.lease) {
+                // The clock stepped forward: it is being handled here all the same.
+                batch.push(Step::Extend(leased(&message), lock_ms));
+                continue;
+            }
+            *bytes += message.value.len();
+            if *bytes > MAX_CLAIM_BYTES && !worked.messages.is_empty() {
+                worked.more = true;
+                break;
+            }
+            if let Some(claimed) = take(seen, batch, message, work.lock_ms, undelivered, &mut keys)? {
+                worked.messages.push(claimed);
+            }
+        }
+        if !aside.is_empty() {
+            batch.push(Step::SetAside(aside));
+        }
+        worked.more |= *looked >= MAX_CLAIM_LOOKS;
+        Ok(())
+    }
+
+    fn next(&self) -> Round {
+        let Self { work, worked, .. } = self;
+        match self.round {
+            Round::Settle if work.claim > 0 => Round::Claim,
+            Round::Settle | Round::Due | Round::End => Round::End,
+            Round::Claim if !self.found || worked.more || worked.messages.len() == work.claim => Round::Due,
+            Round::Claim => Round::Claim,
+        }
+    }
+}
+
+impl WriteJob for WorkJob {
+    fn begin(&mut self) {
+        self.round = Round::Settle;
+        (self.looked, self.bytes) = (0, 0);
+        self.extended = Extended::default();
+        self.worked = Worked::default();
+    }
+
+    fn decide<'a>(&'a mut self, seen: &mut dyn ReadTxn, batch: &mut Batch<'a>) -> Result<()> {
+        match self.round {
+            Round::Settle => {
+                let Self { work, in_flight, undelivered, settling, extended, worked, .. } = self;
+                settling.clear();
+                batch.steps.reserve(work.settled.len());
+                for (index, settled) in work.settled.iter().enumerate() {
+                    match end(seen, batch, settled, undelivered)? {
+                        Ended::At(step) => settling.push((step, index)),
+                        Ended::Lost => worked.lost.push(index),
+                        Ended::Left => {}
+                    }
+                }
+                if work.claim > 0 {
+                    let now_ms = seen.now_ms();
+                    *extended = extend(in_flight.due(now_ms), now_ms, batch);
+                }
+                Ok(())
+            }
+            Round::Claim => self.claim(seen, batch),
+            Round::Due | Round::End => {
+                self.worked.due_ms = seen.queue_due(&self.work.queue)?;
+                Ok(())
+            }
+        }
+    }
+
+    fn refused(&mut self, refusal: Refusal, seen: &mut dyn ReadTxn) -> Result<()> {
+        self.undelivered.refused(refusal, seen)
+    }
+
+    fn applied(&mut self, verdict: Verdict) -> Result<Next> {
+        if self.round == Round::Settle {
+            self.extended.applied(&verdict.results);
+            let is_lost = |step: usize| !verdict.results.get(step).is_some_and(StepResult::is_up);
+            self.worked
+                .lost
+                .extend(self.settling.iter().filter(|(step, _)| is_lost(*step)).map(|(_, index)| *index));
+            self.worked.lost.sort_unstable();
+        }
+        self.round = self.next();
+        Ok(if self.round == Round::End { Next::Done } else { Next::Again })
+    }
+
+    fn finish(mut self: Box<Self>, outcome: Result<()>) {
+        if outcome.is_ok() {
+            self.extended.note(&self.in_flight);
+        }
+        let worked = std::mem::take(&mut self.worked);
+        if let Some(done) = self.done.take() {
+            done(outcome.map(|()| worked));
+        }
+    }
+
+    fn durability(&self) -> Durability {
+        self.durability
+    }
+}
+
+impl Drop for WorkJob {
+    fn drop(&mut self) {
+        if let Some(done) = self.done.take() {
+            done(Err(crate::engine::write::lost()));
+        }
+    }
+}
+
+/// What the dead letter of a message says whose handler never ended.
+const DIED: &str = "the lease ran out: the process that handled the message died, or was cut off";
+
+/// Ordering keys that this round has decided on.
+#[derive(Default)]
+struct Keys {
+    /// A message of it is claimed.
+    claimed: HashSet<String>,
+    /// A message of it is gone, and the next one is let go.
+    passed: HashSet<String>,
+}
+
+/// Begins an attempt, or puts the message where it belongs.
+fn take(
+    seen: &mut dyn ReadTxn,
+    batch: &mut Batch<'_>,
+    message: Message,
+    lock_ms: i64,
+    undelivered: &Undelivered,
+    keys: &mut Keys,
+) -> Result<Option<Message>> {
+    if message.state.status == Status::Processing {
+        if message.state.attempts >= message.max_attempts {
+            exhaust(batch, &message, DIED, undelivered);
+            keys.passed.extend(message.ordering_key);
+            return Ok(None);
+        }
+    } else if let Some(key) = &message.ordering_key
+        && (keys.claimed.contains(key) || seen.is_key_busy(&message.queue, key, &message.id)?)
+    {
+        batch.push(Step::Block(leased(&message)));
+        return Ok(None);
+    }
+    batch.push(Step::Claim { message: leased(&message), lock_ms });
+    keys.claimed.extend(message.ordering_key.clone());
+    let state = State {
+        status: Status::Processing,
+        attempts: message.state.attempts + 1,
+        lease: message.state.lease + 1,
+        locked_until: Some(seen.now_ms().saturating_add(lock_ms)),
+        ..message.state
+    };
+    Ok(Some(Message { state, ..message }))
+}

@@ -1,0 +1,206 @@
+//! A message on its way into a queue: what a user says of it, its limits, and its row.
+
+use std::borrow::Cow;
+
+use crate::base::error::{Error, Result};
+use crate::base::limits::{MAX_BACKOFF_STEPS, MAX_DURATION_MS, MAX_NAME_BYTES, MAX_UNDELIVERED_KEYS};
+use crate::store::Step;
+use crate::store::rows::queue;
+use crate::store::rows::queue::Message;
+
+/// The waits before the second, third and fourth attempt.
+pub const DEFAULT_BACKOFF_MS: [i64; 3] = [1_000, 5_000, 10_000];
+/// The last element of a stored schedule, behind the waits, where no dead letter is kept. No attempt is before it, so a version
+/// that does not know it keeps a dead letter.
+const NO_DEAD_LETTER: i64 = -1;
+/// The queue of who names none.
+pub const DEFAULT_QUEUE: &str = "default";
+
+/// A message as a user hands it in.
+#[derive(Debug, Clone)]
+pub struct NewMessage {
+    /// Made when it is handed in, so that a commit that runs again adds the same one.
+    pub id: String,
+    /// Its queue's name.
+    pub queue: String,
+    /// From the commit on.
+    pub delay_ms: i64,
+    /// Before the second attempt, the third, …
+    pub backoff_ms: Vec<i64>,
+    /// Whether a dead letter is kept when its attempts are used up.
+    pub dead_letter: bool,
+    /// Encoded keys.
+    pub keys_if_undelivered: Vec<Vec<u8>>,
+    /// One at a time.
+    pub ordering_key: Option<String>,
+    /// One in the queue.
+    pub deduplication_key: Option<String>,
+    /// See `codec::value`.
+    pub encoding: u8,
+    /// The value.
+    pub value: Vec<u8>,
+}
+
+impl NewMessage {
+    /// A message with every default.
+    #[must_use]
+    pub fn of(encoding: u8, value: Vec<u8>) -> Self {
+        Self {
+            id: new_id(),
+            queue: DEFAULT_QUEUE.into(),
+            delay_ms: 0,
+            backoff_ms: DEFAULT_BACKOFF_MS.into(),
+            dead_letter: true,
+            keys_if_undelivered: Vec::new(),
+            ordering_key: None,
+            deduplication_key: None,
+            encoding,
+            value,
+        }
+    }
+
+    /// Refuses what is over a limit.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`.
+    pub fn validate(&self) -> Result<()> {
+        check_name(&self.queue, "queue")?;
+        for (name, key) in
+            [("orderingKey", &self.ordering_key), ("deduplicationKey", &self.deduplication_key)]
+        {
+            key.as_deref().map_or(Ok(()), |key| check_name(key, name))?;
+        }
+        check_duration(self.delay_ms, "delay")?;
+        if self.backoff_ms.len() > MAX_BACKOFF_STEPS {
+            return Err(Error::limit("backoffSchedule", self.backoff_ms.len(), MAX_BACKOFF_STEPS, "waits"));
+        }
+        for (index, ms) in self.backoff_ms.iter().enumerate() {
+            check_duration(*ms, &format!("backoffSchedule[{index}]"))?;
+        }
+        let keys = self.keys_if_undelivered.len();
+        if keys > MAX_UNDELIVERED_KEYS {
+            return Err(Error::limit("keysIfUndelivered", keys, MAX_UNDELIVERED_KEYS, "keys"));
+        }
+        Ok(())
+    }
+}
+
+impl NewMessage {
+    /// The step that adds it.
+    #[must_use]
+    pub fn step(&self) -> Step<'_> {
+        Step::Enqueue(queue::NewMessage {
+            id: Cow::Borrowed(&self.id),
+            queue: Cow::Borrowed(&self.queue),
+            ordering_key: self.ordering_key.as_deref().map(Cow::Borrowed),
+            deduplication_key: self.deduplication_key.as_deref().map(Cow::Borrowed),
+            value: Cow::Borrowed(&self.value),
+            ..self.row()
+        })
+    }
+
+    /// The same of one that nobody keeps.
+    #[must_use]
+    pub fn into_step(self) -> Step<'static> {
+        let row = self.row();
+        Step::Enqueue(queue::NewMessage {
+            id: Cow::Owned(self.id),
+            queue: Cow::Owned(self.queue),
+            ordering_key: self.ordering_key.map(Cow::Owned),
+            deduplication_key: self.deduplication_key.map(Cow::Owned),
+            value: Cow::Owned(self.value),
+            ..row
+        })
+    }
+
+    /// What is no text or value of the user's.
+    fn row(&self) -> queue::NewMessage<'static> {
+        let attempts = i64::try_from(self.backoff_ms.len()).unwrap_or(i64::MAX);
+        queue::NewMessage {
+            delay_ms: self.delay_ms,
+            max_attempts: attempts.saturating_add(1),
+            backoff_schedule: schedule_text(&self.backoff_ms, self.dead_letter),
+            keys_if_undelivered: keys_text(&self.keys_if_undelivered),
+            encoding: self.encoding,
+            ..queue::NewMessage::default()
+        }
+    }
+}
+
+/// A new id: a UUIDv7.
+#[must_use]
+pub fn new_id() -> String {
+    crate::base::clock::new_id().to_string()
+}
+
+fn check_duration(ms: i64, name: &str) -> Result<()> {
+    if (0..=MAX_DURATION_MS).contains(&ms) {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("{name}: {ms} ms; give 0 to {MAX_DURATION_MS} ms")))
+}
+
+/// Refuses what cannot be the name of something.
+///
+/// # Errors
+/// `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`.
+pub fn check_name(text: &str, what: &str) -> Result<()> {
+    if text.is_empty() || text.contains('\0') {
+        let message = format!("{what}: it is empty or holds a NUL; give 1 to {MAX_NAME_BYTES} bytes of text");
+        return Err(Error::invalid(message));
+    }
+    if text.len() > MAX_NAME_BYTES {
+        return Err(Error::limit(what, text.len(), MAX_NAME_BYTES, "bytes"));
+    }
+    Ok(())
+}
+
+fn schedule_text(backoff_ms: &[i64], dead_letter: bool) -> String {
+    let mark = (!dead_letter).then_some(NO_DEAD_LETTER);
+    let all: Vec<i64> = backoff_ms.iter().copied().chain(mark).collect();
+    serde_json::to_string(&all).unwrap_or_default()
+}
+
+fn keys_text(keys: &[Vec<u8>]) -> Option<String> {
+    let hex = |key: &Vec<u8>| key.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let texts: Vec<String> = keys.iter().map(hex).collect();
+    (!texts.is_empty()).then(|| serde_json::to_string(&texts).unwrap_or_default())
+}
+
+/// The keys of a message's row.
+///
+/// # Errors
+/// `CORRUPT`.
+pub fn keys_of(message: &Message) -> Result<Vec<Vec<u8>>> {
+    let Some(text) = &message.keys_if_undelivered else { return Ok(Vec::new()) };
+    let texts: Vec<String> = serde_json::from_str(text).map_err(|_| damaged())?;
+    texts.iter().map(|hex| bytes_of(hex).ok_or_else(damaged)).collect()
+}
+
+/// What becomes of a message whose attempts fail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Schedule {
+    /// Before the second attempt, the third, …
+    pub backoff_ms: Vec<i64>,
+    /// Whether a dead letter is kept in the end.
+    pub dead_letter: bool,
+}
+
+/// The schedule of a message's row.
+///
+/// # Errors
+/// `CORRUPT`.
+pub fn schedule_of(message: &Message) -> Result<Schedule> {
+    let mut backoff_ms: Vec<i64> = serde_json::from_str(&message.backoff_schedule).map_err(|_| damaged())?;
+    let dead_letter = backoff_ms.pop_if(|last| *last == NO_DEAD_LETTER).is_none();
+    Ok(Schedule { backoff_ms, dead_letter })
+}
+
+fn damaged() -> Error {
+    Error::corrupt("a message in kv_queue is damaged; restore the file from a backup")
+}
+
+fn bytes_of(hex: &str) -> Option<Vec<u8>> {
+    let digits = hex.as_bytes().chunks(2);
+    digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+}

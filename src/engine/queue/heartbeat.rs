@@ -1,0 +1,112 @@
+//! The heartbeat of the messages that this process handles: their leases are extended by Rust, so that a handler that holds
+//! up the event loop keeps its message, and a process that dies does not. What nobody handles any more is given back.
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::{Arc, Weak};
+
+use super::deliver::{Work, WorkJob};
+use super::settle::{End, Settled};
+use crate::base::config::Durability;
+use crate::base::error::Result;
+use crate::store::in_flight::Due;
+use crate::store::rows::queue::Message;
+use crate::store::{Batch, InFlight, Leased, Next, ReadTxn, Step, StepResult, Store, Verdict, WriteJob};
+
+/// Extends what is due, and asks to be called again when there is more.
+pub fn beat(store: &Weak<dyn Store>) {
+    let Some(store) = store.upgrade() else { return };
+    let in_flight = Arc::clone(store.in_flight());
+    let due = in_flight.take_due(store.clock().now_ms());
+    if !due.is_empty() {
+        let beat = Beat { in_flight: Arc::clone(&in_flight), due, extended: Extended::default() };
+        store.write(vec![Box::new(beat)]);
+    }
+    if let Some(at_ms) = in_flight.renew_at() {
+        store.wake_at(at_ms);
+    }
+}
+
+/// Leases that are extended by steps of a batch.
+#[derive(Debug, Default)]
+pub struct Extended {
+    due: Vec<Due>,
+    at_ms: i64,
+    steps: Range<usize>,
+    lost: Vec<usize>,
+}
+
+/// Extends leases that are due. An operation that claims does it first: it may have waited for longer than a lease, and claims none
+/// of its own messages for that.
+pub fn extend(due: Vec<Due>, at_ms: i64, batch: &mut Batch<'_>) -> Extended {
+    let begin = batch.steps.len();
+    for Due { id, number, lock_ms } in &due {
+        batch.push(Step::Extend(Leased { id: Cow::Owned(id.clone()), lease: *number }, *lock_ms));
+    }
+    Extended { due, at_ms, steps: begin..batch.steps.len(), lost: Vec::new() }
+}
+
+impl Extended {
+    /// The steps are applied.
+    pub fn applied(&mut self, results: &[StepResult]) {
+        let results = results.get(self.steps.clone()).unwrap_or_default().iter().enumerate();
+        self.lost = results.filter(|(_, result)| !result.is_up()).map(|(index, _)| index).collect();
+    }
+
+    /// It is on disk: a lease that was lost is not extended any more.
+    pub fn note(&self, in_flight: &InFlight) {
+        if !self.due.is_empty() {
+            in_flight.extended(&self.due, self.at_ms);
+        }
+        for lost in self.lost.iter().filter_map(|index| self.due.get(*index)) {
+            in_flight.rest(&lost.id, lost.number);
+        }
+    }
+}
+
+/// Extends leases.
+struct Beat {
+    in_flight: Arc<InFlight>,
+    due: Vec<Due>,
+    extended: Extended,
+}
+
+impl WriteJob for Beat {
+    fn decide<'a>(&'a mut self, seen: &mut dyn ReadTxn, batch: &mut Batch<'a>) -> Result<()> {
+        self.extended = extend(self.due.clone(), seen.now_ms(), batch);
+        Ok(())
+    }
+
+    fn applied(&mut self, verdict: Verdict) -> Result<Next> {
+        self.extended.applied(&verdict.results);
+        Ok(Next::Done)
+    }
+
+    fn finish(self: Box<Self>, outcome: Result<()>) {
+        if outcome.is_ok() {
+            self.extended.note(&self.in_flight);
+        }
+    }
+
+    /// A power cut ends the process too, and with it what the lease protects.
+    fn durability(&self) -> Durability {
+        Durability::Off
+    }
+}
+
+/// Lets the next listener have at once what nobody handles here any more. It needs no sync: if a power cut undoes it, the
+/// leases run out.
+pub fn give_back(store: &dyn Store, settled: Vec<Settled>) {
+    if settled.is_empty() {
+        return;
+    }
+    let work = Work { queue: String::new(), settled, claim: 0, lock_ms: 0 };
+    let job = WorkJob::new(work, Arc::clone(store.in_flight()), Durability::Off, Box::new(drop));
+    store.write(vec![Box::new(job)]);
+}
+
+/// No handler was begun for it.
+#[must_use]
+pub fn never_begun(message: &Message) -> Settled {
+    Settled { id: message.id.clone(), lease: message.state.lease, end: End::Returned }
+}

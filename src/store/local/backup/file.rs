@@ -1,0 +1,286 @@
+//! The file that a backup becomes: where it may not be, the name that it has while it is written, and its final name.
+
+use std::collections::HashSet;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::Mutex;
+
+use super::Source;
+use crate::base::error::{Code, Error, Result};
+use crate::store::local::folders;
+use crate::store::local::folders::exists;
+use crate::store::local::identity::{FileId, shown};
+use crate::store::local::sqlite::{NO_DESCRIPTOR, is_lack_of_descriptors};
+
+/// What SQLite puts beside a database. One that lies beside a copy would be taken for the copy's own.
+const SIDE_FILES: [&str; 3] = ["-wal", "-shm", "-journal"];
+/// Between the name of a copy and what tells apart its attempts.
+const PARTIAL: &str = ".keyval-partial-";
+/// In the header: the versions for writing and reading, 1 for a database of one file, 2 for one with a write-ahead log.
+const VERSIONS_AT: u64 = 18;
+
+/// The targets that are written to in this process.
+static BUSY_TARGETS: LazyLock<Mutex<HashSet<PathBuf>>> = LazyLock::new(Mutex::default);
+
+/// A place for a copy, held until this is dropped.
+pub struct Target {
+    path: PathBuf,
+    name: OsString,
+    folder: PathBuf,
+    overwrite: bool,
+    /// Folders that were made for it, the innermost last; removed again unless they are kept.
+    made: Vec<PathBuf>,
+    kept: AtomicBool,
+    own: Option<FileId>,
+    held: Option<PathBuf>,
+}
+
+impl Target {
+    /// Checks the place, makes its folder and removes what killed attempts have left there.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` where no copy may be, `BUSY` if another backup writes there, `UNAVAILABLE`.
+    pub fn claim(path: &Path, overwrite: bool, source: &Source) -> Result<Self> {
+        let is_folder = path.to_string_lossy().ends_with(std::path::is_separator);
+        let (Some(name), Some(folder), false) = (path.file_name(), path.parent(), is_folder) else {
+            return Err(Error::invalid("it is no name of a file; give another path"));
+        };
+        let own = match source {
+            Source::File { id, .. } => Some(id.clone()),
+            Source::Memory(_) => None,
+        };
+        let mut target = Self {
+            path: path.to_path_buf(),
+            name: name.to_os_string(),
+            folder: folder.to_path_buf(),
+            overwrite,
+            made: Vec::new(),
+            kept: AtomicBool::new(false),
+            own,
+            held: None,
+        };
+        target.check()?;
+        folders::make(&target.folder, &mut target.made)?;
+        target.hold()?;
+        target.remove_leftovers();
+        Ok(target)
+    }
+
+    /// The folders that were made stay.
+    pub fn keep_folders(&self) {
+        self.kept.store(true, Ordering::Relaxed);
+    }
+
+    fn check(&self) -> Result<()> {
+        if FileId::of(&self.path).is_some_and(|id| self.own.as_ref() == Some(&id)) {
+            return Err(Error::invalid("it is the store's own file; give another path"));
+        }
+        for side in SIDE_FILES {
+            if exists(&with_suffix(&self.path, side)) {
+                let message = format!(
+                    "{}{side} lies beside it: a database of that name is open, or was not closed well; give another path",
+                    shown(Path::new(&self.name))
+                );
+                return Err(Error::invalid(message));
+            }
+            if let Some(base) = without_suffix(&self.path, side).filter(|base| exists(base)) {
+                let message = format!("it is a side file of {}; give another path", shown(&base));
+                return Err(Error::invalid(message));
+            }
+        }
+        match fs::metadata(&self.path) {
+            Ok(found) if !found.is_file() => {
+                Err(Error::invalid("something stands there that is not a file; give another path"))
+            }
+            _ if exists(&self.path) && !self.overwrite => {
+                Err(Error::invalid("the file exists; give another path, or overwrite: true"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn hold(&mut self) -> Result<()> {
+        let folder = fs::canonicalize(&self.folder).map_err(failed("the folder cannot be used"))?;
+        let place = folder.join(&self.name);
+        if !BUSY_TARGETS.lock().insert(place.clone()) {
+            return Err(Error::new(Code::Busy, "another backup to this path is running; wait for its end"));
+        }
+        self.held = Some(place);
+        Ok(())
+    }
+
+    /// Those of this process are held, so what lies there is of a process that was killed, or of another one that backs up
+    /// to the same path at this moment; that one fails then, and leaves nothing.
+    fn remove_leftovers(&self) {
+        let mut prefix = self.name.clone();
+        prefix.push(PARTIAL);
+        let Ok(files) = fs::read_dir(&self.folder) else { return };
+        for file in files.flatten() {
+            if file.file_name().as_encoded_bytes().starts_with(prefix.as_encoded_bytes()) {
+                let _ = fs::remove_file(file.path());
+            }
+        }
+    }
+}
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        if let Some(place) = &self.held {
+            BUSY_TARGETS.lock().remove(place);
+        }
+        if !self.kept.load(Ordering::Relaxed) {
+            for folder in self.made.iter().rev() {
+                let _ = fs::remove_dir(folder);
+            }
+        }
+    }
+}
+
+/// The file while it is written; removed when it is dropped without having been published.
+pub struct PartialFile {
+    path: PathBuf,
+    file: File,
+    published: bool,
+}
+
+impl PartialFile {
+    /// An empty file beside the target, with the permissions of the file that is copied.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE`.
+    pub fn create(target: &Target, source: &Source) -> Result<Self> {
+        let mut name = target.name.clone();
+        let attempt = crate::base::clock::new_id().as_u128() & 0xffff_ffff;
+        name.push(format!("{PARTIAL}{attempt:08x}"));
+        let path = target.folder.join(name);
+        let file = File::create_new(&path)
+            .map_err(failed("no file can be made there; check the path and its permissions"))?;
+        let partial = Self { path, file, published: false };
+        if let Source::File { path, .. } = source
+            && let Ok(original) = fs::metadata(path)
+        {
+            partial
+                .file
+                .set_permissions(original.permissions())
+                .map_err(failed("its permissions cannot be set"))?;
+        }
+        Ok(partial)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Waits until what was written is on disk.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE`.
+    pub fn sync(&self) -> Result<()> {
+        self.file.sync_data().map_err(failed("it cannot be synced to disk"))
+    }
+
+    /// Makes a whole database of one file out of it, on disk; tells its size. No connection may be open on it.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE`.
+    pub fn seal(&self) -> Result<u64> {
+        let mut file = &self.file;
+        let mut seal = || {
+            file.seek(SeekFrom::Start(VERSIONS_AT))?;
+            file.write_all(&[1, 1])?;
+            file.sync_all()?;
+            Ok(file.metadata()?.len())
+        };
+        seal().map_err(failed("it cannot be written to disk"))
+    }
+
+    /// Gives it its final name.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` if something stands there by now, `UNAVAILABLE`.
+    pub fn publish(mut self, target: &Target) -> Result<()> {
+        target.check()?;
+        let moved = if target.overwrite { self.replace(target) } else { self.take_free_name(target) };
+        moved.map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => {
+                Error::invalid("the file exists by now; give another path, or overwrite: true")
+            }
+            ErrorKind::NotFound => Error::new(
+                Code::Unavailable,
+                "its unfinished file is gone; another process has backed up to the same path",
+            ),
+            _ => failed("it cannot be renamed")(error),
+        })?;
+        self.published = true;
+        folders::sync(&target.folder).map_err(failed("its folder cannot be synced to disk"))
+    }
+
+    fn replace(&self, target: &Target) -> io::Result<()> {
+        fs::rename(&self.path, &target.path)
+    }
+
+    /// A rename would replace a file that was made since the last look; a second name is refused then.
+    fn take_free_name(&self, target: &Target) -> io::Result<()> {
+        match fs::hard_link(&self.path, &target.path) {
+            Ok(()) => match fs::remove_file(&self.path) {
+                // Whoever opened the file has removed it.
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+                removed => removed,
+            },
+            Err(error) if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound) => {
+                Err(error)
+            }
+            // A file system without second names.
+            Err(_) => self.replace(target),
+        }
+    }
+}
+
+impl Drop for PartialFile {
+    fn drop(&mut self) {
+        if !self.published {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Removes what a process that was killed in `take_free_name` has left: a second name of the file.
+pub fn remove_second_name(path: &Path) {
+    let (Some(name), Some(folder), id) = (path.file_name(), path.parent(), FileId::of(path)) else { return };
+    let mut prefix = name.to_os_string();
+    prefix.push(PARTIAL);
+    let Ok(files) = fs::read_dir(folder) else { return };
+    for file in files.flatten() {
+        let is_ours = file.file_name().as_encoded_bytes().starts_with(prefix.as_encoded_bytes());
+        if is_ours && FileId::of(&file.path()) == id {
+            let _ = fs::remove_file(file.path());
+        }
+    }
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+fn without_suffix(path: &Path, suffix: &str) -> Option<PathBuf> {
+    let name = path.file_name().and_then(OsStr::to_str)?.strip_suffix(suffix)?;
+    (!name.is_empty()).then(|| path.with_file_name(name))
+}
+
+fn failed(what: &'static str) -> impl Fn(io::Error) -> Error {
+    move |error| match error.kind() {
+        ErrorKind::StorageFull => {
+            Error::new(Code::Unavailable, format!("the disk is full; free some space ({error})"))
+        }
+        _ if is_lack_of_descriptors(&error) => Error::new(Code::Unavailable, NO_DESCRIPTOR),
+        _ => Error::new(Code::Unavailable, format!("{what}: {error}")),
+    }
+}

@@ -1,0 +1,195 @@
+//! Backups: each on a thread of its own, from a snapshot, into a file that gets its name when it is whole.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use parking_lot::Mutex;
+
+use self::file::{PartialFile, Target};
+use super::identity::{FileId, shown};
+use super::reader::Connect;
+use super::schema::Settings;
+use super::sqlite::{Connection, PageCopy, may_fail};
+use crate::base::error::{Code, Error, Result};
+use crate::store::local::db::Db;
+use crate::store::sql::Sql;
+use crate::store::{Backup, Order, Progress, Ticket};
+
+mod file;
+
+pub use file::remove_second_name;
+
+/// Pages a step of a file: 4 MiB, between two looks at whether it was stopped.
+const FILE_STEP: u16 = 1024;
+/// Pages a step in memory, where readers and the writer wait for it: 256 KiB, about as long as a reader is patient.
+const MEMORY_STEP: u16 = 64;
+/// In memory every commit makes the copy begin anew. After so many the rest is taken in one step.
+const MEMORY_RESTARTS: u32 = 3;
+/// Written bytes between two syncs. Without them the disk gets all at the end, and a commit that syncs its log then
+/// waits for it.
+const SYNC_BYTES: u64 = 16 << 20;
+
+/// Where a backup reads from.
+pub enum Source {
+    /// A connection of its own to the store's file.
+    File {
+        /// Opens it.
+        connect: Connect,
+        /// The file.
+        path: PathBuf,
+        /// Which file that is.
+        id: FileId,
+    },
+    /// The store's only connection.
+    Memory(Arc<Mutex<Db>>),
+}
+
+/// The backups of a store.
+#[derive(Default)]
+pub struct Backups(Mutex<Vec<(Arc<Ticket>, JoinHandle<()>)>>);
+
+impl Backups {
+    /// Begins one.
+    pub fn start(&self, order: Order, source: Source) {
+        let ticket = Arc::clone(&order.ticket);
+        let work = move || {
+            let taken = catch_unwind(AssertUnwindSafe(|| take(&order, &source)));
+            let fault = || {
+                Err(Error::new(
+                    Code::Unavailable,
+                    "the backup was stopped by a fault in KeyVal itself; report it",
+                ))
+            };
+            drop(source);
+            order.ticket.end(taken.unwrap_or_else(|_| fault()));
+        };
+        match super::threads::spawn("keyval-backup", work, || {}) {
+            Ok(thread) => {
+                let mut running = self.0.lock();
+                running.retain(|(_, thread)| !thread.is_finished());
+                running.push((ticket, thread));
+            }
+            Err(error) => {
+                let message = format!("a thread cannot be started: {error}");
+                ticket.end(Err(Error::new(Code::Unavailable, message)));
+            }
+        }
+    }
+
+    /// Stops all, and waits until they have ended.
+    pub fn end(&self) {
+        let running = std::mem::take(&mut *self.0.lock());
+        for (ticket, _) in &running {
+            ticket.stop(Error::closed(), None);
+        }
+        for (_, thread) in running {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn take(order: &Order, source: &Source) -> Result<Backup> {
+    let at = |error: Error| error.at(&format!("backup to {}: ", shown(&order.target)));
+    order.ticket.go_on()?;
+    let result = Target::claim(&order.target, order.overwrite, source).and_then(|target| {
+        let taken = write(&target, source, &order.ticket);
+        if taken.is_ok() {
+            target.keep_folders();
+        }
+        taken
+    });
+    result.map_err(|error| if error.code == Code::Closed { error } else { at(error) })
+}
+
+fn write(target: &Target, source: &Source, ticket: &Ticket) -> Result<Backup> {
+    let snapshot = Snapshot::of(source, ticket)?;
+    let partial = PartialFile::create(target, source)?;
+    let fault = snapshot.db.lock().connection.fault();
+    let connection = Connection::open(partial.path(), fault.clone())?;
+    // It has another name until it is whole, and is synced then: no journal and no syncs of SQLite's.
+    connection.execute("PRAGMA journal_mode = OFF")?;
+    connection.execute("PRAGMA synchronous = OFF")?;
+    let page_bytes = snapshot.page_bytes;
+    let mut copy = PageCopy::begin(&snapshot.db, connection)?;
+    let mut unsynced = 0;
+    loop {
+        ticket.go_on()?;
+        let step = copy.step(Some(FILE_STEP))?;
+        if step.done {
+            break;
+        }
+        let total_bytes = step.total * page_bytes;
+        ticket.tell(Progress { copied_bytes: total_bytes - step.remaining * page_bytes, total_bytes });
+        unsynced += u64::from(FILE_STEP) * page_bytes;
+        if unsynced >= SYNC_BYTES {
+            partial.sync()?;
+            unsynced = 0;
+        }
+    }
+    drop(copy.finish()?);
+    may_fail(fault.as_ref(), "backup: sync")?;
+    let bytes = partial.seal()?;
+    ticket.tell(Progress { copied_bytes: bytes, total_bytes: bytes });
+    ticket.wait_for_approval()?;
+    may_fail(fault.as_ref(), "backup: rename")?;
+    partial.publish(target)?;
+    Ok(Backup { bytes, versionstamp: snapshot.versionstamp })
+}
+
+/// A state of the store that no write changes any more.
+struct Snapshot {
+    db: Arc<Mutex<Db>>,
+    versionstamp: String,
+    page_bytes: u64,
+}
+
+impl Snapshot {
+    /// Of a file: an open read transaction, which writers of all processes leave alone. Of memory: a copy in memory.
+    fn of(source: &Source, ticket: &Ticket) -> Result<Self> {
+        let db = match source {
+            Source::File { connect, path, id } => {
+                same_file(path, id)?;
+                let db = connect()?;
+                same_file(path, id)?;
+                db
+            }
+            Source::Memory(db) => Arc::new(Mutex::new(Db::new(in_memory(db, ticket)?))),
+        };
+        let mut pinned = db.lock();
+        pinned.run(Sql::Begin)?;
+        let settings = Settings::read(&mut pinned.statement(Sql::Settings)?.query(&[])?)?;
+        let page_size = pinned.connection.query_text("PRAGMA page_size", &[])?;
+        drop(pinned);
+        let page_bytes = page_size.and_then(|text| text.parse().ok()).unwrap_or(0);
+        Ok(Self { db, versionstamp: settings.clock.to_string(), page_bytes })
+    }
+}
+
+/// Connections are opened by path: one that was moved away would be made anew, empty.
+fn same_file(path: &Path, id: &FileId) -> Result<()> {
+    if FileId::of(path).as_ref() == Some(id) {
+        return Ok(());
+    }
+    let message = format!("the store's file {} was moved, removed or replaced", shown(path));
+    Err(Error::new(Code::Unavailable, message))
+}
+
+fn in_memory(store: &Arc<Mutex<Db>>, ticket: &Ticket) -> Result<Connection> {
+    let fault = store.lock().connection.fault();
+    let mut copy = PageCopy::begin(store, Connection::open(Path::new(":memory:"), fault)?)?;
+    let (mut last_remaining, mut restarts) = (u64::MAX, 0);
+    loop {
+        ticket.go_on()?;
+        let step = copy.step((restarts < MEMORY_RESTARTS).then_some(MEMORY_STEP))?;
+        if step.done {
+            return copy.finish();
+        }
+        // It does not get closer to the end: a commit came between, or the store grows as fast.
+        if step.remaining >= last_remaining {
+            restarts += 1;
+        }
+        last_remaining = step.remaining;
+    }
+}

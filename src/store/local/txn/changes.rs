@@ -1,0 +1,59 @@
+//! Reads of the change log on a connection.
+
+use super::read::{LocalRead, encoding};
+use crate::base::config::ChangeLog;
+use crate::base::error::{Error, Result};
+use crate::store::local::schema::{LAST_NUMBER, used_up};
+use crate::store::rows::changes::{Change, LogScan, LogState};
+use crate::store::sql::Sql;
+use crate::store::{ChangeKind, Flow, LogRead};
+
+impl LogRead for LocalRead<'_> {
+    fn log_state(&mut self) -> Result<LogState> {
+        let mut rows = self.db.statement(Sql::LogState)?.query(&[])?;
+        rows.next()?;
+        let given = rows.optional_int(1).unwrap_or(0);
+        // If numbers were given out that no change has, a reader would wait for those changes for ever.
+        let head = rows.optional_int(5).unwrap_or(given);
+        if given.max(head) >= LAST_NUMBER {
+            return Err(used_up());
+        }
+        Ok(LogState {
+            mode: ChangeLog::parse(rows.text(0)?)?,
+            head,
+            first: rows.optional_int(2).unwrap_or(head + 1),
+            newest_stamp: rows.text(3)?.to_string(),
+            trimmed_stamp: rows.text(4)?.to_string(),
+        })
+    }
+
+    fn scan_log(&mut self, scan: LogScan, visit: &mut dyn FnMut(Change<'_>) -> Result<Flow>) -> Result<()> {
+        let sql = if scan.values { Sql::ScanLog } else { Sql::ScanLogKeys };
+        let mut rows = self.db.statement(sql)?.query(&[scan.after.into(), scan.limit.into()])?;
+        while rows.next()? {
+            if rows.int(0) >= LAST_NUMBER {
+                return Err(used_up());
+            }
+            let change = Change {
+                seq: rows.int(0),
+                key: rows.blob(1),
+                kind: kind(rows.text(2)?)?,
+                versionstamp: rows.text(3)?,
+                value: rows.optional_int(4).map(|column| (encoding(column), rows.blob(5))),
+            };
+            if visit(change)? == Flow::Stop {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn kind(op: &str) -> Result<ChangeKind> {
+    match op {
+        "create" => Ok(ChangeKind::Create),
+        "update" => Ok(ChangeKind::Update),
+        "delete" => Ok(ChangeKind::Delete),
+        _ => Err(Error::corrupt("the change log holds an operation that there is not")),
+    }
+}

@@ -1,0 +1,11 @@
+//! The tables, read and written inside of a transaction.
+
+mod changes;
+pub mod index;
+mod lock;
+mod net_changes;
+mod ordered;
+mod queue;
+pub mod read;
+mod set_aside;
+pub mod write;

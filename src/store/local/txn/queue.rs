@@ -1,0 +1,349 @@
+//! Messages and dead letters on a connection.
+
+use super::read::{LocalRead, encoding};
+use super::set_aside::{Columns, damaged};
+use super::write::LocalWrite;
+use crate::base::error::{Error, Result};
+use crate::base::limits::MAX_BACKOFF_STEPS;
+use crate::store::local::schema::LAST_NUMBER;
+use crate::store::local::sqlite::{Param, Rows};
+use crate::store::rows::queue::{
+    Claimable, DeadLetter, DeadLetterScan, Message, NewMessage, QueueStats, State, Status,
+};
+use crate::store::sql::Sql;
+use crate::store::step::Ready;
+use crate::store::{Flow, Leased, QueueRead, Step, StepResult};
+
+/// As many as the longest schedule gives. With more, a message would be delivered for ever, without a wait.
+const MOST_ATTEMPTS: i64 = MAX_BACKOFF_STEPS as i64 + 1;
+
+/// The columns of `Sql`'s messages by which a damaged one is set aside.
+const ROW: Columns = Columns { id: 0, row: 16, queue: 2, ordering_key: 9 };
+
+impl QueueRead for LocalRead<'_> {
+    fn queue_due(&mut self, queue: &str) -> Result<Option<i64>> {
+        let mut rows = self.db.statement(Sql::QueueDue)?.query(&[
+            queue.into(),
+            self.gap.from_ms.into(),
+            self.gap.to_ms.into(),
+        ])?;
+        rows.next()?;
+        Ok(rows.optional_int(0))
+    }
+
+    fn next_queue(&mut self, from: &str) -> Result<Option<Vec<u8>>> {
+        let mut rows = self.db.statement(Sql::NextQueue)?.query(&[from.into()])?;
+        Ok(if rows.next()? { Some(rows.blob(0).to_vec()) } else { None })
+    }
+
+    fn queue_stats(&mut self, queue: Option<&str>) -> Result<QueueStats> {
+        let (from_ms, to_ms) = self.gap.open(self.now_ms);
+        let times = [self.now_ms.into(), from_ms.into(), to_ms.into()];
+        let mut rows = match queue {
+            Some(queue) => {
+                let [now, from, to] = times;
+                self.db.statement(Sql::QueueStats)?.query(&[now, from, to, queue.into()])?
+            }
+            None => self.db.statement(Sql::AllQueueStats)?.query(&times)?,
+        };
+        rows.next()?;
+        let count = |column| u64::try_from(rows.int(column)).unwrap_or(0);
+        Ok(QueueStats { pending: count(0), processing: count(1), dead: count(2) })
+    }
+
+    fn scan_dead_letters(
+        &mut self,
+        scan: &DeadLetterScan,
+        visit: &mut dyn FnMut(DeadLetter) -> Result<Flow>,
+    ) -> Result<()> {
+        let (limit, offset) = (scan.limit.into(), scan.offset.into());
+        let mut rows = match &scan.queue {
+            Some(queue) => {
+                self.db.statement(Sql::ScanDeadLetters)?.query(&[limit, offset, queue.as_str().into()])?
+            }
+            None => self.db.statement(Sql::ScanAllDeadLetters)?.query(&[limit, offset])?,
+        };
+        while rows.next()? {
+            if visit(dead_letter(&rows)?)? == Flow::Stop {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn dead_letter(&mut self, id: &str) -> Result<Option<DeadLetter>> {
+        let mut rows = self.db.statement(Sql::DeadLetter)?.query(&[id.into()])?;
+        if rows.next()? { dead_letter(&rows).map(Some) } else { Ok(None) }
+    }
+
+    fn standing_message(&mut self, queue: &str, deduplication_key: &str) -> Result<Option<String>> {
+        let params = [queue.into(), deduplication_key.into()];
+        let mut rows = self.db.statement(Sql::StandingMessage)?.query(&params)?;
+        if rows.next()? { rows.text(0).map(|id| Some(id.to_string())) } else { Ok(None) }
+    }
+
+    fn ready_messages(&mut self, queue: &str, limit: usize) -> Result<Vec<Claimable>> {
+        let (from_ms, to_ms) = self.gap.open(self.now_ms);
+        let now = self.now_ms.into();
+        let params = [queue.into(), now, limit.into(), from_ms.into(), to_ms.into()];
+        let mut found = Vec::new();
+        self.claimable(Sql::LapsedMessages, &params, &mut found)?;
+        let left = limit.saturating_sub(found.len());
+        if left > 0 {
+            let params = [queue.into(), self.now_ms.into(), left.into()];
+            self.claimable(Sql::ReadyMessages, &params, &mut found)?;
+        }
+        Ok(found)
+    }
+
+    fn is_key_busy(&mut self, queue: &str, ordering_key: &str, id: &str) -> Result<bool> {
+        let params = [queue.into(), ordering_key.into(), id.into()];
+        self.db.statement(Sql::IsKeyBusy)?.query(&params)?.next()
+    }
+
+    fn leased_message(&mut self, id: &str, lease: i64) -> Result<Option<Message>> {
+        let mut rows = self.db.statement(Sql::LeasedMessage)?.query(&[id.into(), lease.into()])?;
+        if rows.next()? { message(&rows).map(Some) } else { Ok(None) }
+    }
+}
+
+impl LocalRead<'_> {
+    fn claimable(&mut self, sql: Sql, params: &[Param<'_>], found: &mut Vec<Claimable>) -> Result<()> {
+        let mut rows = self.db.statement(sql)?.query(params)?;
+        while rows.next()? {
+            found.push(match message(&rows) {
+                Ok(message) => Claimable::Message(Box::new(message)),
+                Err(error) => Claimable::Damaged(damaged(&rows, &ROW, &error.message)),
+            });
+        }
+        Ok(())
+    }
+}
+
+fn optional_text(rows: &Rows<'_>, column: i32) -> Result<Option<String>> {
+    if rows.optional_int(column).is_none() {
+        Ok(None)
+    } else {
+        rows.text(column).map(|text| Some(text.to_string()))
+    }
+}
+
+fn name_of(status: Status) -> &'static str {
+    match status {
+        Status::Pending => "pending",
+        Status::Blocked => "blocked",
+        Status::Processing => "processing",
+    }
+}
+
+fn message(rows: &Rows<'_>) -> Result<Message> {
+    let status = match rows.text(3)? {
+        "pending" => Status::Pending,
+        "blocked" => Status::Blocked,
+        "processing" => Status::Processing,
+        _ => return Err(Error::corrupt("a message in kv_queue has a status that there is not")),
+    };
+    // Its position, its attempts, its lease; how many attempts it may have.
+    if [1, 5, 11].iter().any(|column| !(0..LAST_NUMBER).contains(&rows.int(*column)))
+        || !(0..=MOST_ATTEMPTS).contains(&rows.int(6))
+    {
+        return Err(Error::corrupt("a message in kv_queue has a number that none gets to"));
+    }
+    Ok(Message {
+        id: rows.text(0)?.to_string(),
+        seq: rows.int(1),
+        queue: rows.text(2)?.to_string(),
+        state: State {
+            status,
+            ready_at: rows.int(4),
+            attempts: rows.int(5),
+            lease: rows.int(11),
+            locked_until: rows.optional_int(12),
+        },
+        max_attempts: rows.int(6),
+        backoff_schedule: rows.text(7)?.to_string(),
+        keys_if_undelivered: optional_text(rows, 8)?,
+        ordering_key: optional_text(rows, 9)?,
+        deduplication_key: optional_text(rows, 10)?,
+        created_at: rows.int(13),
+        encoding: encoding(rows.int(14)),
+        value: rows.blob(15).to_vec(),
+    })
+}
+
+fn dead_letter(rows: &Rows<'_>) -> Result<DeadLetter> {
+    Ok(DeadLetter {
+        id: rows.text(0)?.to_string(),
+        error_message: rows.text(3)?.to_string(),
+        failed_at: rows.int(6),
+        message: Message {
+            id: rows.text(1)?.to_string(),
+            seq: 0,
+            queue: rows.text(2)?.to_string(),
+            state: State {
+                status: Status::Pending,
+                ready_at: 0,
+                attempts: rows.int(4),
+                lease: 0,
+                locked_until: None,
+            },
+            max_attempts: rows.int(7),
+            backoff_schedule: rows.text(8)?.to_string(),
+            keys_if_undelivered: optional_text(rows, 9)?,
+            ordering_key: optional_text(rows, 10)?,
+            deduplication_key: optional_text(rows, 11)?,
+            created_at: rows.int(5),
+            encoding: encoding(rows.int(12)),
+            value: rows.blob(13).to_vec(),
+        },
+    })
+}
+
+fn optional(text: Option<&str>) -> Param<'_> {
+    text.map_or(Param::Int(None), Into::into)
+}
+
+impl LocalWrite<'_> {
+    /// A step of messages or dead letters.
+    pub fn message_step(&mut self, step: &Step<'_>) -> Result<StepResult> {
+        match step {
+            Step::Enqueue(message) => self.enqueue(message).map(StepResult::Id),
+            Step::Claim { message, lock_ms } => {
+                let (now_ms, until_ms) = (self.read.now_ms, self.read.now_ms.saturating_add(*lock_ms));
+                let params = [(&*message.id).into(), message.lease.into(), until_ms.into(), now_ms.into()];
+                self.run(Sql::Claim, &params).map(flag)
+            }
+            Step::Block(Leased { id, lease }) => {
+                let params = [(&**id).into(), (*lease).into(), self.read.now_ms.into()];
+                self.run(Sql::Block, &params).map(flag)
+            }
+            Step::Return { message, attempts, ready } => self.give_back(message, *attempts, *ready),
+            Step::Remove(message) => self.remove_message(message).map(StepResult::Flag),
+            Step::Extend(Leased { id, lease }, ms) => {
+                let until_ms = self.read.now_ms.saturating_add(*ms);
+                let params = [(&**id).into(), (*lease).into(), until_ms.into()];
+                self.run(Sql::ExtendLease, &params).map(flag)
+            }
+            Step::Bury { message, letter, reason } => self.bury(message, letter, reason),
+            Step::SetAside(damaged) => self.set_aside(damaged).map(|()| StepResult::Done),
+            Step::SetStrandedAside(limit) => self.check_messages(*limit).map(|()| StepResult::Done),
+            Step::RemoveDeadLetter(id) => self.run(Sql::RemoveDeadLetter, &[(*id).into()]).map(flag),
+            Step::PurgeDeadLetters(Some(queue), limit) => {
+                let params = [(*limit).into(), (*queue).into()];
+                self.run(Sql::PurgeDeadLetters, &params).map(StepResult::Count)
+            }
+            Step::PurgeDeadLetters(None, limit) => {
+                self.run(Sql::PurgeAllDeadLetters, &[(*limit).into()]).map(StepResult::Count)
+            }
+            Step::SweepDeadLetters(limit) => {
+                let Some(ms) = self.settings.dead_letter_retention_ms else {
+                    return Ok(StepResult::Count(0));
+                };
+                let until_ms = self.read.now_ms.saturating_sub(ms);
+                self.run(Sql::SweepDeadLetters, &[until_ms.into(), (*limit).into()]).map(StepResult::Count)
+            }
+            _ => Err(Error::corrupt("a step of another kind")),
+        }
+    }
+
+    fn enqueue(&mut self, new: &NewMessage<'_>) -> Result<String> {
+        if let Some(key) = &new.deduplication_key
+            && let Some(standing) = self.read.standing_message(&new.queue, key)?
+        {
+            return Ok(standing);
+        }
+        let now_ms = self.read.now_ms;
+        let ready_at = now_ms.saturating_add(new.delay_ms);
+        let status = match &new.ordering_key {
+            Some(key) => self.first_status(&new.queue, key, ready_at)?,
+            None => Status::Pending,
+        };
+        if status == Status::Pending {
+            self.notice.add_queue(&new.queue);
+        }
+        let seq = self.next_number();
+        self.run(
+            Sql::InsertMessage,
+            &[
+                (&*new.id).into(),
+                seq.into(),
+                (&*new.queue).into(),
+                ready_at.into(),
+                new.max_attempts.into(),
+                new.backoff_schedule.as_str().into(),
+                optional(new.keys_if_undelivered.as_deref()),
+                optional(new.ordering_key.as_deref()),
+                optional(new.deduplication_key.as_deref()),
+                now_ms.into(),
+                i64::from(new.encoding).into(),
+                (&*new.value).into(),
+                name_of(status).into(),
+            ],
+        )?;
+        Ok(new.id.clone().into_owned())
+    }
+
+    /// One that comes after another one of its ordering key need not be looked at before that is done. One that comes before
+    /// another takes its place: else those of a key that are each ready earlier would all be looked at by the next one.
+    fn first_status(&mut self, queue: &str, ordering_key: &str, ready_at: i64) -> Result<Status> {
+        let params = [queue.into(), ordering_key.into(), ready_at.into()];
+        if self.read.db.statement(Sql::IsBehindKey)?.query(&params)?.next()? {
+            return Ok(Status::Blocked);
+        }
+        self.read.db.statement(Sql::BlockLater)?.run(&params)?;
+        Ok(Status::Pending)
+    }
+
+    fn give_back(&mut self, message: &Leased<'_>, attempts: i64, ready: Ready) -> Result<StepResult> {
+        let now_ms = self.read.now_ms;
+        let ready_at = if let Ready::In(ms) = ready { Some(now_ms.saturating_add(ms)) } else { None };
+        let params =
+            [(&*message.id).into(), message.lease.into(), ready_at.into(), attempts.into(), now_ms.into()];
+        let mut rows = self.read.db.statement(Sql::Return)?.query(&params)?;
+        if !rows.next()? {
+            return Ok(StepResult::Flag(false));
+        }
+        self.notice.add_queue(rows.text(0)?);
+        // The change is made whole by running to the end.
+        while rows.next()? {}
+        Ok(StepResult::Flag(true))
+    }
+
+    /// Whether it was found.
+    fn remove_message(&mut self, Leased { id, lease }: &Leased<'_>) -> Result<bool> {
+        let mut rows =
+            self.read.db.statement(Sql::RemoveLeased)?.query(&[(&**id).into(), (*lease).into()])?;
+        if !rows.next()? {
+            return Ok(false);
+        }
+        let (queue, ordering_key) = (rows.text(0)?.to_string(), optional_text(&rows, 1)?);
+        // The change is made whole by running to the end.
+        while rows.next()? {}
+        drop(rows);
+        self.let_next_go(&queue, ordering_key.as_deref()).map(|()| true)
+    }
+
+    pub fn let_next_go(&mut self, queue: &str, ordering_key: Option<&str>) -> Result<()> {
+        let Some(key) = ordering_key else { return Ok(()) };
+        if self.run(Sql::Unblock, &[queue.into(), key.into()])? > 0 {
+            self.notice.add_queue(queue);
+        }
+        Ok(())
+    }
+
+    fn bury(&mut self, message: &Leased<'_>, letter: &str, reason: &str) -> Result<StepResult> {
+        let params = [
+            (&*message.id).into(),
+            message.lease.into(),
+            letter.into(),
+            reason.into(),
+            self.read.now_ms.into(),
+        ];
+        self.run(Sql::Bury, &params)?;
+        self.remove_message(message).map(StepResult::Flag)
+    }
+}
+
+fn flag(changes: u64) -> StepResult {
+    StepResult::Flag(changes > 0)
+}

@@ -1,0 +1,61 @@
+//! The change log as the engine sees it.
+
+use crate::base::config::ChangeLog;
+use crate::base::error::Result;
+use crate::store::{ChangeKind, Flow};
+
+/// Where the log begins and ends, in one snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogState {
+    /// What commits note.
+    pub mode: ChangeLog,
+    /// The newest sequence number; 0 before the first change.
+    pub head: i64,
+    /// The oldest one that is kept; `head + 1` if none is.
+    pub first: i64,
+    /// The newest versionstamp of the file.
+    pub newest_stamp: String,
+    /// The newest commit of which changes may be missing; empty if all are kept.
+    pub trimmed_stamp: String,
+}
+
+/// A row of the log.
+#[derive(Debug, Clone, Copy)]
+pub struct Change<'a> {
+    /// Its number.
+    pub seq: i64,
+    /// The encoded key.
+    pub key: &'a [u8],
+    /// What happened.
+    pub kind: ChangeKind,
+    /// The commit.
+    pub versionstamp: &'a str,
+    /// Encoding and value, if they were noted and were asked for.
+    pub value: Option<(u8, &'a [u8])>,
+}
+
+/// Which rows are read.
+#[derive(Debug, Clone, Copy)]
+pub struct LogScan {
+    /// Rows after this number, in order.
+    pub after: i64,
+    /// The most rows.
+    pub limit: usize,
+    /// With their values.
+    pub values: bool,
+}
+
+/// Reads of the log.
+pub trait LogRead {
+    /// Where it stands.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn log_state(&mut self) -> Result<LogState>;
+
+    /// Shows rows in order.
+    ///
+    /// # Errors
+    /// Those of the store and of `visit`.
+    fn scan_log(&mut self, scan: LogScan, visit: &mut dyn FnMut(Change<'_>) -> Result<Flow>) -> Result<()>;
+}

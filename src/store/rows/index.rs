@@ -1,0 +1,205 @@
+//! Indexes as the engine sees them.
+
+use std::ops::Range;
+
+use crate::base::error::Result;
+use crate::store::{Flow, Patience, Row, Visit};
+
+/// The two kinds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IndexKind {
+    /// Of words.
+    Search,
+    /// Of values.
+    Ordered,
+}
+
+/// An index that stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexRow {
+    /// Its number.
+    pub id: i64,
+    /// The encoded prefix of the keys that it holds; empty: all.
+    pub prefix: Vec<u8>,
+    /// Which kind.
+    pub kind: IndexKind,
+    /// What it is, as JSON.
+    pub spec: String,
+    /// Milliseconds since the epoch.
+    pub created_at: i64,
+}
+
+/// A search index that is to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SearchIndex {
+    /// The encoded prefix.
+    pub prefix: Vec<u8>,
+    /// The keys under it.
+    pub range: Range<Vec<u8>>,
+    /// JSON paths, as SQLite has them.
+    pub paths: Vec<String>,
+    /// The tokenizer, as FTS5 has it.
+    pub tokenizer: &'static str,
+    /// What is told of it, as JSON.
+    pub spec: String,
+}
+
+/// An ordered index that is to be made, or that stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderedIndex {
+    /// The encoded prefix.
+    pub prefix: Vec<u8>,
+    /// The keys under it.
+    pub range: Range<Vec<u8>>,
+    /// JSON paths, as SQLite has them.
+    pub paths: Vec<String>,
+    /// No two entries may have the same values.
+    pub unique: bool,
+    /// What is told of it, as JSON.
+    pub spec: String,
+}
+
+/// What an index is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Definition {
+    /// Of words.
+    Search(SearchIndex),
+    /// Of values.
+    Ordered(OrderedIndex),
+}
+
+/// Reads a definition from an index's row. What a row says is the engine's matter: a store is given this when it is opened.
+pub type Define = fn(&IndexRow) -> Result<Definition>;
+
+/// A value as an ordered index has it, and in its order.
+#[derive(Debug, Clone, PartialEq, PartialOrd)]
+pub enum IndexValue {
+    /// Numbers, bigints and dates.
+    Number(f64),
+    /// Strings.
+    Text(String),
+    /// After every string.
+    AfterText,
+    /// Booleans.
+    Flag(bool),
+}
+
+impl IndexValue {
+    /// The least value of its kind, and one that is not less than any of it.
+    #[must_use]
+    pub fn kind_ends(&self) -> (Self, Self) {
+        match self {
+            Self::Number(_) => (Self::Number(f64::NEG_INFINITY), Self::Number(f64::INFINITY)),
+            Self::Text(_) | Self::AfterText => (Self::Text(String::new()), Self::AfterText),
+            Self::Flag(_) => (Self::Flag(false), Self::Flag(true)),
+        }
+    }
+}
+
+/// A walk along an ordered index.
+#[derive(Debug, Clone)]
+pub struct OrderedScan {
+    /// The index.
+    pub id: i64,
+    /// Its fields.
+    pub paths: Vec<String>,
+    /// The keys that it holds.
+    pub within: Range<Vec<u8>>,
+    /// Values of its first fields.
+    pub equal: Vec<IndexValue>,
+    /// Bounds of the next field, both included.
+    pub between: Option<(IndexValue, IndexValue)>,
+    /// Only these keys are wanted.
+    pub range: Range<Vec<u8>>,
+    /// The most keys, wanted or not.
+    pub limit: usize,
+}
+
+/// An entry that an ordered index names. It is sorted by its key.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct IndexedEntry {
+    /// Its key.
+    pub key: Vec<u8>,
+    /// Where the store has it, until it is deleted.
+    pub row: i64,
+}
+
+/// A search.
+#[derive(Debug, Clone)]
+pub struct SearchScan {
+    /// The index.
+    pub id: i64,
+    /// FTS5's expression.
+    pub expression: String,
+    /// Only these keys.
+    pub range: Range<Vec<u8>>,
+    /// Matches to pass over.
+    pub offset: usize,
+    /// A larger value is withheld.
+    pub max_value_bytes: usize,
+    /// `BUSY` if it takes longer.
+    pub within: Option<Patience>,
+}
+
+/// Reads of indexes.
+pub trait IndexRead {
+    /// All indexes, oldest first.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn indexes(&mut self) -> Result<Vec<IndexRow>>;
+
+    /// Whether all that belongs to an index is there, as it was made.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn stands(&mut self, id: i64, index: &Definition) -> Result<bool>;
+
+    /// Shows the entries that an ordered index has within bounds, and those of which it cannot tell; live or expired, and
+    /// others than those that are wanted where it has to pass them.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn scan_index(&mut self, scan: &OrderedScan, visit: &mut dyn FnMut(IndexedEntry)) -> Result<()>;
+
+    /// As `ReadTxn::get`, for an entry that an index named, in this snapshot or in an older one.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn get_indexed(&mut self, entry: &IndexedEntry, max_value_bytes: usize, visit: Visit<'_>) -> Result<()>;
+
+    /// Shows the live entries that match, best first.
+    ///
+    /// # Errors
+    /// Those of the store and of `visit`.
+    fn search(&mut self, scan: &SearchScan, visit: &mut dyn FnMut(Row<'_>) -> Result<Flow>) -> Result<()>;
+
+    /// Shows the same entries, `limit` at the most, without their values, and their versionstamps.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn rank(
+        &mut self,
+        scan: &SearchScan,
+        limit: usize,
+        visit: &mut dyn FnMut(IndexedEntry, &str),
+    ) -> Result<()>;
+
+    /// Whether what stands at a key has the words of a search.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn is_match(&mut self, scan: &SearchScan, key: &[u8]) -> Result<bool>;
+
+    /// The key of another entry that has the values which a unique index would have for a value.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn unique_holder(
+        &mut self,
+        index: &OrderedIndex,
+        key: &[u8],
+        encoding: u8,
+        value: &[u8],
+    ) -> Result<Option<Vec<u8>>>;
+}

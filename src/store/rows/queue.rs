@@ -1,0 +1,206 @@
+//! Messages and dead letters as the engine sees them: rows. What happens to a message is the engine's.
+
+use std::borrow::Cow;
+
+use crate::base::error::Result;
+use crate::store::Flow;
+
+/// What is the case with a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// It waits for its time, or for a listener.
+    Pending,
+    /// It waits behind another one with its ordering key, and is not looked at until that one is done.
+    Blocked,
+    /// Somebody holds its lease.
+    Processing,
+}
+
+/// The part of a message that changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct State {
+    /// See `Status`.
+    pub status: Status,
+    /// Milliseconds since the epoch.
+    pub ready_at: i64,
+    /// Attempts that were begun.
+    pub attempts: i64,
+    /// Grows with each lease; who holds an older one has lost it.
+    pub lease: i64,
+    /// When the lease runs out.
+    pub locked_until: Option<i64>,
+}
+
+/// A message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Unique.
+    pub id: String,
+    /// Order of commits.
+    pub seq: i64,
+    /// Its queue's name.
+    pub queue: String,
+    /// See `State`.
+    pub state: State,
+    /// Then it is a dead letter.
+    pub max_attempts: i64,
+    /// JSON: milliseconds before the second attempt, the third, …
+    pub backoff_schedule: String,
+    /// JSON: encoded keys in hexadecimal.
+    pub keys_if_undelivered: Option<String>,
+    /// One at a time.
+    pub ordering_key: Option<String>,
+    /// Unique in the queue.
+    pub deduplication_key: Option<String>,
+    /// Milliseconds since the epoch.
+    pub created_at: i64,
+    /// See `codec::value`.
+    pub encoding: u8,
+    /// The value.
+    pub value: Vec<u8>,
+}
+
+/// A message that is to be added.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NewMessage<'a> {
+    /// Unique.
+    pub id: Cow<'a, str>,
+    /// Its queue's name.
+    pub queue: Cow<'a, str>,
+    /// From the commit on.
+    pub delay_ms: i64,
+    /// See `Message`.
+    pub max_attempts: i64,
+    /// See `Message`.
+    pub backoff_schedule: String,
+    /// See `Message`.
+    pub keys_if_undelivered: Option<String>,
+    /// One at a time.
+    pub ordering_key: Option<Cow<'a, str>>,
+    /// Unique in the queue.
+    pub deduplication_key: Option<Cow<'a, str>>,
+    /// See `codec::value`.
+    pub encoding: u8,
+    /// The value.
+    pub value: Cow<'a, [u8]>,
+}
+
+/// A row of a message that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damaged {
+    /// The number of the row.
+    pub row: i64,
+    /// What can be read of its id.
+    pub id: String,
+    /// What can be read of its queue's name.
+    pub queue: String,
+    /// What can be read of its ordering key.
+    pub ordering_key: Option<String>,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// What a claim meets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claimable {
+    /// A message.
+    Message(Box<Message>),
+    /// A row that is none: it would end every claim that meets it.
+    Damaged(Damaged),
+}
+
+/// A message whose attempts have failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// Its own id.
+    pub id: String,
+    /// Why the last attempt failed.
+    pub error_message: String,
+    /// Milliseconds since the epoch.
+    pub failed_at: i64,
+    /// What it was.
+    pub message: Message,
+}
+
+/// How many messages there are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct QueueStats {
+    /// Pending and blocked ones, and ones whose lease ran out.
+    pub pending: u64,
+    /// Ones with a lease that stands.
+    pub processing: u64,
+    /// Dead letters.
+    pub dead: u64,
+}
+
+/// Which dead letters are read.
+#[derive(Debug, Clone)]
+pub struct DeadLetterScan {
+    /// Of one queue.
+    pub queue: Option<String>,
+    /// To pass over.
+    pub offset: usize,
+    /// The most.
+    pub limit: usize,
+}
+
+/// Reads of queues.
+pub trait QueueRead {
+    /// When a queue has something to do next: a message that becomes ready, a lease that runs out.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn queue_due(&mut self, queue: &str) -> Result<Option<i64>>;
+
+    /// The name of the first queue with a message, from this name on in the order of their bytes. They may be damaged.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn next_queue(&mut self, from: &str) -> Result<Option<Vec<u8>>>;
+
+    /// Counts messages, of one queue or of all.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn queue_stats(&mut self, queue: Option<&str>) -> Result<QueueStats>;
+
+    /// Shows dead letters, oldest first.
+    ///
+    /// # Errors
+    /// Those of the store and of `visit`.
+    fn scan_dead_letters(
+        &mut self,
+        scan: &DeadLetterScan,
+        visit: &mut dyn FnMut(DeadLetter) -> Result<Flow>,
+    ) -> Result<()>;
+
+    /// One dead letter.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn dead_letter(&mut self, id: &str) -> Result<Option<DeadLetter>>;
+
+    /// The id of the message of a queue that has this deduplication key.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn standing_message(&mut self, queue: &str, deduplication_key: &str) -> Result<Option<String>>;
+
+    /// Messages that a listener may take: first those whose lease ran out, then those that are ready, in order.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn ready_messages(&mut self, queue: &str, limit: usize) -> Result<Vec<Claimable>>;
+
+    /// Whether another message with an ordering key is being handled, or waits to be tried again.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn is_key_busy(&mut self, queue: &str, ordering_key: &str, id: &str) -> Result<bool>;
+
+    /// The message of which somebody holds this very lease.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn leased_message(&mut self, id: &str, lease: i64) -> Result<Option<Message>>;
+}
