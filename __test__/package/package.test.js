@@ -51,7 +51,16 @@ describe("package", () => {
       "LICENSE",
     ])
       assert.ok(files.includes(name), `${name} is missing`)
-    for (const name of ["src", "__test__", "Cargo.toml", "bench/run.js", "lib", "scripts"])
+    for (const name of [
+      "src",
+      "__test__",
+      "Cargo.toml",
+      "bench/run.js",
+      "bench/instructions",
+      "testdata",
+      "lib",
+      "scripts",
+    ])
       assert.ok(!existsSync(join(installed, name)), `${name} is in the tarball`)
     assert.equal(files.filter((name) => name.endsWith(".node")).length, 1)
     assert.deepEqual(readdirSync(join(folder, "node_modules/@buntime")), ["keyval"])

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::*;
 
-const VECTORS: &str = include_str!("../../__test__/data/key-vectors.json");
+const VECTORS: &str = include_str!("../../testdata/key-vectors.json");
 
 fn hex(text: &str) -> Vec<u8> {
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()

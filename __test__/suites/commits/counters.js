@@ -8,7 +8,7 @@ import { root } from "../../support/runtimes.js"
 import { useStore } from "../../support/store.js"
 
 /** `[operation, stored, operand, what is stored then, or the error's code]`; the core's unit test reads the same table. */
-const CASES = JSON.parse(readFileSync(join(root, "__test__/data/counters.json"), "utf8"))
+const CASES = JSON.parse(readFileSync(join(root, "testdata/counters.json"), "utf8"))
 
 const KEY = ["n"]
 const MAX = 2n ** 64n - 1n

@@ -13,7 +13,7 @@ function readPart(part) {
   return FORMS[form](part[form])
 }
 
-const data = JSON.parse(readFileSync(new URL("../../data/key-vectors.json", import.meta.url), "utf8"))
+const data = JSON.parse(readFileSync(new URL("../../../testdata/key-vectors.json", import.meta.url), "utf8"))
 
 /** Keys and their encodings, as `storage.md` gives them and as its rules make them. */
 export const vectors = data.vectors.map(({ key, hex }) => ({ key: key.map(readPart), hex }))

@@ -289,7 +289,7 @@ function arrayOf(value: unknown): unknown[] {
   throw new KvError("TYPE_MISMATCH", "the stored value is not an array")
 }
 
-/** The same law as `src/engine/commit/arithmetic.rs`; one table of cases holds both (`__test__/data/counters.json`). */
+/** The same law as `src/engine/commit/arithmetic.rs`; one table of cases holds both (`testdata/counters.json`). */
 function count(type: Counting, stored: unknown, given: Operand): bigint | KvU64 {
   const operand = given instanceof KvU64 ? given.value : BigInt(given)
   if (stored === undefined) return given instanceof KvU64 ? given : operand

@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     /// The table that JavaScript's commits and transactions pass too (`__test__/suites/commits/counters.js`).
-    const CASES: &str = include_str!("../../../__test__/data/counters.json");
+    const CASES: &str = include_str!("../../../testdata/counters.json");
 
     /// `"int:5"`, `"u64:5"`.
     fn counter(text: &str) -> Counter {
