@@ -4,8 +4,8 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describeMachine } from "./machine.js"
-import { reasonOf } from "./missing.js"
-import { report, sectionMarkdown } from "./report.js"
+import { reasonOf } from "./report/missing.js"
+import { report, sectionMarkdown } from "./report/report.js"
 import { SECTIONS, sectionOf } from "./sections/index.js"
 
 /**

@@ -23,7 +23,7 @@ export class PeerProcess {
    */
   constructor(peer) {
     const { name, label, settings, only, runtime, folder, module, root = join(here, "..") } = peer
-    const { program = join(here, "child.js"), deadlineMs = DEADLINE_MS } = peer
+    const { program = join(here, "children/peer.js"), deadlineMs = DEADLINE_MS } = peer
     const { command, args } = runtimeCommand(runtime)
     this.name = name
     this.runtime = runtime

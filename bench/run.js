@@ -14,7 +14,7 @@ import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { installPeers } from "./install.js"
 import { measureSections } from "./measure.js"
-import { report } from "./report.js"
+import { report } from "./report/report.js"
 import { SECTIONS } from "./sections/index.js"
 
 const here = import.meta.dirname

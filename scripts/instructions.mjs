@@ -1,4 +1,4 @@
-// Counts the instructions of the core's hot paths under callgrind and compares them with benches/instructions.json:
+// Counts the instructions of the core's hot paths under callgrind and compares them with bench/instructions/instructions.json:
 // `node scripts/instructions.mjs [--write]`. A noisy machine does not move them.
 import { spawnSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -6,7 +6,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fail, root } from "./support.mjs"
 
-const BASELINE = join(root, "benches/instructions.json")
+const BASELINE = join(root, "bench/instructions/instructions.json")
 /** Seen between runs: under 0.5 %; between CPUs more, since libraries choose their loops by what the CPU has. */
 const TOLERANCE = 0.05
 const RECOUNTS = 3
@@ -88,7 +88,7 @@ function count(path) {
 function write() {
   writeFileSync(BASELINE, `${JSON.stringify(counted, null, 2)}\n`)
   console.table(counted)
-  console.log("Written to benches/instructions.json.")
+  console.log("Written to bench/instructions/instructions.json.")
 }
 
 function compare() {

@@ -2,8 +2,8 @@
 // pauses (KeyVal 64 at a time); a lone one sets now and then, and prints how long that took, in ms. Both print that they are ready.
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises"
 import { ENTRIES, itemKey, newValue } from "../data.js"
-import { percentile } from "../figures.js"
 import { Random } from "../random.js"
+import { percentile } from "../report/figures.js"
 
 const AT_ONCE = 64
 const MOST_PAUSE_MS = 20

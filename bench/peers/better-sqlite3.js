@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto"
 import { existsSync, readFileSync } from "node:fs"
-import { byHand, settings } from "../by-hand.js"
+import { byHand, settings } from "../calls/by-hand.js"
 
 export const title = "better-sqlite3 by hand"
 export const runtimes = ["node"]

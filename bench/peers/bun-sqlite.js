@@ -1,4 +1,4 @@
-import { byHand, settings } from "../by-hand.js"
+import { byHand, settings } from "../calls/by-hand.js"
 
 export const title = "bun:sqlite by hand"
 export const runtimes = ["bun"]

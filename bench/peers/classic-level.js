@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs"
-import { decodeKey, encodeKey, prefixRange } from "../by-hand.js"
+import { decodeKey, encodeKey, prefixRange } from "../calls/by-hand.js"
 
 export const title = "classic-level"
 export const runtimes = ["node"]

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs"
-import { denoKv, settings } from "../deno-kv.js"
+import { denoKv, settings } from "../calls/deno-kv.js"
 
 export const title = "@deno/kv"
 export const runtimes = ["node"]

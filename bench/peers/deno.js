@@ -1,4 +1,4 @@
-import { denoKv, settings } from "../deno-kv.js"
+import { denoKv, settings } from "../calls/deno-kv.js"
 
 export const title = "Deno.openKv"
 export const runtimes = ["deno"]

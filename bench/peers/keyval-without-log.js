@@ -1,6 +1,6 @@
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
-import { keyval } from "../keyval.js"
+import { keyval } from "../calls/keyval.js"
 
 export const title = "KeyVal without its change log"
 export const runtimes = ["node"]

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto"
 import { readFileSync } from "node:fs"
-import { byHand, settings } from "../by-hand.js"
+import { byHand, settings } from "../calls/by-hand.js"
 
 export const title = "libsql by hand"
 export const runtimes = ["node"]

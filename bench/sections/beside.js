@@ -1,9 +1,9 @@
 // A commit beside processes that write all the time: how long it waits for its turn.
 import { join } from "node:path"
 import { linesOf } from "../child-process.js"
-import { figure, table } from "../figures.js"
-import { Missing } from "../missing.js"
 import { available } from "../peers/better-sqlite3.js"
+import { figure, table } from "../report/figures.js"
+import { Missing } from "../report/missing.js"
 
 const NUMBERS_OF_BUSY = [0, 1, 2]
 

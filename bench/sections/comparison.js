@@ -2,11 +2,11 @@
 // alike. Ratios of one run decide; absolute figures only give the scale.
 import { spawnSync } from "node:child_process"
 import { ENTRIES } from "../data.js"
-import { figure, median, spread, table } from "../figures.js"
-import { besideRows } from "../live-rows.js"
-import { Missing } from "../missing.js"
 import { availablePeers, startPeers } from "../peers.js"
-import { rows } from "../rows.js"
+import { figure, median, spread, table } from "../report/figures.js"
+import { Missing } from "../report/missing.js"
+import { rows } from "../rows/rows.js"
+import { besideRows } from "../rows/subscriptions.js"
 import { LOG_COST, targets } from "../targets.js"
 
 export const title = "Beside its peers"

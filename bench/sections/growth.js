@@ -1,7 +1,7 @@
 // How the cost of an operation grows with the number of entries.
 import { join } from "node:path"
 import { linesOf } from "../child-process.js"
-import { figure, table } from "../figures.js"
+import { figure, table } from "../report/figures.js"
 
 const NAMES = ["get", "get64", "set", "set64", "page"]
 

@@ -1,7 +1,7 @@
 /** The sections of the report, in its order. Each has a file here, with `title`, `measure` and `markdown`. */
 export const SECTIONS = [
   "comparison",
-  "live",
+  "subscriptions",
   "sizes",
   "growth",
   "loop",

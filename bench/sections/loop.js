@@ -1,9 +1,9 @@
 // How late the event loop is while it writes as much as it can.
 import { join } from "node:path"
 import { answerOf } from "../child-process.js"
-import { figure, judged, table } from "../figures.js"
-import { Missing } from "../missing.js"
 import { available } from "../peers/better-sqlite3.js"
+import { figure, judged, table } from "../report/figures.js"
+import { Missing } from "../report/missing.js"
 import { bounds } from "../targets.js"
 
 const WRITERS = 64

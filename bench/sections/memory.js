@@ -1,8 +1,8 @@
 // What an open store, a long list and a bulk load add to the memory of a process.
 import { join } from "node:path"
 import { answerOf } from "../child-process.js"
-import { bullets, judged, median } from "../figures.js"
-import { Missing } from "../missing.js"
+import { bullets, judged, median } from "../report/figures.js"
+import { Missing } from "../report/missing.js"
 import { bounds } from "../targets.js"
 
 export const title = "Memory"

@@ -1,7 +1,8 @@
 // Gets and sets of values from 20 bytes to 1 MiB, one at a time.
-import { spread, table } from "../figures.js"
-import { Missing } from "../missing.js"
+
 import { availablePeers, startPeers } from "../peers.js"
+import { spread, table } from "../report/figures.js"
+import { Missing } from "../report/missing.js"
 
 /** One of each kind: more would say the same again. */
 const PEERS = "keyval,better-sqlite3,bun-sqlite,lmdb,deno-kv"

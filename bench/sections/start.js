@@ -2,8 +2,8 @@
 import { statSync } from "node:fs"
 import { join } from "node:path"
 import { answerOf } from "../child-process.js"
-import { bullets, judged, median } from "../figures.js"
-import { Missing } from "../missing.js"
+import { bullets, judged, median } from "../report/figures.js"
+import { Missing } from "../report/missing.js"
 import { bounds } from "../targets.js"
 
 export const title = "Start"

@@ -2,10 +2,10 @@
 import { spawn, spawnSync } from "node:child_process"
 import { readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
-import { table } from "../figures.js"
-import { Missing } from "../missing.js"
 import { runtimeCommand } from "../peer-process.js"
 import { availablePeers } from "../peers.js"
+import { table } from "../report/figures.js"
+import { Missing } from "../report/missing.js"
 
 const CALLS = ["fsync", "fdatasync", "msync", "sync_file_range"]
 const ROUNDS = 100

@@ -2,9 +2,9 @@
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { answerOf } from "../child-process.js"
-import { figure, median, table } from "../figures.js"
-import { Missing } from "../missing.js"
 import { runtimeCommand } from "../peer-process.js"
+import { figure, median, table } from "../report/figures.js"
+import { Missing } from "../report/missing.js"
 
 const COUNTS = [1, 10, 1000]
 const RUNTIMES = { node: "Node", bun: "Bun" }

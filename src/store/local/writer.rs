@@ -73,7 +73,7 @@ impl Writer {
         Self { shared, db, whereabouts, slice, synchronous: None, notice: Notice::NONE, stopped: None }
     }
 
-    /// Commits what waits, in groups. Not inlined, so that its instructions can be counted (`benches/`).
+    /// Commits what waits, in groups. Not inlined, so that its instructions can be counted (`bench/instructions/`).
     #[inline(never)]
     pub fn process(&mut self, jobs: Vec<Job>) {
         let mut waiting = VecDeque::from(jobs);

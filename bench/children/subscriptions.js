@@ -1,10 +1,10 @@
-// live.js <what> <file> <count>: one measurement of watches, queues and the change feed, in a process of its own. It
+// subscriptions.js <what> <file> <count>: one measurement of watches, queues and the change feed, in a process of its own. It
 // prints JSON, a line at a time.
 import { setTimeout as sleep } from "node:timers/promises"
 import { Kv } from "../../dist/index.js"
 import { newValue } from "../data.js"
-import { median, percentile } from "../figures.js"
 import { Random } from "../random.js"
+import { median, percentile } from "../report/figures.js"
 
 const [, , what, file, countText] = process.argv
 const count = Number(countText)

@@ -1,4 +1,4 @@
-import { Random } from "./random.js"
+import { Random } from "../random.js"
 
 export const DOCUMENTS = 100_000
 /** Words are drawn so that a few are in most documents and many in a few. */

@@ -1,5 +1,5 @@
 // The calls of a peer over Deno's own KV, which is the same in Deno and in the package for Node.
-import { shelvedItems } from "./index-rows.js"
+import { shelvedItems } from "../rows/indexes.js"
 
 const MUTATIONS_A_COMMIT = 500
 const KEYS_A_READ = 10

@@ -1,6 +1,6 @@
 // The calls of a peer over KeyVal.
-import { shelvedItems } from "./index-rows.js"
-import { documents } from "./search-rows.js"
+import { shelvedItems } from "../rows/indexes.js"
+import { documents } from "../rows/search.js"
 
 /** Messages handled at a time; Deno's clients take up to 100. */
 const CONCURRENCY = 64

@@ -1,14 +1,14 @@
 // Holds one peer open and does what run.js asks, one command a line on stdin, one answer a line on stdout.
-// Usage: node|bun|deno child.js <module of peers/> <database file> <checkout that KeyVal is taken from>
+// Usage: node|bun|deno peer.js <module of peers/> <database file> <checkout that KeyVal is taken from>
 import assert from "node:assert/strict"
 import { rm } from "node:fs/promises"
 import process from "node:process"
 import { createInterface } from "node:readline"
 import { pathToFileURL } from "node:url"
-import { COUNTERS, ENTRIES, GROUP_SIZE, item, itemKey, newValue } from "./data.js"
-import { percentile } from "./figures.js"
-import { Random } from "./random.js"
-import { rows } from "./rows.js"
+import { COUNTERS, ENTRIES, GROUP_SIZE, item, itemKey, newValue } from "../data.js"
+import { Random } from "../random.js"
+import { percentile } from "../report/figures.js"
+import { rows } from "../rows/rows.js"
 
 /**
  * What `open(path, root)` of a module in `peers/` gives. Calls give values or promises. A peer leaves out what it has no call

@@ -1,8 +1,8 @@
 // What a careful person writes in an hour over SQLite: composite keys, values, versionstamps and expiry in one table.
 // better-sqlite3, bun:sqlite and libsql have the same calls.
 
-import { shelvedItems } from "./index-rows.js"
-import { documents } from "./search-rows.js"
+import { shelvedItems } from "../rows/indexes.js"
+import { documents } from "../rows/search.js"
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS kv (

@@ -1,5 +1,5 @@
-import { ENTRIES, itemKey, newValue } from "./data.js"
-import { Random } from "./random.js"
+import { ENTRIES, itemKey, newValue } from "../data.js"
+import { Random } from "../random.js"
 
 /** An item lies on one of so many shelves: a hundred on each. */
 const SHELVES = 1_000

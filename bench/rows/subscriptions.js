@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises"
-import { ENTRIES, itemKey, newValue } from "./data.js"
+import { ENTRIES, itemKey, newValue } from "../data.js"
 
 /** Messages issued together; a chunk is a few hundred. */
 const AT_ONCE = 64

@@ -1,11 +1,11 @@
 // Watches, queues and the change feed: between processes, under load, in large numbers, and at rest.
 import { join } from "node:path"
 import { answerOf, linesOf } from "../child-process.js"
-import { bullets, figure, judged, table } from "../figures.js"
-import { Missing } from "../missing.js"
+import { bullets, figure, judged, table } from "../report/figures.js"
+import { Missing } from "../report/missing.js"
 import { bounds } from "../targets.js"
 
-/** Messages that children/live.js handles at a time. */
+/** Messages that children/subscriptions.js handles at a time. */
 const HANDLERS = 64
 
 export const title = "Watches, queues, the change feed"
@@ -35,7 +35,7 @@ export async function measure({ folder, quick, save = () => {} }) {
 function partsOf(folder, { entries, messages, watches, idleMs }) {
   const run = async (what, file, count, { seen, of }) => {
     console.error(what)
-    const answer = await answerOf("live.js", [what, join(folder, `${file}.db`), count])
+    const answer = await answerOf("subscriptions.js", [what, join(folder, `${file}.db`), count])
     if (seen !== undefined && answer[seen] !== of) throw new Error(`${seen}: ${answer[seen]} of ${of}`)
     return answer
   }
@@ -59,10 +59,10 @@ async function betweenProcesses(folder, kind, samples) {
   const file = join(folder, `between-${kind}.db`)
   const either = new AbortController() // where one fails, the other one would wait for it
   const { signal } = either
-  const hearing = linesOf("live.js", [`hear${kind}`, file, samples], { signal })
+  const hearing = linesOf("subscriptions.js", [`hear${kind}`, file, samples], { signal })
   await hearing.next() // it is ready
   try {
-    const said = answerOf("live.js", [`say${kind}`, file, samples], { signal })
+    const said = answerOf("subscriptions.js", [`say${kind}`, file, samples], { signal })
     const [{ value }] = await Promise.all([hearing.next(), said])
     if (value === undefined) throw new Error(`hear${kind} ended without an answer`)
     return value

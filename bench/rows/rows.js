@@ -1,7 +1,7 @@
-import { COUNTERS, ENTRIES, GROUP_SIZE, GROUPS, item, itemId, itemKey, newValue } from "./data.js"
-import { indexRows } from "./index-rows.js"
-import { aloneRows, besideRows, liveRows } from "./live-rows.js"
-import { searchRows } from "./search-rows.js"
+import { COUNTERS, ENTRIES, GROUP_SIZE, GROUPS, item, itemId, itemKey, newValue } from "../data.js"
+import { indexRows } from "./indexes.js"
+import { searchRows } from "./search.js"
+import { aloneRows, besideRows, liveRows } from "./subscriptions.js"
 
 /**
  * What is measured. A row draws its inputs before the clock starts, calls the peer for each, and looks at the last
@@ -14,8 +14,8 @@ import { searchRows } from "./search-rows.js"
  * @property {number} [budgets] how many times its budget it is measured; default 1
  * @property {number} [atOnce] calls issued together; then all of them are awaited
  * @property {number} chunk inputs drawn, and timed, at a time
- * @property {(random: import("./random.js").Random) => any} input
- * @property {(peer: import("./child.js").Peer) => any} [begin] makes what the calls work on, before a run; default the peer
+ * @property {(random: import("../random.js").Random) => any} input
+ * @property {(peer: import("../children/peer.js").Peer) => any} [begin] makes what the calls work on, before a run; default the peer
  * @property {(on: any) => any} [end] of a run
  * @property {(on: any, input: any) => any} [call]
  * @property {(on: any, inputs: any[], latencies: number[]) => any} [timed] what is timed, if it is not `call` for each

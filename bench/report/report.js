@@ -1,10 +1,10 @@
 // RESULTS.md and the plots, from results/*.json.
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { sectionOf } from "../sections/index.js"
 import { bullets } from "./figures.js"
 import { missingMarkdown, reasonOf } from "./missing.js"
 import { comparisonPlot, growthPlot } from "./plots.js"
-import { sectionOf } from "./sections/index.js"
 
 /** Writes the report of what was measured last, section by section, beside its `results` in `folder`. */
 export async function report(sections, folder, load = sectionOf) {
