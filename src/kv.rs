@@ -21,13 +21,14 @@ use crate::engine::changes::followers::Hub;
 use crate::engine::changes::watch::{Watch, WatchRequest};
 use crate::engine::commit::apply::{CommitJob, Done};
 use crate::engine::commit::{Commit, Outcome};
-use crate::engine::query::indexes::definition;
+use crate::engine::query::definition::definition_of;
 use crate::engine::queue::deliver::{Work, WorkJob, Worked};
 use crate::engine::queue::heartbeat::{beat, give_back, never_begun};
 use crate::engine::queue::settle::{End, Settled};
-use crate::engine::read::{Request, answer};
+use crate::engine::read::answer;
+use crate::engine::request::{Request, Write};
 use crate::engine::sweep::{SweepJob, Swept};
-use crate::engine::write::{AnswerJob, Told, Write};
+use crate::engine::write::{AnswerJob, Told};
 use crate::store::{Access, Notice, Order, Reader, Store, Ticket, Wake, WriteJob, local};
 
 /// An open `Kv`. Writes are staged and handed over together, so that calls of one tick share a commit.
@@ -70,7 +71,7 @@ impl Kv {
     /// ```
     pub fn open(url: &str, options: &Options) -> Result<Self> {
         options.validate()?;
-        let store: Arc<dyn Store> = local::open(&Location::parse(url)?, options, definition)?;
+        let store: Arc<dyn Store> = local::open(&Location::parse(url)?, options, definition_of)?;
         let mut kv = Self {
             reader: None,
             store,

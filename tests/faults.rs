@@ -5,7 +5,7 @@
 use keyval::base::config::ChangeLog;
 use keyval::base::error::Code;
 use keyval::engine::commit::{Commit, Mutation, Stamping};
-use keyval::engine::read::Request;
+use keyval::engine::request::Request;
 use keyval::kv::Kv;
 use support::atomicity::{Action, ROLLBACK, all_or_nothing, all_or_nothing_of, clean, one_fault};
 use support::fault::{CODES, NO_MEMORY, Plan, Trap};

@@ -10,7 +10,7 @@ use keyval::engine::lock::LockRequest;
 use keyval::engine::queue::deliver::Work;
 use keyval::engine::queue::enqueue::NewMessage;
 use keyval::engine::queue::settle::{End, Settled};
-use keyval::engine::write::Write;
+use keyval::engine::request::Write;
 use keyval::kv::Kv;
 use support::atomicity::{all_or_nothing, all_or_nothing_of};
 use support::template::{LATER, Template};

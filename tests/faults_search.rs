@@ -4,10 +4,10 @@
 use keyval::base::config::ChangeLog;
 use keyval::base::error::Result;
 use keyval::engine::commit::Outcome;
+use keyval::engine::query::definition;
+use keyval::engine::query::definition::Tokenizer;
 use keyval::engine::query::filter::path_of;
-use keyval::engine::query::indexes;
-use keyval::engine::query::indexes::Tokenizer;
-use keyval::engine::write::Write;
+use keyval::engine::request::Write;
 use keyval::kv::Kv;
 use keyval::store::rows::index::SearchIndex;
 use support::atomicity::{all_or_nothing, all_or_nothing_of};
@@ -22,7 +22,7 @@ fn task(kv: &mut Kv, one: Write) -> Result<Option<Outcome>> {
 
 fn index(field: &str) -> SearchIndex {
     let fields = [(field.to_string(), path_of(field.as_bytes(), "fields").unwrap())];
-    indexes::search_index(key(&["docs"]), &fields, Tokenizer::Unicode).unwrap()
+    definition::search_index(key(&["docs"]), &fields, Tokenizer::Unicode).unwrap()
 }
 
 fn create(kv: &mut Kv, index: &SearchIndex) -> Result<Option<Outcome>> {

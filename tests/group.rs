@@ -11,8 +11,8 @@ use std::thread;
 use keyval::base::config::{Durability, Fault, Location, Options};
 use keyval::engine::answer::Answer;
 use keyval::engine::commit::{Commit, Outcome};
-use keyval::engine::query::indexes::definition;
-use keyval::engine::read::Request;
+use keyval::engine::query::definition::definition_of;
+use keyval::engine::request::Request;
 use keyval::kv::Kv;
 use keyval::store::{Store, local};
 use parking_lot::Mutex;
@@ -56,7 +56,7 @@ impl File {
 
     /// The store itself, for operations that are no commits; `detach` it.
     fn store(&self, options: &Options) -> Arc<local::LocalStore> {
-        local::open(&Location::File(self.path()), options, definition).unwrap()
+        local::open(&Location::File(self.path()), options, definition_of).unwrap()
     }
 }
 

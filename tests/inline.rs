@@ -13,12 +13,12 @@ use keyval::codec::key::descendants;
 use keyval::engine::answer::Answer;
 use keyval::engine::commit::Mutation;
 use keyval::engine::page::Page;
+use keyval::engine::query::definition;
+use keyval::engine::query::definition::Tokenizer;
 use keyval::engine::query::filter::{parse, path_of};
-use keyval::engine::query::indexes::Tokenizer;
+use keyval::engine::query::list::{IndexHits, ListQuery};
 use keyval::engine::query::search::SearchQuery;
-use keyval::engine::query::{indexes, plan};
-use keyval::engine::read::{Found, ListQuery, Request};
-use keyval::engine::write::Write;
+use keyval::engine::request::{Request, Write};
 use keyval::kv::Kv;
 use support::{commit, commit_ok, key, open, quiet, read, set, write};
 
@@ -40,7 +40,7 @@ fn a_search_gives_up_in_time_and_finds_the_same() {
             format!(r#"{{"text":"common w{} other w{}{rare}"}}"#, at % 7, at % 13)
         });
         let fields = [("text".into(), path_of(b"text", "fields").unwrap())];
-        let index = indexes::search_index(key(&["d"]), &fields, Tokenizer::Unicode).unwrap();
+        let index = definition::search_index(key(&["d"]), &fields, Tokenizer::Unicode).unwrap();
         task(&mut kv, Write::CreateSearchIndex(index));
 
         let rare = searched("rare");
@@ -97,7 +97,7 @@ fn the_pages_of_a_search_after_the_first_are_found_together() {
     let mut kv = open(&folder.path().join("pages.db"), &quiet());
     load(&mut kv, |at| format!(r#"{{"text":"common w{}"}}"#, at % 7));
     let fields = [("text".into(), path_of(b"text", "fields").unwrap())];
-    let index = indexes::search_index(key(&["d"]), &fields, Tokenizer::Unicode).unwrap();
+    let index = definition::search_index(key(&["d"]), &fields, Tokenizer::Unicode).unwrap();
     task(&mut kv, Write::CreateSearchIndex(index));
 
     let Request::Search(mut query) = searched("common") else { panic!() };
@@ -126,7 +126,7 @@ fn a_list_looks_at_so_many_entries_of_an_index_at_a_time() {
     load(&mut kv, |at| format!(r#"{{"some":{},"all":1}}"#, u8::from(at < MAX_INLINE_INDEXED_KEYS)));
     for field in ["some", "all"] {
         let on = [(field.into(), path_of(field.as_bytes(), "on").unwrap())];
-        let index = plan::ordered_index(key(&["d"]), descendants(&key(&["d"])), &on, false).unwrap();
+        let index = definition::ordered_index(key(&["d"]), descendants(&key(&["d"])), &on, false).unwrap();
         task(&mut kv, Write::CreateOrderedIndex(index));
     }
     let mut query = listed("some");
@@ -154,7 +154,7 @@ fn listed(field: &str) -> ListQuery {
         keys_only: false,
         limit: 500,
         filter: Some(Arc::new(parse(filter.as_bytes()).unwrap())),
-        found: Found::default(),
+        found: IndexHits::default(),
         checks_values: false,
     }
 }

@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use keyval::engine::answer::Answer;
-use keyval::engine::read::Request;
+use keyval::engine::request::Request;
 use keyval::kv::Kv;
 use support::page::{Parts, entries};
 use support::raw::Raw;

@@ -10,8 +10,8 @@ use keyval::base::config::{Durability, Location, Options};
 use keyval::base::error::{Code, Error, Result};
 use keyval::engine::commit::apply::CommitJob;
 use keyval::engine::commit::{Commit, Outcome};
-use keyval::engine::query::indexes::definition;
-use keyval::engine::read::Request;
+use keyval::engine::query::definition::definition_of;
+use keyval::engine::request::Request;
 use keyval::kv::Kv;
 use keyval::store::local::LocalStore;
 use keyval::store::{Next, PutKey, Step, Store, WriteJob, local};
@@ -43,7 +43,7 @@ impl File {
     }
 
     fn store(&self, options: &Options) -> Arc<LocalStore> {
-        local::open(&Location::File(self.path()), options, definition).unwrap()
+        local::open(&Location::File(self.path()), options, definition_of).unwrap()
     }
 
     /// When all have left: the file is as those who were told `Ok` left it, and another opening works.
@@ -163,7 +163,7 @@ fn what_ran_alone_before_the_panic_stays() {
 /// The readers share the connection. Seen to fail: with COMMIT for the rollback.
 #[test]
 fn in_memory() {
-    let store = local::open(&Location::Memory, &quiet(), definition).unwrap();
+    let store = local::open(&Location::Memory, &quiet(), definition_of).unwrap();
     let (before, told_before) = setting("before");
     store.write(vec![before]);
     wait(&told_before, "before").unwrap();
@@ -226,7 +226,7 @@ fn a_wake_up_that_panics() {
 
 #[test]
 fn a_completion_that_panics_after_a_panic() {
-    let store = local::open(&Location::Memory, &quiet(), definition).unwrap();
+    let store = local::open(&Location::Memory, &quiet(), definition_of).unwrap();
     let gate = Gate::shut(&*store);
     let ((panics, _told), (a, told_a)) = (panicking(1), setting("a"));
     let deaf =

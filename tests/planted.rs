@@ -12,14 +12,13 @@ use keyval::engine::answer::Answer;
 use keyval::engine::changes::consumer::Holder;
 use keyval::engine::changes::feed::{ChangesQuery, page};
 use keyval::engine::commit::{Commit, Mutation};
+use keyval::engine::query::definition;
+use keyval::engine::query::definition::{Tokenizer, definition_of};
 use keyval::engine::query::filter::path_of;
-use keyval::engine::query::indexes::{Tokenizer, definition};
-use keyval::engine::query::{indexes, plan};
 use keyval::engine::queue::deliver::Work;
 use keyval::engine::queue::enqueue::NewMessage;
 use keyval::engine::range::Selector;
-use keyval::engine::read::Request;
-use keyval::engine::write::Write;
+use keyval::engine::request::{Request, Write};
 use keyval::kv::Kv;
 use keyval::store::{Batch, Next, ReadTxn, Store, Verdict, WriteJob, local};
 use libsql::Value;
@@ -116,8 +115,8 @@ const PLANTED: [(&str, &str); 31] = [
 fn make_indexes(kv: &mut Kv, prefix: &str) {
     let field = |name: &str| vec![(name.to_string(), path_of(name.as_bytes(), "on").unwrap())];
     let range = Selector { prefix: Some(key(&[prefix])), ..Selector::default() }.range().unwrap();
-    let words = indexes::search_index(key(&[prefix]), &field("text"), Tokenizer::Porter).unwrap();
-    let values = plan::ordered_index(key(&[prefix]), range, &field("it's"), false).unwrap();
+    let words = definition::search_index(key(&[prefix]), &field("text"), Tokenizer::Porter).unwrap();
+    let values = definition::ordered_index(key(&[prefix]), range, &field("it's"), false).unwrap();
     write(kv, Write::CreateSearchIndex(words)).unwrap();
     write(kv, Write::CreateOrderedIndex(values)).unwrap();
 }
@@ -217,7 +216,7 @@ fn a_number_that_is_planted_while_the_file_is_open_is_corrupt() {
         put(&mut kv, set(&["a"], "1"));
         Raw::open(&path).execute(sql);
         let (send, receive) = channel();
-        let store = local::open(&Location::File(path.clone()), &quiet(), definition).unwrap();
+        let store = local::open(&Location::File(path.clone()), &quiet(), definition_of).unwrap();
         store.write(vec![Box::new(ReadOfTheLog(send))]);
         let read = wait(&receive, "read").expect_err(sql);
         store.detach(Box::new(|| {}));

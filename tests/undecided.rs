@@ -11,7 +11,7 @@ use keyval::base::config::{Fault, Options};
 use keyval::base::error::{Code, Result};
 use keyval::engine::answer::Answer;
 use keyval::engine::commit::Commit;
-use keyval::engine::read::Request;
+use keyval::engine::request::Request;
 use keyval::kv::Kv;
 use support::{close, is_definite, keys_of, open, put, quiet, set, try_commit, wait};
 

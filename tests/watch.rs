@@ -10,7 +10,7 @@ use keyval::engine::answer::Answer;
 use keyval::engine::changes::followers::{Reach, Target};
 use keyval::engine::changes::watch::{Watch, WatchRequest};
 use keyval::engine::page::Page;
-use keyval::engine::read::Request;
+use keyval::engine::request::Request;
 use keyval::kv::Kv;
 use support::{close, commit, commit_ok, delete, key, open, quiet, read, set};
 

@@ -17,10 +17,12 @@ use keyval::engine::changes::followers::{Reach, Target};
 use keyval::engine::changes::watch::WatchRequest;
 use keyval::engine::commit::arithmetic::Arithmetic;
 use keyval::engine::commit::{Commit, Mutation};
+use keyval::engine::get::Keys;
+use keyval::engine::query::list::ListQuery;
 use keyval::engine::queue::deliver::Work;
 use keyval::engine::queue::enqueue::{DEFAULT_QUEUE, NewMessage};
 use keyval::engine::queue::settle::{End, Settled};
-use keyval::engine::read::{Keys, ListQuery, Request};
+use keyval::engine::request::Request;
 use keyval::kv::Kv;
 
 /// Entries in the store; their keys are `["items", 0…]`.

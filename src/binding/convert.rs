@@ -18,9 +18,9 @@ use crate::base::error::{Error, Result};
 use crate::base::limits::{MAX_KEY_BIGINT_BYTES, MAX_KEY_PARTS};
 use crate::codec::key::KeyWriter;
 use crate::codec::value::Counter;
+use crate::engine::get::Keys;
 use crate::engine::query::filter::Filter;
 use crate::engine::range::Selector;
-use crate::engine::read::Keys;
 
 /// Texts up to this size are read in one call, without asking for their length first.
 const SHORT_TEXT_BYTES: usize = 512;

@@ -17,10 +17,11 @@ use crate::base::config::{ChangeLog, Durability, Options};
 use crate::base::error::{Error, Result};
 use crate::engine::answer::Answer;
 use crate::engine::commit::Commit;
+use crate::engine::get::Keys;
+use crate::engine::query::list::{IndexHits, ListQuery};
 use crate::engine::queue::settle::Settled;
 use crate::engine::range::after_cursor;
-use crate::engine::read::{Found, Keys, ListQuery, Request};
-use crate::engine::write::Write;
+use crate::engine::request::{Request, Write};
 use crate::kv::Kv;
 
 /// The name of an error's code; the attribute macro wants to read `Result` in a signature.
@@ -197,7 +198,7 @@ impl Handle {
             keys_only,
             limit: batch as usize,
             filter,
-            found: Found::default(),
+            found: IndexHits::default(),
             checks_values: false,
         };
         Ok(Scan { place: Arc::new(Mutex::new(Place { left, before })) })

@@ -11,8 +11,7 @@ use crate::base::error::{Error, Result};
 use crate::engine::changes::consumer::Holder;
 use crate::engine::lock::LockRequest;
 use crate::engine::queue::enqueue::check_name;
-use crate::engine::read::Request;
-use crate::engine::write::Write;
+use crate::engine::request::{Request, Write};
 
 fn name_of(env: Env, name: Raw) -> Result<String> {
     let name = convert::text(env, name, "name")?;

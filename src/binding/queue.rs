@@ -14,8 +14,7 @@ use crate::engine::commit::Mutation;
 use crate::engine::queue::deliver::Work;
 use crate::engine::queue::enqueue::{NewMessage, check_name};
 use crate::engine::queue::settle::{End, Settled};
-use crate::engine::read::Request;
-use crate::engine::write::Write;
+use crate::engine::request::{Request, Write};
 use crate::store::rows::queue::DeadLetterScan;
 
 #[napi]

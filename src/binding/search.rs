@@ -11,13 +11,12 @@ use super::convert::Raw;
 use super::handle::{CodeName, Handle};
 use super::text::{Packet, thrown};
 use crate::base::error::{Error, Result};
+use crate::engine::query::definition;
+use crate::engine::query::definition::Tokenizer;
 use crate::engine::query::filter::{Path, path_of};
-use crate::engine::query::indexes::Tokenizer;
 use crate::engine::query::search::SearchQuery;
-use crate::engine::query::{indexes, plan};
 use crate::engine::range::Selector;
-use crate::engine::read::Request;
-use crate::engine::write::Write;
+use crate::engine::request::{Request, Write};
 
 /// A search under way.
 #[napi]
@@ -53,7 +52,7 @@ impl Handle {
     ) -> napi::Result<(), CodeName> {
         let index = || {
             let tokenizer = Tokenizer::parse(&convert::text(env, tokenize, "tokenize")?)?;
-            indexes::search_index(prefix_of(env, prefix)?, &fields_of(env, fields, "fields")?, tokenizer)
+            definition::search_index(prefix_of(env, prefix)?, &fields_of(env, fields, "fields")?, tokenizer)
         };
         let index = index().map_err(thrown)?;
         self.write(id, Write::CreateSearchIndex(index))
@@ -72,7 +71,7 @@ impl Handle {
         let index = || {
             let prefix = prefix_of(env, prefix)?;
             let range = Selector { prefix: Some(prefix.clone()), ..Selector::default() }.range()?;
-            plan::ordered_index(prefix, range, &fields_of(env, on, "on")?, unique)
+            definition::ordered_index(prefix, range, &fields_of(env, on, "on")?, unique)
         };
         let index = index().map_err(thrown)?;
         self.write(id, Write::CreateOrderedIndex(index))

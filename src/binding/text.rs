@@ -4,10 +4,9 @@ use napi::bindgen_prelude::{ToNapiValue, TypeName, Uint8Array};
 use napi::{ValueType, sys};
 
 use crate::base::error::Error;
-use crate::codec::key_json::write_string;
+use crate::codec::key_json::{json_string, write_string};
 use crate::codec::value::Counter;
 use crate::engine::commit::{Outcome, Reply};
-use crate::engine::queue::deliver::quoted;
 use crate::store::{News, Notice};
 
 /// An error that JavaScript sees with its `code`.
@@ -157,8 +156,9 @@ pub fn write_news(news: &News, out: &mut Vec<u8>) {
 /// Appends reasons to look as the letter 0: `0,0,[bits,[queue,looks,…],[consumer,…]]`.
 pub fn write_notice(notice: &Notice, first: bool, out: &mut Vec<u8>) {
     let comma = if first { "" } else { "," };
-    let queues: Vec<_> = notice.queues().map(|(name, looks)| format!("{},{looks}", quoted(name))).collect();
-    let consumers: Vec<_> = notice.consumers().map(quoted).collect();
+    let queues: Vec<_> =
+        notice.queues().map(|(name, looks)| format!("{},{looks}", json_string(name))).collect();
+    let consumers: Vec<_> = notice.consumers().map(json_string).collect();
     let (bits, queues, consumers) = (notice.bits(), queues.join(","), consumers.join(","));
     out.extend_from_slice(format!("{comma}0,0,[{bits},[{queues}],[{consumers}]]").as_bytes());
 }

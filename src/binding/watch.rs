@@ -13,8 +13,7 @@ use super::text::{Packet, thrown};
 use crate::engine::changes::feed::ChangesQuery;
 use crate::engine::changes::followers::{Follower, Reach, Target};
 use crate::engine::changes::watch::WatchRequest;
-use crate::engine::read::Request;
-use crate::engine::write::Write;
+use crate::engine::request::{Request, Write};
 use crate::store::Notice;
 
 /// A watch under way.

@@ -352,6 +352,15 @@ fn with_suffix(key: &[u8], byte: u8) -> Vec<u8> {
     bound
 }
 
+/// Splits a key into its beginnings: the empty one, then part by part up to the whole key.
+pub fn for_each_beginning(key: &[u8], mut visit: impl FnMut(&[u8])) {
+    visit(&[]);
+    let mut parts = Parts::new(key);
+    while let Some(Ok(_)) = parts.next() {
+        visit(key.get(..key.len() - parts.rest_bytes()).unwrap_or_default());
+    }
+}
+
 #[cfg(test)]
 #[path = "key_tests.rs"]
 mod tests;

@@ -95,6 +95,29 @@ fn write_number(number: f64, out: &mut Vec<u8>) {
     }
 }
 
+/// A text as a JSON string.
+#[must_use]
+pub fn json_string(text: &str) -> String {
+    let mut out = Vec::new();
+    write_string(text, &mut out);
+    String::from_utf8(out).unwrap_or_default()
+}
+
+/// Characters of a key in a message.
+const PREVIEW_CHARS: usize = 80;
+
+/// The beginning of a key, for a message.
+#[must_use]
+pub fn preview_key(key: &[u8]) -> String {
+    let mut json = Vec::new();
+    let _ = write(key, &mut json);
+    let text = String::from_utf8_lossy(&json);
+    match text.char_indices().nth(PREVIEW_CHARS) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.into_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,9 @@
-//! What a read or a task found.
+//! What reads and writes answer, and how a write comes by its answer.
 
 use super::page::Page;
+use crate::base::error::{Code, Error, Result};
+use crate::base::limits::MAX_INLINE_SCAN_STEPS;
+use crate::store::{Patience, StepResult};
 
 /// An answer on its way to JavaScript.
 #[derive(Debug)]
@@ -20,5 +23,44 @@ impl Answer {
     #[must_use]
     pub fn json(text: impl Into<String>) -> Self {
         Self::Text(text.into().into_bytes())
+    }
+}
+
+/// What a scan may take on the JavaScript thread.
+pub const INLINE_PATIENCE: Patience = Patience::Steps(MAX_INLINE_SCAN_STEPS);
+
+type OfResult = Box<dyn FnOnce(StepResult) -> Result<Answer> + Send>;
+
+/// How a write answers, once its steps are applied.
+pub enum Ending {
+    /// So.
+    Known(Answer),
+    /// As its last step says.
+    Of(OfResult),
+}
+
+impl Ending {
+    /// A known answer, as JSON.
+    pub fn json(text: impl Into<String>) -> Self {
+        Self::Known(Answer::json(text))
+    }
+
+    /// See `Ending::Of`.
+    pub fn of(answer: impl FnOnce(StepResult) -> Result<Answer> + Send + 'static) -> Self {
+        Self::Of(Box::new(answer))
+    }
+
+    /// Whether the last step found something, as JSON.
+    pub fn flag() -> Self {
+        Self::of(|result| Ok(Answer::json(result.is_up().to_string())))
+    }
+}
+
+/// The error of an operation that nobody can tell the end of.
+#[must_use]
+pub fn lost() -> Error {
+    Error {
+        outcome_unknown: true,
+        ..Error::new(Code::Unavailable, "the writer ended before it could say how it went")
     }
 }

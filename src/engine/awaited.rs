@@ -9,9 +9,9 @@ use parking_lot::Mutex;
 
 use super::answer::Answer;
 use super::changes::consumer;
-use super::queue::deliver::quoted;
 use crate::base::error::Result;
 use crate::base::limits::{AWAITED_LOOK_MS, MAX_INLINE_DUES};
+use crate::codec::key_json::json_string;
 use crate::store::{Notice, ReadTxn};
 
 /// Names, in the order of their bytes. A look reads a copy, which is made only if a name comes or goes meanwhile.
@@ -131,7 +131,7 @@ fn queues_due(
         if queues.contains(found)
             && let Some(due_ms) = txn.queue_due(found)?
         {
-            due.push(format!("{},{due_ms}", quoted(found)));
+            due.push(format!("{},{due_ms}", json_string(found)));
         }
         next = queues.range::<str, _>((Bound::Excluded(found), Bound::Unbounded)).next().map(String::as_str);
     }
@@ -149,7 +149,7 @@ fn leases_held(
         if left.is_nothing() {
             return Ok(None);
         }
-        held.push(format!("{},{}", quoted(name), consumer::held_until(txn, name)?.unwrap_or(0)));
+        held.push(format!("{},{}", json_string(name), consumer::held_until(txn, name)?.unwrap_or(0)));
     }
     Ok(Some(held))
 }

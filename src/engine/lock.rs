@@ -1,11 +1,10 @@
 //! Locks: leases with a name, an owner and a fencing token.
 
-use super::answer::Answer;
-use super::queue::deliver::quoted;
+use super::answer::{Answer, Ending, lost};
 use super::queue::enqueue::check_name;
-use super::write::{Ending, lost};
 use crate::base::error::{Error, Result};
 use crate::base::limits::MAX_DURATION_MS;
+use crate::codec::key_json::json_string;
 use crate::store::rows::lock::Lock;
 use crate::store::{Batch, ReadTxn, Step, StepResult};
 
@@ -81,7 +80,7 @@ pub fn status(txn: &mut dyn ReadTxn, name: &str) -> Result<Answer> {
     let lock = txn.lock(name)?.map(|lock| Lock { expires_at: txn.end_of_lease(lock.expires_at), ..lock });
     let lock = lock.filter(|lock| lock.expires_at > now);
     Ok(Answer::json(lock.map_or("null".into(), |Lock { owner, token, expires_at }| {
-        format!("[{},\"{token}\",{expires_at}]", quoted(&owner))
+        format!("[{},\"{token}\",{expires_at}]", json_string(&owner))
     })))
 }
 

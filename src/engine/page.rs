@@ -24,6 +24,9 @@ const VALUE_IS_TOO_DEEP: u8 = 64;
 /// Set in the flags of an odd entry whose encoding this version does not know; it stands in the value's place.
 const ENCODING_IS_UNKNOWN: u8 = 128;
 
+/// Room for an entry in a page's text, so that a page grows seldom.
+pub const TYPICAL_ENTRY_BYTES: usize = 256;
+
 /// A page of entries.
 #[derive(Debug, Default)]
 pub struct Page {

@@ -1,87 +1,17 @@
 //! Writes that are no commits and no work of a listener, as data: each decides on what is stored, and has an answer of its own.
 
 use super::answer::Answer;
-use super::changes::consumer::Holder;
+use super::answer::{Ending, lost};
 use super::changes::{consumer, feed};
 use super::lock;
-use super::lock::LockRequest;
 use super::query::indexes;
 use super::queue::dead_letters;
-use super::queue::settle::{Ended, Settled, Undelivered, end};
+use super::queue::settle::{Ended, Undelivered, end};
+use super::request::Write;
 use crate::base::config::Durability;
 use crate::base::error::{Code, Error, Result};
 use crate::base::limits::TRIM_STEP_ROWS;
-use crate::store::rows::index::{OrderedIndex, SearchIndex};
 use crate::store::{Batch, Next, ReadTxn, Refusal, Step, StepResult, Verdict, WriteJob};
-
-/// A write.
-#[derive(Debug, Clone)]
-pub enum Write {
-    /// Ends an attempt for good.
-    Settle(Settled),
-    /// Puts a dead letter back into its queue.
-    Requeue(String),
-    /// Removes a dead letter.
-    DeleteDeadLetter(String),
-    /// Removes a step of the dead letters, of one queue or of all.
-    PurgeDeadLetters(Option<String>),
-    /// Takes a lock, or refreshes it.
-    TakeLock(LockRequest),
-    /// Gives back the lock of a name that is held under a token.
-    ReleaseLock(String, i64),
-    /// Takes or renews a consumer's lease; with its encoded prefix, if one was given.
-    TakeConsumer(Holder, Option<Vec<u8>>),
-    /// Moves a consumer to a number.
-    CommitConsumer(Holder, i64),
-    /// Gives a consumer's lease back.
-    ReleaseConsumer(Holder),
-    /// Forgets a consumer.
-    DeleteConsumer(String),
-    /// Makes a search index.
-    CreateSearchIndex(SearchIndex),
-    /// Makes an ordered index.
-    CreateOrderedIndex(OrderedIndex),
-    /// Removes the indexes of a prefix, or the one of a name.
-    RemoveIndexes(Vec<u8>, Option<String>),
-    /// Forgets a step of the changes up to a number, -1 being all.
-    TrimLog(i64),
-}
-
-type OfResult = Box<dyn FnOnce(StepResult) -> Result<Answer> + Send>;
-
-/// How a write answers, once its steps are applied.
-pub enum Ending {
-    /// So.
-    Known(Answer),
-    /// As its last step says.
-    Of(OfResult),
-}
-
-impl Ending {
-    /// A known answer, as JSON.
-    pub fn json(text: impl Into<String>) -> Self {
-        Self::Known(Answer::json(text))
-    }
-
-    /// See `Ending::Of`.
-    pub fn of(answer: impl FnOnce(StepResult) -> Result<Answer> + Send + 'static) -> Self {
-        Self::Of(Box::new(answer))
-    }
-
-    /// Whether the last step found something, as JSON.
-    fn flag() -> Self {
-        Self::of(|result| Ok(Answer::json(result.is_up().to_string())))
-    }
-}
-
-/// The error of an operation that nobody can tell the end of.
-#[must_use]
-pub fn lost() -> Error {
-    Error {
-        outcome_unknown: true,
-        ..Error::new(Code::Unavailable, "the writer ended before it could say how it went")
-    }
-}
 
 impl Write {
     fn decide<'a>(

@@ -13,9 +13,10 @@ use keyval::codec::value::{ArrayText, Counter, JSON};
 use keyval::engine::answer::Answer;
 use keyval::engine::commit::arithmetic::Arithmetic;
 use keyval::engine::commit::{Check, Commit, Mutation, Outcome, Reply};
+use keyval::engine::get::Keys;
 use keyval::engine::page::Page;
-use keyval::engine::read::{Keys, ListQuery, Request};
-use keyval::engine::write::Write;
+use keyval::engine::query::list::ListQuery;
+use keyval::engine::request::{Request, Write};
 use keyval::kv::Kv;
 
 pub mod atomicity;

@@ -5,8 +5,7 @@ use std::borrow::Cow;
 use super::feed::{check_history, check_logged};
 use crate::base::error::{Code, Error, Result};
 use crate::codec::key_json;
-use crate::engine::answer::Answer;
-use crate::engine::write::{Ending, lost};
+use crate::engine::answer::{Answer, Ending, lost};
 use crate::store::rows::lock::Consumer;
 use crate::store::{Batch, ReadTxn, Step, StepResult};
 

@@ -7,9 +7,8 @@ use crate::base::config::ChangeLog;
 use crate::base::error::{Code, Error, Result};
 use crate::base::limits::{MAX_INLINE_LOG_ROWS, MAX_LOG_ROWS, MAX_PAGE_BYTES, TRIM_STEP_ROWS};
 use crate::codec::key;
-use crate::engine::answer::Answer;
+use crate::engine::answer::{Answer, Ending};
 use crate::engine::page::Page;
-use crate::engine::write::Ending;
 use crate::store::rows::changes::{LogScan, LogState};
 use crate::store::{Batch, Flow, ReadTxn, Step};
 
@@ -115,13 +114,4 @@ pub fn trim(seen: &mut dyn ReadTxn, batch: &mut Batch<'_>, seq: i64) -> Result<E
         let count = result.count();
         Ok(Answer::json(format!("[{count},{},{up_to}]", u8::from(count == TRIM_STEP_ROWS as u64))))
     }))
-}
-
-/// Splits a key into its beginnings: the empty one, then part by part up to the whole key.
-pub fn for_each_beginning(key: &[u8], mut visit: impl FnMut(&[u8])) {
-    visit(&[]);
-    let mut parts = key::Parts::new(key);
-    while let Some(Ok(_)) = parts.next() {
-        visit(key.get(..key.len() - parts.rest_bytes()).unwrap_or_default());
-    }
 }

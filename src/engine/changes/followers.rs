@@ -8,13 +8,12 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::feed::for_each_beginning;
 use crate::base::config::ChangeLog;
 use crate::base::error::Result;
 use crate::base::limits::{
     MAX_ALL_BACKLOGS_KEYS, MAX_BACKLOG_KEYS, MAX_INLINE_LOG_ROWS, MAX_WATCH_BATCH_KEYS,
 };
-use crate::codec::key::is_under;
+use crate::codec::key::{for_each_beginning, is_under};
 use crate::engine::answer::Answer;
 use crate::store::rows::changes::LogScan;
 use crate::store::{Flow, ReadTxn};

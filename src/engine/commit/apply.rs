@@ -11,9 +11,10 @@ use super::patch::{Encoded, merge};
 use super::{Check, Commit, Mutation, Outcome, Reply, Stamping, check_value_bytes};
 use crate::base::config::Durability;
 use crate::base::error::{Code, Error, Result};
+use crate::codec::key;
 use crate::codec::key::KeyWriter;
+use crate::codec::key_json::preview_key;
 use crate::codec::value::{ArrayText, Counter};
-use crate::codec::{key, key_json};
 use crate::engine::query::filter::Filter;
 use crate::engine::query::matching::for_each_match;
 use crate::engine::query::unique;
@@ -22,21 +23,6 @@ use crate::store::{Batch, Expiry, Next, PutKey, ReadTxn, Refusal, Step, StepResu
 
 /// Stands for a versionstamp that is not issued yet: it is as long as one, and after all that were.
 const STAND_IN: &str = "ffffffff-ffff-ffff-ffff-ffffffffffff";
-
-/// The most of a key that a message shows.
-const SHOWN_CHARS: usize = 80;
-
-/// The beginning of a key, for a message.
-#[must_use]
-pub fn shown(key: &[u8]) -> String {
-    let mut json = Vec::new();
-    let _ = key_json::write(key, &mut json);
-    let text = String::from_utf8_lossy(&json);
-    match text.char_indices().nth(SHOWN_CHARS) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text.into_owned(),
-    }
-}
 
 /// What a mutation replies, once its steps are applied.
 #[derive(Debug)]
@@ -280,7 +266,7 @@ fn lost() -> Error {
 fn place(commit: &Commit, index: usize) -> String {
     let number = (commit.mutations.len() > 1).then(|| format!("mutations[{index}]"));
     let mutation = commit.mutations.get(index).filter(|one| !matches!(one, Mutation::Enqueue(_)));
-    let key = mutation.map(|mutation| format!("key {}", shown(mutation.key())));
+    let key = mutation.map(|mutation| format!("key {}", preview_key(mutation.key())));
     match (number, key) {
         (Some(number), Some(key)) => format!("{number}, {key}: "),
         (Some(one), None) | (None, Some(one)) => format!("{one}: "),

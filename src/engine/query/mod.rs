@@ -1,7 +1,9 @@
 //! Which entries a question is about: filters, indexes, searches.
 
+pub mod definition;
 pub mod filter;
 pub mod indexes;
+pub mod list;
 pub mod matching;
 pub mod plan;
 pub mod search;

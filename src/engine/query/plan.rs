@@ -6,11 +6,10 @@
 use std::cmp::Ordering;
 use std::ops::Range;
 
-use serde::Deserialize;
-
+use super::definition::index_json;
+use super::definition::{OrderedSpec, ordered_definition_of};
 use super::filter::typed::Typed;
 use super::filter::{Filter, Operand, Path, Place, Test, path_of};
-use super::indexes::{check_fields, damaged, json_path, told};
 use crate::base::error::Result;
 use crate::base::limits::MAX_INDEXED_KEYS;
 use crate::engine::answer::Answer;
@@ -23,55 +22,6 @@ const MAX_LOOKUPS: usize = 1000;
 const EXACT: f64 = 9_007_199_254_740_992.0;
 /// Relative: more than text and doubles may differ by.
 const SLACK: f64 = 1e-14;
-
-/// What is told of an ordered index, as JSON.
-#[derive(Debug, Clone, Deserialize)]
-pub struct OrderedSpec {
-    /// The paths of its fields.
-    pub on: Vec<String>,
-    /// No two entries may have the same values.
-    #[serde(default)]
-    pub unique: bool,
-}
-
-/// The index that a user asks for.
-///
-/// # Errors
-/// `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`.
-pub fn ordered_index(
-    prefix: Vec<u8>,
-    range: Range<Vec<u8>>,
-    on: &[(String, Path)],
-    unique: bool,
-) -> Result<OrderedIndex> {
-    check_fields("on", on.len())?;
-    let names: Vec<&str> = on.iter().map(|(name, _)| name.as_str()).collect();
-    let names = serde_json::to_string(&names).unwrap_or_default();
-    Ok(OrderedIndex {
-        prefix,
-        range,
-        paths: on.iter().map(|(name, path)| json_path("on", name, path)).collect::<Result<_>>()?,
-        unique,
-        spec: format!("{{\"on\":{names},\"unique\":{unique}}}"),
-    })
-}
-
-/// An ordered index as it stands.
-///
-/// # Errors
-/// `CORRUPT`.
-pub fn definition_of(row: &IndexRow) -> Result<(OrderedSpec, OrderedIndex)> {
-    let spec: OrderedSpec = serde_json::from_str(&row.spec).map_err(|_| damaged())?;
-    let fields = spec
-        .on
-        .iter()
-        .map(|name| Ok((name.clone(), path_of(name.as_bytes(), "on")?)))
-        .collect::<Result<Vec<_>>>()?;
-    let range =
-        crate::engine::range::Selector { prefix: Some(row.prefix.clone()), ..Default::default() }.range()?;
-    let index = ordered_index(row.prefix.clone(), range, &fields, spec.unique)?;
-    Ok((spec, index))
-}
 
 /// The scans of an index that together give every entry of a range that can match.
 #[derive(Debug, Clone)]
@@ -95,7 +45,7 @@ pub fn plan(txn: &mut dyn ReadTxn, range: &Range<Vec<u8>>, filter: &Filter) -> R
     gather(filter, &mut tests);
     let (now_ms, mut best, mut most) = (txn.now_ms(), None, 0);
     for row in indexes.into_iter().filter(|index| index.kind == IndexKind::Ordered) {
-        let (spec, index) = definition_of(&row)?;
+        let (spec, index) = ordered_definition_of(&row)?;
         if !holds(&index.range, range) {
             continue;
         }
@@ -299,7 +249,7 @@ pub fn explain(txn: &mut dyn ReadTxn, range: &Range<Vec<u8>>, filter: &Filter) -
     let plan = plan(txn, range, filter)?;
     let found = plan.as_ref().map_or(Ok(None), |plan| entries_of(txn, plan, MAX_INDEXED_KEYS))?;
     let entries = txn.count(range)?;
-    let index = plan.map(|plan| told(&plan.index)).transpose()?;
+    let index = plan.map(|plan| index_json(&plan.index)).transpose()?;
     Ok(Answer::json(match (index, found) {
         (Some(index), Some(found)) => format!("[{index},{},{entries}]", found.len()),
         _ => format!("[null,{entries},{entries}]"),

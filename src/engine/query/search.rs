@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use super::definition::{Tokenizer, tokenizer_of};
 use super::filter::Filter;
-use super::indexes::{Tokenizer, tokenizer_of};
 use crate::base::error::{Error, Result};
 use crate::base::limits::{
     MAX_INLINE_BYTES, MAX_INLINE_FILTERED_ROWS, MAX_INLINE_SEARCH_MS, MAX_PAGE_BYTES, MAX_PAGE_ENTRIES,

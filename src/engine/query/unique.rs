@@ -1,9 +1,9 @@
 //! Entries that a unique index refuses. What has expired is absent, and makes room.
 
-use super::plan::definition_of;
+use super::definition::ordered_definition_of;
 use crate::base::error::{Code, Error, Result};
 use crate::codec::key::is_under;
-use crate::engine::commit::apply::shown;
+use crate::codec::key_json::preview_key;
 use crate::store::rows::index::IndexKind;
 use crate::store::{ReadTxn, Refusal};
 
@@ -29,7 +29,7 @@ pub fn holder(seen: &mut dyn ReadTxn, refusal: Refusal) -> Result<Holder> {
     if !live {
         return Ok(Holder::Expired(holder));
     }
-    let message = format!("a unique index has these values for the key {} already", shown(&holder));
+    let message = format!("a unique index has these values for the key {} already", preview_key(&holder));
     Ok(Holder::Live(Error::new(Code::Conflict, message)))
 }
 
@@ -41,7 +41,7 @@ fn holder_of(seen: &mut dyn ReadTxn, refusal: &Refusal) -> Result<Option<Vec<u8>
         if row.kind != IndexKind::Ordered || !under {
             continue;
         }
-        let (spec, index) = definition_of(&row)?;
+        let (spec, index) = ordered_definition_of(&row)?;
         if spec.unique
             && let Some(holder) = seen.unique_holder(&index, key, *encoding, value)?
         {

@@ -1,12 +1,11 @@
 //! The dead letter queue.
 
-use super::deliver::quoted;
 use super::enqueue::{NewMessage, Schedule, keys_of, new_id, schedule_of};
 use crate::base::error::Result;
 use crate::base::limits::MAX_PAGE_BYTES;
-use crate::engine::answer::Answer;
+use crate::codec::key_json::json_string;
+use crate::engine::answer::{Answer, Ending, lost};
 use crate::engine::page::Page;
-use crate::engine::write::{Ending, lost};
 use crate::store::rows::queue::{DeadLetter, DeadLetterScan};
 use crate::store::{Batch, Flow, ReadTxn, Step, StepResult};
 
@@ -45,13 +44,13 @@ pub fn get(txn: &mut dyn ReadTxn, id: &str) -> Result<Answer> {
 fn push(page: &mut Page, letter: &DeadLetter) {
     let DeadLetter { id, error_message, failed_at, message } = letter;
     let parts = [
-        quoted(id),
-        quoted(&message.id),
-        quoted(error_message),
+        json_string(id),
+        json_string(&message.id),
+        json_string(error_message),
         message.state.attempts.to_string(),
         message.created_at.to_string(),
         failed_at.to_string(),
-        quoted(&message.queue),
+        json_string(&message.queue),
     ];
     page.push_parts(&parts.each_ref().map(String::as_str), message.encoding, &message.value);
 }
@@ -85,7 +84,7 @@ pub fn requeue<'a>(seen: &mut dyn ReadTxn, batch: &mut Batch<'a>, id: &'a str) -
     };
     batch.push(again.into_step());
     Ok(Ending::of(|result| match result {
-        StepResult::Id(id) => Ok(Answer::Text(quoted(&id).into_bytes())),
+        StepResult::Id(id) => Ok(Answer::Text(json_string(&id).into_bytes())),
         _ => Err(lost()),
     }))
 }

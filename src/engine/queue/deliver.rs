@@ -12,13 +12,13 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::heartbeat::{Extended, extend};
+use super::extend::{Extended, extend};
 use super::settle::{Ended, Settled, Undelivered, end, exhaust, leased};
 use crate::base::config::Durability;
 use crate::base::error::Result;
 use crate::base::limits::{MAX_CLAIM_BYTES, MAX_CLAIM_LOOKS};
-use crate::codec::key_json::write_string;
-use crate::engine::answer::Answer;
+use crate::codec::key_json::json_string;
+use crate::engine::answer::{Answer, lost};
 use crate::engine::page::Page;
 use crate::store::rows::queue::{Claimable, Message, State, Status};
 use crate::store::{Batch, InFlight, Next, ReadTxn, Refusal, Step, StepResult, Verdict, WriteJob};
@@ -59,21 +59,13 @@ impl Worked {
         let mut page = Page::with_capacity(256);
         for message in &self.messages {
             let State { lease, attempts, .. } = message.state;
-            let (id, lease, attempts) = (quoted(&message.id), lease.to_string(), attempts.to_string());
+            let (id, lease, attempts) = (json_string(&message.id), lease.to_string(), attempts.to_string());
             page.push_parts(&[&id, &lease, &attempts], message.encoding, &message.value);
         }
         let due = self.due_ms.map_or("null".into(), |ms| ms.to_string());
         page.finish_with(&format!("[{},{due},{:?}]", self.more, self.lost));
         Answer::Page(page)
     }
-}
-
-/// Text as JSON.
-#[must_use]
-pub fn quoted(text: &str) -> String {
-    let mut out = Vec::new();
-    write_string(text, &mut out);
-    String::from_utf8(out).unwrap_or_default()
 }
 
 /// Told what came of it, once.
@@ -252,7 +244,7 @@ impl WriteJob for WorkJob {
 impl Drop for WorkJob {
     fn drop(&mut self) {
         if let Some(done) = self.done.take() {
-            done(Err(crate::engine::write::lost()));
+            done(Err(lost()));
         }
     }
 }

@@ -1,17 +1,16 @@
 //! The heartbeat of the messages that this process handles: their leases are extended by Rust, so that a handler that holds
 //! up the event loop keeps its message, and a process that dies does not. What nobody handles any more is given back.
 
-use std::borrow::Cow;
-use std::ops::Range;
 use std::sync::{Arc, Weak};
 
 use super::deliver::{Work, WorkJob};
+use super::extend::{Extended, extend};
 use super::settle::{End, Settled};
 use crate::base::config::Durability;
 use crate::base::error::Result;
 use crate::store::in_flight::Due;
 use crate::store::rows::queue::Message;
-use crate::store::{Batch, InFlight, Leased, Next, ReadTxn, Step, StepResult, Store, Verdict, WriteJob};
+use crate::store::{Batch, InFlight, Next, ReadTxn, Store, Verdict, WriteJob};
 
 /// Extends what is due, and asks to be called again when there is more.
 pub fn beat(store: &Weak<dyn Store>) {
@@ -24,43 +23,6 @@ pub fn beat(store: &Weak<dyn Store>) {
     }
     if let Some(at_ms) = in_flight.renew_at() {
         store.wake_at(at_ms);
-    }
-}
-
-/// Leases that are extended by steps of a batch.
-#[derive(Debug, Default)]
-pub struct Extended {
-    due: Vec<Due>,
-    at_ms: i64,
-    steps: Range<usize>,
-    lost: Vec<usize>,
-}
-
-/// Extends leases that are due. An operation that claims does it first: it may have waited for longer than a lease, and claims none
-/// of its own messages for that.
-pub fn extend(due: Vec<Due>, at_ms: i64, batch: &mut Batch<'_>) -> Extended {
-    let begin = batch.steps.len();
-    for Due { id, number, lock_ms } in &due {
-        batch.push(Step::Extend(Leased { id: Cow::Owned(id.clone()), lease: *number }, *lock_ms));
-    }
-    Extended { due, at_ms, steps: begin..batch.steps.len(), lost: Vec::new() }
-}
-
-impl Extended {
-    /// The steps are applied.
-    pub fn applied(&mut self, results: &[StepResult]) {
-        let results = results.get(self.steps.clone()).unwrap_or_default().iter().enumerate();
-        self.lost = results.filter(|(_, result)| !result.is_up()).map(|(index, _)| index).collect();
-    }
-
-    /// It is on disk: a lease that was lost is not extended any more.
-    pub fn note(&self, in_flight: &InFlight) {
-        if !self.due.is_empty() {
-            in_flight.extended(&self.due, self.at_ms);
-        }
-        for lost in self.lost.iter().filter_map(|index| self.due.get(*index)) {
-            in_flight.rest(&lost.id, lost.number);
-        }
     }
 }
 

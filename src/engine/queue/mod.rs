@@ -3,5 +3,6 @@
 pub mod dead_letters;
 pub mod deliver;
 pub mod enqueue;
+mod extend;
 pub mod heartbeat;
 pub mod settle;

@@ -6,7 +6,7 @@ use super::enqueue::{keys_of, new_id, schedule_of};
 use crate::base::error::Result;
 use crate::base::limits::MAX_ERROR_MESSAGE_BYTES;
 use crate::codec::key;
-use crate::engine::commit::apply::shown;
+use crate::codec::key_json::preview_key;
 use crate::engine::query::unique;
 use crate::engine::query::unique::Holder;
 use crate::store::rows::queue::Message;
@@ -143,7 +143,7 @@ impl Undelivered {
         let mut refused = Vec::new();
         for key in keys {
             if let Some((_, reason)) = self.refused.iter().find(|(refused, _)| *refused == key) {
-                refused.push(format!("{}: {reason}", shown(&key)));
+                refused.push(format!("{}: {reason}", preview_key(&key)));
                 continue;
             }
             for (_, holder) in self.room.iter().filter(|(room, _)| *room == key) {

@@ -8,13 +8,14 @@ use parking_lot::Mutex;
 
 use self::state::{Listed, is_full, list};
 use self::walk::{Backlog, position_after};
-use super::feed::{check_logged, for_each_beginning};
+use super::feed::check_logged;
 use super::followers::{Hub, Reach, Target};
 use crate::base::error::{Error, Result};
 use crate::base::limits::{
     MAX_BACKLOG_KEYS, MAX_BUFFER_KEYS, MAX_INLINE_LOG_ROWS, MAX_LOG_ROWS, MAX_WATCH_BATCH_BYTES,
     MAX_WATCH_BATCH_KEYS, MAX_WATCHED_KEYS,
 };
+use crate::codec::key::for_each_beginning;
 use crate::codec::stamp::Stamp;
 use crate::engine::answer::Answer;
 use crate::engine::page::Page;

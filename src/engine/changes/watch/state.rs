@@ -5,10 +5,10 @@ use std::ops::Range;
 use crate::base::error::Result;
 use crate::base::limits::{MAX_INLINE_BYTES, MAX_PAGE_BYTES, MAX_WATCH_BATCH_KEYS};
 use crate::codec::key;
+use crate::engine::answer::INLINE_PATIENCE;
 use crate::engine::changes::followers::{Reach, Target};
 use crate::engine::page::Page;
 use crate::engine::range::after_key;
-use crate::engine::read::INLINE_PATIENCE;
 use crate::store::{Flow, ReadTxn, Scan};
 
 pub fn is_full(page: &Page) -> bool {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::Operand;
+use super::operand::Operand;
 use super::typed::Typed;
 
 /// Values, of which one must be equal.

@@ -5,9 +5,10 @@
 use std::cmp::Ordering;
 
 use super::advice::{NO_PATTERNS, OPERATORS, advice};
+use super::matches::{Filter, Path, Place, Step, Test, folded};
 use super::one_of::Among;
+use super::operand::Operand;
 use super::typed::Typed;
-use super::{Filter, Operand, Path, Place, Step, Test, folded};
 use crate::base::error::{Error, Result, short};
 use crate::base::limits::{MAX_FILTER_CONDITIONS, MAX_FILTER_DEPTH};
 use crate::codec::json_text;

@@ -1,0 +1,232 @@
+//! Definitions of indexes: what a user asks for, what `kv_indexes` keeps of it, and back.
+
+use std::ops::Range;
+
+use serde::Deserialize;
+
+use super::filter::{self, Path, path_of};
+use crate::base::error::{Error, Result, short};
+use crate::base::limits::MAX_INDEX_FIELDS;
+use crate::codec::key_json::{self, json_string};
+use crate::engine::range::Selector;
+use crate::store::rows::index::{Definition, IndexKind, IndexRow, OrderedIndex, SearchIndex};
+
+/// The name of a search index.
+const SEARCH: &str = "search";
+
+/// How text becomes words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tokenizer {
+    /// By Unicode's letters and digits, without case and accents.
+    Unicode,
+    /// The same, and English words by their stem.
+    Porter,
+    /// By ASCII's letters and digits, without case.
+    Ascii,
+}
+
+impl Tokenizer {
+    /// Reads the option.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT`.
+    pub fn parse(text: &str) -> Result<Self> {
+        match text {
+            "unicode61" => Ok(Self::Unicode),
+            "porter" => Ok(Self::Porter),
+            "ascii" => Ok(Self::Ascii),
+            _ => Err(Error::invalid(format!(
+                "tokenize: {:?} is not one of \"unicode61\", \"porter\", \"ascii\"",
+                short(text)
+            ))),
+        }
+    }
+
+    fn of_fts5(self) -> &'static str {
+        match self {
+            Self::Unicode => "unicode61",
+            Self::Porter => "porter unicode61",
+            Self::Ascii => "ascii",
+        }
+    }
+
+    /// Whether it parts words, of those that are typed.
+    pub fn is_blank(self, letter: char) -> bool {
+        // To FTS5's `ascii` every other character is a letter, also a blank of Unicode.
+        if self == Self::Ascii { letter.is_ascii_whitespace() } else { letter.is_whitespace() }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Unicode => "unicode61",
+            Self::Porter => "porter",
+            Self::Ascii => "ascii",
+        }
+    }
+}
+
+/// The index that a user asks for.
+///
+/// # Errors
+/// `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`.
+pub fn search_index(prefix: Vec<u8>, fields: &[(String, Path)], tokenizer: Tokenizer) -> Result<SearchIndex> {
+    check_fields("fields", fields.len())?;
+    let names: Vec<String> = fields.iter().map(|(name, _)| json_string(name)).collect();
+    Ok(SearchIndex {
+        range: Selector { prefix: Some(prefix.clone()), ..Selector::default() }.range()?,
+        prefix,
+        paths: fields.iter().map(|(name, path)| json_path("fields", name, path)).collect::<Result<_>>()?,
+        tokenizer: tokenizer.of_fts5(),
+        spec: format!("{{\"fields\":[{}],\"tokenize\":\"{}\"}}", names.join(","), tokenizer.name()),
+    })
+}
+
+/// Refuses an index of no field, or of too many.
+///
+/// # Errors
+/// `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`.
+fn check_fields(argument: &str, count: usize) -> Result<()> {
+    if count == 0 {
+        return Err(Error::invalid(format!(
+            "{argument}: it is empty; give at least one path, such as \"title\""
+        )));
+    }
+    if count > MAX_INDEX_FIELDS {
+        return Err(Error::limit(argument, count, MAX_INDEX_FIELDS, "fields"));
+    }
+    Ok(())
+}
+
+/// A path as SQLite has it: `$."profile"."name"`.
+///
+/// # Errors
+/// `INVALID_ARGUMENT`.
+fn json_path(argument: &str, name: &str, path: &Path) -> Result<String> {
+    let mut text = String::from("$");
+    for step in path {
+        match step {
+            filter::Step::Element(index) => text.push_str(&format!("[{index}]")),
+            filter::Step::Member(member) => {
+                let plain = std::str::from_utf8(member).ok();
+                // SQLite's paths have no way to write a quotation mark.
+                let plain = plain.filter(|member| !member.contains(['"', '\\', '\0'])).ok_or_else(|| {
+                    let message =
+                        "a field with a quotation mark, a backslash or a NUL in it cannot be indexed";
+                    Error::invalid(format!("{argument}: {:?}: {message}", short(name)))
+                })?;
+                text.push_str(&format!(".\"{plain}\""));
+            }
+        }
+    }
+    Ok(text)
+}
+
+/// `search`, or the fields of an ordered index; no two indexes of a prefix have the same.
+#[must_use]
+pub fn name_of(index: &IndexRow) -> String {
+    let written =
+        |field: String| if field.contains(',') || field == SEARCH { json_string(&field) } else { field };
+    match (index.kind, serde_json::from_str::<OrderedSpec>(&index.spec)) {
+        (IndexKind::Ordered, Ok(spec)) => spec.on.into_iter().map(written).collect::<Vec<_>>().join(","),
+        _ => SEARCH.into(),
+    }
+}
+
+/// An index as it is told: `[prefix,name,kind,spec,created]`.
+///
+/// # Errors
+/// `CORRUPT` if its prefix is damaged.
+pub fn index_json(index: &IndexRow) -> Result<String> {
+    let mut prefix = Vec::new();
+    key_json::write(&index.prefix, &mut prefix)?;
+    let prefix = String::from_utf8_lossy(&prefix);
+    let kind = if index.kind == IndexKind::Ordered { "ordered" } else { "search" };
+    let (name, IndexRow { spec, created_at, .. }) = (json_string(&name_of(index)), index);
+    Ok(format!("[{prefix},{name},\"{kind}\",{spec},{created_at}]"))
+}
+
+/// The error of an index whose definition cannot be read.
+#[must_use]
+pub fn corrupt_index() -> Error {
+    Error::corrupt("an index in kv_indexes is damaged; remove it and make it anew")
+}
+
+#[derive(Deserialize)]
+struct SearchSpec {
+    fields: Vec<String>,
+    tokenize: String,
+}
+
+/// What an index is, by its row.
+///
+/// # Errors
+/// `CORRUPT`.
+pub fn definition_of(row: &IndexRow) -> Result<Definition> {
+    if row.kind == IndexKind::Ordered {
+        return ordered_definition_of(row).map(|(_, index)| Definition::Ordered(index));
+    }
+    let spec: SearchSpec = serde_json::from_str(&row.spec).map_err(|_| corrupt_index())?;
+    let tokenizer = Tokenizer::parse(&spec.tokenize).map_err(|_| corrupt_index())?;
+    let fields = spec.fields.into_iter().map(|name| {
+        let path = path_of(name.as_bytes(), "fields")?;
+        Ok((name, path))
+    });
+    search_index(row.prefix.clone(), &fields.collect::<Result<Vec<_>>>()?, tokenizer).map(Definition::Search)
+}
+
+/// How an index makes words.
+///
+/// # Errors
+/// `CORRUPT`.
+pub fn tokenizer_of(index: &IndexRow) -> Result<Tokenizer> {
+    let spec: SearchSpec = serde_json::from_str(&index.spec).map_err(|_| corrupt_index())?;
+    Tokenizer::parse(&spec.tokenize).map_err(|_| corrupt_index())
+}
+
+/// What is index_json of an ordered index, as JSON.
+#[derive(Debug, Clone, Deserialize)]
+pub struct OrderedSpec {
+    /// The paths of its fields.
+    pub on: Vec<String>,
+    /// No two entries may have the same values.
+    #[serde(default)]
+    pub unique: bool,
+}
+
+/// The index that a user asks for.
+///
+/// # Errors
+/// `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`.
+pub fn ordered_index(
+    prefix: Vec<u8>,
+    range: Range<Vec<u8>>,
+    on: &[(String, Path)],
+    unique: bool,
+) -> Result<OrderedIndex> {
+    check_fields("on", on.len())?;
+    let names: Vec<&str> = on.iter().map(|(name, _)| name.as_str()).collect();
+    let names = serde_json::to_string(&names).unwrap_or_default();
+    Ok(OrderedIndex {
+        prefix,
+        range,
+        paths: on.iter().map(|(name, path)| json_path("on", name, path)).collect::<Result<_>>()?,
+        unique,
+        spec: format!("{{\"on\":{names},\"unique\":{unique}}}"),
+    })
+}
+
+/// An ordered index as it stands.
+///
+/// # Errors
+/// `CORRUPT`.
+pub fn ordered_definition_of(row: &IndexRow) -> Result<(OrderedSpec, OrderedIndex)> {
+    let spec: OrderedSpec = serde_json::from_str(&row.spec).map_err(|_| corrupt_index())?;
+    let fields = spec
+        .on
+        .iter()
+        .map(|name| Ok((name.clone(), path_of(name.as_bytes(), "on")?)))
+        .collect::<Result<Vec<_>>>()?;
+    let range = Selector { prefix: Some(row.prefix.clone()), ..Default::default() }.range()?;
+    let index = ordered_index(row.prefix.clone(), range, &fields, spec.unique)?;
+    Ok((spec, index))
+}

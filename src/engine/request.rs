@@ -1,0 +1,123 @@
+//! Reads and writes as data.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::awaited::Awaited;
+use super::changes::consumer::Holder;
+use super::changes::feed::ChangesQuery;
+use super::changes::followers::Hub;
+use super::changes::watch::Watch;
+use super::get::Keys;
+use super::lock::LockRequest;
+use super::query::filter::Filter;
+use super::query::list::ListQuery;
+use super::query::search::SearchQuery;
+use super::queue::settle::Settled;
+use crate::base::metrics::Operation;
+use crate::store::Access;
+use crate::store::rows::index::{OrderedIndex, SearchIndex};
+use crate::store::rows::queue::DeadLetterScan;
+
+/// A read.
+#[derive(Debug, Clone)]
+pub enum Request {
+    /// What stands at these keys.
+    Get(Keys),
+    /// One page.
+    List(ListQuery),
+    /// How many live entries, of those that match.
+    Count(Range<Vec<u8>>, Option<Arc<Filter>>),
+    /// A page of the change feed.
+    Changes(ChangesQuery),
+    /// The newest change.
+    Head,
+    /// The next batch of a watch.
+    Watch(Arc<Watch>),
+    /// Which watches changes concern.
+    News(Arc<Hub>),
+    /// When a queue has something to do.
+    QueueDue(String),
+    /// When what is waited for has something to do.
+    Dues(Arc<Awaited>),
+    /// How many messages, of one queue or of all.
+    QueueStats(Option<String>),
+    /// Dead letters.
+    DeadLetters(DeadLetterScan),
+    /// One dead letter.
+    DeadLetter(String),
+    /// Who holds a lock.
+    Lock(String),
+    /// Where a consumer stands.
+    Consumer(String),
+    /// All indexes.
+    Indexes,
+    /// How a filter would be answered.
+    Explain(Range<Vec<u8>>, Arc<Filter>),
+    /// A page of a search.
+    Search(Box<SearchQuery>),
+    /// What the store is, and how much is in it.
+    Info,
+}
+
+impl Request {
+    /// What it looks at.
+    #[must_use]
+    pub fn access(&self) -> Access {
+        match self {
+            Self::Get(keys) if keys.len() > 1 => Access::Points,
+            Self::Get(_) => Access::Point,
+            // An index gives the entries, which are read one by one.
+            Self::List(ListQuery { filter: Some(_), .. }) => Access::Points,
+            Self::List(_) | Self::Count(..) => Access::Range,
+            _ => Access::Tables,
+        }
+    }
+
+    /// What it counts as, and how often.
+    #[must_use]
+    pub fn counts_as(&self) -> (Operation, u64) {
+        match self {
+            Self::Get(keys) => (Operation::Get, keys.len() as u64),
+            Self::List(_) => (Operation::List, 1),
+            Self::Count(..) => (Operation::Count, 1),
+            Self::Search(_) => (Operation::Search, 1),
+            Self::Changes(_) | Self::Head | Self::Watch(_) | Self::News(_) => (Operation::Changes, 1),
+            Self::QueueDue(_) | Self::Dues(_) => (Operation::Queue, 1),
+            _ => (Operation::Other, 1),
+        }
+    }
+}
+
+/// A write.
+#[derive(Debug, Clone)]
+pub enum Write {
+    /// Ends an attempt for good.
+    Settle(Settled),
+    /// Puts a dead letter back into its queue.
+    Requeue(String),
+    /// Removes a dead letter.
+    DeleteDeadLetter(String),
+    /// Removes a step of the dead letters, of one queue or of all.
+    PurgeDeadLetters(Option<String>),
+    /// Takes a lock, or refreshes it.
+    TakeLock(LockRequest),
+    /// Gives back the lock of a name that is held under a token.
+    ReleaseLock(String, i64),
+    /// Takes or renews a consumer's lease; with its encoded prefix, if one was given.
+    TakeConsumer(Holder, Option<Vec<u8>>),
+    /// Moves a consumer to a number.
+    CommitConsumer(Holder, i64),
+    /// Gives a consumer's lease back.
+    ReleaseConsumer(Holder),
+    /// Forgets a consumer.
+    DeleteConsumer(String),
+    /// Makes a search index.
+    CreateSearchIndex(SearchIndex),
+    /// Makes an ordered index.
+    CreateOrderedIndex(OrderedIndex),
+    /// Removes the indexes of a prefix, or the one of a name.
+    RemoveIndexes(Vec<u8>, Option<String>),
+    /// Forgets a step of the changes up to a number, -1 being all.
+    TrimLog(i64),
+}
