@@ -4,12 +4,17 @@
 //!
 //! | module | what it is | may call |
 //! |---|---|---|
-//! | `binding` | Node-API glue: convert in, call, convert out | `kv` |
-//! | [`kv`] | the core's face: what one open `Kv` can do | `engine` |
-//! | [`engine`] | what reads and commits mean, a folder a capability | `store` |
-//! | [`store`] | where the data is; the only place that names libsql | libsql |
+//! | `binding` | Node-API glue: convert in, call, convert out; the only place that names napi | `kv`, `engine`, `store`, `codec`, `base` |
+//! | [`kv`] | one open `Kv`: wiring; it alone chooses a store | `engine`, `store::local`, `store`, `base` |
+//! | [`engine`] | what reads and commits mean on any store, a folder a capability | `store`, `codec`, `base` |
+//! | [`store::local`] | an embedded file, or memory; the only place that names libsql | `store::sql`, `store`, `codec`, `base` |
+//! | `store::sql` | the statements, as constants | nothing |
+//! | [`store`] | the seam: traits, and rows, steps and notices as data | `base` |
 //! | [`codec`] | keys, values, versionstamps, cursors as bytes and text | `base` |
-//! | [`base`] | shared words: errors, limits, options, time | nothing above them |
+//! | [`base`] | shared words: errors, limits, options, time | nothing |
+//!
+//! What the binding takes from `engine` and `store` is data: requests, writes, answers, notices. A test compares this table
+//! with the sources (`__test__/structure/calls.test.js`).
 
 pub mod base;
 // Without Node there is nobody to call it: `#[napi]` exports nothing in unit tests.

@@ -1,6 +1,6 @@
 /**
  * The host's functions that tests replace by fakes which never fire. They are taken here, once, when the package is imported; nothing else in
- * `lib/` uses them (`__test__/contract.test.js`).
+ * `lib/` uses them (`__test__/structure/calls.test.js`).
  */
 
 import * as timers from "node:timers"
