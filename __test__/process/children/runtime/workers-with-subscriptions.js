@@ -1,12 +1,8 @@
-// workers-with-subscriptions.js <scenario> <file>: worker threads with watches and listeners on one file; prints JSON. The same file is the worker's
-// program.
+// workers-with-subscriptions.js <scenario> <file>: worker threads with watches and listeners on one file; prints JSON.
 import { setTimeout as wait } from "node:timers/promises"
-import { fileURLToPath } from "node:url"
-import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads"
+import { parentPort } from "node:worker_threads"
 import { printJson } from "../lines.js"
-
-// Loaded late, so that a main thread can stay without the addon.
-const open = async (file) => new (await import("@buntime/keyval")).Kv(file, { sweepInterval: 0 })
+import { begin, open, play } from "./threads.js"
 
 const ROUNDS = 5
 
@@ -61,16 +57,6 @@ const tasks = {
     await wait(50)
     await kv.close()
   },
-}
-
-function begin(task, file) {
-  const worker = new Worker(fileURLToPath(import.meta.url), { workerData: { task, file } })
-  const exited = new Promise((resolve, reject) => {
-    worker.on("error", reject)
-    worker.on("exit", resolve)
-  })
-  const said = new Promise((resolve) => worker.once("message", resolve))
-  return { worker, exited, said: Promise.race([said, exited]) }
 }
 
 /** Handles what is left in the queue. A message that was in a handler at each of four terminations is dead by then. */
@@ -203,9 +189,4 @@ const scenarios = {
   },
 }
 
-if (isMainThread) {
-  const [scenario, file] = process.argv.slice(2)
-  printJson((await scenarios[scenario](file)) ?? null)
-} else {
-  await tasks[workerData.task](workerData.file)
-}
+await play({ tasks, scenarios })

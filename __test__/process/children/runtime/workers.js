@@ -1,10 +1,7 @@
-// workers.js <scenario> <file>: worker threads on one file; prints JSON. The same file is the worker's program.
-import { fileURLToPath } from "node:url"
-import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads"
+// workers.js <scenario> <file>: worker threads on one file; prints JSON.
+import { parentPort } from "node:worker_threads"
 import { printJson } from "../lines.js"
-
-// Loaded late, so that a main thread can stay without the addon.
-const open = async (file) => new (await import("@buntime/keyval")).Kv(file, { sweepInterval: 0 })
+import { begin, open, play } from "./threads.js"
 
 const COUNT = 200
 
@@ -52,16 +49,6 @@ const tasks = {
       await Promise.all([kv.getMany(keys), kv.list(["worker"]).next(), kv.set(["endless"], at)])
     }
   },
-}
-
-function begin(task, file) {
-  const worker = new Worker(fileURLToPath(import.meta.url), { workerData: { task, file } })
-  const exited = new Promise((resolve, reject) => {
-    worker.on("error", reject)
-    worker.on("exit", resolve)
-  })
-  const said = new Promise((resolve) => worker.once("message", resolve))
-  return { worker, exited, said: Promise.race([said, exited]) }
 }
 
 const scenarios = {
@@ -148,9 +135,4 @@ const scenarios = {
   },
 }
 
-if (isMainThread) {
-  const [scenario, file] = process.argv.slice(2)
-  printJson((await scenarios[scenario](file)) ?? null)
-} else {
-  await tasks[workerData.task](workerData.file)
-}
+await play({ tasks, scenarios })
