@@ -8,6 +8,7 @@ import { atomic } from "./commits/atomic.js"
 import { counters } from "./commits/counters.js"
 import { patch } from "./commits/patch.js"
 import { transaction } from "./commits/transaction.js"
+import { transactionRetries } from "./commits/transaction-retries.js"
 import { collection } from "./entries/collection.js"
 import { model } from "./entries/entries-model.js"
 import { keys } from "./entries/keys.js"
@@ -91,6 +92,7 @@ const suites = {
   metrics,
   tracing,
   transaction,
+  "transaction, retries": transactionRetries,
   now,
   isolation,
   refusals,
