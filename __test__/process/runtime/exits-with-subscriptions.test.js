@@ -6,7 +6,7 @@ import { tempFolder } from "../../support/targets.js"
 
 const AT_ONCE_MS = 10_000
 
-/** Scenario of `children/runtime/subscriptions-exit.js`: [exit code, what it prints last]. */
+/** Scenario of `children/subscriptions/exit.js`: [exit code, what it prints last]. */
 const ENDS = {
   "a watch keeps it alive until stop": [0, false],
   "a listener keeps it alive until stop": [0, false],
@@ -29,7 +29,7 @@ const ENDS = {
   "a lock that nobody gives back": [0, true],
 }
 
-/** The same of `children/runtime/subscriptions-close.js`. */
+/** The same of `children/subscriptions/close.js`. */
 const CLOSES = {
   "close ends all iterators": [0, [true, true, true, true]],
   "close while handlers run": [
@@ -47,7 +47,7 @@ const CLOSES = {
   "stop in a handler and in a callback": [0, { calls: 1, handled: 1, total: 9 }],
 }
 
-/** The same of `children/runtime/subscriptions-throw.js`. */
+/** The same of `children/subscriptions/throw.js`. */
 const THROWS = {
   "handlers that throw anything": [
     0,
@@ -58,9 +58,9 @@ const THROWS = {
 }
 
 const PROGRAMS = {
-  "runtime/subscriptions-exit.js": ENDS,
-  "runtime/subscriptions-close.js": CLOSES,
-  "runtime/subscriptions-throw.js": THROWS,
+  "subscriptions/exit.js": ENDS,
+  "subscriptions/close.js": CLOSES,
+  "subscriptions/throw.js": THROWS,
 }
 
 /**

@@ -20,7 +20,7 @@ describe("process: memory of what lives on", { ...nodeOnly, concurrency: 2 }, ()
         try {
           const flags = runtime === "node" ? ["--expose-gc", "--max-semi-space-size=2"] : []
           const args = [scenario, join(folder.path, "store.db"), OPERATIONS, ALLOWED_BYTES, ROUNDS]
-          const { before, after, told } = await runOk(runtime, "runtime/memory-with-subscriptions.js", args, {
+          const { before, after, told } = await runOk(runtime, "subscriptions/memory.js", args, {
             flags,
             timeoutMs: 580_000,
           })

@@ -27,7 +27,7 @@ const CALLS = {
 /** The same of threads that watch and listen. Seen to fail: extend the leases of a thread that is gone. */
 const SUBSCRIPTIONS = {
   title: "worker threads with watches and listeners",
-  program: "runtime/workers-with-subscriptions.js",
+  program: "subscriptions/workers.js",
   options: { concurrency: 2 },
   scenarios: {
     "workers are terminated while they are told": "drained",

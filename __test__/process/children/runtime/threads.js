@@ -1,4 +1,4 @@
-// Shared by workers.js and workers-with-subscriptions.js, whose file is the program of the main thread and of its workers.
+// Shared by workers.js here and in subscriptions/, whose file is the program of the main thread and of its workers.
 import { isMainThread, Worker, workerData } from "node:worker_threads"
 import { printJson } from "../lines.js"
 

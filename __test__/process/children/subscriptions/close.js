@@ -1,7 +1,7 @@
-// subscriptions-close.js <scenario> <file>: stops and closes in the middle of everything; what it prints last is JSON.
+// close.js <scenario> <file>: stops and closes in the middle of everything; what it prints last is JSON.
 import { setTimeout as wait } from "node:timers/promises"
 import { printJson } from "../lines.js"
-import { codeOf, endless, enqueueMany, open, signal } from "./subscriptions.js"
+import { codeOf, endless, enqueueMany, open, signal } from "./shared.js"
 
 const scenarios = {
   async "close ends all iterators"() {

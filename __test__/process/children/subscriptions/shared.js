@@ -1,4 +1,4 @@
-// Shared by the other `subscriptions-….js`.
+// Shared by exit.js, close.js and throw.js.
 import { Kv } from "@buntime/keyval"
 
 // One that nobody catches would end either runtime with a code of its own.

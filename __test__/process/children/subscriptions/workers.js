@@ -1,8 +1,8 @@
-// workers-with-subscriptions.js <scenario> <file>: worker threads with watches and listeners on one file; prints JSON.
+// workers.js <scenario> <file>: worker threads with watches and listeners on one file; prints JSON.
 import { setTimeout as wait } from "node:timers/promises"
 import { parentPort } from "node:worker_threads"
 import { printJson } from "../lines.js"
-import { begin, open, play } from "./threads.js"
+import { begin, open, play } from "../runtime/threads.js"
 
 const ROUNDS = 5
 

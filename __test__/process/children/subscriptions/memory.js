@@ -1,4 +1,4 @@
-// memory-with-subscriptions.js <scenario> <file> <operations> <allowed bytes> <rounds>: prints how large the process is before and after so many operations, in bytes, and what
+// memory.js <scenario> <file> <operations> <allowed bytes> <rounds>: prints how large the process is before and after so many operations, in bytes, and what
 // was told. Before that, as many in each round of the warm-up.
 import { setTimeout as wait } from "node:timers/promises"
 import { Kv } from "@buntime/keyval"
