@@ -3,7 +3,6 @@ import assert from "node:assert/strict"
 import { afterEach, beforeEach, describe, test } from "node:test"
 import { changesOf } from "../../dist/api/changes/changes.js"
 import { Consumer } from "../../dist/api/changes/consumer.js"
-import { News } from "../../dist/notices/dispatcher.js"
 import { KvError } from "../../dist/shared/errors.js"
 import { useTimer } from "../../dist/testing.js"
 
@@ -12,48 +11,54 @@ const full = () => new KvError("UNAVAILABLE", "the disk is full")
 const unknown = () => new KvError("UNAVAILABLE", "the disk fails", { outcome: "unknown" })
 const gone = () => new KvError("HISTORY_GONE", "trimmed")
 
-/** A way to Rust whose answers are given, by call: an error is thrown, a number is the page with this change. */
-function bridgeOf(answers) {
+/** A transport whose answers are given, by kind: an error is thrown, a number is the page with this change. */
+function transportOf(answers) {
   const calls = []
-  const take = (call) => {
-    calls.push(call)
-    const answer = answers[call]?.shift()
+  const running = new Set()
+  const waiters = new Set()
+  const take = async ({ kind }) => {
+    calls.push(kind)
+    const answer = answers[kind]?.shift()
     if (answer instanceof Error) throw answer
     return answer
   }
-  const native = new Proxy({}, { get: (_, call) => (call === "now" ? () => 0 : () => take(call)) })
-  const waiters = new Set()
-  const bridge = {
+  const subscription = (waiter) => {
+    waiters.add(waiter)
+    return { wakeAt() {}, unsubscribe: () => waiters.delete(waiter) }
+  }
+  const reader = () => ({
+    position: 0,
+    isSubscribed: false,
+    async page() {
+      const seq = await take({ kind: "page" })
+      this.position = seq ?? 0
+      return { changes: seq === undefined ? [] : [{ seq, key: ["k"] }], more: false }
+    },
+    subscribe: subscription,
+    unsubscribe() {},
+  })
+  return {
     calls,
+    running,
     waiters,
     closed: false,
-    now: (work) => work({ feed: () => ({}), follow: () => 1, now: () => 0, waitFor() {} }),
-    attend() {},
-    join: (waiter) => waiters.add(waiter),
-    leave: (waiter) => waiters.delete(waiter),
-    ended() {},
-    spend() {},
-    turn() {},
-    askPage(start) {
-      const seq = start(native)
-      const rows = seq === undefined ? [] : [{ seq, key: ["k"] }]
-      return { rows, tail: [seq ?? 0, rows.length] }
-    },
-    askJson: (start) => start(native),
-    async write(start, read) {
-      return read(start(native))
-    },
+    core: { checkConsumer() {}, leaseMs: () => 30_000 },
+    now: () => 0,
+    open: reader,
+    query: take,
+    write: take,
+    subscribe: (_, waiter) => subscription(waiter),
+    attach: (one) => running.add(one),
+    detach: (one) => running.delete(one),
     close() {
       this.closed = true
-      for (const waiter of waiters) waiter.end()
+      for (const one of running) one.end()
     },
   }
-  bridge.news = new News(bridge)
-  return bridge
 }
 
 const ended = { done: true, value: undefined }
-const LEASE = [1, 0, []]
+const LEASE = { lease: 1, position: 0, prefix: [] }
 
 describe("feeds and consumers: errors of the store", () => {
   let [waits, run] = [[], true]
@@ -77,14 +82,14 @@ describe("feeds and consumers: errors of the store", () => {
 
   // Seen to fail: `next` rejected with BUSY, and the feed was over.
   test("a live feed goes on after those that may pass, with longer waits", async () => {
-    const bridge = bridgeOf({ feedPage: [busy(), 1, ...Array.from({ length: 7 }, full), 2] })
-    const feed = changesOf(bridge)({ live: true, onError })
+    const transport = transportOf({ page: [busy(), 1, ...Array.from({ length: 7 }, full), 2] })
+    const feed = changesOf(transport)({ live: true, onError })
     assert.equal((await feed.next()).value.seq, 1)
     assert.equal((await feed.next()).value.seq, 2)
     assert.deepEqual(waits, [1000, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000])
     assert.equal(errors.length, waits.length)
     assert.deepEqual(await feed.return(), ended)
-    assert.equal(bridge.waiters.size, 0)
+    assert.equal(transport.running.size, 0)
   })
 
   test("any other ends it, and each ends one that is not live", async () => {
@@ -92,7 +97,7 @@ describe("feeds and consumers: errors of the store", () => {
       [gone(), true],
       [busy(), false],
     ]) {
-      const feed = changesOf(bridgeOf({ feedPage: [error] }))({ live, onError })
+      const feed = changesOf(transportOf({ page: [error] }))({ live, onError })
       await assert.rejects(feed.next(), { code: error.code })
       assert.deepEqual(await feed.next(), ended)
     }
@@ -102,25 +107,25 @@ describe("feeds and consumers: errors of the store", () => {
   test("return and close end one that waits for its next try", async () => {
     run = false
     for (const how of ["return", "close"]) {
-      const bridge = bridgeOf({ feedPage: [busy()] })
-      const feed = changesOf(bridge)({ live: true, onError: () => setImmediate(end) })
-      const end = () => (how === "return" ? feed.return() : bridge.close())
+      const transport = transportOf({ page: [busy()] })
+      const feed = changesOf(transport)({ live: true, onError: () => setImmediate(end) })
+      const end = () => (how === "return" ? feed.return() : transport.close())
       assert.deepEqual(await feed.next(), ended)
-      assert.equal(bridge.waiters.size, 0)
+      assert.equal(transport.running.size, 0)
     }
   })
 
   // Seen to fail: the loop rejected with the first of them.
   test("the loop of a consumer goes on, whichever of its calls fails", async () => {
-    const bridge = bridgeOf({
-      takeConsumer: [busy(), [null, 5], full(), LEASE],
-      consumerStatus: [busy(), [0, 0, null]],
-      feedPage: [busy(), 1, 2],
+    const transport = transportOf({
+      takeConsumer: [busy(), { lease: null, heldUntilMs: 5 }, full(), LEASE],
+      consumerStatus: [busy(), { position: 0, head: 0, leaseExpiresAt: null }],
+      page: [busy(), 1, 2],
       commitConsumer: [unknown(), full(), undefined],
     })
     const seen = []
-    const notice = setInterval(() => bridge.waiters.forEach((waiter) => void waiter.notice()), 1)
-    for await (const { seq } of new Consumer(bridge, "c", { onError })) {
+    const notice = setInterval(() => transport.waiters.forEach((waiter) => void waiter.notice()), 1)
+    for await (const { seq } of new Consumer(transport, "c", { onError })) {
       seen.push(seq)
       if (seq === 2) break
     }
@@ -131,7 +136,7 @@ describe("feeds and consumers: errors of the store", () => {
   })
 
   test("any other ends the loop", async () => {
-    const iterator = new Consumer(bridgeOf({ takeConsumer: [gone()] }), "c", { onError })[
+    const iterator = new Consumer(transportOf({ takeConsumer: [gone()] }), "c", { onError })[
       Symbol.asyncIterator
     ]()
     await assert.rejects(iterator.next(), { code: "HISTORY_GONE" })
@@ -141,9 +146,11 @@ describe("feeds and consumers: errors of the store", () => {
   // Seen to fail: what the body had finished was forgotten when its commit was tried; it came again.
   test("closed while it waits to commit, it commits once more what the body has finished", async () => {
     run = false
-    const bridge = bridgeOf({ takeConsumer: [LEASE], feedPage: [1], commitConsumer: [full(), undefined] })
-    for await (const _ of new Consumer(bridge, "c", { onError: () => setImmediate(() => bridge.close()) }));
-    assert.equal(bridge.calls.filter((call) => call === "commitConsumer").length, 2)
-    assert.equal(bridge.calls.at(-1), "releaseConsumer")
+    const transport = transportOf({ takeConsumer: [LEASE], page: [1], commitConsumer: [full(), undefined] })
+    for await (const _ of new Consumer(transport, "c", {
+      onError: () => setImmediate(() => transport.close()),
+    }));
+    assert.equal(transport.calls.filter((call) => call === "commitConsumer").length, 2)
+    assert.equal(transport.calls.at(-1), "releaseConsumer")
   })
 })

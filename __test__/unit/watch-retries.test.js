@@ -2,32 +2,23 @@
 import assert from "node:assert/strict"
 import { afterEach, beforeEach, describe, test } from "node:test"
 import { beginWatch, WatchIterator, watchWith } from "../../dist/api/changes/watch.js"
-import { News } from "../../dist/notices/dispatcher.js"
 import { KvError } from "../../dist/shared/errors.js"
 import { useTimer } from "../../dist/testing.js"
 
-const BATCH = 4
 const busy = () => new KvError("BUSY", "another process holds the file")
 
-/** A way to Rust whose steps are given: an error is thrown, anything else is a batch. */
-function bridgeOf(steps) {
-  const bridge = {
-    now: () => ({ id: 1 }),
-    join() {},
-    leave() {},
-    attend() {},
-    ended() {},
-    spend() {},
-    turn() {},
-    askPage() {
+/** A transport whose steps are given: an error is thrown, anything else is the value of a batch. */
+function transportOf(steps) {
+  const reader = {
+    async next() {
       const step = steps.shift()
       if (step instanceof Error) throw step
       if (step === undefined) return new Promise(() => {})
-      return { rows: [{ key: ["k"], value: step, versionstamp: "s" }], tail: [BATCH, "s", 0] }
+      return { entries: [{ key: ["k"], value: step, versionstamp: "s" }], versionstamp: "s" }
     },
+    stop() {},
   }
-  bridge.news = new News(bridge)
-  return bridge
+  return { open: () => reader, attach() {}, detach() {} }
 }
 
 describe("watch: errors of the store", () => {
@@ -51,26 +42,26 @@ describe("watch: errors of the store", () => {
   // Seen to fail: the iterator rejected with BUSY, and was closed.
   test("an iterator goes on after one that may pass", async () => {
     const errors = []
-    const bridge = bridgeOf([busy(), 1, busy(), busy(), 2])
+    const transport = transportOf([busy(), 1, busy(), busy(), 2])
     const options = { onError: ({ code }) => errors.push(code) }
-    const iterator = new WatchIterator(beginWatch(bridge, ["k"], options))
+    const iterator = new WatchIterator(beginWatch(transport, ["k"], options))
     for (const value of [1, 2]) assert.equal((await iterator.next()).value.entries[0].value, value)
     assert.deepEqual([errors, waits, iterator.closed], [["BUSY", "BUSY", "BUSY"], [1000, 1000, 1000], false])
     iterator.stop()
   })
 
   test("so does a callback", async () => {
-    const [errors, told] = [[], []]
+    const [errors, values] = [[], []]
     await new Promise((resolve) => {
       const options = { onError: ({ code }) => errors.push(code) }
       const callback = ([{ value }]) => {
-        told.push(value)
+        values.push(value)
         if (value === 2) resolve()
       }
-      watchWith(bridgeOf([busy(), 1, busy(), 2]), ["k"], callback, options)
+      watchWith(transportOf([busy(), 1, busy(), 2]), ["k"], callback, options)
     })
     assert.deepEqual(
-      [errors, waits, told],
+      [errors, waits, values],
       [
         ["BUSY", "BUSY"],
         [1000, 1000],
@@ -81,11 +72,11 @@ describe("watch: errors of the store", () => {
 
   test("any other error ends both", async () => {
     const final = () => new KvError("UNSUPPORTED", "the change log of this store is off")
-    const iterator = new WatchIterator(beginWatch(bridgeOf([busy(), final()]), ["k"], { onError() {} }))
+    const iterator = new WatchIterator(beginWatch(transportOf([busy(), final()]), ["k"], { onError() {} }))
     await assert.rejects(iterator.next(), { code: "UNSUPPORTED" })
     assert.deepEqual([iterator.closed, await iterator.next()], [true, { done: true, value: undefined }])
     const errors = []
-    const watch = watchWith(bridgeOf([final()]), ["k"], () => {}, {
+    const watch = watchWith(transportOf([final()]), ["k"], () => {}, {
       onError: ({ code }) => errors.push(code),
     })
     await watch.finished
@@ -95,7 +86,7 @@ describe("watch: errors of the store", () => {
   test("stop ends one that waits for its next try", async () => {
     run = false
     const iterator = new WatchIterator(
-      beginWatch(bridgeOf([busy()]), ["k"], { onError: () => setImmediate(stop) }),
+      beginWatch(transportOf([busy()]), ["k"], { onError: () => setImmediate(stop) }),
     )
     const stop = () => iterator.stop()
     assert.deepEqual(await iterator.next(), { done: true, value: undefined })

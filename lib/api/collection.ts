@@ -1,6 +1,7 @@
 /** Collections: one prefix, one type of value, checked on write by whatever schema library the app has. */
 
 import type {
+  Kv,
   KvCollection,
   KvCollectionId,
   KvDeleteResult,
@@ -18,10 +19,9 @@ import type {
 } from "../../index.js"
 import { describe, invalidArgument, KvError, short } from "../shared/errors.js"
 import { copyKey } from "../shared/keys.js"
+import { isList, isRevokedProxy } from "../shared/kinds.js"
 import { refuseExtra, takeOptions } from "../shared/options.js"
 import { awaited, type Origin, originOf, traced } from "../shared/stacks.js"
-import { isList, isRevokedProxy } from "../value/kinds.js"
-import type { Kv } from "./kv.js"
 
 const STANDARD = "~standard"
 

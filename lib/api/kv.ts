@@ -56,10 +56,10 @@ import type {
   KvWhere,
   KvWriteKey,
 } from "../../index.js"
-import { type NativeHandle, STAMP_IF_CHANGED } from "../native/addon.js"
-import { Bridge } from "../native/bridge.js"
+import { openTransport } from "../open.js"
 import { describe, invalidArgument } from "../shared/errors.js"
 import { copyKey, copyKeys, isKeyList, selectorOf } from "../shared/keys.js"
+import { isList } from "../shared/kinds.js"
 import {
   checkConsistency,
   EXPIRE,
@@ -72,25 +72,26 @@ import {
 } from "../shared/options.js"
 import { COMMIT_VERSIONSTAMP, Now, UUIDV7 } from "../shared/placeholders.js"
 import { beneath, nearOrigin, originOf } from "../shared/stacks.js"
+import type { DeleteMutation, Transport } from "../transport.js"
 import { encodeValue } from "../value/index.js"
-import { isList } from "../value/kinds.js"
 import { backup } from "./backup.js"
 import { changesOf } from "./changes/changes.js"
 import { Consumer } from "./changes/consumer.js"
 import { beginWatch, WatchIterator, watchWith } from "./changes/watch.js"
 import { Collection } from "./collection.js"
 import { Atomic } from "./commit/atomic.js"
-import { Turns } from "./commit/conflict-queue.js"
-import { CommitUuid, type Outcome, resolve, writeKey } from "./commit/mutations.js"
-import { load } from "./commit/set-many.js"
-import { durationMs, transact } from "./commit/transaction.js"
+import { ConflictQueue } from "./commit/conflict-queue.js"
+import { CommitUuid, resolve, writeKey } from "./commit/mutations.js"
+import { setMany } from "./commit/set-many.js"
+import { transact } from "./commit/transaction.js"
 import { locksOf } from "./lock.js"
 import { infoOf, metricsOf } from "./metrics.js"
 import { filterText } from "./query/filter.js"
+import { createIndex, explain, listIndexes, removeIndex } from "./query/indexes.js"
 import { count, list, paginate } from "./query/list.js"
-import { createIndex, explain, listIndexes, removeIndex, SearchIterator } from "./query/search.js"
+import { SearchIterator } from "./query/search.js"
 import { listen } from "./queue/listener.js"
-import { Receipts } from "./queue/message-leases.js"
+import { MessageLeases } from "./queue/message-leases.js"
 import { addMessage, DeadLetters, queueStats } from "./queue/queue.js"
 import { trace, tracerOf } from "./tracing.js"
 
@@ -99,27 +100,27 @@ export class Kv implements Contract {
   readonly changes: KvChanges
   readonly dlq: DeadLetters
   readonly lock: KvLocks
-  readonly #bridge: Bridge
-  readonly #receipts: Receipts
-  readonly #turns = new Turns()
+  readonly #transport: Transport
+  readonly #leases: MessageLeases
+  readonly #conflicts = new ConflictQueue()
   readonly #location: string
 
   constructor(url?: string | URL, options?: KvOptions, ...extra: unknown[]) {
     refuseExtra(extra)
     const settings = settingsOf(url, options)
     const tracer = tracerOf(settings.tracer)
-    this.#bridge = new Bridge(settings)
+    this.#transport = openTransport(settings)
     this.#location = settings.url === "file::memory:" ? ":memory:" : settings.url
-    bridges.set(this, this.#bridge)
-    this.#receipts = new Receipts(this.#bridge)
-    this.changes = changesOf(this.#bridge)
-    this.dlq = new DeadLetters(this.#bridge)
-    this.lock = locksOf(this.#bridge)
+    transports.set(this, this.#transport)
+    this.#leases = new MessageLeases(this.#transport)
+    this.changes = changesOf(this.#transport)
+    this.dlq = new DeadLetters(this.#transport)
+    this.lock = locksOf(this.#transport)
     if (tracer !== undefined) trace(this, tracer)
   }
 
   get closed(): boolean {
-    return this.#bridge.closed
+    return this.#transport.closed
   }
 
   get<T>(key: KvKey, options?: KvGetOptions): Promise<KvEntryMaybe<T>>
@@ -130,11 +131,11 @@ export class Kv implements Contract {
     ...extra: unknown[]
   ): Promise<KvEntryMaybe<T> | KvEntryMaybe<T>[]> {
     if (isKeyList(key)) return this.getMany(key, options, ...extra)
-    if (options === undefined && extra.length === 0) return this.#bridge.get(key)
+    if (options === undefined && extra.length === 0) return this.#transport.get(key)
     return attempt(() => {
       refuseExtra(extra)
       checkGetOptions(options)
-      return this.#bridge.get(key)
+      return this.#transport.get(key)
     })
   }
 
@@ -146,7 +147,7 @@ export class Kv implements Contract {
     return attempt(() => {
       refuseExtra(extra)
       checkGetOptions(options)
-      return this.#bridge.getMany(keys)
+      return this.#transport.getMany(keys)
     })
   }
 
@@ -156,7 +157,7 @@ export class Kv implements Contract {
     ...extra: unknown[]
   ): KvListIterator<KvEntry<T>> {
     refuseExtra(extra)
-    return list(this.#bridge, selector, options)
+    return list(this.#transport, selector, options)
   }
 
   paginate<T>(
@@ -166,14 +167,14 @@ export class Kv implements Contract {
   ): Promise<KvPage<T>> {
     return attempt(() => {
       refuseExtra(extra)
-      return paginate(this.#bridge, prefix, options)
+      return paginate(this.#transport, prefix, options)
     })
   }
 
   count(selector: KvKey | KvSelector, options?: KvCountOptions, ...extra: unknown[]): Promise<number> {
     return attempt(() => {
       refuseExtra(extra)
-      return count(this.#bridge, selector, options)
+      return count(this.#transport, selector, options)
     })
   }
 
@@ -181,13 +182,10 @@ export class Kv implements Contract {
     return attempt(() => {
       refuseExtra(extra)
       const ttl = expiresIn(options)
-      const uuid = new CommitUuid()
-      const { data, encoding } = resolve(encodeValue(value, "value"), uuid)
+      const uuid = new CommitUuid(this.#transport.core)
+      const encoded = resolve(encodeValue(value, "value"), uuid)
       const { parts, stamped } = writeKey(copyKey(key), uuid)
-      return this.#bridge.write(
-        (handle, id) => handle.set(id, parts, stamped, data, encoding, ttl),
-        setResult,
-      )
+      return this.#transport.write({ kind: "set", key: parts, stamped, value: encoded, expiresIn: ttl })
     })
   }
 
@@ -198,7 +196,7 @@ export class Kv implements Contract {
   ): Promise<{ count: number }> {
     return attempt(() => {
       refuseExtra(extra)
-      return load(this.#bridge, entries, options)
+      return setMany(this.#transport, entries, options)
     })
   }
 
@@ -209,26 +207,15 @@ export class Kv implements Contract {
   ): Promise<KvDeleteResult> {
     return attempt(() => {
       refuseExtra(extra)
-      const remove = removal(target, takeOptions<KvDeleteOptions>(options, ["exact", "where"]))
-      const build = (handle: NativeHandle, id: number) => {
-        handle.begin()
-        remove(handle)
-        handle.submit(id, STAMP_IF_CHANGED)
-      }
-      return this.#bridge.write(build, deleteResult)
+      const mutations = deletions(target, takeOptions<KvDeleteOptions>(options, ["exact", "where"]))
+      return this.#transport.write({ kind: "delete", mutations })
     })
   }
 
   touch(key: KvKey, options: KvExpireOptions, ...extra: unknown[]): Promise<{ ok: boolean }> {
     return attempt(() => {
       refuseExtra(extra)
-      const ttl = expiresIn(options)
-      const build = (handle: NativeHandle, id: number) => {
-        handle.begin()
-        handle.touch(copyKey(key), ttl)
-        handle.submit(id, STAMP_IF_CHANGED)
-      }
-      return this.#bridge.write(build, (outcome: Outcome) => ({ ok: repliesOf(outcome)[0] === true }))
+      return this.#transport.write({ kind: "touch", key: copyKey(key), expiresIn: expiresIn(options) })
     })
   }
 
@@ -239,34 +226,34 @@ export class Kv implements Contract {
     ...extra: unknown[]
   ): KvSearchIterator<T> {
     refuseExtra(extra)
-    return new SearchIterator(this.#bridge, prefix, query, options)
+    return new SearchIterator(this.#transport, prefix, query, options)
   }
 
   createIndex(prefix: KvKey, options: KvIndexOptions, ...extra: unknown[]): Promise<void> {
     return attempt(() => {
       refuseExtra(extra)
-      return createIndex(this.#bridge, prefix, options)
+      return createIndex(this.#transport, prefix, options)
     })
   }
 
   listIndexes(...extra: unknown[]): Promise<KvIndex[]> {
     return attempt(() => {
       refuseExtra(extra)
-      return listIndexes(this.#bridge)
+      return listIndexes(this.#transport)
     })
   }
 
   removeIndex(prefix: KvKey, name?: string, ...extra: unknown[]): Promise<{ ok: boolean }> {
     return attempt(() => {
       refuseExtra(extra)
-      return removeIndex(this.#bridge, prefix, name)
+      return removeIndex(this.#transport, prefix, name)
     })
   }
 
   explain(selector: KvKey | KvSelector, where: KvWhere, ...extra: unknown[]): Promise<KvExplanation> {
     return attempt(() => {
       refuseExtra(extra)
-      return explain(this.#bridge, selector, where)
+      return explain(this.#transport, selector, where)
     })
   }
 
@@ -290,7 +277,7 @@ export class Kv implements Contract {
       refuseExtra(extra)
       const given = takeOptions<KvPatchOptions>(options, ["versionstamp", ...EXPIRE])
       const { versionstamp, expiresIn, expireIn } = given
-      const atomic = new Atomic(this.#bridge).patch(key, mergePatch, { expiresIn, expireIn })
+      const atomic = new Atomic(this.#transport).patch(key, mergePatch, { expiresIn, expireIn })
       return (versionstamp === undefined ? atomic : atomic.check({ key, versionstamp })).commit()
     })
   }
@@ -304,7 +291,8 @@ export class Kv implements Contract {
 
   atomic(...extra: unknown[]): KvAtomic & KvChain<object> {
     refuseExtra(extra)
-    return new Atomic(this.#bridge, originOf(true) ?? nearOrigin()) as unknown as KvAtomic & KvChain<object>
+    return new Atomic(this.#transport, originOf(true) ?? nearOrigin()) as unknown as KvAtomic &
+      KvChain<object>
   }
 
   transaction<R>(
@@ -314,7 +302,7 @@ export class Kv implements Contract {
   ): Promise<KvTransactionResult<R>> {
     return attempt(() => {
       refuseExtra(extra)
-      return transact(this.#bridge, this.#turns, fn, options)
+      return transact(this.#transport, this.#conflicts, fn, options)
     })
   }
 
@@ -327,14 +315,14 @@ export class Kv implements Contract {
     ...extra: unknown[]
   ): KvSubscription | KvWatchIterator<T> {
     refuseExtra(extra)
-    if (typeof second === "function") return watchWith(this.#bridge, target, second, options)
+    if (typeof second === "function") return watchWith(this.#transport, target, second, options)
     if (options !== undefined) throw invalidArgument(`callback: must be a function, got ${describe(second)}`)
-    return new WatchIterator(beginWatch(this.#bridge, target, second))
+    return new WatchIterator(beginWatch(this.#transport, target, second))
   }
 
   consumer<T>(name: string, options?: KvConsumerOptions, ...extra: unknown[]): KvConsumer<T> {
     refuseExtra(extra)
-    return new Consumer(this.#bridge, name, options)
+    return new Consumer(this.#transport, name, options)
   }
 
   enqueue(
@@ -344,7 +332,7 @@ export class Kv implements Contract {
   ): Promise<{ ok: true; id: string }> {
     return attempt(() => {
       refuseExtra(extra)
-      return addMessage(this.#bridge, value, options)
+      return addMessage(this.#transport, value, options)
     })
   }
 
@@ -354,19 +342,19 @@ export class Kv implements Contract {
     ...extra: unknown[]
   ): KvListener {
     refuseExtra(extra)
-    return listen(this.#bridge, this.#receipts, handler, options)
+    return listen(this.#transport, this.#leases, handler, options)
   }
 
   ackMessage(id: string, ...extra: unknown[]): Promise<void> {
-    return this.#receipts.ack(id, extra)
+    return this.#leases.ack(id, extra)
   }
 
   nackMessage(id: string, options?: { error?: unknown }, ...extra: unknown[]): Promise<void> {
-    return this.#receipts.nack(id, options, extra)
+    return this.#leases.nack(id, options, extra)
   }
 
   queueStats(queue?: string, ...extra: unknown[]): Promise<KvQueueStats> {
-    return queueStats(this.#bridge, queue, extra)
+    return queueStats(this.#transport, queue, extra)
   }
 
   commitVersionstamp(...extra: unknown[]): KvVersionstampPlaceholder {
@@ -381,31 +369,31 @@ export class Kv implements Contract {
 
   now(...extra: unknown[]): KvNow {
     refuseExtra(extra)
-    return Now.of(() => this.#bridge.handle.now(), durationMs)
+    return Now.of(() => this.#transport.now(), this.#transport.core.durationMs)
   }
 
   backup(path: string | URL, options?: KvBackupOptions, ...extra: unknown[]): Promise<KvBackupResult> {
     return attempt(() => {
       refuseExtra(extra)
-      return backup(this.#bridge, path, options)
+      return backup(this.#transport, path, options)
     })
   }
 
   metrics(format?: "json"): Promise<KvMetrics>
   metrics(format: "prometheus"): Promise<string>
   metrics(format?: "json" | "prometheus", ...extra: unknown[]): Promise<KvMetrics | string> {
-    return metricsOf(this.#bridge, format, extra)
+    return metricsOf(this.#transport, format, extra)
   }
 
   info(...extra: unknown[]): Promise<KvInfo> {
-    return infoOf(this.#bridge, this.#location, extra)
+    return infoOf(this.#transport, this.#location, extra)
   }
 
   close(...extra: unknown[]): Promise<void> {
     return attempt(() => {
       refuseOptions(extra)
-      this.#receipts.giveBack()
-      return this.#bridge.close()
+      this.#leases.giveBack()
+      return this.#transport.close()
     })
   }
 
@@ -418,8 +406,8 @@ export class Kv implements Contract {
   }
 }
 
-/** The way from a `Kv` to its bridge, for tests alone (`testing.ts`). */
-export const bridges = new WeakMap<Contract, Bridge>()
+/** The way from a `Kv` to its transport, for tests alone (`testing.ts`). */
+export const transports = new WeakMap<Contract, Transport>()
 
 /** A call whose bad arguments reject, as all its other errors do. */
 function attempt<R>(call: () => Promise<R>): Promise<R> {
@@ -434,36 +422,23 @@ function checkGetOptions(options: KvGetOptions | undefined): void {
   checkConsistency(takeOptions<KvGetOptions>(options, ["consistency"]).consistency)
 }
 
-function removal(
+function deletions(
   target: KvKey | readonly KvKey[] | KvSelector,
   { exact, where }: KvDeleteOptions,
-): (handle: NativeHandle) => void {
+): DeleteMutation[] {
   const isExact = flag(exact, "exact")
   const filter = filterText(where)
   if (!isList(target)) {
-    const { prefix, start, end } = selectorOf(target)
+    const range = selectorOf(target)
     if (exact !== undefined) throw invalidArgument("exact: it goes with a key, not with a selector")
-    return (handle) => handle.removeRange(prefix, start, end, filter)
+    return [{ type: "deleteRange", where: filter, ...range }]
   }
   if (target.length === 0)
     throw invalidArgument("target: it is empty; give a key, or { prefix: [] } to delete everything")
   const keys = isKeyList(target) ? copyKeys(target) : [copyKey(target) as KvKey]
-  return (handle) => {
-    for (const key of keys)
-      if (isExact && filter === undefined) handle.remove(key)
-      else handle.removeTree(key, isExact, filter)
-  }
-}
-
-function repliesOf(outcome: Outcome): readonly unknown[] {
-  return Array.isArray(outcome) ? outcome[1] : []
-}
-
-function setResult(outcome: Outcome): KvSetResult {
-  return { ok: true, versionstamp: (outcome as [string, never[]])[0] }
-}
-
-function deleteResult(outcome: Outcome): KvDeleteResult {
-  const counts = repliesOf(outcome) as number[]
-  return { success: true, deletedCount: counts.reduce((sum, one) => sum + one, 0) }
+  return keys.map((key) =>
+    isExact && filter === undefined
+      ? { type: "delete", key }
+      : { type: "deleteTree", key, exact: isExact, where: filter },
+  )
 }

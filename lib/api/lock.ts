@@ -1,46 +1,34 @@
 /** Locks. */
 
 import type { KvLock, KvLockOptions, KvLockStatus, KvLocks } from "../../index.js"
-import { native } from "../native/addon.js"
-import type { Bridge } from "../native/bridge.js"
 import { refuseExtra, takeOptions } from "../shared/options.js"
+import type { Transport } from "../transport.js"
 
 /** `kv.lock`: a function with another one. */
-export function locksOf(bridge: Bridge): KvLocks {
+export function locksOf(transport: Transport): KvLocks {
   const lock = (name: string, options?: KvLockOptions, ...extra: unknown[]) =>
-    take(bridge, name, options, extra)
+    take(transport, name, options, extra)
   return Object.assign(lock, {
-    status: (name: string, ...extra: unknown[]) => status(bridge, name, extra),
+    status: (name: string, ...extra: unknown[]) => status(transport, name, extra),
   })
 }
 
 async function take(
-  bridge: Bridge,
+  transport: Transport,
   name: string,
   options: KvLockOptions | undefined,
   extra: readonly unknown[],
 ): Promise<KvLock> {
   refuseExtra(extra)
   const given = takeOptions<KvLockOptions>(options, ["duration", "owner"])
-  const { duration = "10m", owner = native.uuidv7() } = given
-  const [acquired, token, expiresAt] = await bridge.write(
-    (handle, id) => handle.lock(id, name, owner, duration),
-    (body: [acquired: boolean, token: string, expiresAt: number]) => body,
-  )
-  return new Lock(bridge, name, { acquired, token: BigInt(token), owner, expiresAt })
+  const { duration = "10m", owner = transport.core.uuidv7() } = given
+  const taken = await transport.write({ kind: "takeLock", name, owner, duration })
+  return new Lock(transport, name, { ...taken, owner })
 }
 
-async function status(bridge: Bridge, name: string, extra: readonly unknown[]): Promise<KvLockStatus> {
+async function status(transport: Transport, name: string, extra: readonly unknown[]): Promise<KvLockStatus> {
   refuseExtra(extra)
-  bridge.spend(1)
-  const turn = bridge.turn()
-  if (turn !== undefined) await turn
-  const held = await bridge.askJson<[owner: string, token: string, expiresAt: number] | null>((handle, id) =>
-    handle.lockStatus(id, name),
-  )
-  if (held === null) return { held: false, owner: null, token: null, expiresAt: null }
-  const [owner, token, expiresAt] = held
-  return { held: true, owner, token: BigInt(token), expiresAt }
+  return transport.query({ kind: "lockStatus", name })
 }
 
 class Lock implements KvLock {
@@ -48,15 +36,15 @@ class Lock implements KvLock {
   readonly token: bigint
   readonly owner: string
   readonly expiresAt: number
-  readonly #bridge: Bridge
+  readonly #transport: Transport
   readonly #name: string
 
   constructor(
-    bridge: Bridge,
+    transport: Transport,
     name: string,
     taken: { acquired: boolean; token: bigint; owner: string; expiresAt: number },
   ) {
-    this.#bridge = bridge
+    this.#transport = transport
     this.#name = name
     this.acquired = taken.acquired
     this.token = taken.token
@@ -67,13 +55,10 @@ class Lock implements KvLock {
   async release(...extra: unknown[]): Promise<{ ok: boolean }> {
     refuseExtra(extra)
     if (!this.acquired) return { ok: false }
-    return this.#bridge.write(
-      (handle, id) => handle.unlock(id, this.#name, Number(this.token)),
-      (ok: boolean) => ({ ok }),
-    )
+    return this.#transport.write({ kind: "releaseLock", name: this.#name, token: this.token })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#bridge.closed) await this.release()
+    if (!this.#transport.closed) await this.release()
   }
 }

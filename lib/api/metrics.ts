@@ -1,32 +1,20 @@
 /** What a `Kv` has done, and what its store is. */
 
 import type { KvInfo, KvMetrics, KvOperationMetrics } from "../../index.js"
-import type { Bridge } from "../native/bridge.js"
 import { describe, invalidArgument } from "../shared/errors.js"
 import { MAX_KEYS, MAX_VALUE_BYTES } from "../shared/limits.js"
 import { refuseExtra } from "../shared/options.js"
 import { version } from "../shared/version.js"
-import { queueStats } from "./queue/queue.js"
+import type { Transport } from "../transport.js"
 
-type Told = [
-  sqliteVersion: string,
-  schemaVersion: number,
-  databaseId: string,
-  changeLog: KvInfo["changeLog"],
-  retentionMs: number,
-  sizeBytes: number,
-  entries: number,
-  deadLetterRetentionMs: number | null,
-]
-
-function ask(bridge: Bridge): Promise<Told> {
-  return bridge.call<Told>((handle, id) => handle.info(id))
-}
-
-export async function infoOf(bridge: Bridge, location: string, extra: readonly unknown[]): Promise<KvInfo> {
+export async function infoOf(
+  transport: Transport,
+  location: string,
+  extra: readonly unknown[],
+): Promise<KvInfo> {
   refuseExtra(extra)
-  const [sqliteVersion, schemaVersion, databaseId, changeLog, retentionMs, , , deadLetterRetentionMs] =
-    await ask(bridge)
+  const { databaseId, sqliteVersion, schemaVersion, changeLog, retentionMs, deadLetterRetentionMs } =
+    await transport.query({ kind: "storeInfo" })
   const backend = location === ":memory:" ? "memory" : "file"
   const capabilities = { maxValueBytes: MAX_VALUE_BYTES, maxKeys: MAX_KEYS, persistent: backend === "file" }
   return {
@@ -44,16 +32,19 @@ export async function infoOf(bridge: Bridge, location: string, extra: readonly u
 }
 
 export async function metricsOf(
-  bridge: Bridge,
+  transport: Transport,
   format: unknown = "json",
   extra: readonly unknown[],
 ): Promise<KvMetrics | string> {
   refuseExtra(extra)
   if (format !== "json" && format !== "prometheus")
     throw invalidArgument(`format: must be "json" or "prometheus", got ${describe(format)}`)
-  const operations = bridge.now((handle) => handle.metrics(format === "prometheus"))
-  const [told, queue] = await Promise.all([ask(bridge), queueStats(bridge, undefined)])
-  const storage = { entries: told[6], sizeBytes: told[5] }
+  const [operations, info, queue] = await Promise.all([
+    transport.query({ kind: "metrics", format }),
+    transport.query({ kind: "storeInfo" }),
+    transport.query({ kind: "queueStats", queue: undefined }),
+  ])
+  const storage = { entries: info.entries, sizeBytes: info.sizeBytes }
   if (format === "prometheus") return operations + gauges(queue, storage)
   return { operations: JSON.parse(operations) as Record<string, KvOperationMetrics>, queue, storage }
 }

@@ -4,14 +4,7 @@ import { types } from "node:util"
 import type { KvErrorCode } from "../../index.js"
 import addon from "../../native.cjs"
 import { KvError } from "../shared/errors.js"
-
-/** A JSON text, `[text, bytes]` where bytes belong to it (mail: and the pages), or nothing: it comes by mail. */
-export type Packet = string | [text: string, bytes: Uint8Array, ...pages: string[]] | undefined
-
-/** When a commit issues a versionstamp: always, only if it changes something, or never. */
-export const STAMP_ALWAYS = 0
-export const STAMP_IF_CHANGED = 1
-export const STAMP_NEVER = 2
+import type { Packet } from "../wire/page.js"
 
 /** A list: where it stands. */
 export interface NativeScan {
@@ -31,28 +24,8 @@ export type NativeSearch = { readonly __search: unique symbol }
 /** A change feed: what it reads. */
 export type NativeFeed = { readonly __feed: unique symbol }
 
-/** Reasons to look: `src/store/notice.rs`. */
-export const CHANGES = 1
-export const QUEUE = 2
-export const ELSEWHERE = 4
-export const TIME = 8
-export const LEASE = 16
-
-/** What a name is of that somebody waits for. */
-export const WAITS_FOR_QUEUE = 0
-export const WAITS_FOR_LEASE = 1
-
-/** What of a watched key is watched. */
-export const EXACT = 0
-export const TREE = 1
-export const UNDER = 2
-
-/** How an attempt to handle a message ended. */
-export const DONE = 0
-export const FAILED = 1
-export const RETURNED = 2
-export const RELEASED = 3
-export const UNREADABLE = 4
+/** The answer comes by mail. */
+type Later = undefined
 
 /** Arguments are `unknown` where Rust checks them. */
 export interface NativeHandle {
@@ -71,7 +44,7 @@ export interface NativeHandle {
     filter: string | undefined,
   ): NativeScan
   scanPage(scan: NativeScan, limit: number, id: number): Packet
-  count(id: number, prefix: unknown, start: unknown, end: unknown, filter: string | undefined): void
+  count(id: number, prefix: unknown, start: unknown, end: unknown, filter: string | undefined): Later
   set(
     id: number,
     key: unknown,
@@ -81,7 +54,7 @@ export interface NativeHandle {
     expiresIn: unknown,
   ): void
   backup(path: string, overwrite: boolean, watched: boolean): NativeBackup
-  backupNews(backup: NativeBackup, id: number): void
+  backupNews(backup: NativeBackup, id: number): Later
   stopBackup(backup: NativeBackup): void
   stopBackups(): void
   flush(): void
@@ -124,7 +97,7 @@ export interface NativeHandle {
   follow(feed: NativeFeed): number
   unfollow(feed: NativeFeed): void
   feedPage(feed: NativeFeed, after: number | undefined, limit: number, id: number): Packet
-  logHead(id: number): void
+  logHead(id: number): Later
   trimLog(id: number, seq: unknown): void
   settle(message: string, lease: number, end: number, error: string): void
   work(id: number, queue: string, claim: number, lockMs: number): void
@@ -134,9 +107,9 @@ export interface NativeHandle {
   waitNoMore(kind: number, name: string): void
   dues(id: number): Packet
   queueDue(queue: string, id: number): Packet
-  queueStats(id: number, queue: unknown): void
-  deadLetters(id: number, queue: unknown, offset: number, limit: number): void
-  deadLetter(id: number, letter: unknown): void
+  queueStats(id: number, queue: unknown): Later
+  deadLetters(id: number, queue: unknown, offset: number, limit: number): Later
+  deadLetter(id: number, letter: unknown): Later
   requeue(id: number, letter: unknown): void
   deleteDeadLetter(id: number, letter: unknown): void
   purgeDeadLetters(id: number, queue: unknown): void
@@ -151,18 +124,18 @@ export interface NativeHandle {
   createSearchIndex(id: number, prefix: unknown, fields: unknown, tokenize: unknown): void
   createOrderedIndex(id: number, prefix: unknown, on: unknown, unique: boolean): void
   removeIndexes(id: number, prefix: unknown, name: unknown): void
-  explain(id: number, prefix: unknown, start: unknown, end: unknown, filter: string | undefined): void
-  listIndexes(id: number): void
+  explain(id: number, prefix: unknown, start: unknown, end: unknown, filter: string | undefined): Later
+  listIndexes(id: number): Later
   search(prefix: unknown, query: unknown, filter: string | undefined): NativeSearch
   searchPage(search: NativeSearch, offset: number, wanted: number, id: number): Packet
   metrics(prometheus: boolean): string
-  info(id: number): void
+  info(id: number): Later
   readonly mailboxNumber: number
   hold(pending: boolean): void
   now(): number
   freezeClock(atMs: number | null): void
   shiftClock(byMs: number): void
-  sweep(id: number): void
+  sweep(id: number): Later
   close(id: number): void
   release(): void
 }

@@ -1,68 +1,62 @@
-/** Whoever follows keys in the change log: watches, live feeds, loops of consumers. The log is looked at once for all of them. */
+/** Watches, live feeds and loops of consumers: the change log is looked at once for all of them. */
 
-import { CHANGES, ELSEWHERE } from "../native/addon.js"
-import type { Bridge } from "../native/bridge.js"
+import { CoalescedTask } from "../shared/coalesced-task.js"
 import { nextTurn, sleep } from "../shared/host.js"
 import { RETRY_MS } from "../shared/subscription.js"
+import type { Waiter } from "../transport.js"
+import { NOTICE_CHANGES, NOTICE_ELSEWHERE } from "../wire/codes.js"
+import type { NoticeStore } from "./store.js"
 
-export interface Follower {
-  /** There is more for it in the log than it has read. */
-  notice(): void
-}
+export class ChangeSubscribers {
+  readonly #store: NoticeStore
+  readonly #subscribers = new Map<number, Waiter>()
+  readonly #looks = new CoalescedTask(
+    () => this.#look(),
+    () => this.#subscribers.size > 0 && !this.#store.closed,
+  )
 
-export class Followers {
-  readonly #bridge: Bridge
-  readonly #followers = new Map<number, Follower>()
-  #looking = false
-  #again = false
-
-  constructor(bridge: Bridge) {
-    this.#bridge = bridge
+  constructor(store: NoticeStore) {
+    this.#store = store
   }
 
   get reasons(): number {
-    return this.#followers.size > 0 ? CHANGES | ELSEWHERE : 0
+    return this.#subscribers.size > 0 ? NOTICE_CHANGES | NOTICE_ELSEWHERE : 0
   }
 
-  /** Under the number that Rust knows it by. */
-  add(id: number, follower: Follower): void {
-    this.#followers.set(id, follower)
-    if (this.#followers.size === 1) this.#bridge.attend()
+  /** Under the number that the store knows it by. */
+  add(id: number, subscriber: Waiter): void {
+    this.#subscribers.set(id, subscriber)
+    if (this.#subscribers.size === 1) this.#store.updateReasons()
   }
 
   delete(id: number): void {
-    if (this.#followers.delete(id) && this.#followers.size === 0) this.#bridge.attend()
+    if (this.#subscribers.delete(id) && this.#subscribers.size === 0) this.#store.updateReasons()
   }
 
   /** The log may have grown. */
   notice(): void {
-    if (this.#looking) this.#again = true
-    else void this.#look()
+    this.#looks.request()
   }
 
-  async #look(): Promise<void> {
-    this.#looking = true
-    do {
-      this.#again = false
-      try {
-        if (!(await this.#wake())) continue
-        await nextTurn()
-      } catch {
-        // Whoever is woken meets the same error, and tells it; what was to be looked at is looked at later.
-        if (this.#bridge.closed) break
-        for (const follower of this.#followers.values()) follower.notice()
-        await sleep(RETRY_MS)
-      }
-      this.#again = true
-    } while (this.#again && this.#followers.size > 0)
-    this.#looking = false
+  /** True if not all changes were looked at. */
+  async #look(): Promise<boolean> {
+    try {
+      if (!(await this.#wake())) return false
+      await nextTurn()
+    } catch {
+      // Whoever is woken meets the same error, and reports it; what was to be looked at is looked at later.
+      if (this.#store.closed) return false
+      for (const subscriber of this.#subscribers.values()) subscriber.notice()
+      await sleep(RETRY_MS)
+    }
+    return true
   }
 
   /** Wakes those whom changes concern; true if not all changes were looked at. */
   async #wake(): Promise<boolean> {
-    const news = this.#bridge.askJson<number[]>((handle, id) => handle.watchNews(id))
-    const [more, ...ids] = news instanceof Promise ? await news : news
-    for (const id of ids) this.#followers.get(id)?.notice()
+    const changed = this.#store.changedSubscribers()
+    const [more, ...ids] = changed instanceof Promise ? await changed : changed
+    for (const id of ids) this.#subscribers.get(id)?.notice()
     return more === 1
   }
 }

@@ -1,90 +1,93 @@
 /**
  * Loops of consumers that wait for a lease which another reader holds, by the consumer's name. When it may be free one of them is
- * woken, not all. Who is woken looks; who then stops waiting, with the lease or without it, wakes the next, so that one of those who
- * wait has always looked until when it is held.
+ * woken, not all. The one that is woken looks; when it stops waiting, with the lease or without it, it wakes the next, so that one of
+ * those who wait has always looked until when the lease is held.
  */
 
-import { ELSEWHERE, LEASE, WAITS_FOR_LEASE } from "../native/addon.js"
-import type { Bridge } from "../native/bridge.js"
-import type { Alarms, Sleeper } from "./timer-queue.js"
+import type { LeaseSubscription, Waiter } from "../transport.js"
+import { NOTICE_ELSEWHERE, NOTICE_LEASE, WAIT_LEASE } from "../wire/codes.js"
+import type { NoticeStore } from "./store.js"
+import type { TimerQueue } from "./timer-queue.js"
 
 /** Those who wait for one lease. */
-class Waiting implements Sleeper {
-  /** Who has waited for longest since it was woken is first. */
-  readonly sleepers = new Set<Sleeper>()
+class WaitersOfLease implements Waiter {
+  /** The one that has waited longest since it was woken is first. */
+  readonly waiters = new Set<Waiter>()
 
   /** The lease may be free. */
   notice(): void {
-    const [first] = this.sleepers
+    const [first] = this.waiters
     if (first === undefined) return
-    this.sleepers.delete(first)
-    this.sleepers.add(first)
+    this.waiters.delete(first)
+    this.waiters.add(first)
     first.notice()
   }
 }
 
-export class Leases {
-  readonly #bridge: Bridge
-  readonly #alarms: Alarms
-  readonly #onLeft: () => void
-  readonly #waiting = new Map<string, Waiting>()
+export class LeaseWaiters {
+  readonly #store: NoticeStore
+  readonly #timers: TimerQueue
+  readonly #onEmpty: () => void
+  readonly #leases = new Map<string, WaitersOfLease>()
 
-  /** `onLeft` is called when nobody waits for one of the names any more. */
-  constructor(bridge: Bridge, alarms: Alarms, onLeft: () => void) {
-    this.#bridge = bridge
-    this.#alarms = alarms
-    this.#onLeft = onLeft
+  /** `onEmpty` is called when nobody waits for one of the leases any more. */
+  constructor(store: NoticeStore, timers: TimerQueue, onEmpty: () => void) {
+    this.#store = store
+    this.#timers = timers
+    this.#onEmpty = onEmpty
   }
 
   get reasons(): number {
-    return this.#waiting.size > 0 ? LEASE | ELSEWHERE : 0
+    return this.#leases.size > 0 ? NOTICE_LEASE | NOTICE_ELSEWHERE : 0
   }
 
-  /** From now on it may be woken, until what this returns is called. */
-  wait(name: string, sleeper: Sleeper): () => void {
-    let waiting = this.#waiting.get(name)
-    if (waiting === undefined) {
-      waiting = new Waiting()
-      this.#bridge.now((handle) => handle.waitFor(WAITS_FOR_LEASE, name))
-      this.#waiting.set(name, waiting)
-      this.#bridge.attend()
+  subscribe(name: string, waiter: Waiter): LeaseSubscription {
+    let lease = this.#leases.get(name)
+    if (lease === undefined) {
+      lease = new WaitersOfLease()
+      this.#store.waitFor(WAIT_LEASE, name)
+      this.#leases.set(name, lease)
+      this.#store.updateReasons()
     }
-    waiting.sleepers.add(sleeper)
-    return () => this.#leave(name, sleeper)
+    lease.waiters.add(waiter)
+    return {
+      wakeAt: (untilMs) => this.wakeAt(name, untilMs),
+      unsubscribe: () => this.#unsubscribe(name, waiter),
+    }
   }
 
-  #leave(name: string, sleeper: Sleeper): void {
-    const waiting = this.#waiting.get(name)
-    if (!waiting?.sleepers.delete(sleeper)) return
-    if (waiting.sleepers.size > 0) {
-      waiting.notice()
+  #unsubscribe(name: string, waiter: Waiter): void {
+    const lease = this.#leases.get(name)
+    if (!lease?.waiters.delete(waiter)) return
+    if (lease.waiters.size > 0) {
+      lease.notice()
       return
     }
-    this.#waiting.delete(name)
-    this.#alarms.delete(waiting)
-    this.#bridge.ended((handle) => handle.waitNoMore(WAITS_FOR_LEASE, name))
-    this.#onLeft()
+    this.#leases.delete(name)
+    this.#timers.delete(lease)
+    this.#store.stopWaitingFor(WAIT_LEASE, name)
+    this.#onEmpty()
   }
 
   /** The lease of a consumer was given back. */
-  call(name: string): void {
-    this.#waiting.get(name)?.notice()
+  wake(name: string): void {
+    this.#leases.get(name)?.notice()
   }
 
   /** A look has found until when it is held. */
-  plan(name: string, untilMs: number): void {
-    const waiting = this.#waiting.get(name)
-    if (waiting !== undefined) this.#alarms.set(waiting, untilMs)
+  wakeAt(name: string, untilMs: number): void {
+    const lease = this.#leases.get(name)
+    if (lease !== undefined) this.#timers.set(lease, untilMs)
   }
 
   /** One look at all of them has found until when it is held. */
   due(name: string, untilMs: number, nowMs: number): void {
-    if (untilMs <= nowMs) this.call(name)
-    else this.plan(name, untilMs)
+    if (untilMs <= nowMs) this.wake(name)
+    else this.wakeAt(name, untilMs)
   }
 
   /** Nobody knows which of them are free. */
-  callAll(): void {
-    for (const waiting of this.#waiting.values()) waiting.notice()
+  wakeAll(): void {
+    for (const lease of this.#leases.values()) lease.notice()
   }
 }

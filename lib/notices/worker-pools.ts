@@ -1,145 +1,148 @@
 /**
- * The listeners of each queue. A message calls one of them, not all. Whoever is called looks; who then has no slot left calls the
- * next if there is more, and so does who is stopped before it has looked, so that no call is lost.
+ * The listeners of each queue. A message wakes one of them, not all. Whoever is woken looks; one that then has no slot left wakes
+ * the next if there is more, and so does one that is stopped before it has looked, so that no call is lost.
  */
 
-import { ELSEWHERE, QUEUE, WAITS_FOR_QUEUE } from "../native/addon.js"
-import type { Bridge } from "../native/bridge.js"
-import type { Alarms, Sleeper } from "./timer-queue.js"
-
-/** A listener, as its line sees it. */
-export interface Worker {
-  /** Slots for messages. */
-  readonly free: number
-  /** Claims if the queue has something to do. In the end it rests, claims or calls the next. */
-  look(): void
-}
+import type { QueueSubscription, QueueWorker, Waiter } from "../transport.js"
+import { NOTICE_ELSEWHERE, NOTICE_QUEUE, WAIT_QUEUE } from "../wire/codes.js"
+import type { NoticeStore } from "./store.js"
+import type { TimerQueue } from "./timer-queue.js"
 
 /** The listeners of one queue. */
-export class Line implements Sleeper {
+export class WorkerPool implements Waiter {
   readonly queue: string
-  readonly #alarms: Alarms
-  readonly #workers = new Set<Worker>()
-  /** Those that have slots and do nothing: who has rested longest is first. */
-  readonly #resting = new Set<Worker>()
-  /** There was a call while nobody rested, and no claim has begun since. */
-  #called = false
+  readonly #timers: TimerQueue
+  readonly #workers = new Set<QueueWorker>()
+  /** Those that have slots and do nothing: the one that has been idle longest is first. */
+  readonly #idle = new Set<QueueWorker>()
+  /** There was a call while nobody was idle, and no claim has begun since. */
+  #isCallPending = false
 
-  constructor(queue: string, alarms: Alarms) {
+  constructor(queue: string, timers: TimerQueue) {
     this.queue = queue
-    this.#alarms = alarms
+    this.#timers = timers
   }
 
   get size(): number {
     return this.#workers.size
   }
 
-  add(worker: Worker): void {
+  add(worker: QueueWorker): void {
     this.#workers.add(worker)
   }
 
-  delete(worker: Worker): void {
+  delete(worker: QueueWorker): void {
     this.#workers.delete(worker)
   }
 
-  /** It claims nothing any more; what it was called for is another's. */
-  stop(worker: Worker): void {
-    if (!this.#resting.delete(worker)) this.call()
+  /** It claims nothing any more; what it was woken for is another's. */
+  stop(worker: QueueWorker): void {
+    if (!this.#idle.delete(worker)) this.wake()
   }
 
   /** There may be messages: as many slots look, where there are so many. */
-  call(messages = 1): void {
-    const called: Worker[] = []
+  wake(messages = 1): void {
+    const woken: QueueWorker[] = []
     let left = messages
-    for (const worker of this.#resting) {
+    for (const worker of this.#idle) {
       if (left <= 0) break
-      called.push(worker)
+      woken.push(worker)
       left -= worker.free
     }
-    if (called.length === 0) this.#called = true
-    for (const worker of called) this.#resting.delete(worker)
-    for (const worker of called) worker.look()
+    if (woken.length === 0) this.#isCallPending = true
+    for (const worker of woken) this.#idle.delete(worker)
+    for (const worker of woken) worker.look()
   }
 
   /** The time of a message, or of a lease that runs out, has come. */
   notice(): void {
-    this.call()
+    this.wake()
   }
 
   /** When there is something to do next. */
-  plan(dueMs: number): void {
-    this.#alarms.set(this, dueMs)
+  wakeAt(dueMs: number): void {
+    this.#timers.set(this, dueMs)
   }
 
   /** It has slots and nothing to do. */
-  rest(worker: Worker): void {
-    if (this.#called) {
-      this.#called = false
+  onIdle(worker: QueueWorker): void {
+    if (this.#isCallPending) {
+      this.#isCallPending = false
       worker.look()
-    } else this.#resting.add(worker)
+    } else this.#idle.add(worker)
   }
 
   /** It begins to claim, and sees whatever there was a call for. */
-  claims(worker: Worker): void {
-    this.#resting.delete(worker)
-    this.#called = false
+  onClaim(worker: QueueWorker): void {
+    this.#idle.delete(worker)
+    this.#isCallPending = false
   }
 }
 
-/** All queues that are listened to. */
-export class Lines {
-  readonly #bridge: Bridge
-  readonly #alarms: Alarms
-  readonly #onLeft: () => void
-  readonly #lines = new Map<string, Line>()
+/** All queues that have listeners. */
+export class WorkerPools {
+  readonly #store: NoticeStore
+  readonly #timers: TimerQueue
+  readonly #onEmpty: () => void
+  readonly #pools = new Map<string, WorkerPool>()
 
-  /** `onLeft` is called when nobody waits for one of the names any more. */
-  constructor(bridge: Bridge, alarms: Alarms, onLeft: () => void) {
-    this.#bridge = bridge
-    this.#alarms = alarms
-    this.#onLeft = onLeft
+  /** `onEmpty` is called when a queue has no listeners any more. */
+  constructor(store: NoticeStore, timers: TimerQueue, onEmpty: () => void) {
+    this.#store = store
+    this.#timers = timers
+    this.#onEmpty = onEmpty
   }
 
   get reasons(): number {
-    return this.#lines.size > 0 ? QUEUE | ELSEWHERE : 0
+    return this.#pools.size > 0 ? NOTICE_QUEUE | NOTICE_ELSEWHERE : 0
   }
 
-  /** Joins the line of a queue. */
-  join(queue: string, worker: Worker): Line {
-    let line = this.#lines.get(queue)
-    if (line === undefined) {
-      line = new Line(queue, this.#alarms)
-      this.#bridge.now((handle) => handle.waitFor(WAITS_FOR_QUEUE, queue))
-      this.#lines.set(queue, line)
-      this.#bridge.attend()
+  subscribe(queue: string, worker: QueueWorker): QueueSubscription {
+    const pool = this.#poolOf(queue)
+    pool.add(worker)
+    return {
+      wakeNext: () => pool.wake(),
+      wakeAt: (dueMs) => pool.wakeAt(dueMs),
+      onIdle: () => pool.onIdle(worker),
+      onClaim: () => pool.onClaim(worker),
+      stop: () => pool.stop(worker),
+      unsubscribe: () => this.#unsubscribe(pool, worker),
     }
-    line.add(worker)
-    return line
   }
 
-  leave(line: Line, worker: Worker): void {
-    line.delete(worker)
-    if (line.size > 0 || this.#lines.get(line.queue) !== line) return
-    this.#lines.delete(line.queue)
-    this.#alarms.delete(line)
-    this.#bridge.ended((handle) => handle.waitNoMore(WAITS_FOR_QUEUE, line.queue))
-    this.#onLeft()
+  #poolOf(queue: string): WorkerPool {
+    const existing = this.#pools.get(queue)
+    if (existing !== undefined) return existing
+    const pool = new WorkerPool(queue, this.#timers)
+    this.#store.waitFor(WAIT_QUEUE, queue)
+    this.#pools.set(queue, pool)
+    this.#store.updateReasons()
+    return pool
+  }
+
+  #unsubscribe(pool: WorkerPool, worker: QueueWorker): void {
+    pool.delete(worker)
+    if (pool.size > 0 || this.#pools.get(pool.queue) !== pool) return
+    this.#pools.delete(pool.queue)
+    this.#timers.delete(pool)
+    this.#store.stopWaitingFor(WAIT_QUEUE, pool.queue)
+    this.#onEmpty()
   }
 
   /** This process has made messages of a queue ready. */
-  call(queue: string, messages: number): void {
-    this.#lines.get(queue)?.call(messages)
+  wake(queue: string, messages: number): void {
+    this.#pools.get(queue)?.wake(messages)
   }
 
   /** One look has found when a queue has something to do. */
   due(queue: string, dueMs: number, nowMs: number): void {
-    const line = this.#lines.get(queue)
-    if (dueMs <= nowMs) line?.call()
-    else line?.plan(dueMs)
+    const pool = this.#pools.get(queue)
+    if (dueMs <= nowMs) pool?.wake()
+    else pool?.wakeAt(dueMs)
   }
 
   /** Nobody knows which of them have something to do. */
-  callAll(): void {
-    for (const line of this.#lines.values()) line.call()
+  wakeAll(): void {
+    for (const pool of this.#pools.values()) pool.wake()
   }
 }

@@ -39,6 +39,23 @@ export function corrupt(message: string): KvError {
   return new KvError("CORRUPT", message)
 }
 
+export function closed(): KvError {
+  return new KvError(
+    "CLOSED",
+    'this Kv is closed: close() was called, and it takes no calls since; await what still needs it first, such as listener.stop({ timeout: "30s" })',
+  )
+}
+
+/** The text of whatever a handler threw. */
+export function errorText(error: unknown): string {
+  try {
+    const message: unknown = error instanceof Error ? error.message : undefined
+    return typeof message === "string" && message !== "" ? message : String(error)
+  } catch {
+    return "an error that has no text"
+  }
+}
+
 const SHOWN_BEGIN_CHARS = 200
 const SHOWN_END_CHARS = 100
 

@@ -2,8 +2,8 @@
 
 import { types } from "node:util"
 import type { KvKey } from "../../index.js"
-import { isList } from "../value/kinds.js"
 import { describe, invalidArgument, limitExceeded } from "./errors.js"
+import { isList } from "./kinds.js"
 import { MAX_KEYS } from "./limits.js"
 import { takeOptions } from "./options.js"
 

@@ -1,8 +1,8 @@
 /** Options: what may be given, and what is refused rather than ignored. */
 
 import type { KvExpireOptions, KvOptions } from "../../index.js"
-import { isList, isPlainPrototype, isRevokedProxy } from "../value/kinds.js"
 import { describe, invalidArgument, KvError, short } from "./errors.js"
+import { isList, isPlainPrototype, isRevokedProxy } from "./kinds.js"
 
 /** The arguments of an opening, still unchecked where Rust checks them. */
 export interface KvSettings extends KvOptions {

@@ -1,5 +1,5 @@
 import { types } from "node:util"
-import type { View } from "./kinds.js"
+import type { View } from "../shared/kinds.js"
 
 const keysOf = Uint8Array.prototype.keys
 

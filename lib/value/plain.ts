@@ -6,8 +6,8 @@
  */
 
 import { limitExceeded } from "../shared/errors.js"
+import { isArrayPrototype, isPlainPrototype } from "../shared/kinds.js"
 import { MAX_NESTING_DEPTH, MAX_VALUE_BYTES } from "../shared/limits.js"
-import { isArrayPrototype, isPlainPrototype } from "./kinds.js"
 import { TAG } from "./tags.js"
 
 const NOT_PLAIN = -1

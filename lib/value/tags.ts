@@ -1,5 +1,7 @@
 /** The names that stored text uses, shared by both directions. */
 
+import { constructorOf, isNative } from "../shared/kinds.js"
+
 /** What the stored bytes are: JSON text, JSON text with tagged members, a `Uint8Array`, a `KvU64`. */
 export type Encoding = 0 | 1 | 2 | 3
 export const JSON_TEXT = 0
@@ -53,3 +55,12 @@ export const ERRORS: ReadonlyMap<string, () => Error> = new Map<string, () => Er
   // Node 20 lacks it: there they read back as an `Error` of that name.
   ...(typeof SuppressedError === "undefined" ? [] : [suppressed]),
 ])
+
+/** The nearest built-in class of an error. */
+export function errorClass(error: Error): string {
+  for (let proto = Object.getPrototypeOf(error); proto !== null; proto = Object.getPrototypeOf(proto)) {
+    const own = constructorOf(proto)
+    for (const name of ERRORS.keys()) if (isNative(own, name)) return name
+  }
+  return "Error"
+}

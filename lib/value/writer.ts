@@ -4,13 +4,8 @@
  */
 
 import { invalidArgument, type KvError, limitExceeded } from "../shared/errors.js"
-import { MAX_NESTING_DEPTH, MAX_VALUE_BYTES } from "../shared/limits.js"
-import { Now, UuidPlaceholder, VersionstampPlaceholder } from "../shared/placeholders.js"
-import { KvU64 } from "../shared/u64.js"
-import { bytesOf } from "./bytes.js"
 import {
   classWords,
-  errorClass,
   isArrayPrototype,
   isError,
   isPlainPrototype,
@@ -19,10 +14,14 @@ import {
   kindOf,
   type View,
   viewKind,
-} from "./kinds.js"
+} from "../shared/kinds.js"
+import { MAX_NESTING_DEPTH, MAX_VALUE_BYTES } from "../shared/limits.js"
+import { Now, UuidPlaceholder, VersionstampPlaceholder } from "../shared/placeholders.js"
+import { KvU64 } from "../shared/u64.js"
+import { bytesOf } from "./bytes.js"
 import { FLOAT16, newerSyntax, refusalOf } from "./newer.js"
 import { mapStep, renderPath, renderPathStart, type Step, symbolStep } from "./path.js"
-import { HIDDEN_FIELDS, TAG } from "./tags.js"
+import { errorClass, HIDDEN_FIELDS, TAG } from "./tags.js"
 
 /** The text of a UUID with its quotes. */
 export const UUID_TEXT_CHARS = 38

@@ -1,28 +1,18 @@
 /** Pages of entries, from the text that Rust writes (`src/engine/page.rs`). */
 
-import { types } from "node:util"
 import type { KvChange, KvEntry, KvEntryMaybe, KvKey, KvKeyPart } from "../../index.js"
-import type { Packet } from "../native/addon.js"
-import { corrupt, describe, KvError } from "../shared/errors.js"
+import { KvError } from "../shared/errors.js"
 import { copyKey } from "../shared/keys.js"
+import type { ListPage } from "../transport.js"
 import { decodeValue, revive, tooDeep } from "../value/index.js"
+import { DAMAGED, damaged, type Readable, Unread, unreadOf } from "../value/unreadable.js"
+import { ENCODING_IS_UNKNOWN, KEY_IS_TAGGED, VALUE_IS_DAMAGED, VALUE_IS_TOO_DEEP } from "./codes.js"
+import { reviveKey } from "./key-json.js"
 
-/** Set in the flags of an entry whose key has tagged parts; the lower bits are the value's encoding. */
-const KEY_IS_TAGGED = 16
 const TAGGED_JSON = 1
-/** Set where Rust has seen that the value cannot be read. */
-const VALUE_IS_DAMAGED = 32
-const VALUE_IS_TOO_DEEP = 64
-const ENCODING_IS_UNKNOWN = 128
 
-/** Entries of a list, and whether there are more. */
-export interface Page {
-  entries: KvEntry<unknown>[]
-  /** The list goes on. */
-  more: boolean
-  /** Whether there is another entry is not known yet: those that were looked at do not match. */
-  unsure: boolean
-}
+/** A JSON text, `[text, bytes]` where bytes belong to it (mail: and the pages), or nothing: it comes by mail. */
+export type Packet = string | [text: string, bytes: Uint8Array, ...pages: string[]] | undefined
 
 /** A page's text and the bytes that belong to it, which begin at `base`. */
 export interface Parcel {
@@ -65,7 +55,7 @@ function refuseUnread({ odd, parts }: Parts, entries: readonly Readable[]): void
 }
 
 /** A page of a list under a prefix. */
-export function readListed(parcel: Parcel, prefix: KvKey, keysOnly: boolean): Page {
+export function readListed(parcel: Parcel, prefix: KvKey, keysOnly: boolean): ListPage {
   const stride = keysOnly ? 2 : 3
   const page = parse(parcel.text, stride)
   const { parts, size } = page
@@ -84,9 +74,6 @@ export function readListed(parcel: Parcel, prefix: KvKey, keysOnly: boolean): Pa
   return { entries, more: page.tail !== 0, unsure: page.tail === 2 }
 }
 
-/** The value of a row that cannot be read, in a page of `readParts`. No stored value is `undefined`. */
-export const DAMAGED = undefined
-
 /** The same as `readRows` where each value stands by itself: one that is damaged is `DAMAGED`, and spoils no other. */
 export function readParts<R extends { value?: unknown }, T>(
   parcel: Parcel,
@@ -96,12 +83,6 @@ export function readParts<R extends { value?: unknown }, T>(
   const { rows, tail } = readRows<R, T>(parcel, stride, make)
   for (const row of rows) if (row.value instanceof Unread) row.value = DAMAGED
   return { rows, tail }
-}
-
-/** What is read of a page: it has a key unless it is a message. */
-interface Readable {
-  key?: KvKey
-  value?: unknown
 }
 
 /**
@@ -211,12 +192,6 @@ export function isUnparsed(error: unknown): boolean {
   return error instanceof KvError && UNPARSED.has(error)
 }
 
-function damaged(): KvError {
-  return corrupt(
-    "a stored value is not the JSON that it should be; the file is damaged, restore it from a backup",
-  )
-}
-
 /** A key from what follows the prefix: a part by itself, or an array of parts. Bytes of the prefix are copied for each. */
 function keyMaker(prefix: KvKey): (rest: unknown) => KvKey {
   const hasBytes = prefix.some((part) => typeof part === "object")
@@ -256,24 +231,6 @@ function readValue(encoding: number, value: unknown, parcel: Parcel): unknown {
   return encoding === TAGGED_JSON ? revive(value) : decodeValue(encoding, slice(value, parcel))
 }
 
-/** In the place of a value that cannot be read, so that the entries beside it can. */
-class Unread {
-  readonly error: unknown
-
-  constructor(error: unknown) {
-    this.error = error
-  }
-}
-
-/** Why the value of an entry could not be read, with its key; nothing if it was. */
-export function unreadOf({ key, value }: Readable): unknown {
-  if (!(value instanceof Unread)) return undefined
-  const { error } = value
-  if (!(error instanceof KvError)) return error
-  const named = describe(key).replace(/^array /, "key ")
-  return new KvError(error.code, `${named}: ${error.message}`, { cause: error })
-}
-
 /**
  * A copy, so that a user who changes one value changes no other. Stored values that are damaged in two places may have
  * moved another into this one.
@@ -285,23 +242,4 @@ function slice(place: unknown, { bytes, base }: Parcel): Uint8Array {
   if (bytes === undefined) return new Uint8Array(0)
   // Not `slice`: in a sandbox of a test runner the addon's arrays are of the class outside of it.
   return new Uint8Array(bytes.subarray(base + offset, base + offset + length))
-}
-
-/** A key whose parts may be `{ b }`, `{ i }` or `{ n }` (`src/codec/key_json.rs`), after those of a prefix. */
-export function reviveKey(parts: readonly unknown[]): KvKey {
-  return parts.map((part) =>
-    typeof part === "object" && !types.isUint8Array(part)
-      ? revivePart(part as TaggedPart | null)
-      : (part as KvKeyPart),
-  )
-}
-
-type TaggedPart = { b?: string; i?: string; n?: string }
-
-function revivePart(part: TaggedPart | null): KvKeyPart {
-  const { b, i, n } = part ?? {}
-  if (typeof b === "string") return new Uint8Array(Buffer.from(b, "base64"))
-  if (typeof i === "string" && /^-?\d+$/.test(i)) return BigInt(i)
-  if (typeof n === "string") return Number(n)
-  throw damaged()
 }

@@ -37,12 +37,12 @@ describe("process: housekeeping", nodeOnly, () => {
   // Seen to fail: leave out the handle's release after its close.
   test("a closed Kv lets go of what it held", () => {
     const program = `
-      import { bridges, Kv } from "./dist/api/kv.js"
+      import { Kv, transports } from "./dist/api/kv.js"
       const closed = []
-      const held = () => closed.filter((bridge) => bridge.deref() !== undefined)
+      const held = () => closed.filter((transport) => transport.deref() !== undefined)
       for (let at = 0; at < 50; at++) {
         const kv = new Kv(":memory:")
-        closed.push(new WeakRef(bridges.get(kv)))
+        closed.push(new WeakRef(transports.get(kv)))
         await kv.set(["a"], at)
         await kv.close()
       }

@@ -1,21 +1,16 @@
 /** Consumers of the change feed: a position in the store, which one holder at a time moves. */
 
 import type { KvChange, KvConsumer, KvConsumerOptions, KvConsumerStatus, KvKey } from "../../../index.js"
-import { callNative } from "../../native/addon.js"
-import type { Bridge } from "../../native/bridge.js"
 import { takeOptionalCallback } from "../../shared/callbacks.js"
 import { describe, invalidArgument, KvError, short } from "../../shared/errors.js"
 import { copyKey } from "../../shared/keys.js"
+import { isList } from "../../shared/kinds.js"
 import { MAX_READ_CHANGES } from "../../shared/limits.js"
 import { refuseExtra, takeOptions, wholeNumber } from "../../shared/options.js"
-import { isList } from "../../value/kinds.js"
-import { reviveKey } from "../../wire/page.js"
-import { Feed } from "./changes.js"
-import { Attention, persist } from "./notice-waiter.js"
+import type { ChangesReader, Transport } from "../../transport.js"
+import { NoticeWaiter, persist } from "./notice-waiter.js"
 
 const DEFAULT_READ_CHANGES = 100
-
-type Taken = [lease: number, position: number, prefix: unknown[]] | [lease: null, untilMs: number]
 
 /** What a holder has. */
 interface Hold {
@@ -25,28 +20,29 @@ interface Hold {
 
 export class Consumer<T> implements KvConsumer<T> {
   readonly name: string
-  readonly #bridge: Bridge
+  readonly #transport: Transport
   readonly #prefix: KvKey | undefined
   readonly #leaseMs: number
   readonly #onError: KvConsumerOptions["onError"]
   /** The number of the lease that was taken last; 0: none. */
   #lease = 0
-  /** Where it stands, as far as this holder knows. */
+  /** Its position, as far as this holder knows. */
   #position = 0
   #taking: Promise<unknown> = Promise.resolve()
 
-  constructor(bridge: Bridge, name: string, options?: KvConsumerOptions) {
+  constructor(transport: Transport, name: string, options?: KvConsumerOptions) {
     const given = takeOptions<KvConsumerOptions>(options, ["prefix", "lease", "onError"])
-    callNative((addon) => addon.checkConsumer(name))
+    transport.core.checkConsumer(name)
     const { lease = "30s" } = given
     const prefix = copyKey(given.prefix)
     if (prefix !== undefined && !isList(prefix))
       throw invalidArgument(`prefix: must be an array of parts, got ${describe(prefix)}`)
-    bridge.now((handle) => handle.feed(undefined, prefix))
+    // Checks the prefix.
+    transport.open({ kind: "changes", after: undefined, prefix })
     this.name = name
-    this.#bridge = bridge
+    this.#transport = transport
     this.#prefix = prefix
-    this.#leaseMs = callNative((addon) => addon.leaseMs(lease, "lease"))
+    this.#leaseMs = transport.core.leaseMs(lease, "lease")
     this.#onError = takeOptionalCallback(given.onError, "onError")
   }
 
@@ -55,14 +51,14 @@ export class Consumer<T> implements KvConsumer<T> {
     wholeNumber(limit, "limit", 1, MAX_READ_CHANGES)
     const hold = await this.#take()
     if (typeof hold === "number") throw this.#busy(hold)
-    const feed = this.#feed(hold)
+    const reader = this.#open(hold)
     const changes: KvChange<T>[] = []
     for (let more = true; more && changes.length < limit; ) {
-      const page = await feed.page<T>(limit - changes.length)
+      const page = await reader.page<T>(limit - changes.length)
       changes.push(...page.changes)
       more = page.more
     }
-    const { position = 0 } = feed
+    const { position = 0 } = reader
     if (changes.length === 0 && position > hold.position) await this.#pass(position)
     return changes
   }
@@ -76,8 +72,8 @@ export class Consumer<T> implements KvConsumer<T> {
     }
   }
 
-  #feed({ position, prefix }: Hold): Feed {
-    return new Feed(this.#bridge, position, prefix)
+  #open({ position, prefix }: Hold): ChangesReader {
+    return this.#transport.open({ kind: "changes", after: position, prefix })
   }
 
   #busy(untilMs: number): KvError {
@@ -99,38 +95,35 @@ export class Consumer<T> implements KvConsumer<T> {
   }
 
   async #takeNow(): Promise<Hold | number> {
-    const taken = await this.#bridge.write(
-      (handle, id) => handle.takeConsumer(id, this.name, this.#prefix, this.#lease, this.#leaseMs),
-      (body: Taken) => body,
-    )
-    if (taken[0] === null) return taken[1]
-    const [lease, position, prefix] = taken as [number, number, unknown[]]
+    const { name } = this
+    const taken = await this.#transport.write({
+      kind: "takeConsumer",
+      name,
+      prefix: this.#prefix,
+      lease: this.#lease,
+      leaseMs: this.#leaseMs,
+    })
+    if (taken.lease === null) return taken.heldUntilMs
+    const { lease, position, prefix } = taken
     this.#lease = lease
     this.#position = position
-    return { position, prefix: reviveKey(prefix) }
+    return { position, prefix }
   }
 
   async commit(seq: number, ...extra: unknown[]): Promise<void> {
     refuseExtra(extra)
     wholeNumber(seq, "seq", 0, Number.MAX_SAFE_INTEGER)
-    await this.#bridge.write(
-      (handle, id) => handle.commitConsumer(id, this.name, this.#lease, this.#leaseMs, seq),
-      () => {
-        this.#position = seq
-      },
-    )
+    const [{ name }, lease, leaseMs] = [this, this.#lease, this.#leaseMs]
+    await this.#transport.write({ kind: "commitConsumer", name, lease, leaseMs, seq })
+    this.#position = seq
   }
 
   async status(...extra: unknown[]): Promise<KvConsumerStatus> {
     refuseExtra(extra)
-    this.#bridge.spend(1)
-    const turn = this.#bridge.turn()
-    if (turn !== undefined) await turn
-    const [position, head, leaseExpiresAt] = await this.#bridge.askJson<[number, number, number | null]>(
-      (handle, id) => handle.consumerStatus(this.name, id),
-    )
+    const { name } = this
+    const { position, head, leaseExpiresAt } = await this.#transport.query({ kind: "consumerStatus", name })
     const held = leaseExpiresAt !== null
-    return { name: this.name, position, head, lag: head - position, held, leaseExpiresAt }
+    return { name, position, head, lag: head - position, held, leaseExpiresAt }
   }
 
   async release(...extra: unknown[]): Promise<void> {
@@ -138,32 +131,26 @@ export class Consumer<T> implements KvConsumer<T> {
     const lease = this.#lease
     this.#lease = 0
     if (lease === 0) return
-    await this.#bridge.write(
-      (handle, id) => handle.releaseConsumer(id, this.name, lease),
-      () => undefined,
-    )
+    await this.#transport.write({ kind: "releaseConsumer", name: this.name, lease })
   }
 
   async delete(...extra: unknown[]): Promise<{ ok: boolean }> {
     refuseExtra(extra)
-    return this.#bridge.write(
-      (handle, id) => handle.deleteConsumer(id, this.name),
-      (ok: boolean) => ({ ok }),
-    )
+    return this.#transport.write({ kind: "deleteConsumer", name: this.name })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#bridge.closed) await this.release()
+    if (!this.#transport.closed) await this.release()
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<KvChange<T>, undefined> {
-    const reading: Reading = { passed: undefined, renewAt: 0, news: undefined }
+    const reading: Reading = { passed: undefined, renewAt: 0, waiter: undefined }
     const changes = this.#read(reading)
     return {
       next: () => changes.next(),
       return: () => {
         // A generator's own `return` waits behind a `next` that waits for changes.
-        reading.news?.leave()
+        reading.waiter?.detach()
         return changes.return(undefined)
       },
       [Symbol.asyncIterator]() {
@@ -173,96 +160,102 @@ export class Consumer<T> implements KvConsumer<T> {
   }
 
   async *#read(reading: Reading): AsyncGenerator<KvChange<T>, undefined> {
-    const news = new Attention(this.#bridge, () => this.#leave(reading))
-    reading.news = news
+    const waiter = new NoticeWaiter(this.#transport, () => this.#leave(reading))
+    reading.waiter = waiter
     try {
-      while (!news.ended) {
-        const hold = await this.#hold(news)
+      while (!waiter.ended) {
+        const hold = await this.#hold(waiter)
         if (hold === undefined) return
-        yield* this.#follow(this.#feed(hold), reading, news)
+        yield* this.#follow(this.#open(hold), reading, waiter)
       }
     } catch (error) {
-      if (!news.ended) throw error
+      if (!waiter.ended) throw error
     } finally {
-      news.leave()
-      if (!this.#bridge.closed) await this.#leave(reading)
+      waiter.detach()
+      if (!this.#transport.closed) await this.#leave(reading)
     }
   }
 
   /** Takes the lease, and waits for it while another holds it; nothing, if it is ended meanwhile. */
-  async #hold(news: Attention): Promise<Hold | undefined> {
-    const taken = await this.#persist(() => this.#take(), news)
-    return typeof taken === "number" ? this.#waitForLease(news) : taken
+  async #hold(waiter: NoticeWaiter): Promise<Hold | undefined> {
+    const taken = await this.#persist(() => this.#take(), waiter)
+    return typeof taken === "number" ? this.#waitForLease(waiter) : taken
   }
 
   /** Takes the lease once no other holds it; nothing at the end. */
-  async #waitForLease(news: Attention): Promise<Hold | undefined> {
-    const { leases } = this.#bridge.news
-    const leave = leases.wait(this.name, news)
+  async #waitForLease(waiter: NoticeWaiter): Promise<Hold | undefined> {
+    const { name } = this
+    const subscription = this.#transport.subscribe({ kind: "lease", name }, waiter)
     try {
       for (;;) {
-        const { leaseExpiresAt } = await this.#persist(() => this.status(), news)
+        const { leaseExpiresAt } = await this.#persist(() => this.status(), waiter)
         if (leaseExpiresAt === null) {
-          const taken = await this.#persist(() => this.#take(), news)
+          const taken = await this.#persist(() => this.#take(), waiter)
           if (typeof taken !== "number") return taken
-          leases.plan(this.name, taken)
-        } else leases.plan(this.name, leaseExpiresAt)
-        if (!(await news.wait())) return undefined
+          subscription.wakeAt(taken)
+        } else subscription.wakeAt(leaseExpiresAt)
+        if (!(await waiter.wait())) return undefined
       }
     } finally {
-      leave()
+      subscription.unsubscribe()
     }
   }
 
   /** Gives one change after another, until the lease is lost or the `Kv` is closed. */
-  async *#follow(feed: Feed, reading: Reading, news: Attention): AsyncGenerator<KvChange<T>, undefined> {
+  async *#follow(
+    reader: ChangesReader,
+    reading: Reading,
+    waiter: NoticeWaiter,
+  ): AsyncGenerator<KvChange<T>, undefined> {
     this.#planRenewal(reading)
-    feed.follow(news)
+    reader.subscribe(waiter)
     try {
-      yield* this.#pages(feed, reading, news)
+      yield* this.#pages(reader, reading, waiter)
     } finally {
-      feed.unfollow()
+      reader.unsubscribe()
     }
   }
 
-  async *#pages(feed: Feed, reading: Reading, news: Attention): AsyncGenerator<KvChange<T>, undefined> {
+  async *#pages(
+    reader: ChangesReader,
+    reading: Reading,
+    waiter: NoticeWaiter,
+  ): AsyncGenerator<KvChange<T>, undefined> {
     for (;;) {
-      const { changes, more } = await this.#persist(() => feed.page<T>(MAX_READ_CHANGES), news)
+      const { changes, more } = await this.#persist(() => reader.page<T>(MAX_READ_CHANGES), waiter)
       for (const change of changes) {
         yield change
         reading.passed = change.seq
-        if (this.#isDue(reading) && !(await this.#renew(reading, news))) return
+        if (this.#isDue(reading) && !(await this.#renew(reading, waiter))) return
       }
-      reading.passed = feed.position
+      reading.passed = reader.position
       const moved = changes.length > 0 || this.#isDue(reading)
-      if (moved && !(await this.#renew(reading, news))) return
+      if (moved && !(await this.#renew(reading, waiter))) return
       if (more) continue
-      this.#bridge.news.alarms.set(news, reading.renewAt)
-      if (!(await news.wait())) return
+      waiter.wakeAt(reading.renewAt)
+      if (!(await waiter.wait())) return
     }
   }
 
   /** Errors of the store that may pass do not end a loop. */
-  #persist<R>(call: () => Promise<R>, news: Attention): Promise<R> {
-    return persist(call, () => news, this.#onError)
+  #persist<R>(call: () => Promise<R>, waiter: NoticeWaiter): Promise<R> {
+    return persist(call, () => waiter, this.#onError)
   }
 
   #planRenewal(reading: Reading): void {
-    this.#bridge.ended((handle) => {
-      reading.renewAt = handle.now() + this.#leaseMs / 3
-    })
+    if (!this.#transport.closed) reading.renewAt = this.#transport.now() + this.#leaseMs / 3
   }
 
   #isDue({ renewAt }: Reading): boolean {
-    return this.#bridge.now((handle) => handle.now()) >= renewAt
+    return this.#transport.now() >= renewAt
   }
 
   /** Commits what was passed and renews the lease; false if it was lost. */
-  async #renew(reading: Reading, news: Attention): Promise<boolean> {
+  async #renew(reading: Reading, waiter: NoticeWaiter): Promise<boolean> {
     this.#planRenewal(reading)
     const seq = Math.max(reading.passed ?? 0, this.#position)
     try {
-      await this.#persist(() => this.commit(seq), news)
+      await this.#persist(() => this.commit(seq), waiter)
       reading.passed = undefined
       return true
     } catch (error) {
@@ -285,5 +278,5 @@ export class Consumer<T> implements KvConsumer<T> {
 interface Reading {
   passed: number | undefined
   renewAt: number
-  news: Attention | undefined
+  waiter: NoticeWaiter | undefined
 }

@@ -1,25 +1,26 @@
-/** Waiting for news of the store. A notice says that a look is worth it; one that comes during a look is kept. */
+/** A loop that waits for notices. A notice says that a look is worth it; one that comes during a look is kept. */
 
-import type { Bridge, Member } from "../../native/bridge.js"
 import { KvError } from "../../shared/errors.js"
 import { after } from "../../shared/host.js"
 import { LONGEST_RETRY_MS, RETRY_MS, report } from "../../shared/subscription.js"
+import type { Running, TimeSubscription, Transport, Waiter } from "../../transport.js"
 
 type OnError = ((error: unknown) => void) | undefined
 
-export class Attention implements Member {
-  readonly #bridge: Bridge
+export class NoticeWaiter implements Running, Waiter {
+  readonly #transport: Transport
   readonly #onClose: (() => void) | undefined
   #noticed = false
   #ended = false
   #wake: (() => void) | undefined
   #endPause: (() => void) | undefined
+  #timer: TimeSubscription | undefined
 
   /** `onClose` is called when the `Kv` is being closed, while it can still be written. */
-  constructor(bridge: Bridge, onClose?: () => void) {
-    this.#bridge = bridge
+  constructor(transport: Transport, onClose?: () => void) {
+    this.#transport = transport
     this.#onClose = onClose
-    bridge.join(this)
+    transport.attach(this)
   }
 
   get ended(): boolean {
@@ -46,6 +47,12 @@ export class Attention implements Member {
     this.#endPause = undefined
   }
 
+  /** A notice comes at a time of the store at the latest. */
+  wakeAt(atMs: number): void {
+    this.#timer ??= this.#transport.subscribe({ kind: "time" }, this)
+    this.#timer.wakeAt(atMs)
+  }
+
   notice(): void {
     this.#noticed = true
     this.#wake?.()
@@ -53,13 +60,13 @@ export class Attention implements Member {
 
   end(): void {
     this.#onClose?.()
-    this.leave()
+    this.detach()
   }
 
-  leave(): void {
+  detach(): void {
     this.#ended = true
-    this.#bridge.news.alarms.delete(this)
-    this.#bridge.leave(this)
+    this.#timer?.unsubscribe()
+    this.#transport.detach(this)
     this.#wake?.()
     this.#endPause?.()
   }
@@ -67,12 +74,12 @@ export class Attention implements Member {
 
 /**
  * Calls until no error comes that may pass, each wait longer than the one before; each error is reported.
- * Rejects with any other, and with the last one when the attention, asked for at the first of them, has ended.
+ * Rejects with any other, and with the last one when the waiter, asked for at the first of them, has ended.
  * An unknown outcome is tried again too: what is called can be called twice.
  */
 export async function persist<R>(
   call: () => Promise<R>,
-  listen: () => Attention,
+  waiterOf: () => NoticeWaiter,
   onError: OnError,
 ): Promise<R> {
   for (let failures = 0; ; failures++) {
@@ -81,9 +88,9 @@ export async function persist<R>(
     } catch (error) {
       if (!mayPass(error)) throw error
       report(onError, "the change log cannot be read", error)
-      const attention = listen()
-      await attention.pause(Math.min(RETRY_MS * 2 ** failures, LONGEST_RETRY_MS))
-      if (attention.ended) throw error
+      const waiter = waiterOf()
+      await waiter.pause(Math.min(RETRY_MS * 2 ** failures, LONGEST_RETRY_MS))
+      if (waiter.ended) throw error
     }
   }
 }

@@ -1,4 +1,4 @@
-/** Watches. Rust holds each one's place in the change log; here a watch is asked for its next batch when it is noticed. */
+/** Watches: batches of what is watched, handed to a callback or an iterator. */
 
 import type {
   KvEntryMaybe,
@@ -9,18 +9,15 @@ import type {
   KvWatchIterator,
   KvWatchOptions,
 } from "../../../index.js"
-import { EXACT, type NativeWatch, TREE, UNDER } from "../../native/addon.js"
-import type { Bridge, Member } from "../../native/bridge.js"
-import type { Follower } from "../../notices/change-subscribers.js"
 import { takeCallback, takeOptionalCallback } from "../../shared/callbacks.js"
 import { describe, invalidArgument, KvError } from "../../shared/errors.js"
-import { after, nextTurn } from "../../shared/host.js"
+import { after } from "../../shared/host.js"
 import { copyKey, isKeyList } from "../../shared/keys.js"
+import { isList } from "../../shared/kinds.js"
 import { MAX_BUFFER_KEYS } from "../../shared/limits.js"
 import { flag, takeOptions, wholeNumber } from "../../shared/options.js"
 import { RETRY_MS, report, Subscription } from "../../shared/subscription.js"
-import { isList } from "../../value/kinds.js"
-import { readWatched } from "../../wire/page.js"
+import type { Readers, Request, Running, Transport, WatchReader } from "../../transport.js"
 
 const OPTIONS: readonly (keyof KvWatchOptions)[] = [
   "exact",
@@ -32,24 +29,17 @@ const OPTIONS: readonly (keyof KvWatchOptions)[] = [
 ]
 const STRATEGIES = ["drop-oldest", "drop-newest"]
 
-/** Flags of a batch: `src/engine/changes/watch/mod.rs`. */
-const INITIAL = 1
-const RESET = 2
-const BATCH = 4
-const AGAIN = 8
-
-/** Begins a watch: what is committed after this is told. */
-export function beginWatch(bridge: Bridge, target: unknown, given?: KvWatchOptions): Watch {
+/** Begins a watch: what is committed after this is reported. */
+export function beginWatch(transport: Transport, target: unknown, given?: KvWatchOptions): Watch {
   const options = takeOptions<KvWatchOptions>(given, OPTIONS)
   const request = requestOf(target, options)
   const onError = takeOptionalCallback(options.onError, "onError")
-  const native = bridge.now((handle) => handle.watch(...request))
-  return new Watch(bridge, native, onError)
+  return new Watch(transport, transport.open(request), onError)
 }
 
-type Request = Parameters<import("../../native/addon.js").NativeHandle["watch"]>
+type WatchRequest = Request<Readers, "watch">
 
-function requestOf(target: unknown, options: KvWatchOptions): Request {
+function requestOf(target: unknown, options: KvWatchOptions): WatchRequest {
   const { from, bufferSize = null, overflowStrategy = "drop-oldest" } = options
   const [keys, reach] = targetOf(target, options.exact)
   const emitInitial =
@@ -62,46 +52,40 @@ function requestOf(target: unknown, options: KvWatchOptions): Request {
     throw invalidArgument(
       `overflowStrategy: must be "drop-oldest" or "drop-newest", got ${describe(overflowStrategy)}`,
     )
-  const buffer = bufferSize === null ? undefined : wholeNumber(bufferSize, "bufferSize", 1, MAX_BUFFER_KEYS)
-  return [keys, reach, emitInitial, from, buffer, overflowStrategy === "drop-newest"]
+  const bufferKeys =
+    bufferSize === null ? undefined : wholeNumber(bufferSize, "bufferSize", 1, MAX_BUFFER_KEYS)
+  const dropNewest = overflowStrategy === "drop-newest"
+  return { kind: "watch", keys, reach, emitInitial, from, bufferKeys, dropNewest }
 }
 
-function targetOf(target: unknown, exact: unknown): [keys: readonly KvKey[], reach: number] {
+function targetOf(target: unknown, exact: unknown): [keys: readonly KvKey[], reach: WatchRequest["reach"]] {
   const isExact = flag(exact, "exact")
   if (isList(target)) {
     if (target.length === 0)
       throw invalidArgument("target: it is empty; give a key, or { prefix: [] } to watch everything")
     const keys = isKeyList(target) ? target : [target as KvKey]
-    return [Array.from(keys, copyKey), isExact ? EXACT : TREE]
+    return [Array.from(keys, copyKey), isExact ? "exact" : "tree"]
   }
   if (typeof target !== "object" || target === null)
     throw invalidArgument(`target: must be a key, an array of keys or { prefix }, got ${describe(target)}`)
   const { prefix } = takeOptions<{ prefix?: KvKey }>(target, ["prefix"], "target")
   if (exact !== undefined) throw invalidArgument("exact: it goes with keys, not with a prefix")
-  return [[copyKey(prefix) as KvKey], UNDER]
-}
-
-interface Step {
-  rows: KvEntryMaybe[]
-  tail: [flags: number, versionstamp: string, dropped: number]
+  return [[copyKey(prefix) as KvKey], "under"]
 }
 
 /** One watch. */
-export class Watch implements Follower, Member {
-  readonly #bridge: Bridge
-  readonly #native: NativeWatch
+export class Watch implements Running {
+  readonly #transport: Transport
+  readonly #reader: WatchReader
   #closed = false
-  #noticed = false
-  #wake: (() => void) | undefined
   #endPause: (() => void) | undefined
   readonly #onError: KvWatchOptions["onError"]
 
-  constructor(bridge: Bridge, native: NativeWatch, onError: KvWatchOptions["onError"]) {
+  constructor(transport: Transport, reader: WatchReader, onError: KvWatchOptions["onError"]) {
     this.#onError = onError
-    this.#bridge = bridge
-    this.#native = native
-    bridge.join(this)
-    bridge.news.followers.add(native.id, this)
+    this.#transport = transport
+    this.#reader = reader
+    transport.attach(this)
   }
 
   get closed(): boolean {
@@ -111,10 +95,8 @@ export class Watch implements Follower, Member {
   stop(): void {
     if (this.#closed) return
     this.#closed = true
-    this.#bridge.news.followers.delete(this.#native.id)
-    this.#bridge.leave(this)
-    this.#bridge.ended((handle) => handle.stopWatch(this.#native))
-    this.#wake?.()
+    this.#reader.stop()
+    this.#transport.detach(this)
     this.#endPause?.()
   }
 
@@ -122,16 +104,11 @@ export class Watch implements Follower, Member {
     this.stop()
   }
 
-  notice(): void {
-    this.#noticed = true
-    this.#wake?.()
-  }
-
   /** The next batch; nothing when it is stopped. An error that another try may pass is reported, and tried again. */
   async next<T>(): Promise<KvWatchBatch<T> | undefined> {
     while (!this.#closed) {
       try {
-        return await this.#next<T>()
+        return await this.#reader.next<T>()
       } catch (error) {
         if (this.#closed) break
         if (!(error instanceof KvError && error.retryable)) throw error
@@ -158,45 +135,16 @@ export class Watch implements Follower, Member {
     })
     this.#endPause = undefined
   }
-
-  async #next<T>(): Promise<KvWatchBatch<T> | undefined> {
-    while (!this.#closed) {
-      this.#bridge.spend(1)
-      const turn = this.#bridge.turn()
-      if (turn !== undefined) await turn
-      if (this.#closed) break
-      this.#noticed = false
-      const step = this.#bridge.askPage((handle, id) => handle.watchStep(this.#native, id), readWatched) as
-        | Step
-        | Promise<Step>
-      const { rows, tail } = step instanceof Promise ? await step : step
-      const [flags, versionstamp, dropped] = tail
-      if (this.#closed) break
-      if (flags & BATCH) {
-        this.#bridge.spend(rows.length)
-        const [initial, reset] = [(flags & INITIAL) !== 0, (flags & RESET) !== 0]
-        return { entries: rows as KvEntryMaybe<T>[], versionstamp, initial, reset, dropped }
-      }
-      if (flags & AGAIN) await nextTurn()
-      else await this.#sleep()
-    }
-    return undefined
-  }
-
-  async #sleep(): Promise<void> {
-    if (!this.#noticed && !this.#closed) await new Promise<void>((resolve) => (this.#wake = resolve))
-    this.#wake = undefined
-  }
 }
 
 /** Calls `callback` with each batch. */
 export function watchWith<T>(
-  bridge: Bridge,
+  transport: Transport,
   target: unknown,
   callback: KvWatchCallback<T>,
   options?: KvWatchOptions,
 ): KvSubscription {
-  const watch = beginWatch(bridge, target, options)
+  const watch = beginWatch(transport, target, options)
   return new Subscription(watch, run(watch, takeCallback(callback, "callback")))
 }
 

@@ -10,15 +10,14 @@ import type {
   KvSelector,
   KvWriteKey,
 } from "../../../index.js"
-import { type NativeHandle, STAMP_ALWAYS } from "../../native/addon.js"
-import type { Bridge } from "../../native/bridge.js"
 import { describe, invalidArgument } from "../../shared/errors.js"
 import { copyKey, selectorOf } from "../../shared/keys.js"
+import { isList } from "../../shared/kinds.js"
 import { EXPIRE, refuseExtra, takeOptions } from "../../shared/options.js"
 import { type Origin, traced } from "../../shared/stacks.js"
-import { isList } from "../../value/kinds.js"
-import { Mutating } from "./mutation-methods.js"
-import { CommitUuid, type Operation, type Outcome, resultOf, stage } from "./mutations.js"
+import type { Transport } from "../../transport.js"
+import { MutationMethods } from "./mutation-methods.js"
+import { CommitUuid, mutationOf, type Operation } from "./mutations.js"
 
 /** A mutation as data, before its type is looked at. */
 interface Given extends KvExpireOptions {
@@ -30,17 +29,17 @@ interface Given extends KvExpireOptions {
 const MUTATION_MEMBERS: readonly (keyof Given)[] = ["type", "key", "value", ...EXPIRE]
 
 /** A `KvAtomic`. That type also counts what was chained, which a class that returns itself cannot say. */
-export class Atomic extends Mutating {
-  readonly #bridge: Bridge
+export class Atomic extends MutationMethods {
+  readonly #transport: Transport
   readonly #checks: KvCheck[] = []
   readonly #operations: Operation[]
   readonly #origin: Origin | undefined
 
   /** `origin`: of the call that made it, where there is no other that an error could lead to. */
-  constructor(bridge: Bridge, origin?: Origin) {
+  constructor(transport: Transport, origin?: Origin) {
     const operations: Operation[] = []
     super((operation) => operations.push(operation))
-    this.#bridge = bridge
+    this.#transport = transport
     this.#operations = operations
     this.#origin = origin
   }
@@ -53,7 +52,7 @@ export class Atomic extends Mutating {
   delete(target: KvKey | KvSelector, ...extra: unknown[]): this {
     refuseExtra(extra)
     if (isList(target)) this.#operations.push({ type: "delete", key: copyKey(target) })
-    else this.#operations.push({ type: "deleteRange", selector: selectorOf(target) })
+    else this.#operations.push({ type: "deleteRange", where: undefined, ...selectorOf(target) })
     return this
   }
 
@@ -97,7 +96,7 @@ export class Atomic extends Mutating {
 
   async commit(...extra: unknown[]): Promise<KvCommitResult | KvCommitError> {
     refuseExtra(extra)
-    return await commit(this.#bridge, this.#checks, this.#operations, new CommitUuid())
+    return await commit(this.#transport, this.#checks, this.#operations, new CommitUuid(this.#transport.core))
   }
 
   /** What `await` calls: an operation that was never committed is not passed over in silence. */
@@ -116,31 +115,12 @@ export function copyCheck(check: KvCheck): KvCheck {
 
 /** Commits checks and operations. */
 export function commit(
-  bridge: Bridge,
+  transport: Transport,
   checks: readonly KvCheck[],
   operations: readonly Operation[],
   uuid: CommitUuid,
-  stamping: number = STAMP_ALWAYS,
+  stamping: "always" | "never" = "always",
 ): Promise<KvCommitResult | KvCommitError> {
-  const build = (handle: NativeHandle, id: number) => {
-    handle.begin()
-    for (const { key, versionstamp } of checks) handle.check(key, versionstamp)
-    for (const [index, operation] of operations.entries())
-      stage(handle, operation, uuid, `mutations[${index}]: `)
-    handle.submit(id, stamping)
-  }
-  return bridge.write(build, (outcome: Outcome) => {
-    if (Array.isArray(outcome))
-      return { ok: true, versionstamp: outcome[0], results: outcome[1].map(resultOf) } as KvCommitResult
-    return { ok: false, conflicts: conflictsOf(outcome.conflicts, checks) } as KvCommitError
-  })
-}
-
-function conflictsOf(pairs: readonly (number | string | null)[], checks: readonly KvCheck[]): KvCheck[] {
-  const conflicts: KvCheck[] = []
-  for (let at = 0; at < pairs.length; at += 2) {
-    const { key } = checks[pairs[at] as number] as KvCheck
-    conflicts.push({ key, versionstamp: pairs[at + 1] as string | null })
-  }
-  return conflicts
+  const mutations = operations.map((operation) => mutationOf(operation, uuid))
+  return transport.write({ kind: "commit", checks, mutations, stamping, argument: "mutations", first: 0 })
 }

@@ -1,11 +1,11 @@
-/** Turns by name: transactions that conflict over one key come back one after another, and so do not conflict again. */
+/** Transactions that conflict over one key come back one after another, and so do not conflict again. */
 
 import { after } from "../../shared/host.js"
 
 /** The longest that a turn lasts: what runs in it may wait for another one that waits for its turn. */
 const MAX_TURN_MS = 1000
 
-export class Turns {
+export class ConflictQueue {
   /** When the last turn that was asked for is over, by name. */
   readonly #last = new Map<string, Promise<void>>()
 

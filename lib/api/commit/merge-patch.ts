@@ -1,6 +1,6 @@
 /** JSON merge patches (RFC 7396) of values in memory, as `src/engine/commit/patch.rs` merges stored ones. */
 
-import { isPlainPrototype } from "../../value/kinds.js"
+import { isPlainPrototype } from "../../shared/kinds.js"
 
 type Members = Record<string, unknown>
 

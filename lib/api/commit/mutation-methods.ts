@@ -5,7 +5,7 @@ import { refuseExtra } from "../../shared/options.js"
 import { counting, enqueue, type Operand, type Operation, patch, set, splicing } from "./mutations.js"
 
 /** Reads the values of a mutation at once and hands it to `take`. */
-export class Mutating {
+export class MutationMethods {
   readonly #take: (operation: Operation) => void
 
   constructor(take: (operation: Operation) => void) {

@@ -2,16 +2,15 @@
 
 import { types } from "node:util"
 import type { KvSetEntry, KvSetManyOptions } from "../../../index.js"
-import { STAMP_ALWAYS } from "../../native/addon.js"
-import type { Bridge } from "../../native/bridge.js"
 import { takeOptionalCallback } from "../../shared/callbacks.js"
 import { describe, invalidArgument } from "../../shared/errors.js"
 import { copyKey } from "../../shared/keys.js"
+import { isList, isRevokedProxy } from "../../shared/kinds.js"
 import { MAX_LOAD_ENTRIES, MAX_LOAD_UNITS } from "../../shared/limits.js"
 import { EXPIRE, takeOptions, timeToLive } from "../../shared/options.js"
+import type { Transport } from "../../transport.js"
 import { encodeValue } from "../../value/index.js"
-import { isList, isRevokedProxy } from "../../value/kinds.js"
-import { CommitUuid, type Operation, resolve, stage } from "./mutations.js"
+import { CommitUuid, mutationOf, type Operation, resolve } from "./mutations.js"
 
 /** Commits that are on their way while the next one is gathered. */
 const COMMITS_IN_FLIGHT = 2
@@ -20,18 +19,18 @@ const OTHER_PART_UNITS = 16
 const ENTRY_MEMBERS: readonly (keyof KvSetEntry)[] = ["key", "value", ...EXPIRE]
 
 /** As long as any other. */
-const SOME_UUID = new CommitUuid()
+const SOME_UUID = { value: "00000000-0000-7000-8000-000000000000" }
 
 type SetOperation = Operation & { type: "set" }
 
-export async function load(
-  bridge: Bridge,
+export async function setMany(
+  transport: Transport,
   entries: Iterable<KvSetEntry> | AsyncIterable<KvSetEntry>,
   options?: KvSetManyOptions,
 ): Promise<{ count: number }> {
   const given = takeOptions<KvSetManyOptions>(options, ["onProgress"])
   const onProgress = takeOptionalCallback(given.onProgress, "onProgress")
-  const loading = new Load(bridge, onProgress)
+  const loading = new Loader(transport, onProgress)
   try {
     let at = 0
     const source = iterableOf(entries)
@@ -72,13 +71,14 @@ function operationOf(entry: KvSetEntry, at: number): SetOperation {
   return {
     type: "set",
     key: copyKey(given.key),
+    stamped: false,
     value: encodeValue(given.value, `entries[${at}].value`),
     expiresIn: timeToLive(given),
   }
 }
 
-class Load {
-  readonly #bridge: Bridge
+class Loader {
+  readonly #transport: Transport
   readonly #onProgress: KvSetManyOptions["onProgress"]
   #operations: SetOperation[] = []
   #units = 0
@@ -86,11 +86,11 @@ class Load {
   #count = 0
   #error: { cause: unknown } | undefined
   /** One call of `onProgress` after another. */
-  #told: Promise<void> = Promise.resolve()
+  #reported: Promise<void> = Promise.resolve()
   readonly #inFlight: Promise<void>[] = []
 
-  constructor(bridge: Bridge, onProgress: KvSetManyOptions["onProgress"]) {
-    this.#bridge = bridge
+  constructor(transport: Transport, onProgress: KvSetManyOptions["onProgress"]) {
+    this.#transport = transport
     this.#onProgress = onProgress
   }
 
@@ -117,31 +117,30 @@ class Load {
     if (this.#error !== undefined) throw this.#error.cause
   }
 
-  #send(operations: SetOperation[], first: number): Promise<void> {
-    const uuid = new CommitUuid()
-    const committed = this.#bridge.write(
-      (handle, id) => {
-        handle.begin()
-        for (const [index, operation] of operations.entries())
-          stage(handle, operation, uuid, `entries[${first + index}]: `)
-        handle.submit(id, STAMP_ALWAYS)
-      },
-      () => {
-        this.#count += operations.length
-        return this.#count
-      },
-    )
-    const told = committed.then((count) => this.#tell(count))
-    return told.catch((cause) => {
+  async #send(operations: SetOperation[], first: number): Promise<void> {
+    try {
+      const uuid = new CommitUuid(this.#transport.core)
+      const mutations = operations.map((operation) => mutationOf(operation, uuid))
+      await this.#transport.write({
+        kind: "commit",
+        checks: [],
+        mutations,
+        stamping: "always",
+        argument: "entries",
+        first,
+      })
+      this.#count += operations.length
+      await this.#report(this.#count)
+    } catch (cause) {
       this.#error ??= { cause }
-    })
+    }
   }
 
-  #tell(count: number): Promise<void> | undefined {
+  #report(count: number): Promise<void> | undefined {
     const onProgress = this.#onProgress
     if (onProgress === undefined) return undefined
-    this.#told = this.#told.then(async () => void (await onProgress({ count })))
-    return this.#told
+    this.#reported = this.#reported.then(async () => void (await onProgress({ count })))
+    return this.#reported
   }
 
   async settled(): Promise<void> {

@@ -1,7 +1,6 @@
 /** Transactions: reads that are checked when the writes are committed. */
 
 import type {
-  Duration,
   KvCheck,
   KvCommitError,
   KvCommitResult,
@@ -11,20 +10,19 @@ import type {
   KvTransactionOptions,
   KvTransactionResult,
 } from "../../../index.js"
-import { fromNative, native, STAMP_ALWAYS, STAMP_NEVER } from "../../native/addon.js"
-import type { Bridge } from "../../native/bridge.js"
 import { describe, invalidArgument, KvError } from "../../shared/errors.js"
 import { after, random } from "../../shared/host.js"
 import { copyKey, copyKeys, isKeyList } from "../../shared/keys.js"
+import { isList } from "../../shared/kinds.js"
 import { refuseExtra, takeOptions, wholeNumber } from "../../shared/options.js"
 import { awaited, type Origin, originOf, traced } from "../../shared/stacks.js"
 import { KvU64 } from "../../shared/u64.js"
+import type { Core, Transport } from "../../transport.js"
 import { decodeValue, encodeValue, LateValue } from "../../value/index.js"
-import { isList } from "../../value/kinds.js"
 import { commit, copyCheck } from "./atomic.js"
-import type { Turns } from "./conflict-queue.js"
+import type { ConflictQueue } from "./conflict-queue.js"
 import { mergePatch } from "./merge-patch.js"
-import { Mutating } from "./mutation-methods.js"
+import { MutationMethods } from "./mutation-methods.js"
 import { CommitUuid, type Counting, type Operand, type Operation, resolve, writeKey } from "./mutations.js"
 
 const DEFAULT_RETRIES = 10
@@ -39,19 +37,19 @@ function waitMs(delayMs: number, attempt: number): number {
 
 /** Runs `run` until its commit meets no conflict, or the retries are used up. */
 export function transact<R>(
-  bridge: Bridge,
-  turns: Turns,
+  transport: Transport,
+  conflicts: ConflictQueue,
   run: (tx: KvTransaction) => R | Promise<R>,
   options?: KvTransactionOptions,
 ): Promise<KvTransactionResult<R>> {
   const origin = originOf(false)
-  const done = attempts(bridge, turns, run, options, origin)
+  const done = attempts(transport, conflicts, run, options, origin)
   return origin === undefined ? awaited(done) : done
 }
 
 async function attempts<R>(
-  bridge: Bridge,
-  turns: Turns,
+  transport: Transport,
+  conflicts: ConflictQueue,
   run: (tx: KvTransaction) => R | Promise<R>,
   options: KvTransactionOptions | undefined,
   origin: Origin | undefined,
@@ -60,18 +58,18 @@ async function attempts<R>(
   const given = takeOptions<KvTransactionOptions>(options, ["maxRetries", "retryDelay"])
   const { maxRetries = DEFAULT_RETRIES, retryDelay = "10ms" } = given
   wholeNumber(maxRetries, "maxRetries", 0, Number.MAX_SAFE_INTEGER)
-  const delayMs = durationMs(retryDelay, "retryDelay")
+  const delayMs = transport.core.durationMs(retryDelay, "retryDelay")
   let endTurn = () => {}
   for (let attempt = 1; ; attempt++) {
-    const { value, result } = await Transaction.run(new Transaction(bridge), run, origin).finally(endTurn)
+    const { value, result } = await Transaction.run(new Transaction(transport), run, origin).finally(endTurn)
     if (result.ok) return { ok: true, value, versionstamp: result.versionstamp }
     if (attempt > maxRetries) return { ok: false }
-    await pause(bridge, waitMs(delayMs, attempt))
+    await pause(transport, waitMs(delayMs, attempt))
     const [conflict] = result.conflicts
-    endTurn = await turns.take(identity((conflict as KvCheck).key))
+    endTurn = await conflicts.take(identity(transport.core, (conflict as KvCheck).key))
     try {
       // It was closed meanwhile: the function is not run once more.
-      void bridge.handle
+      transport.checkOpen()
     } catch (error) {
       endTurn()
       throw error
@@ -80,17 +78,17 @@ async function attempts<R>(
 }
 
 /** Closing ends it. */
-function pause(bridge: Bridge, ms: number): Promise<void> {
+function pause(transport: Transport, ms: number): Promise<void> {
   return new Promise((resolve) => {
     const end = () => {
       cancel()
-      bridge.leave(waiter)
+      transport.detach(pausing)
       resolve()
     }
-    const waiter = { reasons: 0, notice() {}, end }
+    const pausing = { end }
     const cancel = after(ms, end)
     try {
-      bridge.join(waiter)
+      transport.attach(pausing)
     } catch (error) {
       cancel()
       throw error
@@ -98,36 +96,25 @@ function pause(bridge: Bridge, ms: number): Promise<void> {
   })
 }
 
-export function durationMs(duration: Duration, name: string): number {
-  try {
-    return native.durationMs(duration, name)
-  } catch (error) {
-    throw fromNative(error)
-  }
-}
-
 /** The text of a key's encoding: equal for equal keys. */
-function identity(key: readonly unknown[]): string {
-  try {
-    return Buffer.from(native.encodeKey(key)).toString("latin1")
-  } catch (error) {
-    throw fromNative(error)
-  }
+function identity(core: Core, key: readonly unknown[]): string {
+  return Buffer.from(core.encodeKey(key)).toString("latin1")
 }
 
-class Transaction extends Mutating implements KvTransaction {
-  readonly #bridge: Bridge
+class Transaction extends MutationMethods implements KvTransaction {
+  readonly #transport: Transport
   readonly #reads = new Map<string, Promise<KvEntryMaybe>>()
   readonly #checks: KvCheck[] = []
   readonly #operations: Operation[] = []
   /** The operations on each key that can be read back. */
   readonly #writes = new Map<string, Operation[]>()
-  readonly #uuid = new CommitUuid()
+  readonly #uuid: CommitUuid
   #ended = false
 
-  constructor(bridge: Bridge) {
+  constructor(transport: Transport) {
     super((operation) => this.#add(operation))
-    this.#bridge = bridge
+    this.#transport = transport
+    this.#uuid = new CommitUuid(transport.core)
   }
 
   /** Static, so that the function does not see it on what it is given. */
@@ -149,9 +136,9 @@ class Transaction extends Mutating implements KvTransaction {
   async #commit(origin: Origin | undefined): Promise<KvCommitResult | KvCommitError> {
     const reads = await Promise.all(this.#reads.values())
     const checks = [...reads.map(({ key, versionstamp }) => ({ key, versionstamp })), ...this.#checks]
-    const stamping = this.#operations.length === 0 ? STAMP_NEVER : STAMP_ALWAYS
+    const stamping = this.#operations.length === 0 ? "never" : "always"
     try {
-      return await commit(this.#bridge, checks, this.#operations, this.#uuid, stamping)
+      return await commit(this.#transport, checks, this.#operations, this.#uuid, stamping)
     } catch (error) {
       throw traced(error, origin)
     }
@@ -172,7 +159,7 @@ class Transaction extends Mutating implements KvTransaction {
     refuseExtra(extra)
     this.#checkOpen()
     const list = copyKeys(keys)
-    const ids = list.map(identity)
+    const ids = list.map((key) => identity(this.#transport.core, key))
     this.#fetch(list, ids)
     const entries = await Promise.all(ids.map((id) => this.#reads.get(id) as Promise<KvEntryMaybe>))
     return entries.map((entry, at) => this.#preview(entry, ids[at] as string)) as KvEntryMaybe<T>[]
@@ -183,7 +170,7 @@ class Transaction extends Mutating implements KvTransaction {
     const fresh = new Map(ids.map((id, at) => [id, keys[at] as KvKey]))
     for (const id of ids) if (this.#reads.has(id)) fresh.delete(id)
     if (fresh.size === 0) return
-    const entries = this.#bridge.getMany([...fresh.values()])
+    const entries = this.#transport.getMany([...fresh.values()])
     for (const [at, id] of [...fresh.keys()].entries()) {
       const read = entries.then((all) => all[at] as KvEntryMaybe)
       read.catch(() => {})
@@ -221,7 +208,7 @@ class Transaction extends Mutating implements KvTransaction {
     const { parts, stamped } = writeKey(operation.key as readonly unknown[], this.#uuid)
     // A key that ends with the commit's versionstamp is not known yet: nobody can read it back.
     if (!stamped) {
-      const id = identity(parts)
+      const id = identity(this.#transport.core, parts)
       this.#writes.set(id, [...(this.#writes.get(id) ?? []), operation])
     }
     this.#operations.push(operation)
@@ -268,7 +255,7 @@ function preview(now: Preview, write: Operation, base: KvEntryMaybe, uuid: Commi
       return changed(now, write, value, base)
     }
     default:
-      return changed(now, write, count(write.type, now.value, write.value), base)
+      return changed(now, write, count(write.type, now.value, write.operand), base)
   }
 }
 

@@ -5,10 +5,10 @@
 
 import { types } from "node:util"
 import { describe, invalidArgument, limitExceeded, short } from "../../shared/errors.js"
+import { isList, isPlainPrototype, isRevokedProxy } from "../../shared/kinds.js"
 import { MAX_NESTING_DEPTH } from "../../shared/limits.js"
 import { Now } from "../../shared/placeholders.js"
 import { encodeFilterValue } from "../../value/index.js"
-import { isList, isPlainPrototype, isRevokedProxy } from "../../value/kinds.js"
 
 /** Conditions within one another, of which one may be an object and an array (`$and`), and a value. Rust counts conditions. */
 const MAX_DEPTH = 3 * MAX_NESTING_DEPTH

@@ -9,13 +9,12 @@ import type {
   KvPage,
   KvPaginateOptions,
 } from "../../../index.js"
-import { fromNative, type NativeScan, native } from "../../native/addon.js"
-import { type Bridge, closed } from "../../native/bridge.js"
-import { describe, invalidArgument } from "../../shared/errors.js"
+import { closed, describe, invalidArgument } from "../../shared/errors.js"
 import { copyKey, type KeyRange, selectorOf } from "../../shared/keys.js"
 import { MAX_PAGE_ENTRIES } from "../../shared/limits.js"
 import { checkConsistency, flag, takeOptions, wholeNumber } from "../../shared/options.js"
-import { type Page, unreadOf } from "../../wire/page.js"
+import type { ListPage, ListReader, Readers, Request, Transport } from "../../transport.js"
+import { unreadOf } from "../../value/unreadable.js"
 import { filterText } from "./filter.js"
 
 const DEFAULT_BATCH_ENTRIES = 500
@@ -55,55 +54,29 @@ function cursorOf(cursor: unknown): string {
   throw invalidArgument(`cursor: must be a string, got ${describe(cursor)}`)
 }
 
-/** A list in Rust, and what makes its entries here. */
-export interface Scan {
-  native: NativeScan
-  prefix: KvKey
-  keysOnly: boolean
-  filtered: boolean
-  /** A value was met that is no JSON; from there on Rust looks at each. */
-  isChecked: boolean
-}
-
-interface Range {
-  selector: KeyRange
-  cursor: string
-  reverse: boolean
-  keysOnly: boolean
-  batch: number
-  filter: string | undefined
-}
-
-function open(bridge: Bridge, { selector, cursor, reverse, keysOnly, batch, filter }: Range): Scan {
-  const { prefix, start, end } = selector
-  try {
-    const native = bridge.handle.scan(prefix, start, end, cursor, reverse, keysOnly, batch, filter)
-    return { native, prefix: prefix ?? [], keysOnly, filtered: filter !== undefined, isChecked: false }
-  } catch (error) {
-    throw fromNative(error)
-  }
-}
+type ListRequest = Request<Readers, "list">
 
 /** Begins a list. Bad arguments throw here, before the loop. */
-export function list<T>(bridge: Bridge, selector: unknown, given?: KvListOptions): ListIterator<T> {
+export function list<T>(transport: Transport, selector: unknown, given?: KvListOptions): ListIterator<T> {
   const options = takeOptions<KvListOptions>(given, LIST_OPTIONS)
   const { limit, batchSize = DEFAULT_BATCH_ENTRIES, consistency } = options
   checkConsistency(consistency)
   const most = limit === undefined ? Infinity : wholeNumber(limit, "limit", 1, Number.MAX_SAFE_INTEGER)
-  const range = {
-    selector: bounded(selector, options),
+  const request: ListRequest = {
+    kind: "list",
+    ...bounded(selector, options),
     cursor: cursorOf(options.cursor),
     reverse: flag(options.reverse, "reverse"),
     keysOnly: flag(options.keysOnly, "keysOnly"),
     batch: wholeNumber(batchSize, "batchSize", 1, MAX_PAGE_ENTRIES),
-    filter: filterText(options.where),
+    where: filterText(options.where),
   }
-  return new ListIterator(bridge, open(bridge, range), range, most)
+  return new ListIterator(transport, request, most)
 }
 
 /** Reads one page: as many reads as its size needs. */
 export async function paginate<T>(
-  bridge: Bridge,
+  transport: Transport,
   selector: unknown,
   given?: KvPaginateOptions,
 ): Promise<KvPage<T>> {
@@ -115,19 +88,19 @@ export async function paginate<T>(
     MAX_PAGE_ENTRIES,
   )
   const reverse = flag(options.reverse, "reverse")
-  const range = {
-    selector: selectorOf(selector),
+  const reader = transport.open({
+    kind: "list",
+    ...selectorOf(selector),
     cursor: cursorOf(options.cursor),
     reverse,
     keysOnly: false,
     batch: limit,
-    filter: filterText(options.where),
-  }
-  const scan = open(bridge, range)
+    where: filterText(options.where),
+  })
   const entries: KvEntry<T>[] = []
   let [hasMore, unsure] = [true, false]
   while (hasMore && (entries.length < limit || unsure)) {
-    const page = await bridge.page(scan, limit - entries.length)
+    const page = await reader.page(limit - entries.length)
     const unreadAt = page.entries.findIndex((entry) => unreadOf(entry) !== undefined)
     if (unreadAt >= 0) {
       entries.push(...(page.entries.slice(0, unreadAt) as KvEntry<T>[]))
@@ -141,22 +114,24 @@ export async function paginate<T>(
     unsure = page.unsure
   }
   const last = entries.at(-1)
-  return { entries, hasMore, cursor: hasMore && last ? native.cursorAfter(last.key, reverse) : null }
+  return { entries, hasMore, cursor: hasMore && last ? transport.core.cursorAfter(last.key, reverse) : null }
 }
 
 /** Counts live entries. */
-export function count(bridge: Bridge, selector: unknown, options?: KvCountOptions): Promise<number> {
+export async function count(
+  transport: Transport,
+  selector: unknown,
+  options?: KvCountOptions,
+): Promise<number> {
   const { where } = takeOptions<KvCountOptions>(options, ["where"])
-  const { prefix, start, end } = selectorOf(selector)
-  const filter = filterText(where)
-  return bridge.call((handle, id) => handle.count(id, prefix, start, end, filter))
+  return transport.query({ kind: "count", ...selectorOf(selector), where: filterText(where) })
 }
 
 /** By hand: an async generator costs several times as much an entry. */
 class ListIterator<T> implements KvListIterator<KvEntry<T>> {
-  readonly #bridge: Bridge
-  readonly #scan: Scan
-  readonly #range: Range
+  readonly #transport: Transport
+  readonly #request: ListRequest
+  readonly #reader: ListReader
   #entries: KvEntry<T>[] = []
   #at = 0
   #left: number
@@ -167,23 +142,24 @@ class ListIterator<T> implements KvListIterator<KvEntry<T>> {
   #last: KvKey | undefined
   #loading: Promise<void> | undefined
 
-  constructor(bridge: Bridge, scan: Scan, range: Range, limit: number) {
-    this.#bridge = bridge
-    this.#scan = scan
-    this.#range = range
+  constructor(transport: Transport, request: ListRequest, limit: number) {
+    this.#transport = transport
+    this.#request = request
+    this.#reader = transport.open(request)
     this.#left = limit
   }
 
   get cursor(): string {
     if (this.#isOver) return ""
-    return this.#last === undefined ? this.#range.cursor : native.cursorAfter(this.#last, this.#range.reverse)
+    const { cursor, reverse } = this.#request
+    return this.#last === undefined ? cursor : this.#transport.core.cursorAfter(this.#last, reverse)
   }
 
   /** A list that closing cuts rejects, so that it is not taken for a whole one. */
   next(): Promise<IteratorResult<KvEntry<T>, undefined>> {
     const entry = this.#entries[this.#at]
     if (entry === undefined) return this.#load()
-    if (this.#bridge.closed) return Promise.reject(closed())
+    if (this.#transport.closed) return Promise.reject(closed())
     this.#at++
     this.#last = entry.key
     const unread = unreadOf(entry)
@@ -214,7 +190,7 @@ class ListIterator<T> implements KvListIterator<KvEntry<T>> {
       return Promise.resolve({ done: true, value: undefined })
     }
     try {
-      const page = this.#bridge.page(this.#scan, Math.min(this.#range.batch, this.#left))
+      const page = this.#reader.page(Math.min(this.#request.batch, this.#left))
       if (!(page instanceof Promise)) {
         this.#take(page)
         return this.next()
@@ -230,7 +206,7 @@ class ListIterator<T> implements KvListIterator<KvEntry<T>> {
     }
   }
 
-  #take(page: Page): void {
+  #take(page: ListPage): void {
     this.#entries = page.entries as KvEntry<T>[]
     this.#at = 0
     this.#more = page.more

@@ -4,17 +4,25 @@
  */
 
 import type { KvListener, KvListenOptions, KvMessage, KvStopOptions } from "../../../index.js"
-import { callNative, DONE, FAILED, RELEASED, RETURNED, UNREADABLE } from "../../native/addon.js"
-import type { Bridge, Member } from "../../native/bridge.js"
-import type { Line, Worker } from "../../notices/worker-pools.js"
 import { takeCallback, takeOptionalCallback } from "../../shared/callbacks.js"
-import { corrupt, describe, KvError } from "../../shared/errors.js"
+import { corrupt, describe, errorText, KvError } from "../../shared/errors.js"
 import { after, microtask } from "../../shared/host.js"
 import { MAX_CONCURRENCY } from "../../shared/limits.js"
 import { flag, isPlain, takeOptions, wholeNumber } from "../../shared/options.js"
 import { LONGEST_RETRY_MS, RETRY_MS, report } from "../../shared/subscription.js"
-import { DAMAGED, type Parcel, readParts } from "../../wire/page.js"
-import type { Receipts } from "./message-leases.js"
+import type {
+  ClaimedMessage,
+  Core,
+  QueueSubscription,
+  QueueWorker,
+  Running,
+  Settlement,
+  Transport,
+  Writes,
+} from "../../transport.js"
+import { DAMAGED } from "../../value/unreadable.js"
+import type { MessageLeases } from "./message-leases.js"
+import { DEFAULT_QUEUE } from "./queue.js"
 
 const OPTIONS: readonly (keyof KvListenOptions)[] = [
   "queue",
@@ -23,27 +31,9 @@ const OPTIONS: readonly (keyof KvListenOptions)[] = [
   "lockDuration",
   "onError",
 ]
-export const DEFAULT_QUEUE = "default"
 
 /** Attempts to settle what was handled, once the listener is stopped; then the leases run out. */
 const LAST_ATTEMPTS = 4
-
-interface Claimed {
-  id: string
-  lease: number
-  attempts: number
-  value: unknown
-}
-
-/** An attempt that has ended and is still to be told. */
-interface Settled {
-  id: string
-  lease: number
-  end: number
-  error: string
-}
-
-type Tail = [more: boolean, dueMs: number | null, lost: number[]]
 
 type Handler = (message: KvMessage<never>) => unknown
 
@@ -55,7 +45,7 @@ interface Settings {
   onError: KvListenOptions["onError"]
 }
 
-function settingsOf(options?: KvListenOptions): Settings {
+function settingsOf({ core }: Transport, options?: KvListenOptions): Settings {
   const {
     queue = DEFAULT_QUEUE,
     concurrency = 1,
@@ -63,32 +53,37 @@ function settingsOf(options?: KvListenOptions): Settings {
     lockDuration = "30s",
     onError,
   } = takeOptions<KvListenOptions>(options, OPTIONS)
-  callNative((addon) => addon.checkQueue(queue))
+  core.checkQueue(queue)
   return {
     queue,
     concurrency: wholeNumber(concurrency, "concurrency", 1, MAX_CONCURRENCY),
     autoAck: autoAck === undefined || flag(autoAck, "autoAck"),
-    lockMs: callNative((addon) => addon.leaseMs(lockDuration, "lockDuration")),
+    lockMs: core.leaseMs(lockDuration, "lockDuration"),
     onError: takeOptionalCallback(onError, "onError"),
   }
 }
 
 export function listen(
-  bridge: Bridge,
-  receipts: Receipts,
+  transport: Transport,
+  leases: MessageLeases,
   handler: unknown,
   options?: KvListenOptions,
 ): KvListener {
   const bound = takeCallback(handler as Handler, "handler")
-  return new ListenerHandle(new Listener(bridge, receipts, bound, settingsOf(options)))
+  return new ListenerHandle(
+    transport.core,
+    new Listener(transport, leases, bound, settingsOf(transport, options)),
+  )
 }
 
 /** What a caller holds of a listener. */
 class ListenerHandle implements KvListener {
   readonly finished: Promise<void>
+  readonly #core: Core
   readonly #listener: Listener
 
-  constructor(listener: Listener) {
+  constructor(core: Core, listener: Listener) {
+    this.#core = core
     this.#listener = listener
     this.finished = listener.finished
   }
@@ -103,7 +98,7 @@ class ListenerHandle implements KvListener {
     // It may be a callback, as of a signal.
     const options = isPlain(given) ? given : undefined
     const { timeout } = takeOptions<KvStopOptions>(options, ["timeout"])
-    const ms = timeout === undefined ? undefined : callNative((addon) => addon.durationMs(timeout, "timeout"))
+    const ms = timeout === undefined ? undefined : this.#core.durationMs(timeout, "timeout")
     this.#listener.stop()
     if (ms !== undefined) {
       const end = after(ms, () => this.#listener.giveBack())
@@ -118,46 +113,35 @@ class ListenerHandle implements KvListener {
   }
 }
 
-/** What a handler threw, as a dead letter tells it. Whatever it is, this is a text. */
-export function errorText(error: unknown): string {
-  try {
-    const message: unknown = error instanceof Error ? error.message : undefined
-    return typeof message === "string" && message !== "" ? message : String(error)
-  } catch {
-    return "an error that has no text"
-  }
-}
-
-class Listener implements Worker, Member {
+class Listener implements QueueWorker, Running {
   readonly finished: Promise<void>
-  readonly #bridge: Bridge
-  readonly #receipts: Receipts
+  readonly #transport: Transport
+  readonly #leases: MessageLeases
   readonly #handler: Handler
   readonly #settings: Settings
-  /** The listeners of the queue. */
-  readonly #line: Line
+  readonly #subscription: QueueSubscription
   #finish: () => void = () => {}
   #closed = false
   /** Messages that are being handled, or are about to be. */
-  readonly #running = new Set<Claimed>()
+  readonly #running = new Set<ClaimedMessage>()
   /** Errors of the store, one after another. */
   #failures = 0
   /** Ends the pause after one of them. */
   #resume: (() => void) | undefined
-  #settled: Settled[] = []
+  #settled: Settlement[] = []
   /** A claim is under way; `#again`: there is a reason for another one. */
-  #working = false
+  #claiming = false
   #again = false
   #scheduled = false
 
-  constructor(bridge: Bridge, receipts: Receipts, handler: Handler, settings: Settings) {
-    this.#bridge = bridge
-    this.#receipts = receipts
+  constructor(transport: Transport, leases: MessageLeases, handler: Handler, settings: Settings) {
+    this.#transport = transport
+    this.#leases = leases
     this.#handler = handler
     this.#settings = settings
     this.finished = new Promise((resolve) => (this.#finish = resolve))
-    bridge.join(this)
-    this.#line = bridge.news.lines.join(settings.queue, this)
+    transport.attach(this)
+    this.#subscription = transport.subscribe({ kind: "queue", queue: settings.queue }, this)
     this.#schedule()
   }
 
@@ -168,17 +152,17 @@ class Listener implements Worker, Member {
   stop(): void {
     if (!this.#closed) {
       this.#closed = true
-      this.#line.stop(this)
+      this.#subscription.stop()
     }
-    this.#bridge.letGo(this)
+    this.#transport.unref(this)
     this.#resume?.()
-    this.#rest()
+    this.#onIdle()
   }
 
   /** What is still handled goes to the next listener, at once; how its handler ends does not matter any more. */
   giveBack(): void {
     for (const { id, lease } of this.#running)
-      if (this.#receipts.end(id, lease)) this.#settled.push({ id, lease, end: RELEASED, error: "" })
+      if (this.#leases.end(id, lease)) this.#settled.push(settlement(id, lease, "released"))
     this.#running.clear()
     this.#schedule()
   }
@@ -187,13 +171,13 @@ class Listener implements Worker, Member {
   end(): void {
     this.stop()
     this.giveBack()
-    this.#work()
+    this.#claim()
   }
 
   look(): void {
     const { queue } = this.#settings
     try {
-      const due = this.#bridge.askJson<number | null>((handle, id) => handle.queueDue(queue, id))
+      const due = this.#transport.query({ kind: "queueDue", queue })
       if (due instanceof Promise) due.then((ms) => this.#looked(ms)).catch(() => this.#schedule())
       else this.#looked(due)
     } catch {
@@ -204,17 +188,15 @@ class Listener implements Worker, Member {
 
   #looked(dueMs: number | null): void {
     this.#plan(dueMs)
-    this.#rest()
+    this.#onIdle()
   }
 
-  /** Claims if the queue has something to do now, or has another listener do it; else the line is woken when it has. */
+  /** Claims if the queue has something to do now, or wakes another listener; else it is woken when there is something. */
   #plan(dueMs: number | null): void {
-    if (dueMs === null) return
-    this.#bridge.ended((handle) => {
-      if (dueMs > handle.now()) this.#line.plan(dueMs)
-      else if (this.free > 0) this.#schedule()
-      else this.#line.call()
-    })
+    if (dueMs === null || this.#transport.closed) return
+    if (dueMs > this.#transport.now()) this.#subscription.wakeAt(dueMs)
+    else if (this.free > 0) this.#schedule()
+    else this.#subscription.wakeNext()
   }
 
   get free(): number {
@@ -227,54 +209,43 @@ class Listener implements Worker, Member {
     this.#scheduled = true
     microtask(() => {
       this.#scheduled = false
-      this.#work()
+      this.#claim()
     })
   }
 
-  #work(): void {
+  #claim(): void {
     const [free, settled] = [this.free, this.#settled]
-    if (this.#working) {
+    if (this.#claiming) {
       this.#again = true
       return
     }
     if (free === 0 && settled.length === 0) {
-      this.#rest()
+      this.#onIdle()
       return
     }
     this.#settled = []
-    this.#working = true
+    this.#claiming = true
     this.#again = false
-    if (free > 0) this.#line.claims(this)
+    if (free > 0) this.#subscription.onClaim()
     this.#ask(settled, free).then(
-      () => this.#worked(),
+      () => this.#claimed(),
       (error) => this.#failed(error, settled),
     )
   }
 
-  #ask(settled: readonly Settled[], free: number): Promise<void> {
+  async #ask(settled: readonly Settlement[], claim: number): Promise<void> {
     const { queue, lockMs } = this.#settings
-    return this.#bridge.writePage(
-      (handle, id) => {
-        for (const { id: message, lease, end, error } of settled) handle.settle(message, lease, end, error)
-        handle.work(id, queue, free, lockMs)
-      },
-      (parcel) => this.#take(parcel),
-    )
+    this.#take(await this.#transport.write({ kind: "queueClaim", queue, settled, claim, lockMs }))
   }
 
   /** Begins a handler for each claimed message. After the end they are given back instead. */
-  #take(parcel: Parcel): void {
-    const { rows, tail } = readParts<Claimed, Tail>(parcel, 4, (parts, at) => {
-      const [id, lease, attempts, value] = parts.slice(at, at + 4) as [string, number, number, unknown]
-      return { id, lease, attempts, value }
-    })
+  #take({ messages, more, dueMs }: Writes["queueClaim"]["gives"]): void {
     if (this.#closed) {
-      for (const { id, lease } of rows) this.#settled.push({ id, lease, end: RETURNED, error: "" })
+      for (const { id, lease } of messages) this.#settled.push(settlement(id, lease, "returned"))
       if (this.#settled.length > 0) this.#ask(this.#settled.splice(0), 0).catch(() => {})
       return
     }
-    const [more, dueMs] = tail
-    for (const claimed of rows) {
+    for (const claimed of messages) {
       this.#running.add(claimed)
       microtask(() => this.#begin(claimed))
     }
@@ -282,33 +253,32 @@ class Listener implements Worker, Member {
     this.#plan(dueMs)
   }
 
-  #worked(): void {
-    this.#working = false
+  #claimed(): void {
+    this.#claiming = false
     this.#failures = 0
     if (this.#again || this.#settled.length > 0) this.#schedule()
-    else this.#rest()
+    else this.#onIdle()
   }
 
-  async #failed(error: unknown, settled: readonly Settled[]): Promise<void> {
+  async #failed(error: unknown, settled: readonly Settlement[]): Promise<void> {
     this.#settled = [...settled, ...this.#settled]
     this.#failures++
     const isOver = error instanceof KvError && error.code === "CLOSED"
     if (isOver || (this.#closed && this.#failures > LAST_ATTEMPTS)) this.#giveUp()
     if (!isOver) {
-      this.#line.call()
+      this.#subscription.wakeNext()
       report(this.#settings.onError, "a queue cannot be read", error)
       await this.#pause()
     }
-    this.#working = false
+    this.#claiming = false
     this.#schedule()
   }
 
   /** What was handled cannot be told: its leases run out. */
   #giveUp(): void {
     this.#closed = true
-    for (const { id, lease } of this.#settled.splice(0))
-      this.#bridge.ended((handle) => handle.rest(id, lease))
-    this.#bridge.letGo(this)
+    for (const { message, lease } of this.#settled.splice(0)) this.#transport.stopRenewing(message, lease)
+    this.#transport.unref(this)
   }
 
   /** Longer after each error; `stop` ends the first one early. */
@@ -325,26 +295,26 @@ class Listener implements Worker, Member {
   }
 
   /** The handler of another one of them may have stopped it meanwhile. */
-  #begin(claimed: Claimed): void {
+  #begin(claimed: ClaimedMessage): void {
     if (!this.#closed) {
       void this.#handle(claimed)
       return
     }
     this.#running.delete(claimed)
-    this.#settled.push({ id: claimed.id, lease: claimed.lease, end: RETURNED, error: "" })
+    this.#settled.push(settlement(claimed.id, claimed.lease, "returned"))
     this.#schedule()
   }
 
-  async #handle(claimed: Claimed): Promise<void> {
+  async #handle(claimed: ClaimedMessage): Promise<void> {
     const { id, lease, attempts, value } = claimed
-    this.#receipts.add(id, lease)
+    this.#leases.add(id, lease)
     const message = { id, value, attempts } as KvMessage<never>
-    let failure: Settled | undefined
+    let failure: Settlement | undefined
     try {
       if (value === DAMAGED) throw corrupt("the stored value of the message is damaged")
       await this.#handler(message)
     } catch (error) {
-      failure = { id, lease, end: value === DAMAGED ? UNREADABLE : FAILED, error: errorText(error) }
+      failure = settlement(id, lease, value === DAMAGED ? "unreadable" : "failed", errorText(error))
       report(
         this.#settings.onError,
         `a message of the queue ${describe(this.#settings.queue)} failed`,
@@ -353,23 +323,27 @@ class Listener implements Worker, Member {
       )
     }
     this.#running.delete(claimed)
-    // One that was acknowledged by hand has no receipt any more.
-    if (this.#receipts.end(id, lease)) {
+    // One that was acknowledged by hand has no lease here any more.
+    if (this.#leases.end(id, lease)) {
       if (failure === undefined && !this.#settings.autoAck) {
-        this.#receipts.keep(id, lease)
-        this.#bridge.ended((handle) => handle.rest(id, lease))
-      } else this.#settled.push(failure ?? { id, lease, end: DONE, error: "" })
+        this.#leases.keep(id, lease)
+        this.#transport.stopRenewing(id, lease)
+      } else this.#settled.push(failure ?? settlement(id, lease, "done"))
     }
     this.#schedule()
   }
 
   /** Waits to be called. A stopped one lets go when nothing of it runs any more: until then the leases are to be extended. */
-  #rest(): void {
-    if (this.#working || this.#settled.length > 0) return
-    if (this.free > 0 && !this.#scheduled) this.#line.rest(this)
+  #onIdle(): void {
+    if (this.#claiming || this.#settled.length > 0) return
+    if (this.free > 0 && !this.#scheduled) this.#subscription.onIdle()
     if (!this.#closed || this.#running.size > 0) return
-    this.#bridge.news.lines.leave(this.#line, this)
-    this.#bridge.leave(this)
+    this.#subscription.unsubscribe()
+    this.#transport.detach(this)
     this.#finish()
   }
+}
+
+function settlement(message: string, lease: number, end: Settlement["end"], error = ""): Settlement {
+  return { message, lease, end, error }
 }

@@ -1,84 +1,80 @@
 /** The leases of messages that this `Kv` was given, by which they are acknowledged. */
 
-import { DONE, FAILED, RELEASED } from "../../native/addon.js"
-import type { Bridge } from "../../native/bridge.js"
-import { describe, invalidArgument, KvError } from "../../shared/errors.js"
+import { describe, errorText, invalidArgument, KvError } from "../../shared/errors.js"
 import { MAX_RECEIPTS } from "../../shared/limits.js"
 import { refuseExtra, takeOptions } from "../../shared/options.js"
-import { DEFAULT_QUEUE, errorText } from "./listener.js"
+import type { Settlement, Transport } from "../../transport.js"
+import { DEFAULT_QUEUE } from "./queue.js"
 
-export class Receipts {
-  readonly #bridge: Bridge
+export class MessageLeases {
+  readonly #transport: Transport
   /** Those whose handlers run. */
   readonly #running = new Map<string, number>()
   /** Those whose handlers have ended, and that wait to be acknowledged by hand. */
-  readonly #rested = new Map<string, number>()
+  readonly #unacknowledged = new Map<string, number>()
 
-  constructor(bridge: Bridge) {
-    this.#bridge = bridge
+  constructor(transport: Transport) {
+    this.#transport = transport
   }
 
   /** A handler begins. */
   add(id: string, lease: number): void {
-    this.#rested.delete(id)
+    this.#unacknowledged.delete(id)
     this.#running.set(id, lease)
   }
 
-  /** A handler has ended: takes its receipt, if the message was not settled by hand meanwhile. */
+  /** A handler has ended: takes its lease, if the message was not settled by hand meanwhile. */
   end(id: string, lease: number): boolean {
     return this.#running.get(id) === lease && this.#running.delete(id)
   }
 
-  /** Keeps a receipt for later. The oldest are forgotten first: nobody may ever ask for them. */
+  /** Keeps a lease for later. The oldest are forgotten first: nobody may ever ask for them. */
   keep(id: string, lease: number): void {
-    this.#rested.delete(id)
-    this.#rested.set(id, lease)
-    if (this.#rested.size <= MAX_RECEIPTS) return
-    for (const oldest of this.#rested.keys()) {
-      this.#rested.delete(oldest)
+    this.#unacknowledged.delete(id)
+    this.#unacknowledged.set(id, lease)
+    if (this.#unacknowledged.size <= MAX_RECEIPTS) return
+    for (const oldest of this.#unacknowledged.keys()) {
+      this.#unacknowledged.delete(oldest)
       break
     }
   }
 
   /** The `Kv` is being closed: what its handlers left unacknowledged goes to the next listener, at once. */
   giveBack(): void {
-    const rested = [...this.#rested]
-    this.#rested.clear()
-    if (rested.length === 0) return
-    const given = this.#bridge.writePage(
-      (handle, call) => {
-        for (const [id, lease] of rested) handle.settle(id, lease, RELEASED, "")
-        handle.work(call, DEFAULT_QUEUE, 0, 0)
-      },
-      () => undefined,
+    const settled = Array.from(
+      this.#unacknowledged,
+      ([message, lease]): Settlement => ({ message, lease, end: "released", error: "" }),
     )
+    this.#unacknowledged.clear()
+    if (settled.length === 0) return
+    const request = { kind: "queueClaim", queue: DEFAULT_QUEUE, settled, claim: 0, lockMs: 0 } as const
     // If the store fails, their leases run out.
-    given.catch(() => {})
+    this.#transport.write(request).catch(() => {})
   }
 
   #take(id: string): number | undefined {
-    const lease = this.#running.get(id) ?? this.#rested.get(id)
+    const lease = this.#running.get(id) ?? this.#unacknowledged.get(id)
     this.#running.delete(id)
-    this.#rested.delete(id)
+    this.#unacknowledged.delete(id)
     return lease
   }
 
   async ack(id: unknown, extra: readonly unknown[]): Promise<void> {
     refuseExtra(extra)
-    await this.#settle(id, DONE, "")
+    await this.#settle(id, "done", "")
   }
 
   async nack(id: unknown, options: unknown, extra: readonly unknown[]): Promise<void> {
     refuseExtra(extra)
     const { error } = takeOptions<{ error?: unknown }>(options, ["error"])
     const text = error === undefined ? "the message was not acknowledged" : errorText(error)
-    await this.#settle(id, FAILED, text)
+    await this.#settle(id, "failed", text)
   }
 
-  /** An error of the store leaves the receipt, so that it can be tried again until the lease has run out. */
-  async #settle(id: unknown, end: number, error: string): Promise<void> {
+  /** An error of the store leaves the lease, so that it can be tried again until the lease has run out. */
+  async #settle(id: unknown, end: Settlement["end"], error: string): Promise<void> {
     if (typeof id !== "string") throw invalidArgument(`id: must be a string, got ${describe(id)}`)
-    void this.#bridge.handle
+    this.#transport.checkOpen()
     const lease = this.#take(id)
     if (lease === undefined)
       throw new KvError(
@@ -86,14 +82,12 @@ export class Receipts {
         "id: this Kv does not hold the message; it was settled, or never given to it",
       )
     try {
-      await this.#bridge.write(
-        (handle, call) => handle.settleNow(call, id, lease, end, error),
-        () => this.#bridge.ended((handle) => handle.rest(id, lease)),
-      )
+      await this.#transport.write({ kind: "queueSettle", message: id, lease, end, error })
+      this.#transport.stopRenewing(id, lease)
     } catch (failure) {
       const isLost = failure instanceof KvError && ["CONFLICT", "CLOSED"].includes(failure.code)
       if (!isLost) this.keep(id, lease)
-      this.#bridge.ended((handle) => handle.rest(id, lease))
+      this.#transport.stopRenewing(id, lease)
       throw failure
     }
   }

@@ -1,46 +1,30 @@
 /** Messages added and counted, and the dead letter queue. What handles them is in `listener.ts`. */
 
 import type { KvDeadLetter, KvDeadLetters, KvEnqueueOptions, KvQueueStats } from "../../../index.js"
-import { STAMP_IF_CHANGED } from "../../native/addon.js"
-import type { Bridge } from "../../native/bridge.js"
 import { MAX_DEAD_LETTERS } from "../../shared/limits.js"
 import { refuseExtra, takeOptions, wholeNumber } from "../../shared/options.js"
-import { readParts } from "../../wire/page.js"
-import { CommitUuid, enqueue, type Outcome, stage } from "../commit/mutations.js"
+import type { EnqueueMutation, Transport } from "../../transport.js"
+import { CommitUuid, enqueue, mutationOf } from "../commit/mutations.js"
 
+export const DEFAULT_QUEUE = "default"
 const DEFAULT_LETTERS = 100
 
 export function addMessage(
-  bridge: Bridge,
+  transport: Transport,
   value: unknown,
   options?: KvEnqueueOptions,
 ): Promise<{ ok: true; id: string }> {
-  const operation = enqueue(value, options)
-  return bridge.write(
-    (handle, id) => {
-      handle.begin()
-      stage(handle, operation, new CommitUuid(), "")
-      handle.submit(id, STAMP_IF_CHANGED)
-    },
-    (outcome: Outcome) => ({ ok: true, id: idOf(outcome) }),
-  )
-}
-
-function idOf(outcome: Outcome): string {
-  const [reply] = Array.isArray(outcome) ? outcome[1] : []
-  return (reply as { id: string }).id
+  const mutation = mutationOf(enqueue(value, options), new CommitUuid(transport.core)) as EnqueueMutation
+  return transport.write({ kind: "enqueue", mutation })
 }
 
 export async function queueStats(
-  bridge: Bridge,
+  transport: Transport,
   queue: string | undefined,
-  extra: readonly unknown[] = [],
+  extra: readonly unknown[],
 ): Promise<KvQueueStats> {
   refuseExtra(extra)
-  const [pending, processing, dlq] = await bridge.call<[number, number, number]>((handle, id) =>
-    handle.queueStats(id, queue),
-  )
-  return { pending, processing, dlq, total: pending + processing + dlq }
+  return transport.query({ kind: "queueStats", queue })
 }
 
 interface ListOptions {
@@ -54,10 +38,10 @@ interface PurgeOptions {
 }
 
 export class DeadLetters implements KvDeadLetters {
-  readonly #bridge: Bridge
+  readonly #transport: Transport
 
-  constructor(bridge: Bridge) {
-    this.#bridge = bridge
+  constructor(transport: Transport) {
+    this.#transport = transport
   }
 
   async list<T>(options?: ListOptions, ...extra: unknown[]): Promise<KvDeadLetter<T>[]> {
@@ -68,41 +52,33 @@ export class DeadLetters implements KvDeadLetters {
     wholeNumber(offset, "offset", 0, Number.MAX_SAFE_INTEGER)
     const letters: KvDeadLetter<T>[] = []
     for (let more = true; more && letters.length < limit; ) {
-      const [at, left] = [offset + letters.length, limit - letters.length]
-      const { rows, tail } = await this.#bridge.callPage(
-        (handle, id) => handle.deadLetters(id, queue, at, left),
-        (parcel) => readParts<KvDeadLetter, number>(parcel, 8, letterOf),
-      )
-      letters.push(...(rows as KvDeadLetter<T>[]))
-      more = tail === 1
+      const page = await this.#transport.query({
+        kind: "deadLetters",
+        queue,
+        offset: offset + letters.length,
+        limit: limit - letters.length,
+      })
+      letters.push(...(page.letters as KvDeadLetter<T>[]))
+      more = page.more
     }
     return letters
   }
 
   async get<T>(id: string, ...extra: unknown[]): Promise<KvDeadLetter<T> | null> {
     refuseExtra(extra)
-    const { rows } = await this.#bridge.callPage(
-      (handle, call) => handle.deadLetter(call, id),
-      (parcel) => readParts<KvDeadLetter, number>(parcel, 8, letterOf),
-    )
-    return (rows[0] as KvDeadLetter<T> | undefined) ?? null
+    const letter = await this.#transport.query({ kind: "deadLetter", id })
+    return (letter as KvDeadLetter<T> | undefined) ?? null
   }
 
   async requeue(id: string, ...extra: unknown[]): Promise<{ ok: true; id: string } | { ok: false }> {
     refuseExtra(extra)
-    const added = await this.#bridge.write(
-      (handle, call) => handle.requeue(call, id),
-      (body: string | null) => body,
-    )
+    const added = await this.#transport.write({ kind: "requeueDeadLetter", id })
     return added === null ? { ok: false } : { ok: true, id: added }
   }
 
   async delete(id: string, ...extra: unknown[]): Promise<{ ok: boolean }> {
     refuseExtra(extra)
-    return this.#bridge.write(
-      (handle, call) => handle.deleteDeadLetter(call, id),
-      (ok: boolean) => ({ ok }),
-    )
+    return this.#transport.write({ kind: "deleteDeadLetter", id })
   }
 
   /** In steps, so that other writes go between them. */
@@ -111,21 +87,10 @@ export class DeadLetters implements KvDeadLetters {
     const { queue } = takeOptions<PurgeOptions>(options, ["queue"])
     let [deletedCount, more] = [0, true]
     while (more) {
-      const [count, again] = await this.#bridge.write(
-        (handle, id) => handle.purgeDeadLetters(id, queue),
-        (body: [count: number, more: number]) => body,
-      )
-      deletedCount += count
-      more = again === 1
+      const step = await this.#transport.write({ kind: "purgeDeadLetters", queue })
+      deletedCount += step.count
+      more = step.more
     }
     return { deletedCount }
   }
-}
-
-function letterOf(parts: readonly unknown[], at: number): KvDeadLetter {
-  const [id, originalId, errorMessage, attempts, originalCreatedAt, failedAt, queue, value] = parts.slice(
-    at,
-    at + 8,
-  ) as [string, string, string, number, number, number, string, unknown]
-  return { id, originalId, value, errorMessage, attempts, originalCreatedAt, failedAt, queue }
 }

@@ -4,7 +4,6 @@
  */
 
 import { types } from "node:util"
-import { ERRORS } from "./tags.js"
 
 const functionSource = Function.prototype.toString
 const objectSource = functionSource.call(Object)
@@ -14,13 +13,13 @@ const viewName = Object.getOwnPropertyDescriptor(
 )?.get
 
 /** Whether a function is the built-in class of this name, of any realm. */
-function isNative(candidate: unknown, name: string): boolean {
+export function isNative(candidate: unknown, name: string): boolean {
   if (typeof candidate !== "function") return false
   if (candidate === (globalThis as Record<string, unknown>)[name]) return true
   return functionSource.call(candidate) === objectSource.replace("Object", name)
 }
 
-function constructorOf(proto: object): unknown {
+export function constructorOf(proto: object): unknown {
   return Object.getOwnPropertyDescriptor(proto, "constructor")?.value
 }
 
@@ -81,15 +80,6 @@ function internalKind(value: object): Kind | undefined {
 
 export function isError(value: object): value is Error {
   return types.isNativeError(value) || value instanceof Error
-}
-
-/** The nearest built-in class of an error. */
-export function errorClass(error: Error): string {
-  for (let proto = Object.getPrototypeOf(error); proto !== null; proto = Object.getPrototypeOf(proto)) {
-    const own = constructorOf(proto)
-    for (const name of ERRORS.keys()) if (isNative(own, name)) return name
-  }
-  return "Error"
 }
 
 /** Whatever is done with a revoked proxy throws, also asking for its prototype. */

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { setImmediate as turn } from "node:timers/promises"
-import { ELSEWHERE, TIME } from "../../dist/native/addon.js"
-import { News } from "../../dist/notices/dispatcher.js"
+import { NoticeDispatcher } from "../../dist/notices/dispatcher.js"
+import { NOTICE_ELSEWHERE, NOTICE_TIME } from "../../dist/wire/codes.js"
 
 /** A `Kv` by a clock of its own: its looks, and when it asked to be woken. */
 class Store {
@@ -11,43 +11,49 @@ class Store {
   looks = 0
   wakeAtMs
   /** What the next looks give: queues, leases, and when to look again. */
-  dues = []
+  answers = []
   closed = false
 
-  attend() {}
+  updateReasons() {}
+  waitFor() {}
+  stopWaitingFor() {}
 
-  now(work) {
-    return work({ now: () => this.nowMs, waitFor() {} })
+  now() {
+    return this.nowMs
   }
 
-  ended(work) {
-    return work({ now: () => this.nowMs, wakeAt: (atMs) => (this.wakeAtMs = atMs), waitNoMore() {} })
+  timeWhileOpen() {
+    return this.nowMs
   }
 
-  askJson() {
+  wakeAt(atMs) {
+    this.wakeAtMs = atMs
+  }
+
+  dues() {
     this.looks++
-    return this.dues.shift() ?? [[], [], null]
+    return this.answers.shift() ?? [[], [], null]
   }
 }
 
-const elsewhere = [ELSEWHERE, [], []]
-const time = [TIME, [], []]
+const elsewhere = [NOTICE_ELSEWHERE, [], []]
+const time = [NOTICE_TIME, [], []]
 
-// Seen to fail: without the alarm, nothing looked before the next commit.
+// Seen to fail: without the timer, nothing looked before the next commit.
 test("where a look is put off it is made in time, though nobody commits any more", async () => {
   const store = new Store()
-  const news = new News(store)
+  const notices = new NoticeDispatcher(store)
   let calls = 0
-  news.leases.wait("c", { notice: () => calls++ })
-  store.dues = [
+  notices.leases.subscribe("c", { notice: () => calls++ })
+  store.answers = [
     [[], [], 1000],
     [[], ["c", 0], null],
   ]
-  news.tell(elsewhere)
+  notices.dispatch(elsewhere)
   await turn()
   assert.deepEqual([store.looks, calls, store.wakeAtMs], [1, 0, 1000])
   store.nowMs = 1000
-  news.tell(time)
+  notices.dispatch(time)
   await turn()
   assert.deepEqual([store.looks, calls], [2, 1])
 })
@@ -55,15 +61,15 @@ test("where a look is put off it is made in time, though nobody commits any more
 // Seen to fail: the store's thread went on looking for commits of others when the last listener had stopped.
 test("nobody waits any more: no look is made", async () => {
   const store = new Store()
-  const news = new News(store)
-  const leave = news.leases.wait("c", { notice() {} })
-  store.dues = [[[], [], 1000]]
-  news.tell(elsewhere)
+  const notices = new NoticeDispatcher(store)
+  const { unsubscribe } = notices.leases.subscribe("c", { notice() {} })
+  store.answers = [[[], [], 1000]]
+  notices.dispatch(elsewhere)
   await turn()
-  leave()
-  assert.equal(news.reasons, 0)
+  unsubscribe()
+  assert.equal(notices.reasons, 0)
   store.nowMs = 1000
-  news.tell(time)
+  notices.dispatch(time)
   await turn()
   assert.equal(store.looks, 1)
 })

@@ -1,32 +1,32 @@
 // The listeners of a queue: who is called, and that no call is lost, whatever the order in which things happen.
 import assert from "node:assert/strict"
 import { describe, test } from "node:test"
-import { Line } from "../../dist/notices/worker-pools.js"
+import { WorkerPool } from "../../dist/notices/worker-pools.js"
 import { Random } from "../support/random.js"
 
 const SEED = Number(process.env.KEYVAL_SEED ?? Math.floor(Math.random() * 2 ** 31))
 
-/** A queue, and listeners. What the store does, and what is told of it, happens when the test says so, in any order. */
+/** A queue, and listeners. What the store does, and what is reported of it, happens when the test says so, in any order. */
 class Queue {
   ready = 0
   looks = 0
-  line = new Line("q", { set() {} })
+  pool = new WorkerPool("q", { set() {} })
   workers = []
   pending = []
 
   enqueue(messages) {
     this.ready += messages
-    this.pending.push(() => this.line.call(messages))
+    this.pending.push(() => this.pool.wake(messages))
   }
 
   begin(slots) {
     const worker = new Worker(this, slots)
     this.workers.push(worker)
-    this.line.add(worker)
+    this.pool.add(worker)
     worker.claim()
   }
 
-  /** The store does something; what came of it is told later. */
+  /** The store does something; the answer comes later. */
   ask(work, answered) {
     this.pending.push(() => {
       const answer = work()
@@ -57,7 +57,7 @@ class Worker {
       () => this.queue.ready,
       (ready) => {
         this.#plan(ready)
-        this.#rest()
+        this.#onIdle()
       },
     )
   }
@@ -65,11 +65,11 @@ class Worker {
   #plan(ready) {
     if (ready === 0) return
     if (this.free > 0) this.#schedule()
-    else this.queue.line.call()
+    else this.queue.pool.wake()
   }
 
-  #rest() {
-    if (!this.#isBusy && !this.#isScheduled && this.free > 0) this.queue.line.rest(this)
+  #onIdle() {
+    if (!this.#isBusy && !this.#isScheduled && this.free > 0) this.queue.pool.onIdle(this)
   }
 
   #schedule() {
@@ -84,7 +84,7 @@ class Worker {
   claim() {
     if (this.#isBusy) this.#again = true
     else if (this.free > 0) {
-      this.queue.line.claims(this)
+      this.queue.pool.onClaim(this)
       this.#isBusy = true
       this.#again = false
       const wanted = this.free
@@ -109,7 +109,7 @@ class Worker {
     for (let at = 0; at < taken; at++) this.queue.pending.push(() => this.#handled())
     this.#plan(left)
     if (this.#again) this.#schedule()
-    this.#rest()
+    this.#onIdle()
   }
 
   #handled() {
@@ -120,13 +120,13 @@ class Worker {
   stop() {
     if (this.isClosed) return
     this.isClosed = true
-    this.queue.line.stop(this)
+    this.queue.pool.stop(this)
   }
 }
 
-describe(`lines (KEYVAL_SEED=${SEED})`, () => {
-  // Seen to fail: forget a call when nobody rests.
-  test("no message waits while a listener rests, at random", () => {
+describe(`worker pools (KEYVAL_SEED=${SEED})`, () => {
+  // Seen to fail: forget a call when nobody is idle.
+  test("no message waits while a listener is idle, at random", () => {
     const random = new Random(SEED)
     for (let run = 0; run < 4000; run++) {
       const queue = new Queue()
@@ -143,18 +143,18 @@ describe(`lines (KEYVAL_SEED=${SEED})`, () => {
     }
   })
 
-  test("a call for some messages is for as many slots, of those that rested longest", () => {
+  test("a call for some messages is for as many slots, of those that were idle longest", () => {
     const queue = new Queue()
     const called = []
     const workers = [2, 1, 1, 3].map((free, at) => ({ free, look: () => called.push(at) }))
     for (const worker of workers) {
-      queue.line.add(worker)
-      queue.line.rest(worker)
+      queue.pool.add(worker)
+      queue.pool.onIdle(worker)
     }
-    queue.line.call(3)
+    queue.pool.wake(3)
     assert.deepEqual(called, [0, 1])
-    queue.line.rest(workers[0])
-    queue.line.call(2)
+    queue.pool.onIdle(workers[0])
+    queue.pool.wake(2)
     assert.deepEqual(called, [0, 1, 2, 3])
   })
 
@@ -164,20 +164,20 @@ describe(`lines (KEYVAL_SEED=${SEED})`, () => {
     const called = []
     const workers = [0, 1].map((at) => ({ free: 1, look: () => called.push(at) }))
     for (const worker of workers) {
-      queue.line.add(worker)
-      queue.line.rest(worker)
+      queue.pool.add(worker)
+      queue.pool.onIdle(worker)
     }
-    queue.line.call()
-    queue.line.stop(workers[0])
+    queue.pool.wake()
+    queue.pool.stop(workers[0])
     assert.deepEqual(called, [0, 1])
-    queue.line.stop(workers[1])
+    queue.pool.stop(workers[1])
     const third = { free: 1, look: () => called.push(2) }
-    queue.line.add(third)
-    queue.line.rest(third)
-    assert.deepEqual(called, [0, 1, 2], "a call is kept while nobody rests")
+    queue.pool.add(third)
+    queue.pool.onIdle(third)
+    assert.deepEqual(called, [0, 1, 2], "a call is kept while nobody is idle")
   })
 
-  test("a thousand that rest cost a message one look", () => {
+  test("a thousand that are idle cost a message one look", () => {
     const queue = new Queue()
     for (let at = 0; at < 1000; at++) queue.begin(1)
     for (const pending of queue.pending.splice(0)) pending()

@@ -1,7 +1,7 @@
 // Times that are waited for, against a list that is sorted each time.
 import assert from "node:assert/strict"
 import { describe, test } from "node:test"
-import { Alarms } from "../../dist/notices/timer-queue.js"
+import { TimerQueue } from "../../dist/notices/timer-queue.js"
 import { Random } from "../support/random.js"
 
 const SEED = Number(process.env.KEYVAL_SEED ?? Math.floor(Math.random() * 2 ** 31))
@@ -12,9 +12,10 @@ class Clock {
   /** Calls of `wakeAt`. */
   asked = 0
   #dueMs = Infinity
-  alarms = new Alarms({
-    attend() {},
-    ended: (work) => work({ now: () => this.now, wakeAt: (atMs) => this.#wakeAt(atMs) }),
+  timers = new TimerQueue({
+    updateReasons() {},
+    timeWhileOpen: () => this.now,
+    wakeAt: (atMs) => this.#wakeAt(atMs),
   })
 
   #wakeAt(atMs) {
@@ -27,39 +28,39 @@ class Clock {
     while (this.#dueMs <= ms) {
       this.now = Math.max(this.now, this.#dueMs)
       this.#dueMs = Infinity
-      this.alarms.ring()
+      this.timers.fire()
     }
     this.now = ms
   }
 }
 
-describe(`alarms (KEYVAL_SEED=${SEED})`, () => {
+describe(`timers (KEYVAL_SEED=${SEED})`, () => {
   // Seen to fail: do not ask for the next time when one has come; compare the wrong child of the heap.
   test("each wakes at the earliest time that it has set, once", () => {
     const random = new Random(SEED)
     const clock = new Clock()
     const times = new Map()
     const woken = []
-    const sleepers = Array.from({ length: 100 }, (_, at) => ({
+    const waiters = Array.from({ length: 100 }, (_, at) => ({
       notice: () => woken.push([clock.now, at]),
     }))
     const expected = []
     for (let step = 0; step < 5000; step++) {
-      const at = random.int(sleepers.length)
+      const at = random.int(waiters.length)
       if (random.chance(0.1)) {
         times.delete(at)
-        clock.alarms.delete(sleepers[at])
+        clock.timers.delete(waiters[at])
       } else if (random.chance(0.8)) {
         const time = clock.now + random.int(200)
         times.set(at, Math.min(time, times.get(at) ?? Infinity))
-        clock.alarms.set(sleepers[at], time)
+        clock.timers.set(waiters[at], time)
       } else {
         const end = clock.now + random.int(30)
-        for (const [sleeper, time] of times)
+        for (const [waiter, time] of times)
           if (time <= end) {
             // What is due already rings as soon as it is asked for.
-            expected.push([Math.max(time, clock.now), sleeper])
-            times.delete(sleeper)
+            expected.push([Math.max(time, clock.now), waiter])
+            times.delete(waiter)
           }
         clock.until(end)
       }
@@ -71,7 +72,7 @@ describe(`alarms (KEYVAL_SEED=${SEED})`, () => {
   test("of a thousand times the store is asked for the earliest alone", () => {
     const clock = new Clock()
     const woken = new Set()
-    for (let at = 1; at <= 1000; at++) clock.alarms.set({ notice: () => woken.add(at) }, 1000 + at)
+    for (let at = 1; at <= 1000; at++) clock.timers.set({ notice: () => woken.add(at) }, 1000 + at)
     assert.equal(clock.asked, 1)
     clock.until(1500)
     assert.equal(woken.size, 500)

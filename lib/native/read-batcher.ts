@@ -1,0 +1,184 @@
+/** The gets of one tick, which cross together and are answered from one snapshot. */
+
+import type { KvEntryMaybe, KvKey } from "../../index.js"
+import { closed } from "../shared/errors.js"
+import { microtask, turn } from "../shared/host.js"
+import { copyKey, copyKeys } from "../shared/keys.js"
+import { isList } from "../shared/kinds.js"
+import { awaited, beneath, nearOrigin, type Origin, originOf, traced } from "../shared/stacks.js"
+import { isUnparsed, parcelOf, readKnown } from "../wire/page.js"
+import { callNative, fromNative } from "./addon.js"
+import type { Bridge } from "./bridge.js"
+
+/** A `get` or a `getMany` of this tick: how many of the tick's keys are its own. */
+interface Waiting {
+  count: number
+  single: boolean
+  origin: Origin | undefined
+  resolve(result: never): void
+  reject(error: unknown): void
+}
+
+/** Where reads come one a turn, this many of them pass before one is followed by a look at what else its turn reads. */
+const READS_A_LOOK = 16
+
+const READER = { page: readKnown }
+
+export class ReadBatcher {
+  readonly #bridge: Bridge
+  #waiting: Waiting[] = []
+  #keys: KvKey[] = []
+  /** This turn's batches are counted, until its end. */
+  #counting = false
+  #batches = 0
+  /** Several batches in a turn: they share a snapshot while nothing is committed. */
+  #keeping = false
+
+  constructor(bridge: Bridge) {
+    this.#bridge = bridge
+  }
+
+  get<T>(key: KvKey): Promise<KvEntryMaybe<T>> {
+    return new Promise((resolve, reject) => {
+      try {
+        if (this.#bridge.closed) throw closed()
+        this.#keys.push(checkedKey(key, ""))
+      } catch (error) {
+        throw beneath(error, ReadBatcher.prototype.get)
+      }
+      this.#read({ count: 1, single: true, origin: originOf(true) ?? nearOrigin(), resolve, reject })
+    })
+  }
+
+  /** Throws what is wrong with the keys. */
+  getMany<T>(keys: readonly KvKey[]): Promise<KvEntryMaybe<T>[]> {
+    if (this.#bridge.closed) throw closed()
+    const copies = copyKeys(keys, checkedKey)
+    const origin = originOf(false)
+    const answer = new Promise<KvEntryMaybe<T>[]>((resolve, reject) => {
+      this.#keys.push(...copies)
+      this.#read({ count: copies.length, single: false, origin, resolve, reject })
+    })
+    return origin === undefined ? awaited(answer) : answer
+  }
+
+  #read(waiting: Waiting): void {
+    if (this.#waiting.push(waiting) === 1) this.#schedule()
+  }
+
+  #schedule(): void {
+    const { budget } = this.#bridge
+    if (!budget.isSpent) {
+      microtask(this.flush)
+      return
+    }
+    budget.renew()
+    turn(this.flush)
+  }
+
+  readonly flush = (): void => {
+    const waiting = this.#waiting
+    if (waiting.length === 0) return
+    const keys = this.#keys
+    this.#waiting = []
+    this.#keys = []
+    this.#countBatch()
+    this.#answer(waiting, keys)
+  }
+
+  /**
+   * Beginning and ending a snapshot costs more than a read. Where many batches are read in one turn of the event loop,
+   * they keep one until the end of the turn; Rust begins another as soon as anybody has committed.
+   */
+  #countBatch(): void {
+    this.#batches++
+    if (this.#counting || (!this.#keeping && this.#batches < READS_A_LOOK)) return
+    this.#counting = true
+    this.#batches = 1
+    if (this.#keeping) this.#bridge.callWhileClosing((handle) => handle.keepSnapshot())
+    turn(this.#endTurn)
+  }
+
+  readonly #endTurn = (): void => {
+    if (this.#keeping) this.#bridge.callWhileClosing((handle) => handle.releaseSnapshot())
+    this.#counting = false
+    this.#keeping = this.#batches > 1
+    this.#batches = 0
+  }
+
+  /** `isAgain`: a value among them is no JSON, and is to be named. */
+  #answer(waiting: Waiting[], keys: readonly KvKey[], isAgain = false): void {
+    const bridge = this.#bridge
+    const id = bridge.nextId()
+    bridge.budget.consume(keys.length)
+    const many = waiting.length > 1 || waiting[0]?.single === false
+    try {
+      const handle = bridge.handleWhileClosing
+      if (isAgain) handle.checkValues()
+      const packet = handle.readBatch(keys, many, id)
+      if (packet !== undefined) {
+        settle(waiting, readKnown(parcelOf(packet), keys))
+        return
+      }
+    } catch (error) {
+      this.#refuse(waiting, keys, fromNative(error), isAgain)
+      return
+    }
+    bridge.expect(id, keys, READER).then(
+      (entries) => settle(waiting, entries),
+      (error) => this.#refuse(waiting, keys, error, isAgain),
+    )
+  }
+
+  /** One of several is no key, or meets what cannot be read: each is read alone, so that the others get their answers. */
+  #refuse(waiting: Waiting[], keys: readonly KvKey[], error: unknown, isAgain: boolean): void {
+    const isClosed = this.#bridge.closed
+    if (!isAgain && isUnparsed(error) && !isClosed) {
+      this.#answer(waiting, keys, true)
+      return
+    }
+    if (waiting.length === 1 || isClosed) {
+      for (const { origin, reject } of waiting) reject(traced(error, origin))
+      return
+    }
+    let first = 0
+    for (const one of waiting) {
+      this.#answer([one], keys.slice(first, first + one.count))
+      first += one.count
+    }
+  }
+}
+
+/** As long as this no limit is near. */
+const SHORT_PART_UNITS = 256
+const FEW_PARTS = 20
+
+/**
+ * A copy of a key, which throws while the caller is on the stack if it is none: Rust encodes it only at the end of the tick. One of few short
+ * parts needs no look by Rust, so that most keys cost nothing here.
+ */
+function checkedKey(key: KvKey, place: string): KvKey {
+  const made: unknown = isList(key) && key.length > 0 && key.length <= FEW_PARTS && key.constructor
+  if (made !== Array) return lookedAt(key, place)
+  const copy = key.slice()
+  for (let at = 0; at < copy.length; at++) {
+    const part = copy[at]
+    const isShort = typeof part === "string" ? part.length <= SHORT_PART_UNITS : typeof part === "number"
+    if (!isShort && typeof part !== "boolean") return lookedAt(key, place)
+  }
+  return copy
+}
+
+function lookedAt(key: KvKey, place: string): KvKey {
+  const copy = copyKey(key)
+  callNative((addon) => addon.encodeKey(copy), place)
+  return copy
+}
+
+function settle(waiting: readonly Waiting[], entries: readonly KvEntryMaybe[]): void {
+  let first = 0
+  for (const { count, single, resolve } of waiting) {
+    resolve((single ? entries[first] : entries.slice(first, first + count)) as never)
+    first += count
+  }
+}

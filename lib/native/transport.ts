@@ -1,0 +1,162 @@
+/** The transport whose carrier is the addon. */
+
+import type { KvEntryMaybe, KvKey } from "../../index.js"
+import { NoticeDispatcher } from "../notices/dispatcher.js"
+import type { Dues, NoticeStore } from "../notices/store.js"
+import type { KvSettings } from "../shared/options.js"
+import type { Queries, Readers, Request, Running, Subscriptions, Transport, Writes } from "../transport.js"
+import type { NativeHandle } from "./addon.js"
+import { Bridge } from "./bridge.js"
+import { core } from "./core.js"
+import { QUERIES, type QueryEntry } from "./queries.js"
+import { ReadBatcher } from "./read-batcher.js"
+import { NativeBackupReader, NativeChangesReader, NativeListReader, NativeSearchReader } from "./readers.js"
+import { NativeWatchReader } from "./watch-reader.js"
+import { WRITES, type WriteEntry } from "./writes.js"
+
+export class NativeTransport implements Transport {
+  readonly core = core
+  readonly #bridge: Bridge
+  readonly #reads: ReadBatcher
+  readonly #notices: NoticeDispatcher
+
+  constructor(settings: KvSettings) {
+    const reads = () => this.#reads
+    const notices = () => this.#notices
+    this.#bridge = new Bridge(settings, {
+      get reasons() {
+        return notices().reasons
+      },
+      dispatch: (notice) => notices().dispatch(notice),
+      onClosing: () => reads().flush(),
+    })
+    this.#reads = new ReadBatcher(this.#bridge)
+    this.#notices = new NoticeDispatcher(noticeStoreOf(this.#bridge))
+  }
+
+  get closed(): boolean {
+    return this.#bridge.closed
+  }
+
+  checkOpen(): void {
+    void this.#bridge.handle
+  }
+
+  now(): number {
+    return this.#bridge.callSync((handle) => handle.now())
+  }
+
+  get<T>(key: KvKey): Promise<KvEntryMaybe<T>> {
+    return this.#reads.get(key)
+  }
+
+  getMany<T>(keys: readonly KvKey[]): Promise<KvEntryMaybe<T>[]> {
+    return this.#reads.getMany(keys)
+  }
+
+  open<K extends keyof Readers>(request: Request<Readers, K>): Readers[K]["gives"]
+  open(request: AnyRequest<Readers>): Readers[keyof Readers]["gives"] {
+    const [bridge, { changes }] = [this.#bridge, this.#notices]
+    switch (request.kind) {
+      case "list":
+        return new NativeListReader(bridge, request)
+      case "search":
+        return new NativeSearchReader(bridge, request)
+      case "changes":
+        return new NativeChangesReader(bridge, changes, request)
+      case "watch":
+        return new NativeWatchReader(bridge, changes, request)
+      case "backup":
+        return new NativeBackupReader(bridge, request)
+    }
+  }
+
+  query<K extends keyof Queries>(
+    request: Request<Queries, K>,
+  ): Queries[K]["gives"] | Promise<Queries[K]["gives"]>
+  query(request: AnyRequest<Queries>): unknown {
+    if (request.kind === "metrics")
+      return this.#bridge.callSync((handle) => handle.metrics(request.format === "prometheus"))
+    const entry = QUERIES[request.kind] as QueryEntry<unknown, unknown>
+    if (entry.isInline) {
+      this.#bridge.budget.consume(1)
+      const turn = this.#bridge.budget.yieldIfDue()
+      if (turn !== undefined) return turn.then(() => this.#bridge.ask(entry.start, request, entry))
+    }
+    return this.#bridge.ask(entry.start, request, entry)
+  }
+
+  write<K extends keyof Writes>(request: Request<Writes, K>): Promise<Writes[K]["gives"]> {
+    const entry = WRITES[request.kind] as WriteEntry<Request<Writes, K>, Writes[K]["gives"]>
+    return this.#bridge.write(entry.stage, request, entry, entry.whileClosing)
+  }
+
+  subscribe<K extends keyof Subscriptions>(
+    request: Request<Subscriptions, K>,
+    subscriber: Subscriptions[K]["calls"],
+  ): Subscriptions[K]["gives"]
+  subscribe(
+    request: AnyRequest<Subscriptions>,
+    subscriber: never,
+  ): Subscriptions[keyof Subscriptions]["gives"] {
+    switch (request.kind) {
+      case "queue":
+        return this.#notices.queues.subscribe(request.queue, subscriber)
+      case "lease":
+        return this.#notices.leases.subscribe(request.name, subscriber)
+      case "time":
+        return this.#notices.timers.subscribe(subscriber)
+    }
+  }
+
+  stopRenewing(message: string, lease: number): void {
+    this.#bridge.callWhileClosing((handle) => handle.rest(message, lease))
+  }
+
+  attach(running: Running): void {
+    this.#bridge.attach(running)
+  }
+
+  unref(running: Running): void {
+    this.#bridge.unref(running)
+  }
+
+  detach(running: Running): void {
+    this.#bridge.detach(running)
+  }
+
+  close(): Promise<void> {
+    return this.#bridge.close()
+  }
+
+  /** For tests (`testing.ts`). */
+  callForTests(work: (handle: NativeHandle) => void): void {
+    this.#bridge.callSync(work)
+  }
+
+  /** For tests: runs one sweep. */
+  async sweep(): Promise<void> {
+    await this.#bridge.ask((handle, id) => handle.sweep(id), undefined, { body: () => undefined })
+  }
+}
+
+type AnyRequest<Family> = { [K in keyof Family]: Request<Family, K> }[keyof Family]
+
+const DUES = { body: (dues: Dues) => dues }
+const CHANGED = { body: (numbers: number[]) => numbers }
+
+function noticeStoreOf(bridge: Bridge): NoticeStore {
+  return {
+    get closed() {
+      return bridge.closed
+    },
+    updateReasons: () => bridge.updateReasons(),
+    now: () => bridge.callSync((handle) => handle.now()),
+    timeWhileOpen: () => bridge.callWhileClosing((handle) => handle.now()),
+    wakeAt: (atMs) => bridge.callWhileClosing((handle) => handle.wakeAt(atMs)),
+    waitFor: (kind, name) => bridge.callSync((handle) => handle.waitFor(kind, name)),
+    stopWaitingFor: (kind, name) => bridge.callWhileClosing((handle) => handle.waitNoMore(kind, name)),
+    dues: () => bridge.ask((handle, id) => handle.dues(id), undefined, DUES),
+    changedSubscribers: () => bridge.ask((handle, id) => handle.watchNews(id), undefined, CHANGED),
+  }
+}

@@ -1,0 +1,190 @@
+/** How each kind of write is handed to Rust, and how its answer is read. */
+
+import type { KvCheck, KvCommitError, KvCommitResult, KvMutationResult } from "../../index.js"
+import { KvU64 } from "../shared/u64.js"
+import type { ClaimedMessage, Request, Settlement, Writes } from "../transport.js"
+import {
+  END_DONE,
+  END_FAILED,
+  END_RELEASED,
+  END_RETURNED,
+  END_UNREADABLE,
+  STAMP_ALWAYS,
+  STAMP_IF_CHANGED,
+  STAMP_NEVER,
+} from "../wire/codes.js"
+import { reviveKey } from "../wire/key-json.js"
+import { readParts } from "../wire/page.js"
+import type { NativeHandle } from "./addon.js"
+import type { AnswerReader } from "./bridge.js"
+import { addMutation, addMutations } from "./mutations.js"
+
+export type WriteEntry<Asked, Given> = AnswerReader<Asked, Given> & {
+  stage(handle: NativeHandle, id: number, request: Asked): void
+  /** It may end what is under way while the `Kv` is being closed. */
+  whileClosing?: boolean
+}
+
+type Entries = { readonly [K in keyof Writes]: WriteEntry<Request<Writes, K>, Writes[K]["gives"]> }
+
+const STAMPING = { always: STAMP_ALWAYS, never: STAMP_NEVER }
+const ENDS: Record<Settlement["end"], number> = {
+  done: END_DONE,
+  failed: END_FAILED,
+  returned: END_RETURNED,
+  released: END_RELEASED,
+  unreadable: END_UNREADABLE,
+}
+
+type Reply = null | number | boolean | { i?: string; u?: string; id?: string }
+type Committed = [versionstamp: string, replies: Reply[]]
+type Outcome = Committed | { conflicts: (number | string | null)[] }
+type Step = [count: number, more: number]
+
+const nothing = () => undefined
+const ok = (ok: boolean) => ({ ok })
+
+export const WRITES: Entries = {
+  set: {
+    stage: (handle, id, { key, stamped, value, expiresIn }) =>
+      handle.set(id, key, stamped, value.data, value.encoding, expiresIn),
+    body: (body: Committed) => ({ ok: true, versionstamp: body[0] }),
+  },
+  commit: {
+    stage(handle, id, { checks, mutations, stamping, argument, first }) {
+      handle.begin()
+      for (const { key, versionstamp } of checks) handle.check(key, versionstamp)
+      addMutations(handle, mutations, argument, first)
+      handle.submit(id, STAMPING[stamping])
+    },
+    body: outcomeOf,
+  },
+  delete: {
+    stage(handle, id, { mutations }) {
+      handle.begin()
+      for (const mutation of mutations) addMutation(handle, mutation)
+      handle.submit(id, STAMP_IF_CHANGED)
+    },
+    body([, replies]: Committed) {
+      const deletedCount = (replies as number[]).reduce((sum, one) => sum + one, 0)
+      return { success: true, deletedCount }
+    },
+  },
+  touch: {
+    stage(handle, id, { key, expiresIn }) {
+      handle.begin()
+      handle.touch(key, expiresIn)
+      handle.submit(id, STAMP_IF_CHANGED)
+    },
+    body: ([, replies]: Committed) => ({ ok: replies[0] === true }),
+  },
+  enqueue: {
+    stage(handle, id, { mutation }) {
+      handle.begin()
+      addMutation(handle, mutation)
+      handle.submit(id, STAMP_IF_CHANGED)
+    },
+    body: ([, replies]: Committed) => ({ ok: true, id: (replies[0] as { id: string }).id }),
+  },
+  queueClaim: {
+    whileClosing: true,
+    stage(handle, id, { queue, settled, claim, lockMs }) {
+      for (const { message, lease, end, error } of settled) handle.settle(message, lease, ENDS[end], error)
+      handle.work(id, queue, claim, lockMs)
+    },
+    page(parcel) {
+      const { rows, tail } = readParts<ClaimedMessage, ClaimTail>(parcel, 4, messageOf)
+      const [more, dueMs] = tail
+      return { messages: rows, more, dueMs }
+    },
+  },
+  queueSettle: {
+    stage: (handle, id, { message, lease, end, error }) =>
+      handle.settleNow(id, message, lease, ENDS[end], error),
+    body: nothing,
+  },
+  requeueDeadLetter: {
+    stage: (handle, call, { id }) => handle.requeue(call, id),
+    body: (added: string | null) => added,
+  },
+  deleteDeadLetter: { stage: (handle, call, { id }) => handle.deleteDeadLetter(call, id), body: ok },
+  purgeDeadLetters: {
+    stage: (handle, id, { queue }) => handle.purgeDeadLetters(id, queue),
+    body: ([count, more]: Step) => ({ count, more: more === 1 }),
+  },
+  trimChanges: {
+    stage: (handle, id, { seq }) => handle.trimLog(id, seq),
+    body: ([count, more, upTo]: [...Step, upTo: number]) => ({ count, more: more === 1, upTo }),
+  },
+  takeLock: {
+    stage: (handle, id, { name, owner, duration }) => handle.lock(id, name, owner, duration),
+    body: ([acquired, token, expiresAt]: [boolean, string, number]) => ({
+      acquired,
+      token: BigInt(token),
+      expiresAt,
+    }),
+  },
+  releaseLock: { stage: (handle, id, { name, token }) => handle.unlock(id, name, Number(token)), body: ok },
+  takeConsumer: {
+    stage: (handle, id, { name, prefix, lease, leaseMs }) =>
+      handle.takeConsumer(id, name, prefix, lease, leaseMs),
+    body(body: [lease: number, position: number, prefix: unknown[]] | [lease: null, untilMs: number]) {
+      if (body[0] === null) return { lease: null, heldUntilMs: body[1] }
+      return { lease: body[0], position: body[1], prefix: reviveKey(body[2] as unknown[]) }
+    },
+  },
+  commitConsumer: {
+    stage: (handle, id, { name, lease, leaseMs, seq }) =>
+      handle.commitConsumer(id, name, lease, leaseMs, seq),
+    body: nothing,
+  },
+  releaseConsumer: {
+    stage: (handle, id, { name, lease }) => handle.releaseConsumer(id, name, lease),
+    body: nothing,
+  },
+  deleteConsumer: { stage: (handle, id, { name }) => handle.deleteConsumer(id, name), body: ok },
+  createSearchIndex: {
+    stage: (handle, id, { prefix, fields, tokenize }) =>
+      handle.createSearchIndex(id, prefix, fields, tokenize),
+    body: nothing,
+  },
+  createOrderedIndex: {
+    stage: (handle, id, { prefix, on, unique }) => handle.createOrderedIndex(id, prefix, on, unique),
+    body: nothing,
+  },
+  removeIndexes: {
+    stage: (handle, id, { prefix, name }) => handle.removeIndexes(id, prefix, name),
+    body: (count: number) => ({ count }),
+  },
+}
+
+function outcomeOf(
+  outcome: Outcome,
+  { checks }: { checks: readonly KvCheck[] },
+): KvCommitResult | KvCommitError {
+  if (!Array.isArray(outcome)) return { ok: false, conflicts: conflictsOf(outcome.conflicts, checks) }
+  return { ok: true, versionstamp: outcome[0], results: outcome[1].map(resultOf) } as KvCommitResult
+}
+
+function conflictsOf(pairs: readonly (number | string | null)[], checks: readonly KvCheck[]): KvCheck[] {
+  const conflicts: KvCheck[] = []
+  for (let at = 0; at < pairs.length; at += 2) {
+    const { key } = checks[pairs[at] as number] as KvCheck
+    conflicts.push({ key, versionstamp: pairs[at + 1] as string | null })
+  }
+  return conflicts
+}
+
+/** What a mutation gave, from Rust's form of it (`src/binding/text.rs`). */
+function resultOf(reply: Reply): KvMutationResult {
+  if (reply === null || (typeof reply === "object" && "id" in reply)) return undefined
+  if (typeof reply !== "object") return reply as number
+  return reply.i === undefined ? new KvU64(BigInt(reply.u as string)) : BigInt(reply.i)
+}
+
+type ClaimTail = [more: boolean, dueMs: number | null, lost: number[]]
+
+function messageOf(parts: readonly unknown[], at: number): ClaimedMessage {
+  const [id, lease, attempts, value] = parts.slice(at, at + 4) as [string, number, number, unknown]
+  return { id, lease, attempts, value }
+}

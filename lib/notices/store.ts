@@ -1,0 +1,28 @@
+/** What the dispatcher of notices asks of a carrier. */
+
+/** Names and numbers, in turns. */
+export type Pairs = readonly (string | number)[]
+
+/** Reasons to look, and the names of what they are of. Queues: with how often each has one. */
+export type Notice = [reasons: number, queues: Pairs, consumers: readonly string[]]
+
+/** When each awaited queue and lease has something to do, and when to ask again. */
+export type Dues = [queues: Pairs, consumers: Pairs, againMs: number | null]
+
+export interface NoticeStore {
+  readonly closed: boolean
+  /** The reasons that are waited for may have changed. */
+  updateReasons(): void
+  /** The store's time. */
+  now(): number
+  /** The same while what runs is ended; nothing after that. */
+  timeWhileOpen(): number | undefined
+  /** Asks for a notice at a time; of several calls the earliest counts. */
+  wakeAt(atMs: number): void
+  /** Somebody waits for the messages of a queue (`WAIT_QUEUE`), or for a lease (`WAIT_LEASE`). */
+  waitFor(kind: number, name: string): void
+  stopWaitingFor(kind: number, name: string): void
+  dues(): Dues | Promise<Dues>
+  /** The numbers of the watches and feeds that new changes concern, after whether the log was not read to its end (1). */
+  changedSubscribers(): number[] | Promise<number[]>
+}

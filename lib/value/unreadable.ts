@@ -1,0 +1,37 @@
+/** Stored values that cannot be read, in answers whose other values can. */
+
+import type { KvKey } from "../../index.js"
+import { corrupt, describe, KvError } from "../shared/errors.js"
+
+/** What has been read: it has a key unless it is a message. */
+export interface Readable {
+  key?: KvKey
+  value?: unknown
+}
+
+/** The value of a message that cannot be read. No stored value is `undefined`. */
+export const DAMAGED = undefined
+
+/** In the place of a value that cannot be read, so that the entries beside it can. */
+export class Unread {
+  readonly error: unknown
+
+  constructor(error: unknown) {
+    this.error = error
+  }
+}
+
+/** Why the value of an entry could not be read, with its key; nothing if it was. */
+export function unreadOf({ key, value }: Readable): unknown {
+  if (!(value instanceof Unread)) return undefined
+  const { error } = value
+  if (!(error instanceof KvError)) return error
+  const named = describe(key).replace(/^array /, "key ")
+  return new KvError(error.code, `${named}: ${error.message}`, { cause: error })
+}
+
+export function damaged(): KvError {
+  return corrupt(
+    "a stored value is not the JSON that it should be; the file is damaged, restore it from a backup",
+  )
+}
