@@ -4,6 +4,7 @@ import { types } from "node:util"
 import type { KvErrorCode } from "../../index.js"
 import addon from "../../native.cjs"
 import { KvError } from "../shared/errors.js"
+import { beneath } from "../shared/stacks.js"
 import type { Packet } from "../wire/page.js"
 
 /** A list: where it stands. */
@@ -189,7 +190,7 @@ export function callNative<R>(call: (addon: Addon) => R, place = ""): R {
   try {
     return call(native)
   } catch (error) {
-    throw fromNative(error, place)
+    throw beneath(fromNative(error, place), callNative)
   }
 }
 

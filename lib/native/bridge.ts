@@ -124,27 +124,11 @@ export class Bridge {
     return this.#nextId++
   }
 
-  /**
-   * Stages a write, which crosses with the others of this tick. `whileClosing`: it may end what is under way, and its answer is read
-   * before `close` goes on.
-   */
-  write<Asked, Given>(
-    stage: (handle: NativeHandle, id: number, request: Asked) => void,
-    request: Asked,
-    reader: AnswerReader<Asked, Given>,
-    whileClosing = false,
-  ): Promise<Given> {
-    const id = this.#nextId++
-    try {
-      stage(whileClosing ? this.handleWhileClosing : this.handle, id, request)
-    } catch (error) {
-      return Promise.reject(beneath(fromNative(error), Bridge.prototype.write))
-    }
-    if (!this.#staged) {
-      this.#staged = true
-      microtask(this.#flushWrites)
-    }
-    return this.expect(id, request, reader)
+  /** What was staged in this tick crosses at its end. */
+  scheduleFlush(): void {
+    if (this.#staged) return
+    this.#staged = true
+    microtask(this.#flushWrites)
   }
 
   /** Asks something whose answer comes at once or by mail. */

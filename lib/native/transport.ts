@@ -4,8 +4,9 @@ import type { KvEntryMaybe, KvKey } from "../../index.js"
 import { NoticeDispatcher } from "../notices/dispatcher.js"
 import type { Dues, NoticeStore } from "../notices/store.js"
 import type { KvSettings } from "../shared/options.js"
+import { beneath } from "../shared/stacks.js"
 import type { Queries, Readers, Request, Running, Subscriptions, Transport, Writes } from "../transport.js"
-import type { NativeHandle } from "./addon.js"
+import { fromNative, type NativeHandle } from "./addon.js"
 import { Bridge } from "./bridge.js"
 import { core } from "./core.js"
 import { QUERIES, type QueryEntry } from "./queries.js"
@@ -86,9 +87,18 @@ export class NativeTransport implements Transport {
     return this.#bridge.ask(entry.start, request, entry)
   }
 
+  /** No deeper than this: the ten frames that an error shows must reach the caller. */
   write<K extends keyof Writes>(request: Request<Writes, K>): Promise<Writes[K]["gives"]> {
     const entry = WRITES[request.kind] as WriteEntry<Request<Writes, K>, Writes[K]["gives"]>
-    return this.#bridge.write(entry.stage, request, entry, entry.whileClosing)
+    const bridge = this.#bridge
+    const id = bridge.nextId()
+    try {
+      entry.stage(entry.whileClosing ? bridge.handleWhileClosing : bridge.handle, id, request)
+    } catch (error) {
+      return Promise.reject(beneath(fromNative(error), NativeTransport.prototype.write))
+    }
+    bridge.scheduleFlush()
+    return bridge.expect(id, request, entry)
   }
 
   subscribe<K extends keyof Subscriptions>(

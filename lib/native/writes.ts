@@ -21,7 +21,7 @@ import { addMutation, addMutations } from "./mutations.js"
 
 export type WriteEntry<Asked, Given> = AnswerReader<Asked, Given> & {
   stage(handle: NativeHandle, id: number, request: Asked): void
-  /** It may end what is under way while the `Kv` is being closed. */
+  /** It may end what is under way while the `Kv` is being closed; its answer is read before `close` goes on. */
   whileClosing?: boolean
 }
 
