@@ -114,24 +114,22 @@ impl InFlight {
     /// What is to be extended by now.
     #[must_use]
     pub fn due(&self, now_ms: i64) -> Vec<Due> {
-        let mut state = self.state.lock();
+        let state = self.state.lock();
         if state.renew_at > now_ms {
             return Vec::new();
         }
         let due = state.leases.iter().filter(|(_, lease)| lease.renew_at <= now_ms);
-        let due: Vec<Due> = due
-            .map(|(id, lease)| Due { id: id.clone(), number: lease.number, lock_ms: lease.lock_ms })
-            .collect();
-        if due.is_empty() {
-            // What was due is not handled any more: whoever waits for the time must not find it again and again.
-            state.renew_at = state.first();
-        }
-        due
+        due.map(|(id, lease)| Due { id: id.clone(), number: lease.number, lock_ms: lease.lock_ms }).collect()
     }
 
-    /// These were extended at a time.
+    /// These were extended at a time, at which no others were due. To be called also if there are none:
+    /// whoever waits for the time at which a lease was due that is not held any more must not find it again
+    /// and again.
     pub fn extended(&self, leases: &[Due], now_ms: i64) {
         let mut state = self.state.lock();
+        if leases.is_empty() && state.renew_at > now_ms {
+            return;
+        }
         for Due { id, number, lock_ms } in leases {
             if let Some(lease) = state.leases.get_mut(id).filter(|lease| lease.number == *number) {
                 lease.renew_at = lease.renew_at.max(now_ms.saturating_add(lock_ms / BEATS));
@@ -143,9 +141,7 @@ impl InFlight {
     /// What is to be extended by now; it is taken for extended.
     pub fn take_due(&self, now_ms: i64) -> Vec<Due> {
         let due = self.due(now_ms);
-        if !due.is_empty() {
-            self.extended(&due, now_ms);
-        }
+        self.extended(&due, now_ms);
         due
     }
 
@@ -212,6 +208,8 @@ mod tests {
         assert_eq!(in_flight.renew_at(), Some(600));
         in_flight.rest("later", 7);
         assert_eq!(in_flight.due(600), []);
+        assert_eq!(in_flight.renew_at(), Some(600), "a look changes nothing");
+        in_flight.extended(&[], 600);
         assert_eq!(in_flight.renew_at(), None);
     }
 }

@@ -23,7 +23,9 @@ pub trait WriteJob: Send {
     /// Forgets an earlier run.
     fn begin(&mut self) {}
 
-    /// Decides on what it reads. It reads nothing but `seen`, and changes nothing but itself and the batch.
+    /// Decides on what it reads: of the store nothing but `seen`. It changes nothing but itself and the
+    /// batch, and may be called again: what others are to know of it, such as which leases were extended,
+    /// `finish` tells.
     ///
     /// # Errors
     /// An error undoes this operation, alone.

@@ -34,9 +34,7 @@ impl Extended {
 
     /// It is on disk: a lease that was lost is not extended any more.
     pub fn note(&self, in_flight: &InFlight) {
-        if !self.due.is_empty() {
-            in_flight.extended(&self.due, self.at_ms);
-        }
+        in_flight.extended(&self.due, self.at_ms);
         for lost in self.lost.iter().filter_map(|index| self.due.get(*index)) {
             in_flight.rest(&lost.id, lost.number);
         }
