@@ -1084,7 +1084,10 @@ export interface KvEnqueueOptions {
   delay?: Duration | undefined
   /** The waits before the second attempt, the third, and so on; default `[1000, 5000, 10000]`. `[]`: one attempt. At most 100. */
   backoffSchedule?: readonly Duration[] | undefined
-  /** Where the value is written when all attempts have failed. At most 100 keys. One that a unique index refuses is left out, and the dead letter says so. */
+  /**
+   * Where the value is written when all attempts have failed, or the message is damaged on disk and its value
+   * is not. At most 100 keys. One that a unique index refuses is left out, and the dead letter says so.
+   */
   keysIfUndelivered?: readonly KvKey[] | undefined
   /**
    * `false`: no dead letter is kept when all attempts have failed; `keysIfUndelivered` are written all the same. Default `true`. A message
@@ -1138,7 +1141,10 @@ export interface KvQueueStats {
   total: number
 }
 
-/** A message whose attempts have all failed, unless it was enqueued with `deadLetter: false`. */
+/**
+ * A message whose attempts have all failed, unless it was enqueued with `deadLetter: false`; or one that is
+ * damaged on disk. What is no text of a damaged one is `\ufffd`, what is no number 0.
+ */
 export interface KvDeadLetter<T = unknown> {
   /** Its id in the dead letter queue. */
   id: string
@@ -1171,7 +1177,11 @@ export interface KvDeadLetters {
   }): Promise<KvDeadLetter<T>[]>
   /** Reads one; `null` if there is none of this id. */
   get<T = unknown>(id: string): Promise<KvDeadLetter<T> | null>
-  /** Puts it back into its queue, with all its attempts before it, under a new id; `ok` is false if there is none. */
+  /**
+   * Puts it back into its queue, with all its attempts before it, under a new id; `ok` is false if there is
+   * none.
+   * @throws {KvError} `CORRUPT` if its queue, its schedule or one of its keys is damaged.
+   */
   requeue(id: string): Promise<{ ok: true; id: string } | { ok: false; id?: undefined }>
   /** Deletes one; `ok` is false if there is none of this id. */
   delete(id: string): Promise<{ ok: boolean }>

@@ -13,6 +13,7 @@ const IN_BOTH = [
   "__test__/file.test.js",
   "__test__/format.test.js",
   "__test__/planted.test.js",
+  "__test__/process/queues/damaged-",
   "__test__/unit",
 ]
 

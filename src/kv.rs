@@ -27,7 +27,7 @@ use crate::engine::queue::heartbeat::{beat, give_back, never_begun};
 use crate::engine::queue::settle::{End, Settled};
 use crate::engine::read::answer;
 use crate::engine::request::{Request, Write};
-use crate::engine::sweep::{SweepJob, Swept};
+use crate::engine::sweep::{Looked, SweepJob, Swept};
 use crate::engine::write::{AnswerJob, Told};
 use crate::store::{Access, Notice, Order, Reader, Store, Ticket, Wake, WriteJob, local};
 
@@ -41,6 +41,7 @@ pub struct Kv {
     metrics: Arc<Metrics>,
     hub: Arc<Hub>,
     awaited: Arc<Awaited>,
+    looked: Arc<Looked>,
     /// Under this number messages are in flight here.
     holder: u64,
     attention: Option<Box<dyn Any + Send>>,
@@ -81,6 +82,7 @@ impl Kv {
             metrics: Arc::default(),
             hub: Arc::default(),
             awaited: Arc::default(),
+            looked: Arc::default(),
             holder: 0,
             attention: None,
             patience: milliseconds(options.busy_timeout_ms.unwrap_or(DEFAULT_BUSY_TIMEOUT_MS)),
@@ -102,9 +104,9 @@ impl Kv {
         kv.reader = Some(kv.store.reader()?);
         if let Some(ms) = options.sweep_interval_ms.or(kv.store.is_new().then_some(DEFAULT_SWEEP_INTERVAL_MS))
         {
-            let weak = Arc::downgrade(&kv.store);
-            let interval = milliseconds(ms);
-            kv.store.every(interval, Box::new(move || Box::new(SweepJob::new(Weak::clone(&weak), None))));
+            let (weak, looked) = (Arc::downgrade(&kv.store), Arc::clone(&kv.looked));
+            let sweep = move || SweepJob::new(Weak::clone(&weak), Arc::clone(&looked), None);
+            kv.store.every(milliseconds(ms), Box::new(move || Box::new(sweep())));
         }
         Ok(kv)
     }
@@ -183,7 +185,8 @@ impl Kv {
 
     /// Sweeps now.
     pub fn sweep(&self, done: Swept) {
-        self.store.write(vec![Box::new(SweepJob::new(Arc::downgrade(&self.store), Some(done)))]);
+        let sweep = SweepJob::new(Arc::downgrade(&self.store), Arc::clone(&self.looked), Some(done));
+        self.store.write(vec![Box::new(sweep)]);
     }
 
     /// Begins to copy a snapshot of the store into a file. Of progress the ticket tells only if it is `watched`.

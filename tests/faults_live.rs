@@ -14,7 +14,7 @@ use keyval::engine::request::Write;
 use keyval::kv::Kv;
 use support::atomicity::{all_or_nothing, all_or_nothing_of};
 use support::template::{LATER, Template};
-use support::{commit, key, set, wait, write};
+use support::{commit, key, set, sweep, wait, write};
 
 mod support;
 
@@ -44,7 +44,7 @@ fn message(ordering_key: Option<&str>) -> NewMessage {
 fn queues() -> Template {
     let row = |id: &str, status: &str, attempts: i64, key: &str, until: i64| {
         format!(
-            "INSERT INTO kv_queue VALUES ('{id}', {}, 'q', '{status}', {}, {attempts}, 2, '[50]', '[\"02780000\"]', {key}, NULL,
+            "INSERT INTO kv_queue VALUES ('{id}', {}, 'q', '{status}', {}, {attempts}, 2, '[50]', '[\"027800\"]', {key}, NULL,
              {attempts}, {until}, 1, 1, 0, x'31');",
             id.len(),
             LATER - 9
@@ -87,6 +87,22 @@ fn messages() {
     ];
     all_or_nothing("settle and claim", &template, &|kv| work(kv, &ends));
     all_or_nothing("purge", &template, &|kv| task(kv, Write::PurgeDeadLetters(None)));
+}
+
+/// Seen to fail: with the error of the insertion into the dead letter queue passed over.
+#[test]
+fn damaged_messages() {
+    let damaged = |sql: &str| queues().alter(sql);
+    let template = damaged("UPDATE kv_queue SET backoff_schedule = x'ff' WHERE id IN ('ready', 'last')");
+    all_or_nothing("claim", &template, &|kv| work(kv, &[]));
+    let template = damaged("UPDATE kv_queue SET deduplication_key = x'ff' WHERE id = 'failing'");
+    let ends = [settled("failing", 2, End::Failed("no".into()))];
+    all_or_nothing("settle", &template, &|kv| work(kv, &ends));
+    let template = damaged(
+        "UPDATE kv_queue SET status = 'unknown' WHERE id IN ('failing', 'held');
+         INSERT INTO kv_meta VALUES ('dead_letter_retention_ms', 60000)",
+    );
+    all_or_nothing("sweep", &template, &|kv| sweep(kv).map(|()| None));
 }
 
 /// Seen to fail: with the error of the removal from the dead letter queue passed over.

@@ -213,6 +213,12 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<Part<'_>>> {
     Parts::new(bytes).collect()
 }
 
+/// Whether this is the encoding of a key that is within the limits.
+#[must_use]
+pub fn is_key(bytes: &[u8]) -> bool {
+    decode(bytes).and_then(|parts| encode(&parts)).is_ok_and(|again| again == bytes)
+}
+
 fn damaged() -> Error {
     Error::corrupt("a stored key is damaged: it does not follow the key encoding")
 }

@@ -27,7 +27,7 @@ impl Write {
                         if result.is_up() { Ok(Answer::json("null")) } else { Err(lease_lost()) }
                     })),
                     Ended::Lost => Err(lease_lost()),
-                    Ended::Left => Ok(Ending::json("null")),
+                    Ended::Stood => Ok(Ending::json("null")),
                 }
             }
             Self::Requeue(id) => dead_letters::requeue(seen, batch, id),

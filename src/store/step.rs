@@ -121,16 +121,20 @@ pub enum Step<'a> {
     },
     /// The same for rows of `kv_queue` that cannot be read.
     SetAside(Vec<Damaged>),
-    /// Makes dead letters of messages that are damaged so that no claim would ever look at them, and lets go what is blocked behind
-    /// nothing. Each looks at so many messages, behind those of the one before, and begins again after the last.
-    SetStrandedAside(usize),
+    /// Lets the first message go that is blocked with a queue and an ordering key, of each of these.
+    LetGo(Vec<(String, String)>),
     /// Removes a dead letter. Gives `Flag`: whether it was found.
     RemoveDeadLetter(&'a str),
     /// Removes dead letters of one queue or of all, at most so many. Gives `Count`.
     PurgeDeadLetters(Option<&'a str>, usize),
-    /// Removes, of the first so many dead letters, those that are older than the file's `deadLetterRetention`, if it has one. Gives
-    /// `Count`.
-    SweepDeadLetters(usize),
+    /// Removes, of so many dead letters behind a row, those that are older than the file's
+    /// `deadLetterRetention`, if it has one. Gives `Swept`.
+    SweepDeadLetters {
+        /// The row.
+        after: i64,
+        /// The most rows.
+        limit: usize,
+    },
 
     /// Writes a lock. Gives `Lease`.
     PutLock {
@@ -193,6 +197,13 @@ pub enum StepResult {
     Flag(bool),
     /// See `Step`.
     Id(String),
+    /// What was removed of the rows that were looked at.
+    Swept {
+        /// How many.
+        count: u64,
+        /// The last one that was looked at, if there may be more.
+        last: Option<i64>,
+    },
     /// A lease as it stands now.
     Lease {
         /// Its number.

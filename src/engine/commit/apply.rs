@@ -356,7 +356,7 @@ fn reply_of(result: StepResult) -> Reply {
         StepResult::Id(id) => Reply::Id(id),
         StepResult::Flag(found) => Reply::Found(found),
         StepResult::Count(count) => Reply::Count(count),
-        StepResult::Done | StepResult::Lease { .. } => Reply::Done,
+        StepResult::Done | StepResult::Lease { .. } | StepResult::Swept { .. } => Reply::Done,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The dead letter queue.
 
 use super::enqueue::{NewMessage, Schedule, keys_of, new_id, schedule_of};
-use crate::base::error::Result;
+use crate::base::error::{Error, Result, short};
 use crate::base::limits::MAX_PAGE_BYTES;
 use crate::codec::key_json::json_string;
 use crate::engine::answer::{Answer, Ending, lost};
@@ -42,7 +42,7 @@ pub fn get(txn: &mut dyn ReadTxn, id: &str) -> Result<Answer> {
 }
 
 fn push(page: &mut Page, letter: &DeadLetter) {
-    let DeadLetter { id, error_message, failed_at, message } = letter;
+    let DeadLetter { id, error_message, failed_at, message, .. } = letter;
     let parts = [
         json_string(id),
         json_string(&message.id),
@@ -58,12 +58,20 @@ fn push(page: &mut Page, letter: &DeadLetter) {
 /// Puts one back into its queue as a new message with all its attempts; tells the new id, or `null`.
 ///
 /// # Errors
-/// Those of the store.
+/// `CORRUPT` if a part of it cannot be read without which it would be another message; those of the store.
 pub fn requeue<'a>(seen: &mut dyn ReadTxn, batch: &mut Batch<'a>, id: &'a str) -> Result<Ending> {
-    let Some(DeadLetter { message, .. }) = seen.dead_letter(id)? else {
+    let Some(DeadLetter { message, damaged, .. }) = seen.dead_letter(id)? else {
         return Ok(Ending::json("null"));
     };
-    let (Schedule { backoff_ms, dead_letter }, keys) = (schedule_of(&message)?, keys_of(&message)?);
+    let named = |error: Error| {
+        let message = format!("dead letter {}: {}; delete it", json_string(&short(id)), error.message);
+        Error { message, ..error }
+    };
+    if let Some(column) = damaged {
+        return Err(named(Error::corrupt(format!("its {column} cannot be read"))));
+    }
+    let Schedule { backoff_ms, dead_letter } = schedule_of(&message.backoff_schedule).map_err(named)?;
+    let keys = keys_of(message.keys_if_undelivered.as_deref()).map_err(named)?;
     // Another one may stand under its deduplication key by now: this one is asked for, and is not lost for that.
     let deduplication_key = match message.deduplication_key {
         Some(key) if seen.standing_message(&message.queue, &key)?.is_some() => None,

@@ -13,7 +13,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::extend::{Extended, extend};
-use super::settle::{Ended, Settled, Undelivered, end, exhaust, leased};
+use super::settle::{Ended, Settled, Undelivered, end, exhaust, leased, set_aside};
 use crate::base::config::Durability;
 use crate::base::error::Result;
 use crate::base::limits::{MAX_CLAIM_BYTES, MAX_CLAIM_LOOKS};
@@ -156,9 +156,7 @@ impl WorkJob {
                 worked.messages.push(claimed);
             }
         }
-        if !aside.is_empty() {
-            batch.push(Step::SetAside(aside));
-        }
+        set_aside(batch, aside, undelivered);
         worked.more |= *looked >= MAX_CLAIM_LOOKS;
         Ok(())
     }
@@ -192,7 +190,7 @@ impl WriteJob for WorkJob {
                     match end(seen, batch, settled, undelivered)? {
                         Ended::At(step) => settling.push((step, index)),
                         Ended::Lost => worked.lost.push(index),
-                        Ended::Left => {}
+                        Ended::Stood => {}
                     }
                 }
                 if work.claim > 0 {

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use crate::base::error::{Error, Result};
 use crate::base::limits::{MAX_BACKOFF_STEPS, MAX_DURATION_MS, MAX_NAME_BYTES, MAX_UNDELIVERED_KEYS};
+use crate::codec::key;
 use crate::store::Step;
 use crate::store::rows::queue;
-use crate::store::rows::queue::Message;
 
 /// The waits before the second, third and fourth attempt.
 pub const DEFAULT_BACKOFF_MS: [i64; 3] = [1_000, 5_000, 10_000];
@@ -167,14 +167,14 @@ fn keys_text(keys: &[Vec<u8>]) -> Option<String> {
     (!texts.is_empty()).then(|| serde_json::to_string(&texts).unwrap_or_default())
 }
 
-/// The keys of a message's row.
+/// The keys for undelivered values of a row.
 ///
 /// # Errors
-/// `CORRUPT`.
-pub fn keys_of(message: &Message) -> Result<Vec<Vec<u8>>> {
-    let Some(text) = &message.keys_if_undelivered else { return Ok(Vec::new()) };
-    let texts: Vec<String> = serde_json::from_str(text).map_err(|_| damaged())?;
-    texts.iter().map(|hex| bytes_of(hex).ok_or_else(damaged)).collect()
+/// `CORRUPT` if one of them is no key.
+pub fn keys_of(text: Option<&str>) -> Result<Vec<Vec<u8>>> {
+    let damaged = || Error::corrupt("the keys cannot be read");
+    let texts: Vec<String> = text.map_or(Ok(Vec::new()), serde_json::from_str).map_err(|_| damaged())?;
+    texts.iter().map(|hex| bytes_of(hex).filter(|key| key::is_key(key)).ok_or_else(damaged)).collect()
 }
 
 /// What becomes of a message whose attempts fail.
@@ -186,18 +186,15 @@ pub struct Schedule {
     pub dead_letter: bool,
 }
 
-/// The schedule of a message's row.
+/// The schedule of a row.
 ///
 /// # Errors
 /// `CORRUPT`.
-pub fn schedule_of(message: &Message) -> Result<Schedule> {
-    let mut backoff_ms: Vec<i64> = serde_json::from_str(&message.backoff_schedule).map_err(|_| damaged())?;
+pub fn schedule_of(text: &str) -> Result<Schedule> {
+    let damaged = |_| Error::corrupt("the schedule cannot be read");
+    let mut backoff_ms: Vec<i64> = serde_json::from_str(text).map_err(damaged)?;
     let dead_letter = backoff_ms.pop_if(|last| *last == NO_DEAD_LETTER).is_none();
     Ok(Schedule { backoff_ms, dead_letter })
-}
-
-fn damaged() -> Error {
-    Error::corrupt("a message in kv_queue is damaged; restore the file from a backup")
 }
 
 fn bytes_of(hex: &str) -> Option<Vec<u8>> {

@@ -5,11 +5,10 @@ use std::borrow::Cow;
 use super::enqueue::{keys_of, new_id, schedule_of};
 use crate::base::error::Result;
 use crate::base::limits::MAX_ERROR_MESSAGE_BYTES;
-use crate::codec::key;
 use crate::codec::key_json::preview_key;
-use crate::engine::query::unique;
-use crate::engine::query::unique::Holder;
-use crate::store::rows::queue::Message;
+use crate::codec::{key, value};
+use crate::engine::query::unique::{self, Holder};
+use crate::store::rows::queue::{Claimable, Damaged, Message};
 use crate::store::step::Ready;
 use crate::store::{Batch, Expiry, Leased, PutKey, ReadTxn, Refusal, Step};
 
@@ -53,8 +52,8 @@ pub enum Ended {
     At(usize),
     /// It did not.
     Lost,
-    /// It does, and is left to run out.
-    Left,
+    /// It did, and no step tells it.
+    Stood,
 }
 
 /// Ends an attempt.
@@ -72,11 +71,21 @@ pub fn end<'a>(
     if *end == End::Done {
         return Ok(Ended::At(batch.push(Step::Remove(leased))));
     }
-    let Some(message) = seen.leased_message(id, *lease)? else { return Ok(Ended::Lost) };
+    let message = match seen.leased_message(id, *lease)? {
+        Some(Claimable::Message(message)) => *message,
+        Some(Claimable::Damaged(mut damaged)) => {
+            if let End::Failed(error) | End::Damaged(error) = end {
+                damaged.reason = format!("{}; {error}", damaged.reason);
+            }
+            set_aside(batch, vec![damaged], undelivered);
+            return Ok(Ended::Stood);
+        }
+        None => return Ok(Ended::Lost),
+    };
     let step = match end {
         End::Failed(error) => fail(batch, &message, error, undelivered),
         End::Damaged(error) => bury(batch, &message, error, undelivered),
-        End::Abandoned if message.state.attempts >= message.max_attempts => return Ok(Ended::Left),
+        End::Abandoned if message.state.attempts >= message.max_attempts => return Ok(Ended::Stood),
         _ => {
             let counted = match end {
                 End::Released | End::Abandoned => message.state.attempts.min(message.max_attempts - 1),
@@ -94,7 +103,7 @@ fn fail(batch: &mut Batch<'_>, message: &Message, error: &str, undelivered: &Und
         return exhaust(batch, message, error, undelivered);
     }
     let step = usize::try_from(message.state.attempts - 1).unwrap_or(0);
-    let Ok(schedule) = schedule_of(message) else {
+    let Ok(schedule) = schedule_of(&message.backoff_schedule) else {
         let reason = format!("the message is damaged: its backoff schedule cannot be read; {error}");
         return bury(batch, message, &reason, undelivered);
     };
@@ -104,8 +113,9 @@ fn fail(batch: &mut Batch<'_>, message: &Message, error: &str, undelivered: &Und
 
 /// A message has used up its attempts, and is a dead letter unless it said otherwise.
 pub fn exhaust(batch: &mut Batch<'_>, message: &Message, error: &str, undelivered: &Undelivered) -> usize {
-    if schedule_of(message).is_ok_and(|schedule| !schedule.dead_letter) {
-        undelivered.write(batch, message);
+    if schedule_of(&message.backoff_schedule).is_ok_and(|schedule| !schedule.dead_letter) {
+        let Message { keys_if_undelivered, encoding, value, .. } = message;
+        undelivered.write(batch, keys_if_undelivered.as_deref(), *encoding, value);
         return batch.push(Step::Remove(leased(message)));
     }
     bury(batch, message, error, undelivered)
@@ -134,10 +144,17 @@ impl Undelivered {
         Ok(())
     }
 
-    /// Writes the value to the keys for undelivered ones; names those that a unique index refused. They are left out: the message
-    /// would come back for ever, and end every listener that meets it.
-    fn write(&self, batch: &mut Batch<'_>, message: &Message) -> Vec<String> {
-        let mut keys = keys_of(message).unwrap_or_default();
+    /// Writes a value to its keys for undelivered ones, as their column has them; says what is left out: all
+    /// of it where the keys or the value cannot be read, and what a unique index refuses. The message would
+    /// come back for ever, and end every listener that meets it.
+    fn write(&self, batch: &mut Batch<'_>, keys: Option<&str>, encoding: u8, value: &[u8]) -> Vec<String> {
+        let readable = keys_of(keys).and_then(|keys| {
+            if keys.is_empty() { Ok(keys) } else { value::check(encoding, value).map(|()| keys) }
+        });
+        let mut keys = match readable {
+            Ok(keys) => keys,
+            Err(error) => return vec![error.message],
+        };
         keys.sort();
         keys.dedup();
         let mut refused = Vec::new();
@@ -151,8 +168,8 @@ impl Undelivered {
             }
             batch.push(Step::Put {
                 key: PutKey::Known(Cow::Owned(key)),
-                encoding: message.encoding,
-                value: Cow::Owned(message.value.clone()),
+                encoding,
+                value: Cow::Owned(value.to_vec()),
                 expiry: Expiry::Never,
             });
         }
@@ -162,15 +179,30 @@ impl Undelivered {
 
 /// The value goes to the keys for undelivered ones and into the dead letter queue, and the message is gone.
 fn bury(batch: &mut Batch<'_>, message: &Message, error: &str, undelivered: &Undelivered) -> usize {
-    let refused = undelivered.write(batch, message);
-    let reason = with_refused(error, &refused);
+    let Message { keys_if_undelivered, encoding, value, .. } = message;
+    let left_out = undelivered.write(batch, keys_if_undelivered.as_deref(), *encoding, value);
+    let reason = with_left_out(error, &left_out);
     batch.push(Step::Bury { message: leased(message), letter: new_id(), reason })
 }
 
-/// What the handler said, and the first of the keys that could not be written.
-fn with_refused(error: &str, refused: &[String]) -> String {
-    let Some(first) = refused.first() else { return cut(error, MAX_ERROR_MESSAGE_BYTES).to_string() };
-    let more = if refused.len() > 1 { format!("; and {} more", refused.len() - 1) } else { String::new() };
+/// The same for rows that cannot be read: what can be read of them.
+pub fn set_aside(batch: &mut Batch<'_>, mut damaged: Vec<Damaged>, undelivered: &Undelivered) {
+    for one in &mut damaged {
+        let Damaged { keys_if_undelivered: keys, encoding, value, reason, .. } = one;
+        let left_out = undelivered.write(batch, keys.as_deref(), *encoding, value);
+        *reason = with_left_out(reason, &left_out);
+        // A dead letter whose keys cannot be read could not be put back.
+        keys.take_if(|keys| keys_of(Some(keys)).is_err());
+    }
+    if !damaged.is_empty() {
+        batch.push(Step::SetAside(damaged));
+    }
+}
+
+/// What the handler said, or what is damaged, and the first of what was not written.
+fn with_left_out(error: &str, left_out: &[String]) -> String {
+    let Some(first) = left_out.first() else { return cut(error, MAX_ERROR_MESSAGE_BYTES).to_string() };
+    let more = if left_out.len() > 1 { format!("; and {} more", left_out.len() - 1) } else { String::new() };
     let note = format!("; keysIfUndelivered: {first}{more}");
     format!("{}{note}", cut(error, MAX_ERROR_MESSAGE_BYTES.saturating_sub(note.len())))
 }

@@ -13,8 +13,6 @@ pub struct Db {
     statements: [Option<Statement>; STATEMENTS],
     /// Statements that are made for an index, the one that was used last at the end.
     made: Vec<(String, Statement)>,
-    /// The row of `kv_queue` up to which the sweep has looked.
-    pub checked_row: i64,
     /// The connection; it closes after its statements.
     pub connection: Connection,
 }
@@ -23,7 +21,7 @@ impl Db {
     /// Prepares nothing yet.
     #[must_use]
     pub fn new(connection: Connection) -> Self {
-        Self { statements: [const { None }; STATEMENTS], made: Vec::new(), checked_row: i64::MIN, connection }
+        Self { statements: [const { None }; STATEMENTS], made: Vec::new(), connection }
     }
 
     /// A statement, prepared when it is first used.

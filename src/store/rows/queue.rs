@@ -1,6 +1,7 @@
 //! Messages and dead letters as the engine sees them: rows. What happens to a message is the engine's.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use crate::base::error::Result;
 use crate::store::Flow;
@@ -96,8 +97,25 @@ pub struct Damaged {
     pub queue: String,
     /// What can be read of its ordering key.
     pub ordering_key: Option<String>,
+    /// As `Message` has it, if it is a text.
+    pub keys_if_undelivered: Option<String>,
+    /// See `codec::value`.
+    pub encoding: u8,
+    /// The value, which may be damaged too.
+    pub value: Vec<u8>,
     /// What is wrong with it.
     pub reason: String,
+}
+
+/// What is found where messages are looked through that no claim looks at.
+#[derive(Debug, Default)]
+pub struct Stranded {
+    /// Damaged so that none ever would.
+    pub damaged: Vec<Damaged>,
+    /// Queues and ordering keys of messages that are blocked behind none.
+    pub behind_nothing: BTreeSet<(String, String)>,
+    /// The row that was looked at last, if there may be more.
+    pub last: Option<i64>,
 }
 
 /// What a claim meets.
@@ -112,7 +130,7 @@ pub enum Claimable {
 /// A message whose attempts have failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
-    /// Its own id.
+    /// Its own id; what can be read of it, as of all its texts.
     pub id: String,
     /// Why the last attempt failed.
     pub error_message: String,
@@ -120,6 +138,8 @@ pub struct DeadLetter {
     pub failed_at: i64,
     /// What it was.
     pub message: Message,
+    /// The column that cannot be read and without which its message cannot be put back.
+    pub damaged: Option<&'static str>,
 }
 
 /// How many messages there are.
@@ -198,9 +218,15 @@ pub trait QueueRead {
     /// Those of the store.
     fn is_key_busy(&mut self, queue: &str, ordering_key: &str, id: &str) -> Result<bool>;
 
+    /// Looks through so many messages, behind a row, for those that no claim looks at.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn stranded_messages(&mut self, after: i64, limit: usize) -> Result<Stranded>;
+
     /// The message of which somebody holds this very lease.
     ///
     /// # Errors
     /// Those of the store.
-    fn leased_message(&mut self, id: &str, lease: i64) -> Result<Option<Message>>;
+    fn leased_message(&mut self, id: &str, lease: i64) -> Result<Option<Claimable>>;
 }

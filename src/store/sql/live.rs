@@ -112,25 +112,30 @@ pub fn text(sql: Sql) -> &'static str {
              FROM kv_queue WHERE id = ?1 AND lease = ?2 AND status = 'processing'"
         }
         Sql::CheckMessages => {
-            "SELECT id, rowid, queue, CASE typeof(status) WHEN 'text' THEN status END, ready_at < ?3,
+            "SELECT rowid, queue, CASE typeof(status) WHEN 'text' THEN status END, ready_at < ?3,
                coalesce(locked_until < ?3, 0), ordering_key,
                typeof(queue) = 'text', status = 'blocked' AND NOT EXISTS (SELECT 1 FROM kv_queue AS front
                  WHERE front.queue = kv_queue.queue AND front.ordering_key = kv_queue.ordering_key
                  AND front.status IN ('pending', 'processing'))
              FROM kv_queue WHERE rowid > ?1 ORDER BY rowid LIMIT ?2"
         }
+        Sql::MessageAt => concat_message!("WHERE rowid = ?1"),
         Sql::SetAside => {
             "INSERT INTO kv_dlq (id, original_id, queue, error_message, attempts, original_created_at, failed_at,
-               max_attempts, backoff_schedule, encoding, value)
+               max_attempts, backoff_schedule, keys_if_undelivered, encoding, value)
              SELECT ?2, ?3, ?4, ?5, CAST(attempts AS INTEGER), CAST(created_at AS INTEGER), ?6,
-               CAST(max_attempts AS INTEGER), '[]', CAST(encoding AS INTEGER), CAST(value AS BLOB)
+               CAST(max_attempts AS INTEGER), '[]', ?7, CAST(encoding AS INTEGER), CAST(value AS BLOB)
              FROM kv_queue WHERE rowid = ?1"
         }
         Sql::RemoveRow => "DELETE FROM kv_queue WHERE rowid = ?1",
         Sql::ScanAllDeadLetters => concat_letter!("ORDER BY rowid LIMIT ?1 OFFSET ?2"),
         Sql::ScanDeadLetters => concat_letter!("WHERE queue = ?3 ORDER BY rowid LIMIT ?1 OFFSET ?2"),
-        Sql::DeadLetter => concat_letter!("WHERE id = ?1"),
-        Sql::RemoveDeadLetter => "DELETE FROM kv_dlq WHERE id = ?1",
+        // A damaged id may be bytes.
+        Sql::DeadLetter => concat_letter!("WHERE id IN (?1, CAST(?1 AS BLOB)) LIMIT 1"),
+        Sql::DeadLetterAt => concat_letter!("WHERE rowid = ?1"),
+        Sql::DeadLetterIds => "SELECT rowid, id FROM kv_dlq",
+        Sql::RemoveDeadLetter => "DELETE FROM kv_dlq WHERE id IN (?1, CAST(?1 AS BLOB))",
+        Sql::RemoveDeadLetterAt => "DELETE FROM kv_dlq WHERE rowid = ?1",
         Sql::PurgeAllDeadLetters => {
             "DELETE FROM kv_dlq WHERE rowid IN (SELECT rowid FROM kv_dlq ORDER BY rowid LIMIT ?1)"
         }
@@ -138,10 +143,9 @@ pub fn text(sql: Sql) -> &'static str {
             "DELETE FROM kv_dlq WHERE rowid IN
                (SELECT rowid FROM kv_dlq WHERE queue = ?2 ORDER BY rowid LIMIT ?1)"
         }
-        // Rows are in the order in which they were added, so the old ones are the first: nothing behind those is read.
-        Sql::SweepDeadLetters => {
-            "DELETE FROM kv_dlq WHERE rowid IN
-               (SELECT row FROM (SELECT rowid AS row, failed_at FROM kv_dlq ORDER BY rowid LIMIT ?2) WHERE failed_at <= ?1)"
+        // A time that is a text comes after all numbers.
+        Sql::OldDeadLetters => {
+            "SELECT rowid, failed_at <= ?1 FROM kv_dlq WHERE rowid > ?2 ORDER BY rowid LIMIT ?3"
         }
         Sql::Lock => "SELECT owner, token, expires_at FROM kv_locks WHERE name = ?1",
         Sql::PutLock => {

@@ -84,6 +84,7 @@ pub enum Sql {
     SetSequence,
     /// Whether a claim would ever look at messages, of some.
     CheckMessages,
+    MessageAt,
     SetAside,
     RemoveRow,
     /// When a queue has something to do.
@@ -129,13 +130,16 @@ pub enum Sql {
     ScanDeadLetters,
     /// One dead letter.
     DeadLetter,
+    DeadLetterAt,
+    DeadLetterIds,
     /// Removes one.
     RemoveDeadLetter,
+    RemoveDeadLetterAt,
     /// Removes some.
     PurgeAllDeadLetters,
     PurgeDeadLetters,
-    /// Removes those of the first ones that are old.
-    SweepDeadLetters,
+    /// Which of some are old.
+    OldDeadLetters,
     /// A lock.
     Lock,
     /// Writes a lock.

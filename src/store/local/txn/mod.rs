@@ -1,6 +1,7 @@
 //! The tables, read and written inside of a transaction.
 
 mod changes;
+mod dead_letters;
 pub mod index;
 mod lock;
 mod net_changes;

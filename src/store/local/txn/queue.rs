@@ -1,14 +1,14 @@
-//! Messages and dead letters on a connection.
+//! Messages on a connection.
 
 use super::read::{LocalRead, encoding};
-use super::set_aside::{Columns, damaged};
+use super::set_aside::{damaged, lossy, sound_text};
 use super::write::LocalWrite;
 use crate::base::error::{Error, Result};
 use crate::base::limits::MAX_BACKOFF_STEPS;
 use crate::store::local::schema::LAST_NUMBER;
 use crate::store::local::sqlite::{Param, Rows};
 use crate::store::rows::queue::{
-    Claimable, DeadLetter, DeadLetterScan, Message, NewMessage, QueueStats, State, Status,
+    Claimable, DeadLetter, DeadLetterScan, Message, NewMessage, QueueStats, State, Status, Stranded,
 };
 use crate::store::sql::Sql;
 use crate::store::step::Ready;
@@ -16,9 +16,6 @@ use crate::store::{Flow, Leased, QueueRead, Step, StepResult};
 
 /// As many as the longest schedule gives. With more, a message would be delivered for ever, without a wait.
 const MOST_ATTEMPTS: i64 = MAX_BACKOFF_STEPS as i64 + 1;
-
-/// The columns of `Sql`'s messages by which a damaged one is set aside.
-const ROW: Columns = Columns { id: 0, row: 16, queue: 2, ordering_key: 9 };
 
 impl QueueRead for LocalRead<'_> {
     fn queue_due(&mut self, queue: &str) -> Result<Option<i64>> {
@@ -56,24 +53,11 @@ impl QueueRead for LocalRead<'_> {
         scan: &DeadLetterScan,
         visit: &mut dyn FnMut(DeadLetter) -> Result<Flow>,
     ) -> Result<()> {
-        let (limit, offset) = (scan.limit.into(), scan.offset.into());
-        let mut rows = match &scan.queue {
-            Some(queue) => {
-                self.db.statement(Sql::ScanDeadLetters)?.query(&[limit, offset, queue.as_str().into()])?
-            }
-            None => self.db.statement(Sql::ScanAllDeadLetters)?.query(&[limit, offset])?,
-        };
-        while rows.next()? {
-            if visit(dead_letter(&rows)?)? == Flow::Stop {
-                break;
-            }
-        }
-        Ok(())
+        self.scan_letters(scan, visit)
     }
 
     fn dead_letter(&mut self, id: &str) -> Result<Option<DeadLetter>> {
-        let mut rows = self.db.statement(Sql::DeadLetter)?.query(&[id.into()])?;
-        if rows.next()? { dead_letter(&rows).map(Some) } else { Ok(None) }
+        self.letter(id)
     }
 
     fn standing_message(&mut self, queue: &str, deduplication_key: &str) -> Result<Option<String>> {
@@ -101,9 +85,13 @@ impl QueueRead for LocalRead<'_> {
         self.db.statement(Sql::IsKeyBusy)?.query(&params)?.next()
     }
 
-    fn leased_message(&mut self, id: &str, lease: i64) -> Result<Option<Message>> {
+    fn stranded_messages(&mut self, after: i64, limit: usize) -> Result<Stranded> {
+        self.stranded(after, limit)
+    }
+
+    fn leased_message(&mut self, id: &str, lease: i64) -> Result<Option<Claimable>> {
         let mut rows = self.db.statement(Sql::LeasedMessage)?.query(&[id.into(), lease.into()])?;
-        if rows.next()? { message(&rows).map(Some) } else { Ok(None) }
+        Ok(if rows.next()? { Some(claimable(&rows)) } else { None })
     }
 }
 
@@ -111,12 +99,16 @@ impl LocalRead<'_> {
     fn claimable(&mut self, sql: Sql, params: &[Param<'_>], found: &mut Vec<Claimable>) -> Result<()> {
         let mut rows = self.db.statement(sql)?.query(params)?;
         while rows.next()? {
-            found.push(match message(&rows) {
-                Ok(message) => Claimable::Message(Box::new(message)),
-                Err(error) => Claimable::Damaged(damaged(&rows, &ROW, &error.message)),
-            });
+            found.push(claimable(&rows));
         }
         Ok(())
+    }
+}
+
+fn claimable(rows: &Rows<'_>) -> Claimable {
+    match message(rows) {
+        Ok(message) => Claimable::Message(Box::new(message)),
+        Err(error) => Claimable::Damaged(damaged(rows, &error.message)),
     }
 }
 
@@ -171,35 +163,7 @@ fn message(rows: &Rows<'_>) -> Result<Message> {
     })
 }
 
-fn dead_letter(rows: &Rows<'_>) -> Result<DeadLetter> {
-    Ok(DeadLetter {
-        id: rows.text(0)?.to_string(),
-        error_message: rows.text(3)?.to_string(),
-        failed_at: rows.int(6),
-        message: Message {
-            id: rows.text(1)?.to_string(),
-            seq: 0,
-            queue: rows.text(2)?.to_string(),
-            state: State {
-                status: Status::Pending,
-                ready_at: 0,
-                attempts: rows.int(4),
-                lease: 0,
-                locked_until: None,
-            },
-            max_attempts: rows.int(7),
-            backoff_schedule: rows.text(8)?.to_string(),
-            keys_if_undelivered: optional_text(rows, 9)?,
-            ordering_key: optional_text(rows, 10)?,
-            deduplication_key: optional_text(rows, 11)?,
-            created_at: rows.int(5),
-            encoding: encoding(rows.int(12)),
-            value: rows.blob(13).to_vec(),
-        },
-    })
-}
-
-fn optional(text: Option<&str>) -> Param<'_> {
+pub fn optional(text: Option<&str>) -> Param<'_> {
     text.map_or(Param::Int(None), Into::into)
 }
 
@@ -226,23 +190,12 @@ impl LocalWrite<'_> {
             }
             Step::Bury { message, letter, reason } => self.bury(message, letter, reason),
             Step::SetAside(damaged) => self.set_aside(damaged).map(|()| StepResult::Done),
-            Step::SetStrandedAside(limit) => self.check_messages(*limit).map(|()| StepResult::Done),
-            Step::RemoveDeadLetter(id) => self.run(Sql::RemoveDeadLetter, &[(*id).into()]).map(flag),
-            Step::PurgeDeadLetters(Some(queue), limit) => {
-                let params = [(*limit).into(), (*queue).into()];
-                self.run(Sql::PurgeDeadLetters, &params).map(StepResult::Count)
+            Step::LetGo(keys) => {
+                let mut keys = keys.iter();
+                let each = keys.try_for_each(|(queue, key)| self.let_next_go(queue, Some(key)));
+                each.map(|()| StepResult::Done)
             }
-            Step::PurgeDeadLetters(None, limit) => {
-                self.run(Sql::PurgeAllDeadLetters, &[(*limit).into()]).map(StepResult::Count)
-            }
-            Step::SweepDeadLetters(limit) => {
-                let Some(ms) = self.settings.dead_letter_retention_ms else {
-                    return Ok(StepResult::Count(0));
-                };
-                let until_ms = self.read.now_ms.saturating_sub(ms);
-                self.run(Sql::SweepDeadLetters, &[until_ms.into(), (*limit).into()]).map(StepResult::Count)
-            }
-            _ => Err(Error::corrupt("a step of another kind")),
+            of_letters => self.letter_step(of_letters),
         }
     }
 
@@ -303,7 +256,7 @@ impl LocalWrite<'_> {
         if !rows.next()? {
             return Ok(StepResult::Flag(false));
         }
-        self.notice.add_queue(rows.text(0)?);
+        self.notice.add_queue(&lossy(&rows, 0));
         // The change is made whole by running to the end.
         while rows.next()? {}
         Ok(StepResult::Flag(true))
@@ -316,7 +269,8 @@ impl LocalWrite<'_> {
         if !rows.next()? {
             return Ok(false);
         }
-        let (queue, ordering_key) = (rows.text(0)?.to_string(), optional_text(&rows, 1)?);
+        // They may have been damaged meanwhile: then nothing was let go by them, and the sweep looks for it.
+        let (queue, ordering_key) = (lossy(&rows, 0), sound_text(&rows, 1));
         // The change is made whole by running to the end.
         while rows.next()? {}
         drop(rows);
@@ -344,6 +298,6 @@ impl LocalWrite<'_> {
     }
 }
 
-fn flag(changes: u64) -> StepResult {
+pub fn flag(changes: u64) -> StepResult {
     StepResult::Flag(changes > 0)
 }
