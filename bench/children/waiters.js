@@ -33,22 +33,42 @@ async function read(kv, count, readerOf) {
 
 const listen = (kv, queue) => kv.listenQueue(unexpected, { queue })
 
-async function waitForLeases(kv, count) {
-  const name = (at) => `idle-${at}`
-  await times(count, (at) => kv.consumer(name(at), { lease: "1h" }).read())
-  const loops = Array.from({ length: count }, (_, at) => kv.consumer(name(at))[Symbol.asyncIterator]())
-  for (const loop of loops) loop.next().catch(() => {}) // it ends when the store is closed
-}
+/** What waits in a store, so many of it; each resolves when all of them wait. */
+const waiting = {
+  async watches(kv, count) {
+    await times(count, (at) => new Promise((told) => kv.watch(["idle", at], told, { exact: true })))
+  },
 
-async function waitForTimes(kv, count) {
-  for (let at = 0; at < count; at++) listen(kv, `idle-${at}`)
-  await times(count, (at) => kv.enqueue(0, { queue: `idle-${at}`, delay: "1h" }))
+  feeds: (kv, count) => read(kv, count, (at) => kv.changes({ prefix: ["idle", at], live: true })),
+
+  consumers: (kv, count) =>
+    read(kv, count, (at) => kv.consumer(`idle-${at}`, { prefix: ["idle", at], lease: "1h" })),
+
+  async leases(kv, count) {
+    const name = (at) => `idle-${at}`
+    await times(count, (at) => kv.consumer(name(at), { lease: "1h" }).read())
+    const loops = Array.from({ length: count }, (_, at) => kv.consumer(name(at))[Symbol.asyncIterator]())
+    for (const loop of loops) loop.next().catch(() => {}) // it ends when the store is closed
+  },
+
+  locks: (kv, count) => times(count, (at) => kv.lock(`idle-${at}`, { duration: "1h" })),
+
+  listeners(kv, count) {
+    for (let at = 0; at < count; at++) listen(kv, `idle-${at}`)
+  },
+
+  async delayed(kv, count) {
+    waiting.listeners(kv, count)
+    await times(count, (at) => kv.enqueue(0, { queue: `idle-${at}`, delay: "1h" }))
+  },
+
+  nothing() {},
 }
 
 const set = (kv) => () => kv.set(itemKey(random.below(ENTRIES)), randomValue())
 
 /** A message that is handled before the next one is sent, by one of so many listeners. */
-function message(kv, listeners = 1) {
+function message(kv, listeners) {
   let handled
   for (let at = 0; at < listeners; at++) kv.listenQueue(() => handled(), { queue: "busy" })
   return async () => {
@@ -58,67 +78,27 @@ function message(kv, listeners = 1) {
   }
 }
 
-/** What waits, and what is called beside it. Each resolves to the call when all of them wait. */
+/** What waits, and what is called beside it. */
 const KINDS = {
-  async "watches, a set"(kv, count) {
-    await times(count, (at) => new Promise((told) => kv.watch(["idle", at], told, { exact: true })))
-    return set(kv)
-  },
-
-  async "feeds, a set"(kv, count) {
-    await read(kv, count, (at) => kv.changes({ prefix: ["idle", at], live: true }))
-    return set(kv)
-  },
-
-  async "consumers, a set"(kv, count) {
-    await read(kv, count, (at) => kv.consumer(`idle-${at}`, { prefix: ["idle", at], lease: "1h" }))
-    return set(kv)
-  },
-
-  async "loops that wait for a lease, a set"(kv, count) {
-    await waitForLeases(kv, count)
-    return set(kv)
-  },
-
-  async "loops that wait for a lease, a message"(kv, count) {
-    await waitForLeases(kv, count)
-    return message(kv)
-  },
-
-  async "locks that are held, a set"(kv, count) {
-    await times(count, (at) => kv.lock(`idle-${at}`, { duration: "1h" }))
-    return set(kv)
-  },
-
-  async "listeners of other queues, a set"(kv, count) {
-    for (let at = 0; at < count; at++) listen(kv, `idle-${at}`)
-    return set(kv)
-  },
-
-  async "listeners of other queues, a message"(kv, count) {
-    for (let at = 0; at < count; at++) listen(kv, `idle-${at}`)
-    return message(kv)
-  },
-
-  async "listeners of queues with a delayed message, a set"(kv, count) {
-    await waitForTimes(kv, count)
-    return set(kv)
-  },
-
-  async "listeners of queues with a delayed message, a message"(kv, count) {
-    await waitForTimes(kv, count)
-    return message(kv)
-  },
-
-  async "listeners of the same queue, a message"(kv, count) {
-    return message(kv, count)
-  },
+  "watches, a set": [waiting.watches, set],
+  "feeds, a set": [waiting.feeds, set],
+  "consumers, a set": [waiting.consumers, set],
+  "loops that wait for a lease, a set": [waiting.leases, set],
+  "loops that wait for a lease, a message": [waiting.leases, message],
+  "locks that are held, a set": [waiting.locks, set],
+  "listeners of other queues, a set": [waiting.listeners, set],
+  "listeners of other queues, a message": [waiting.listeners, message],
+  "listeners of queues with a delayed message, a set": [waiting.delayed, set],
+  "listeners of queues with a delayed message, a message": [waiting.delayed, message],
+  "listeners of the same queue, a message": [waiting.nothing, message, (count) => count],
 }
 
+const [wait, callOf, listenersOf = () => 1] = KINDS[what]
 const stores = []
 for (const count of counts.map(Number)) {
   const kv = new Kv(join(folder, `${count}.db`), { sweepInterval: 0 })
-  stores.push({ kv, count, call: await KINDS[what](kv, count), turns: [] })
+  await wait(kv, count)
+  stores.push({ kv, count, call: callOf(kv, listenersOf(count)), turns: [] })
 }
 
 async function turn(call) {
