@@ -3,6 +3,7 @@ import assert from "node:assert/strict"
 import { describe, test } from "node:test"
 import { circles } from "../support/sources/graph.js"
 import { rustArrows, rustCode, rustSources } from "../support/sources/rust.js"
+import { typescriptArrows, typescriptSources } from "../support/sources/typescript.js"
 
 /**
  * Circles that are still there, each by the folder that it is in. The list may only shrink: a circle that is not within one of these
@@ -19,6 +20,10 @@ describe("structure: circles", () => {
       circles(arrows).filter((circle) => !isKnown(circle)),
       [],
     )
+  })
+
+  test("TypeScript: no file imports one that leads back to it, types included", () => {
+    assert.deepEqual(circles(typescriptArrows(typescriptSources())), [])
   })
 
   // How it is seen to fail, kept as a test.
@@ -53,5 +58,15 @@ describe("structure: circles", () => {
       }),
       [],
     )
+  })
+
+  // Each was there once.
+  test("a circle of imports is found", () => {
+    const tree = new Map([
+      ["api/queue/listener.ts", 'import type { Receipts } from "./receipts.js"'],
+      ["api/queue/receipts.ts", 'import { errorText } from "./listener.js"'],
+      ["api/kv.ts", 'import { listen } from "./queue/listener.js"'],
+    ])
+    assert.deepEqual(circles(typescriptArrows(tree)), [["api/queue/listener.ts", "api/queue/receipts.ts"]])
   })
 })
