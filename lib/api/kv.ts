@@ -58,22 +58,11 @@ import type {
 } from "../../index.js"
 import { openTransport } from "../open.js"
 import { describe, invalidArgument } from "../shared/errors.js"
-import { copyKey, copyKeys, isKeyList, selectorOf } from "../shared/keys.js"
-import { isList } from "../shared/kinds.js"
-import {
-  checkConsistency,
-  EXPIRE,
-  expiresIn,
-  flag,
-  refuseExtra,
-  refuseOptions,
-  settingsOf,
-  takeOptions,
-} from "../shared/options.js"
+import { isKeyList } from "../shared/keys.js"
+import { checkConsistency, refuseExtra, refuseOptions, settingsOf, takeOptions } from "../shared/options.js"
 import { COMMIT_VERSIONSTAMP, Now, UUIDV7 } from "../shared/placeholders.js"
-import { beneath, nearOrigin, originOf } from "../shared/stacks.js"
-import type { DeleteMutation, Transport } from "../transport.js"
-import { encodeValue } from "../value/index.js"
+import { attempt, nearOrigin, originOf } from "../shared/stacks.js"
+import type { Transport } from "../transport.js"
 import { backup } from "./backup.js"
 import { changesOf } from "./changes/changes.js"
 import { Consumer } from "./changes/consumer.js"
@@ -81,12 +70,11 @@ import { beginWatch, WatchIterator, watchWith } from "./changes/watch.js"
 import { Collection } from "./collection.js"
 import { Atomic } from "./commit/atomic.js"
 import { ConflictQueue } from "./commit/conflict-queue.js"
-import { CommitUuid, resolve, writeKey } from "./commit/mutations.js"
+import { deleteAll, patch, set, touch } from "./commit/direct-writes.js"
 import { setMany } from "./commit/set-many.js"
 import { transact } from "./commit/transaction.js"
 import { locksOf } from "./lock.js"
 import { infoOf, metricsOf } from "./metrics.js"
-import { filterText } from "./query/filter.js"
 import { createIndex, explain, listIndexes, removeIndex } from "./query/indexes.js"
 import { count, list, paginate } from "./query/list.js"
 import { SearchIterator } from "./query/search.js"
@@ -181,11 +169,7 @@ export class Kv implements Contract {
   set(key: KvWriteKey, value: unknown, options?: KvExpireOptions, ...extra: unknown[]): Promise<KvSetResult> {
     return attempt(() => {
       refuseExtra(extra)
-      const ttl = expiresIn(options)
-      const uuid = new CommitUuid(this.#transport.core)
-      const encoded = resolve(encodeValue(value, "value"), uuid)
-      const { parts, stamped } = writeKey(copyKey(key), uuid)
-      return this.#transport.write({ kind: "set", key: parts, stamped, value: encoded, expiresIn: ttl })
+      return set(this.#transport, key, value, options)
     })
   }
 
@@ -207,15 +191,14 @@ export class Kv implements Contract {
   ): Promise<KvDeleteResult> {
     return attempt(() => {
       refuseExtra(extra)
-      const mutations = deletions(target, takeOptions<KvDeleteOptions>(options, ["exact", "where"]))
-      return this.#transport.write({ kind: "delete", mutations })
+      return deleteAll(this.#transport, target, options)
     })
   }
 
   touch(key: KvKey, options: KvExpireOptions, ...extra: unknown[]): Promise<{ ok: boolean }> {
     return attempt(() => {
       refuseExtra(extra)
-      return this.#transport.write({ kind: "touch", key: copyKey(key), expiresIn: expiresIn(options) })
+      return touch(this.#transport, key, options)
     })
   }
 
@@ -275,10 +258,7 @@ export class Kv implements Contract {
   ): Promise<KvCommitResult | KvCommitError> {
     return attempt(() => {
       refuseExtra(extra)
-      const given = takeOptions<KvPatchOptions>(options, ["versionstamp", ...EXPIRE])
-      const { versionstamp, expiresIn, expireIn } = given
-      const atomic = new Atomic(this.#transport).patch(key, mergePatch, { expiresIn, expireIn })
-      return (versionstamp === undefined ? atomic : atomic.check({ key, versionstamp })).commit()
+      return patch(this.#transport, key, mergePatch, options)
     })
   }
 
@@ -409,36 +389,6 @@ export class Kv implements Contract {
 /** The way from a `Kv` to its transport, for tests alone (`testing.ts`). */
 export const transports = new WeakMap<Contract, Transport>()
 
-/** A call whose bad arguments reject, as all its other errors do. */
-function attempt<R>(call: () => Promise<R>): Promise<R> {
-  try {
-    return call()
-  } catch (error) {
-    return Promise.reject(beneath(error, attempt))
-  }
-}
-
 function checkGetOptions(options: KvGetOptions | undefined): void {
   checkConsistency(takeOptions<KvGetOptions>(options, ["consistency"]).consistency)
-}
-
-function deletions(
-  target: KvKey | readonly KvKey[] | KvSelector,
-  { exact, where }: KvDeleteOptions,
-): DeleteMutation[] {
-  const isExact = flag(exact, "exact")
-  const filter = filterText(where)
-  if (!isList(target)) {
-    const range = selectorOf(target)
-    if (exact !== undefined) throw invalidArgument("exact: it goes with a key, not with a selector")
-    return [{ type: "deleteRange", where: filter, ...range }]
-  }
-  if (target.length === 0)
-    throw invalidArgument("target: it is empty; give a key, or { prefix: [] } to delete everything")
-  const keys = isKeyList(target) ? copyKeys(target) : [copyKey(target) as KvKey]
-  return keys.map((key) =>
-    isExact && filter === undefined
-      ? { type: "delete", key }
-      : { type: "deleteTree", key, exact: isExact, where: filter },
-  )
 }

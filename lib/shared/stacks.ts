@@ -128,6 +128,15 @@ export function beneath(error: unknown, own: (...args: never[]) => unknown): unk
   return error
 }
 
+/** A call whose bad arguments reject, as all its other errors do. */
+export function attempt<R>(call: () => Promise<R>): Promise<R> {
+  try {
+    return call()
+  } catch (error) {
+    return Promise.reject(beneath(error, attempt))
+  }
+}
+
 /**
  * The same promise; an error of it leads to what awaits it, or where nothing does to a call of the same tick. For calls whose frames were not
  * noted.
