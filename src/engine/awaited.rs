@@ -95,9 +95,6 @@ impl State {
 /// When there is something to do next, of each name that has something: `[[queue,due,…],[consumer,until,…],again]`. The time of a
 /// lease that nobody holds is 0. Where the file tells of nothing that concerns any name there are none, and the time at which to look
 /// again all the same; else `again` is null.
-///
-/// # Errors
-/// Those of the store.
 pub fn dues(txn: &mut dyn ReadTxn, awaited: &Awaited, inline: bool) -> Result<Answer> {
     let look = Look { number: txn.last_number()?, at_ms: txn.now_ms() };
     let State { queues, consumers, last } = awaited.state.lock().clone();

@@ -58,9 +58,6 @@ impl Keys {
 }
 
 /// Answers a get. `inline`: on a thread that must not be held.
-///
-/// # Errors
-/// Those of the store.
 pub fn get(txn: &mut dyn ReadTxn, keys: &Keys, inline: bool) -> Result<Answer> {
     if inline && keys.len() > MAX_INLINE_KEYS {
         return Ok(Answer::TakesLong);

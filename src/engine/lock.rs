@@ -36,9 +36,6 @@ impl LockRequest {
 }
 
 /// Takes a lock, or refreshes the owner's own: `[acquired,token,expires]`, where the token of another's lock is `0`.
-///
-/// # Errors
-/// Those of the store.
 pub fn take<'a>(seen: &mut dyn ReadTxn, batch: &mut Batch<'a>, request: &'a LockRequest) -> Result<Ending> {
     let LockRequest { name, owner, duration_ms } = request;
     let standing = live(seen, name)?;
@@ -55,9 +52,6 @@ pub fn take<'a>(seen: &mut dyn ReadTxn, batch: &mut Batch<'a>, request: &'a Lock
 }
 
 /// Gives a lock back: whether it was still held under this token.
-///
-/// # Errors
-/// Those of the store.
 pub fn release<'a>(
     seen: &mut dyn ReadTxn,
     batch: &mut Batch<'a>,
@@ -72,9 +66,6 @@ pub fn release<'a>(
 }
 
 /// Who holds a lock: `[owner,token,expires]`, or `null`.
-///
-/// # Errors
-/// Those of the store.
 pub fn status(txn: &mut dyn ReadTxn, name: &str) -> Result<Answer> {
     let now = txn.now_ms();
     let lock = txn.lock(name)?.map(|lock| Lock { expires_at: txn.end_of_lease(lock.expires_at), ..lock });

@@ -16,9 +16,6 @@ use crate::store::rows::queue::QueueStats;
 use crate::store::{Info, ReadTxn};
 
 /// Answers a read. `inline`: on a thread that must not be held.
-///
-/// # Errors
-/// Those of the store.
 pub fn answer(txn: &mut dyn ReadTxn, request: &Request, inline: bool) -> Result<Answer> {
     match request {
         Request::Get(keys) => get(txn, keys, inline),

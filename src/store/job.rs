@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::ReadTxn;
+use super::read::ReadTxn;
 use super::step::{Batch, Refusal, Verdict};
 use crate::base::config::Durability;
 use crate::base::error::{Error, Result};

@@ -110,9 +110,6 @@ pub fn commit<'a>(
 }
 
 /// Gives the lease back, if it is still held.
-///
-/// # Errors
-/// Those of the store.
 pub fn release<'a>(seen: &mut dyn ReadTxn, batch: &mut Batch<'a>, holder: &'a Holder) -> Result<Ending> {
     let held = seen.consumer(&holder.name)?.filter(|one| holder.lease != 0 && one.lease == holder.lease);
     if let Some(Consumer { prefix, position, lease, .. }) = held {
@@ -136,9 +133,6 @@ pub fn status(txn: &mut dyn ReadTxn, name: &str) -> Result<Answer> {
 }
 
 /// Until when somebody holds its lease, if anybody does.
-///
-/// # Errors
-/// Those of the store.
 pub fn held_until(txn: &mut dyn ReadTxn, name: &str) -> Result<Option<i64>> {
     let until = txn.consumer(name)?.and_then(|consumer| consumer.locked_until);
     let until = until.map(|until| txn.end_of_lease(until));

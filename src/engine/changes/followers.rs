@@ -174,9 +174,6 @@ impl Hub {
     }
 
     /// Looks at what changed; the answer is `[more,id,id,…]`: the watches that are not clean any more.
-    ///
-    /// # Errors
-    /// Those of the store.
     pub fn news(&self, txn: &mut dyn ReadTxn) -> Result<Answer> {
         let mut state = self.state.lock();
         if state.clean == 0 {

@@ -10,9 +10,6 @@ use crate::store::rows::index::{Definition, IndexKind, OrderedIndex, SearchIndex
 use crate::store::{Batch, ReadTxn, Step};
 
 /// Makes a search index, in place of the one that its prefix has. The same one is left as it stands.
-///
-/// # Errors
-/// Those of the store.
 pub fn create<'a>(seen: &mut dyn ReadTxn, batch: &mut Batch<'a>, index: &'a SearchIndex) -> Result<Ending> {
     for old in seen.indexes()? {
         if old.kind == IndexKind::Search && old.prefix == index.prefix {
@@ -60,9 +57,6 @@ pub fn not_unique() -> Error {
 }
 
 /// Removes the indexes of a prefix, or the one of a name; tells how many there were.
-///
-/// # Errors
-/// Those of the store.
 pub fn remove(
     seen: &mut dyn ReadTxn,
     batch: &mut Batch<'_>,
@@ -80,9 +74,6 @@ pub fn remove(
 }
 
 /// All indexes, as they are told.
-///
-/// # Errors
-/// Those of the store.
 pub fn list(txn: &mut dyn ReadTxn) -> Result<Answer> {
     let all = txn.indexes()?.iter().map(index_json).collect::<Result<Vec<_>>>()?;
     Ok(Answer::json(format!("[{}]", all.join(","))))

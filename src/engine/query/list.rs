@@ -46,9 +46,6 @@ impl ListQuery {
 }
 
 /// Answers a list. `inline`: on a thread that must not be held.
-///
-/// # Errors
-/// Those of the store.
 pub fn list(txn: &mut dyn ReadTxn, query: &ListQuery, inline: bool) -> Result<Answer> {
     if let Some(filter) = &query.filter {
         if query.found.get().is_none() {
@@ -104,9 +101,6 @@ pub fn list(txn: &mut dyn ReadTxn, query: &ListQuery, inline: bool) -> Result<An
 }
 
 /// A page of the entries that an index gave, and that match.
-///
-/// # Errors
-/// Those of the store.
 fn list_indexed(
     txn: &mut dyn ReadTxn,
     query: &ListQuery,

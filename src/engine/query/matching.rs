@@ -20,9 +20,6 @@ pub enum Indexed {
 }
 
 /// Asks the indexes. `inline`: for less.
-///
-/// # Errors
-/// Those of the store.
 pub fn indexed(
     txn: &mut dyn ReadTxn,
     range: &Range<Vec<u8>>,
@@ -35,9 +32,6 @@ pub fn indexed(
 }
 
 /// Counts the entries of a range that match.
-///
-/// # Errors
-/// Those of the store.
 pub fn count_matching(txn: &mut dyn ReadTxn, range: &Range<Vec<u8>>, filter: &Filter) -> Result<u64> {
     let mut count = 0;
     for_each_match(txn, range, filter, &mut |_| count += 1)?;
@@ -45,9 +39,6 @@ pub fn count_matching(txn: &mut dyn ReadTxn, range: &Range<Vec<u8>>, filter: &Fi
 }
 
 /// Shows the keys of a range whose entries match.
-///
-/// # Errors
-/// Those of the store.
 pub fn for_each_match(
     txn: &mut dyn ReadTxn,
     range: &Range<Vec<u8>>,

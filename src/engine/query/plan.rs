@@ -33,9 +33,6 @@ pub struct Plan {
 }
 
 /// The best index for a filter: the one of which most fields are bound.
-///
-/// # Errors
-/// Those of the store.
 pub fn plan(txn: &mut dyn ReadTxn, range: &Range<Vec<u8>>, filter: &Filter) -> Result<Option<Plan>> {
     let indexes = txn.indexes()?;
     if !indexes.iter().any(|index| index.kind == IndexKind::Ordered) {
@@ -218,9 +215,6 @@ fn around(operand: &Operand, now_ms: i64) -> Option<(IndexValue, IndexValue)> {
 }
 
 /// The entries that a plan gives, in the order of their keys; `None` if it looks at more than `most`.
-///
-/// # Errors
-/// Those of the store.
 pub fn entries_of(txn: &mut dyn ReadTxn, plan: &Plan, most: usize) -> Result<Option<Vec<IndexedEntry>>> {
     let (mut entries, mut looked) = (Vec::new(), 0);
     for scan in &plan.scans {
@@ -242,9 +236,6 @@ pub fn entries_of(txn: &mut dyn ReadTxn, plan: &Plan, most: usize) -> Result<Opt
 }
 
 /// How a filter would be answered: `[index,keys,entries]`; `null` for no index.
-///
-/// # Errors
-/// Those of the store.
 pub fn explain(txn: &mut dyn ReadTxn, range: &Range<Vec<u8>>, filter: &Filter) -> Result<Answer> {
     let plan = plan(txn, range, filter)?;
     let found = plan.as_ref().map_or(Ok(None), |plan| entries_of(txn, plan, MAX_INDEXED_KEYS))?;

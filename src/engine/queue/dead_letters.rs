@@ -10,9 +10,6 @@ use crate::store::rows::queue::{DeadLetter, DeadLetterScan};
 use crate::store::{Batch, Flow, ReadTxn, Step, StepResult};
 
 /// Lists dead letters: a page whose entries are `id,original,error,attempts,created,failed,queue,value`.
-///
-/// # Errors
-/// Those of the store.
 pub fn list(txn: &mut dyn ReadTxn, scan: &DeadLetterScan) -> Result<Answer> {
     let mut page = Page::with_capacity(256);
     txn.scan_dead_letters(scan, &mut |letter| {
@@ -29,9 +26,6 @@ pub fn list(txn: &mut dyn ReadTxn, scan: &DeadLetterScan) -> Result<Answer> {
 }
 
 /// One dead letter, as a page of one or none.
-///
-/// # Errors
-/// Those of the store.
 pub fn get(txn: &mut dyn ReadTxn, id: &str) -> Result<Answer> {
     let mut page = Page::with_capacity(256);
     if let Some(letter) = txn.dead_letter(id)? {
@@ -58,7 +52,7 @@ fn push(page: &mut Page, letter: &DeadLetter) {
 /// Puts one back into its queue as a new message with all its attempts; tells the new id, or `null`.
 ///
 /// # Errors
-/// `CORRUPT` if a part of it cannot be read without which it would be another message; those of the store.
+/// `CORRUPT` if a part of it cannot be read without which it would be another message.
 pub fn requeue<'a>(seen: &mut dyn ReadTxn, batch: &mut Batch<'a>, id: &'a str) -> Result<Ending> {
     let Some(DeadLetter { message, damaged, .. }) = seen.dead_letter(id)? else {
         return Ok(Ending::json("null"));

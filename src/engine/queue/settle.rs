@@ -57,9 +57,6 @@ pub enum Ended {
 }
 
 /// Ends an attempt.
-///
-/// # Errors
-/// Those of the store.
 pub fn end<'a>(
     seen: &mut dyn ReadTxn,
     batch: &mut Batch<'a>,
@@ -132,9 +129,6 @@ pub struct Undelivered {
 
 impl Undelivered {
     /// See `WriteJob::refused`.
-    ///
-    /// # Errors
-    /// Those of the store.
     pub fn refused(&mut self, refusal: Refusal, seen: &mut dyn ReadTxn) -> Result<()> {
         let key = refusal.key.clone();
         match unique::holder(seen, refusal)? {

@@ -1,8 +1,15 @@
 //! A connection that keeps its statements prepared.
 
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
 use super::sqlite::{Connection, Statement};
 use crate::base::error::{Error, Result};
 use crate::store::sql::{STATEMENTS, Sql};
+
+/// Opens the connection that is read from.
+pub type Connect = Box<dyn Fn() -> Result<Arc<Mutex<Db>>> + Send>;
 
 /// Statements that are made for indexes and stay prepared.
 const MADE: usize = 16;
@@ -15,6 +22,12 @@ pub struct Db {
     made: Vec<(String, Statement)>,
     /// The connection; it closes after its statements.
     pub connection: Connection,
+}
+
+impl AsRef<Connection> for Db {
+    fn as_ref(&self) -> &Connection {
+        &self.connection
+    }
 }
 
 impl Db {

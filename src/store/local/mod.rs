@@ -1,62 +1,46 @@
 //! An embedded libSQL file, or memory: a writer thread, a reader thread, and a reader for each opener's own thread.
-//! Opening, sharing and closing are one matter of who may touch the file when, which is why this file is long.
+//! Opening, sharing and closing are one matter: who may touch the file when.
 
 use std::any::Any;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::mpsc::SyncSender;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, LazyLock, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use self::backup::{Backups, Source};
-use self::commit_monitor::Bell;
-use self::identity::{FileId, MOVED, Whereabouts, moved, names, shown};
-use self::inbox::{Inbox, Taker, Turn};
+use self::backup::Source;
+use self::connect::{connect, create_parent, refuse_second_name};
+use self::identity::{FileId, MOVED, Whereabouts, moved, shown};
+use self::inbox::{Taker, Turn};
 use self::reader::{LocalReader, ReaderThread};
+use self::shared::Shared;
 use self::sqlite::Connection;
 use self::writer::Writer;
 use super::rows::index::Define;
 use super::{InFlight, Notice, Order, ReadJob, Reader, Store, Wake, WriteJob, fail_all};
 use crate::base::clock::Clock;
-use crate::base::config::{DEFAULT_BUSY_TIMEOUT_MS, Durability, Fault, Location, Options};
+use crate::base::config::{Durability, Fault, Location, Options};
 use crate::base::error::{Code, Error, Result};
 use crate::store::local::db::Db;
 
 mod backup;
 mod commit_monitor;
+mod connect;
 mod db;
 mod folders;
 mod identity;
 mod inbox;
+mod observer;
 mod reader;
 mod schema;
+mod shared;
 mod sqlite;
 mod threads;
 mod txn;
 mod writer;
-
-/// What the openers, the writer and the reader thread share.
-pub struct Shared {
-    writes: Inbox<Box<dyn WriteJob>>,
-    reads: Inbox<ReadJob>,
-    backups: Backups,
-    clock: Clock,
-    busy_timeout_ms: AtomicI64,
-    strongest: Mutex<Durability>,
-    bell: Bell,
-    in_flight: Arc<InFlight>,
-    tick: Mutex<Option<MakeJob>>,
-    wakes: Mutex<Vec<Wake>>,
-    on_released: Mutex<Vec<Box<dyn FnOnce() + Send>>>,
-}
-
-/// Pages that the writer keeps: 8 MB at most; 16 cost no less processor time a set, a load or a delete. All caches take
-/// memory as pages are used.
-const WRITE_CACHE: &str = "PRAGMA cache_size = -8000";
 
 /// Pages that an opener keeps for its gets: 32 MB at most. A get of one in 33 MB of entries costs a fourth less than with
 /// SQLite's 2 MB.
@@ -66,70 +50,10 @@ const POINT_CACHE: &str = "PRAGMA cache_size = -32000";
 const RANGE_CACHE: &str = "PRAGMA cache_size = -4000";
 
 /// Pages that are kept where commits of other processes are looked for: no query there reads many.
-const BELL_CACHE: &str = "PRAGMA cache_size = -500";
+const MONITOR_CACHE: &str = "PRAGMA cache_size = -500";
 
 /// Pages that a backup keeps: it reads each once.
 const COPY_CACHE: &str = "PRAGMA cache_size = -1000";
-
-type MakeJob = Box<dyn Fn() -> Box<dyn WriteJob> + Send>;
-
-impl Shared {
-    fn new() -> Self {
-        Self {
-            writes: Inbox::default(),
-            reads: Inbox::default(),
-            backups: Backups::default(),
-            clock: Clock::default(),
-            busy_timeout_ms: AtomicI64::new(DEFAULT_BUSY_TIMEOUT_MS),
-            strongest: Mutex::new(Durability::Off),
-            bell: Bell::default(),
-            in_flight: Arc::default(),
-            tick: Mutex::new(None),
-            wakes: Mutex::new(Vec::new()),
-            on_released: Mutex::new(Vec::new()),
-        }
-    }
-
-    fn busy_timeout_ms(&self) -> i64 {
-        self.busy_timeout_ms.load(Ordering::Relaxed)
-    }
-
-    /// The strongest durability that an opener asked for.
-    fn strongest(&self) -> Durability {
-        *self.strongest.lock()
-    }
-
-    /// One that panics is not called again.
-    fn wake(&self, notice: &Notice) {
-        self.wakes.lock().retain(|wake| catch_unwind(AssertUnwindSafe(|| wake(notice))).unwrap_or(false));
-    }
-
-    /// A thread met a fault of ours: nothing here can be trusted any more.
-    fn fail(&self) {
-        fail_all(self.writes.fail(writer::fault()), &writer::fault());
-        for job in self.reads.fail(writer::fault()) {
-            job(Err(writer::fault()));
-        }
-        self.wake(&Notice::NONE);
-    }
-
-    /// Has the writer make the log whole, and waits for it. Not to be called on the writer's thread.
-    fn mend_log(&self) -> Result<()> {
-        let (send, receive) = std::sync::mpsc::sync_channel(1);
-        if let Err((_, error)) = self.writes.push(vec![Box::new(Mend(send))]) {
-            return Err(error);
-        }
-        receive.recv().unwrap_or_else(|_| Err(Error::closed()))
-    }
-
-    /// Hands the job of the interval to the writer, now.
-    fn tick_now(&self) {
-        let made = self.tick.lock().as_ref().map(|make| make());
-        if let Err((jobs, error)) = self.writes.push(made.into_iter().collect()) {
-            fail_all(jobs, &error);
-        }
-    }
-}
 
 /// An open local store.
 pub struct LocalStore {
@@ -205,56 +129,6 @@ pub fn file_id(location: &Location) -> Option<String> {
         Location::Memory => None,
         Location::File(path) => FileId::of(path).map(|id| format!("{id:?}")),
     }
-}
-
-fn create_parent(path: &Path) -> Result<()> {
-    let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) else { return Ok(()) };
-    folders::make(parent, &mut Vec::new())
-}
-
-/// Each name would have a log of its own, and two processes would lose each other's commits.
-fn refuse_second_name(path: &Path) -> Result<()> {
-    if names(path) > 1 {
-        backup::remove_second_name(path);
-    }
-    if names(path) > 1 {
-        let message = "the file has several names (hard links), each of which would have a log of its own; remove all but one, or copy the file";
-        return Err(Error::new(Code::Unsupported, message));
-    }
-    Ok(())
-}
-
-fn connect(path: &Path, options: &Options, define: Define) -> Result<Db> {
-    refuse_stub(path)?;
-    let has_log = has_write_ahead_log(path);
-    let mut connection = Connection::open(path, options.fault.clone())?;
-    connection.set_busy_timeout(options.busy_timeout_ms.unwrap_or(DEFAULT_BUSY_TIMEOUT_MS));
-    connection.execute(WRITE_CACHE)?;
-    connection.checkpoint_by_itself();
-    schema::open(&mut connection, options, define).inspect_err(|_| {
-        // Closing would write a foreign database's log into it. Without a log, closing leaves nothing behind.
-        if has_log {
-            connection.keep_untouched();
-        }
-    })?;
-    Ok(Db::new(connection))
-}
-
-/// SQLite takes a file that is too short for a header for an empty one, and would write over it.
-fn refuse_stub(path: &Path) -> Result<()> {
-    const MIN_DATABASE_BYTES: u64 = 512;
-    match std::fs::metadata(path) {
-        Ok(file) if file.is_file() && (1..MIN_DATABASE_BYTES).contains(&file.len()) => {
-            Err(Error::corrupt("the file is not a KeyVal database; give another path"))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn has_write_ahead_log(path: &Path) -> bool {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    std::fs::metadata(log).is_ok_and(|file| file.len() > 0)
 }
 
 impl LocalStore {
@@ -394,26 +268,21 @@ impl Store for LocalStore {
 
     fn attend(&self, expiries: bool) -> Box<dyn Any + Send> {
         let in_memory = matches!(self.place, Place::Memory(_));
-        Box::new(commit_monitor::attend(
-            &self.shared,
-            || self.read_connection(BELL_CACHE),
-            in_memory,
-            expiries,
-        ))
+        Box::new(observer::attend(&self.shared, || self.read_connection(MONITOR_CACHE), in_memory, expiries))
     }
 
     fn wake_at(&self, at_ms: i64) {
-        self.shared.bell.wake_at(at_ms);
+        self.shared.monitor.wake_at(at_ms);
     }
 
     fn freeze_clock(&self, at_ms: Option<i64>) {
         self.shared.clock.freeze(at_ms);
-        self.shared.bell.look();
+        self.shared.monitor.poll();
     }
 
     fn shift_clock(&self, by_ms: i64) {
         self.shared.clock.shift(by_ms);
-        self.shared.bell.look();
+        self.shared.monitor.poll();
     }
 
     fn is_new(&self) -> bool {
@@ -456,19 +325,6 @@ impl WriteJob for Barrier {
     }
 }
 
-/// Waits until the writer has made the log whole, as it does before any work.
-struct Mend(SyncSender<Result<()>>);
-
-impl WriteJob for Mend {
-    fn finish(self: Box<Self>, outcome: Result<()>) {
-        let _ = self.0.send(outcome);
-    }
-
-    fn durability(&self) -> Durability {
-        Durability::Off
-    }
-}
-
 /// The writer thread, from opening to the release of the files.
 fn run(shared: &Arc<Shared>, mut writer: Writer, reader: ReaderThread) {
     let mut taker = Taker::default();
@@ -482,7 +338,7 @@ fn run(shared: &Arc<Shared>, mut writer: Writer, reader: ReaderThread) {
             Turn::Stop => break,
         }
     }
-    shared.bell.stop();
+    shared.monitor.stop();
     shared.reads.stop();
     reader.join();
     shared.backups.end();

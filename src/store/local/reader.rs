@@ -8,20 +8,18 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::inbox::{Taker, Turn};
+use super::shared::Shared;
 use super::sqlite::commit_mark::CommitMark;
+use super::threads;
 use super::txn::read::LocalRead;
-use super::{Shared, threads};
 use crate::base::clock::Moment;
 use crate::base::error::{Code, Result};
-use crate::store::local::db::Db;
+use crate::store::local::db::{Connect, Db};
 use crate::store::sql::Sql;
 use crate::store::{Access, Notice, ReadWork, Reader};
 
 /// In memory the writer may hold the connection: this long a reader waits on its own thread.
 const MEMORY_PATIENCE: Duration = Duration::from_micros(200);
-
-/// Opens the connection that is read from.
-pub type Connect = Box<dyn Fn() -> Result<Arc<Mutex<Db>>> + Send>;
 
 /// A reader for one thread, with connections of its own (in memory: the only one, for both).
 pub struct LocalReader {

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 
-use super::Shared;
 use super::identity::Whereabouts;
-use super::schema::Settings;
+use super::schema::settings::Settings;
+use super::shared::{Shared, fault};
 use super::sqlite::{Announced, Doubt};
 use super::txn::write::{Failed, LocalWrite};
 use crate::base::clock::Stopwatch;
@@ -207,12 +207,6 @@ impl Writer {
     }
 }
 
-/// What everyone is told after a panic.
-pub fn fault() -> Error {
-    let reason = "the store was stopped by a fault in KeyVal itself; close every Kv on it, open it again, and report it";
-    Error::new(Code::Unavailable, reason)
-}
-
 /// How an operation ran.
 enum Ran {
     /// It is at its end.
@@ -401,7 +395,7 @@ impl Transaction<'_> {
         } else {
             connection.commit_ended(announced);
         }
-        self.shared.bell.committed_here();
+        self.shared.monitor.committed_here();
     }
 
     /// What is committed is not acknowledged before the log is whole: a sync of another process, or in a checkpoint, may

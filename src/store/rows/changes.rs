@@ -1,8 +1,19 @@
 //! The change log as the engine sees it.
 
+use super::entry::Flow;
 use crate::base::config::ChangeLog;
 use crate::base::error::Result;
-use crate::store::{ChangeKind, Flow};
+
+/// What a change log row tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeKind {
+    /// The key was absent.
+    Create,
+    /// The key had a value.
+    Update,
+    /// The key is gone.
+    Delete,
+}
 
 /// Where the log begins and ends, in one snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,9 +59,6 @@ pub struct LogScan {
 /// Reads of the log.
 pub trait LogRead {
     /// Where it stands.
-    ///
-    /// # Errors
-    /// Those of the store.
     fn log_state(&mut self) -> Result<LogState>;
 
     /// Shows rows in order.

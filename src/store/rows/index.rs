@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
+use super::entry::{Flow, Patience, Row, Visit};
 use crate::base::error::Result;
-use crate::store::{Flow, Patience, Row, Visit};
 
 /// The two kinds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,28 +144,16 @@ pub struct SearchScan {
 /// Reads of indexes.
 pub trait IndexRead {
     /// All indexes, oldest first.
-    ///
-    /// # Errors
-    /// Those of the store.
     fn indexes(&mut self) -> Result<Vec<IndexRow>>;
 
     /// Whether all that belongs to an index is there, as it was made.
-    ///
-    /// # Errors
-    /// Those of the store.
     fn stands(&mut self, id: i64, index: &Definition) -> Result<bool>;
 
     /// Shows the entries that an ordered index has within bounds, and those of which it cannot tell; live or expired, and
     /// others than those that are wanted where it has to pass them.
-    ///
-    /// # Errors
-    /// Those of the store.
     fn scan_index(&mut self, scan: &OrderedScan, visit: &mut dyn FnMut(IndexedEntry)) -> Result<()>;
 
     /// As `ReadTxn::get`, for an entry that an index named, in this snapshot or in an older one.
-    ///
-    /// # Errors
-    /// Those of the store.
     fn get_indexed(&mut self, entry: &IndexedEntry, max_value_bytes: usize, visit: Visit<'_>) -> Result<()>;
 
     /// Shows the live entries that match, best first.
@@ -175,9 +163,6 @@ pub trait IndexRead {
     fn search(&mut self, scan: &SearchScan, visit: &mut dyn FnMut(Row<'_>) -> Result<Flow>) -> Result<()>;
 
     /// Shows the same entries, `limit` at the most, without their values, and their versionstamps.
-    ///
-    /// # Errors
-    /// Those of the store.
     fn rank(
         &mut self,
         scan: &SearchScan,
@@ -186,15 +171,9 @@ pub trait IndexRead {
     ) -> Result<()>;
 
     /// Whether what stands at a key has the words of a search.
-    ///
-    /// # Errors
-    /// Those of the store.
     fn is_match(&mut self, scan: &SearchScan, key: &[u8]) -> Result<bool>;
 
     /// The key of another entry that has the values which a unique index would have for a value.
-    ///
-    /// # Errors
-    /// Those of the store.
     fn unique_holder(
         &mut self,
         index: &OrderedIndex,

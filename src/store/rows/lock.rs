@@ -31,14 +31,8 @@ pub struct Consumer {
 /// Reads of leases.
 pub trait LeaseRead {
     /// A lock's row; it may have expired.
-    ///
-    /// # Errors
-    /// Those of the store.
     fn lock(&mut self, name: &str) -> Result<Option<Lock>>;
 
     /// A consumer.
-    ///
-    /// # Errors
-    /// Those of the store.
     fn consumer(&mut self, name: &str) -> Result<Option<Consumer>>;
 }

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use super::entry::Flow;
 use crate::base::error::Result;
-use crate::store::Flow;
 
 /// What is the case with a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,21 +167,12 @@ pub struct DeadLetterScan {
 /// Reads of queues.
 pub trait QueueRead {
     /// When a queue has something to do next: a message that becomes ready, a lease that runs out.
-    ///
-    /// # Errors
-    /// Those of the store.
     fn queue_due(&mut self, queue: &str) -> Result<Option<i64>>;
 
     /// The name of the first queue with a message, from this name on in the order of their bytes. They may be damaged.
-    ///
-    /// # Errors
-    /// Those of the store.
     fn next_queue(&mut self, from: &str) -> Result<Option<Vec<u8>>>;
 
     /// Counts messages, of one queue or of all.
-    ///
-    /// # Errors
-    /// Those of the store.
     fn queue_stats(&mut self, queue: Option<&str>) -> Result<QueueStats>;
 
     /// Shows dead letters, oldest first.
@@ -195,38 +186,20 @@ pub trait QueueRead {
     ) -> Result<()>;
 
     /// One dead letter.
-    ///
-    /// # Errors
-    /// Those of the store.
     fn dead_letter(&mut self, id: &str) -> Result<Option<DeadLetter>>;
 
     /// The id of the message of a queue that has this deduplication key.
-    ///
-    /// # Errors
-    /// Those of the store.
     fn standing_message(&mut self, queue: &str, deduplication_key: &str) -> Result<Option<String>>;
 
     /// Messages that a listener may take: first those whose lease ran out, then those that are ready, in order.
-    ///
-    /// # Errors
-    /// Those of the store.
     fn ready_messages(&mut self, queue: &str, limit: usize) -> Result<Vec<Claimable>>;
 
     /// Whether another message with an ordering key is being handled, or waits to be tried again.
-    ///
-    /// # Errors
-    /// Those of the store.
     fn is_key_busy(&mut self, queue: &str, ordering_key: &str, id: &str) -> Result<bool>;
 
     /// Looks through so many messages, behind a row, for those that no claim looks at.
-    ///
-    /// # Errors
-    /// Those of the store.
     fn stranded_messages(&mut self, after: i64, limit: usize) -> Result<Stranded>;
 
     /// The message of which somebody holds this very lease.
-    ///
-    /// # Errors
-    /// Those of the store.
     fn leased_message(&mut self, id: &str, lease: i64) -> Result<Option<Claimable>>;
 }

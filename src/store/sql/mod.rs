@@ -1,6 +1,17 @@
-//! Every statement but those that are made for an index.
+//! The SQL that every store runs: the schema, each statement, a file a table, and what indexes are made of.
 
-mod live;
+mod changes;
+mod consumers;
+mod dead_letters;
+mod entries;
+pub mod indexes;
+mod locks;
+mod meta;
+pub mod object;
+pub mod ordered_index;
+mod queue;
+pub mod schema;
+pub mod search_index;
 
 /// A statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -172,136 +183,94 @@ pub enum Sql {
 pub const STATEMENTS: usize = Sql::DataVersion as usize + 1;
 
 impl Sql {
-    /// The text. `length(value)` does not load the value; a large one is withheld where the caller asks for it.
+    /// The text.
     pub fn text(self) -> &'static str {
         match self {
-            Self::Begin => "BEGIN",
-            Self::BeginImmediate => "BEGIN IMMEDIATE",
-            Self::Commit => "COMMIT",
-            Self::Rollback => "ROLLBACK",
-            Self::Savepoint => "SAVEPOINT operation",
-            Self::Release => "RELEASE operation",
-            Self::RollbackTo => "ROLLBACK TO operation",
-            Self::Settings => "SELECT key, value FROM kv_meta WHERE key IN ('change_log', 'clock', 'dead_letter_retention_ms', 'retention_ms', 'sequence', 'time')",
-            Self::SetTime => {
-                "INSERT INTO kv_meta (key, value) VALUES ('time', ?1) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
-            }
-            Self::SetClock => "UPDATE kv_meta SET value = ?1 WHERE key = 'clock'",
-            Self::Get => {
-                "SELECT versionstamp, expires_at, encoding, length(value) > ?2,
-                   CASE WHEN length(value) <= ?2 THEN value END
-                 FROM kv_entries WHERE key = ?1"
-            }
-            Self::GetAt => {
-                "SELECT versionstamp, expires_at, encoding, length(value) > ?2,
-                   CASE WHEN length(value) <= ?2 THEN value END
-                 FROM kv_entries WHERE rowid = ?3 AND key = ?1"
-            }
-            Self::Scan => {
-                "SELECT versionstamp, expires_at, encoding, length(value) > ?5,
-                   CASE WHEN length(value) <= ?5 THEN value END, key
-                 FROM kv_entries
-                 WHERE key >= ?1 AND key < ?2 AND (expires_at IS NULL OR expires_at > ?3)
-                 ORDER BY key LIMIT ?4"
-            }
-            Self::ScanReverse => {
-                "SELECT versionstamp, expires_at, encoding, length(value) > ?5,
-                   CASE WHEN length(value) <= ?5 THEN value END, key
-                 FROM kv_entries
-                 WHERE key >= ?1 AND key < ?2 AND (expires_at IS NULL OR expires_at > ?3)
-                 ORDER BY key DESC LIMIT ?4"
-            }
-            Self::ScanKeys => {
-                "SELECT versionstamp, expires_at, 0, 0, NULL, key FROM kv_entries
-                 WHERE key >= ?1 AND key < ?2 AND (expires_at IS NULL OR expires_at > ?3)
-                 ORDER BY key LIMIT ?4"
-            }
-            Self::ScanKeysReverse => {
-                "SELECT versionstamp, expires_at, 0, 0, NULL, key FROM kv_entries
-                 WHERE key >= ?1 AND key < ?2 AND (expires_at IS NULL OR expires_at > ?3)
-                 ORDER BY key DESC LIMIT ?4"
-            }
-            // The first count reads the index of the keys alone, the second the index of the expiries.
-            Self::Count => {
-                "SELECT (SELECT count(*) FROM kv_entries WHERE key >= ?1 AND key < ?2)
-                      - (SELECT count(*) FROM kv_entries INDEXED BY kv_entries_expiry
-                         WHERE expires_at <= ?3 AND key >= ?1 AND key < ?2)"
-            }
-            Self::Update => {
-                "UPDATE kv_entries SET versionstamp = ?2, expires_at = ?3, encoding = ?4, value = ?5
-                 WHERE key = ?1 AND (expires_at IS NULL OR expires_at > ?6)"
-            }
-            Self::UpdateKeeping => {
-                "UPDATE kv_entries SET versionstamp = ?2, encoding = ?4, value = ?5
-                 WHERE key = ?1 AND ?3 IS NULL AND (expires_at IS NULL OR expires_at > ?6)"
-            }
-            Self::Insert => {
-                "INSERT INTO kv_entries (key, versionstamp, expires_at, encoding, value) VALUES (?1, ?2, ?3, ?4, ?5)
-                 ON CONFLICT (key) DO NOTHING"
-            }
-            Self::SetExpiry => {
-                "UPDATE kv_entries SET expires_at = ?2
-                 WHERE key = ?1 AND (expires_at IS NULL OR expires_at > ?3)"
-            }
-            Self::Remove => "DELETE FROM kv_entries WHERE key = ?1 RETURNING expires_at",
-            Self::RemoveRange => "DELETE FROM kv_entries WHERE key >= ?1 AND key < ?2 RETURNING key, expires_at",
-            Self::LogRange => {
-                "INSERT INTO kv_changes (key, op, versionstamp)
-                 SELECT key, 'delete', ?3 FROM kv_entries WHERE key >= ?1 AND key < ?2 ORDER BY key"
-            }
-            Self::CountExpired => {
-                "SELECT count(*) FROM kv_entries INDEXED BY kv_entries_expiry
-                 WHERE expires_at <= ?3 AND key >= ?1 AND key < ?2"
-            }
-            Self::DropRange => "DELETE FROM kv_entries WHERE key >= ?1 AND key < ?2",
-            Self::Log => "INSERT INTO kv_changes (key, op, versionstamp, encoding, value) VALUES (?1, ?2, ?3, ?4, ?5)",
-            Self::Sweep => {
-                "DELETE FROM kv_entries WHERE rowid IN
-                   (SELECT rowid FROM kv_entries WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)
-                 RETURNING key, expires_at"
-            }
-            // By the keys: there may be many more expired entries elsewhere.
-            Self::SweepRange => {
-                "DELETE FROM kv_entries WHERE key >= ?2 AND key < ?3 AND +expires_at <= ?1 RETURNING key, expires_at"
-            }
-            Self::HasExpired => "SELECT 1 FROM kv_entries WHERE expires_at <= ?1 LIMIT 1",
-            // Sequence order is commit order.
-            Self::TrimCut => {
-                "SELECT seq, versionstamp FROM (SELECT seq, versionstamp FROM kv_changes ORDER BY seq LIMIT ?3)
-                 WHERE versionstamp < ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT 1"
-            }
-            Self::TrimLog => "DELETE FROM kv_changes WHERE seq <= ?1",
-            Self::SetTrimmed => "UPDATE kv_meta SET value = ?1 WHERE key = 'trimmed'",
-            Self::OldestPosition => "SELECT min(position) FROM kv_consumers WHERE updated_at > ?1",
-            Self::LogState => {
-                "SELECT (SELECT value FROM kv_meta WHERE key = 'change_log'),
-                   (SELECT seq FROM sqlite_sequence WHERE name = 'kv_changes'),
-                   (SELECT min(seq) FROM kv_changes),
-                   (SELECT value FROM kv_meta WHERE key = 'clock'),
-                   (SELECT value FROM kv_meta WHERE key = 'trimmed'),
-                   (SELECT max(seq) FROM kv_changes)"
-            }
-            Self::ScanLog => {
-                "SELECT seq, key, op, versionstamp, encoding, value FROM kv_changes
-                 WHERE seq > ?1 ORDER BY seq LIMIT ?2"
-            }
-            Self::ScanLogKeys => {
-                "SELECT seq, key, op, versionstamp, NULL, NULL FROM kv_changes WHERE seq > ?1 ORDER BY seq LIMIT ?2"
-            }
-            Self::Sequence => "SELECT value FROM kv_meta WHERE key = 'sequence'",
-            Self::SetSequence => "UPDATE kv_meta SET value = ?1 WHERE key = 'sequence'",
-            Self::Info => {
-                "SELECT sqlite_version(),
-                   (SELECT value FROM kv_meta WHERE key = 'schema_version'),
-                   (SELECT value FROM kv_meta WHERE key = 'database_id'),
-                   (SELECT value FROM kv_meta WHERE key = 'change_log'),
-                   (SELECT value FROM kv_meta WHERE key = 'retention_ms'),
-                   page_count * page_size,
-                   (SELECT value FROM kv_meta WHERE key = 'dead_letter_retention_ms')
-                 FROM pragma_page_count, pragma_page_size"
-            }
-            Self::DataVersion => "PRAGMA data_version",
-            other => self::live::text(other),
+            Self::Begin => meta::BEGIN,
+            Self::BeginImmediate => meta::BEGIN_IMMEDIATE,
+            Self::Commit => meta::COMMIT,
+            Self::Rollback => meta::ROLLBACK,
+            Self::Savepoint => meta::SAVEPOINT,
+            Self::Release => meta::RELEASE,
+            Self::RollbackTo => meta::ROLLBACK_TO,
+            Self::Settings => meta::SETTINGS,
+            Self::SetTime => meta::SET_TIME,
+            Self::SetClock => meta::SET_CLOCK,
+            Self::Get => entries::GET,
+            Self::GetAt => entries::GET_AT,
+            Self::Scan => entries::SCAN,
+            Self::ScanReverse => entries::SCAN_REVERSE,
+            Self::ScanKeys => entries::SCAN_KEYS,
+            Self::ScanKeysReverse => entries::SCAN_KEYS_REVERSE,
+            Self::Count => entries::COUNT,
+            Self::Update => entries::UPDATE,
+            Self::UpdateKeeping => entries::UPDATE_KEEPING,
+            Self::Insert => entries::INSERT,
+            Self::SetExpiry => entries::SET_EXPIRY,
+            Self::Remove => entries::REMOVE,
+            Self::RemoveRange => entries::REMOVE_RANGE,
+            Self::LogRange => changes::LOG_RANGE,
+            Self::CountExpired => entries::COUNT_EXPIRED,
+            Self::DropRange => entries::DROP_RANGE,
+            Self::Log => changes::LOG,
+            Self::Sweep => entries::SWEEP,
+            Self::SweepRange => entries::SWEEP_RANGE,
+            Self::HasExpired => entries::HAS_EXPIRED,
+            Self::TrimCut => changes::TRIM_CUT,
+            Self::TrimLog => changes::TRIM_LOG,
+            Self::SetTrimmed => meta::SET_TRIMMED,
+            Self::OldestPosition => consumers::OLDEST_POSITION,
+            Self::LogState => changes::LOG_STATE,
+            Self::ScanLog => changes::SCAN_LOG,
+            Self::ScanLogKeys => changes::SCAN_LOG_KEYS,
+            Self::Sequence => meta::SEQUENCE,
+            Self::SetSequence => meta::SET_SEQUENCE,
+            Self::Info => meta::INFO,
+            Self::DataVersion => meta::DATA_VERSION,
+            Self::QueueDue => queue::QUEUE_DUE,
+            Self::NextQueue => queue::NEXT_QUEUE,
+            Self::AllQueueStats => queue::ALL_QUEUE_STATS,
+            Self::QueueStats => queue::QUEUE_STATS,
+            Self::StandingMessage => queue::STANDING_MESSAGE,
+            Self::InsertMessage => queue::INSERT_MESSAGE,
+            Self::LapsedMessages => queue::LAPSED_MESSAGES,
+            Self::ReadyMessages => queue::READY_MESSAGES,
+            Self::LeasedMessage => queue::LEASED_MESSAGE,
+            Self::IsKeyBusy => queue::IS_KEY_BUSY,
+            Self::IsBehindKey => queue::IS_BEHIND_KEY,
+            Self::BlockLater => queue::BLOCK_LATER,
+            Self::Claim => queue::CLAIM,
+            Self::Block => queue::BLOCK,
+            Self::Return => queue::RETURN,
+            Self::RemoveLeased => queue::REMOVE_LEASED,
+            Self::ExtendLease => queue::EXTEND_LEASE,
+            Self::Unblock => queue::UNBLOCK,
+            Self::Bury => dead_letters::BURY,
+            Self::CheckMessages => queue::CHECK_MESSAGES,
+            Self::MessageAt => queue::MESSAGE_AT,
+            Self::SetAside => dead_letters::SET_ASIDE,
+            Self::RemoveRow => queue::REMOVE_ROW,
+            Self::ScanAllDeadLetters => dead_letters::SCAN_ALL_DEAD_LETTERS,
+            Self::ScanDeadLetters => dead_letters::SCAN_DEAD_LETTERS,
+            Self::DeadLetter => dead_letters::DEAD_LETTER,
+            Self::DeadLetterAt => dead_letters::DEAD_LETTER_AT,
+            Self::DeadLetterIds => dead_letters::DEAD_LETTER_IDS,
+            Self::RemoveDeadLetter => dead_letters::REMOVE_DEAD_LETTER,
+            Self::RemoveDeadLetterAt => dead_letters::REMOVE_DEAD_LETTER_AT,
+            Self::PurgeAllDeadLetters => dead_letters::PURGE_ALL_DEAD_LETTERS,
+            Self::PurgeDeadLetters => dead_letters::PURGE_DEAD_LETTERS,
+            Self::OldDeadLetters => dead_letters::OLD_DEAD_LETTERS,
+            Self::Lock => locks::LOCK,
+            Self::PutLock => locks::PUT_LOCK,
+            Self::RemoveLock => locks::REMOVE_LOCK,
+            Self::SweepLocks => locks::SWEEP_LOCKS,
+            Self::Consumer => consumers::CONSUMER,
+            Self::PutConsumer => consumers::PUT_CONSUMER,
+            Self::RemoveConsumer => consumers::REMOVE_CONSUMER,
+            Self::Indexes => indexes::INDEXES,
+            Self::InsertIndex => indexes::INSERT_INDEX,
+            Self::LastIndex => indexes::LAST_INDEX,
+            Self::RemoveIndex => indexes::REMOVE_INDEX,
         }
     }
 }

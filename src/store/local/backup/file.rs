@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
-use super::Source;
+use super::source::Source;
 use crate::base::error::{Code, Error, Result};
 use crate::store::local::folders;
 use crate::store::local::folders::exists;

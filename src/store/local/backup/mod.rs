@@ -1,7 +1,7 @@
 //! Backups: each on a thread of its own, from a snapshot, into a file that gets its name when it is whole.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -9,8 +9,7 @@ use parking_lot::Mutex;
 
 use self::file::{PartialFile, Target};
 use super::identity::{FileId, shown};
-use super::reader::Connect;
-use super::schema::Settings;
+use super::schema::settings::Settings;
 use super::sqlite::{Connection, PageCopy, may_fail};
 use crate::base::error::{Code, Error, Result};
 use crate::store::local::db::Db;
@@ -18,8 +17,10 @@ use crate::store::sql::Sql;
 use crate::store::{Backup, Order, Progress, Ticket};
 
 mod file;
+mod source;
 
 pub use file::remove_second_name;
+pub use source::Source;
 
 /// Pages a step of a file: 4 MiB, between two looks at whether it was stopped.
 const FILE_STEP: u16 = 1024;
@@ -30,21 +31,6 @@ const MEMORY_RESTARTS: u32 = 3;
 /// Written bytes between two syncs. Without them the disk gets all at the end, and a commit that syncs its log then
 /// waits for it.
 const SYNC_BYTES: u64 = 16 << 20;
-
-/// Where a backup reads from.
-pub enum Source {
-    /// A connection of its own to the store's file.
-    File {
-        /// Opens it.
-        connect: Connect,
-        /// The file.
-        path: PathBuf,
-        /// Which file that is.
-        id: FileId,
-    },
-    /// The store's only connection.
-    Memory(Arc<Mutex<Db>>),
-}
 
 /// The backups of a store.
 #[derive(Default)]

@@ -1,13 +1,16 @@
 //! Whether a file's schema is ours, object for object. What another program has added to our tables, or changed of them,
 //! would have a part in every commit and read: it is refused by name, before anything is written.
 
-use super::objects::{Object, Objects};
-use super::{LAST_NUMBER, MIGRATIONS, SCHEMA_VERSION, used_up};
+use super::index_row::row_of;
+use super::numbers::refuse_last_numbers;
+use super::objects::Objects;
 use crate::base::error::{Code, Error, Result, short};
 use crate::store::local::sqlite::Connection;
-use crate::store::local::txn::index::{objects_of, row_of};
 use crate::store::rows::index::Define;
 use crate::store::sql::Sql;
+use crate::store::sql::indexes::objects_of;
+use crate::store::sql::object::Object;
+use crate::store::sql::schema::{MIGRATIONS, SCHEMA_VERSION};
 
 /// Names that only indexes of ours have.
 const RESERVED: [&str; 3] = ["kv_search_", "kv_ordered_", "kv_unique_"];
@@ -125,18 +128,6 @@ fn refuse_misplaced(connection: &Connection) -> Result<()> {
         let message = "is not where KeyVal put it in the file; restore the file from a backup";
         Err(Error::corrupt(format!("{} {message}", short(&shown))))
     })
-}
-
-/// Where numbers are used up, each write would be told that the disk is full.
-///
-/// # Errors
-/// `CORRUPT`.
-pub fn refuse_last_numbers(connection: &Connection) -> Result<()> {
-    let numbers = "SELECT seq FROM sqlite_sequence WHERE name = 'kv_changes' AND seq >= ?1
-         UNION ALL SELECT seq FROM (SELECT max(seq) AS seq FROM kv_changes) WHERE seq >= ?1
-         UNION ALL SELECT value FROM kv_meta WHERE key = 'sequence' AND value >= ?1";
-    let found = connection.query_text(numbers, &[LAST_NUMBER.into()])?;
-    found.map_or(Ok(()), |_| Err(used_up()))
 }
 
 #[cfg(test)]

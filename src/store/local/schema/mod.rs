@@ -1,199 +1,24 @@
-//! The schema, as numbered migrations, and opening a file.
+//! Opening a file: whether it is ours, migrations, settings.
 
 use std::time::Duration;
 
 use super::sqlite::{Connection, Doubt, Param};
 use crate::base::clock;
 use crate::base::clock::Stopwatch;
-use crate::base::config::{
-    ChangeLog, DEFAULT_BUSY_TIMEOUT_MS, DEFAULT_RETENTION_MS, MIN_DEAD_LETTER_RETENTION_MS, Options,
-};
+use crate::base::config::{ChangeLog, DEFAULT_BUSY_TIMEOUT_MS, DEFAULT_RETENTION_MS, Options};
 use crate::base::error::{Code, Error, Result};
 use crate::codec::stamp::Stamp;
 use crate::store::rows::index::Define;
+use crate::store::sql::schema::{MIGRATIONS, SCHEMA_VERSION};
 
-pub mod genuine;
+mod genuine;
+pub mod index_row;
+pub mod numbers;
 pub mod objects;
+pub mod settings;
 
 /// Between two attempts to turn the write-ahead log on.
 const RETRY: Duration = Duration::from_millis(1);
-
-/// The schema that this version writes.
-pub const SCHEMA_VERSION: i64 = 2;
-
-/// Migration `n` (from 0) takes a file from version n to n + 1. Never edit one that was released: what it makes is compared with
-/// the file whenever one is opened.
-pub const MIGRATIONS: [&str; 2] = [V1, V2];
-
-/// Columns stand in this order on disk: the value last, so that expiry and versionstamp are read without walking a
-/// large value. `kv_entries` is a rowid table: at 10 KB values WITHOUT ROWID reads five times slower.
-const V1: &str = "
-CREATE TABLE kv_meta (key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
-CREATE TABLE kv_entries (
-  key BLOB PRIMARY KEY NOT NULL,
-  versionstamp TEXT NOT NULL,
-  expires_at INTEGER,
-  encoding INTEGER NOT NULL DEFAULT 0,
-  value BLOB NOT NULL
-);
-CREATE INDEX kv_entries_expiry ON kv_entries (expires_at) WHERE expires_at IS NOT NULL;
-CREATE TABLE kv_changes (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT,
-  key BLOB NOT NULL,
-  op TEXT NOT NULL,
-  versionstamp TEXT NOT NULL,
-  encoding INTEGER,
-  value BLOB
-);
-CREATE TABLE kv_queue (
-  id TEXT PRIMARY KEY NOT NULL,
-  seq INTEGER NOT NULL,
-  queue TEXT NOT NULL,
-  status TEXT NOT NULL,
-  ready_at INTEGER NOT NULL,
-  attempts INTEGER NOT NULL DEFAULT 0,
-  max_attempts INTEGER NOT NULL,
-  backoff_schedule TEXT NOT NULL,
-  keys_if_undelivered TEXT,
-  ordering_key TEXT,
-  deduplication_key TEXT,
-  lease INTEGER NOT NULL DEFAULT 0,
-  locked_until INTEGER,
-  created_at INTEGER NOT NULL,
-  updated_at INTEGER NOT NULL,
-  encoding INTEGER NOT NULL DEFAULT 0,
-  value BLOB NOT NULL
-);
-CREATE INDEX kv_queue_ready ON kv_queue (queue, status, ready_at, seq);
-CREATE UNIQUE INDEX kv_queue_deduplication ON kv_queue (queue, deduplication_key) WHERE deduplication_key IS NOT NULL;
-CREATE TABLE kv_dlq (
-  id TEXT PRIMARY KEY NOT NULL,
-  original_id TEXT NOT NULL,
-  queue TEXT NOT NULL,
-  error_message TEXT NOT NULL,
-  attempts INTEGER NOT NULL,
-  original_created_at INTEGER NOT NULL,
-  failed_at INTEGER NOT NULL,
-  encoding INTEGER NOT NULL DEFAULT 0,
-  value BLOB NOT NULL
-);
-CREATE TABLE kv_indexes (
-  id INTEGER PRIMARY KEY,
-  prefix BLOB NOT NULL,
-  kind TEXT NOT NULL,
-  spec TEXT NOT NULL,
-  created_at INTEGER NOT NULL
-);
-CREATE TABLE kv_commits (id TEXT PRIMARY KEY NOT NULL, versionstamp TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE kv_consumers (
-  name TEXT PRIMARY KEY NOT NULL,
-  prefix BLOB,
-  position INTEGER NOT NULL,
-  lease INTEGER NOT NULL DEFAULT 0,
-  locked_until INTEGER,
-  updated_at INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE kv_locks (
-  name TEXT PRIMARY KEY NOT NULL,
-  owner TEXT NOT NULL,
-  token INTEGER NOT NULL,
-  expires_at INTEGER NOT NULL
-) WITHOUT ROWID;
-";
-
-/// What the first schema had no use for yet: a dead letter keeps what its message needs to be tried again (no dead letter
-/// was ever written under schema 1), and the columns that are searched by have an index.
-const V2: &str = "
-DROP TABLE kv_dlq;
-CREATE TABLE kv_dlq (
-  id TEXT PRIMARY KEY NOT NULL,
-  original_id TEXT NOT NULL,
-  queue TEXT NOT NULL,
-  error_message TEXT NOT NULL,
-  attempts INTEGER NOT NULL,
-  original_created_at INTEGER NOT NULL,
-  failed_at INTEGER NOT NULL,
-  max_attempts INTEGER NOT NULL,
-  backoff_schedule TEXT NOT NULL,
-  keys_if_undelivered TEXT,
-  ordering_key TEXT,
-  deduplication_key TEXT,
-  encoding INTEGER NOT NULL DEFAULT 0,
-  value BLOB NOT NULL
-);
-CREATE INDEX kv_dlq_queue ON kv_dlq (queue);
-CREATE INDEX kv_queue_ordering ON kv_queue (queue, ordering_key, status, ready_at, seq) WHERE ordering_key IS NOT NULL;
-CREATE INDEX kv_locks_expiry ON kv_locks (expires_at);
-INSERT INTO kv_meta (key, value) VALUES ('sequence', 0), ('trimmed', '');
-";
-
-/// No number of a file gets so far by itself; JavaScript would round the ones after it, and a feed never get past them.
-pub const LAST_NUMBER: i64 = (1 << 53) - 1;
-
-/// The error of a number that another program has put there.
-pub fn used_up() -> Error {
-    Error::corrupt("a number of the file is at its end; restore the file from a backup")
-}
-
-/// The settings that all openers of a file share.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Settings {
-    /// The last versionstamp.
-    pub clock: Stamp,
-    /// What commits note.
-    pub change_log: ChangeLog,
-    /// For how long.
-    pub retention_ms: i64,
-    /// For how long dead letters are kept, if not for ever.
-    pub dead_letter_retention_ms: Option<i64>,
-    /// The last number that was given out.
-    pub sequence: i64,
-    /// The time of a write, in milliseconds, where it is later than the last versionstamp.
-    pub time_ms: i64,
-}
-
-impl Settings {
-    /// The file is not of before this time.
-    #[must_use]
-    pub fn seen_ms(&self) -> i64 {
-        i64::try_from(self.clock.ms).unwrap_or(i64::MAX).max(self.time_ms)
-    }
-
-    /// Reads the rows of `kv_meta`.
-    ///
-    /// # Errors
-    /// `CORRUPT` if one is missing or damaged, or at its end.
-    pub fn read(rows: &mut super::sqlite::Rows<'_>) -> Result<Self> {
-        let (mut clock, mut change_log, mut retention_ms, mut sequence) = (None, None, None, None);
-        let (mut time_ms, mut dead_letter_retention_ms) = (0, None);
-        while rows.next()? {
-            match rows.text(0)? {
-                "clock" => clock = Stamp::parse(rows.text(1)?),
-                "change_log" => change_log = ChangeLog::parse(rows.text(1)?).ok(),
-                "retention_ms" => retention_ms = Some(rows.int(1)).filter(|ms| *ms >= 0),
-                "sequence" => sequence = Some(rows.int(1)),
-                "dead_letter_retention_ms" => dead_letter_retention_ms = Some(rows.int(1)),
-                "time" => time_ms = rows.int(1),
-                _ => {}
-            }
-        }
-        if dead_letter_retention_ms.is_some_and(|ms| ms < MIN_DEAD_LETTER_RETENTION_MS) {
-            // Read as a number, a text is 0: the sweep would remove every dead letter.
-            return Err(Error::corrupt(
-                "the file's kv_meta has a dead_letter_retention_ms that is no duration; open the file with the option deadLetterRetention",
-            ));
-        }
-        match (clock, change_log, retention_ms, sequence) {
-            (Some(clock), Some(change_log), Some(retention_ms), Some(sequence)) => {
-                if !(0..LAST_NUMBER).contains(&sequence) || clock.is_last() {
-                    return Err(used_up());
-                }
-                Ok(Self { clock, change_log, retention_ms, dead_letter_retention_ms, sequence, time_ms })
-            }
-            _ => Err(Error::corrupt("the file's kv_meta lacks a setting; restore the file from a backup")),
-        }
-    }
-}
 
 /// Makes a connection's file ours: creates or upgrades the schema in one transaction and writes the settings that
 /// the opener insists on. A file that is not ours, or newer, is left as it is.

@@ -6,9 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use libsql::ffi;
 
-use super::mend::is_of_sync;
-use super::{Connection, MAIN};
-use crate::base::error::Result;
+use super::error::is_of_sync;
 
 /// A log of this many pages (16 MB) goes into the database. Four times SQLite's own: random sets cost a seventh less.
 const PAGES: c_int = 4000;
@@ -19,39 +17,22 @@ pub struct Checkpoints {
     sync_failed: AtomicBool,
 }
 
-impl Connection {
+impl Checkpoints {
     /// After each commit that leaves a long log, as much of it goes into the database as readers allow.
-    pub fn checkpoint_by_itself(&mut self) {
-        let checkpoints = Box::<Checkpoints>::default();
-        let told = ptr::from_ref::<Checkpoints>(&checkpoints).cast_mut().cast::<c_void>();
-        // SAFETY: `db` is open, and closes before the box is dropped, which does not move what it holds.
-        unsafe { ffi::sqlite3_wal_hook(self.db, Some(after_commit), told) };
-        self.checkpoints = Some(checkpoints);
-    }
-
-    /// Whether a sync failed in a checkpoint since this was asked for the last time.
-    #[must_use]
-    pub fn checkpoint_failed(&self) -> bool {
-        self.checkpoints.as_ref().is_some_and(|checkpoints| {
-            checkpoints.sync_failed.load(Ordering::Relaxed)
-                && checkpoints.sync_failed.swap(false, Ordering::Relaxed)
-        })
-    }
-
-    /// Brings all of the log into the database, and empties it.
     ///
-    /// # Errors
-    /// `BUSY` if a reader holds it back: then as much as it allows; those of SQLite.
-    pub fn empty_log(&self) -> Result<()> {
-        /// So long it waits for readers.
-        const PATIENCE_MS: i64 = 100;
-        self.set_busy_timeout(PATIENCE_MS);
-        let mode = ffi::SQLITE_CHECKPOINT_TRUNCATE;
-        // SAFETY: `db` is open, the name is a C string, the counts are not asked for.
-        let code = unsafe {
-            ffi::sqlite3_wal_checkpoint_v2(self.db, MAIN.as_ptr(), mode, ptr::null_mut(), ptr::null_mut())
-        };
-        self.check(code)
+    /// # Safety
+    /// `db` is open, and closes before what is given is dropped.
+    pub unsafe fn install(db: *mut ffi::sqlite3) -> Box<Self> {
+        let checkpoints = Box::<Self>::default();
+        let told = ptr::from_ref::<Self>(&checkpoints).cast_mut().cast::<c_void>();
+        // SAFETY: by the caller; the box does not move what it holds.
+        unsafe { ffi::sqlite3_wal_hook(db, Some(after_commit), told) };
+        checkpoints
+    }
+
+    /// Whether a sync failed since this was asked for the last time.
+    pub fn failed(&self) -> bool {
+        self.sync_failed.load(Ordering::Relaxed) && self.sync_failed.swap(false, Ordering::Relaxed)
     }
 }
 
@@ -64,7 +45,7 @@ unsafe extern "C" fn after_commit(
 ) -> c_int {
     if pages >= PAGES {
         let mode = ffi::SQLITE_CHECKPOINT_PASSIVE;
-        // SAFETY: SQLite gives its connection and a name; `told` is what `checkpoint_by_itself` gave, which lives.
+        // SAFETY: SQLite gives its connection and a name; `told` is what `install` gave, which lives.
         unsafe {
             let code = ffi::sqlite3_wal_checkpoint_v2(db, name, mode, ptr::null_mut(), ptr::null_mut());
             if is_of_sync(code) {

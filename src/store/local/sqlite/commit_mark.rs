@@ -1,16 +1,14 @@
 //! The begin of the log's index, which is in memory that all processes share: whether anybody has committed, told without a
 //! query, and whether the log is whole (`mend.rs`).
 
-use std::sync::atomic::{AtomicU32, Ordering, fence};
+use std::sync::atomic::{Ordering, fence};
 
-use super::Connection;
+use super::connection::Connection;
+use super::log_index::LogIndex;
 
 /// The words of the header that every commit changes: it holds a counter of commits, the salts of the log and its size
 /// (sqlite.org/walformat.html, "The WAL-Index File Format").
 const HEADER_WORDS: usize = 12;
-
-/// The header, its copy, and the state of checkpoints, in words.
-pub type LogIndex = [AtomicU32; 34];
 
 /// What the newest commit of a file left in the header of the log's index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

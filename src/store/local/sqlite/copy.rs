@@ -8,15 +8,17 @@ use std::sync::Arc;
 use libsql::ffi;
 use parking_lot::{Mutex, MutexGuard};
 
-use super::{Connection, MAIN, error, error_of};
+use super::connection::Connection;
+use super::error::{error_of, may_fail};
+use super::files::MAIN;
+use super::last_error::last_error;
 use crate::base::config::Fault;
 use crate::base::error::{Code, Error, Result};
-use crate::store::local::db::Db;
 
 /// A copy under way.
-pub struct PageCopy {
+pub struct PageCopy<S: AsRef<Connection>> {
     raw: *mut ffi::sqlite3_backup,
-    source: Arc<Mutex<Db>>,
+    source: Arc<Mutex<S>>,
     target: Option<Connection>,
     fault: Option<Fault>,
 }
@@ -32,28 +34,19 @@ pub struct Step {
     pub total: u64,
 }
 
-/// Asks a test whether a step of ours, which is no statement, is to fail.
-///
-/// # Errors
-/// What the test says.
-pub fn may_fail(fault: Option<&Fault>, step: &str) -> Result<()> {
-    let code = fault.and_then(|Fault(fault)| fault(step));
-    code.map_or(Ok(()), |code| Err(error_of(code, "a fault that a test injected")))
-}
-
-impl PageCopy {
+impl<S: AsRef<Connection>> PageCopy<S> {
     /// Begins; nothing is read yet. A source inside a read transaction is copied as that transaction sees it.
     ///
     /// # Errors
     /// Those of SQLite.
-    pub fn begin(source: &Arc<Mutex<Db>>, target: Connection) -> Result<Self> {
+    pub fn begin(source: &Arc<Mutex<S>>, target: Connection) -> Result<Self> {
         let from = source.lock();
         let fault = target.fault.clone();
         // SAFETY: both are open, the source is locked, the target is ours; the names are C strings.
         let raw =
-            unsafe { ffi::sqlite3_backup_init(target.db, MAIN.as_ptr(), from.connection.db, MAIN.as_ptr()) };
+            unsafe { ffi::sqlite3_backup_init(target.db, MAIN.as_ptr(), from.as_ref().db, MAIN.as_ptr()) };
         if raw.is_null() {
-            return Err(error(target.db, ffi::SQLITE_ERROR));
+            return Err(last_error(target.db, ffi::SQLITE_ERROR));
         }
         Ok(Self { raw, source: Arc::clone(source), target: Some(target), fault })
     }
@@ -103,7 +96,7 @@ impl PageCopy {
     }
 }
 
-impl Drop for PageCopy {
+impl<S: AsRef<Connection>> Drop for PageCopy<S> {
     fn drop(&mut self) {
         self.end();
     }

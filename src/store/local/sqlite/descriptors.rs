@@ -5,7 +5,7 @@ use std::ffi::c_int;
 use std::fs::File;
 use std::io;
 
-use super::ffi;
+use libsql::ffi;
 
 /// What to do about it.
 pub const NO_DESCRIPTOR: &str = "too many open files: no file descriptor is left; close what is not used (a Kv on a file \

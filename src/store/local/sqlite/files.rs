@@ -1,41 +1,32 @@
 //! The files below a connection's pages: SQLite's own handles of the database and of its write-ahead log. A handle of our own
 //! would not do: closing it would drop the locks that this process holds on the file.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::{CStr, c_int, c_void};
 use std::marker::PhantomData;
 use std::ptr;
 
 use libsql::ffi;
 
-use super::{Connection, MAIN, error_of};
+use super::error::error_of;
 use crate::base::error::Result;
+
+/// The database of a connection.
+pub const MAIN: &CStr = c"main";
 
 /// A file of a connection.
 #[derive(Clone, Copy)]
 pub struct File<'a> {
     raw: *mut ffi::sqlite3_file,
     methods: &'a ffi::sqlite3_io_methods,
-    _connection: PhantomData<&'a Connection>,
-}
-
-impl Connection {
-    /// The file of the pages.
-    pub(super) fn database(&self) -> Option<File<'_>> {
-        // SAFETY: `db` is open for as long as what is given borrows it.
-        unsafe { File::of(self.db, ffi::SQLITE_FCNTL_FILE_POINTER) }
-    }
-
-    /// The write-ahead log, once a transaction has opened it.
-    pub(super) fn log(&self) -> Option<File<'_>> {
-        // SAFETY: as above.
-        unsafe { File::of(self.db, ffi::SQLITE_FCNTL_JOURNAL_POINTER) }
-    }
+    _connection: PhantomData<&'a ()>,
 }
 
 impl File<'_> {
+    /// A file of a connection: `SQLITE_FCNTL_FILE_POINTER` or `SQLITE_FCNTL_JOURNAL_POINTER`.
+    ///
     /// # Safety
     /// `db` is open for as long as what is given is used.
-    unsafe fn of(db: *mut ffi::sqlite3, which: c_int) -> Option<Self> {
+    pub unsafe fn of(db: *mut ffi::sqlite3, which: c_int) -> Option<Self> {
         let mut raw: *mut ffi::sqlite3_file = ptr::null_mut();
         // SAFETY: by the caller; SQLite writes the address of a file that lives as long as the connection, and whose methods
         // are null while it is not open.
@@ -148,7 +139,7 @@ impl File<'_> {
 /// # Safety
 /// `db` is open.
 #[cfg(unix)]
-pub(super) unsafe fn take_read_error(db: *mut ffi::sqlite3) -> bool {
+pub unsafe fn take_read_error(db: *mut ffi::sqlite3) -> bool {
     /// `EIO`, `ENXIO`, `ERANGE`: those that SQLite translates.
     const UNREADABLE: [c_int; 3] = [5, 6, 34];
     // SAFETY: by the caller.
@@ -159,7 +150,7 @@ pub(super) unsafe fn take_read_error(db: *mut ffi::sqlite3) -> bool {
 
 /// There SQLite does not translate.
 #[cfg(not(unix))]
-pub(super) unsafe fn take_read_error(_: *mut ffi::sqlite3) -> bool {
+pub unsafe fn take_read_error(_: *mut ffi::sqlite3) -> bool {
     false
 }
 

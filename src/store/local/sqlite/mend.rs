@@ -19,11 +19,10 @@ use std::ffi::c_int;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use libsql::ffi;
-
-use super::commit_mark::LogIndex;
+use super::connection::Connection;
+use super::error::may_fail;
 use super::files::File;
-use super::{Connection, may_fail};
+use super::log_index::LogIndex;
 use crate::base::clock;
 use crate::base::clock::Stopwatch;
 use crate::base::error::{Code, Error, Result};
@@ -67,23 +66,6 @@ pub enum Doubt {
 #[derive(Debug)]
 #[must_use]
 pub struct Announced(Option<u32>);
-
-/// Whether an error of SQLite may be that of a sync, or one after it.
-pub fn is_of_sync(extended: c_int) -> bool {
-    const OTHERS: [c_int; 6] = [
-        ffi::SQLITE_IOERR_READ,
-        ffi::SQLITE_IOERR_SHORT_READ,
-        ffi::SQLITE_IOERR_CORRUPTFS,
-        ffi::SQLITE_IOERR_WRITE,
-        ffi::SQLITE_IOERR_TRUNCATE,
-        ffi::SQLITE_IOERR_LOCK,
-    ];
-    match extended & 0xff {
-        ffi::SQLITE_IOERR => !OTHERS.contains(&extended),
-        ffi::SQLITE_NOMEM => true,
-        _ => false,
-    }
-}
 
 impl Connection {
     /// Whether nothing is known to be missing in the log, nor to lie undecided behind it. Where there is no log (in memory) it

@@ -3,9 +3,9 @@
 use super::read::{LocalRead, encoding};
 use crate::base::config::ChangeLog;
 use crate::base::error::{Error, Result};
-use crate::store::local::schema::{LAST_NUMBER, used_up};
 use crate::store::rows::changes::{Change, LogScan, LogState};
 use crate::store::sql::Sql;
+use crate::store::sql::schema::{LAST_NUMBER, used_up};
 use crate::store::{ChangeKind, Flow, LogRead};
 
 impl LogRead for LocalRead<'_> {

@@ -1,30 +1,20 @@
-//! Indexes on a connection. An ordered one is a partial expression index (`ordered.rs`), a search index an FTS5 table, kept by triggers, so that every writer keeps it, whenever it opened the
-//! file. The table holds no text of its own (`content=''`); its rows are those of `kv_entries` by their rowid.
+//! Indexes on a connection: read, walked, searched, made and removed.
 
-use super::ordered;
-use super::ordered::scan_sql;
 use super::read::{LocalRead, found, show};
 use super::write::LocalWrite;
 use crate::base::error::{Error, Result};
-use crate::store::local::schema::objects::{Object, Objects};
+use crate::store::local::schema::index_row::row_of;
+use crate::store::local::schema::objects::Objects;
 use crate::store::local::sqlite::{Param, Rows};
 use crate::store::rows::index::{
     Definition, IndexKind, IndexRow, IndexValue, IndexedEntry, OrderedIndex, OrderedScan, SearchIndex,
     SearchScan,
 };
 use crate::store::sql::Sql;
+use crate::store::sql::indexes::{ORDERED, objects_of};
+use crate::store::sql::ordered_index::{self, scan_sql};
+use crate::store::sql::search_index::{fill, kept_objects, table_of};
 use crate::store::{Flow, IndexRead, ReadTxn, Row, Step, StepResult, Visit};
-
-/// An index, as `Sql::Indexes` gives it.
-pub fn row_of(rows: &Rows<'_>) -> Result<IndexRow> {
-    Ok(IndexRow {
-        id: rows.int(0),
-        prefix: rows.blob(1).to_vec(),
-        kind: if rows.text(4)? == ORDERED { IndexKind::Ordered } else { IndexKind::Search },
-        spec: rows.text(2)?.to_string(),
-        created_at: rows.int(3),
-    })
-}
 
 impl IndexRead for LocalRead<'_> {
     fn indexes(&mut self) -> Result<Vec<IndexRow>> {
@@ -96,7 +86,7 @@ impl IndexRead for LocalRead<'_> {
         encoding: u8,
         value: &[u8],
     ) -> Result<Option<Vec<u8>>> {
-        let sql = ordered::holder_sql(index);
+        let sql = ordered_index::holder_sql(index);
         let mut statement = self.db.connection.prepare(&sql)?;
         let mut rows = statement.query(&[value.into(), i64::from(encoding).into(), key.into()])?;
         Ok(if rows.next()? { Some(rows.blob(0).to_vec()) } else { None })
@@ -140,13 +130,6 @@ impl LocalRead<'_> {
     }
 }
 
-fn table_of(id: i64) -> String {
-    format!("kv_search_{id}")
-}
-
-/// The kind of an ordered index in `kv_indexes`.
-const ORDERED: &str = "ordered";
-
 impl LocalWrite<'_> {
     /// Notes an index; gives its number.
     fn note_index(&mut self, prefix: &[u8], kind: &str, spec: &str) -> Result<i64> {
@@ -176,13 +159,13 @@ impl LocalWrite<'_> {
 
     fn create_search(&mut self, index: &SearchIndex) -> Result<()> {
         let id = self.note_index(&index.prefix, "search", &index.spec)?;
-        search_objects(id, index).iter().try_for_each(|object| self.define(&object.sql))?;
+        kept_objects(id, index).iter().try_for_each(|object| self.define(&object.sql))?;
         self.define(&fill(id, index))
     }
 
     fn create_ordered(&mut self, index: &OrderedIndex) -> Result<()> {
         let id = self.note_index(&index.prefix, ORDERED, &index.spec)?;
-        ordered::objects(id, index).iter().try_for_each(|object| self.define(&object.sql))
+        ordered_index::objects(id, index).iter().try_for_each(|object| self.define(&object.sql))
     }
 
     fn drop_index(&mut self, index: &IndexRow) -> Result<()> {
@@ -205,105 +188,7 @@ fn param(value: &IndexValue) -> Param<'_> {
         IndexValue::Number(number) => Param::Real(*number),
         IndexValue::Text(text) => text.as_str().into(),
         IndexValue::AfterText => Param::Blob(&[]),
-        IndexValue::Flag(false) => Param::Blob(ordered::FALSE),
-        IndexValue::Flag(true) => Param::Blob(ordered::TRUE),
+        IndexValue::Flag(false) => Param::Blob(ordered_index::FALSE),
+        IndexValue::Flag(true) => Param::Blob(ordered_index::TRUE),
     }
-}
-
-/// The table of a search index and the triggers that keep it, with their names. A definition takes no parameters: bounds are
-/// written in hexadecimal, paths as quoted strings.
-fn search_objects(id: i64, index: &SearchIndex) -> [Object; 4] {
-    let (table, columns) = (table_of(id), columns_of(index));
-    let within = |row: &str| ordered::within(&format!("{row}key"), &index.range);
-    let tokenizer = index.tokenizer;
-    let trigger = |when: &str, sql: String| {
-        let name = format!("{table}_{when}");
-        Object::new("trigger", &name, format!("CREATE TRIGGER {name} {sql}"))
-    };
-    [
-        Object::new(
-            "table",
-            &table,
-            format!(
-                "CREATE VIRTUAL TABLE {table} USING fts5({columns}, content='', contentless_delete=1, tokenize='{tokenizer}')"
-            ),
-        ),
-        trigger(
-            "insert",
-            format!(
-                "AFTER INSERT ON kv_entries WHEN {} AND new.encoding < 2 BEGIN
-               INSERT INTO {table} (rowid, {columns}) VALUES (new.rowid, {});
-             END",
-                within("new."),
-                texts(index, "new.")
-            ),
-        ),
-        trigger(
-            "update",
-            format!(
-                "AFTER UPDATE OF value, encoding ON kv_entries WHEN {} BEGIN
-               DELETE FROM {table} WHERE rowid = old.rowid;
-               INSERT INTO {table} (rowid, {columns}) SELECT new.rowid, {} WHERE new.encoding < 2;
-             END",
-                within("new."),
-                texts(index, "new.")
-            ),
-        ),
-        trigger(
-            "delete",
-            format!(
-                "AFTER DELETE ON kv_entries WHEN {} BEGIN
-               DELETE FROM {table} WHERE rowid = old.rowid;
-             END",
-                within("old.")
-            ),
-        ),
-    ]
-}
-
-/// Fills a search index with what is stored.
-fn fill(id: i64, index: &SearchIndex) -> String {
-    let (table, columns, texts) = (table_of(id), columns_of(index), texts(index, "kv_entries."));
-    let within = ordered::within("kv_entries.key", &index.range);
-    format!(
-        "INSERT INTO {table} (rowid, {columns}) SELECT rowid, {texts} FROM kv_entries WHERE {within} AND encoding < 2"
-    )
-}
-
-fn columns_of(index: &SearchIndex) -> String {
-    (0..index.paths.len()).map(|at| format!("c{at}")).collect::<Vec<_>>().join(", ")
-}
-
-/// Texts and numbers, whole or within arrays and objects; not the names of members, nor the tags of an encoding. What is
-/// damaged holds no words, and must not make a write fail.
-fn texts(index: &SearchIndex, row: &str) -> String {
-    let text = |path: &String| {
-        let (json, path) = (format!("CAST({row}value AS TEXT)"), path.replace('\'', "''"));
-        format!(
-            "CASE WHEN json_valid({json}) THEN (SELECT group_concat(atom, ' ') FROM json_tree({json}, '{path}')
-                   WHERE type IN ('text', 'integer', 'real') AND key IS NOT '__type') END"
-        )
-    };
-    index.paths.iter().map(text).collect::<Vec<_>>().join(", ")
-}
-
-/// The tables in which FTS5 keeps one of its own, by the end of their names.
-const FTS5_TABLES: [(&str, &str); 4] = [
-    ("data", "(id INTEGER PRIMARY KEY, block BLOB)"),
-    ("idx", "(segid, term, pgno, PRIMARY KEY(segid, term)) WITHOUT ROWID"),
-    ("docsize", "(id INTEGER PRIMARY KEY, sz BLOB, origin INTEGER)"),
-    ("config", "(k PRIMARY KEY, v) WITHOUT ROWID"),
-];
-
-/// What an index adds to the schema.
-pub fn objects_of(id: i64, index: &Definition) -> Vec<Object> {
-    let index = match index {
-        Definition::Ordered(index) => return ordered::objects(id, index),
-        Definition::Search(index) => index,
-    };
-    let kept = FTS5_TABLES.iter().map(|(suffix, form)| {
-        let name = format!("{}_{suffix}", table_of(id));
-        Object::new("table", &name, format!("CREATE TABLE '{name}'{form}"))
-    });
-    search_objects(id, index).into_iter().chain(kept).collect()
 }

@@ -5,7 +5,6 @@ mod dead_letters;
 pub mod index;
 mod lock;
 mod net_changes;
-mod ordered;
 mod queue;
 pub mod read;
 mod set_aside;

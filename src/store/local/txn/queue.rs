@@ -5,12 +5,12 @@ use super::set_aside::{damaged, lossy, sound_text};
 use super::write::LocalWrite;
 use crate::base::error::{Error, Result};
 use crate::base::limits::MAX_BACKOFF_STEPS;
-use crate::store::local::schema::LAST_NUMBER;
 use crate::store::local::sqlite::{Param, Rows};
 use crate::store::rows::queue::{
     Claimable, DeadLetter, DeadLetterScan, Message, NewMessage, QueueStats, State, Status, Stranded,
 };
 use crate::store::sql::Sql;
+use crate::store::sql::schema::LAST_NUMBER;
 use crate::store::step::Ready;
 use crate::store::{Flow, Leased, QueueRead, Step, StepResult};
 

@@ -9,10 +9,10 @@ use super::write::LocalWrite;
 use crate::base::clock;
 use crate::base::error::Result;
 use crate::base::limits::MAX_CLAIM_BYTES;
-use crate::store::local::schema::LAST_NUMBER;
 use crate::store::local::sqlite::Rows;
 use crate::store::rows::queue::{Damaged, Stranded};
 use crate::store::sql::Sql;
+use crate::store::sql::schema::LAST_NUMBER;
 
 /// A row, and why it cannot be read.
 pub fn damaged(rows: &Rows<'_>, reason: &str) -> Damaged {

@@ -14,10 +14,11 @@ use crate::base::error::{Code, Error, Result};
 use crate::codec::key::KeyWriter;
 use crate::codec::stamp::Stamp;
 use crate::store::local::db::Db;
-use crate::store::local::schema::genuine::refuse_last_numbers;
-use crate::store::local::schema::{LAST_NUMBER, Settings, used_up};
+use crate::store::local::schema::numbers::refuse_last_numbers;
+use crate::store::local::schema::settings::Settings;
 use crate::store::local::sqlite::{Param, Rows};
 use crate::store::sql::Sql;
+use crate::store::sql::schema::{LAST_NUMBER, used_up};
 use crate::store::{
     Batch, ChangeKind, Expiry, Notice, PutKey, ReadTxn, Refusal, Row, Stamping, Step, StepResult, Verdict,
     is_live,

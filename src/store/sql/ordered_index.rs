@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use crate::store::local::schema::objects::Object;
+use super::object::Object;
 use crate::store::rows::index::{IndexValue, OrderedIndex, OrderedScan};
 
 /// What stands in an index for booleans.

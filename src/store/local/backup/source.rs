@@ -1,0 +1,24 @@
+//! Where a backup reads from.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::store::local::db::{Connect, Db};
+use crate::store::local::identity::FileId;
+
+/// Where a backup reads from.
+pub enum Source {
+    /// A connection of its own to the store's file.
+    File {
+        /// Opens it.
+        connect: Connect,
+        /// The file.
+        path: PathBuf,
+        /// Which file that is.
+        id: FileId,
+    },
+    /// The store's only connection.
+    Memory(Arc<Mutex<Db>>),
+}

@@ -1,0 +1,170 @@
+//! What wakes those who wait: commits of other processes, times, and expiries. One thread a store, which runs only while
+//! somebody is attentive.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::commit_monitor::Reason;
+use super::db::{Connect, Db};
+use super::shared::Shared;
+use super::sqlite::commit_mark::CommitMark;
+use super::{schema, threads};
+use crate::base::clock::Stopwatch;
+use crate::base::error::Result;
+use crate::store::Notice;
+use crate::store::sql::Sql;
+
+/// Between two looks for commits of other processes: after one of them, and when nothing was seen for long. A look reads 48
+/// bytes of memory; the longest pause decides how late the first commit is noticed.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(2);
+const LONGEST_PAUSE: Duration = Duration::from_millis(16);
+/// Between two looks for what has expired: it is to be told within a second.
+const EXPIRY_PAUSE: Duration = Duration::from_millis(500);
+/// Between two notices while commits of other processes cannot be seen (no file descriptor is left for the connection that looks, say): who
+/// waits then looks with what it has open.
+const BLIND_PAUSE: Duration = Duration::from_millis(100);
+
+/// Somebody who is attentive, until it is dropped.
+pub struct Attention {
+    shared: Arc<Shared>,
+    expiries: bool,
+}
+
+/// Begins to be attentive; the first one starts the thread.
+pub fn attend(
+    shared: &Arc<Shared>,
+    connect: impl FnOnce() -> Connect,
+    in_memory: bool,
+    expiries: bool,
+) -> Attention {
+    shared.monitor.attend(expiries, || {
+        let (watched, connect) = (Arc::clone(shared), connect());
+        let fault = Arc::clone(shared);
+        let body = move || serve(&watched, &mut Observer { db: None, connect, in_memory });
+        threads::spawn("keyval-monitor", body, move || fault.fail()).ok()
+    });
+    Attention { shared: Arc::clone(shared), expiries }
+}
+
+impl Drop for Attention {
+    fn drop(&mut self) {
+        self.shared.monitor.leave(self.expiries);
+    }
+}
+
+fn serve(shared: &Arc<Shared>, observer: &mut Observer) {
+    let mut pause = SHORTEST_PAUSE;
+    let mut seen = observer.poll();
+    let mut commits = shared.monitor.commits();
+    let mut expiries_looked: Option<Stopwatch> = None;
+    let mut blind: Option<Stopwatch> = None;
+    // What was committed since they became attentive, and before this first look, shows in no second one.
+    shared.wake(&Notice::ELSEWHERE);
+    loop {
+        let Reason::Poll { time, expiries, now } = shared.monitor.wait(&shared.clock, pause) else { return };
+        let mut notice = if time { Notice::TIME } else { Notice::NONE };
+        let (before, own) = (commits, shared.monitor.commits());
+        let found = observer.poll();
+        if found != seen {
+            // A commit of this process in between may hide another one: then it is looked at once too often.
+            notice |= Notice::ELSEWHERE;
+            // What another process has made ready is ready here.
+            if let Some(ms) = observer.seen_ms() {
+                shared.clock.witness(ms);
+            }
+            if own == before {
+                pause = SHORTEST_PAUSE;
+            }
+        }
+        (seen, commits) = (found, own);
+        if found != Observation::Nothing || observer.in_memory {
+            blind = None;
+        } else if blind.as_ref().is_none_or(|since| since.elapsed() >= BLIND_PAUSE) {
+            blind = Some(Stopwatch::start());
+            notice |= Notice::ELSEWHERE;
+        }
+        pause = (pause + pause / 4).min(LONGEST_PAUSE);
+        let due = expiries_looked.is_none_or(|watch| watch.elapsed() >= EXPIRY_PAUSE);
+        if expiries && (now || due) {
+            expiries_looked = Some(Stopwatch::start());
+            if observer.sees_expired(shared.clock.now_ms()) {
+                shared.tick_now();
+            }
+        }
+        if notice != Notice::NONE {
+            shared.wake(&notice);
+        }
+    }
+}
+
+/// What the thread looks with: a connection of its own, opened by its first look.
+struct Observer {
+    db: Option<Arc<Mutex<Db>>>,
+    connect: Connect,
+    in_memory: bool,
+}
+
+/// The newest commit by what can be seen of it; the same twice: nothing was committed in between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Observation {
+    Mark(CommitMark),
+    /// Where the log's index cannot be seen: SQLite's own count.
+    Version(i64),
+    /// Nothing can be seen (yet).
+    Nothing,
+}
+
+impl Observer {
+    fn db(&mut self) -> Option<Arc<Mutex<Db>>> {
+        if self.db.is_none() {
+            self.db = (self.connect)().ok();
+        }
+        self.db.clone()
+    }
+
+    /// In memory there is no other process.
+    fn poll(&mut self) -> Observation {
+        if self.in_memory {
+            return Observation::Nothing;
+        }
+        let Some(db) = self.db() else { return Observation::Nothing };
+        let mut db = db.lock();
+        if let Some(mark) = db.connection.newest_commit() {
+            return Observation::Mark(mark);
+        }
+        match version(&mut db) {
+            Ok(version) => {
+                db.connection.newest_commit().map_or(Observation::Version(version), Observation::Mark)
+            }
+            Err(_) => Observation::Nothing,
+        }
+    }
+
+    fn seen_ms(&mut self) -> Option<i64> {
+        schema::seen_ms(&self.db()?.lock().connection).ok()
+    }
+
+    fn sees_expired(&mut self, now_ms: i64) -> bool {
+        let Some(db) = self.db() else { return false };
+        let mut db = db.lock();
+        db.statement(Sql::HasExpired)
+            .and_then(|statement| statement.query(&[now_ms.into()])?.next())
+            .unwrap_or(false)
+    }
+}
+
+/// Asks SQLite, and finds what the next look needs.
+fn version(db: &mut Db) -> Result<i64> {
+    db.end_stray_transaction()?;
+    db.run(Sql::Begin)?;
+    let mut rows = db.statement(Sql::LogState)?.query(&[])?;
+    rows.next()?;
+    drop(rows);
+    db.connection.find_commit_mark();
+    db.run(Sql::Commit)?;
+    let mut rows = db.statement(Sql::DataVersion)?.query(&[])?;
+    rows.next()?;
+    Ok(rows.int(0))
+}

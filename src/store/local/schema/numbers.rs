@@ -1,0 +1,17 @@
+//! Numbers of a file that are used up.
+
+use crate::base::error::Result;
+use crate::store::local::sqlite::Connection;
+use crate::store::sql::schema::{LAST_NUMBER, used_up};
+
+/// Where numbers are used up, each write would be told that the disk is full.
+///
+/// # Errors
+/// `CORRUPT`.
+pub fn refuse_last_numbers(connection: &Connection) -> Result<()> {
+    let numbers = "SELECT seq FROM sqlite_sequence WHERE name = 'kv_changes' AND seq >= ?1
+         UNION ALL SELECT seq FROM (SELECT max(seq) AS seq FROM kv_changes) WHERE seq >= ?1
+         UNION ALL SELECT value FROM kv_meta WHERE key = 'sequence' AND value >= ?1";
+    let found = connection.query_text(numbers, &[LAST_NUMBER.into()])?;
+    found.map_or(Ok(()), |_| Err(used_up()))
+}

@@ -1,0 +1,67 @@
+//! The settings in `kv_meta`.
+
+use crate::base::config::{ChangeLog, MIN_DEAD_LETTER_RETENTION_MS};
+use crate::base::error::{Error, Result};
+use crate::codec::stamp::Stamp;
+use crate::store::local::sqlite::Rows;
+use crate::store::sql::schema::{LAST_NUMBER, used_up};
+
+/// The settings that all openers of a file share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// The last versionstamp.
+    pub clock: Stamp,
+    /// What commits note.
+    pub change_log: ChangeLog,
+    /// For how long.
+    pub retention_ms: i64,
+    /// For how long dead letters are kept, if not for ever.
+    pub dead_letter_retention_ms: Option<i64>,
+    /// The last number that was given out.
+    pub sequence: i64,
+    /// The time of a write, in milliseconds, where it is later than the last versionstamp.
+    pub time_ms: i64,
+}
+
+impl Settings {
+    /// The file is not of before this time.
+    #[must_use]
+    pub fn seen_ms(&self) -> i64 {
+        i64::try_from(self.clock.ms).unwrap_or(i64::MAX).max(self.time_ms)
+    }
+
+    /// Reads the rows of `kv_meta`.
+    ///
+    /// # Errors
+    /// `CORRUPT` if one is missing or damaged, or at its end.
+    pub fn read(rows: &mut Rows<'_>) -> Result<Self> {
+        let (mut clock, mut change_log, mut retention_ms, mut sequence) = (None, None, None, None);
+        let (mut time_ms, mut dead_letter_retention_ms) = (0, None);
+        while rows.next()? {
+            match rows.text(0)? {
+                "clock" => clock = Stamp::parse(rows.text(1)?),
+                "change_log" => change_log = ChangeLog::parse(rows.text(1)?).ok(),
+                "retention_ms" => retention_ms = Some(rows.int(1)).filter(|ms| *ms >= 0),
+                "sequence" => sequence = Some(rows.int(1)),
+                "dead_letter_retention_ms" => dead_letter_retention_ms = Some(rows.int(1)),
+                "time" => time_ms = rows.int(1),
+                _ => {}
+            }
+        }
+        if dead_letter_retention_ms.is_some_and(|ms| ms < MIN_DEAD_LETTER_RETENTION_MS) {
+            // Read as a number, a text is 0: the sweep would remove every dead letter.
+            return Err(Error::corrupt(
+                "the file's kv_meta has a dead_letter_retention_ms that is no duration; open the file with the option deadLetterRetention",
+            ));
+        }
+        match (clock, change_log, retention_ms, sequence) {
+            (Some(clock), Some(change_log), Some(retention_ms), Some(sequence)) => {
+                if !(0..LAST_NUMBER).contains(&sequence) || clock.is_last() {
+                    return Err(used_up());
+                }
+                Ok(Self { clock, change_log, retention_ms, dead_letter_retention_ms, sequence, time_ms })
+            }
+            _ => Err(Error::corrupt("the file's kv_meta lacks a setting; restore the file from a backup")),
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! What the openers, the writer, the reader thread and the commit monitor of a store share.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::mpsc::SyncSender;
+
+use parking_lot::Mutex;
+
+use super::backup::Backups;
+use super::commit_monitor::CommitMonitor;
+use super::inbox::Inbox;
+use crate::base::clock::Clock;
+use crate::base::config::{DEFAULT_BUSY_TIMEOUT_MS, Durability};
+use crate::base::error::{Code, Error, Result};
+use crate::store::{InFlight, Notice, ReadJob, Wake, WriteJob, fail_all};
+
+/// Makes the job of the interval.
+pub type MakeJob = Box<dyn Fn() -> Box<dyn WriteJob> + Send>;
+
+/// What the openers, the writer and the reader thread share.
+pub struct Shared {
+    pub writes: Inbox<Box<dyn WriteJob>>,
+    pub reads: Inbox<ReadJob>,
+    pub backups: Backups,
+    pub clock: Clock,
+    pub busy_timeout_ms: AtomicI64,
+    pub strongest: Mutex<Durability>,
+    pub monitor: CommitMonitor,
+    pub in_flight: Arc<InFlight>,
+    pub tick: Mutex<Option<MakeJob>>,
+    pub wakes: Mutex<Vec<Wake>>,
+    pub on_released: Mutex<Vec<Box<dyn FnOnce() + Send>>>,
+}
+
+impl Shared {
+    /// Of a store that is being opened.
+    pub fn new() -> Self {
+        Self {
+            writes: Inbox::default(),
+            reads: Inbox::default(),
+            backups: Backups::default(),
+            clock: Clock::default(),
+            busy_timeout_ms: AtomicI64::new(DEFAULT_BUSY_TIMEOUT_MS),
+            strongest: Mutex::new(Durability::Off),
+            monitor: CommitMonitor::default(),
+            in_flight: Arc::default(),
+            tick: Mutex::new(None),
+            wakes: Mutex::new(Vec::new()),
+            on_released: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// How long a lock of another process is waited for.
+    pub fn busy_timeout_ms(&self) -> i64 {
+        self.busy_timeout_ms.load(Ordering::Relaxed)
+    }
+
+    /// The strongest durability that an opener asked for.
+    pub fn strongest(&self) -> Durability {
+        *self.strongest.lock()
+    }
+
+    /// Hands a notice to all who asked for notices; one that panics is not called again.
+    pub fn wake(&self, notice: &Notice) {
+        self.wakes.lock().retain(|wake| catch_unwind(AssertUnwindSafe(|| wake(notice))).unwrap_or(false));
+    }
+
+    /// A thread met a fault of ours: nothing here can be trusted any more.
+    pub fn fail(&self) {
+        fail_all(self.writes.fail(fault()), &fault());
+        for job in self.reads.fail(fault()) {
+            job(Err(fault()));
+        }
+        self.wake(&Notice::NONE);
+    }
+
+    /// Has the writer make the log whole, and waits for it. Not to be called on the writer's thread.
+    pub fn mend_log(&self) -> Result<()> {
+        let (send, receive) = std::sync::mpsc::sync_channel(1);
+        if let Err((_, error)) = self.writes.push(vec![Box::new(Mend(send))]) {
+            return Err(error);
+        }
+        receive.recv().unwrap_or_else(|_| Err(Error::closed()))
+    }
+
+    /// Hands the job of the interval to the writer, now.
+    pub fn tick_now(&self) {
+        let made = self.tick.lock().as_ref().map(|make| make());
+        if let Err((jobs, error)) = self.writes.push(made.into_iter().collect()) {
+            fail_all(jobs, &error);
+        }
+    }
+}
+
+/// What everyone is told after a panic.
+pub fn fault() -> Error {
+    let reason = "the store was stopped by a fault in KeyVal itself; close every Kv on it, open it again, and report it";
+    Error::new(Code::Unavailable, reason)
+}
+
+/// Waits until the writer has made the log whole, as it does before any work.
+struct Mend(SyncSender<Result<()>>);
+
+impl WriteJob for Mend {
+    fn finish(self: Box<Self>, outcome: Result<()>) {
+        let _ = self.0.send(outcome);
+    }
+
+    fn durability(&self) -> Durability {
+        Durability::Off
+    }
+}

@@ -1,0 +1,68 @@
+//! Errors by SQLite's result codes.
+
+use std::ffi::c_int;
+
+use libsql::ffi;
+
+use super::descriptors;
+use crate::base::config::Fault;
+use crate::base::error::{Code, Error, Result};
+
+/// `SQLITE_CORRUPT_INDEX`: what is to be removed from an index is not in it.
+const INDEX_IS_DAMAGED: c_int = ffi::SQLITE_CORRUPT | (3 << 8);
+
+/// Our error for a result code. Codes are matched, never messages: 517 (a stale snapshot) has the message of 5.
+pub fn error_of(extended: c_int, message: &str) -> Error {
+    let (code, advice) = match extended & 0xff {
+        ffi::SQLITE_CORRUPT if extended == INDEX_IS_DAMAGED => (
+            Code::Corrupt,
+            "an index does not agree with its table: make it again (removeIndex, createIndex), or restore the file from a backup",
+        ),
+        ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED => {
+            (Code::Busy, "another process holds the write lock; raise busyTimeout, or write less at a time")
+        }
+        ffi::SQLITE_INTERRUPT => (Code::Busy, "it takes longer than it may here"),
+        ffi::SQLITE_CORRUPT => (Code::Corrupt, "the file is damaged; restore it from a backup"),
+        ffi::SQLITE_NOTADB => (Code::Corrupt, "the file is not a KeyVal database; give another path"),
+        ffi::SQLITE_FULL => (Code::Unavailable, "the disk is full; free some space"),
+        ffi::SQLITE_READONLY | ffi::SQLITE_PERM | ffi::SQLITE_AUTH => {
+            (Code::Unavailable, "the file, or its folder, cannot be written; check its permissions")
+        }
+        ffi::SQLITE_CANTOPEN => {
+            (Code::Unavailable, "the file cannot be opened; check the path and its permissions")
+        }
+        ffi::SQLITE_IOERR => (Code::Unavailable, "reading or writing the disk failed"),
+        ffi::SQLITE_NOMEM => (Code::Unavailable, "out of memory"),
+        ffi::SQLITE_TOOBIG => (Code::LimitExceeded, "the value is too large for the store"),
+        ffi::SQLITE_CONSTRAINT => (Code::Conflict, "a constraint of the table refuses it"),
+        _ => (Code::Corrupt, "the file does not have the expected form"),
+    };
+    let advice = descriptors::advice(extended).unwrap_or(advice);
+    Error::new(code, format!("{advice} (SQLite {extended}: {message})"))
+}
+
+/// Whether an error of SQLite may be that of a sync, or one after it.
+pub fn is_of_sync(extended: c_int) -> bool {
+    const OTHERS: [c_int; 6] = [
+        ffi::SQLITE_IOERR_READ,
+        ffi::SQLITE_IOERR_SHORT_READ,
+        ffi::SQLITE_IOERR_CORRUPTFS,
+        ffi::SQLITE_IOERR_WRITE,
+        ffi::SQLITE_IOERR_TRUNCATE,
+        ffi::SQLITE_IOERR_LOCK,
+    ];
+    match extended & 0xff {
+        ffi::SQLITE_IOERR => !OTHERS.contains(&extended),
+        ffi::SQLITE_NOMEM => true,
+        _ => false,
+    }
+}
+
+/// Asks a test whether a step of ours, which is no statement, is to fail.
+///
+/// # Errors
+/// What the test says.
+pub fn may_fail(fault: Option<&Fault>, step: &str) -> Result<()> {
+    let code = fault.and_then(|Fault(fault)| fault(step));
+    code.map_or(Ok(()), |code| Err(error_of(code, "a fault that a test injected")))
+}

@@ -1,0 +1,75 @@
+//! Entries as rows, and how a range of them is read.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use crate::base::error::Result;
+
+/// A stored entry as a read sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct Row<'a> {
+    /// The encoded key.
+    pub key: &'a [u8],
+    /// The commit that wrote it.
+    pub versionstamp: &'a str,
+    /// Milliseconds since the epoch.
+    pub expires_at: Option<i64>,
+    /// See `codec::value`.
+    pub encoding: u8,
+    /// Empty in a scan of keys, and where it is withheld.
+    pub value: &'a [u8],
+    /// The value is larger than the read wanted to load.
+    pub withheld: bool,
+}
+
+impl Row<'_> {
+    /// Whether it is there at a time; an expired entry is absent for everything.
+    #[must_use]
+    pub fn is_live(&self, now_ms: i64) -> bool {
+        is_live(self.expires_at, now_ms)
+    }
+}
+
+/// An entry is gone at its expiry, not after it.
+#[must_use]
+pub fn is_live(expires_at: Option<i64>, now_ms: i64) -> bool {
+    expires_at.is_none_or(|at| at > now_ms)
+}
+
+/// What a statement may take on a thread that must not be held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// So long.
+    Time(Duration),
+    /// So many steps of SQLite's machine, however fast they are.
+    Steps(u32),
+}
+
+/// What a scan reads.
+#[derive(Debug, Clone)]
+pub struct Scan {
+    /// Encoded keys.
+    pub range: Range<Vec<u8>>,
+    /// From the end.
+    pub reverse: bool,
+    /// Read no values.
+    pub keys_only: bool,
+    /// The most rows.
+    pub limit: usize,
+    /// Larger values are withheld.
+    pub max_value_bytes: usize,
+    /// `BUSY` if it takes more: what has expired is passed, and may be very many.
+    pub within: Option<Patience>,
+}
+
+/// Whether a scan goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// To the next row.
+    Continue,
+    /// This row was the last one wanted.
+    Stop,
+}
+
+/// Is shown the row of a key.
+pub type Visit<'a> = &'a mut dyn FnMut(Option<Row<'_>>) -> Result<()>;
