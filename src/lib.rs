@@ -8,7 +8,7 @@
 //! | [`kv`] | one open `Kv`: wiring; it alone chooses a store | `engine`, `store::local`, `store`, `base` |
 //! | [`engine`] | what reads and commits mean on any store, a folder a capability | `store`, `codec`, `base` |
 //! | [`store::local`] | an embedded file, or memory; the only place that names libsql | `store::sql`, `store`, `codec`, `base` |
-//! | `store::sql` | the statements, as constants | nothing |
+//! | `store::sql` | the SQL that every store runs: schema, statements, what indexes are made of | `store`, `base` |
 //! | [`store`] | the seam: traits, and rows, steps and notices as data | `base` |
 //! | [`codec`] | keys, values, versionstamps, cursors as bytes and text | `base` |
 //! | [`base`] | shared words: errors, limits, options, time | nothing |

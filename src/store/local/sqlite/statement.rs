@@ -37,6 +37,12 @@ impl From<Option<i64>> for Param<'_> {
     }
 }
 
+impl<'a> From<Option<&'a str>> for Param<'a> {
+    fn from(text: Option<&'a str>) -> Self {
+        text.map_or(Self::Int(None), Self::Text)
+    }
+}
+
 impl From<usize> for Param<'_> {
     fn from(size: usize) -> Self {
         Self::Int(Some(i64::try_from(size).unwrap_or(i64::MAX)))

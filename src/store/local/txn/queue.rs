@@ -163,10 +163,6 @@ fn message(rows: &Rows<'_>) -> Result<Message> {
     })
 }
 
-pub fn optional(text: Option<&str>) -> Param<'_> {
-    text.map_or(Param::Int(None), Into::into)
-}
-
 impl LocalWrite<'_> {
     /// A step of messages or dead letters.
     pub fn message_step(&mut self, step: &Step<'_>) -> Result<StepResult> {
@@ -224,9 +220,9 @@ impl LocalWrite<'_> {
                 ready_at.into(),
                 new.max_attempts.into(),
                 new.backoff_schedule.as_str().into(),
-                optional(new.keys_if_undelivered.as_deref()),
-                optional(new.ordering_key.as_deref()),
-                optional(new.deduplication_key.as_deref()),
+                new.keys_if_undelivered.as_deref().into(),
+                new.ordering_key.as_deref().into(),
+                new.deduplication_key.as_deref().into(),
                 now_ms.into(),
                 i64::from(new.encoding).into(),
                 (&*new.value).into(),

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use super::queue::optional;
 use super::read::{LocalRead, encoding};
 use super::write::LocalWrite;
 use crate::base::clock;
@@ -105,7 +104,7 @@ impl LocalWrite<'_> {
             one.queue.as_str().into(),
             one.reason.as_str().into(),
             now_ms.into(),
-            optional(one.keys_if_undelivered.as_deref()),
+            one.keys_if_undelivered.as_deref().into(),
         ])?;
         self.read.db.statement(Sql::RemoveRow)?.run(&[one.row.into()])
     }
