@@ -175,6 +175,7 @@ describe("planted: what is in an index, and was damaged after that", () => {
 
   const named = /^key \["a", ?"second"\]: /
 
+  // Seen to fail: with the values of a search taken as they are.
   test("a search names its key, and goes on behind it", () =>
     damaged(async (kv) => {
       for (const options of [{}, { limit: 2 }, { limit: 1000 }]) {
