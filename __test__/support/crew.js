@@ -144,13 +144,13 @@ export function percentile(values, share) {
 }
 
 /** A file, a `Kv` on it that waits for locks and sweeps nothing, processes to come, and a place for their journal. All of it ends with `work`. */
-export async function withCrew(work) {
+export async function withCrew(work, options = {}) {
   const folder = tempFolder()
   const crew = new Crew()
   const file = join(folder.path, "store.db")
-  const kv = new Kv(file, { busyTimeout: "1m", sweepInterval: 0 })
+  const kv = new Kv(file, { busyTimeout: "1m", sweepInterval: 0, ...options })
   try {
-    await work({ crew, kv, file, path: join(folder.path, "journal") })
+    await work({ crew, kv, file, folder: folder.path, path: join(folder.path, "journal") })
   } finally {
     await crew.dismiss()
     await kv.close()

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { inspect } from "node:util"
 import { STAMP } from "./assert.js"
-import { Inbox, within } from "./waiting.js"
+import { Gate, Inbox, within } from "./waiting.js"
 
 /** A key as text, types told apart. */
 export function nameOf(key) {
@@ -95,4 +95,23 @@ export async function nextBatch(iterator) {
 /** An `onError` that collects, and a test that must not meet an error asserts that it is empty. */
 export function errorsInto(list) {
   return (error, message) => void list.push(message === undefined ? error : { error, message })
+}
+
+/** A watch whose batches and errors are kept. */
+export function watchInto(kv, what, options) {
+  const told = new Told()
+  const errors = []
+  const subscription = kv.watch(what, told.callback, { onError: errorsInto(errors), ...options })
+  return { told, errors, subscription }
+}
+
+/** A watch whose callbacks, once their batch is kept, wait at a gate. */
+export function watchGated(kv, what) {
+  const told = new Told()
+  const gate = new Gate()
+  kv.watch(what, async (...batch) => {
+    told.callback(...batch)
+    await gate.pass()
+  })
+  return { told, gate }
 }

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, test } from "node:test"
 import { changesOf } from "../../dist/api/changes/changes.js"
 import { Consumer } from "../../dist/api/changes/consumer.js"
 import { KvError } from "../../dist/shared/errors.js"
-import { useTimer } from "../../dist/testing.js"
+import { fakeTimers } from "../support/timers.js"
 
 const busy = () => new KvError("BUSY", "another process holds the file")
 const full = () => new KvError("UNAVAILABLE", "the disk is full")
@@ -61,23 +61,17 @@ const ended = { done: true, value: undefined }
 const LEASE = { lease: 1, position: 0, prefix: [] }
 
 describe("feeds and consumers: errors of the store", () => {
-  let [waits, run] = [[], true]
+  let timers
   let errors
   const onError = ({ code }) => errors.push(code)
 
   beforeEach(() => {
-    waits = []
+    timers = fakeTimers()
     errors = []
-    run = true
-    useTimer((ms, callback) => {
-      waits.push(ms)
-      if (run) queueMicrotask(callback)
-      return () => {}
-    })
   })
 
   afterEach(() => {
-    useTimer(undefined)
+    timers.restore()
   })
 
   // Seen to fail: `next` rejected with BUSY, and the feed was over.
@@ -86,8 +80,8 @@ describe("feeds and consumers: errors of the store", () => {
     const feed = changesOf(transport)({ live: true, onError })
     assert.equal((await feed.next()).value.seq, 1)
     assert.equal((await feed.next()).value.seq, 2)
-    assert.deepEqual(waits, [1000, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000])
-    assert.equal(errors.length, waits.length)
+    assert.deepEqual(timers.waits, [1000, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000])
+    assert.equal(errors.length, timers.waits.length)
     assert.deepEqual(await feed.return(), ended)
     assert.equal(transport.running.size, 0)
   })
@@ -101,11 +95,11 @@ describe("feeds and consumers: errors of the store", () => {
       await assert.rejects(feed.next(), { code: error.code })
       assert.deepEqual(await feed.next(), ended)
     }
-    assert.deepEqual([errors, waits], [[], []])
+    assert.deepEqual([errors, timers.waits], [[], []])
   })
 
   test("return and close end one that waits for its next try", async () => {
-    run = false
+    timers.run = false
     for (const how of ["return", "close"]) {
       const transport = transportOf({ page: [busy()] })
       const feed = changesOf(transport)({ live: true, onError: () => setImmediate(end) })
@@ -132,7 +126,7 @@ describe("feeds and consumers: errors of the store", () => {
     clearInterval(notice)
     assert.deepEqual(seen, [1, 2])
     assert.deepEqual(errors, ["BUSY", "BUSY", "UNAVAILABLE", "BUSY", "UNAVAILABLE", "UNAVAILABLE"])
-    assert.deepEqual(waits, [1000, 1000, 1000, 1000, 1000, 2000])
+    assert.deepEqual(timers.waits, [1000, 1000, 1000, 1000, 1000, 2000])
   })
 
   test("any other ends the loop", async () => {
@@ -145,7 +139,7 @@ describe("feeds and consumers: errors of the store", () => {
 
   // Seen to fail: what the body had finished was forgotten when its commit was tried; it came again.
   test("closed while it waits to commit, it commits once more what the body has finished", async () => {
-    run = false
+    timers.run = false
     const transport = transportOf({ takeConsumer: [LEASE], page: [1], commitConsumer: [full(), undefined] })
     for await (const _ of new Consumer(transport, "c", {
       onError: () => setImmediate(() => transport.close()),

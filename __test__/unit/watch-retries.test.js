@@ -3,7 +3,7 @@ import assert from "node:assert/strict"
 import { afterEach, beforeEach, describe, test } from "node:test"
 import { beginWatch, WatchIterator, watchWith } from "../../dist/api/changes/watch.js"
 import { KvError } from "../../dist/shared/errors.js"
-import { useTimer } from "../../dist/testing.js"
+import { fakeTimers } from "../support/timers.js"
 
 const busy = () => new KvError("BUSY", "another process holds the file")
 
@@ -22,21 +22,14 @@ function transportOf(steps) {
 }
 
 describe("watch: errors of the store", () => {
-  let waits
-  let run
+  let timers
 
   beforeEach(() => {
-    waits = []
-    run = true
-    useTimer((ms, callback) => {
-      waits.push(ms)
-      if (run) queueMicrotask(callback)
-      return () => {}
-    })
+    timers = fakeTimers()
   })
 
   afterEach(() => {
-    useTimer(undefined)
+    timers.restore()
   })
 
   // Seen to fail: the iterator rejected with BUSY, and was closed.
@@ -46,7 +39,10 @@ describe("watch: errors of the store", () => {
     const options = { onError: ({ code }) => errors.push(code) }
     const iterator = new WatchIterator(beginWatch(transport, ["k"], options))
     for (const value of [1, 2]) assert.equal((await iterator.next()).value.entries[0].value, value)
-    assert.deepEqual([errors, waits, iterator.closed], [["BUSY", "BUSY", "BUSY"], [1000, 1000, 1000], false])
+    assert.deepEqual(
+      [errors, timers.waits, iterator.closed],
+      [["BUSY", "BUSY", "BUSY"], [1000, 1000, 1000], false],
+    )
     iterator.stop()
   })
 
@@ -61,7 +57,7 @@ describe("watch: errors of the store", () => {
       watchWith(transportOf([busy(), 1, busy(), 2]), ["k"], callback, options)
     })
     assert.deepEqual(
-      [errors, waits, values],
+      [errors, timers.waits, values],
       [
         ["BUSY", "BUSY"],
         [1000, 1000],
@@ -84,12 +80,12 @@ describe("watch: errors of the store", () => {
   })
 
   test("stop ends one that waits for its next try", async () => {
-    run = false
+    timers.run = false
     const iterator = new WatchIterator(
       beginWatch(transportOf([busy()]), ["k"], { onError: () => setImmediate(stop) }),
     )
     const stop = () => iterator.stop()
     assert.deepEqual(await iterator.next(), { done: true, value: undefined })
-    assert.deepEqual(waits, [1000])
+    assert.deepEqual(timers.waits, [1000])
   })
 })

@@ -3,26 +3,11 @@ import { join } from "node:path"
 import { describe, test } from "node:test"
 import { Kv } from "@buntime/keyval"
 import { collect } from "../../support/assert.js"
-import { Crew } from "../../support/crew.js"
+import { withCrew } from "../../support/crew.js"
 import { foundSorted, orphans } from "../../support/full-text.js"
 import { nodeOnly, runtimes, sql } from "../../support/runtimes.js"
-import { tempFolder } from "../../support/targets.js"
 
 const DOCUMENTS = 3000
-
-async function inFolder(work) {
-  const folder = tempFolder()
-  const crew = new Crew()
-  const file = join(folder.path, "store.db")
-  const kv = new Kv(file, { sweepInterval: 0 })
-  try {
-    await work({ crew, kv, file, folder: folder.path })
-  } finally {
-    await crew.dismiss()
-    await kv.close()
-    folder.dispose()
-  }
-}
 
 const hex = (text) => Buffer.from(text).toString("hex")
 
@@ -35,7 +20,7 @@ function insert(name, bytes, encoding = 0) {
 describe("process: search", nodeOnly, () => {
   for (const runtime of runtimes)
     test(`a process of ${runtime} that was open before keeps the index, and asks it`, () =>
-      inFolder(async ({ crew, kv, file }) => {
+      withCrew(async ({ crew, kv, file }) => {
         const hand = crew.launch(runtime, "indexes/search.js", [file])
         await hand.says(/^ready$/)
         assert.equal(await hand.ask("find apple", /^(found|failed)/), "failed INVALID_ARGUMENT")
@@ -59,7 +44,7 @@ describe("process: search", nodeOnly, () => {
 
   // Seen to fail: without json_valid in the triggers.
   test("values that are damaged stop no write, no index and no search", () =>
-    inFolder(async ({ kv, file }) => {
+    withCrew(async ({ kv, file }) => {
       const damaged = [
         "7b",
         "",
@@ -100,7 +85,7 @@ describe("process: search", nodeOnly, () => {
     },
   }))
     test(`after ${name} by another program each word still leads to its entry`, () =>
-      inFolder(async ({ kv, file, folder }) => {
+      withCrew(async ({ kv, file, folder }) => {
         await kv.createIndex(["t"], { fields: ["text"] })
         const document = (at) => ({ key: ["t", at], value: { text: `word${at} common` } })
         await kv.setMany(Array.from({ length: DOCUMENTS }, (_, at) => document(at)))

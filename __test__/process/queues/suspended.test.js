@@ -13,6 +13,15 @@ const LATE_MS = 3 * LEASE_MS
 /** What a worker began, in order. */
 const begun = (worker) => worker.lines.filter((line) => line.startsWith("begin "))
 
+/** A worker that holds its messages, and a process that can hold the file's lock; both are ready. */
+async function launch(crew, runtime, file) {
+  const worker = crew.launch(runtime, "queues/holder.js", [file, LEASE_MS])
+  const locker = crew.launch("bun", "store/lock-file.js", [file])
+  await worker.says(/^listening/)
+  await locker.says(/^ready/)
+  return { worker, locker }
+}
+
 const faked = optional("libfaketime")
 
 /** Laws 9 and 14: a worker that lived on gets none of its own messages twice, and no clock ends a process. */
@@ -21,10 +30,7 @@ describe("process: suspended workers, wrong clocks", nodeOnly, () => {
     // Seen to fail: with a claim in front of the heartbeat, which waited for the same lock.
     test(`${runtime}: another process holds the lock for longer than a lease`, async () => {
       await withCrew(async ({ crew, kv, file }) => {
-        const worker = crew.launch(runtime, "queues/holder.js", [file, LEASE_MS])
-        const locker = crew.launch("bun", "store/lock-file.js", [file])
-        await worker.says(/^listening/)
-        await locker.says(/^ready/)
+        const { worker, locker } = await launch(crew, runtime, file)
         for (const value of ["long", "short"]) await kv.enqueue(value)
         await worker.says(/^begin long/)
         await worker.says(/^begin short/)
@@ -47,10 +53,7 @@ describe("process: suspended workers, wrong clocks", nodeOnly, () => {
     // Seen to fail: as the test before.
     test(`${runtime}: the worker stands still for longer than a lease, a claim under way`, async () => {
       await withCrew(async ({ crew, kv, file }) => {
-        const worker = crew.launch(runtime, "queues/holder.js", [file, LEASE_MS])
-        const locker = crew.launch("bun", "store/lock-file.js", [file])
-        await worker.says(/^listening/)
-        await locker.says(/^ready/)
+        const { worker, locker } = await launch(crew, runtime, file)
         for (const value of ["long", "short"]) await kv.enqueue(value)
         await worker.says(/^begin short/)
         await locker.ask("lock", /^locked/)

@@ -2,12 +2,10 @@ import assert from "node:assert/strict"
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { describe, test } from "node:test"
-import { Kv } from "@buntime/keyval"
 import { sweep } from "../../../dist/testing.js"
-import { Crew, sleep, until } from "../../support/crew.js"
+import { sleep, until, withCrew } from "../../support/crew.js"
 import { Random } from "../../support/random.js"
 import { nodeOnly, runtimes } from "../../support/runtimes.js"
-import { tempFolder } from "../../support/targets.js"
 import { GROUPS, isWatched, MEMBERS, nameOf } from "../children/watch/keys.js"
 
 const KILLS = Number(process.env.KEYVAL_KILLS ?? 10)
@@ -26,20 +24,6 @@ const KILLED = [
   { target: { prefix: ["w"] }, slowMs: 250 },
   { target: [["w", 1], ["w1"], ["w", "commits"]], slowMs: 1 },
 ]
-
-async function inFolder(options, work) {
-  const folder = tempFolder()
-  const crew = new Crew()
-  const file = join(folder.path, "store.db")
-  const kv = new Kv(file, { busyTimeout: "1m", sweepInterval: 0, ...options })
-  try {
-    await work({ crew, kv, file, folder: folder.path })
-  } finally {
-    await crew.dismiss()
-    await kv.close()
-    folder.dispose()
-  }
-}
 
 /** More than two batches of a present state. */
 async function fill(kv) {
@@ -165,7 +149,7 @@ function report(t, kv, told) {
  */
 describe(`process: watches converge (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
   test(`${KILLS} kills among writers and watchers`, { timeout: 600_000 + KILLS * 10_000 }, (t) =>
-    inFolder({}, async (place) => {
+    withCrew(async (place) => {
       const told = await follow(place, { kills: KILLS, random: new Random(SEED) })
       report(t, { commits: String((await place.kv.get(["w", "commits"])).value) }, told)
       assert.equal(add(told, "resets"), 0, "the log was kept, and a watch has begun anew")
@@ -174,14 +158,17 @@ describe(`process: watches converge (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
 
   // What a watcher has not read yet is swept away: it begins anew.
   test("the log is trimmed before they have read it", { timeout: 600_000 + KILLS * 10_000 }, (t) =>
-    inFolder({ retention: "20ms" }, async (place) => {
-      const told = await follow(place, {
-        kills: Math.ceil(KILLS / 2),
-        random: new Random(SEED + 1),
-        trim: true,
-      })
-      report(t, {}, told)
-      assert.ok(add(told, "resets") > 0, "no watch had to begin anew")
-    }),
+    withCrew(
+      async (place) => {
+        const told = await follow(place, {
+          kills: Math.ceil(KILLS / 2),
+          random: new Random(SEED + 1),
+          trim: true,
+        })
+        report(t, {}, told)
+        assert.ok(add(told, "resets") > 0, "no watch had to begin anew")
+      },
+      { retention: "20ms" },
+    ),
   )
 })

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { T0, useStore } from "../../support/store.js"
-import { Gate } from "../../support/waiting.js"
-import { errorsInto, said, Told } from "../../support/watching.js"
+import { errorsInto, said, Told, watchGated } from "../../support/watching.js"
 
 /** Expiry as a watch tells it. The clock is frozen and moved by hand. Seen to fail: sweep without a note in the change log. */
 export function watchExpiry(target) {
@@ -79,12 +78,7 @@ export function watchExpiry(target) {
 
   test("an entry that has expired before it could be told is never told as there", async () => {
     store.at(T0)
-    const told = new Told()
-    const gate = new Gate()
-    store.kv.watch(["k"], async (...batch) => {
-      told.callback(...batch)
-      await gate.pass()
-    })
+    const { told, gate } = watchGated(store.kv, ["k"])
     await told.next()
     await store.kv.set(["k", 1], 1, { expiresIn: 10 })
     await store.kv.set(["k", 2], 2)

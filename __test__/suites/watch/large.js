@@ -3,7 +3,7 @@ import { test } from "node:test"
 import { snapshot } from "../../support/assert.js"
 import { useStore } from "../../support/store.js"
 import { eventually, Gate, within } from "../../support/waiting.js"
-import { errorsInto, nextBatch, said, Told } from "../../support/watching.js"
+import { errorsInto, nextBatch, said, Told, watchGated } from "../../support/watching.js"
 
 const VALUE = "v".repeat(20_000)
 /** A batch ends when it is over this: one of the present state, and one of changes. */
@@ -111,12 +111,7 @@ export function watchLarge(target) {
 
   test("a backlog of many changes of few keys is one batch", async () => {
     const { kv } = store
-    const told = new Told()
-    const gate = new Gate()
-    kv.watch(["k"], async (...batch) => {
-      told.callback(...batch)
-      await gate.pass()
-    })
+    const { told, gate } = watchGated(kv, ["k"])
     await told.next()
     for (let round = 0; round < 20; round++) {
       const atomic = kv.atomic()

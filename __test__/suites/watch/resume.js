@@ -3,18 +3,13 @@ import { test } from "node:test"
 import { refused, snapshot } from "../../support/assert.js"
 import { useStore } from "../../support/store.js"
 import { Gate, within } from "../../support/waiting.js"
-import { errorsInto, nameOf, nextBatch, said, Told } from "../../support/watching.js"
+import { nameOf, nextBatch, said, Told, watchGated, watchInto } from "../../support/watching.js"
 
 /** Resume tokens, a log that no longer reaches back, and bounded batches. */
 export function watchResume(target) {
   const store = useStore(target)
 
-  function watching(what, options) {
-    const told = new Told()
-    const errors = []
-    const subscription = store.kv.watch(what, told.callback, { onError: errorsInto(errors), ...options })
-    return { told, errors, subscription }
-  }
+  const watching = (what, options) => watchInto(store.kv, what, options)
 
   /** One batch of a watch that ends with it. */
   async function oneBatch(what, options) {
@@ -198,12 +193,7 @@ export function watchResume(target) {
   test("a slow watch that the trim has overtaken is reset", async () => {
     const { kv } = store
     await kv.set(["k", "old"], 1)
-    const told = new Told()
-    const gate = new Gate()
-    kv.watch(["k"], async (...batch) => {
-      told.callback(...batch)
-      await gate.pass()
-    })
+    const { told, gate } = watchGated(kv, ["k"])
     await told.next()
     await kv.delete(["k", "old"])
     await kv.set(["k", "new"], 1)

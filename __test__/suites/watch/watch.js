@@ -3,7 +3,7 @@ import { test } from "node:test"
 import { keysOf, refused } from "../../support/assert.js"
 import { T0, useStore } from "../../support/store.js"
 import { Gate } from "../../support/waiting.js"
-import { errorsInto, nameOf, said, Told } from "../../support/watching.js"
+import { errorsInto, nameOf, said, Told, watchGated, watchInto } from "../../support/watching.js"
 
 /** [name, target, options, keys that it tells of, keys that it does not] */
 const TARGETS = [
@@ -94,12 +94,7 @@ const DELETERS = {
 export function watch(target) {
   const store = useStore(target)
 
-  function watching(what, options) {
-    const told = new Told()
-    const errors = []
-    const subscription = store.kv.watch(what, told.callback, { onError: errorsInto(errors), ...options })
-    return { told, errors, subscription }
-  }
+  const watching = (what, options) => watchInto(store.kv, what, options)
 
   for (const [name, what, options, keys, others] of TARGETS) {
     test(`${name}: tells of its keys and of no others`, async () => {
@@ -237,12 +232,7 @@ export function watch(target) {
   test("what is written while the present state is told is not lost", async () => {
     const { kv } = store
     await kv.setMany(Array.from({ length: 1200 }, (_, at) => ({ key: ["n", at], value: 0 })))
-    const told = new Told()
-    const gate = new Gate()
-    kv.watch({ prefix: ["n"] }, async (...batch) => {
-      told.callback(...batch)
-      await gate.pass()
-    })
+    const { told, gate } = watchGated(kv, { prefix: ["n"] })
     await told.next()
     await kv.set(["n", 0], "after")
     await kv.set(["n", 1199], "before")
