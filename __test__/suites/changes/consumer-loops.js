@@ -5,7 +5,7 @@ import { T0, useStore } from "../../support/store.js"
 import { Inbox, pause, within } from "../../support/waiting.js"
 
 /** A consumer as a loop. */
-export function consumersLoop(target) {
+export function consumerLoops(target) {
   const store = useStore(target)
 
   /** Writes 1 to `count` at `["n", 1]` and so on, a commit each; gives the changes. */

@@ -14,7 +14,7 @@ function told(changes) {
 }
 
 /** What the change log keeps: trims, retention, its modes. */
-export function changesKept(target) {
+export function changesRetention(target) {
   const store = useStore(target)
 
   function read(options, kv = store.kv) {

@@ -316,7 +316,7 @@ function show(_key, value) {
 }
 
 /** Random operations on the store and on a plain sorted list. Seen to fail: drop any one clause of a query. */
-export function model(target) {
+export function entriesModel(target) {
   const store = useStore(target)
 
   test(`${STEPS} random operations (KEYVAL_SEED=${SEED})`, { timeout: 600_000 }, async () => {

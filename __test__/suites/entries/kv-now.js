@@ -3,7 +3,7 @@ import { test } from "node:test"
 import { refused, snapshot } from "../../support/assert.js"
 import { T0, useStore } from "../../support/store.js"
 
-export function now(target) {
+export function kvNow(target) {
   const store = useStore(target)
 
   test("is the store's time in arithmetic, read when it is used", () => {

@@ -40,7 +40,7 @@ async function pages(kv, selector, options) {
  * Law 6: no operation under `["t", "1"]` sees or touches `["t", "10"]`.
  * Seen to fail: make the end of a prefix `k ‖ 00 … k ‖ ff` without the terminator of a string, or compare `>= k`.
  */
-export function isolation(target) {
+export function prefixIsolation(target) {
   const store = useStore(target)
 
   async function fill(keys) {

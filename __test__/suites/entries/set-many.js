@@ -32,7 +32,7 @@ const SOURCES = {
   "a map's values": (count) => new Map(upTo(count).map((at) => [at, entry(at)])).values(),
 }
 
-export function writeMany(target) {
+export function setMany(target) {
   const store = useStore(target)
 
   for (const [name, source] of Object.entries(SOURCES)) {

@@ -8,7 +8,7 @@ const WORDS = { fields: ["text"], tokenize: "porter" }
 const VALUES = { on: ["city", "age"] }
 const UNIQUE = { on: ["mail"], unique: true }
 
-export function indexes(target) {
+export function createIndex(target) {
   const store = useStore(target)
   /** When each index was built, by its name. */
   const built = async () =>

@@ -5,7 +5,7 @@ import { T0, useStore } from "../../support/store.js"
 
 const CITIES = ["Berlin", "Bern", "Paris", "Rome"]
 
-export function ordered(target) {
+export function orderedIndexes(target) {
   const store = useStore(target)
   const people = (count) =>
     Array.from({ length: count }, (_, n) => ({

@@ -55,7 +55,7 @@ const OTHERS = {
   "tagged JSON": { text: new Date(0) },
 }
 
-export function searchKept(target) {
+export function searchMaintenance(target) {
   const store = useStore(target)
 
   async function begin(kv = store.kv) {

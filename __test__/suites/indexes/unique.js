@@ -3,7 +3,7 @@ import { describe, test } from "node:test"
 import { collect, refused } from "../../support/assert.js"
 import { T0, useStore } from "../../support/store.js"
 
-export function unique(target) {
+export function uniqueIndexes(target) {
   const store = useStore(target)
 
   describe("ordered index: unique", () => {

@@ -63,7 +63,7 @@ async function seen(kv, begin) {
   return new Set(contexts)
 }
 
-export function contexts(target) {
+export function asyncContexts(target) {
   const store = useStore(target)
   /** As a server does that opens it with its first request. */
   const openedByARequest = () => requests.run("who opened it", () => store.another())

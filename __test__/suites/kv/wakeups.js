@@ -9,7 +9,7 @@ const IDLE = 50
 const COMMITS = 40
 
 /** Whom a commit wakes: those whom it concerns, and no other. Looks are counted. */
-export function wakes(target) {
+export function wakeups(target) {
   const store = useStore(target)
   let told
 

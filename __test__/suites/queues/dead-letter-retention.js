@@ -8,7 +8,7 @@ import { deferred, pause, within } from "../../support/waiting.js"
 const fail = ({ value }) => Promise.reject(new Error(`error of ${value}`))
 
 /** Which messages leave a dead letter, and for how long it is kept. */
-export function deadLettersKept(target) {
+export function deadLetterRetention(target) {
   const store = useStore(target)
 
   const adding = {

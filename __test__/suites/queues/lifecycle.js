@@ -6,7 +6,7 @@ import { T0, useStore } from "../../support/store.js"
 import { deferred, Gate, within } from "../../support/waiting.js"
 
 /** How a listener ends. Law 10. */
-export function queuesLife(target) {
+export function queuesLifecycle(target) {
   const store = useStore(target)
 
   test("stop ends it at once; what runs is finished and counts", async () => {

@@ -83,7 +83,7 @@ const NO_PLACEHOLDERS = [
  * Law 8: what is refused is refused before anything is written, with a `KvError` that names it.
  * Seen to fail: leave out a check of one argument; or apply a part of the commit before the bad one is found.
  */
-export function refusals(target) {
+export function entryRefusals(target) {
   const store = useStore(target, { per: "suite" })
   let before
 

@@ -53,7 +53,7 @@ async function refusalOf(call) {
 }
 
 /** What messages show of arguments. */
-export function messages(target) {
+export function errorMessages(target) {
   const store = useStore(target, { per: "suite" })
 
   for (const [name, call] of Object.entries(CALLS)) {

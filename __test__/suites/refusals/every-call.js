@@ -109,7 +109,7 @@ function declaredMethods() {
     .flatMap(([name, { methods }]) => methods.map((member) => `${name}.${member}`))
 }
 
-export function args(target) {
+export function everyCall(target) {
   const store = useStore(target, { per: "suite" })
 
   test("the table has every method of the contract", () => {

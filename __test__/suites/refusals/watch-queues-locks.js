@@ -6,7 +6,7 @@ import * as bad from "../../support/tables/bad-arguments.js"
 import { groups, KEY_CALLS, VALUE_CALLS } from "../../support/tables/bad-subscriptions.js"
 
 /** Law 8 for watches, the feed, consumers, queues and locks: what is refused has written nothing. */
-export function liveRefusals(target) {
+export function subscriptionRefusals(target) {
   const store = useStore(target, { per: "suite" })
   let before
   let context

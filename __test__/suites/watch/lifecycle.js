@@ -8,7 +8,7 @@ import { nextBatch, said, Told } from "../../support/watching.js"
 const DONE = { done: true, value: undefined }
 
 /** How a watch ends, and its form as an iterator. Law 10. */
-export function watchLife(target) {
+export function watchLifecycle(target) {
   const store = useStore(target)
 
   function watching(options) {
