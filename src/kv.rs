@@ -17,19 +17,19 @@ use crate::base::error::{Code, Error, Result};
 use crate::base::metrics::{Metrics, Operation};
 use crate::engine::answer::Answer;
 use crate::engine::awaited::Awaited;
-use crate::engine::changes::followers::Hub;
+use crate::engine::changes::followers::Followers;
 use crate::engine::changes::watch::{Watch, WatchRequest};
 use crate::engine::commit::apply::{CommitJob, Done};
 use crate::engine::commit::{Commit, Outcome};
 use crate::engine::query::definition::definition_of;
 use crate::engine::queue::deliver::{Work, WorkJob, Worked};
-use crate::engine::queue::heartbeat::{beat, give_back, never_begun};
+use crate::engine::queue::heartbeat::{extend_due, give_back, never_begun};
 use crate::engine::queue::settle::{End, Settled};
 use crate::engine::read::answer;
 use crate::engine::request::{Request, Write};
 use crate::engine::sweep::{Looked, SweepJob, Swept};
-use crate::engine::write::{AnswerJob, Told};
-use crate::store::{Access, Notice, Order, Reader, Store, Ticket, Wake, WriteJob, local};
+use crate::engine::write::{AnswerDone, AnswerJob};
+use crate::store::{Access, BackupHandle, BackupRequest, Notice, Reader, Store, Wake, WriteJob, local};
 
 /// An open `Kv`. Writes are staged and handed over together, so that calls of one tick share a commit.
 pub struct Kv {
@@ -37,9 +37,9 @@ pub struct Kv {
     reader: Option<Box<dyn Reader>>,
     durability: Durability,
     staged: Vec<Box<dyn WriteJob>>,
-    backups: Vec<Weak<Ticket>>,
+    backups: Vec<Weak<BackupHandle>>,
     metrics: Arc<Metrics>,
-    hub: Arc<Hub>,
+    followers: Arc<Followers>,
     awaited: Arc<Awaited>,
     looked: Arc<Looked>,
     /// Under this number messages are in flight here.
@@ -80,7 +80,7 @@ impl Kv {
             staged: Vec::new(),
             backups: Vec::new(),
             metrics: Arc::default(),
-            hub: Arc::default(),
+            followers: Arc::default(),
             awaited: Arc::default(),
             looked: Arc::default(),
             holder: 0,
@@ -89,7 +89,7 @@ impl Kv {
             attached: true,
         };
         kv.holder = kv.store.in_flight().holder();
-        let (open, store) = (Arc::downgrade(&kv.hub), Arc::downgrade(&kv.store));
+        let (open, store) = (Arc::downgrade(&kv.followers), Arc::downgrade(&kv.store));
         let awaited = Arc::downgrade(&kv.awaited);
         kv.on_finished(Box::new(move |notice| {
             let open = open.strong_count() > 0;
@@ -97,7 +97,7 @@ impl Kv {
                 awaited.told(notice);
             }
             if open && notice.has(&Notice::TIME) {
-                beat(&store);
+                extend_due(&store);
             }
             open
         }));
@@ -111,22 +111,22 @@ impl Kv {
         Ok(kv)
     }
 
-    /// Answers on this thread, unless that could hold it: then the answer is `TakesLong`.
+    /// Answers on this thread, unless that could hold it: then the answer is `WouldBlock`.
     ///
     /// # Errors
     /// Those of the store; `CLOSED`.
     pub fn read_now(&mut self, request: &Request) -> Result<Answer> {
         let reader = self.reader.as_mut().ok_or_else(Error::closed)?;
-        let (watch, mut found) = (Stopwatch::start(), Answer::TakesLong);
+        let (watch, mut found) = (Stopwatch::start(), Answer::WouldBlock);
         let read = reader.try_read(request.access(), &mut |txn| {
             found = answer(txn, request, true)?;
             Ok(())
         });
-        if !matches!((&read, &found), (Ok(_), Answer::TakesLong)) {
+        if !matches!((&read, &found), (Ok(_), Answer::WouldBlock)) {
             let (operation, number) = request.counts_as();
             self.metrics.note(operation, number, watch.elapsed(), read.is_ok());
         }
-        Ok(if read? { found } else { Answer::TakesLong })
+        Ok(if read? { found } else { Answer::WouldBlock })
     }
 
     /// See `Reader::keep`.
@@ -189,28 +189,28 @@ impl Kv {
         self.store.write(vec![Box::new(sweep)]);
     }
 
-    /// Begins to copy a snapshot of the store into a file. Of progress the ticket tells only if it is `watched`.
+    /// Begins to copy a snapshot of the store into a file. Of progress the handle tells only if it is `watched`.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT`, `UNSUPPORTED` for what is no file; all others come by the ticket.
-    pub fn backup(&mut self, url: &str, overwrite: bool, watched: bool) -> Result<Arc<Ticket>> {
+    /// `INVALID_ARGUMENT`, `UNSUPPORTED` for what is no file; all others come by the handle.
+    pub fn backup(&mut self, url: &str, overwrite: bool, watched: bool) -> Result<Arc<BackupHandle>> {
         let target = backup_target(url)?;
-        let ticket = Arc::new(Ticket::new(watched));
+        let handle = Arc::new(BackupHandle::new(watched));
         self.backups.retain(|backup| backup.strong_count() > 0);
-        self.backups.push(Arc::downgrade(&ticket));
-        self.store.backup(Order { target, overwrite, ticket: Arc::clone(&ticket) });
-        Ok(ticket)
+        self.backups.push(Arc::downgrade(&handle));
+        self.store.backup(BackupRequest { target, overwrite, handle: Arc::clone(&handle) });
+        Ok(handle)
     }
 
     /// Stops this `Kv`'s backups, which then end with `CLOSED`.
     pub fn stop_backups(&self) {
-        for ticket in self.backups.iter().filter_map(Weak::upgrade) {
-            ticket.stop(Error::closed(), None);
+        for handle in self.backups.iter().filter_map(Weak::upgrade) {
+            handle.stop(Error::closed(), None);
         }
     }
 
     /// Stages a write with an answer of its own; `flush` hands it over.
-    pub fn write(&mut self, write: Write, told: Told) {
+    pub fn write(&mut self, write: Write, told: AnswerDone) {
         let noted = self.noted(Operation::Other, told);
         self.staged.push(Box::new(AnswerJob::new(write, self.durability, noted)));
     }
@@ -235,14 +235,14 @@ impl Kv {
 
     /// Settles and claims messages. Claims and automatic acknowledgements need no sync of their own: a power cut delivers
     /// once more.
-    pub fn work(&mut self, request: Work, told: Told) {
+    pub fn work(&mut self, request: Work, told: AnswerDone) {
         let (in_flight, store) = (Arc::clone(self.store.in_flight()), Arc::downgrade(&self.store));
         let (holder, lock_ms) = (self.holder, request.lock_ms);
         let ended: Vec<_> = request.settled.iter().map(|one| (one.id.clone(), one.lease)).collect();
         let tell = self.noted(Operation::Queue, move |worked: Result<Worked>| {
             // What could not be settled is in flight until it is, or until it is given up.
             for (id, lease) in ended.iter().filter(|_| worked.is_ok()) {
-                in_flight.rest(id, *lease);
+                in_flight.stop_renewing(id, *lease);
             }
             let messages = worked.as_ref().map_or(&[][..], |worked| worked.messages.as_slice());
             if let Some(store) = store.upgrade().filter(|_| !messages.is_empty()) {
@@ -259,8 +259,8 @@ impl Kv {
     }
 
     /// A handler has ended, and its message is not settled yet: its lease is not extended any more.
-    pub fn rest(&self, id: &str, lease: i64) {
-        self.store.in_flight().rest(id, lease);
+    pub fn stop_renewing(&self, id: &str, lease: i64) {
+        self.store.in_flight().stop_renewing(id, lease);
     }
 
     /// Begins a watch: what is committed after this is told.
@@ -270,12 +270,12 @@ impl Kv {
     pub fn watch(&mut self, request: WatchRequest) -> Result<Arc<Watch>> {
         request.validate()?;
         let reader = self.reader.as_mut().ok_or_else(Error::closed)?;
-        let watch = Arc::new(Watch::new(request, Arc::clone(&self.hub)));
+        let watch = Arc::new(Watch::new(request, Arc::clone(&self.followers)));
         // It has its place when the call returns, as `new Kv` has its file: so it waits here. A store is busy for as long as another
         // process recovers its log after a crash.
         let waited = Stopwatch::start();
         loop {
-            match reader.try_read(Access::Tables, &mut |txn| watch.begin(txn)) {
+            match reader.try_read(Access::System, &mut |txn| watch.begin(txn)) {
                 Ok(false) if waited.elapsed() < self.patience => clock::pause(PAUSE),
                 Ok(false) => {
                     watch.stop();
@@ -289,8 +289,8 @@ impl Kv {
 
     /// The watches of this `Kv`.
     #[must_use]
-    pub fn hub(&self) -> Arc<Hub> {
-        Arc::clone(&self.hub)
+    pub fn followers(&self) -> Arc<Followers> {
+        Arc::clone(&self.followers)
     }
 
     /// The queues and leases that this `Kv` waits for.
@@ -340,8 +340,8 @@ impl Kv {
 
     fn detach(&mut self, done: Box<dyn FnOnce() + Send>) {
         let done = Arc::new(AtEnd(Mutex::new(Some(done))));
-        for ticket in self.backups.iter().filter_map(Weak::upgrade) {
-            ticket.stop(Error::closed(), Some(Box::new(Arc::clone(&done))));
+        for handle in self.backups.iter().filter_map(Weak::upgrade) {
+            handle.stop(Error::closed(), Some(Box::new(Arc::clone(&done))));
         }
         self.flush();
         self.reader = None;

@@ -5,7 +5,7 @@ use keyval::base::limits::{AWAITED_LOOK_MS, MAX_INLINE_DUES};
 use keyval::codec::value::JSON;
 use keyval::engine::answer::Answer;
 use keyval::engine::awaited::Kind;
-use keyval::engine::changes::consumer::Holder;
+use keyval::engine::changes::consumer::LeaseHolder;
 use keyval::engine::commit::Mutation;
 use keyval::engine::queue::deliver::Work;
 use keyval::engine::queue::enqueue::NewMessage;
@@ -49,8 +49,8 @@ fn text(answer: Answer) -> Value {
     }
 }
 
-fn holder(at: usize, lease: i64) -> Holder {
-    Holder { name: name(at), lease, lease_ms: HOUR_MS }
+fn holder(at: usize, lease: i64) -> LeaseHolder {
+    LeaseHolder { name: name(at), lease, lease_ms: HOUR_MS }
 }
 
 /// Where there was no reason to look.
@@ -84,7 +84,7 @@ impl Waiting {
     fn look_now(&mut self) -> Option<Value> {
         let request = Request::Dues(self.kv.awaited());
         match self.kv.read_now(&request).unwrap() {
-            Answer::TakesLong => None,
+            Answer::WouldBlock => None,
             answer => Some(text(answer)),
         }
     }

@@ -7,23 +7,23 @@ use std::sync::mpsc;
 
 use keyval::base::error::{Code, Result};
 use keyval::kv::Kv;
-use keyval::store::{Backup, News, Ticket};
+use keyval::store::{Backup, BackupEvent, BackupHandle};
 use support::fault::{CODES, Plan, Trap};
 use support::raw::{self, Raw};
 use support::{close, open, put, set, wait};
 
 mod support;
 
-fn news(ticket: &Ticket) -> Result<News> {
+fn news(handle: &BackupHandle) -> Result<BackupEvent> {
     let (send, receive) = mpsc::channel();
-    ticket.next(Box::new(move |news| drop(send.send(news))));
+    handle.next(Box::new(move |news| drop(send.send(news))));
     wait(&receive, "news of a backup")
 }
 
 fn back_up(kv: &mut Kv, target: &Path, overwrite: bool) -> Result<Backup> {
-    let ticket = kv.backup(target.to_str().unwrap(), overwrite, true)?;
+    let handle = kv.backup(target.to_str().unwrap(), overwrite, true)?;
     loop {
-        if let News::Done(backup) = news(&ticket)? {
+        if let BackupEvent::Done(backup) = news(&handle)? {
             return Ok(backup);
         }
     }
@@ -109,10 +109,10 @@ fn close_ends_a_backup_that_waits_for_its_caller() {
         let place = if url == ":memory:" { url.into() } else { folder.path().join(url) };
         let mut kv = open(&place, &support::quiet());
         put(&mut kv, set(&["a"], "1"));
-        let ticket = kv.backup(backups.join("copy.db").to_str().unwrap(), false, true).unwrap();
-        assert!(matches!(news(&ticket), Ok(News::Progress(_))));
+        let handle = kv.backup(backups.join("copy.db").to_str().unwrap(), false, true).unwrap();
+        assert!(matches!(news(&handle), Ok(BackupEvent::Progress(_))));
         close(kv);
         assert!(!backups.exists());
-        assert_eq!(news(&ticket).unwrap_err().code, Code::Closed);
+        assert_eq!(news(&handle).unwrap_err().code, Code::Closed);
     }
 }

@@ -4,7 +4,7 @@
 use keyval::base::config::ChangeLog;
 use keyval::base::error::Result;
 use keyval::codec::value::JSON;
-use keyval::engine::changes::consumer::Holder;
+use keyval::engine::changes::consumer::LeaseHolder;
 use keyval::engine::commit::{Commit, Mutation, Outcome};
 use keyval::engine::lock::LockRequest;
 use keyval::engine::queue::deliver::Work;
@@ -116,8 +116,8 @@ fn a_dead_letter_goes_back() {
 #[test]
 fn leases_and_the_log() {
     let template = queues();
-    let holder = Holder { name: "c".into(), lease: 1, lease_ms: 500 };
-    let new = Holder { name: "new".into(), lease: 0, lease_ms: 500 };
+    let holder = LeaseHolder { name: "c".into(), lease: 1, lease_ms: 500 };
+    let new = LeaseHolder { name: "new".into(), lease: 0, lease_ms: 500 };
     let request = LockRequest { name: "old".into(), owner: "me".into(), duration_ms: 5 };
     all_or_nothing("lock", &template, &|kv| {
         let request = request.clone();

@@ -205,7 +205,7 @@ impl Pair {
     fn answer(&mut self, request: Request) -> Answer {
         if self.choose.0.one_in(2) {
             match self.kv.read_now(&request).unwrap() {
-                Answer::TakesLong => {}
+                Answer::WouldBlock => {}
                 answer => return answer,
             }
         }

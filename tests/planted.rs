@@ -9,7 +9,7 @@ use keyval::base::error::{Code, Result};
 use keyval::base::limits::MAX_BACKOFF_STEPS;
 use keyval::codec::value::JSON;
 use keyval::engine::answer::Answer;
-use keyval::engine::changes::consumer::Holder;
+use keyval::engine::changes::consumer::LeaseHolder;
 use keyval::engine::changes::feed::{ChangesQuery, page};
 use keyval::engine::commit::{Commit, Mutation};
 use keyval::engine::query::definition;
@@ -314,7 +314,7 @@ fn a_consumer_beyond_the_newest_change_is_corrupt() {
     Raw::open(&path).execute(
         "INSERT INTO kv_consumers (name, position, updated_at) VALUES ('reader', 9223372036854775807, 0)",
     );
-    let holder = Holder { name: "reader".into(), lease: 0, lease_ms: 1000 };
+    let holder = LeaseHolder { name: "reader".into(), lease: 0, lease_ms: 1000 };
     let error = write(&mut kv, Write::TakeConsumer(holder, None)).unwrap_err();
     assert_eq!(error.code, Code::Corrupt, "{error}");
     assert!(error.message.contains("position"), "{error}");

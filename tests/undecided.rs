@@ -86,7 +86,7 @@ fn nothing_is_read_until_the_outcome_is_decided() {
     let (folder, disk) = (tempfile::tempdir().unwrap(), Disk::default());
     let mut kv = stopped(&folder.path().join("kv.db"), &disk);
     let request = Request::Get(keys_of(&[&["balance"]]));
-    assert!(matches!(kv.read_now(&request), Ok(Answer::TakesLong)), "an undecided read");
+    assert!(matches!(kv.read_now(&request), Ok(Answer::WouldBlock)), "an undecided read");
     let error = get(&kv, &["balance"]).unwrap_err();
     assert_eq!((error.code, is_definite(&error)), (Code::Unavailable, true), "{error}");
     disk.fail(false, false);

@@ -39,7 +39,7 @@ fn step(kv: &mut Kv, watch: &Arc<Watch>) -> Option<(BTreeMap<usize, String>, Str
     loop {
         let request = Request::Watch(Arc::clone(watch));
         let page = match kv.read_now(&request).unwrap() {
-            Answer::TakesLong => page_of(read(kv, request)),
+            Answer::WouldBlock => page_of(read(kv, request)),
             answer => page_of(answer),
         };
         let text: Vec<serde_json::Value> = serde_json::from_slice(&page.text).unwrap();
@@ -66,7 +66,7 @@ fn step(kv: &mut Kv, watch: &Arc<Watch>) -> Option<(BTreeMap<usize, String>, Str
 
 /// Which watches have more to tell: `[more,id,…]`.
 fn news(kv: &mut Kv) -> Vec<u32> {
-    let request = Request::News(kv.hub());
+    let request = Request::Wakeups(kv.followers());
     match kv.read_now(&request).unwrap() {
         Answer::Text(text) => serde_json::from_slice(&text).unwrap(),
         other => panic!("no text: {other:?}"),

@@ -10,12 +10,12 @@ use super::convert::Raw;
 use super::handle::{CodeName, Handle};
 use super::text::thrown;
 use crate::base::error::Error;
-use crate::store::Ticket;
+use crate::store::BackupHandle;
 
 /// A backup under way.
 #[napi]
 pub struct Backup {
-    ticket: Arc<Ticket>,
+    handle: Arc<BackupHandle>,
 }
 
 #[napi]
@@ -30,16 +30,16 @@ impl Handle {
         watched: bool,
     ) -> napi::Result<Backup, CodeName> {
         let path = convert::text(env, path, "path");
-        let ticket = path.and_then(|path| self.kv()?.backup(&path, overwrite, watched));
-        Ok(Backup { ticket: ticket.map_err(thrown)? })
+        let handle = path.and_then(|path| self.kv()?.backup(&path, overwrite, watched));
+        Ok(Backup { handle: handle.map_err(thrown)? })
     }
 
     /// Asks for the next news, which comes by mail under `id`: `[copied,total]`, or what came of it.
     #[napi(catch_unwind)]
     pub fn backup_news(&self, backup: &Backup, id: u32) -> napi::Result<(), CodeName> {
         let mailbox = self.mailbox().map_err(thrown)?;
-        backup.ticket.next(Box::new(move |news| {
-            mailbox.post_news(id, news);
+        backup.handle.next(Box::new(move |news| {
+            mailbox.post_backup_event(id, news);
             mailbox.announce();
         }));
         Ok(())
@@ -48,7 +48,7 @@ impl Handle {
     /// Stops one; its end is still to be asked for.
     #[napi(catch_unwind)]
     pub fn stop_backup(&self, backup: &Backup) {
-        backup.ticket.stop(Error::closed(), None);
+        backup.handle.stop(Error::closed(), None);
     }
 
     /// Stops all of this `Kv`, as `close` does, which waits for what is pending before it comes here.

@@ -131,7 +131,7 @@ impl Handle {
         convert::keys(env, keys, many, &mut self.keys).map_err(thrown)?;
         let request = Request::Get(std::mem::take(&mut self.keys));
         let answer = self.kv().and_then(|kv| kv.read_now(&request));
-        if matches!(answer, Ok(Answer::TakesLong)) {
+        if matches!(answer, Ok(Answer::WouldBlock)) {
             self.read_later(id, request).map_err(thrown)?;
         } else if let Request::Get(keys) = request {
             self.keys = keys;
@@ -233,7 +233,7 @@ impl Handle {
         match self.kv().and_then(|kv| kv.read_now(&request)).map_err(thrown)? {
             Answer::Page(page) => Ok(Packet::new(page.text, page.bytes)),
             Answer::Text(text) => Ok(Packet::new(text, Vec::new())),
-            Answer::Count(_) | Answer::TakesLong => {
+            Answer::Count(_) | Answer::WouldBlock => {
                 self.read_later(id, request).map_err(thrown)?;
                 Ok(Packet::Later)
             }

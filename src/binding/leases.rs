@@ -8,7 +8,7 @@ use super::convert::Raw;
 use super::handle::{CodeName, Handle};
 use super::text::{Packet, thrown};
 use crate::base::error::{Error, Result};
-use crate::engine::changes::consumer::Holder;
+use crate::engine::changes::consumer::LeaseHolder;
 use crate::engine::lock::LockRequest;
 use crate::engine::queue::enqueue::check_name;
 use crate::engine::request::{Request, Write};
@@ -79,7 +79,7 @@ impl Handle {
             given.then(|| convert::prefix(env, prefix, "prefix", &mut out).map(|_| out)).transpose()
         };
         let prefix = encoded().map_err(thrown)?;
-        let holder = Holder { name, lease, lease_ms };
+        let holder = LeaseHolder { name, lease, lease_ms };
         self.write(id, Write::TakeConsumer(holder, prefix))
     }
 
@@ -95,14 +95,14 @@ impl Handle {
         seq: Raw,
     ) -> napi::Result<(), CodeName> {
         let seq = convert::whole_number(env, seq, "seq").map_err(thrown)?;
-        let holder = Holder { name, lease, lease_ms };
+        let holder = LeaseHolder { name, lease, lease_ms };
         self.write(id, Write::CommitConsumer(holder, seq))
     }
 
     /// Gives a consumer's lease back; that comes by mail under `id`.
     #[napi(catch_unwind)]
     pub fn release_consumer(&mut self, id: u32, name: String, lease: i64) -> napi::Result<(), CodeName> {
-        let holder = Holder { name, lease, lease_ms: 0 };
+        let holder = LeaseHolder { name, lease, lease_ms: 0 };
         self.write(id, Write::ReleaseConsumer(holder))
     }
 

@@ -10,12 +10,12 @@ use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status, sys};
 use parking_lot::Mutex;
 
-use super::text::{Packet, write_error, write_news, write_notice, write_outcome};
+use super::text::{Packet, write_backup_event, write_error, write_notice, write_outcome};
 use crate::base::error::Result;
 use crate::engine::answer::Answer;
 use crate::engine::awaited::Awaited;
 use crate::engine::commit::Outcome;
-use crate::store::{News, Notice};
+use crate::store::{BackupEvent, Notice};
 
 /// Wakes the event loop; weak, so that an idle `Kv` does not keep the process alive.
 pub type Wake = ThreadsafeFunction<(), (), (), Status, false, true, 0>;
@@ -80,13 +80,13 @@ impl Mailbox {
             }
             Answer::Count(count) => letters.text.extend_from_slice(count.to_string().as_bytes()),
             Answer::Text(text) => letters.text.extend_from_slice(&text),
-            Answer::TakesLong => letters.text.extend_from_slice(b"null"),
+            Answer::WouldBlock => letters.text.extend_from_slice(b"null"),
         });
     }
 
-    /// News of a backup.
-    pub fn post_news(&self, id: u32, news: Result<News>) {
-        self.post(id, news, |news, letters| write_news(&news, &mut letters.text));
+    /// BackupEvent of a backup.
+    pub fn post_backup_event(&self, id: u32, news: Result<BackupEvent>) {
+        self.post(id, news, |news, letters| write_backup_event(&news, &mut letters.text));
     }
 
     /// Something without a result ended.

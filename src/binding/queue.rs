@@ -85,9 +85,9 @@ impl Handle {
 
     /// A handler has ended, and its message will be settled later: its lease is not extended any more.
     #[napi(catch_unwind)]
-    pub fn rest(&mut self, message: String, lease: i64) {
+    pub fn stop_renewing(&mut self, message: String, lease: i64) {
         if let Ok(kv) = self.kv() {
-            kv.rest(&message, lease);
+            kv.stop_renewing(&message, lease);
         }
     }
 

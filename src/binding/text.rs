@@ -7,7 +7,7 @@ use crate::base::error::Error;
 use crate::codec::key_json::{json_string, write_string};
 use crate::codec::value::Counter;
 use crate::engine::commit::{Outcome, Reply};
-use crate::store::{News, Notice};
+use crate::store::{BackupEvent, Notice};
 
 /// An error that JavaScript sees with its `code`.
 pub type Thrown = napi::Error<&'static str>;
@@ -143,10 +143,10 @@ pub fn write_outcome(outcome: &Outcome, out: &mut Vec<u8>) {
 }
 
 /// Appends news of a backup: `[copied,total]`, or `{"bytes":…,"versionstamp":"…"}`.
-pub fn write_news(news: &News, out: &mut Vec<u8>) {
+pub fn write_backup_event(news: &BackupEvent, out: &mut Vec<u8>) {
     let text = match news {
-        News::Progress(progress) => format!("[{},{}]", progress.copied_bytes, progress.total_bytes),
-        News::Done(backup) => {
+        BackupEvent::Progress(progress) => format!("[{},{}]", progress.copied_bytes, progress.total_bytes),
+        BackupEvent::Done(backup) => {
             format!("{{\"bytes\":{},\"versionstamp\":\"{}\"}}", backup.bytes, backup.versionstamp)
         }
     };

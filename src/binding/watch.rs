@@ -113,8 +113,8 @@ impl Handle {
     /// Which watches and feeds changes concern, now or by mail under `id`: `[more,number,…]`.
     #[napi(catch_unwind)]
     pub fn watch_news(&mut self, id: u32) -> napi::Result<Packet, CodeName> {
-        let hub = self.kv().map_err(thrown)?.hub();
-        self.ask(id, Request::News(hub))
+        let followers = self.kv().map_err(thrown)?.followers();
+        self.ask(id, Request::Wakeups(followers))
     }
 
     /// Begins a change feed after a number, or at the oldest change.
@@ -153,9 +153,9 @@ impl Handle {
     /// and there is more for it.
     #[napi(catch_unwind)]
     pub fn follow(&mut self, feed: &Feed) -> napi::Result<u32, CodeName> {
-        let hub = self.kv().map_err(thrown)?.hub();
+        let followers = self.kv().map_err(thrown)?.followers();
         let mut query = feed.query.lock();
-        let follower = Arc::new(Follower::of(hub, query.prefix.clone()));
+        let follower = Arc::new(Follower::of(followers, query.prefix.clone()));
         let id = follower.id;
         query.follower = Some(follower);
         Ok(id)

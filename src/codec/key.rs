@@ -208,7 +208,7 @@ pub fn encode(parts: &[Part<'_>]) -> Result<Vec<u8>> {
 /// `CORRUPT` if it is none.
 pub fn decode(bytes: &[u8]) -> Result<Vec<Part<'_>>> {
     if bytes.is_empty() {
-        return Err(damaged());
+        return Err(corrupt_key());
     }
     Parts::new(bytes).collect()
 }
@@ -219,7 +219,7 @@ pub fn is_key(bytes: &[u8]) -> bool {
     decode(bytes).and_then(|parts| encode(&parts)).is_ok_and(|again| again == bytes)
 }
 
-fn damaged() -> Error {
+fn corrupt_key() -> Error {
     Error::corrupt("a stored key is damaged: it does not follow the key encoding")
 }
 
@@ -322,7 +322,7 @@ impl<'a> Iterator for Parts<'a> {
         if part.is_none() {
             self.rest = &[];
         }
-        Some(part.ok_or_else(damaged))
+        Some(part.ok_or_else(corrupt_key))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::page::Page;
 use crate::base::error::{Code, Error, Result};
 use crate::base::limits::MAX_INLINE_SCAN_STEPS;
-use crate::store::{Patience, StepResult};
+use crate::store::{Budget, StepResult};
 
 /// An answer on its way to JavaScript.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ pub enum Answer {
     /// JSON.
     Text(Vec<u8>),
     /// It would take long: ask where that does no harm.
-    TakesLong,
+    WouldBlock,
 }
 
 impl Answer {
@@ -27,7 +27,7 @@ impl Answer {
 }
 
 /// What a scan may take on the JavaScript thread.
-pub const INLINE_PATIENCE: Patience = Patience::Steps(MAX_INLINE_SCAN_STEPS);
+pub const INLINE_BUDGET: Budget = Budget::Steps(MAX_INLINE_SCAN_STEPS);
 
 type OfResult = Box<dyn FnOnce(StepResult) -> Result<Answer> + Send>;
 

@@ -102,8 +102,8 @@ pub fn dues(txn: &mut dyn ReadTxn, awaited: &Awaited, inline: bool) -> Result<An
         return Ok(Answer::json(format!("[[],[],{again_ms}]")));
     }
     let mut left = Left { looks: if inline { MAX_INLINE_DUES } else { usize::MAX } };
-    let Some(due) = queues_due(txn, &queues, &mut left)? else { return Ok(Answer::TakesLong) };
-    let Some(held) = leases_held(txn, &consumers, &mut left)? else { return Ok(Answer::TakesLong) };
+    let Some(due) = queues_due(txn, &queues, &mut left)? else { return Ok(Answer::WouldBlock) };
+    let Some(held) = leases_held(txn, &consumers, &mut left)? else { return Ok(Answer::WouldBlock) };
     awaited.state.lock().last = Some(look);
     Ok(Answer::json(format!("[[{}],[{}],null]", due.join(","), held.join(","))))
 }

@@ -60,7 +60,7 @@ impl Keys {
 /// Answers a get. `inline`: on a thread that must not be held.
 pub fn get(txn: &mut dyn ReadTxn, keys: &Keys, inline: bool) -> Result<Answer> {
     if inline && keys.len() > MAX_INLINE_KEYS {
-        return Ok(Answer::TakesLong);
+        return Ok(Answer::WouldBlock);
     }
     let now = txn.now_ms();
     let max_value_bytes = if inline { MAX_INLINE_BYTES } else { usize::MAX };
@@ -75,7 +75,7 @@ pub fn get(txn: &mut dyn ReadTxn, keys: &Keys, inline: bool) -> Result<Answer> {
             Ok(())
         })?;
         if withheld || (inline && page.size_bytes() > MAX_INLINE_BYTES && keys.len() > 1) {
-            return Ok(Answer::TakesLong);
+            return Ok(Answer::WouldBlock);
         }
     }
     page.finish();

@@ -4,9 +4,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::awaited::Awaited;
-use super::changes::consumer::Holder;
+use super::changes::consumer::LeaseHolder;
 use super::changes::feed::ChangesQuery;
-use super::changes::followers::Hub;
+use super::changes::followers::Followers;
 use super::changes::watch::Watch;
 use super::get::Keys;
 use super::lock::LockRequest;
@@ -35,7 +35,7 @@ pub enum Request {
     /// The next batch of a watch.
     Watch(Arc<Watch>),
     /// Which watches changes concern.
-    News(Arc<Hub>),
+    Wakeups(Arc<Followers>),
     /// When a queue has something to do.
     QueueDue(String),
     /// When what is waited for has something to do.
@@ -70,7 +70,7 @@ impl Request {
             // An index gives the entries, which are read one by one.
             Self::List(ListQuery { filter: Some(_), .. }) => Access::Points,
             Self::List(_) | Self::Count(..) => Access::Range,
-            _ => Access::Tables,
+            _ => Access::System,
         }
     }
 
@@ -82,7 +82,7 @@ impl Request {
             Self::List(_) => (Operation::List, 1),
             Self::Count(..) => (Operation::Count, 1),
             Self::Search(_) => (Operation::Search, 1),
-            Self::Changes(_) | Self::Head | Self::Watch(_) | Self::News(_) => (Operation::Changes, 1),
+            Self::Changes(_) | Self::Head | Self::Watch(_) | Self::Wakeups(_) => (Operation::Changes, 1),
             Self::QueueDue(_) | Self::Dues(_) => (Operation::Queue, 1),
             _ => (Operation::Other, 1),
         }
@@ -105,11 +105,11 @@ pub enum Write {
     /// Gives back the lock of a name that is held under a token.
     ReleaseLock(String, i64),
     /// Takes or renews a consumer's lease; with its encoded prefix, if one was given.
-    TakeConsumer(Holder, Option<Vec<u8>>),
+    TakeConsumer(LeaseHolder, Option<Vec<u8>>),
     /// Moves a consumer to a number.
-    CommitConsumer(Holder, i64),
+    CommitConsumer(LeaseHolder, i64),
     /// Gives a consumer's lease back.
-    ReleaseConsumer(Holder),
+    ReleaseConsumer(LeaseHolder),
     /// Forgets a consumer.
     DeleteConsumer(String),
     /// Makes a search index.

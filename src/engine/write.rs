@@ -65,7 +65,7 @@ fn lease_lost() -> Error {
 }
 
 /// Told the answer, once.
-pub type Told = Box<dyn FnOnce(Result<Answer>) + Send>;
+pub type AnswerDone = Box<dyn FnOnce(Result<Answer>) + Send>;
 
 /// A write on its way through the writer.
 pub struct AnswerJob {
@@ -74,13 +74,13 @@ pub struct AnswerJob {
     undelivered: Undelivered,
     ending: Option<Ending>,
     answer: Option<Answer>,
-    told: Option<Told>,
+    told: Option<AnswerDone>,
 }
 
 impl AnswerJob {
     /// A write that tells `told`.
     #[must_use]
-    pub fn new(write: Write, durability: Durability, told: Told) -> Self {
+    pub fn new(write: Write, durability: Durability, told: AnswerDone) -> Self {
         let undelivered = Undelivered::default();
         Self { write, durability, undelivered, ending: None, answer: None, told: Some(told) }
     }

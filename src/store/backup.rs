@@ -9,13 +9,13 @@ use parking_lot::{Condvar, Mutex};
 use crate::base::error::{Error, Result};
 
 /// What a store is asked for.
-pub struct Order {
+pub struct BackupRequest {
     /// An absolute path.
     pub target: PathBuf,
     /// Whether a file that stands there is replaced.
     pub overwrite: bool,
     /// Where the news goes.
-    pub ticket: Arc<Ticket>,
+    pub handle: Arc<BackupHandle>,
 }
 
 /// How far the copy is.
@@ -38,7 +38,7 @@ pub struct Backup {
 
 /// What a caller hears.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum News {
+pub enum BackupEvent {
     /// It goes on.
     Progress(Progress),
     /// It has ended well.
@@ -46,11 +46,11 @@ pub enum News {
 }
 
 /// Hears one piece of news, on any thread.
-pub type Listener = Box<dyn FnOnce(Result<News>) + Send>;
+pub type Listener = Box<dyn FnOnce(Result<BackupEvent>) + Send>;
 
 /// The side of a backup that its caller holds. The caller asks for each piece of news; one who watches thereby agrees
 /// to what was told before: the copy gets its final name only after the last progress was heard and more is asked for.
-pub struct Ticket {
+pub struct BackupHandle {
     watched: bool,
     state: Mutex<State>,
     signal: Condvar,
@@ -71,18 +71,18 @@ struct State {
 
 impl State {
     /// The news that there is for a listener, if there is any.
-    fn news(&mut self) -> Option<Result<News>> {
+    fn news(&mut self) -> Option<Result<BackupEvent>> {
         if self.ended {
             let outcome = self.outcome.take().unwrap_or_else(|| Err(Error::closed()));
-            return Some(outcome.map(News::Done));
+            return Some(outcome.map(BackupEvent::Done));
         }
         let progress = self.progress.take()?;
         self.all_told = progress.copied_bytes == progress.total_bytes;
-        Some(Ok(News::Progress(progress)))
+        Some(Ok(BackupEvent::Progress(progress)))
     }
 }
 
-impl Ticket {
+impl BackupHandle {
     /// One that hears of progress (`watched`), or of the end alone.
     #[must_use]
     pub fn new(watched: bool) -> Self {

@@ -89,7 +89,7 @@ impl InFlight {
     }
 
     /// A message is not handled any more, or its lease was lost: it is not extended.
-    pub fn rest(&self, id: &str, number: i64) {
+    pub fn stop_renewing(&self, id: &str, number: i64) {
         let mut state = self.state.lock();
         if state.leases.get(id).is_some_and(|lease| lease.number == number) {
             state.leases.remove(id);
@@ -155,7 +155,7 @@ impl InFlight {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::rows::queue::{State as MessageState, Status};
+    use crate::store::rows::queue::{DeliveryState as MessageState, Status};
 
     fn message(id: &str) -> Message {
         let state = MessageState {
@@ -203,10 +203,10 @@ mod tests {
         let holder = in_flight.holder();
         assert_eq!(in_flight.add(holder, &[message("done")], 300, 0), Some(100));
         assert_eq!(in_flight.add(holder, &[message("later")], 300, 500), Some(100));
-        in_flight.rest("done", 7);
+        in_flight.stop_renewing("done", 7);
         assert_eq!(in_flight.take_due(100), []);
         assert_eq!(in_flight.renew_at(), Some(600));
-        in_flight.rest("later", 7);
+        in_flight.stop_renewing("later", 7);
         assert_eq!(in_flight.due(600), []);
         assert_eq!(in_flight.renew_at(), Some(600), "a look changes nothing");
         in_flight.extended(&[], 600);

@@ -24,13 +24,13 @@ pub mod rows;
 mod sql;
 pub mod step;
 
-pub use backup::{Backup, News, Order, Progress, Ticket};
+pub use backup::{Backup, BackupEvent, BackupHandle, BackupRequest, Progress};
 pub use in_flight::InFlight;
 pub use job::{Next, WriteJob, fail_all, finish};
 pub use notice::Notice;
 pub use read::{Access, Info, ReadJob, ReadTxn, ReadWork, Reader};
 pub use rows::changes::{ChangeKind, LogRead};
-pub use rows::entry::{Flow, Patience, Row, Scan, Visit, is_live};
+pub use rows::entry::{Budget, Flow, Row, Scan, Visit, is_live};
 pub use rows::index::IndexRead;
 pub use rows::lock::LeaseRead;
 pub use rows::queue::QueueRead;
@@ -50,8 +50,8 @@ pub trait Store: Send + Sync {
     /// Hands a read to the reader thread.
     fn read(&self, job: ReadJob);
 
-    /// Copies a snapshot of the store into a file; the news goes to the order's ticket.
-    fn backup(&self, order: Order);
+    /// Copies a snapshot of the store into a file; the news goes to the order's handle.
+    fn backup(&self, request: BackupRequest);
 
     /// The store's clock.
     fn clock(&self) -> &Clock;

@@ -69,7 +69,7 @@ pub enum Access {
     /// A range.
     Range,
     /// The change log or other tables, in one snapshot.
-    Tables,
+    System,
 }
 
 /// Reads on the calling thread, without waiting for anything.

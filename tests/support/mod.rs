@@ -191,7 +191,7 @@ pub fn read(kv: &Kv, request: Request) -> Answer {
 pub fn read_now(kv: &mut Kv, request: &Request) -> Answer {
     loop {
         match kv.read_now(request).unwrap() {
-            Answer::TakesLong => std::thread::yield_now(),
+            Answer::WouldBlock => std::thread::yield_now(),
             answer => return answer,
         }
     }

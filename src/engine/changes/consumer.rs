@@ -11,7 +11,7 @@ use crate::store::{Batch, ReadTxn, Step, StepResult};
 
 /// What a holder says of itself.
 #[derive(Debug, Clone)]
-pub struct Holder {
+pub struct LeaseHolder {
     /// The consumer's name.
     pub name: String,
     /// The lease that it holds; 0: none.
@@ -28,7 +28,7 @@ pub struct Holder {
 pub fn take<'a>(
     seen: &mut dyn ReadTxn,
     batch: &mut Batch<'a>,
-    holder: &'a Holder,
+    holder: &'a LeaseHolder,
     prefix: Option<&'a [u8]>,
 ) -> Result<Ending> {
     let state = seen.log_state()?;
@@ -80,7 +80,7 @@ pub fn take<'a>(
 pub fn commit<'a>(
     seen: &mut dyn ReadTxn,
     batch: &mut Batch<'a>,
-    holder: &'a Holder,
+    holder: &'a LeaseHolder,
     seq: i64,
 ) -> Result<Ending> {
     let lost = || {
@@ -110,7 +110,7 @@ pub fn commit<'a>(
 }
 
 /// Gives the lease back, if it is still held.
-pub fn release<'a>(seen: &mut dyn ReadTxn, batch: &mut Batch<'a>, holder: &'a Holder) -> Result<Ending> {
+pub fn release<'a>(seen: &mut dyn ReadTxn, batch: &mut Batch<'a>, holder: &'a LeaseHolder) -> Result<Ending> {
     let held = seen.consumer(&holder.name)?.filter(|one| holder.lease != 0 && one.lease == holder.lease);
     if let Some(Consumer { prefix, position, lease, .. }) = held {
         let (name, prefix) = (holder.name.as_str(), Cow::Owned(prefix));

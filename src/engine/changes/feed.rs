@@ -81,7 +81,7 @@ pub fn page(txn: &mut dyn ReadTxn, query: &ChangesQuery, inline: bool) -> Result
     })?;
     let more = full || position < state.head;
     if inline && more && page.is_empty() {
-        return Ok(Answer::TakesLong);
+        return Ok(Answer::WouldBlock);
     }
     let more = more || query.follower.as_ref().is_some_and(|follower| !follower.settle(position));
     page.finish_with(&format!("[{position},{}]", u8::from(more)));

@@ -52,7 +52,7 @@ impl Target {
 
 /// The watches of one `Kv`.
 #[derive(Debug, Default)]
-pub struct Hub {
+pub struct Followers {
     state: Mutex<State>,
 }
 
@@ -82,39 +82,39 @@ struct Mark {
 pub struct Follower {
     /// Its number.
     pub id: u32,
-    hub: Arc<Hub>,
+    followers: Arc<Followers>,
     target: Target,
 }
 
 impl Follower {
     /// Follows what is under a prefix; empty: all.
     #[must_use]
-    pub fn of(hub: Arc<Hub>, prefix: Vec<u8>) -> Self {
+    pub fn of(followers: Arc<Followers>, prefix: Vec<u8>) -> Self {
         let target = Target { key: prefix, reach: Reach::Under };
-        let id = hub.add(std::slice::from_ref(&target), false);
-        Self { id, hub, target }
+        let id = followers.add(std::slice::from_ref(&target), false);
+        Self { id, followers, target }
     }
 
-    /// See `Hub::passed`.
+    /// See `Followers::passed`.
     #[must_use]
     pub fn passed(&self) -> i64 {
-        self.hub.passed(self.id)
+        self.followers.passed(self.id)
     }
 
-    /// See `Hub::settle`.
+    /// See `Followers::settle`.
     #[must_use]
     pub fn settle(&self, position: i64) -> bool {
-        self.hub.settle(self.id, position)
+        self.followers.settle(self.id, position)
     }
 }
 
 impl Drop for Follower {
     fn drop(&mut self) {
-        self.hub.remove(self.id, std::slice::from_ref(&self.target));
+        self.followers.remove(self.id, std::slice::from_ref(&self.target));
     }
 }
 
-impl Hub {
+impl Followers {
     /// Adds a watch, not clean yet; gives its number. `keeps_backlog`: it has a part of `MAX_ALL_BACKLOGS_KEYS`.
     pub fn add(&self, targets: &[Target], keeps_backlog: bool) -> u32 {
         let mut state = self.state.lock();
@@ -174,7 +174,7 @@ impl Hub {
     }
 
     /// Looks at what changed; the answer is `[more,id,id,…]`: the watches that are not clean any more.
-    pub fn news(&self, txn: &mut dyn ReadTxn) -> Result<Answer> {
+    pub fn wakeups(&self, txn: &mut dyn ReadTxn) -> Result<Answer> {
         let mut state = self.state.lock();
         if state.clean == 0 {
             state.position = None;

@@ -18,7 +18,7 @@ use crate::codec::value::{ArrayText, Counter};
 use crate::engine::query::filter::Filter;
 use crate::engine::query::matching::for_each_match;
 use crate::engine::query::unique;
-use crate::engine::query::unique::Holder;
+use crate::engine::query::unique::ConflictingEntry;
 use crate::store::{Batch, Expiry, Next, PutKey, ReadTxn, Refusal, Step, StepResult, Verdict, WriteJob};
 
 /// Stands for a versionstamp that is not issued yet: it is as long as one, and after all that were.
@@ -305,12 +305,12 @@ impl WriteJob for CommitJob {
     fn refused(&mut self, refusal: Refusal, seen: &mut dyn ReadTxn) -> Result<()> {
         let index = self.decided.iter().take_while(|decided| decided.end <= refusal.step).count();
         let key = refusal.key.clone();
-        match unique::holder(seen, refusal) {
-            Ok(Holder::Expired(holder)) => {
+        match unique::conflicting_entry(seen, refusal) {
+            Ok(ConflictingEntry::Expired(holder)) => {
                 self.room.push(Room { key, holder });
                 Ok(())
             }
-            Ok(Holder::Live(error)) | Err(error) => Err(error.at(&place(&self.commit, index))),
+            Ok(ConflictingEntry::Live(error)) | Err(error) => Err(error.at(&place(&self.commit, index))),
         }
     }
 

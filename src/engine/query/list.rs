@@ -7,7 +7,7 @@ use super::filter::Filter;
 use super::matching::{Indexed, indexed};
 use crate::base::error::Result;
 use crate::base::limits::{MAX_FILTERED_ROWS, MAX_INLINE_BYTES, MAX_INLINE_FILTERED_ROWS, MAX_PAGE_BYTES};
-use crate::engine::answer::{Answer, INLINE_PATIENCE};
+use crate::engine::answer::{Answer, INLINE_BUDGET};
 use crate::engine::page::{Page, TYPICAL_ENTRY_BYTES};
 use crate::engine::range::after_key;
 use crate::store::rows::index::IndexedEntry;
@@ -51,13 +51,13 @@ pub fn list(txn: &mut dyn ReadTxn, query: &ListQuery, inline: bool) -> Result<An
         if query.found.get().is_none() {
             match indexed(txn, &query.range, filter, inline)? {
                 Indexed::Entries(entries) => drop(query.found.set(Some(entries))),
-                Indexed::TooMany if inline => return Ok(Answer::TakesLong),
+                Indexed::TooMany if inline => return Ok(Answer::WouldBlock),
                 Indexed::TooMany | Indexed::Not => drop(query.found.set(None)),
             }
         }
         match query.found.get() {
             Some(Some(entries)) => return list_indexed(txn, query, filter, entries, inline),
-            _ if inline => return Ok(Answer::TakesLong),
+            _ if inline => return Ok(Answer::WouldBlock),
             _ => {}
         }
     }
@@ -69,7 +69,7 @@ pub fn list(txn: &mut dyn ReadTxn, query: &ListQuery, inline: bool) -> Result<An
         // One row more tells whether there is more.
         limit: query.filter.as_ref().map_or(query.limit + 1, |_| usize::MAX >> 1),
         max_value_bytes: if inline { MAX_INLINE_BYTES } else { usize::MAX },
-        within: inline.then_some(INLINE_PATIENCE),
+        within: inline.then_some(INLINE_BUDGET),
     };
     let capacity =
         (scan.limit.min(query.limit) * TYPICAL_ENTRY_BYTES).min(MAX_PAGE_BYTES + MAX_PAGE_BYTES / 8);
@@ -94,7 +94,7 @@ pub fn list(txn: &mut dyn ReadTxn, query: &ListQuery, inline: bool) -> Result<An
         Ok(Flow::Continue)
     })?;
     if page.more && page.is_empty() && inline {
-        return Ok(Answer::TakesLong);
+        return Ok(Answer::WouldBlock);
     }
     page.finish();
     Ok(Answer::Page(page))
@@ -137,7 +137,7 @@ fn list_indexed(
         looked += 1;
     }
     if page.unsure && looked == 0 {
-        return Ok(Answer::TakesLong);
+        return Ok(Answer::WouldBlock);
     }
     page.finish();
     Ok(Answer::Page(page))

@@ -9,7 +9,7 @@ use std::ops::Range;
 use super::definition::index_json;
 use super::definition::{OrderedSpec, ordered_definition_of};
 use super::filter::typed::Typed;
-use super::filter::{Filter, Operand, Path, Place, Test, path_of};
+use super::filter::{Anchor, Filter, Operand, Path, Test, path_of};
 use crate::base::error::Result;
 use crate::base::limits::MAX_INDEXED_KEYS;
 use crate::engine::answer::Answer;
@@ -162,7 +162,7 @@ fn bound_of(test: &Test, now_ms: i64) -> Option<Bound> {
             let ((low, _), (_, high)) = (around(from, now_ms)?, around(to, now_ms)?);
             Some(Bound::Between(low, high))
         }
-        Test::Text(Place::Start, Typed::String(text)) => {
+        Test::Text(Anchor::Start, Typed::String(text)) => {
             let text = std::str::from_utf8(text).ok()?;
             let end = next_text(text).map_or(IndexValue::AfterText, IndexValue::Text);
             Some(Bound::Between(IndexValue::Text(text.into()), end))
@@ -250,7 +250,7 @@ pub fn explain(txn: &mut dyn ReadTxn, range: &Range<Vec<u8>>, filter: &Filter) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::query::filter::decimal::Digits;
+    use crate::engine::query::filter::decimal::Decimal;
 
     /// Seen to fail: with no slack; with whole numbers widened too.
     #[test]
@@ -262,7 +262,7 @@ mod tests {
         for exact in [0.0, -7.0, EXACT - 1.0, f64::INFINITY] {
             assert_eq!(of(Typed::Number(exact)), (exact, exact));
         }
-        let big = Digits::parse("1208925819614629174706177").unwrap();
+        let big = Decimal::parse("1208925819614629174706177").unwrap();
         for (value, near) in [(Typed::Number(0.1), 0.1), (Typed::BigInt(big), 2f64.powi(80))] {
             let (low, high) = of(value);
             assert!(low < near && near < high && high - low < near * 1e-12, "{low} {near} {high}");

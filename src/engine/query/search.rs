@@ -18,10 +18,10 @@ use crate::codec::key;
 use crate::engine::answer::Answer;
 use crate::engine::page::Page;
 use crate::store::rows::index::{IndexKind, IndexRow, IndexedEntry, SearchScan};
-use crate::store::{Flow, Patience, ReadTxn, Row};
+use crate::store::{Budget, Flow, ReadTxn, Row};
 
 /// See `MAX_INLINE_SEARCH_MS`.
-const INLINE_PATIENCE: Patience = Patience::Time(Duration::from_millis(MAX_INLINE_SEARCH_MS));
+const INLINE_BUDGET: Budget = Budget::Time(Duration::from_millis(MAX_INLINE_SEARCH_MS));
 
 /// A search, or what is left of it.
 #[derive(Debug, Clone)]
@@ -83,7 +83,7 @@ fn expression(words: &str, tokenizer: Tokenizer) -> Option<String> {
 /// `INVALID_ARGUMENT` if no index serves it, those of the store.
 pub fn page(txn: &mut dyn ReadTxn, query: &SearchQuery, inline: bool) -> Result<Answer> {
     if inline && query.filter.is_some() {
-        return Ok(Answer::TakesLong);
+        return Ok(Answer::WouldBlock);
     }
     let index = index_of(txn, &query.prefix)?;
     let mut reading = Reading::new(query, txn.now_ms(), inline);
@@ -91,7 +91,7 @@ pub fn page(txn: &mut dyn ReadTxn, query: &SearchQuery, inline: bool) -> Result<
         return Ok(reading.answer());
     };
     let (max_value_bytes, within) =
-        if inline { (MAX_INLINE_BYTES, Some(INLINE_PATIENCE)) } else { (usize::MAX, None) };
+        if inline { (MAX_INLINE_BYTES, Some(INLINE_BUDGET)) } else { (usize::MAX, None) };
     let (range, offset) = (query.range.clone(), query.offset);
     let scan = SearchScan { id: index.id, expression, range, offset, max_value_bytes, within };
     let mut ranked = query.ranked.lock();
@@ -103,7 +103,7 @@ pub fn page(txn: &mut dyn ReadTxn, query: &SearchQuery, inline: bool) -> Result<
             }
         }
         if inline {
-            return Ok(Answer::TakesLong);
+            return Ok(Answer::WouldBlock);
         }
         reading = Reading::new(query, txn.now_ms(), inline);
         *ranked = rank(txn, &scan, query)?;
@@ -220,7 +220,7 @@ impl<'a> Reading<'a> {
 
     fn answer(mut self) -> Answer {
         if self.takes_long && self.offset == self.query.offset {
-            return Answer::TakesLong;
+            return Answer::WouldBlock;
         }
         let more = u8::from(self.page.more);
         self.page.finish_with(&format!("[{},{more}]", self.offset));

@@ -8,7 +8,7 @@ use crate::store::rows::index::IndexKind;
 use crate::store::{ReadTxn, Refusal};
 
 /// Who has the values of an entry that was refused.
-pub enum Holder {
+pub enum ConflictingEntry {
     /// This key, whose entry has expired: it is to be removed before the entry is put again.
     Expired(Vec<u8>),
     /// A live entry, which the `CONFLICT` names.
@@ -19,7 +19,7 @@ pub enum Holder {
 ///
 /// # Errors
 /// The refusal's own, if it was no unique index that refused it; those of the store.
-pub fn holder(seen: &mut dyn ReadTxn, refusal: Refusal) -> Result<Holder> {
+pub fn conflicting_entry(seen: &mut dyn ReadTxn, refusal: Refusal) -> Result<ConflictingEntry> {
     let Some(holder) = holder_of(seen, &refusal)? else { return Err(refusal.error) };
     let (now, mut live) = (seen.now_ms(), false);
     seen.get(&holder, 0, &mut |stands| {
@@ -27,10 +27,10 @@ pub fn holder(seen: &mut dyn ReadTxn, refusal: Refusal) -> Result<Holder> {
         Ok(())
     })?;
     if !live {
-        return Ok(Holder::Expired(holder));
+        return Ok(ConflictingEntry::Expired(holder));
     }
     let message = format!("a unique index has these values for the key {} already", preview_key(&holder));
-    Ok(Holder::Live(Error::new(Code::Conflict, message)))
+    Ok(ConflictingEntry::Live(Error::new(Code::Conflict, message)))
 }
 
 /// The key of another entry that has the values which a unique index would have for a value; it may have expired.

@@ -20,7 +20,7 @@ use crate::base::limits::{MAX_CLAIM_BYTES, MAX_CLAIM_LOOKS};
 use crate::codec::key_json::json_string;
 use crate::engine::answer::{Answer, lost};
 use crate::engine::page::Page;
-use crate::store::rows::queue::{Claimable, Message, State, Status};
+use crate::store::rows::queue::{Claimable, DeliveryState, Message, Status};
 use crate::store::{Batch, InFlight, Next, ReadTxn, Refusal, Step, StepResult, Verdict, WriteJob};
 
 /// Messages that one look at a queue reads. More than are wanted, where some are behind their ordering key.
@@ -58,7 +58,7 @@ impl Worked {
     pub fn answer(&self) -> Answer {
         let mut page = Page::with_capacity(256);
         for message in &self.messages {
-            let State { lease, attempts, .. } = message.state;
+            let DeliveryState { lease, attempts, .. } = message.state;
             let (id, lease, attempts) = (json_string(&message.id), lease.to_string(), attempts.to_string());
             page.push_parts(&[&id, &lease, &attempts], message.encoding, &message.value);
         }
@@ -282,7 +282,7 @@ fn take(
     }
     batch.push(Step::Claim { message: leased(&message), lock_ms });
     keys.claimed.extend(message.ordering_key.clone());
-    let state = State {
+    let state = DeliveryState {
         status: Status::Processing,
         attempts: message.state.attempts + 1,
         lease: message.state.lease + 1,

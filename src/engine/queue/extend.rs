@@ -36,7 +36,7 @@ impl Extended {
     pub fn note(&self, in_flight: &InFlight) {
         in_flight.extended(&self.due, self.at_ms);
         for lost in self.lost.iter().filter_map(|index| self.due.get(*index)) {
-            in_flight.rest(&lost.id, lost.number);
+            in_flight.stop_renewing(&lost.id, lost.number);
         }
     }
 }

@@ -13,13 +13,13 @@ use crate::store::rows::queue::Message;
 use crate::store::{Batch, InFlight, Next, ReadTxn, Store, Verdict, WriteJob};
 
 /// Extends what is due, and asks to be called again when there is more.
-pub fn beat(store: &Weak<dyn Store>) {
+pub fn extend_due(store: &Weak<dyn Store>) {
     let Some(store) = store.upgrade() else { return };
     let in_flight = Arc::clone(store.in_flight());
     let due = in_flight.take_due(store.clock().now_ms());
     if !due.is_empty() {
-        let beat = Beat { in_flight: Arc::clone(&in_flight), due, extended: Extended::default() };
-        store.write(vec![Box::new(beat)]);
+        let heartbeat = Heartbeat { in_flight: Arc::clone(&in_flight), due, extended: Extended::default() };
+        store.write(vec![Box::new(heartbeat)]);
     }
     if let Some(at_ms) = in_flight.renew_at() {
         store.wake_at(at_ms);
@@ -27,13 +27,13 @@ pub fn beat(store: &Weak<dyn Store>) {
 }
 
 /// Extends leases.
-struct Beat {
+struct Heartbeat {
     in_flight: Arc<InFlight>,
     due: Vec<Due>,
     extended: Extended,
 }
 
-impl WriteJob for Beat {
+impl WriteJob for Heartbeat {
     fn decide<'a>(&'a mut self, seen: &mut dyn ReadTxn, batch: &mut Batch<'a>) -> Result<()> {
         self.extended = extend(self.due.clone(), seen.now_ms(), batch);
         Ok(())

@@ -7,7 +7,7 @@ use crate::base::error::Result;
 use crate::base::limits::MAX_ERROR_MESSAGE_BYTES;
 use crate::codec::key_json::preview_key;
 use crate::codec::{key, value};
-use crate::engine::query::unique::{self, Holder};
+use crate::engine::query::unique::{self, ConflictingEntry};
 use crate::store::rows::queue::{Claimable, Damaged, Message};
 use crate::store::step::Ready;
 use crate::store::{Batch, Expiry, Leased, PutKey, ReadTxn, Refusal, Step};
@@ -131,9 +131,9 @@ impl Undelivered {
     /// See `WriteJob::refused`.
     pub fn refused(&mut self, refusal: Refusal, seen: &mut dyn ReadTxn) -> Result<()> {
         let key = refusal.key.clone();
-        match unique::holder(seen, refusal)? {
-            Holder::Expired(holder) => self.room.push((key, holder)),
-            Holder::Live(error) => self.refused.push((key, error.message)),
+        match unique::conflicting_entry(seen, refusal)? {
+            ConflictingEntry::Expired(holder) => self.room.push((key, holder)),
+            ConflictingEntry::Live(error) => self.refused.push((key, error.message)),
         }
         Ok(())
     }

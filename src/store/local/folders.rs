@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use super::identity::shown;
+use super::identity::display_path;
 use super::sqlite::{NO_DESCRIPTOR, is_lack_of_descriptors};
 use crate::base::error::{Code, Error, Result};
 
@@ -61,5 +61,5 @@ pub fn failed(folder: &Path, what: &str, error: &io::Error) -> Error {
     if is_lack_of_descriptors(error) {
         return Error::new(Code::Unavailable, NO_DESCRIPTOR);
     }
-    Error::new(Code::Unavailable, format!("the folder {} cannot be {what}: {error}", shown(folder)))
+    Error::new(Code::Unavailable, format!("the folder {} cannot be {what}: {error}", display_path(folder)))
 }

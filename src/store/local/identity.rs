@@ -32,7 +32,7 @@ impl FileId {
 }
 
 /// A path, for a message.
-pub fn shown(path: &Path) -> String {
+pub fn display_path(path: &Path) -> String {
     short(&path.display().to_string()).into_owned()
 }
 
@@ -100,5 +100,5 @@ pub const MOVED: &str =
 
 /// The file that was opened is not at its path any more.
 pub fn moved(path: &Path) -> Error {
-    Error::new(Code::Unavailable, format!("{}: {MOVED}", shown(path)))
+    Error::new(Code::Unavailable, format!("{}: {MOVED}", display_path(path)))
 }

@@ -13,14 +13,14 @@ use parking_lot::Mutex;
 
 use self::backup::Source;
 use self::connect::{connect, create_parent, refuse_second_name};
-use self::identity::{FileId, MOVED, Whereabouts, moved, shown};
+use self::identity::{FileId, MOVED, Whereabouts, display_path, moved};
 use self::inbox::{Taker, Turn};
 use self::reader::{LocalReader, ReaderThread};
 use self::shared::Shared;
 use self::sqlite::Connection;
 use self::writer::Writer;
 use super::rows::index::Define;
-use super::{InFlight, Notice, Order, ReadJob, Reader, Store, Wake, WriteJob, fail_all};
+use super::{BackupRequest, InFlight, Notice, ReadJob, Reader, Store, Wake, WriteJob, fail_all};
 use crate::base::clock::Clock;
 use crate::base::config::{Durability, Fault, Location, Options};
 use crate::base::error::{Code, Error, Result};
@@ -58,12 +58,12 @@ const COPY_CACHE: &str = "PRAGMA cache_size = -1000";
 /// An open local store.
 pub struct LocalStore {
     shared: Arc<Shared>,
-    place: Place,
+    place: Storage,
     openers: Mutex<usize>,
 }
 
 /// How a connection for reading comes about.
-enum Place {
+enum Storage {
     File { id: FileId, path: PathBuf, fault: Option<Fault> },
     Memory(Arc<Mutex<Db>>),
 }
@@ -79,10 +79,10 @@ pub fn open(location: &Location, options: &Options, define: Define) -> Result<Ar
     match location {
         Location::Memory => {
             let db = Arc::new(Mutex::new(connect(Path::new(":memory:"), options, define)?));
-            LocalStore::start(Place::Memory(Arc::clone(&db)), db, options)
+            LocalStore::start(Storage::Memory(Arc::clone(&db)), db, options)
         }
         Location::File(path) => {
-            open_file(path, options, define).map_err(|error| error.at(&format!("{}: ", shown(path))))
+            open_file(path, options, define).map_err(|error| error.at(&format!("{}: ", display_path(path))))
         }
     }
 }
@@ -116,7 +116,7 @@ fn open_file(path: &Path, options: &Options, define: Define) -> Result<Arc<Local
     }
     let id = FileId::of(path)
         .ok_or_else(|| Error::new(Code::Unavailable, "the file vanished while it was opened"))?;
-    let place = Place::File { id: id.clone(), path: path.to_path_buf(), fault: options.fault.clone() };
+    let place = Storage::File { id: id.clone(), path: path.to_path_buf(), fault: options.fault.clone() };
     let store = LocalStore::start(place, Arc::new(Mutex::new(db)), options)?;
     open_files.insert(id, Arc::downgrade(&store));
     Ok(store)
@@ -132,7 +132,7 @@ pub fn file_id(location: &Location) -> Option<String> {
 }
 
 impl LocalStore {
-    fn start(place: Place, db: Arc<Mutex<Db>>, options: &Options) -> Result<Arc<Self>> {
+    fn start(place: Storage, db: Arc<Mutex<Db>>, options: &Options) -> Result<Arc<Self>> {
         let store = Arc::new(Self { shared: Arc::new(Shared::new()), place, openers: Mutex::new(1) });
         store.apply(options);
         store.shared.clock.witness(schema::seen_ms(&db.lock().connection)?);
@@ -140,8 +140,8 @@ impl LocalStore {
         let reader = ReaderThread::new(Arc::clone(&store.shared), store.read_connection(RANGE_CACHE))
             .map_err(no_thread)?;
         let whereabouts = match &store.place {
-            Place::File { path, .. } => Some(Whereabouts::of(path)),
-            Place::Memory(_) => None,
+            Storage::File { path, .. } => Some(Whereabouts::of(path)),
+            Storage::Memory(_) => None,
         };
         let writer = Writer::new(Arc::clone(&store.shared), db, whereabouts, options.group_slice);
         let shared = Arc::clone(&store.shared);
@@ -153,7 +153,7 @@ impl LocalStore {
 
     /// Whether it was opened at this path.
     fn is_of(&self, path: &Path) -> bool {
-        matches!(&self.place, Place::File { path: own, .. } if own == path)
+        matches!(&self.place, Storage::File { path: own, .. } if own == path)
     }
 
     /// One opener more; false if the last one has just left.
@@ -181,11 +181,11 @@ impl LocalStore {
     /// Opens a connection for reading when it is called.
     fn read_connection(&self, cache: &'static str) -> Box<dyn Fn() -> Result<Arc<Mutex<Db>>> + Send> {
         match &self.place {
-            Place::Memory(db) => {
+            Storage::Memory(db) => {
                 let db = Arc::clone(db);
                 Box::new(move || Ok(Arc::clone(&db)))
             }
-            Place::File { id, path, fault } => {
+            Storage::File { id, path, fault } => {
                 let (id, path, fault) = (id.clone(), path.clone(), fault.clone());
                 let shared = Arc::clone(&self.shared);
                 Box::new(move || {
@@ -208,7 +208,7 @@ impl LocalStore {
                         }
                         Ok(Arc::new(Mutex::new(db)))
                     };
-                    connect().map_err(|error: Error| error.at(&format!("{}: ", shown(&path))))
+                    connect().map_err(|error: Error| error.at(&format!("{}: ", display_path(&path))))
                 })
             }
         }
@@ -219,7 +219,7 @@ impl Store for LocalStore {
     fn reader(&self) -> Result<Box<dyn Reader>> {
         let points = self.read_connection(POINT_CACHE)()?;
         let ranges = self.read_connection(RANGE_CACHE);
-        let in_memory = matches!(self.place, Place::Memory(_));
+        let in_memory = matches!(self.place, Storage::Memory(_));
         Ok(Box::new(LocalReader::new(Arc::clone(&self.shared), points, ranges, in_memory)))
     }
 
@@ -239,14 +239,14 @@ impl Store for LocalStore {
         }
     }
 
-    fn backup(&self, order: Order) {
+    fn backup(&self, request: BackupRequest) {
         let source = match &self.place {
-            Place::Memory(db) => Source::Memory(Arc::clone(db)),
-            Place::File { id, path, .. } => {
+            Storage::Memory(db) => Source::Memory(Arc::clone(db)),
+            Storage::File { id, path, .. } => {
                 Source::File { connect: self.read_connection(COPY_CACHE), path: path.clone(), id: id.clone() }
             }
         };
-        self.shared.backups.start(order, source);
+        self.shared.backups.start(request, source);
     }
 
     fn clock(&self) -> &Clock {
@@ -267,7 +267,7 @@ impl Store for LocalStore {
     }
 
     fn attend(&self, expiries: bool) -> Box<dyn Any + Send> {
-        let in_memory = matches!(self.place, Place::Memory(_));
+        let in_memory = matches!(self.place, Storage::Memory(_));
         Box::new(observer::attend(&self.shared, || self.read_connection(MONITOR_CACHE), in_memory, expiries))
     }
 
@@ -298,7 +298,7 @@ impl Store for LocalStore {
             self.write(vec![Box::new(Barrier(Some(done)))]);
             return;
         }
-        if let Place::File { id, .. } = &self.place {
+        if let Storage::File { id, .. } = &self.place {
             open_files.remove(id);
         }
         self.shared.on_released.lock().push(done);

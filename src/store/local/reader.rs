@@ -100,7 +100,7 @@ impl Reader for LocalReader {
             return Ok(false);
         }
         let at = self.shared.clock.moment();
-        let on_ranges = matches!(access, Access::Range | Access::Tables);
+        let on_ranges = matches!(access, Access::Range | Access::System);
         let result = if on_ranges || self.kept == Kept::Nothing {
             read(&mut db, at, access, work)
         } else {

@@ -38,7 +38,7 @@ pub fn is_live(expires_at: Option<i64>, now_ms: i64) -> bool {
 
 /// What a statement may take on a thread that must not be held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Patience {
+pub enum Budget {
     /// So long.
     Time(Duration),
     /// So many steps of SQLite's machine, however fast they are.
@@ -59,7 +59,7 @@ pub struct Scan {
     /// Larger values are withheld.
     pub max_value_bytes: usize,
     /// `BUSY` if it takes more: what has expired is passed, and may be very many.
-    pub within: Option<Patience>,
+    pub within: Option<Budget>,
 }
 
 /// Whether a scan goes on.

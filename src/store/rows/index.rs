@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::entry::{Flow, Patience, Row, Visit};
+use super::entry::{Budget, Flow, Row, Visit};
 use crate::base::error::Result;
 
 /// The two kinds.
@@ -138,7 +138,7 @@ pub struct SearchScan {
     /// A larger value is withheld.
     pub max_value_bytes: usize,
     /// `BUSY` if it takes longer.
-    pub within: Option<Patience>,
+    pub within: Option<Budget>,
 }
 
 /// Reads of indexes.

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::entry::Flow;
 use crate::base::error::Result;
 
-/// What is the case with a message.
+/// The delivery state of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
     /// It waits for its time, or for a listener.
@@ -19,7 +19,7 @@ pub enum Status {
 
 /// The part of a message that changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct State {
+pub struct DeliveryState {
     /// See `Status`.
     pub status: Status,
     /// Milliseconds since the epoch.
@@ -41,8 +41,8 @@ pub struct Message {
     pub seq: i64,
     /// Its queue's name.
     pub queue: String,
-    /// See `State`.
-    pub state: State,
+    /// See `DeliveryState`.
+    pub state: DeliveryState,
     /// Then it is a dead letter.
     pub max_attempts: i64,
     /// JSON: milliseconds before the second attempt, the third, …

@@ -25,7 +25,7 @@ impl Object {
     }
 
     /// As a message names it.
-    pub fn shown(&self) -> String {
+    pub fn label(&self) -> String {
         format!("{} {}", self.kind, self.name)
     }
 }

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use self::state::{Listed, is_full, list};
 use self::walk::{Backlog, position_after};
 use super::feed::check_logged;
-use super::followers::{Hub, Reach, Target};
+use super::followers::{Followers, Reach, Target};
 use crate::base::error::{Error, Result};
 use crate::base::limits::{
     MAX_BACKLOG_KEYS, MAX_BUFFER_KEYS, MAX_INLINE_LOG_ROWS, MAX_LOG_ROWS, MAX_WATCH_BATCH_BYTES,
@@ -78,9 +78,9 @@ const AGAIN: u8 = 8;
 /// A watch.
 #[derive(Debug)]
 pub struct Watch {
-    /// Its number in the hub.
+    /// Its number among the followers.
     pub id: u32,
-    hub: Arc<Hub>,
+    followers: Arc<Followers>,
     targets: Vec<Target>,
     /// Where a key is in `targets`; empty if they are few.
     by_key: HashMap<Vec<u8>, usize>,
@@ -114,21 +114,21 @@ enum Phase {
 impl Watch {
     /// A watch that has not begun.
     #[must_use]
-    pub fn new(request: WatchRequest, hub: Arc<Hub>) -> Self {
+    pub fn new(request: WatchRequest, followers: Arc<Followers>) -> Self {
         let targets = without_repeats(request.targets);
-        let id = hub.add(&targets, true);
+        let id = followers.add(&targets, true);
         let places = targets.iter().enumerate().map(|(place, target)| (target.key.clone(), place));
         let by_key = places.filter(|_| targets.len() > FEW_TARGETS).collect();
         let phase = Phase::Start { emit_initial: request.emit_initial, from: request.from };
         let place =
             Mutex::new(Place { phase, backlog: Backlog::after(0, ""), token: String::new(), dropped: 0 });
         let (buffer_keys, drop_newest) = (request.buffer_keys, request.drop_newest);
-        Self { id, hub, targets, by_key, buffer_keys, drop_newest, place }
+        Self { id, followers, targets, by_key, buffer_keys, drop_newest, place }
     }
 
     /// Ends it.
     pub fn stop(&self) {
-        self.hub.remove(self.id, &self.targets);
+        self.followers.remove(self.id, &self.targets);
     }
 
     /// How many rows of the log it has walked past since it took its place. For tests.
@@ -170,7 +170,7 @@ impl Watch {
         let log = txn.log_state()?;
         check_logged(&log)?;
         if matches!(place.phase, Phase::Changes) {
-            place.backlog.skip_to(self.hub.passed(self.id));
+            place.backlog.skip_to(self.followers.passed(self.id));
             if place.backlog.position + 1 < log.first {
                 place.reset(&log);
             }
@@ -197,7 +197,7 @@ impl Watch {
                 break;
             }
             match list(txn, target, at.after.take(), &mut page, inline)? {
-                Listed::TakesLong => return Ok(Answer::TakesLong),
+                Listed::WouldBlock => return Ok(Answer::WouldBlock),
                 Listed::Until(last) => at.after = Some(last),
                 Listed::All => at.target += 1,
             }
@@ -225,11 +225,11 @@ impl Watch {
         log: &LogState,
     ) -> Result<Answer> {
         // With `bufferSize` nothing stays in the backlog: what is not told is dropped.
-        let room = self.buffer_keys.map_or_else(|| self.hub.backlog_keys(), |_| MAX_BACKLOG_KEYS);
+        let room = self.buffer_keys.map_or_else(|| self.followers.backlog_keys(), |_| MAX_BACKLOG_KEYS);
         self.walk(txn, &mut place.backlog, room, inline)?;
         let is_end = place.backlog.position >= log.head;
         if inline && !is_end && !place.backlog.is_full(room) {
-            return Ok(Answer::TakesLong);
+            return Ok(Answer::WouldBlock);
         }
         if let Some(most) = self.buffer_keys {
             place.dropped += place.backlog.keep(most, self.drop_newest);
@@ -242,7 +242,7 @@ impl Watch {
             }
             let is_long = inline && looked >= MAX_INLINE_LOG_ROWS && self.buffer_keys.is_none();
             if is_long || !place.backlog.tell(txn, changed, is_end, &mut page, inline)? {
-                return Ok(Answer::TakesLong);
+                return Ok(Answer::WouldBlock);
             }
             looked += 1;
         }
@@ -256,7 +256,7 @@ impl Watch {
         if !page.is_empty() {
             return Ok(place.batch(page, BATCH));
         }
-        let clean = is_all && self.hub.settle(self.id, place.backlog.position);
+        let clean = is_all && self.followers.settle(self.id, place.backlog.position);
         Ok(place.nothing(if clean { 0 } else { AGAIN }))
     }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::base::error::Result;
 use crate::base::limits::{MAX_INLINE_BYTES, MAX_PAGE_BYTES, MAX_WATCH_BATCH_KEYS};
 use crate::codec::key;
-use crate::engine::answer::INLINE_PATIENCE;
+use crate::engine::answer::INLINE_BUDGET;
 use crate::engine::changes::followers::{Reach, Target};
 use crate::engine::page::Page;
 use crate::engine::range::after_key;
@@ -20,7 +20,7 @@ pub enum Listed {
     All,
     /// The page is full; it goes on after this key.
     Until(Vec<u8>),
-    TakesLong,
+    WouldBlock,
 }
 
 /// Appends what stands at a target. An exact key is told also where nothing stands.
@@ -40,14 +40,14 @@ pub fn list(
             withheld = live.is_some_and(|row| row.withheld);
             if withheld { Ok(()) } else { page.push_watched(&target.key, live.as_ref()) }
         })?;
-        return Ok(if withheld { Listed::TakesLong } else { Listed::All });
+        return Ok(if withheld { Listed::WouldBlock } else { Listed::All });
     }
     let range = match after {
         Some(last) => after_key(range_of(target), &last, false),
         None => range_of(target),
     };
     let limit = MAX_WATCH_BATCH_KEYS + 1;
-    let within = inline.then_some(INLINE_PATIENCE);
+    let within = inline.then_some(INLINE_BUDGET);
     let scan = Scan { range, reverse: false, keys_only: false, limit, max_value_bytes, within };
     let (mut last, mut full) = (Vec::new(), false);
     txn.scan(&scan, &mut |row| {
@@ -61,7 +61,7 @@ pub fn list(
         Ok(Flow::Continue)
     })?;
     Ok(match (withheld, full) {
-        (true, false) => Listed::TakesLong,
+        (true, false) => Listed::WouldBlock,
         (_, true) => Listed::Until(last),
         _ => Listed::All,
     })

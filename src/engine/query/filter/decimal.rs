@@ -6,13 +6,13 @@ use std::cmp::Ordering;
 
 /// A whole number.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Digits<'a> {
+pub struct Decimal<'a> {
     negative: bool,
     /// Without zeros in front; zero has none.
     digits: Cow<'a, str>,
 }
 
-impl<'a> Digits<'a> {
+impl<'a> Decimal<'a> {
     /// Reads a sign, if there is one, and digits; `None` for anything else.
     #[must_use]
     pub fn parse(text: &'a str) -> Option<Self> {
@@ -28,15 +28,15 @@ impl<'a> Digits<'a> {
     }
 
     /// The whole part of a finite number, exactly.
-    fn trunc(number: f64) -> Digits<'static> {
+    fn trunc(number: f64) -> Decimal<'static> {
         let text = format!("{:.0}", number.trunc());
-        Digits::parse(&text).map_or(Digits { negative: false, digits: "".into() }, Digits::into_owned)
+        Decimal::parse(&text).map_or(Decimal { negative: false, digits: "".into() }, Decimal::into_owned)
     }
 
     /// The same, for as long as one likes.
     #[must_use]
-    pub fn into_owned(self) -> Digits<'static> {
-        Digits { negative: self.negative, digits: self.digits.into_owned().into() }
+    pub fn into_owned(self) -> Decimal<'static> {
+        Decimal { negative: self.negative, digits: self.digits.into_owned().into() }
     }
 
     /// The nearest double.
@@ -60,14 +60,14 @@ impl<'a> Digits<'a> {
     }
 }
 
-impl From<u64> for Digits<'_> {
+impl From<u64> for Decimal<'_> {
     fn from(number: u64) -> Self {
         let digits = if number == 0 { String::new() } else { number.to_string() };
         Self { negative: false, digits: digits.into() }
     }
 }
 
-impl Ord for Digits<'_> {
+impl Ord for Decimal<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
         let sizes =
             || self.digits.len().cmp(&other.digits.len()).then_with(|| self.digits.cmp(&other.digits));
@@ -80,7 +80,7 @@ impl Ord for Digits<'_> {
     }
 }
 
-impl PartialOrd for Digits<'_> {
+impl PartialOrd for Decimal<'_> {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
@@ -97,10 +97,10 @@ mod tests {
     #[test]
     fn what_is_no_whole_number_is_refused() {
         for text in ["", "-", "+", "--1", "1.5", "1e3", "0x10", " 1", "1_000", "١"] {
-            assert_eq!(Digits::parse(text), None, "{text:?}");
+            assert_eq!(Decimal::parse(text), None, "{text:?}");
         }
         for (text, same) in [("-0", "0"), ("+7", "7"), ("-007", "-7"), ("000", "0")] {
-            assert_eq!(Digits::parse(text), Digits::parse(same), "{text:?}");
+            assert_eq!(Decimal::parse(text), Decimal::parse(same), "{text:?}");
         }
     }
 
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn a_number_of_millions_of_digits_is_read_and_compared_at_once() {
         let long = "9".repeat(4_000_000);
-        let (one, two) = (Digits::parse(&long).unwrap(), Digits::parse(&long).unwrap());
+        let (one, two) = (Decimal::parse(&long).unwrap(), Decimal::parse(&long).unwrap());
         assert_eq!(one.cmp(&two), Ordering::Equal);
         assert_eq!(one.compare(f64::MAX), Some(Ordering::Greater));
         assert_eq!(one.to_f64(), Some(f64::INFINITY));
@@ -118,14 +118,14 @@ mod tests {
         #[test]
         fn it_compares_as_binary_does(one in "[-+]?[0-9]{1,40}", two in "[-+]?[0-9]{1,40}", bits: u64, near in -3i64..3) {
             let big = |text: &str| text.trim_start_matches('+').parse::<BigInt>().unwrap();
-            let (a, b) = (Digits::parse(&one).unwrap(), Digits::parse(&two).unwrap());
+            let (a, b) = (Decimal::parse(&one).unwrap(), Decimal::parse(&two).unwrap());
             prop_assert_eq!(a.cmp(&b), big(&one).cmp(&big(&two)));
             prop_assert_eq!(a.to_f64().map(f64::to_bits), big(&one).to_f64().map(f64::to_bits));
             let number = f64::from_bits(bits);
             if let Some(whole) = BigInt::from_f64(number.trunc()) {
                 let text = (whole.clone() + near).to_string();
                 let expected = BigInt::from(near).cmp(&0.into()).then(0.0.partial_cmp(&number.fract()).unwrap());
-                prop_assert_eq!(Digits::parse(&text).unwrap().compare(number), Some(expected));
+                prop_assert_eq!(Decimal::parse(&text).unwrap().compare(number), Some(expected));
             }
         }
     }

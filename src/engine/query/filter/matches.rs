@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 
 use unicase::UniCase;
 
-use super::one_of::Among;
+use super::one_of::OneOf;
 use super::operand::Operand;
 use super::typed::{TAG, Typed};
 use crate::codec::json_text::{self, Json};
@@ -46,11 +46,11 @@ pub enum Test {
     /// From one to the other, both included.
     Between(Operand, Operand),
     /// Equal to one of them.
-    In(Among),
+    In(OneOf),
     /// A string that holds, begins with, or ends with another; an array that holds a value.
-    Text(Place, Typed<'static>),
+    Text(Anchor, Typed<'static>),
     /// The same for strings, whatever their case; the operand is folded.
-    Folded(Place, Vec<u8>),
+    Folded(Anchor, Vec<u8>),
     /// Null, undefined or absent.
     Null,
     /// As that, or a string, array or object without anything in it.
@@ -59,7 +59,7 @@ pub enum Test {
 
 /// Where in a string another one is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum Anchor {
     /// Anywhere.
     Within,
     /// At the begin.
@@ -141,14 +141,14 @@ impl Test {
             Self::In(among) => among.has(value, now_ms),
             Self::Text(place, operand) => match (value, operand) {
                 (Typed::String(text), Typed::String(part)) => place.has(text, part),
-                (Typed::Array(elements), _) if *place == Place::Within => {
+                (Typed::Array(elements), _) if *place == Anchor::Within => {
                     elements.iter().any(|element| element.equals(operand))
                 }
                 _ => false,
             },
             Self::Folded(place, part) => match value {
                 Typed::String(text) => place.has(&folded(text), part),
-                Typed::Array(elements) if *place == Place::Within => elements
+                Typed::Array(elements) if *place == Anchor::Within => elements
                     .iter()
                     .any(|element| matches!(element, Typed::String(text) if folded(text) == *part)),
                 _ => false,
@@ -166,7 +166,7 @@ impl Test {
     }
 }
 
-impl Place {
+impl Anchor {
     fn has(self, text: &[u8], part: &[u8]) -> bool {
         match self {
             Self::Within => memchr::memmem::find(text, part).is_some(),

@@ -9,6 +9,6 @@ mod operand;
 mod parse;
 pub mod typed;
 
-pub use matches::{Filter, Path, Place, Step, Test};
+pub use matches::{Anchor, Filter, Path, Step, Test};
 pub use operand::Operand;
 pub use parse::{parse, path_of};

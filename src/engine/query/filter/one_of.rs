@@ -7,7 +7,7 @@ use super::typed::Typed;
 
 /// Values, of which one must be equal.
 #[derive(Debug, Clone, Default)]
-pub struct Among {
+pub struct OneOf {
     /// Only a string equals a string.
     texts: HashSet<Vec<u8>>,
     /// In order; no NaN, which equals nothing.
@@ -15,7 +15,7 @@ pub struct Among {
     others: Vec<Operand>,
 }
 
-impl Among {
+impl OneOf {
     /// Sorts operands by what they can be equal to.
     #[must_use]
     pub fn of(operands: Vec<Operand>) -> Self {

@@ -5,8 +5,8 @@
 use std::cmp::Ordering;
 
 use super::advice::{NO_PATTERNS, OPERATORS, advice};
-use super::matches::{Filter, Path, Place, Step, Test, folded};
-use super::one_of::Among;
+use super::matches::{Anchor, Filter, Path, Step, Test, folded};
+use super::one_of::OneOf;
 use super::operand::Operand;
 use super::typed::Typed;
 use crate::base::error::{Error, Result, short};
@@ -146,14 +146,14 @@ impl Parser {
             "$between" => at(between(node, place)?),
             "$in" => at(Test::In(among(node, place)?)),
             "$nin" => not(Test::In(among(node, place)?)),
-            "$contains" => at(Test::Text(Place::Within, sought(node, place)?)),
-            "$notContains" => not(Test::Text(Place::Within, sought(node, place)?)),
-            "$startsWith" => at(Test::Text(Place::Start, text(node, place)?)),
-            "$endsWith" => at(Test::Text(Place::End, text(node, place)?)),
-            "$containsi" => at(Test::Folded(Place::Within, folded_text(node, place)?)),
-            "$notContainsi" => not(Test::Folded(Place::Within, folded_text(node, place)?)),
-            "$startsWithi" => at(Test::Folded(Place::Start, folded_text(node, place)?)),
-            "$endsWithi" => at(Test::Folded(Place::End, folded_text(node, place)?)),
+            "$contains" => at(Test::Text(Anchor::Within, sought(node, place)?)),
+            "$notContains" => not(Test::Text(Anchor::Within, sought(node, place)?)),
+            "$startsWith" => at(Test::Text(Anchor::Start, text(node, place)?)),
+            "$endsWith" => at(Test::Text(Anchor::End, text(node, place)?)),
+            "$containsi" => at(Test::Folded(Anchor::Within, folded_text(node, place)?)),
+            "$notContainsi" => not(Test::Folded(Anchor::Within, folded_text(node, place)?)),
+            "$startsWithi" => at(Test::Folded(Anchor::Start, folded_text(node, place)?)),
+            "$endsWithi" => at(Test::Folded(Anchor::End, folded_text(node, place)?)),
             "$null" => when(flag(node, place)?, at(Test::Null)),
             "$notNull" => when(!flag(node, place)?, at(Test::Null)),
             "$empty" => when(flag(node, place)?, at(Test::Empty)),
@@ -291,7 +291,7 @@ fn ordered(node: Node, place: &str) -> Result<Operand> {
     }
 }
 
-fn among(node: Node, place: &str) -> Result<Among> {
+fn among(node: Node, place: &str) -> Result<OneOf> {
     let Node::Array(nodes) = node else {
         return Err(Error::invalid(format!("{place}: give an array of values")));
     };
@@ -303,7 +303,7 @@ fn among(node: Node, place: &str) -> Result<Among> {
         let place = within(place, &format_args!("[{index}]"));
         no_pattern(operand(node, &place)?, &place)
     });
-    operands.collect::<Result<_>>().map(Among::of)
+    operands.collect::<Result<_>>().map(OneOf::of)
 }
 
 fn between(node: Node, place: &str) -> Result<Test> {

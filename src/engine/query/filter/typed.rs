@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use super::decimal::Digits;
+use super::decimal::Decimal;
 use crate::codec::json_text::Json;
 use crate::codec::value::{BYTES, TAGGED_JSON, U64};
 use base64::prelude::{BASE64_STANDARD, Engine};
@@ -24,7 +24,7 @@ pub enum Typed<'a> {
     /// A number; NaN and the infinities too.
     Number(f64),
     /// A bigint, or a `KvU64`.
-    BigInt(Digits<'a>),
+    BigInt(Decimal<'a>),
     /// A string, WTF-8.
     String(Cow<'a, [u8]>),
     /// Milliseconds since the epoch; NaN for an invalid date.
@@ -85,7 +85,7 @@ impl<'a> Typed<'a> {
         let scalar = match (tag.as_ref(), text) {
             (b"undefined", _) => Some(Self::Undefined),
             (b"bigint" | b"u64", Some(digits)) => {
-                Digits::parse(digits).map(|int| Self::BigInt(int.into_owned()))
+                Decimal::parse(digits).map(|int| Self::BigInt(int.into_owned()))
             }
             (b"number", Some(number)) => number.parse().ok().map(Self::Number),
             (b"date", _) => match value {
@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn numbers_with_bigints() {
-        let big = |text: &str| Typed::BigInt(Digits::parse(text).unwrap().into_owned());
+        let big = |text: &str| Typed::BigInt(Decimal::parse(text).unwrap().into_owned());
         let number = Typed::Number;
         assert_eq!(
             big("9007199254740993").compare(&number(9_007_199_254_740_992.0)),

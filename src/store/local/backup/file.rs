@@ -14,7 +14,7 @@ use super::source::Source;
 use crate::base::error::{Code, Error, Result};
 use crate::store::local::folders;
 use crate::store::local::folders::exists;
-use crate::store::local::identity::{FileId, shown};
+use crate::store::local::identity::{FileId, display_path};
 use crate::store::local::sqlite::{NO_DESCRIPTOR, is_lack_of_descriptors};
 
 /// What SQLite puts beside a database. One that lies beside a copy would be taken for the copy's own.
@@ -84,12 +84,12 @@ impl Target {
             if exists(&with_suffix(&self.path, side)) {
                 let message = format!(
                     "{}{side} lies beside it: a database of that name is open, or was not closed well; give another path",
-                    shown(Path::new(&self.name))
+                    display_path(Path::new(&self.name))
                 );
                 return Err(Error::invalid(message));
             }
             if let Some(base) = without_suffix(&self.path, side).filter(|base| exists(base)) {
-                let message = format!("it is a side file of {}; give another path", shown(&base));
+                let message = format!("it is a side file of {}; give another path", display_path(&base));
                 return Err(Error::invalid(message));
             }
         }

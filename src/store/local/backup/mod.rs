@@ -8,13 +8,13 @@ use std::thread::JoinHandle;
 use parking_lot::Mutex;
 
 use self::file::{PartialFile, Target};
-use super::identity::{FileId, shown};
+use super::identity::{FileId, display_path};
 use super::schema::settings::Settings;
 use super::sqlite::{Connection, PageCopy, may_fail};
 use crate::base::error::{Code, Error, Result};
 use crate::store::local::db::Db;
 use crate::store::sql::Sql;
-use crate::store::{Backup, Order, Progress, Ticket};
+use crate::store::{Backup, BackupHandle, BackupRequest, Progress};
 
 mod file;
 mod source;
@@ -34,14 +34,14 @@ const SYNC_BYTES: u64 = 16 << 20;
 
 /// The backups of a store.
 #[derive(Default)]
-pub struct Backups(Mutex<Vec<(Arc<Ticket>, JoinHandle<()>)>>);
+pub struct Backups(Mutex<Vec<(Arc<BackupHandle>, JoinHandle<()>)>>);
 
 impl Backups {
     /// Begins one.
-    pub fn start(&self, order: Order, source: Source) {
-        let ticket = Arc::clone(&order.ticket);
+    pub fn start(&self, request: BackupRequest, source: Source) {
+        let handle = Arc::clone(&request.handle);
         let work = move || {
-            let taken = catch_unwind(AssertUnwindSafe(|| take(&order, &source)));
+            let taken = catch_unwind(AssertUnwindSafe(|| take(&request, &source)));
             let fault = || {
                 Err(Error::new(
                     Code::Unavailable,
@@ -49,17 +49,17 @@ impl Backups {
                 ))
             };
             drop(source);
-            order.ticket.end(taken.unwrap_or_else(|_| fault()));
+            request.handle.end(taken.unwrap_or_else(|_| fault()));
         };
         match super::threads::spawn("keyval-backup", work, || {}) {
             Ok(thread) => {
                 let mut running = self.0.lock();
                 running.retain(|(_, thread)| !thread.is_finished());
-                running.push((ticket, thread));
+                running.push((handle, thread));
             }
             Err(error) => {
                 let message = format!("a thread cannot be started: {error}");
-                ticket.end(Err(Error::new(Code::Unavailable, message)));
+                handle.end(Err(Error::new(Code::Unavailable, message)));
             }
         }
     }
@@ -67,8 +67,8 @@ impl Backups {
     /// Stops all, and waits until they have ended.
     pub fn end(&self) {
         let running = std::mem::take(&mut *self.0.lock());
-        for (ticket, _) in &running {
-            ticket.stop(Error::closed(), None);
+        for (handle, _) in &running {
+            handle.stop(Error::closed(), None);
         }
         for (_, thread) in running {
             let _ = thread.join();
@@ -76,11 +76,11 @@ impl Backups {
     }
 }
 
-fn take(order: &Order, source: &Source) -> Result<Backup> {
-    let at = |error: Error| error.at(&format!("backup to {}: ", shown(&order.target)));
-    order.ticket.go_on()?;
-    let result = Target::claim(&order.target, order.overwrite, source).and_then(|target| {
-        let taken = write(&target, source, &order.ticket);
+fn take(request: &BackupRequest, source: &Source) -> Result<Backup> {
+    let at = |error: Error| error.at(&format!("backup to {}: ", display_path(&request.target)));
+    request.handle.go_on()?;
+    let result = Target::claim(&request.target, request.overwrite, source).and_then(|target| {
+        let taken = write(&target, source, &request.handle);
         if taken.is_ok() {
             target.keep_folders();
         }
@@ -89,8 +89,8 @@ fn take(order: &Order, source: &Source) -> Result<Backup> {
     result.map_err(|error| if error.code == Code::Closed { error } else { at(error) })
 }
 
-fn write(target: &Target, source: &Source, ticket: &Ticket) -> Result<Backup> {
-    let snapshot = Snapshot::of(source, ticket)?;
+fn write(target: &Target, source: &Source, handle: &BackupHandle) -> Result<Backup> {
+    let snapshot = Snapshot::of(source, handle)?;
     let partial = PartialFile::create(target, source)?;
     let fault = snapshot.db.lock().connection.fault();
     let connection = Connection::open(partial.path(), fault.clone())?;
@@ -101,13 +101,13 @@ fn write(target: &Target, source: &Source, ticket: &Ticket) -> Result<Backup> {
     let mut copy = PageCopy::begin(&snapshot.db, connection)?;
     let mut unsynced = 0;
     loop {
-        ticket.go_on()?;
+        handle.go_on()?;
         let step = copy.step(Some(FILE_STEP))?;
         if step.done {
             break;
         }
         let total_bytes = step.total * page_bytes;
-        ticket.tell(Progress { copied_bytes: total_bytes - step.remaining * page_bytes, total_bytes });
+        handle.tell(Progress { copied_bytes: total_bytes - step.remaining * page_bytes, total_bytes });
         unsynced += u64::from(FILE_STEP) * page_bytes;
         if unsynced >= SYNC_BYTES {
             partial.sync()?;
@@ -117,8 +117,8 @@ fn write(target: &Target, source: &Source, ticket: &Ticket) -> Result<Backup> {
     drop(copy.finish()?);
     may_fail(fault.as_ref(), "backup: sync")?;
     let bytes = partial.seal()?;
-    ticket.tell(Progress { copied_bytes: bytes, total_bytes: bytes });
-    ticket.wait_for_approval()?;
+    handle.tell(Progress { copied_bytes: bytes, total_bytes: bytes });
+    handle.wait_for_approval()?;
     may_fail(fault.as_ref(), "backup: rename")?;
     partial.publish(target)?;
     Ok(Backup { bytes, versionstamp: snapshot.versionstamp })
@@ -133,7 +133,7 @@ struct Snapshot {
 
 impl Snapshot {
     /// Of a file: an open read transaction, which writers of all processes leave alone. Of memory: a copy in memory.
-    fn of(source: &Source, ticket: &Ticket) -> Result<Self> {
+    fn of(source: &Source, handle: &BackupHandle) -> Result<Self> {
         let db = match source {
             Source::File { connect, path, id } => {
                 same_file(path, id)?;
@@ -141,7 +141,7 @@ impl Snapshot {
                 same_file(path, id)?;
                 db
             }
-            Source::Memory(db) => Arc::new(Mutex::new(Db::new(in_memory(db, ticket)?))),
+            Source::Memory(db) => Arc::new(Mutex::new(Db::new(in_memory(db, handle)?))),
         };
         let mut pinned = db.lock();
         pinned.run(Sql::Begin)?;
@@ -158,16 +158,16 @@ fn same_file(path: &Path, id: &FileId) -> Result<()> {
     if FileId::of(path).as_ref() == Some(id) {
         return Ok(());
     }
-    let message = format!("the store's file {} was moved, removed or replaced", shown(path));
+    let message = format!("the store's file {} was moved, removed or replaced", display_path(path));
     Err(Error::new(Code::Unavailable, message))
 }
 
-fn in_memory(store: &Arc<Mutex<Db>>, ticket: &Ticket) -> Result<Connection> {
+fn in_memory(store: &Arc<Mutex<Db>>, handle: &BackupHandle) -> Result<Connection> {
     let fault = store.lock().connection.fault();
     let mut copy = PageCopy::begin(store, Connection::open(Path::new(":memory:"), fault)?)?;
     let (mut last_remaining, mut restarts) = (u64::MAX, 0);
     loop {
-        ticket.go_on()?;
+        handle.go_on()?;
         let step = copy.step((restarts < MEMORY_RESTARTS).then_some(MEMORY_STEP))?;
         if step.done {
             return copy.finish();

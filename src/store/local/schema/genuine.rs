@@ -71,7 +71,7 @@ fn expect(found: &mut Objects, object: &Object) -> Result<()> {
         Some(_) => "is not as KeyVal made it",
         None => "is missing",
     };
-    Err(Error::corrupt(format!("{} {fault}; restore the file from a backup", object.shown())))
+    Err(Error::corrupt(format!("{} {fault}; restore the file from a backup", object.label())))
 }
 
 /// The same for the indexes that stand; gives their objects.
@@ -109,7 +109,7 @@ fn refuse_others(found: &Objects, ours: &[Object]) -> Result<()> {
 }
 
 fn not_ours(object: &Object) -> Error {
-    Error::corrupt(format!("{} is not of KeyVal, and stands on its tables; drop it", short(&object.shown())))
+    Error::corrupt(format!("{} is not of KeyVal, and stands on its tables; drop it", short(&object.label())))
 }
 
 /// Two tables or indexes on one page, one that has none, or an index of a constraint that is not noted: what is written to one is

@@ -7,7 +7,7 @@ use std::time::Duration;
 use libsql::ffi;
 
 use crate::base::clock::Stopwatch;
-use crate::store::Patience;
+use crate::store::Budget;
 
 /// Steps of SQLite's machine from one look at the time to the next. FTS5 reads a page of an index in four or so, and takes up to
 /// 50 µs for what is on it.
@@ -28,10 +28,10 @@ struct Due {
 
 impl Deadline {
     /// From now on. `db` is open, and stays so until this is dropped.
-    pub(super) fn after(db: *mut ffi::sqlite3, patience: Patience) -> Self {
+    pub(super) fn after(db: *mut ffi::sqlite3, patience: Budget) -> Self {
         let limit = match patience {
-            Patience::Time(limit) => limit,
-            Patience::Steps(steps) => {
+            Budget::Time(limit) => limit,
+            Budget::Steps(steps) => {
                 let steps = c_int::try_from(steps).unwrap_or(c_int::MAX);
                 // SAFETY: `db` is open.
                 unsafe { ffi::sqlite3_progress_handler(db, steps, Some(is_over), ptr::null_mut()) };

@@ -214,7 +214,7 @@ impl Extent {
             size => usize::from(size),
         };
         if frames > 0 && !page_bytes.is_power_of_two() {
-            return Err(damaged());
+            return Err(corrupt_log());
         }
         Ok(Self {
             frames,
@@ -271,7 +271,7 @@ impl Extent {
             at += i64::try_from(chunk.len()).unwrap_or(0);
             left -= count;
         }
-        if sums == self.checksums { Ok(()) } else { Err(damaged()) }
+        if sums == self.checksums { Ok(()) } else { Err(corrupt_log()) }
     }
 
     /// The checksums with a frame more.
@@ -282,7 +282,7 @@ impl Extent {
         let sums = self.sum(self.sum(sums, what), page);
         let is_sound =
             words(salts, u32::from_ne_bytes).eq(self.salts) && words(told, u32::from_be_bytes).eq(sums);
-        if is_sound { Ok(sums) } else { Err(damaged()) }
+        if is_sound { Ok(sums) } else { Err(corrupt_log()) }
     }
 
     /// SQLite's checksum over pairs of words, in the order of bytes of who began the log.
@@ -301,7 +301,7 @@ fn words(bytes: &[u8], order: fn([u8; 4]) -> u32) -> impl Iterator<Item = u32> {
     bytes.chunks_exact(4).map(move |word| order(word.try_into().unwrap_or_default()))
 }
 
-fn damaged() -> Error {
+fn corrupt_log() -> Error {
     let message = "a sync failed, and the write-ahead log cannot be read back as it was written; close every Kv on the file, and restore it from a backup";
     Error::new(Code::Corrupt, message)
 }

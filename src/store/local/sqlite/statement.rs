@@ -10,7 +10,7 @@ use super::error::{error_of, is_of_sync};
 use super::last_error::last_error;
 use crate::base::config::Fault;
 use crate::base::error::{Error, Result};
-use crate::store::Patience;
+use crate::store::Budget;
 
 /// A parameter of a statement.
 #[derive(Debug, Clone, Copy)]
@@ -89,7 +89,7 @@ impl Statement {
     ///
     /// # Errors
     /// Those of SQLite.
-    pub fn query_within<'a>(&'a mut self, limit: Option<Patience>, params: &[Param<'a>]) -> Result<Rows<'a>> {
+    pub fn query_within<'a>(&'a mut self, limit: Option<Budget>, params: &[Param<'a>]) -> Result<Rows<'a>> {
         let deadline = limit.map(|limit| Deadline::after(self.db, limit));
         let mut rows = self.query(params)?;
         rows.deadline = deadline;

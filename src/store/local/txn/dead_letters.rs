@@ -7,7 +7,7 @@ use super::set_aside::{lossy, sound_text};
 use super::write::LocalWrite;
 use crate::base::error::{Error, Result};
 use crate::store::local::sqlite::Rows;
-use crate::store::rows::queue::{DeadLetter, DeadLetterScan, Message, State, Status};
+use crate::store::rows::queue::{DeadLetter, DeadLetterScan, DeliveryState, Message, Status};
 use crate::store::sql::Sql;
 use crate::store::{Flow, Step, StepResult};
 
@@ -33,7 +33,7 @@ fn dead_letter(rows: &Rows<'_>) -> DeadLetter {
             id: lossy(rows, 1),
             seq: 0,
             queue: lossy(rows, 2),
-            state: State {
+            state: DeliveryState {
                 status: Status::Pending,
                 ready_at: 0,
                 attempts: rows.int(4),

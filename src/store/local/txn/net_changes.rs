@@ -6,7 +6,7 @@ use crate::store::ChangeKind;
 
 /// What a write found at its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Found {
+pub enum PriorState {
     /// A live entry.
     Live,
     /// One that has expired: absent, but its deletion was not logged yet.
@@ -15,7 +15,7 @@ pub enum Found {
     Nothing,
 }
 
-impl Found {
+impl PriorState {
     /// How a write over it is logged.
     #[must_use]
     pub fn change(self) -> ChangeKind {
@@ -37,8 +37,12 @@ pub struct NetChange {
 impl NetChange {
     /// An entry was written, where this was.
     #[must_use]
-    pub fn put(found: Found) -> Self {
-        Self { was_stored: found != Found::Nothing, was_live: found == Found::Live, is_stored: true }
+    pub fn put(found: PriorState) -> Self {
+        Self {
+            was_stored: found != PriorState::Nothing,
+            was_live: found == PriorState::Live,
+            is_stored: true,
+        }
     }
 
     /// An entry was removed.

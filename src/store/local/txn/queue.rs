@@ -7,7 +7,7 @@ use crate::base::error::{Error, Result};
 use crate::base::limits::MAX_BACKOFF_STEPS;
 use crate::store::local::sqlite::{Param, Rows};
 use crate::store::rows::queue::{
-    Claimable, DeadLetter, DeadLetterScan, Message, NewMessage, QueueStats, State, Status, Stranded,
+    Claimable, DeadLetter, DeadLetterScan, DeliveryState, Message, NewMessage, QueueStats, Status, Stranded,
 };
 use crate::store::sql::Sql;
 use crate::store::sql::schema::LAST_NUMBER;
@@ -145,7 +145,7 @@ fn message(rows: &Rows<'_>) -> Result<Message> {
         id: rows.text(0)?.to_string(),
         seq: rows.int(1),
         queue: rows.text(2)?.to_string(),
-        state: State {
+        state: DeliveryState {
             status,
             ready_at: rows.int(4),
             attempts: rows.int(5),

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use super::net_changes::{Found, NetChange, NetChanges};
+use super::net_changes::{NetChange, NetChanges, PriorState};
 use super::read::{LocalRead, count};
 use crate::base::clock::Moment;
 use crate::base::config::ChangeLog;
@@ -180,14 +180,14 @@ impl<'a> LocalWrite<'a> {
         let [a, b, c, d, e] = columns;
         db.statement(update)?.run(&[a, b, c, d, e, now_ms.into()])?;
         let found = if db.connection.changes() > 0 {
-            Found::Live
+            PriorState::Live
         } else {
             db.statement(Sql::Insert)?.run(&columns)?;
             if db.connection.changes() > 0 {
-                Found::Nothing
+                PriorState::Nothing
             } else {
                 db.statement(Sql::Update)?.run(&[a, b, c, d, e, i64::MIN.into()])?;
-                Found::Expired
+                PriorState::Expired
             }
         };
         match &mut self.net {
