@@ -13,8 +13,8 @@
 //! | [`codec`] | keys, values, versionstamps, cursors as bytes and text | `base` |
 //! | [`base`] | shared words: errors, limits, options, time | nothing |
 //!
-//! What the binding takes from `engine` and `store` is data: requests, writes, answers, notices. A test compares this table
-//! with the sources (`__test__/structure/calls.test.js`).
+//! What the binding takes from `engine` and `store` is data: requests, writes, answers, notices. A test
+//! compares this table with the sources (`__test__/structure/calls.test.js`).
 
 pub mod base;
 // Without Node there is nobody to call it: `#[napi]` exports nothing in unit tests.

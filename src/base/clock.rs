@@ -1,10 +1,11 @@
-//! The only place that asks the machine for the time, makes ids, or lets a thread sleep, so that tests can say what time
-//! it is.
+//! The only place that asks the machine for the time, makes ids, or lets a thread sleep, so that tests can
+//! say what time it is.
 //!
-//! A store's time is the system's clock with two corrections. It never steps back: where the system's clock does, the
-//! store's time goes on from where it was, at the speed of the machine's monotonic clock, until the system's clock is
-//! ahead again. And it is never behind what the store has seen: the time of the last write is in the file, so that this
-//! holds across restarts and processes. So what was ready stays ready, and a delay takes as long as it says.
+//! A store's time is the system's clock with two corrections. It never steps back: where the system's clock
+//! does, the store's time goes on from where it was, at the speed of the machine's monotonic clock, until the
+//! system's clock is ahead again. And it is never behind what the store has seen: the time of the last write
+//! is in the file, so that this holds across restarts and processes. So what was ready stays ready, and a
+//! delay takes as long as it says.
 //!
 //! A system clock that steps forward is followed: expiries are dates. Leases are not: see `Gap`.
 
@@ -16,7 +17,8 @@ use parking_lot::Mutex;
 use uuid::Uuid;
 
 const RUNNING: i64 = i64::MIN;
-/// The end of the year 9999. A clock beyond it is wrong, and beyond 48 bits of milliseconds no UUIDv7 has room for it.
+/// The end of the year 9999. A clock beyond it is wrong, and beyond 48 bits of milliseconds no UUIDv7 has
+/// room for it.
 const LAST_MS: i64 = 253_402_300_799_999;
 /// A smaller step is noticed by no lease, which is renewed when two thirds of it are left.
 const SMALLEST_STEP_US: i64 = 30_000;
@@ -78,7 +80,8 @@ impl Clock {
 
     /// The store has seen this time: it is not before it.
     pub fn witness(&self, ms: i64) {
-        // An old time that is seen first is no time that this clock has stood at: from there to now it would be a step.
+        // An old time that is seen first is no time that this clock has stood at: from there to now it would
+        // be a step.
         self.running_ms();
         self.lead(ms.clamp(0, LAST_MS) * 1000 - steady_us());
     }
@@ -116,8 +119,8 @@ pub struct Moment {
     pub gap: Gap,
 }
 
-/// What a step forward left out. A lease that ends in it was given before the step, and lasts as long as it said:
-/// its holder lives, and could not extend it in time that did not pass.
+/// The gap that a step forward left. A lease that ends in it was given before the step, and lasts as long as
+/// it said: its holder lives, and could not extend it in time that did not pass.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Gap {
     /// The time when the clock stepped.
@@ -134,7 +137,8 @@ impl Gap {
         if from_ms < until_ms && until_ms < to_ms { until_ms + (to_ms - from_ms) } else { until_ms }
     }
 
-    /// Between these two times, leases that have not ended by `now_ms` end in the gap; all others before it have.
+    /// Between these two times, leases that have not ended by `now_ms` end in the gap; all others before it
+    /// have.
     #[must_use]
     pub fn open(self, now_ms: i64) -> (i64, i64) {
         let Self { from_ms, to_ms } = self;
@@ -223,7 +227,8 @@ mod tests {
         }
     }
 
-    /// Seen to fail: with a clock that is the system's, and with one that stands still until the system's has caught up.
+    /// Seen to fail: with a clock that is the system's, and with one that stands still until the system's has
+    /// caught up.
     #[test]
     fn a_step_back_neither_turns_time_back_nor_stops_it() {
         let clock = Clock::default();

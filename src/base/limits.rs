@@ -33,13 +33,15 @@ pub const MIN_LEASE_MS: i64 = 100;
 pub const MAX_LEASE_MS: i64 = 24 * 60 * 60 * 1000;
 /// Keys that one watch names.
 pub const MAX_WATCHED_KEYS: usize = 1000;
-/// Changed keys that one batch of a watch tells, if `bufferSize` is not given.
+/// Changed keys that one batch of a watch delivers, if `bufferSize` is not given.
 pub const MAX_WATCH_BATCH_KEYS: usize = 500;
-/// A batch of changes ends with the entry that reaches this size, so that 500 small ones are one; if `bufferSize` is not given.
+/// A batch of changes ends with the entry that reaches this size, so that 500 small ones are one; if
+/// `bufferSize` is not given.
 pub const MAX_WATCH_BATCH_BYTES: usize = 192 * 1024;
-/// Keys that changed and that a watch has still to tell, at the most: about 4 MB. What changes beyond them waits in the log.
+/// Changed keys that a watch has not delivered yet, at the most: about 4 MB. What changes beyond them waits
+/// in the log.
 pub const MAX_BACKLOG_KEYS: usize = 20_000;
-/// The same of all watches of a `Kv` together, each of which has its part of them, and a batch at least.
+/// The same of all watches of a `Kv` together; each has its share of them, and a batch at least.
 pub const MAX_ALL_BACKLOGS_KEYS: usize = 200_000;
 /// The keys of one watch by the size that they are encoded in: 2 MiB; of a smaller part a smaller one.
 pub const MAX_BACKLOG_BYTES: usize = 2 * 1024 * 1024;
@@ -59,10 +61,11 @@ pub const MAX_FILTER_DEPTH: usize = 100;
 pub const MAX_CLAIM_BYTES: usize = 8 * 1024 * 1024;
 /// Messages that a claim looks at; those behind a busy ordering key are passed over.
 pub const MAX_CLAIM_LOOKS: usize = 2_000;
-/// Queues and leases that are looked at together on the JavaScript thread; of more the reader thread reads them.
+/// Queues and leases that are looked at together on the JavaScript thread; of more the reader thread reads
+/// them.
 pub const MAX_INLINE_DUES: usize = 64;
-/// Between two looks at queues and leases where the file tells of nothing that concerns any: a version that does not tell may
-/// write to it too.
+/// Between two looks at queues and leases where the file tells of nothing that concerns any: a version that
+/// does not tell may write to it too.
 pub const AWAITED_LOOK_MS: i64 = 1000;
 /// Rows of the change log that are read at a time on the JavaScript thread.
 pub const MAX_INLINE_LOG_ROWS: usize = 1_000;
@@ -76,25 +79,26 @@ pub const MAX_INDEXED_KEYS: usize = 10_000;
 pub const MAX_INLINE_INDEXED_KEYS: usize = 2_000;
 /// Of those, entries that one page looks at on the JavaScript thread; the list goes on with the next one.
 pub const MAX_INLINE_FILTERED_ROWS: usize = 250;
-/// Matches of a search of many pages that are found at once and kept in their order; for those after them it is made anew.
+/// Matches of a search of many pages that are found at once and kept in their order; for those after them the
+/// search runs again.
 pub const MAX_RANKED_KEYS: usize = 20_000;
-/// What a page of a list may take on the JavaScript thread, in steps of SQLite's machine: among expired entries about 5 ms, of live ones it
-/// takes a tenth. Then it is read anew on the reader thread.
+/// The budget of a page of a list on the JavaScript thread, in steps of SQLite's machine: among expired
+/// entries about 5 ms, of live ones it takes a tenth. Then it is read again on the reader thread.
 pub const MAX_INLINE_SCAN_STEPS: u32 = 200_000;
-/// What a search may take on the JavaScript thread; then it is made anew on the reader thread.
+/// The budget of a search on the JavaScript thread; then it runs again on the reader thread.
 pub const MAX_INLINE_SEARCH_MS: u64 = 1;
-/// What one answer on the JavaScript thread may hold before the reader thread gives it instead.
+/// The size of an answer on the JavaScript thread, above which the reader thread gives it instead.
 pub const MAX_INLINE_BYTES: usize = 256 * 1024;
 /// Entries that one tick may read on the JavaScript thread.
 pub const MAX_INLINE_KEYS: usize = 512;
 /// Entries of one page of a list.
 pub const MAX_PAGE_ENTRIES: usize = 1000;
-/// A page ends with the entry that reaches this size. Larger texts are costly: V8 keeps strings from 128 KiB on apart, in
-/// memory that it asks of the system each time (seen: a tenth of a list).
+/// A page ends with the entry that reaches this size. Larger texts are costly: V8 keeps strings from 128 KiB
+/// on apart, in memory that it asks of the system each time (seen: a tenth of a list).
 pub const MAX_PAGE_BYTES: usize = 96 * 1024;
 /// Entries that one step of the sweep removes; writes go between two steps.
 pub const SWEEP_STEP_ENTRIES: usize = 500;
-/// Messages of which a sweep looks whether any claim would find them; the next sweep goes on behind them.
+/// Messages that a sweep checks for whether any claim would find them; the next sweep goes on behind them.
 pub const CHECKED_MESSAGES: usize = 2_000;
 /// Changes, or dead letters, that one step removes where all go that are asked for.
 pub const TRIM_STEP_ROWS: usize = 10_000;

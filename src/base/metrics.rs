@@ -1,4 +1,4 @@
-//! What an open `Kv` has done, counted as it goes: a few additions an operation, and no lock.
+//! Metrics of an open `Kv`, counted as it goes: a few additions an operation, and no lock.
 
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,11 +1,11 @@
-//! JSON as it is stored, read where it lies: the way to one member costs no tree. Nothing here fails: text that is damaged
-//! holds nothing, so that one bad value never ends a scan. Strings are WTF-8, since JavaScript's may hold lone surrogates; the
-//! order of their bytes is the order of code points.
+//! JSON as it is stored, read where it lies: the way to one member costs no tree. Nothing here fails: text
+//! that is damaged holds nothing, so that one bad value never ends a scan. Strings are WTF-8, since
+//! JavaScript's may hold lone surrogates; the order of their bytes is the order of code points.
 
 use std::borrow::Cow;
 
-/// Deeper text holds nothing: values nest at most 100 deep, an append puts them one deeper, and a map or an error is three
-/// levels of JSON.
+/// Deeper text holds nothing: values nest at most 100 deep, an append puts them one deeper, and a map or an
+/// error is three levels of JSON.
 const MAX_DEPTH: usize = 400;
 
 /// A value as JSON has it.
@@ -165,7 +165,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Brackets are counted, whatever they are: what stands between them is looked at when it is read.
+    /// Brackets are counted, whatever their kind; the text between them is checked when it is read.
     fn skip_nested(&mut self, depth: usize) -> Option<()> {
         let mut open = depth;
         loop {
@@ -187,7 +187,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What is between the quotes, and whether it holds an escape.
+    /// The text between the quotes, and whether it holds an escape.
     fn raw_string(&mut self) -> Option<(&'a [u8], bool)> {
         self.at += 1;
         let from = self.at;

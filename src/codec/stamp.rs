@@ -9,7 +9,7 @@ const NODE_BITS: u32 = 42;
 const VERSION_7: u128 = 0x7 << 76;
 const VARIANT: u128 = 0b10 << 62;
 
-/// Where a database's clock stands: the last versionstamp that was issued.
+/// The state of a database's clock: the last versionstamp that was issued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Stamp {
     /// Milliseconds since the epoch, never less than those of the stamp before.

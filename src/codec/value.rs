@@ -1,4 +1,5 @@
-//! Stored values, as far as the core looks into them: counters, the outer brackets of arrays, and whether one can be read at all.
+//! Stored values, as far as the core looks into them: counters, the outer brackets of arrays, and whether one
+//! can be read at all.
 
 use num_bigint::BigInt;
 use num_traits::FromPrimitive;
@@ -93,7 +94,7 @@ pub struct ArrayText {
 }
 
 impl ArrayText {
-    /// The empty array, which stands for a missing one.
+    /// The empty array, used for a missing one.
     #[must_use]
     pub fn empty() -> Self {
         Self { encoding: JSON, text: b"[]".to_vec() }
@@ -112,12 +113,13 @@ impl ArrayText {
         Ok(Self { encoding, text: bytes.to_vec() })
     }
 
-    /// This array followed by another. A plain text holds no tag by accident (the encoder escapes them), so it
-    /// may become part of a tagged one as it is.
+    /// This array followed by another. A plain text holds no tag by accident (the encoder escapes them), so
+    /// it may become part of a tagged one as it is.
     #[must_use]
     pub fn join(mut self, other: &Self) -> Self {
         let encoding = self.encoding.max(other.encoding);
-        // An empty one that somebody wrote by hand may hold spaces: `[ ]` followed by `[1]` is `[1]`, not `[ ,1]`.
+        // An empty one that somebody wrote by hand may hold spaces: `[ ]` followed by `[1]` is `[1]`, not
+        // `[ ,1]`.
         if self.is_empty() || other.is_empty() {
             let text = if self.is_empty() { other.text.clone() } else { self.text };
             return Self { encoding, text };
@@ -144,18 +146,20 @@ impl ArrayText {
     }
 }
 
-/// Levels of nesting that no value has: values nest at most 100 deep, and an append puts them one deeper. JavaScript refuses
-/// the same, where it looks.
+/// Levels of nesting that no value has: values nest at most 100 deep, and an append puts them one deeper.
+/// JavaScript refuses the same, where it looks.
 const MAX_DEPTH: usize = 201;
-/// The same in brackets of tagged text but for those of the tags: a level of a map has two, and a tag may hold an object.
+/// The same in brackets of tagged text but for those of the tags: a level of a map has two, and a tag may
+/// hold an object.
 const MAX_TAGGED_DEPTH: usize = 204;
 /// The same with those of the tags.
 const MAX_BRACKETS: usize = 4 * MAX_DEPTH;
 /// How a tag begins: the encoder puts its member first.
 const TAG_BEGINS: &[u8] = b"{\"__type\"";
 
-/// Refuses a stored value that nobody can read. What is to be changed or matched is looked at as a whole, so that nothing
-/// is made of it, written over or deleted because of what only seems to be there. What is in a tag JavaScript knows.
+/// Refuses a stored value that nobody can read. What is to be changed or matched is looked at as a whole, so
+/// that nothing is made of it, written over or deleted because of what only seems to be there. What is in a
+/// tag JavaScript knows.
 ///
 /// # Errors
 /// `CORRUPT`; `UNSUPPORTED` for an encoding that this version does not know.

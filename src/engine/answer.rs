@@ -1,4 +1,4 @@
-//! What reads and writes answer, and how a write comes by its answer.
+//! Answers of reads and writes, and how a write gets its answer.
 
 use super::page::Page;
 use crate::base::error::{Code, Error, Result};
@@ -26,7 +26,7 @@ impl Answer {
     }
 }
 
-/// What a scan may take on the JavaScript thread.
+/// The budget of a scan on the JavaScript thread.
 pub const INLINE_BUDGET: Budget = Budget::Steps(MAX_INLINE_SCAN_STEPS);
 
 type OfResult = Box<dyn FnOnce(StepResult) -> Result<Answer> + Send>;
@@ -56,7 +56,7 @@ impl Ending {
     }
 }
 
-/// The error of an operation that nobody can tell the end of.
+/// The error of an operation whose outcome is unknown.
 #[must_use]
 pub fn lost() -> Error {
     Error {

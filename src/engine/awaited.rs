@@ -1,5 +1,5 @@
-//! The queues, and the leases of consumers, that somebody of one `Kv` waits for, by their names. What another process has
-//! committed concerns some of them: one look tells, however many there are.
+//! The queues, and the leases of consumers, that somebody of one `Kv` waits for, by their names. What another
+//! process has committed concerns some of them: one look tells, however many there are.
 
 use std::collections::BTreeSet;
 use std::ops::Bound;
@@ -14,10 +14,11 @@ use crate::base::limits::{AWAITED_LOOK_MS, MAX_INLINE_DUES};
 use crate::codec::key_json::json_string;
 use crate::store::{Notice, ReadTxn};
 
-/// Names, in the order of their bytes. A look reads a copy, which is made only if a name comes or goes meanwhile.
+/// Names, in the order of their bytes. A look reads a copy, which is made only if a name comes or goes
+/// meanwhile.
 type Names = Arc<BTreeSet<String>>;
 
-/// What is waited for.
+/// The queues and leases that are waited for.
 #[derive(Debug, Default)]
 pub struct Awaited {
     state: Mutex<State>,
@@ -67,7 +68,7 @@ impl Awaited {
         Arc::make_mut(self.state.lock().names(kind)).remove(name);
     }
 
-    /// A commit of this process has told of all that it concerns: it is no reason to look at all names.
+    /// A commit of this process has named everything it concerns: there is no reason to look at all names.
     pub fn told(&self, notice: &Notice) {
         let Some((after, up_to)) = notice.numbers() else { return };
         if let Some(last) = self.state.lock().last.as_mut().filter(|last| last.number == after) {
@@ -75,7 +76,8 @@ impl Awaited {
         }
     }
 
-    /// The part of a notice that concerns somebody here: of the reasons whose bits are given, and of what is waited for.
+    /// The part of a notice that concerns somebody here: of the reasons whose bits are given, and of what is
+    /// waited for.
     #[must_use]
     pub fn concerned(&self, notice: &Notice, bits: u8) -> Notice {
         let state = self.state.lock();
@@ -92,9 +94,10 @@ impl State {
     }
 }
 
-/// When there is something to do next, of each name that has something: `[[queue,due,…],[consumer,until,…],again]`. The time of a
-/// lease that nobody holds is 0. Where the file tells of nothing that concerns any name there are none, and the time at which to look
-/// again all the same; else `again` is null.
+/// When there is something to do next, of each name that has something:
+/// `[[queue,due,…],[consumer,until,…],again]`. The time of a lease that nobody holds is 0. Where the file
+/// tells of nothing that concerns any name there are none, and the time at which to look again all the same;
+/// else `again` is null.
 pub fn dues(txn: &mut dyn ReadTxn, awaited: &Awaited, inline: bool) -> Result<Answer> {
     let look = Look { number: txn.last_number()?, at_ms: txn.now_ms() };
     let State { queues, consumers, last } = awaited.state.lock().clone();
@@ -120,8 +123,9 @@ fn queues_due(
         if left.is_nothing() {
             return Ok(None);
         }
-        // From name to name in turns: first to the next queue that has messages, then to the next one that is waited for. So
-        // neither many queues without a message nor many that nobody here listens to cost anything.
+        // From name to name in turns: first to the next queue that has messages, then to the next one that is
+        // waited for. So neither many queues without a message nor many that nobody here listens to cost
+        // anything.
         let Some(found) = txn.next_queue(name)? else { break };
         // A damaged name has no place among the others: then each is asked for.
         let found = std::str::from_utf8(&found).unwrap_or(name);

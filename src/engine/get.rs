@@ -1,4 +1,4 @@
-//! Gets: what stands at some keys.
+//! Gets: the entries of some keys.
 
 use super::answer::Answer;
 use super::page::{Page, TYPICAL_ENTRY_BYTES};

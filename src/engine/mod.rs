@@ -1,4 +1,5 @@
-//! What reads and commits mean, on any store. Whatever asks the store fails with its errors too; the others are named.
+//! What reads and commits mean, on any store. Whatever asks the store fails with its errors too; the others
+//! are named.
 
 pub mod answer;
 pub mod awaited;

@@ -1,13 +1,13 @@
 //! Entries as one JSON text, which JavaScript turns into its objects with a single `JSON.parse`:
-//! `[part,part,…, index,flags,expiry,…, odd,entries,tail]`. The tail of a list says whether there are more (0, 1), or
-//! that it is not known yet (2).
+//! `[part,part,…, index,flags,expiry,…, odd,entries,tail]`. The tail of a list says whether there are more
+//! (0, 1), or that it is not known yet (2).
 //!
 //! An entry is `value,versionstamp` where the caller knows the keys, `key,value,versionstamp` in a list and
-//! `key,versionstamp` in a list of keys: parts side by side, because an object with three names costs a third more to
-//! parse than the value alone. A `versionstamp` is `null` for nothing, and 0 for the one of the entry before. A `key` is
-//! what follows the prefix that the caller knows: the part, if it is one, or an array of parts. `odd` is the number of
-//! entries that need more than that; for each its index, its flags and its expiry (0: none). Bytes travel beside the
-//! text.
+//! `key,versionstamp` in a list of keys: parts side by side, because an object with three names costs a third
+//! more to parse than the value alone. A `versionstamp` is `null` for nothing, and 0 for the one of the entry
+//! before. A `key` is what follows the prefix that the caller knows: the part, if it is one, or an array of
+//! parts. `odd` is the number of entries that need more than that; for each its index, its flags and its
+//! expiry (0: none). Bytes travel beside the text.
 
 use crate::base::error::Result;
 use crate::codec::{key_json, value};
@@ -21,7 +21,8 @@ const KEY_IS_TAGGED: u8 = 16;
 const VALUE_IS_DAMAGED: u8 = 32;
 /// The same for one that is nested too deep.
 const VALUE_IS_TOO_DEEP: u8 = 64;
-/// Set in the flags of an odd entry whose encoding this version does not know; it stands in the value's place.
+/// Set in the flags of an odd entry whose encoding this version does not know; the page has the encoding in
+/// the value's place.
 const ENCODING_IS_UNKNOWN: u8 = 128;
 
 /// Room for an entry in a page's text, so that a page grows seldom.
@@ -40,8 +41,8 @@ pub struct Page {
     pub unsure: bool,
     /// The last key that was looked at.
     pub last_key: Vec<u8>,
-    /// Whether each value of a list is looked at: one that is no JSON would make all of the text none. JavaScript asks for it once it
-    /// has met such a text.
+    /// Whether each value of a list is looked at: one that is no JSON would make all of the text none.
+    /// JavaScript asks for it once it has met such a text.
     pub checks_values: bool,
     odd: Vec<Odd>,
     entries: usize,
@@ -82,7 +83,7 @@ impl Page {
         self.text.len() + self.bytes.len()
     }
 
-    /// Appends what stands at a key that the caller knows.
+    /// Appends the entry of a key that the caller knows.
     pub fn push_known(&mut self, row: Option<Row<'_>>) {
         match row {
             Some(row) => {
@@ -136,8 +137,8 @@ impl Page {
         Ok(())
     }
 
-    /// Appends a change: `seq,operation,key,value,versionstamp`. The operation is 0 (create), 1 or 2 (delete), and 3 more
-    /// if there is a value.
+    /// Appends a change: `seq,operation,key,value,versionstamp`. The operation is 0 (create), 1 or 2
+    /// (delete), and 3 more if there is a value.
     ///
     /// # Errors
     /// As `push_listed`.
@@ -157,7 +158,8 @@ impl Page {
         Ok(())
     }
 
-    /// Appends parts that are JSON already, and a value; they are one entry. A value that is damaged spoils no other entry.
+    /// Appends parts that are JSON already, and a value; they are one entry. A value that is damaged spoils
+    /// no other entry.
     pub fn push_parts(&mut self, parts: &[&str], encoding: u8, value: &[u8]) {
         for part in parts {
             self.json_part(part);

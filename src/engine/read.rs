@@ -1,5 +1,5 @@
-//! Reads: gets, lists and counts here, the others where they belong. The same code answers on the JavaScript thread, where it gives up on what takes long, and
-//! on the reader thread.
+//! Reads: gets, lists and counts here, the others where they belong. The same code answers on the JavaScript
+//! thread, where it gives up on what takes long, and on the reader thread.
 
 use super::answer::Answer;
 use super::changes::{consumer, feed};

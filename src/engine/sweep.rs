@@ -1,6 +1,6 @@
-//! The sweep: expired entries and old dead letters leave their tables, the change log is trimmed, and messages that no
-//! claim looks at are set aside, a step at a time so that writes go between two steps. What has expired is absent before
-//! that; the sweep only gives the room back.
+//! The sweep: expired entries and old dead letters leave their tables, the change log is trimmed, and
+//! messages that no claim looks at are set aside, a step at a time so that writes go between two steps. What
+//! has expired is absent before that; the sweep only gives the room back.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Weak};
@@ -12,7 +12,7 @@ use crate::base::limits::{CHECKED_MESSAGES, CONSUMER_IN_USE_MS, SWEEP_STEP_ENTRI
 use crate::store::rows::queue::Stranded;
 use crate::store::{Batch, Next, ReadTxn, Refusal, Step, StepResult, Store, Verdict, WriteJob};
 
-/// Told how a sweep ended.
+/// Receives the outcome of a sweep.
 pub type Swept = Box<dyn FnOnce(Result<()>) + Send>;
 
 /// Before every row.
@@ -163,7 +163,8 @@ impl WriteJob for SweepJob {
         }
     }
 
-    /// As little as the openers allow: a power cut brings back what expired, which stays absent and is swept again.
+    /// As little as the openers allow: a power cut brings back what expired, which stays absent and is swept
+    /// again.
     fn durability(&self) -> Durability {
         Durability::Off
     }

@@ -1,4 +1,4 @@
-//! A backup as its caller sees it: what is ordered, the news of it, and a way to stop it.
+//! A backup as its caller sees it: the request, its events, and a way to stop it.
 
 use std::any::Any;
 use std::path::PathBuf;
@@ -8,13 +8,13 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::base::error::{Error, Result};
 
-/// What a store is asked for.
+/// The request for a backup.
 pub struct BackupRequest {
     /// An absolute path.
     pub target: PathBuf,
-    /// Whether a file that stands there is replaced.
+    /// Whether an existing file is replaced.
     pub overwrite: bool,
-    /// Where the news goes.
+    /// The handle that receives the events.
     pub handle: Arc<BackupHandle>,
 }
 
@@ -36,7 +36,7 @@ pub struct Backup {
     pub versionstamp: String,
 }
 
-/// What a caller hears.
+/// An event of a backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BackupEvent {
     /// It goes on.
@@ -45,11 +45,12 @@ pub enum BackupEvent {
     Done(Backup),
 }
 
-/// Hears one piece of news, on any thread.
+/// Receives one event, on any thread.
 pub type Listener = Box<dyn FnOnce(Result<BackupEvent>) + Send>;
 
-/// The side of a backup that its caller holds. The caller asks for each piece of news; one who watches thereby agrees
-/// to what was told before: the copy gets its final name only after the last progress was heard and more is asked for.
+/// The side of a backup that its caller holds. The caller asks for each piece of news; one who watches
+/// thereby agrees to what was told before: the copy gets its final name only after the last progress was
+/// heard and more is asked for.
 pub struct BackupHandle {
     watched: bool,
     state: Mutex<State>,
@@ -59,7 +60,7 @@ pub struct BackupHandle {
 #[derive(Default)]
 struct State {
     listener: Option<Listener>,
-    /// The newest that was not told yet.
+    /// The newest one that was not delivered yet.
     progress: Option<Progress>,
     all_told: bool,
     approved: bool,
@@ -70,7 +71,7 @@ struct State {
 }
 
 impl State {
-    /// The news that there is for a listener, if there is any.
+    /// The next event for a listener, if there is one.
     fn news(&mut self) -> Option<Result<BackupEvent>> {
         if self.ended {
             let outcome = self.outcome.take().unwrap_or_else(|| Err(Error::closed()));
@@ -89,7 +90,7 @@ impl BackupHandle {
         Self { watched, state: Mutex::default(), signal: Condvar::new() }
     }
 
-    /// Asks for the next piece of news.
+    /// Asks for the next event.
     pub fn next(&self, listener: Listener) {
         let mut state = self.state.lock();
         state.approved |= state.all_told;
@@ -120,7 +121,7 @@ impl BackupHandle {
         self.state.lock().stopped.clone().map_or(Ok(()), Err)
     }
 
-    /// For the store: tells how far it is.
+    /// For the store: reports progress.
     pub fn tell(&self, progress: Progress) {
         if !self.watched {
             return;

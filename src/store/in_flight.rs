@@ -1,5 +1,6 @@
-//! The leases of the messages that this process handles. While one is here, its message is extended and never claimed in this
-//! process, whatever became of its time: the process was stopped, another one held the lock, the clock stepped.
+//! The leases of the messages that this process handles. While one is here, its message is extended and never
+//! claimed in this process, whatever became of its time: the process was stopped, another one held the lock,
+//! the clock stepped.
 
 use std::collections::{HashMap, HashSet};
 
@@ -72,8 +73,8 @@ impl InFlight {
         holder
     }
 
-    /// Notes messages that were claimed; tells when to extend. `None`: the holder has left, as a worker that was terminated
-    /// while its claim was under way, and handles nothing.
+    /// Notes messages that were claimed; tells when to extend. `None`: the holder has left, as a worker that
+    /// was terminated while its claim was under way, and handles nothing.
     pub fn add(&self, holder: u64, messages: &[Message], lock_ms: i64, now_ms: i64) -> Option<i64> {
         let mut state = self.state.lock();
         if !state.holders.contains(&holder) {
@@ -104,14 +105,14 @@ impl InFlight {
         left.map(|(id, lease)| (id, lease.number)).collect()
     }
 
-    /// For how long to extend a lease of which it is sure that this process holds it.
+    /// For how long to extend a lease that this process certainly holds.
     #[must_use]
     pub fn holds(&self, id: &str, number: i64) -> Option<i64> {
         let state = self.state.lock();
         state.leases.get(id).filter(|lease| lease.number == number).map(|lease| lease.lock_ms)
     }
 
-    /// What is to be extended by now.
+    /// The leases that are due for extension.
     #[must_use]
     pub fn due(&self, now_ms: i64) -> Vec<Due> {
         let state = self.state.lock();
@@ -138,7 +139,7 @@ impl InFlight {
         state.renew_at = state.first();
     }
 
-    /// What is to be extended by now; it is taken for extended.
+    /// The leases that are due for extension; they are taken as extended.
     pub fn take_due(&self, now_ms: i64) -> Vec<Due> {
         let due = self.due(now_ms);
         self.extended(&due, now_ms);
@@ -181,7 +182,8 @@ mod tests {
         }
     }
 
-    /// Seen to fail: `add` noted also what was claimed for a holder that had left, whose leases were then extended for ever.
+    /// Seen to fail: `add` noted also what was claimed for a holder that had left, whose leases were then
+    /// extended for ever.
     #[test]
     fn a_holder_that_has_left_holds_nothing() {
         let in_flight = InFlight::default();
@@ -196,7 +198,8 @@ mod tests {
         assert_eq!(in_flight.leave(leaver), []);
     }
 
-    /// Seen to fail: the time of a lease that had been let go stayed the next one, and whoever waited for it was called without an end.
+    /// Seen to fail: the time of a lease that had been let go stayed the next one, and whoever waited for it
+    /// was called without an end.
     #[test]
     fn a_time_at_which_nothing_is_due_is_not_the_next_one() {
         let in_flight = InFlight::default();

@@ -1,5 +1,5 @@
-//! What may have happened, as it is told to those who wait for it. A notice says that a look is worth it, never that
-//! there is something to see.
+//! Notices: events that may have happened, as they are reported to waiters. A notice says that polling is
+//! worthwhile, never that there is something to see.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::BitOrAssign;
@@ -78,7 +78,8 @@ impl Notice {
         self.bits & any_of.bits != 0
     }
 
-    /// The numbers that the commit took, which all that it concerns is told of: after the first one, up to the second.
+    /// The numbers that the commit took, which all that it concerns is told of: after the first one, up to
+    /// the second.
     #[must_use]
     pub fn numbers(&self) -> Option<(i64, i64)> {
         self.numbers

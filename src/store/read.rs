@@ -9,7 +9,7 @@ use super::rows::lock::LeaseRead;
 use super::rows::queue::QueueRead;
 use crate::base::error::Result;
 
-/// What a store is.
+/// The description of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Info {
     /// SQLite's version.
@@ -18,7 +18,7 @@ pub struct Info {
     pub schema_version: i64,
     /// The file's id.
     pub database_id: String,
-    /// What commits note.
+    /// How much of a change commits log.
     pub change_log: String,
     /// For how long.
     pub retention_ms: i64,
@@ -36,7 +36,7 @@ pub trait ReadTxn: LogRead + QueueRead + LeaseRead + IndexRead {
     /// When a lease ends that was given until a time: later, if the clock stepped forward meanwhile.
     fn end_of_lease(&self, until_ms: i64) -> i64;
 
-    /// Shows what stands at a key, live or expired; a value of more than `max_value_bytes` is withheld.
+    /// Shows the entry of a key, live or expired; a value of more than `max_value_bytes` is withheld.
     fn get(&mut self, key: &[u8], max_value_bytes: usize, visit: Visit<'_>) -> Result<()>;
 
     /// Shows the live entries of a range in key order.
@@ -45,21 +45,21 @@ pub trait ReadTxn: LogRead + QueueRead + LeaseRead + IndexRead {
     /// Counts the live entries of a range.
     fn count(&mut self, range: &Range<Vec<u8>>) -> Result<u64>;
 
-    /// The last number that was given out. The same one twice: no message was made ready and no lease of a consumer given back in
-    /// between, by a version that tells of it.
+    /// The last number that was given out. The same one twice: no message was made ready and no lease of a
+    /// consumer given back in between, by a version that records it.
     fn last_number(&mut self) -> Result<i64>;
 
-    /// What the store is.
+    /// The description of the store.
     fn info(&mut self) -> Result<Info>;
 }
 
 /// A read for the reader thread.
 pub type ReadJob = Box<dyn FnOnce(Result<&mut dyn ReadTxn>) + Send>;
 
-/// What a reader runs.
+/// The work of a reader.
 pub type ReadWork<'a> = &'a mut dyn FnMut(&mut dyn ReadTxn) -> Result<()>;
 
-/// What a read looks at.
+/// The kind of access that a read needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// One key.
@@ -80,8 +80,8 @@ pub trait Reader: Send {
     /// Those of the store and of `work`.
     fn try_read(&mut self, access: Access, work: ReadWork<'_>) -> Result<bool>;
 
-    /// Reads of keys that follow may share a snapshot for as long as it is the newest one, until `release`. Worth it where many
-    /// reads follow at once: beginning a snapshot costs more than a read.
+    /// Reads of keys that follow may share a snapshot for as long as it is the newest one, until `release`.
+    /// Worth it where many reads follow at once: beginning a snapshot costs more than a read.
     fn keep(&mut self);
 
     /// Lets go of a kept snapshot.

@@ -1,12 +1,15 @@
-//! Names that a template has made of a variable without a value: `` `${tenant}/kv.db` `` is `undefined/kv.db`, one file for all tenants.
+//! Names that a template has made of a variable without a value: `` `${tenant}/kv.db` `` is
+//! `undefined/kv.db`, one file for all tenants.
 
 use crate::base::error::short;
 
-/// What JavaScript writes for what is no text: no names where they are the whole path, in any case of letters.
+/// What JavaScript writes for what is no text: no names where they are the whole path, in any case of
+/// letters.
 const NO_PATHS: [&str; 7] = ["undefined", "null", "nan", "true", "false", "infinity", "-infinity"];
 /// Those that are no names within a path, alone or with an extension.
 const NO_VALUES: [&str; 3] = ["undefined", "null", "NaN"];
-/// Those of them that also a part of a file's name is refused for: `app-${env}.db`. Others are words of other names.
+/// Those of them that also a part of a file's name is refused for: `app-${env}.db`. Others are words of other
+/// names.
 const IN_FILE_NAMES: [&str; 2] = ["undefined", "NaN"];
 const JOINTS: [char; 3] = ['-', '_', ' '];
 
@@ -19,8 +22,8 @@ pub struct Slip<'path> {
     pub meant: String,
 }
 
-/// The first name that was made of no text and has no `.` of its own before it. One at the beginning is no such sign:
-/// `./${name}` is as good a template as `${name}`.
+/// The first name that was made of no text and has no `.` of its own before it. One at the beginning is no
+/// such sign: `./${name}` is as good a template as `${name}`.
 pub fn slip(path: &str, is_separator: fn(char) -> bool) -> Option<Slip<'_>> {
     if path == "/dev/null" {
         return None;

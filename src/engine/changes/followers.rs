@@ -1,6 +1,7 @@
-//! Whom a change concerns: watches, live feeds and loops of consumers, all called watches here. The log is read once for all
-//! of them, and each is woken only for its own keys. A watch is clean while nothing of it happened after its position; one
-//! that is not reads on by itself, from the last change before the one that woke it.
+//! Watches, live feeds and loops of consumers, all called watches here, and which of them a change wakes. The
+//! log is read once for all of them, and each is woken only for its own keys. A watch is clean while nothing
+//! of it happened after its position; one that is not reads on by itself, from the last change before the one
+//! that woke it.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -18,14 +19,14 @@ use crate::engine::answer::Answer;
 use crate::store::rows::changes::LogScan;
 use crate::store::{Flow, ReadTxn};
 
-/// What of a key is watched.
+/// How far a watch of a key reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
     /// The key alone.
     Exact,
     /// The key and what is under it.
     Tree,
-    /// What is under it.
+    /// The keys under it.
     Under,
 }
 
@@ -34,7 +35,7 @@ pub enum Reach {
 pub struct Target {
     /// The encoded key; empty with `Under`: all.
     pub key: Vec<u8>,
-    /// What of it.
+    /// How far it reaches.
     pub reach: Reach,
 }
 
@@ -115,7 +116,8 @@ impl Drop for Follower {
 }
 
 impl Followers {
-    /// Adds a watch, not clean yet; gives its number. `keeps_backlog`: it has a part of `MAX_ALL_BACKLOGS_KEYS`.
+    /// Adds a watch, not clean yet; gives its number. `keeps_backlog`: it has a part of
+    /// `MAX_ALL_BACKLOGS_KEYS`.
     pub fn add(&self, targets: &[Target], keeps_backlog: bool) -> u32 {
         let mut state = self.state.lock();
         state.last_id += 1;
@@ -145,13 +147,14 @@ impl Followers {
         }
     }
 
-    /// How many keys each watch may keep that it has still to tell.
+    /// How many undelivered keys each watch may keep.
     pub fn backlog_keys(&self) -> usize {
         let backlogs = self.state.lock().backlogs.max(1);
         (MAX_ALL_BACKLOGS_KEYS / backlogs).clamp(MAX_WATCH_BATCH_KEYS, MAX_BACKLOG_KEYS)
     }
 
-    /// A watch has told everything up to a position. False if more was looked at meanwhile: then it reads on by itself.
+    /// A watch has delivered everything up to a position. False if the log was read further meanwhile: then
+    /// it reads on itself.
     pub fn settle(&self, id: u32, position: i64) -> bool {
         let mut state = self.state.lock();
         let known = *state.position.get_or_insert(position);
@@ -163,8 +166,8 @@ impl Followers {
         mark.clean
     }
 
-    /// Up to this change there is nothing for a watch but what it knows of: it need not read these rows itself, and misses
-    /// nothing if they are trimmed.
+    /// Up to this change there is nothing for a watch but what it knows of: it need not read these rows
+    /// itself, and misses nothing if they are trimmed.
     #[must_use]
     pub fn passed(&self, id: u32) -> i64 {
         let state = self.state.lock();
@@ -183,7 +186,8 @@ impl Followers {
         let log = txn.log_state()?;
         let mut woken = Vec::new();
         if after + 1 < log.first || log.mode == ChangeLog::Off {
-            // Changes went before they were looked at, or are not written any more: every watch finds out for itself.
+            // Changes went before they were looked at, or are not written any more: every watch finds out for
+            // itself.
             state.wake_all(after, &mut woken);
             state.position = Some(log.head);
             return Ok(answer(false, &woken));

@@ -1,4 +1,4 @@
-//! What the earlier mutations of a commit leave, for the later ones that read it.
+//! The effects of a commit's earlier mutations, for later ones that read the same keys.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -21,7 +21,7 @@ struct Entry<'a> {
     value: Option<Value<'a>>,
 }
 
-/// What is known of an entry.
+/// An entry as far as it is known.
 pub enum Known<'d, 'a> {
     /// Nothing: what is stored counts.
     Nothing,
@@ -40,7 +40,7 @@ pub struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    /// What is known of a key.
+    /// The known state of a key.
     pub fn known(&self, key: &[u8]) -> Known<'_, 'a> {
         match self.entries.get(key) {
             Some(Entry { value: Some(value), .. }) => Known::Value(value),
@@ -68,7 +68,8 @@ impl<'a> Draft<'a> {
         self.ranges.push(range);
     }
 
-    /// Removes the entries of a range that match, of those that the commit has written; names them in key order.
+    /// Removes the entries of a range that match, of those that the commit has written; names them in key
+    /// order.
     pub fn remove_matching(
         &mut self,
         range: &Range<Vec<u8>>,

@@ -1,7 +1,8 @@
 //! JSON merge patches (RFC 7396), text by text: what a patch does not name is copied as it is stored.
 //!
-//! Of the tagged values only a user's own object that has a member `__type` can be merged; any other one is replaced like a
-//! scalar. A member that is `undefined` in the patch changes nothing, as if it were not there.
+//! Of the tagged values only a user's own object that has a member `__type` can be merged; any other one is
+//! replaced like a scalar. A member that is `undefined` in the patch changes nothing, as if it were not
+//! there.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -32,7 +33,7 @@ impl Encoded {
     }
 }
 
-/// What a patch makes of what is stored, or of nothing.
+/// The result of merging a patch into a stored value, or into nothing.
 #[must_use]
 pub fn merge(stored: Option<&Encoded>, patch: &Encoded) -> Encoded {
     if patch.encoding > TAGGED_JSON || own_object(&patch.bytes).is_none() {
@@ -62,14 +63,14 @@ fn is_undefined(text: &[u8]) -> bool {
     tag == Some(Json::String(Cow::Borrowed(b"undefined")))
 }
 
-/// A member of what is merged: as it stands, changed, or new.
+/// A member of the merged object: unchanged, changed, or new.
 struct Merged<'a> {
     member: &'a Member<'a>,
     old: Option<&'a [u8]>,
     change: Option<&'a [u8]>,
 }
 
-/// Those that stand and are not removed, in their order, then new ones.
+/// Existing members that are not removed, in their order, then new ones.
 fn merged_members<'a>(stands: &'a [Member<'a>], changes: &'a [Member<'a>]) -> Vec<Merged<'a>> {
     let by_name: HashMap<&[u8], &[u8]> = changes.iter().map(|one| (one.name.as_ref(), one.value)).collect();
     let known: HashSet<&[u8]> = stands.iter().map(|one| one.name.as_ref()).collect();

@@ -28,7 +28,7 @@ pub struct ListQuery {
     pub limit: usize,
     /// Only entries that match.
     pub filter: Option<Arc<Filter>>,
-    /// What an index gave for the filter, once it was asked: the pages share it.
+    /// The candidates that an index gave for the filter: the pages share them.
     pub found: IndexHits,
     /// See `Page::checks_values`.
     pub checks_values: bool,
@@ -66,7 +66,7 @@ pub fn list(txn: &mut dyn ReadTxn, query: &ListQuery, inline: bool) -> Result<An
         reverse: query.reverse,
         // A filter looks at values.
         keys_only: query.keys_only && query.filter.is_none(),
-        // One row more tells whether there is more.
+        // One row more shows whether there is another page.
         limit: query.filter.as_ref().map_or(query.limit + 1, |_| usize::MAX >> 1),
         max_value_bytes: if inline { MAX_INLINE_BYTES } else { usize::MAX },
         within: inline.then_some(INLINE_BUDGET),

@@ -9,7 +9,7 @@ use crate::base::limits::{MAX_INDEXED_KEYS, MAX_INLINE_INDEXED_KEYS};
 use crate::store::rows::index::IndexedEntry;
 use crate::store::{Flow, ReadTxn, Scan};
 
-/// What an index gives for a filter.
+/// The candidates that an index gives for a filter.
 pub enum Indexed {
     /// Every entry that can match, in order.
     Entries(Vec<IndexedEntry>),
@@ -19,7 +19,7 @@ pub enum Indexed {
     Not,
 }
 
-/// Asks the indexes. `inline`: for less.
+/// Asks the indexes for candidates; `inline`: for fewer of them.
 pub fn indexed(
     txn: &mut dyn ReadTxn,
     range: &Range<Vec<u8>>,

@@ -15,8 +15,8 @@ pub struct Extended {
     lost: Vec<usize>,
 }
 
-/// Extends leases that are due. An operation that claims does it first: it may have waited for longer than a lease, and claims none
-/// of its own messages for that.
+/// Extends leases that are due. An operation that claims does it first: it may have waited for longer than a
+/// lease, and claims none of its own messages for that.
 pub fn extend(due: Vec<Due>, at_ms: i64, batch: &mut Batch<'_>) -> Extended {
     let begin = batch.steps.len();
     for Due { id, number, lock_ms } in &due {

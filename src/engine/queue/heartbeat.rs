@@ -1,5 +1,6 @@
-//! The heartbeat of the messages that this process handles: their leases are extended by Rust, so that a handler that holds
-//! up the event loop keeps its message, and a process that dies does not. What nobody handles any more is given back.
+//! The heartbeat of the messages that this process handles: their leases are extended by Rust, so that a
+//! handler that holds up the event loop keeps its message, and a process that dies does not. What nobody
+//! handles any more is given back.
 
 use std::sync::{Arc, Weak};
 
@@ -56,8 +57,8 @@ impl WriteJob for Heartbeat {
     }
 }
 
-/// Lets the next listener have at once what nobody handles here any more. It needs no sync: if a power cut undoes it, the
-/// leases run out.
+/// Lets the next listener have at once what nobody handles here any more. It needs no sync: if a power cut
+/// undoes it, the leases run out.
 pub fn give_back(store: &dyn Store, settled: Vec<Settled>) {
     if settled.is_empty() {
         return;

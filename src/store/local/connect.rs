@@ -10,8 +10,8 @@ use crate::base::config::{DEFAULT_BUSY_TIMEOUT_MS, Options};
 use crate::base::error::{Code, Error, Result};
 use crate::store::rows::index::Define;
 
-/// Pages that the writer keeps: 8 MB at most; 16 cost no less processor time a set, a load or a delete. All caches take
-/// memory as pages are used.
+/// Pages that the writer keeps: 8 MB at most; 16 cost no less processor time a set, a load or a delete. All
+/// caches take memory as pages are used.
 const WRITE_CACHE: &str = "PRAGMA cache_size = -8000";
 
 /// Opens a file, or memory, and makes it ours.

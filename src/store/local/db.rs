@@ -38,9 +38,6 @@ impl Db {
     }
 
     /// A statement, prepared when it is first used.
-    ///
-    /// # Errors
-    /// Those of SQLite.
     pub fn statement(&mut self, sql: Sql) -> Result<&mut Statement> {
         let slot =
             self.statements.get_mut(sql as usize).ok_or_else(|| Error::corrupt("no such statement"))?;
@@ -51,9 +48,6 @@ impl Db {
     }
 
     /// A statement that is made for an index: the last ones stay prepared.
-    ///
-    /// # Errors
-    /// Those of SQLite.
     pub fn made(&mut self, sql: String) -> Result<&mut Statement> {
         let known = self.made.iter().position(|(text, _)| *text == sql);
         let one = match known {
@@ -80,9 +74,6 @@ impl Db {
     }
 
     /// Reads something, so that the write-ahead log and its index are open.
-    ///
-    /// # Errors
-    /// Those of SQLite.
     pub fn open_log(&mut self) -> Result<()> {
         self.run(Sql::DataVersion)?;
         self.connection.find_commit_mark();
@@ -90,9 +81,6 @@ impl Db {
     }
 
     /// Runs a statement without parameters and rows.
-    ///
-    /// # Errors
-    /// Those of SQLite.
     pub fn run(&mut self, sql: Sql) -> Result<()> {
         self.statement(sql)?.run(&[])
     }

@@ -1,4 +1,4 @@
-//! What waits for a thread: work, the next time to do something by itself, and the order to stop.
+//! The inbox of a thread: work, the next timer, and the request to stop.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -8,13 +8,14 @@ use parking_lot::{Condvar, Mutex};
 use crate::base::clock::Stopwatch;
 use crate::base::error::Error;
 
-/// How long an idle thread looks for work before it sleeps, if it was not idle for long the last time: a caller that
-/// awaits one write after another comes back within this time, and waking a sleeping thread costs more.
+/// How long an idle thread looks for work before it sleeps, if it was not idle for long the last time: a
+/// caller that awaits one write after another comes back within this time, and waking a sleeping thread costs
+/// more.
 const SPIN: Duration = Duration::from_micros(120);
 /// An idle time up to this one is followed by a spin: the gap that a spin would have caught, and the waking.
 const SHORT: Duration = Duration::from_micros(250);
 
-/// What waits for one thread.
+/// The inbox of one thread.
 #[derive(Debug)]
 pub struct Inbox<T> {
     state: Mutex<State<T>>,
@@ -45,7 +46,7 @@ impl Default for Taker {
     }
 }
 
-/// What a thread is to do.
+/// The next task of a thread.
 #[derive(Debug)]
 pub enum Turn<T> {
     /// These, in order.

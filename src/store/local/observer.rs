@@ -1,5 +1,5 @@
-//! What wakes those who wait: commits of other processes, times, and expiries. One thread a store, which runs only while
-//! somebody is attentive.
+//! The commit monitor's thread: it notices commits of other processes, due times and expiries. One thread a
+//! store, which runs only while somebody is attentive.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,17 +16,17 @@ use crate::base::error::Result;
 use crate::store::Notice;
 use crate::store::sql::Sql;
 
-/// Between two looks for commits of other processes: after one of them, and when nothing was seen for long. A look reads 48
-/// bytes of memory; the longest pause decides how late the first commit is noticed.
+/// Between two looks for commits of other processes: after one of them, and when nothing was seen for long. A
+/// look reads 48 bytes of memory; the longest pause decides how late the first commit is noticed.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_millis(16);
-/// Between two looks for what has expired: it is to be told within a second.
+/// Between two polls for expired entries, which are reported within a second.
 const EXPIRY_PAUSE: Duration = Duration::from_millis(500);
-/// Between two notices while commits of other processes cannot be seen (no file descriptor is left for the connection that looks, say): who
-/// waits then looks with what it has open.
+/// Between two notices while commits of other processes cannot be seen (no file descriptor is left for the
+/// connection that looks, say): who waits then looks with what it has open.
 const BLIND_PAUSE: Duration = Duration::from_millis(100);
 
-/// Somebody who is attentive, until it is dropped.
+/// A waiter that needs notices, until it is dropped.
 pub struct Attention {
     shared: Arc<Shared>,
     expiries: bool,
@@ -99,7 +99,7 @@ fn serve(shared: &Arc<Shared>, observer: &mut Observer) {
     }
 }
 
-/// What the thread looks with: a connection of its own, opened by its first look.
+/// The thread's own connection, opened by its first poll.
 struct Observer {
     db: Option<Arc<Mutex<Db>>>,
     connect: Connect,

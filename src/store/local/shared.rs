@@ -1,4 +1,4 @@
-//! What the openers, the writer, the reader thread and the commit monitor of a store share.
+//! State that the openers, the writer, the reader thread and the commit monitor of a store share.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::store::{InFlight, Notice, ReadJob, Wake, WriteJob, fail_all};
 /// Makes the job of the interval.
 pub type MakeJob = Box<dyn Fn() -> Box<dyn WriteJob> + Send>;
 
-/// What the openers, the writer and the reader thread share.
+/// State shared by the openers and the threads of a store.
 pub struct Shared {
     pub writes: Inbox<Box<dyn WriteJob>>,
     pub reads: Inbox<ReadJob>,
@@ -93,7 +93,7 @@ impl Shared {
     }
 }
 
-/// What everyone is told after a panic.
+/// The error of every operation after a panic.
 pub fn fault() -> Error {
     let reason = "the store was stopped by a fault in KeyVal itself; close every Kv on it, open it again, and report it";
     Error::new(Code::Unavailable, reason)

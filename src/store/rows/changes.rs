@@ -4,7 +4,7 @@ use super::entry::Flow;
 use crate::base::config::ChangeLog;
 use crate::base::error::Result;
 
-/// What a change log row tells.
+/// The kind of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChangeKind {
     /// The key was absent.
@@ -18,7 +18,7 @@ pub enum ChangeKind {
 /// Where the log begins and ends, in one snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogState {
-    /// What commits note.
+    /// How much of a change commits log.
     pub mode: ChangeLog,
     /// The newest sequence number; 0 before the first change.
     pub head: i64,
@@ -26,7 +26,7 @@ pub struct LogState {
     pub first: i64,
     /// The newest versionstamp of the file.
     pub newest_stamp: String,
-    /// The newest commit of which changes may be missing; empty if all are kept.
+    /// The newest commit whose changes may be missing; empty if all are kept.
     pub trimmed_stamp: String,
 }
 
@@ -37,7 +37,7 @@ pub struct Change<'a> {
     pub seq: i64,
     /// The encoded key.
     pub key: &'a [u8],
-    /// What happened.
+    /// The kind of change.
     pub kind: ChangeKind,
     /// The commit.
     pub versionstamp: &'a str,
@@ -58,7 +58,7 @@ pub struct LogScan {
 
 /// Reads of the log.
 pub trait LogRead {
-    /// Where it stands.
+    /// The state of the log.
     fn log_state(&mut self) -> Result<LogState>;
 
     /// Shows rows in order.

@@ -36,7 +36,7 @@ pub fn is_live(expires_at: Option<i64>, now_ms: i64) -> bool {
     expires_at.is_none_or(|at| at > now_ms)
 }
 
-/// What a statement may take on a thread that must not be held.
+/// The budget of a statement on a thread that must not block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Budget {
     /// So long.
@@ -45,7 +45,7 @@ pub enum Budget {
     Steps(u32),
 }
 
-/// What a scan reads.
+/// A range of entries to read.
 #[derive(Debug, Clone)]
 pub struct Scan {
     /// Encoded keys.
@@ -71,5 +71,5 @@ pub enum Flow {
     Stop,
 }
 
-/// Is shown the row of a key.
+/// Receives the row of a key.
 pub type Visit<'a> = &'a mut dyn FnMut(Option<Row<'_>>) -> Result<()>;

@@ -91,11 +91,11 @@ pub struct NewMessage<'a> {
 pub struct Damaged {
     /// The number of the row.
     pub row: i64,
-    /// What can be read of its id.
+    /// The readable part of its id.
     pub id: String,
-    /// What can be read of its queue's name.
+    /// The readable part of its queue's name.
     pub queue: String,
-    /// What can be read of its ordering key.
+    /// The readable part of its ordering key.
     pub ordering_key: Option<String>,
     /// As `Message` has it, if it is a text.
     pub keys_if_undelivered: Option<String>,
@@ -103,7 +103,7 @@ pub struct Damaged {
     pub encoding: u8,
     /// The value, which may be damaged too.
     pub value: Vec<u8>,
-    /// What is wrong with it.
+    /// The reason.
     pub reason: String,
 }
 
@@ -118,7 +118,7 @@ pub struct Stranded {
     pub last: Option<i64>,
 }
 
-/// What a claim meets.
+/// A row that a claim meets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claimable {
     /// A message.
@@ -136,7 +136,7 @@ pub struct DeadLetter {
     pub error_message: String,
     /// Milliseconds since the epoch.
     pub failed_at: i64,
-    /// What it was.
+    /// The message.
     pub message: Message,
     /// The column that cannot be read and without which its message cannot be put back.
     pub damaged: Option<&'static str>,
@@ -147,7 +147,7 @@ pub struct DeadLetter {
 pub struct QueueStats {
     /// Pending and blocked ones, and ones whose lease ran out.
     pub pending: u64,
-    /// Ones with a lease that stands.
+    /// Messages whose lease has not run out.
     pub processing: u64,
     /// Dead letters.
     pub dead: u64,
@@ -169,7 +169,8 @@ pub trait QueueRead {
     /// When a queue has something to do next: a message that becomes ready, a lease that runs out.
     fn queue_due(&mut self, queue: &str) -> Result<Option<i64>>;
 
-    /// The name of the first queue with a message, from this name on in the order of their bytes. They may be damaged.
+    /// The name of the first queue with a message, from this name on in the order of their bytes. They may be
+    /// damaged.
     fn next_queue(&mut self, from: &str) -> Result<Option<Vec<u8>>>;
 
     /// Counts messages, of one queue or of all.
@@ -191,7 +192,8 @@ pub trait QueueRead {
     /// The id of the message of a queue that has this deduplication key.
     fn standing_message(&mut self, queue: &str, deduplication_key: &str) -> Result<Option<String>>;
 
-    /// Messages that a listener may take: first those whose lease ran out, then those that are ready, in order.
+    /// Messages that a listener may take: first those whose lease ran out, then those that are ready, in
+    /// order.
     fn ready_messages(&mut self, queue: &str, limit: usize) -> Result<Vec<Claimable>>;
 
     /// Whether another message with an ordering key is being handled, or waits to be tried again.
@@ -200,6 +202,6 @@ pub trait QueueRead {
     /// Looks through so many messages, behind a row, for those that no claim looks at.
     fn stranded_messages(&mut self, after: i64, limit: usize) -> Result<Stranded>;
 
-    /// The message of which somebody holds this very lease.
+    /// The message that is held under exactly this lease.
     fn leased_message(&mut self, id: &str, lease: i64) -> Result<Option<Claimable>>;
 }

@@ -1,4 +1,5 @@
-//! Statements of `kv_entries`. `length(value)` does not load the value; a large one is withheld where the caller asks for it.
+//! Statements of `kv_entries`. `length(value)` does not load the value; a large one is withheld where the
+//! caller asks for it.
 
 pub const GET: &str = "SELECT versionstamp, expires_at, encoding, length(value) > ?2,
        CASE WHEN length(value) <= ?2 THEN value END

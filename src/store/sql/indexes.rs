@@ -16,7 +16,7 @@ pub const LAST_INDEX: &str = "SELECT max(id) FROM kv_indexes";
 
 pub const REMOVE_INDEX: &str = "DELETE FROM kv_indexes WHERE id = ?1";
 
-/// What an index adds to the schema.
+/// The schema objects of an index.
 #[must_use]
 pub fn objects_of(id: i64, index: &Definition) -> Vec<Object> {
     match index {

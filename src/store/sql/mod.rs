@@ -53,7 +53,7 @@ pub enum Sql {
     Update,
     /// The same, and leaves the expiry as it is.
     UpdateKeeping,
-    /// Writes where nothing stands.
+    /// Writes an absent key.
     Insert,
     /// Another expiry for a live entry.
     SetExpiry,
@@ -79,11 +79,11 @@ pub enum Sql {
     TrimCut,
     /// Changes up to a number.
     TrimLog,
-    /// Notes of which commit changes may be missing.
+    /// Notes the newest commit whose changes may be missing.
     SetTrimmed,
     /// The position that the log is kept for.
     OldestPosition,
-    /// Where the log stands.
+    /// The state of the log.
     LogState,
     /// Changes in order.
     ScanLog,
@@ -173,7 +173,7 @@ pub enum Sql {
     LastIndex,
     /// Forgets an index.
     RemoveIndex,
-    /// What the store is.
+    /// The description of the store.
     Info,
     /// Changes when another connection commits.
     DataVersion,

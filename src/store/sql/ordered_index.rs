@@ -1,16 +1,16 @@
-//! The SQL of ordered indexes. A definition takes no parameters: bounds are written in hexadecimal, paths as quoted strings,
-//! both from the index's own definition. What a filter asks for is always bound.
+//! The SQL of ordered indexes. A definition takes no parameters: bounds are written in hexadecimal, paths as
+//! quoted strings, both from the index's own definition. What a filter asks for is always bound.
 
 use std::ops::Range;
 
 use super::object::Object;
 use crate::store::rows::index::{IndexValue, OrderedIndex, OrderedScan};
 
-/// What stands in an index for booleans.
+/// The form of booleans in an index.
 pub const FALSE: &[u8] = &[1];
 /// The same.
 pub const TRUE: &[u8] = &[2];
-/// What stands there for an entry that the index cannot judge.
+/// The mark of an entry that the index cannot judge.
 const MARK: &str = "x'00'";
 
 /// Bytes as SQL has them.
@@ -20,7 +20,8 @@ pub fn hex(bytes: &[u8]) -> String {
     format!("x'{digits}'")
 }
 
-/// The condition of an index, word for word: SQLite uses a partial index only where it sees that the query implies it.
+/// The condition of an index, word for word: SQLite uses a partial index only where it sees that the query
+/// implies it.
 #[must_use]
 pub fn condition(range: &Range<Vec<u8>>) -> String {
     format!("{} AND encoding < 2", within("key", range))
@@ -32,7 +33,7 @@ pub fn within(key: &str, range: &Range<Vec<u8>>) -> String {
     format!("{key} >= {} AND {key} < {}", hex(&range.start), hex(&range.end))
 }
 
-/// What an ordered index adds to the schema.
+/// The schema objects of an ordered index.
 #[must_use]
 pub fn objects(id: i64, index: &OrderedIndex) -> Vec<Object> {
     let within = condition(&index.range);
@@ -53,9 +54,10 @@ pub fn columns(paths: &[String], column: impl Fn(&str) -> String) -> String {
     paths.iter().map(|path| column(path)).collect::<Vec<_>>().join(", ")
 }
 
-/// The value at a path as an ordered index has it: numbers, bigints and dates as REAL, strings as TEXT, booleans as BLOB,
-/// anything else as NULL. A user's own object with a member `__type` is stored within another one, where SQL would not find its
-/// members: such an entry is marked. What is damaged has no values, and must not make a write fail.
+/// The value at a path as an ordered index has it: numbers, bigints and dates as REAL, strings as TEXT,
+/// booleans as BLOB, anything else as NULL. A user's own object with a member `__type` is stored within
+/// another one, where SQL would not find its members: such an entry is marked. What is damaged has no values,
+/// and must not make a write fail.
 #[must_use]
 pub fn value(path: &str) -> String {
     let (text, path) = ("CAST(value AS TEXT)", path.replace('\'', "''"));
@@ -71,8 +73,8 @@ pub fn value(path: &str) -> String {
     )
 }
 
-/// The same for what must be unique: large bigints by their digits, `-0` as 0, and nothing where a value is neither number,
-/// string nor boolean.
+/// The same for what must be unique: large bigints by their digits, `-0` as 0, and nothing where a value is
+/// neither number, string nor boolean.
 #[must_use]
 pub fn unique_value(path: &str) -> String {
     let (text, path) = ("CAST(value AS TEXT)", path.replace('\'', "''"));
@@ -91,7 +93,8 @@ pub fn unique_value(path: &str) -> String {
     )
 }
 
-/// The statement that looks for the holder of a unique index's values: `?1` the new value, `?2` its encoding, `?3` its key.
+/// The statement that looks for the holder of a unique index's values: `?1` the new value, `?2` its encoding,
+/// `?3` its key.
 #[must_use]
 pub fn holder_sql(index: &OrderedIndex) -> String {
     let same = |path: &String| {

@@ -1,4 +1,5 @@
-//! Statements of `kv_queue`. `(queue, status, ready_at, seq)` and `(queue, ordering_key, status, ready_at, seq)` are indexes.
+//! Statements of `kv_queue`. `(queue, status, ready_at, seq)` and
+//! `(queue, ordering_key, status, ready_at, seq)` are indexes.
 
 /// A message's columns, as the store reads them.
 macro_rules! concat_message {

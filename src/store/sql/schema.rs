@@ -5,12 +5,12 @@ use crate::base::error::Error;
 /// The schema that this version writes.
 pub const SCHEMA_VERSION: i64 = 2;
 
-/// Migration `n` (from 0) takes a file from version n to n + 1. Never edit one that was released: what it makes is compared with
-/// the file whenever one is opened.
+/// Migration `n` (from 0) takes a file from version n to n + 1. Never edit one that was released: what it
+/// makes is compared with the file whenever one is opened.
 pub const MIGRATIONS: [&str; 2] = [V1, V2];
 
-/// Columns stand in this order on disk: the value last, so that expiry and versionstamp are read without walking a
-/// large value. `kv_entries` is a rowid table: at 10 KB values WITHOUT ROWID reads five times slower.
+/// Columns are stored in this order: the value last, so that expiry and versionstamp are read without walking
+/// a large value. `kv_entries` is a rowid table: at 10 KB values WITHOUT ROWID reads five times slower.
 const V1: &str = "
 CREATE TABLE kv_meta (key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
 CREATE TABLE kv_entries (
@@ -85,8 +85,8 @@ CREATE TABLE kv_locks (
 ) WITHOUT ROWID;
 ";
 
-/// What the first schema had no use for yet: a dead letter keeps what its message needs to be tried again (no dead letter
-/// was ever written under schema 1), and the columns that are searched by have an index.
+/// Additions to the first schema: a dead letter keeps what its message needs to be tried again (no dead
+/// letter was ever written under schema 1), and the columns that are searched by have an index.
 const V2: &str = "
 DROP TABLE kv_dlq;
 CREATE TABLE kv_dlq (
@@ -111,7 +111,8 @@ CREATE INDEX kv_locks_expiry ON kv_locks (expires_at);
 INSERT INTO kv_meta (key, value) VALUES ('sequence', 0), ('trimmed', '');
 ";
 
-/// No number of a file gets so far by itself; JavaScript would round the ones after it, and a feed never get past them.
+/// No number of a file gets so far by itself; JavaScript would round the ones after it, and a feed never get
+/// past them.
 pub const LAST_NUMBER: i64 = (1 << 53) - 1;
 
 /// The error of a number that another program has put there.

@@ -1,11 +1,12 @@
-//! The SQL of search indexes: an FTS5 table, kept by triggers, so that every writer keeps it, whenever it opened the file. The
-//! table holds no text of its own (`content=''`); its rows are those of `kv_entries` by their rowid.
+//! The SQL of search indexes: an FTS5 table, kept by triggers, so that every writer keeps it, whenever it
+//! opened the file. The table holds no text of its own (`content=''`); its rows are those of `kv_entries` by
+//! their rowid.
 
 use super::object::Object;
 use super::ordered_index::within as keys_within;
 use crate::store::rows::index::SearchIndex;
 
-/// What a search index adds to the schema.
+/// The schema objects of a search index.
 #[must_use]
 pub fn objects(id: i64, index: &SearchIndex) -> Vec<Object> {
     let kept = FTS5_TABLES.iter().map(|(suffix, form)| {
@@ -21,8 +22,8 @@ pub fn table_of(id: i64) -> String {
     format!("kv_search_{id}")
 }
 
-/// The table of a search index and the triggers that keep it, with their names. A definition takes no parameters: bounds are
-/// written in hexadecimal, paths as quoted strings.
+/// The table of a search index and the triggers that keep it, with their names. A definition takes no
+/// parameters: bounds are written in hexadecimal, paths as quoted strings.
 pub fn kept_objects(id: i64, index: &SearchIndex) -> [Object; 4] {
     let (table, columns) = (table_of(id), columns_of(index));
     let within = |row: &str| keys_within(&format!("{row}key"), &index.range);
@@ -86,8 +87,8 @@ fn columns_of(index: &SearchIndex) -> String {
     (0..index.paths.len()).map(|at| format!("c{at}")).collect::<Vec<_>>().join(", ")
 }
 
-/// Texts and numbers, whole or within arrays and objects; not the names of members, nor the tags of an encoding. What is
-/// damaged holds no words, and must not make a write fail.
+/// Texts and numbers, whole or within arrays and objects; not the names of members, nor the tags of an
+/// encoding. What is damaged holds no words, and must not make a write fail.
 fn texts(index: &SearchIndex, row: &str) -> String {
     let text = |path: &String| {
         let (json, path) = (format!("CAST({row}value AS TEXT)"), path.replace('\'', "''"));

@@ -23,7 +23,7 @@ pub enum Listed {
     WouldBlock,
 }
 
-/// Appends what stands at a target. An exact key is told also where nothing stands.
+/// Appends the entries of a target. An exact key is reported even if it has no entry.
 pub fn list(
     txn: &mut dyn ReadTxn,
     target: &Target,

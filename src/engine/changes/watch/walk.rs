@@ -1,4 +1,5 @@
-//! A walk along the change log: which keys changed and are still to be told, and how they stand now.
+//! A walk along the change log: the keys that changed and are still to be delivered, and their current
+//! values.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -9,9 +10,9 @@ use crate::engine::page::Page;
 use crate::store::rows::changes::{Change, LogScan, LogState};
 use crate::store::{ChangeKind, Flow, ReadTxn};
 
-/// Keys that changed and are still to be told, in the order of their first change since they were told. Each row of the log
-/// is walked past once; what follows while a slow callback runs is merged into what waits. It is bounded: when it is full, the
-/// walk waits, and what changes meanwhile waits in the log.
+/// Keys that changed and are still to be delivered, in the order of their first change since they were
+/// delivered. Each row of the log is walked past once; what follows while a slow callback runs is merged into
+/// what waits. It is bounded: when it is full, the walk waits, and what changes meanwhile waits in the log.
 #[derive(Debug)]
 pub struct Backlog {
     keys: VecDeque<Changed>,
@@ -99,7 +100,7 @@ impl Backlog {
         self.keys.push_back(Changed { key, before: Arc::clone(&self.whole), last_seq: change.seq, deleted });
     }
 
-    /// The first keys were told.
+    /// The first keys were delivered.
     pub fn forget_first(&mut self, count: usize) {
         for Changed { key, .. } in self.keys.drain(..count.min(self.keys.len())) {
             self.numbers.remove(&key);
@@ -112,7 +113,7 @@ impl Backlog {
         }
     }
 
-    /// Keeps `most` keys, those with the newest last changes or the oldest; tells how many went.
+    /// Keeps `most` keys, those with the newest last changes or the oldest; returns how many it dropped.
     pub fn keep(&mut self, most: usize, oldest: bool) -> usize {
         let dropped = self.keys.len().saturating_sub(most);
         if dropped == 0 {
@@ -134,8 +135,9 @@ impl Backlog {
         self.keys.front().map_or(&self.whole, |changed| &changed.before)
     }
 
-    /// Appends how a key stands now, unless the part of the log that is still to be walked tells of a later change of it: then
-    /// it is told there, once. False: its value is for another thread.
+    /// Appends the current value of a key, unless the part of the log that is still to be walked has a later
+    /// change of it: then it is delivered there, once. False: its value is too large to be read on this
+    /// thread.
     pub fn tell(
         &self,
         txn: &mut dyn ReadTxn,

@@ -115,8 +115,8 @@ pub(super) fn advice(unknown: &str) -> String {
     }
 }
 
-/// The operator that is written most alike, if it is a slip of the pen away: one letter of a short name, two of a longer one. Of several the
-/// one that begins alike for longer.
+/// The operator that is written most alike, if it is a slip of the pen away: one letter of a short name, two
+/// of a longer one. Of several the one that begins alike for longer.
 fn nearest(unknown: &str) -> Option<&'static str> {
     let alike = |known: &str| unknown.bytes().zip(known.bytes()).take_while(|(one, two)| one == two).count();
     let slip = if unknown.chars().count() > SHORT_NAME_CHARS { 2 } else { 1 };

@@ -1,5 +1,5 @@
-//! Whole numbers of any size as their decimal digits: what a comparison needs, in a time that grows with the digits and not with
-//! their square, as the way to binary does.
+//! Whole numbers of any size as their decimal digits: what a comparison needs, in a time that grows with the
+//! digits and not with their square, as the way to binary does.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;

@@ -20,7 +20,7 @@ pub enum Filter {
     Or(Vec<Filter>),
     /// It does not.
     Not(Box<Filter>),
-    /// What stands at a path passes a test.
+    /// The value at a path passes a test.
     At(Path, Test),
 }
 
@@ -36,7 +36,7 @@ pub enum Step {
     Element(usize),
 }
 
-/// A test of what stands at a path.
+/// A test of the value at a path.
 #[derive(Debug, Clone)]
 pub enum Test {
     /// Equal.
@@ -69,8 +69,8 @@ pub enum Anchor {
 }
 
 impl Filter {
-    /// Whether a stored value matches at a time. One that cannot be read matches nothing, also not what asks for the absence of
-    /// something: an index does not have it, and a delete must not take it.
+    /// Whether a stored value matches at a time. One that cannot be read matches nothing, also not what asks
+    /// for the absence of something: an index does not have it, and a delete must not take it.
     #[must_use]
     pub fn matches(&self, encoding: u8, bytes: &[u8], now_ms: i64) -> bool {
         self.holds(&Stored { encoding, bytes, now_ms }) && check(encoding, bytes).is_ok()
@@ -93,7 +93,7 @@ struct Stored<'a> {
 }
 
 impl<'a> Stored<'a> {
-    /// What stands at a path; `None` if nothing does. Only that is read of the whole value.
+    /// The value at a path; `None` if there is none. The rest of the stored value is skipped.
     fn at(&self, path: &Path) -> Option<Typed<'a>> {
         if self.encoding != JSON && self.encoding != TAGGED_JSON {
             return Typed::of_bytes(self.encoding, self.bytes).filter(|_| path.is_empty());
@@ -218,7 +218,8 @@ mod tests {
         });
     }
 
-    /// Seen to be slow: 50 KB looked for in 1 MB place by place took 1.4 s, each of 20,000 names among all of them 0.5 s.
+    /// Seen to be slow: 50 KB looked for in 1 MB place by place took 1.4 s, each of 20,000 names among all of
+    /// them 0.5 s.
     #[test]
     fn large_values_take_time_as_their_size() {
         let text = format!("\"{}\"", "a".repeat(2_000_000));

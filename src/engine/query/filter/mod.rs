@@ -1,5 +1,5 @@
-//! `where` filters: what a stored value must be like. The store's SQL may leave rows out that cannot match; whether one matches
-//! is decided here.
+//! `where` filters: what a stored value must be like. The store's SQL may leave rows out that cannot match;
+//! whether one matches is decided here.
 
 mod advice;
 pub mod decimal;

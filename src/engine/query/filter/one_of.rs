@@ -1,11 +1,12 @@
-//! The operands of an `$in`. Strings and numbers are looked up, so that a thousand of them cost no more than a few.
+//! The operands of an `$in`. Strings and numbers are looked up, so that a thousand of them cost no more than
+//! a few.
 
 use std::collections::HashSet;
 
 use super::operand::Operand;
 use super::typed::Typed;
 
-/// Values, of which one must be equal.
+/// Values; one of them must be equal.
 #[derive(Debug, Clone, Default)]
 pub struct OneOf {
     /// Only a string equals a string.

@@ -1,10 +1,10 @@
-//! What a value is compared with.
+//! The operand that a value is compared with.
 
 use std::cmp::Ordering;
 
 use super::typed::Typed;
 
-/// What a value is compared with.
+/// The operand that a value is compared with.
 #[derive(Debug, Clone)]
 pub enum Operand {
     /// A value.

@@ -1,4 +1,4 @@
-//! Values as filters compare them: what a tag stands for, and how two of them compare.
+//! Values as filters compare them: the meaning of tags, and how two values compare.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -50,7 +50,7 @@ impl<'a> Typed<'a> {
         }
     }
 
-    /// What JSON stands for; in tagged JSON tags are looked at.
+    /// The value of a JSON text; in tagged JSON, tags are interpreted.
     #[must_use]
     pub fn of(json: Json<'a>, encoding: u8) -> Self {
         match json {
@@ -107,7 +107,8 @@ impl<'a> Typed<'a> {
         }
     }
 
-    /// Whether two values are equal: numbers and bigints numerically, a date with its milliseconds; NaN equals nothing.
+    /// Whether two values are equal: numbers and bigints numerically, a date with its milliseconds; NaN
+    /// equals nothing.
     #[must_use]
     pub fn equals(&self, other: &Self) -> bool {
         match (self, other) {
@@ -129,8 +130,8 @@ impl<'a> Typed<'a> {
         }
     }
 
-    /// The order of two values that have one: numbers and bigints numerically, dates with dates and milliseconds, strings by
-    /// code point.
+    /// The order of two values that have one: numbers and bigints numerically, dates with dates and
+    /// milliseconds, strings by code point.
     #[must_use]
     pub fn compare(&self, other: &Self) -> Option<Ordering> {
         match (self, other) {

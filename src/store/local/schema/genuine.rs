@@ -1,5 +1,6 @@
-//! Whether a file's schema is ours, object for object. What another program has added to our tables, or changed of them,
-//! would have a part in every commit and read: it is refused by name, before anything is written.
+//! Whether a file's schema is ours, object for object. What another program has added to our tables, or
+//! changed of them, would have a part in every commit and read: it is refused by name, before anything is
+//! written.
 
 use super::index_row::row_of;
 use super::numbers::refuse_last_numbers;
@@ -15,7 +16,7 @@ use crate::store::sql::schema::{MIGRATIONS, SCHEMA_VERSION};
 /// Names that only indexes of ours have.
 const RESERVED: [&str; 3] = ["kv_search_", "kv_ordered_", "kv_unique_"];
 
-/// The schema version that a file stands at; 0 for an empty one. To be called in a transaction.
+/// The schema version of a file; 0 for an empty one. To be called in a transaction.
 ///
 /// # Errors
 /// `CORRUPT`, `UNSUPPORTED`, those of SQLite.
@@ -74,7 +75,7 @@ fn expect(found: &mut Objects, object: &Object) -> Result<()> {
     Err(Error::corrupt(format!("{} {fault}; restore the file from a backup", object.label())))
 }
 
-/// The same for the indexes that stand; gives their objects.
+/// The same for existing indexes; returns their objects.
 fn expect_indexes(connection: &Connection, found: &mut Objects, define: Define) -> Result<Vec<Object>> {
     let mut statement = connection.prepare(Sql::Indexes.text())?;
     let mut rows = statement.query(&[])?;
@@ -95,7 +96,7 @@ fn expect_indexes(connection: &Connection, found: &mut Objects, define: Define) 
     Ok(ours)
 }
 
-/// What is left is of others, who may have tables of their own.
+/// The remaining objects belong to others, who may have tables of their own.
 fn refuse_others(found: &Objects, ours: &[Object]) -> Result<()> {
     let is_ours = |table: &str| ours.iter().any(|object| object.kind == "table" && object.name == table);
     let planted = |object: &&Object| {
@@ -112,9 +113,9 @@ fn not_ours(object: &Object) -> Error {
     Error::corrupt(format!("{} is not of KeyVal, and stands on its tables; drop it", short(&object.label())))
 }
 
-/// Two tables or indexes on one page, one that has none, or an index of a constraint that is not noted: what is written to one is
-/// written over the other, and is acknowledged. That a page is within the file, and that a statement names the table that is
-/// noted for it, SQLite looks at.
+/// Two tables or indexes on one page, one that has none, or an index of a constraint that is not noted: what
+/// is written to one is written over the other, and is acknowledged. That a page is within the file, and that
+/// a statement names the table that is noted for it, SQLite looks at.
 fn refuse_misplaced(connection: &Connection) -> Result<()> {
     let misplaced = "WITH tree AS (
              SELECT type || ' ' || name AS shown, name, rootpage FROM sqlite_schema

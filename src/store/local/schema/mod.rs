@@ -20,8 +20,8 @@ pub mod settings;
 /// Between two attempts to turn the write-ahead log on.
 const RETRY: Duration = Duration::from_millis(1);
 
-/// Makes a connection's file ours: creates or upgrades the schema in one transaction and writes the settings that
-/// the opener insists on. A file that is not ours, or newer, is left as it is.
+/// Makes a connection's file ours: creates or upgrades the schema in one transaction and writes the settings
+/// that the opener insists on. A file that is not ours, or newer, is left as it is.
 ///
 /// # Errors
 /// `CORRUPT`, `UNSUPPORTED`, `BUSY`, `UNAVAILABLE`.
@@ -50,8 +50,8 @@ pub fn open(connection: &mut Connection, options: &Options, define: Define) -> R
         .inspect_err(|_| connection.doubt_log(Doubt::All, &announced))
 }
 
-/// Opens the write-ahead log, and makes it whole before anything is read from it: what a crash, or a sync that failed, has
-/// left in it may be in memory alone.
+/// Opens the write-ahead log, and makes it whole before anything is read from it: what a crash, or a sync
+/// that failed, has left in it may be in memory alone.
 fn open_log(connection: &mut Connection) -> Result<()> {
     connection.query_text("SELECT count(*) FROM sqlite_schema", &[])?;
     connection.find_commit_mark();
@@ -64,8 +64,8 @@ fn open_log(connection: &mut Connection) -> Result<()> {
     mended
 }
 
-/// The schema version that a file stands at; 0 for an empty one. Looked at in one snapshot: another process may be upgrading
-/// the file, or making an index.
+/// The schema version of a file; 0 for an empty one. Looked at in one snapshot: another process may be
+/// upgrading the file, or making an index.
 fn inspect(connection: &Connection, define: Define) -> Result<i64> {
     if !connection.is_autocommit() {
         return genuine::inspect(connection, define);
@@ -77,9 +77,6 @@ fn inspect(connection: &Connection, define: Define) -> Result<i64> {
 }
 
 /// The time that a file has seen: nobody who opens it is before that.
-///
-/// # Errors
-/// Those of SQLite.
 pub fn seen_ms(connection: &Connection) -> Result<i64> {
     let value =
         |key: &str| connection.query_text("SELECT value FROM kv_meta WHERE key = ?1", &[Param::Text(key)]);
@@ -88,8 +85,8 @@ pub fn seen_ms(connection: &Connection) -> Result<i64> {
     Ok(i64::try_from(stamp).unwrap_or(i64::MAX).max(time_ms))
 }
 
-/// Turns the write-ahead log on; in memory there is none. Two processes that do so at once get `BUSY` without SQLite's
-/// busy timeout being asked (it could be a deadlock), so it is waited for here.
+/// Turns the write-ahead log on; in memory there is none. Two processes that do so at once get `BUSY` without
+/// SQLite's busy timeout being asked (it could be a deadlock), so it is waited for here.
 fn write_ahead(connection: &Connection, busy_timeout_ms: i64) -> Result<()> {
     let patience = Duration::from_millis(u64::try_from(busy_timeout_ms).unwrap_or(0));
     let watch = Stopwatch::start();
@@ -148,8 +145,9 @@ fn write_settings(connection: &Connection, options: &Options) -> Result<()> {
     }
 }
 
-/// What was committed while the log was off is missing in it. Whoever stands before that must not read on as if nothing had
-/// happened: all that is older goes, and the number of one change that nobody will see.
+/// Changes that were committed while the log was off are missing in it. A reader before that point must not
+/// read on as if nothing had happened: all that is older goes, and the number of one change that nobody will
+/// see.
 fn end_gap(connection: &Connection) -> Result<()> {
     let mode = connection.query_text("SELECT value FROM kv_meta WHERE key = 'change_log'", &[])?;
     if mode.as_deref() != Some(ChangeLog::Off.as_str()) {

@@ -4,7 +4,7 @@ use crate::base::error::Result;
 use crate::store::local::sqlite::Connection;
 use crate::store::sql::schema::{LAST_NUMBER, used_up};
 
-/// Where numbers are used up, each write would be told that the disk is full.
+/// Where numbers are used up, SQLite would fail each write as if the disk were full.
 ///
 /// # Errors
 /// `CORRUPT`.

@@ -14,9 +14,6 @@ pub struct Objects {
 
 impl Objects {
     /// Those of a file, but for the indexes that belong to a table's own constraints.
-    ///
-    /// # Errors
-    /// Those of SQLite.
     pub fn read(connection: &Connection) -> Result<Self> {
         let sql = "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE sql IS NOT NULL";
         let mut statement = connection.prepare(sql)?;

@@ -11,7 +11,7 @@ use crate::store::sql::schema::{LAST_NUMBER, used_up};
 pub struct Settings {
     /// The last versionstamp.
     pub clock: Stamp,
-    /// What commits note.
+    /// How much of a change commits log.
     pub change_log: ChangeLog,
     /// For how long.
     pub retention_ms: i64,

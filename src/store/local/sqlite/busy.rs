@@ -1,5 +1,6 @@
-//! Waiting for a lock of another connection. SQLite's own handler asks ever more seldom, up to 100 ms apart: beside a process
-//! that always has something to write, it finds the lock free by luck alone. This one asks every few milliseconds.
+//! Waiting for a lock of another connection. SQLite's own handler asks ever more seldom, up to 100 ms apart:
+//! beside a process that always has something to write, it finds the lock free by luck alone. This one asks
+//! every few milliseconds.
 
 use std::ffi::{c_int, c_void};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -23,7 +24,7 @@ pub struct Busy {
 }
 
 impl Busy {
-    /// Has a connection ask it; until it is told otherwise, nothing waits.
+    /// Installs it on a connection; without a timeout, nothing waits.
     ///
     /// # Safety
     /// `db` is open, and gets another handler before the box is dropped.

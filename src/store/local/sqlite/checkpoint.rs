@@ -1,4 +1,5 @@
-//! Bringing the log into the database. SQLite would do it by itself after a commit, and keep to itself that it failed.
+//! Bringing the log into the database. SQLite would do it by itself after a commit, and keep to itself that
+//! it failed.
 
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
@@ -8,10 +9,11 @@ use libsql::ffi;
 
 use super::error::is_of_sync;
 
-/// A log of this many pages (16 MB) goes into the database. Four times SQLite's own: random sets cost a seventh less.
+/// A log of this many pages (16 MB) goes into the database. Four times SQLite's own: random sets cost a
+/// seventh less.
 const PAGES: c_int = 4000;
 
-/// What came of the checkpoints of a connection.
+/// The outcome of a connection's checkpoints.
 #[derive(Debug, Default)]
 pub struct Checkpoints {
     sync_failed: AtomicBool,

@@ -29,7 +29,8 @@ pub struct Connection {
     pub(super) log_index: *const LogIndex,
 }
 
-// SAFETY: SQLite allows a connection to move between threads; `&mut` and the lack of `Sync` keep it to one at a time.
+// SAFETY: SQLite allows a connection to move between threads; `&mut` and the lack of `Sync` keep it to one at
+// a time.
 unsafe impl Send for Connection {}
 
 /// libsql configures SQLite when its first `Database` is built and aborts if SQLite runs already.
@@ -73,13 +74,13 @@ impl Connection {
             ffi::sqlite3_extended_result_codes(connection.db, 1);
             connection.busy = Some(Busy::install(connection.db));
         }
-        // A statement keeps its plan. Else SQLite, to look at the bounds of a range, prepares it again whenever they are
-        // bound: seen as 40 µs a page of a list.
+        // A statement keeps its plan. Else SQLite, to look at the bounds of a range, prepares it again
+        // whenever they are bound: seen as 40 µs a page of a list.
         connection.configure(ffi::SQLITE_DBCONFIG_ENABLE_QPSG);
         Ok(connection)
     }
 
-    /// What a test lets fail on it.
+    /// The faults that a test injects.
     #[must_use]
     pub fn fault(&self) -> Option<Fault> {
         self.fault.clone()
@@ -140,9 +141,6 @@ impl Connection {
     }
 
     /// Prepares a statement that is kept.
-    ///
-    /// # Errors
-    /// Those of SQLite.
     pub fn prepare(&self, sql: &str) -> Result<Statement> {
         let length = c_int::try_from(sql.len()).unwrap_or(c_int::MAX);
         let mut raw = ptr::null_mut();
@@ -156,9 +154,6 @@ impl Connection {
     }
 
     /// Runs statements that give no rows that matter.
-    ///
-    /// # Errors
-    /// Those of SQLite.
     pub fn execute(&self, sql: &str) -> Result<()> {
         for one in sql.split_inclusive(";\n").filter(|one| !one.trim().is_empty()) {
             self.prepare(one)?.run(&[])?;
@@ -167,9 +162,6 @@ impl Connection {
     }
 
     /// The first column of the first row as text.
-    ///
-    /// # Errors
-    /// Those of SQLite.
     pub fn query_text(&self, sql: &str, params: &[Param<'_>]) -> Result<Option<String>> {
         let mut statement = self.prepare(sql)?;
         let mut rows = statement.query(params)?;
@@ -223,8 +215,8 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        // SAFETY: `db` is null or open, and this is its last use; `close_v2` waits for statements that still live, which
-        // must not find the handler that is gone.
+        // SAFETY: `db` is null or open, and this is its last use; `close_v2` waits for statements that still
+        // live, which must not find the handler that is gone.
         unsafe {
             if self.busy.is_some() {
                 ffi::sqlite3_busy_handler(self.db, None, ptr::null_mut());

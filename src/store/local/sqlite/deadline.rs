@@ -9,11 +9,12 @@ use libsql::ffi;
 use crate::base::clock::Stopwatch;
 use crate::store::Budget;
 
-/// Steps of SQLite's machine from one look at the time to the next. FTS5 reads a page of an index in four or so, and takes up to
-/// 50 µs for what is on it.
+/// Steps of SQLite's machine from one look at the time to the next. FTS5 reads a page of an index in four or
+/// so, and takes up to 50 µs for what is on it.
 const STEPS_A_LOOK: c_int = 40;
 
-/// Lets the statements of a connection fail with `SQLITE_INTERRUPT` after a time or so many steps, until it is dropped.
+/// Lets the statements of a connection fail with `SQLITE_INTERRUPT` after a time or so many steps, until it
+/// is dropped.
 #[derive(Debug)]
 pub struct Deadline {
     db: *mut ffi::sqlite3,

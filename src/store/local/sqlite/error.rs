@@ -11,7 +11,8 @@ use crate::base::error::{Code, Error, Result};
 /// `SQLITE_CORRUPT_INDEX`: what is to be removed from an index is not in it.
 const INDEX_IS_DAMAGED: c_int = ffi::SQLITE_CORRUPT | (3 << 8);
 
-/// Our error for a result code. Codes are matched, never messages: 517 (a stale snapshot) has the message of 5.
+/// Our error for a result code. Codes are matched, never messages: 517 (a stale snapshot) has the message of
+/// 5.
 pub fn error_of(extended: c_int, message: &str) -> Error {
     let (code, advice) = match extended & 0xff {
         ffi::SQLITE_CORRUPT if extended == INDEX_IS_DAMAGED => (

@@ -74,9 +74,6 @@ unsafe impl Send for Statement {}
 
 impl Statement {
     /// Binds every parameter and gives the rows.
-    ///
-    /// # Errors
-    /// Those of SQLite.
     pub fn query<'a>(&'a mut self, params: &[Param<'a>]) -> Result<Rows<'a>> {
         let rows = Rows { statement: self, deadline: None, _bound: PhantomData };
         for (index, param) in (1..).zip(params) {
@@ -86,9 +83,6 @@ impl Statement {
     }
 
     /// As `query`. Going to a row fails with `BUSY` when it has taken more than this.
-    ///
-    /// # Errors
-    /// Those of SQLite.
     pub fn query_within<'a>(&'a mut self, limit: Option<Budget>, params: &[Param<'a>]) -> Result<Rows<'a>> {
         let deadline = limit.map(|limit| Deadline::after(self.db, limit));
         let mut rows = self.query(params)?;
@@ -97,9 +91,6 @@ impl Statement {
     }
 
     /// Runs it to its end.
-    ///
-    /// # Errors
-    /// Those of SQLite.
     pub fn run(&mut self, params: &[Param<'_>]) -> Result<()> {
         // The borrow of the parameters ends with the rows, which end here.
         let mut rows = self.query(params)?;
@@ -108,8 +99,8 @@ impl Statement {
     }
 
     fn bind(&self, index: c_int, param: Param<'_>) -> Result<()> {
-        // SAFETY: bytes are passed with their length and, by `Rows`, outlive the steps; a null pointer would bind
-        // NULL, so an empty slice passes its dangling, non-null pointer.
+        // SAFETY: bytes are passed with their length and, by `Rows`, outlive the steps; a null pointer would
+        // bind NULL, so an empty slice passes its dangling, non-null pointer.
         let code = unsafe {
             match param {
                 Param::Blob(bytes) => ffi::sqlite3_bind_blob64(
@@ -163,7 +154,8 @@ impl Drop for Statement {
     }
 }
 
-/// The rows of a running statement; it is reset when they are dropped, so that nothing of one run reaches the next.
+/// The rows of a running statement; it is reset when they are dropped, so that nothing of one run reaches the
+/// next.
 #[derive(Debug)]
 pub struct Rows<'a> {
     statement: &'a mut Statement,
@@ -173,9 +165,6 @@ pub struct Rows<'a> {
 
 impl Rows<'_> {
     /// Goes to the next row; false at the end.
-    ///
-    /// # Errors
-    /// Those of SQLite.
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Result<bool> {
         if let Some(code) = self.statement.injected_fault() {
@@ -229,7 +218,8 @@ impl Rows<'_> {
 
 impl Drop for Rows<'_> {
     fn drop(&mut self) {
-        // SAFETY: the statement lives. The parameters that stay bound are not read before they are bound anew.
+        // SAFETY: the statement lives. The parameters that stay bound are not read before they are bound
+        // anew.
         unsafe { ffi::sqlite3_reset(self.statement.raw) };
     }
 }

@@ -1,10 +1,10 @@
-//! The change log tells each key of a commit once, with what the commit as a whole did to it.
+//! The change log has one row a key and commit: the net effect of the commit on the key.
 
 use std::collections::HashMap;
 
 use crate::store::ChangeKind;
 
-/// What a write found at its key.
+/// The state of a key before a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PriorState {
     /// A live entry.
@@ -23,10 +23,10 @@ impl PriorState {
     }
 }
 
-/// What was at a key when the commit first changed it, and what the commit leaves there.
+/// The state of a key when the commit first changed it, and the state that the commit leaves.
 #[derive(Debug, Clone, Copy)]
 pub struct NetChange {
-    /// There was a row, live or expired: its end was not told yet.
+    /// There was a row, live or expired: its end is not logged yet.
     pub was_stored: bool,
     /// It was live.
     pub was_live: bool,
@@ -51,7 +51,7 @@ impl NetChange {
         Self { was_stored: true, was_live, is_stored: false }
     }
 
-    /// How it is told; `None` for a key that came and went within the commit.
+    /// Its kind in the log; `None` for a key that came and went within the commit.
     #[must_use]
     pub fn kind(self) -> Option<ChangeKind> {
         match (self.is_stored, self.was_live) {
@@ -81,7 +81,7 @@ impl NetChanges {
         }
     }
 
-    /// What is to be logged, in order.
+    /// The rows to be logged, in order.
     pub fn logged(&self) -> impl Iterator<Item = (&[u8], ChangeKind)> {
         self.order.iter().filter_map(|(key, change)| Some((key.as_slice(), change.kind()?)))
     }

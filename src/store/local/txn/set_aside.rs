@@ -1,5 +1,5 @@
-//! Damaged messages become dead letters, each alone: one would end every claim that meets it, or no claim would ever look at
-//! it.
+//! Damaged messages become dead letters, each alone: one would end every claim that meets it, or no claim
+//! would ever look at it.
 
 use std::collections::BTreeSet;
 
