@@ -173,8 +173,7 @@ fn keys_text(keys: &[Vec<u8>]) -> Option<String> {
 /// `CORRUPT` if one of them is no key.
 pub fn keys_of(text: Option<&str>) -> Result<Vec<Vec<u8>>> {
     let damaged = || Error::corrupt("the keys cannot be read");
-    let texts: Vec<String> =
-        text.map_or(Ok(Vec::new()), serde_json::from_str).map_err(|_| damaged())?;
+    let texts: Vec<String> = text.map_or(Ok(Vec::new()), serde_json::from_str).map_err(|_| damaged())?;
     texts.iter().map(|hex| bytes_of(hex).filter(|key| key::is_key(key)).ok_or_else(damaged)).collect()
 }
 
