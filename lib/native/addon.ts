@@ -102,7 +102,7 @@ export interface NativeHandle {
   trimLog(id: number, seq: unknown): void
   settle(message: string, lease: number, end: number, error: string): void
   work(id: number, queue: string, claim: number, lockMs: number): void
-  rest(message: string, lease: number): void
+  stopRenewing(message: string, lease: number): void
   settleNow(id: number, message: string, lease: number, end: number, error: string): void
   waitFor(kind: number, name: string): void
   waitNoMore(kind: number, name: string): void

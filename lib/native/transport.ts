@@ -120,7 +120,7 @@ export class NativeTransport implements Transport {
   }
 
   stopRenewing(message: string, lease: number): void {
-    this.#bridge.callWhileClosing((handle) => handle.rest(message, lease))
+    this.#bridge.callWhileClosing((handle) => handle.stopRenewing(message, lease))
   }
 
   attach(running: Running): void {
