@@ -72,7 +72,14 @@ impl Kv {
     /// ```
     pub fn open(url: &str, options: &Options) -> Result<Self> {
         options.validate()?;
-        let store: Arc<dyn Store> = local::open(&Location::parse(url)?, options, definition_of)?;
+        Self::on(local::open(&Location::parse(url)?, options, definition_of)?, options)
+    }
+
+    /// Opens a store that was opened for it.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn on(store: Arc<dyn Store>, options: &Options) -> Result<Self> {
         let mut kv = Self {
             reader: None,
             store,

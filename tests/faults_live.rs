@@ -109,7 +109,7 @@ fn damaged_messages() {
 #[test]
 fn a_dead_letter_goes_back() {
     let template = queues();
-    all_or_nothing("requeue", &template, &|kv| task(kv, Write::Requeue("dead".into())));
+    all_or_nothing("requeue", &template, &|kv| task(kv, Write::requeue("dead".into())));
 }
 
 /// Seen to fail: with the error of the consumer's row passed over.

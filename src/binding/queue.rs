@@ -166,7 +166,7 @@ impl Handle {
     #[napi(catch_unwind)]
     pub fn requeue(&mut self, env: Env, id: u32, letter: Raw) -> napi::Result<(), CodeName> {
         let letter = convert::text(env, letter, "id").map_err(thrown)?;
-        self.write(id, Write::Requeue(letter))
+        self.write(id, Write::requeue(letter))
     }
 
     /// Deletes a dead letter; whether there was one comes by mail under `id`.

@@ -67,16 +67,12 @@ pub fn release<'a>(
 
 /// Who holds a lock: `[owner,token,expires]`, or `null`.
 pub fn status(txn: &mut dyn ReadTxn, name: &str) -> Result<Answer> {
-    let now = txn.now_ms();
-    let lock = txn.lock(name)?.map(|lock| Lock { expires_at: txn.end_of_lease(lock.expires_at), ..lock });
-    let lock = lock.filter(|lock| lock.expires_at > now);
-    Ok(Answer::json(lock.map_or("null".into(), |Lock { owner, token, expires_at }| {
+    Ok(Answer::json(live(txn, name)?.map_or("null".into(), |Lock { owner, token, expires_at }| {
         format!("[{},\"{token}\",{expires_at}]", json_string(&owner))
     })))
 }
 
 fn live(txn: &mut dyn ReadTxn, name: &str) -> Result<Option<Lock>> {
     let now = txn.now_ms();
-    let lock = txn.lock(name)?.map(|lock| Lock { expires_at: txn.end_of_lease(lock.expires_at), ..lock });
-    Ok(lock.filter(|lock| lock.expires_at > now))
+    Ok(txn.lock(name)?.filter(|lock| lock.expires_at > now))
 }

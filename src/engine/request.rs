@@ -13,6 +13,7 @@ use super::lock::LockRequest;
 use super::query::filter::Filter;
 use super::query::list::ListQuery;
 use super::query::search::SearchQuery;
+use super::queue::enqueue::new_id;
 use super::queue::settle::Settled;
 use crate::base::metrics::Operation;
 use crate::store::Access;
@@ -94,8 +95,13 @@ impl Request {
 pub enum Write {
     /// Ends an attempt for good.
     Settle(Settled),
-    /// Puts a dead letter back into its queue.
-    Requeue(String),
+    /// Puts a dead letter back into its queue, as a message with a new id.
+    Requeue {
+        /// The dead letter's id.
+        letter: String,
+        /// The message's.
+        id: String,
+    },
     /// Removes a dead letter.
     DeleteDeadLetter(String),
     /// Removes a step of the dead letters, of one queue or of all.
@@ -120,4 +126,12 @@ pub enum Write {
     RemoveIndexes(Vec<u8>, Option<String>),
     /// Forgets a step of the changes up to a number, -1 being all.
     TrimLog(i64),
+}
+
+impl Write {
+    /// Puts a dead letter back into its queue.
+    #[must_use]
+    pub fn requeue(letter: String) -> Self {
+        Self::Requeue { letter, id: new_id() }
+    }
 }

@@ -134,8 +134,8 @@ impl WriteJob for SweepJob {
         Ok(())
     }
 
-    fn refused(&mut self, refusal: Refusal, seen: &mut dyn ReadTxn) -> Result<()> {
-        self.undelivered.refused(refusal, seen)
+    fn refused(&mut self, refusal: Refusal) -> Result<()> {
+        self.undelivered.refused(refusal)
     }
 
     fn applied(&mut self, verdict: Verdict) -> Result<Next> {

@@ -30,7 +30,7 @@ impl Write {
                     Ended::Stood => Ok(Ending::json("null")),
                 }
             }
-            Self::Requeue(id) => dead_letters::requeue(seen, batch, id),
+            Self::Requeue { letter, id } => dead_letters::requeue(seen, batch, letter, id),
             Self::DeleteDeadLetter(id) => {
                 batch.push(Step::RemoveDeadLetter(id));
                 Ok(Ending::flag())
@@ -93,8 +93,8 @@ impl WriteJob for AnswerJob {
         Ok(())
     }
 
-    fn refused(&mut self, refusal: Refusal, seen: &mut dyn ReadTxn) -> Result<()> {
-        self.undelivered.refused(refusal, seen)
+    fn refused(&mut self, refusal: Refusal) -> Result<()> {
+        self.undelivered.refused(refusal)
     }
 
     fn applied(&mut self, mut verdict: Verdict) -> Result<Next> {

@@ -17,8 +17,11 @@ pub enum Next {
 }
 
 /// An operation. A store calls `begin`, then in turn `decide` and, when the steps were applied, `applied`, until that says that it is
-/// done; all of it as one commit, or as one a turn. It may begin anew whenever what was applied had to be undone, or when
-/// what was read is not true any more; only the last run counts. `finish` is called once, when that is on disk or has failed.
+/// done; all turns as one commit, or each as a commit of its own. `finish` is called once, when that is on disk or has failed.
+///
+/// A decision is a function of what it reads, and may be made on a snapshot that is out of date by the time its steps are applied. So
+/// a store may ask for it again, any number of times, before `applied`: the last one counts. It begins again only if it has undone
+/// every turn.
 pub trait WriteJob: Send {
     /// Forgets an earlier run.
     fn begin(&mut self) {}
@@ -28,26 +31,24 @@ pub trait WriteJob: Send {
     /// `finish` tells.
     ///
     /// # Errors
-    /// An error undoes this operation, alone.
+    /// An error ends this operation, alone; it is as old as what was read.
     fn decide<'a>(&'a mut self, seen: &mut dyn ReadTxn, batch: &mut Batch<'a>) -> Result<()> {
         let _ = (seen, batch);
         Ok(())
     }
 
-    /// A step was refused. `seen` is what the steps before it have left, which is undone then. `Ok`: it decides once more, and knows
-    /// better.
+    /// A step was refused, and this turn is undone. `Ok`: it decides once more, and knows better.
     ///
     /// # Errors
     /// That of the operation.
-    fn refused(&mut self, refusal: Refusal, seen: &mut dyn ReadTxn) -> Result<()> {
-        let _ = seen;
+    fn refused(&mut self, refusal: Refusal) -> Result<()> {
         Err(refusal.error)
     }
 
     /// The steps are applied.
     ///
     /// # Errors
-    /// An error undoes this operation, alone.
+    /// That of the operation, whose steps have changed nothing then.
     fn applied(&mut self, verdict: Verdict) -> Result<Next> {
         let _ = verdict;
         Ok(Next::Done)

@@ -34,7 +34,9 @@ pub use rows::entry::{Budget, Flow, Row, Scan, Visit, is_live};
 pub use rows::index::IndexRead;
 pub use rows::lock::LeaseRead;
 pub use rows::queue::QueueRead;
-pub use step::{Batch, Expiry, Leased, PutKey, Refusal, Stamping, Step, StepResult, Verdict};
+pub use step::{
+    Batch, ConflictingEntry, Expiry, Leased, PutKey, Refusal, Stamping, Step, StepResult, Verdict,
+};
 
 /// Is told of reasons to look; false: not any more.
 pub type Wake = Box<dyn Fn(&Notice) -> bool + Send>;

@@ -33,9 +33,6 @@ pub trait ReadTxn: LogRead + QueueRead + LeaseRead + IndexRead {
     /// Milliseconds since the epoch by the store's clock, the same throughout the transaction.
     fn now_ms(&self) -> i64;
 
-    /// When a lease ends that was given until a time: later, if the clock stepped forward meanwhile.
-    fn end_of_lease(&self, until_ms: i64) -> i64;
-
     /// Shows the entry of a key, live or expired; a value of more than `max_value_bytes` is withheld.
     fn get(&mut self, key: &[u8], max_value_bytes: usize, visit: Visit<'_>) -> Result<()>;
 

@@ -114,8 +114,6 @@ pub enum Step<'a> {
     Bury {
         /// As it was found.
         message: Leased<'a>,
-        /// The id of the dead letter.
-        letter: String,
         /// Why.
         reason: String,
     },
@@ -266,10 +264,17 @@ pub struct Refusal {
     pub step: usize,
     /// Its encoded key.
     pub key: Vec<u8>,
-    /// See `codec::value`.
-    pub encoding: u8,
-    /// Its value.
-    pub value: Vec<u8>,
+    /// Whose entry has these values already; `None`: it was no unique index that refused it.
+    pub holder: Option<ConflictingEntry>,
     /// The error, if nobody knows better.
     pub error: Error,
+}
+
+/// An entry that has the values which a unique index would have for another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConflictingEntry {
+    /// Its encoded key.
+    pub key: Vec<u8>,
+    /// It has not expired.
+    pub is_live: bool,
 }

@@ -107,7 +107,22 @@ impl Chooser {
         (self.0.one_in(3)).then(|| self.0.between(1, 80))
     }
 
+    /// One of few keys, and of few values that a unique index may refuse.
+    fn unique(&mut self) -> Mutation {
+        let name = self.0.pick(&["a", "b", "c", "d"]).to_string();
+        let key = encode(&[Part::String("u".into()), Part::String(name.into())]).unwrap();
+        let value = match self.0.below(5) {
+            0 => br#"{"v":1}"#.to_vec(),
+            u => format!(r#"{{"u":{u}}}"#).into_bytes(),
+        };
+        let expires_in_ms = self.time_to_live();
+        Mutation::Set { key, stamped: false, encoding: 0, value, expires_in_ms }
+    }
+
     fn mutation(&mut self) -> Mutation {
+        if self.0.one_in(10) {
+            return self.unique();
+        }
         let key = self.key();
         match self.0.below(16) {
             0..6 => {

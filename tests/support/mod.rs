@@ -23,6 +23,7 @@ pub mod atomicity;
 pub mod choose;
 pub mod fault;
 pub mod jobs;
+pub mod late;
 pub mod model;
 pub mod page;
 pub mod random;

@@ -55,6 +55,8 @@ pub struct Model {
     pub now: i64,
     /// What the log is to say, since it was last looked at.
     pub log: Vec<Telling>,
+    /// A unique index refused an entry of the commit.
+    pub is_refused: bool,
 }
 
 type Applied<T> = Result<T, Code>;
@@ -81,10 +83,15 @@ impl Model {
             match self.mutate(mutation, stamp.unwrap_or("?"), &mut touched) {
                 Ok(reply) => replies.push(reply),
                 Err(code) => {
-                    self.rows = before;
+                    (self.rows, self.is_refused) = (before, false);
                     return End::Error(code);
                 }
             }
+        }
+        // What is wrong with a mutation is found before a store refuses what an earlier one writes.
+        if std::mem::take(&mut self.is_refused) {
+            self.rows = before;
+            return End::Error(Code::Conflict);
         }
         self.tell(&before, touched, stamp);
         End::Committed(replies)
@@ -156,11 +163,35 @@ impl Model {
             }
             Mutation::Enqueue(message) => return Ok(Reply::Id(message.id.clone())),
         };
+        self.make_room(&key, encoding, &value, touched);
         let kept = self.live(&key).and_then(|row| row.expires_at);
         let expires_at = expires_in_ms.map(|ms| self.now + ms).or(kept);
         self.rows.insert(key.clone(), Row { versionstamp: stamp.into(), expires_at, encoding, value });
         touched.push(key);
         Ok(reply)
+    }
+
+    /// Entries under `["u"]` have a `u` of their own, if they have one.
+    fn make_room(&mut self, key: &[u8], encoding: u8, value: &[u8], touched: &mut Vec<Vec<u8>>) {
+        let under = encode(&[Part::String("u".into())]).unwrap();
+        let unique = |key: &[u8], encoding: u8, value: &[u8]| {
+            let is_under = encoding == 0 && key.starts_with(&under) && key != under;
+            let json = is_under.then(|| serde_json::from_slice::<Value>(value).unwrap());
+            json.and_then(|json| json["u"].as_i64())
+        };
+        let Some(wanted) = unique(key, encoding, value) else { return };
+        let holder = self
+            .rows
+            .iter()
+            .find(|(other, row)| *other != key && unique(other, row.encoding, &row.value) == Some(wanted));
+        match holder.map(|(key, row)| (key.clone(), self.is_live(row))) {
+            Some((_, true)) => self.is_refused = true,
+            Some((holder, false)) => {
+                self.rows.remove(&holder);
+                touched.push(holder);
+            }
+            None => {}
+        }
     }
 
     fn remove(&mut self, keys: Vec<Vec<u8>>, touched: &mut Vec<Vec<u8>>) -> Reply {

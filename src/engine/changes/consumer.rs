@@ -46,8 +46,7 @@ pub fn take<'a>(
         None => Cow::Borrowed(prefix.unwrap_or_default()),
     };
     let ours = holder.lease != 0 && holder.lease == lease;
-    let until = locked_until.map(|until| seen.end_of_lease(until));
-    if let Some(until) = until.filter(|until| *until > now && !ours) {
+    if let Some(until) = locked_until.filter(|until| *until > now && !ours) {
         return Ok(Ending::json(format!("[null,{until}]")));
     }
     if position > state.head {
@@ -135,6 +134,5 @@ pub fn status(txn: &mut dyn ReadTxn, name: &str) -> Result<Answer> {
 /// Until when somebody holds its lease, if anybody does.
 pub fn held_until(txn: &mut dyn ReadTxn, name: &str) -> Result<Option<i64>> {
     let until = txn.consumer(name)?.and_then(|consumer| consumer.locked_until);
-    let until = until.map(|until| txn.end_of_lease(until));
     Ok(until.filter(|until| *until > txn.now_ms()))
 }

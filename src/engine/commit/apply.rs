@@ -18,7 +18,6 @@ use crate::codec::value::{ArrayText, Counter};
 use crate::engine::query::filter::Filter;
 use crate::engine::query::matching::for_each_match;
 use crate::engine::query::unique;
-use crate::engine::query::unique::ConflictingEntry;
 use crate::store::{Batch, Expiry, Next, PutKey, ReadTxn, Refusal, Step, StepResult, Verdict, WriteJob};
 
 /// Stands for a versionstamp that is not issued yet: it is as long as one, and after all that were.
@@ -275,13 +274,10 @@ fn place(commit: &Commit, index: usize) -> String {
 }
 
 impl WriteJob for CommitJob {
-    fn begin(&mut self) {
-        self.outcome = None;
-    }
-
     fn decide<'a>(&'a mut self, seen: &mut dyn ReadTxn, batch: &mut Batch<'a>) -> Result<()> {
         let Self { commit, room, decided, outcome, .. } = self;
         decided.clear();
+        *outcome = None;
         let conflicts = failed_checks(seen, &commit.checks)?;
         if !conflicts.is_empty() {
             *outcome = Some(Outcome::Conflict(conflicts));
@@ -302,16 +298,13 @@ impl WriteJob for CommitJob {
         Ok(())
     }
 
-    fn refused(&mut self, refusal: Refusal, seen: &mut dyn ReadTxn) -> Result<()> {
+    fn refused(&mut self, refusal: Refusal) -> Result<()> {
         let index = self.decided.iter().take_while(|decided| decided.end <= refusal.step).count();
         let key = refusal.key.clone();
-        match unique::conflicting_entry(seen, refusal) {
-            Ok(ConflictingEntry::Expired(holder)) => {
-                self.room.push(Room { key, holder });
-                Ok(())
-            }
-            Ok(ConflictingEntry::Live(error)) | Err(error) => Err(error.at(&place(&self.commit, index))),
-        }
+        let holder =
+            unique::expired_holder(refusal).map_err(|error| error.at(&place(&self.commit, index)))?;
+        self.room.push(Room { key, holder });
+        Ok(())
     }
 
     fn applied(&mut self, verdict: Verdict) -> Result<Next> {

@@ -1,6 +1,6 @@
 //! The dead letter queue.
 
-use super::enqueue::{NewMessage, Schedule, keys_of, new_id, schedule_of};
+use super::enqueue::{NewMessage, Schedule, keys_of, schedule_of};
 use crate::base::error::{Error, Result, short};
 use crate::base::limits::MAX_PAGE_BYTES;
 use crate::codec::key_json::json_string;
@@ -49,16 +49,21 @@ fn push(page: &mut Page, letter: &DeadLetter) {
     page.push_parts(&parts.each_ref().map(String::as_str), message.encoding, &message.value);
 }
 
-/// Puts one back into its queue as a new message with all its attempts; tells the new id, or `null`.
+/// Puts one back into its queue as a new message of this id, with all its attempts; tells the id, or `null`.
 ///
 /// # Errors
 /// `CORRUPT` if a part of it cannot be read without which it would be another message.
-pub fn requeue<'a>(seen: &mut dyn ReadTxn, batch: &mut Batch<'a>, id: &'a str) -> Result<Ending> {
-    let Some(DeadLetter { message, damaged, .. }) = seen.dead_letter(id)? else {
+pub fn requeue<'a>(
+    seen: &mut dyn ReadTxn,
+    batch: &mut Batch<'a>,
+    letter: &'a str,
+    id: &str,
+) -> Result<Ending> {
+    let Some(DeadLetter { message, damaged, .. }) = seen.dead_letter(letter)? else {
         return Ok(Ending::json("null"));
     };
     let named = |error: Error| {
-        let message = format!("dead letter {}: {}; delete it", json_string(&short(id)), error.message);
+        let message = format!("dead letter {}: {}; delete it", json_string(&short(letter)), error.message);
         Error { message, ..error }
     };
     if let Some(column) = damaged {
@@ -71,9 +76,9 @@ pub fn requeue<'a>(seen: &mut dyn ReadTxn, batch: &mut Batch<'a>, id: &'a str) -
         Some(key) if seen.standing_message(&message.queue, &key)?.is_some() => None,
         key => key,
     };
-    batch.push(Step::RemoveDeadLetter(id));
+    batch.push(Step::RemoveDeadLetter(letter));
     let again = NewMessage {
-        id: new_id(),
+        id: id.into(),
         delay_ms: 0,
         backoff_ms,
         dead_letter,

@@ -91,14 +91,53 @@ pub struct WorkJob {
     durability: Durability,
     undelivered: Undelivered,
     round: Round,
-    /// Steps of this round that tell whether a lease was lost, with the number of the attempt.
-    settling: Vec<(usize, usize)>,
+    decided: Decided,
     extended: Extended,
     looked: usize,
     bytes: usize,
-    found: bool,
     worked: Worked,
     done: Option<WorkDone>,
+}
+
+/// What was decided in a round. It counts once the steps are applied.
+#[derive(Default)]
+struct Decided {
+    /// Steps that tell whether a lease was lost, with the number of the attempt.
+    settling: Vec<(usize, usize)>,
+    lost: Vec<usize>,
+    extended: Extended,
+    looked: usize,
+    bytes: usize,
+    /// Messages that are claimed, with the step of each.
+    claiming: Vec<(usize, Message)>,
+    more: bool,
+    due_ms: Option<i64>,
+}
+
+impl Work {
+    /// Attempts that have ended, and leases that are due.
+    fn settle<'a>(
+        &'a self,
+        seen: &mut dyn ReadTxn,
+        batch: &mut Batch<'a>,
+        in_flight: &InFlight,
+        undelivered: &Undelivered,
+    ) -> Result<Decided> {
+        let mut decided = Decided::default();
+        batch.steps.reserve(self.settled.len());
+        for (index, settled) in self.settled.iter().enumerate() {
+            match end(seen, batch, settled, undelivered)? {
+                Ended::At(step) => decided.settling.push((step, index)),
+                Ended::Lost => decided.lost.push(index),
+                Ended::Stood => {}
+            }
+        }
+        if self.claim > 0 {
+            let now_ms = seen.now_ms();
+            decided.extended = extend(in_flight.due(now_ms), now_ms, batch);
+        }
+        Ok(decided)
+    }
 }
 
 impl WorkJob {
@@ -111,26 +150,25 @@ impl WorkJob {
             durability,
             undelivered: Undelivered::default(),
             round: Round::Settle,
-            settling: Vec::new(),
+            decided: Decided::default(),
             extended: Extended::default(),
             looked: 0,
             bytes: 0,
-            found: false,
             worked: Worked::default(),
             done: Some(done),
         }
     }
 
     /// Claims what is ready. A message may depend on one that is buried before it in this round: it waits for the next one.
-    fn claim<'a>(&'a mut self, seen: &mut dyn ReadTxn, batch: &mut Batch<'a>) -> Result<()> {
-        let Self { work, in_flight, undelivered, looked, bytes, found, worked, .. } = self;
+    fn claim(&self, seen: &mut dyn ReadTxn, batch: &mut Batch<'_>) -> Result<Decided> {
+        let Self { work, in_flight, undelivered, looked, bytes, worked, .. } = self;
         let wanted = work.claim - worked.messages.len();
         let ready = seen.ready_messages(&work.queue, wanted.min(LOOK))?;
-        *found = !ready.is_empty();
+        let mut decided = Decided::default();
         batch.steps.reserve(ready.len());
         let (mut keys, mut aside) = (Keys::default(), Vec::new());
         for one in ready {
-            *looked += 1;
+            decided.looked += 1;
             let message = match one {
                 Claimable::Message(message) => *message,
                 Claimable::Damaged(damaged) => {
@@ -147,26 +185,48 @@ impl WorkJob {
                 batch.push(Step::Extend(leased(&message), lock_ms));
                 continue;
             }
-            *bytes += message.value.len();
-            if *bytes > MAX_CLAIM_BYTES && !worked.messages.is_empty() {
-                worked.more = true;
+            decided.bytes += message.value.len();
+            let is_first = worked.messages.is_empty() && decided.claiming.is_empty();
+            if bytes + decided.bytes > MAX_CLAIM_BYTES && !is_first {
+                decided.more = true;
                 break;
             }
             if let Some(claimed) = take(seen, batch, message, work.lock_ms, undelivered, &mut keys)? {
-                worked.messages.push(claimed);
+                decided.claiming.push(claimed);
             }
         }
         set_aside(batch, aside, undelivered);
-        worked.more |= *looked >= MAX_CLAIM_LOOKS;
-        Ok(())
+        decided.more |= looked + decided.looked >= MAX_CLAIM_LOOKS;
+        Ok(decided)
     }
 
-    fn next(&self) -> Round {
+    /// A round is at its end; gives whether it found messages.
+    fn take_in(&mut self, decided: Decided, results: &[StepResult]) -> bool {
+        let is_up = |step: usize| results.get(step).is_some_and(StepResult::is_up);
+        let Self { worked, .. } = self;
+        if self.round == Round::Settle {
+            self.extended = decided.extended;
+            self.extended.applied(results);
+        }
+        worked.lost.extend(decided.lost);
+        let lost = decided.settling.into_iter().filter(|(step, _)| !is_up(*step));
+        worked.lost.extend(lost.map(|(_, index)| index));
+        worked.lost.sort_unstable();
+        let claimed = decided.claiming.into_iter().filter(|(step, _)| is_up(*step));
+        worked.messages.extend(claimed.map(|(_, message)| message));
+        worked.more |= decided.more;
+        worked.due_ms = decided.due_ms;
+        self.looked += decided.looked;
+        self.bytes += decided.bytes;
+        decided.looked > 0
+    }
+
+    fn after(&self, round: Round, found: bool) -> Round {
         let Self { work, worked, .. } = self;
-        match self.round {
+        match round {
             Round::Settle if work.claim > 0 => Round::Claim,
             Round::Settle | Round::Due | Round::End => Round::End,
-            Round::Claim if !self.found || worked.more || worked.messages.len() == work.claim => Round::Due,
+            Round::Claim if !found || worked.more || worked.messages.len() == work.claim => Round::Due,
             Round::Claim => Round::Claim,
         }
     }
@@ -183,44 +243,26 @@ impl WriteJob for WorkJob {
     fn decide<'a>(&'a mut self, seen: &mut dyn ReadTxn, batch: &mut Batch<'a>) -> Result<()> {
         match self.round {
             Round::Settle => {
-                let Self { work, in_flight, undelivered, settling, extended, worked, .. } = self;
-                settling.clear();
-                batch.steps.reserve(work.settled.len());
-                for (index, settled) in work.settled.iter().enumerate() {
-                    match end(seen, batch, settled, undelivered)? {
-                        Ended::At(step) => settling.push((step, index)),
-                        Ended::Lost => worked.lost.push(index),
-                        Ended::Stood => {}
-                    }
-                }
-                if work.claim > 0 {
-                    let now_ms = seen.now_ms();
-                    *extended = extend(in_flight.due(now_ms), now_ms, batch);
-                }
-                Ok(())
+                let Self { work, in_flight, undelivered, decided, .. } = self;
+                *decided = work.settle(seen, batch, in_flight, undelivered)?;
             }
-            Round::Claim => self.claim(seen, batch),
+            Round::Claim => self.decided = self.claim(seen, batch)?,
             Round::Due | Round::End => {
-                self.worked.due_ms = seen.queue_due(&self.work.queue)?;
-                Ok(())
+                let due_ms = seen.queue_due(&self.work.queue)?;
+                self.decided = Decided { due_ms, ..Decided::default() };
             }
         }
+        Ok(())
     }
 
-    fn refused(&mut self, refusal: Refusal, seen: &mut dyn ReadTxn) -> Result<()> {
-        self.undelivered.refused(refusal, seen)
+    fn refused(&mut self, refusal: Refusal) -> Result<()> {
+        self.undelivered.refused(refusal)
     }
 
     fn applied(&mut self, verdict: Verdict) -> Result<Next> {
-        if self.round == Round::Settle {
-            self.extended.applied(&verdict.results);
-            let is_lost = |step: usize| !verdict.results.get(step).is_some_and(StepResult::is_up);
-            self.worked
-                .lost
-                .extend(self.settling.iter().filter(|(step, _)| is_lost(*step)).map(|(_, index)| *index));
-            self.worked.lost.sort_unstable();
-        }
-        self.round = self.next();
+        let decided = std::mem::take(&mut self.decided);
+        let found = self.take_in(decided, &verdict.results);
+        self.round = self.after(self.round, found);
         Ok(if self.round == Round::End { Next::Done } else { Next::Again })
     }
 
@@ -259,7 +301,7 @@ struct Keys {
     passed: HashSet<String>,
 }
 
-/// Begins an attempt, or puts the message where it belongs.
+/// Begins an attempt by a step, or puts the message where it belongs.
 fn take(
     seen: &mut dyn ReadTxn,
     batch: &mut Batch<'_>,
@@ -267,7 +309,7 @@ fn take(
     lock_ms: i64,
     undelivered: &Undelivered,
     keys: &mut Keys,
-) -> Result<Option<Message>> {
+) -> Result<Option<(usize, Message)>> {
     if message.state.status == Status::Processing {
         if message.state.attempts >= message.max_attempts {
             exhaust(batch, &message, DIED, undelivered);
@@ -280,7 +322,7 @@ fn take(
         batch.push(Step::Block(leased(&message)));
         return Ok(None);
     }
-    batch.push(Step::Claim { message: leased(&message), lock_ms });
+    let step = batch.push(Step::Claim { message: leased(&message), lock_ms });
     keys.claimed.extend(message.ordering_key.clone());
     let state = DeliveryState {
         status: Status::Processing,
@@ -289,5 +331,5 @@ fn take(
         locked_until: Some(seen.now_ms().saturating_add(lock_ms)),
         ..message.state
     };
-    Ok(Some(Message { state, ..message }))
+    Ok(Some((step, Message { state, ..message })))
 }

@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use super::enqueue::{keys_of, new_id, schedule_of};
+use super::enqueue::{keys_of, schedule_of};
 use crate::base::error::Result;
 use crate::base::limits::MAX_ERROR_MESSAGE_BYTES;
 use crate::codec::key_json::preview_key;
 use crate::codec::{key, value};
-use crate::engine::query::unique::{self, ConflictingEntry};
+use crate::engine::query::unique;
 use crate::store::rows::queue::{Claimable, Damaged, Message};
 use crate::store::step::Ready;
 use crate::store::{Batch, Expiry, Leased, PutKey, ReadTxn, Refusal, Step};
@@ -129,11 +129,15 @@ pub struct Undelivered {
 
 impl Undelivered {
     /// See `WriteJob::refused`.
-    pub fn refused(&mut self, refusal: Refusal, seen: &mut dyn ReadTxn) -> Result<()> {
-        let key = refusal.key.clone();
-        match unique::conflicting_entry(seen, refusal)? {
-            ConflictingEntry::Expired(holder) => self.room.push((key, holder)),
-            ConflictingEntry::Live(error) => self.refused.push((key, error.message)),
+    ///
+    /// # Errors
+    /// The refusal's own, if it was no unique index that refused it.
+    pub fn refused(&mut self, refusal: Refusal) -> Result<()> {
+        let (key, by_an_index) = (refusal.key.clone(), refusal.holder.is_some());
+        match unique::expired_holder(refusal) {
+            Ok(holder) => self.room.push((key, holder)),
+            Err(error) if by_an_index => self.refused.push((key, error.message)),
+            Err(error) => return Err(error),
         }
         Ok(())
     }
@@ -176,7 +180,7 @@ fn bury(batch: &mut Batch<'_>, message: &Message, error: &str, undelivered: &Und
     let Message { keys_if_undelivered, encoding, value, .. } = message;
     let left_out = undelivered.write(batch, keys_if_undelivered.as_deref(), *encoding, value);
     let reason = with_left_out(error, &left_out);
-    batch.push(Step::Bury { message: leased(message), letter: new_id(), reason })
+    batch.push(Step::Bury { message: leased(message), reason })
 }
 
 /// The same for rows that cannot be read: what can be read of them.

@@ -79,7 +79,7 @@ pub fn open(location: &Location, options: &Options, define: Define) -> Result<Ar
     match location {
         Location::Memory => {
             let db = Arc::new(Mutex::new(connect(Path::new(":memory:"), options, define)?));
-            LocalStore::start(Storage::Memory(Arc::clone(&db)), db, options)
+            LocalStore::start(Storage::Memory(Arc::clone(&db)), db, options, define)
         }
         Location::File(path) => {
             open_file(path, options, define).map_err(|error| error.at(&format!("{}: ", display_path(path))))
@@ -117,7 +117,7 @@ fn open_file(path: &Path, options: &Options, define: Define) -> Result<Arc<Local
     let id = FileId::of(path)
         .ok_or_else(|| Error::new(Code::Unavailable, "the file vanished while it was opened"))?;
     let place = Storage::File { id: id.clone(), path: path.to_path_buf(), fault: options.fault.clone() };
-    let store = LocalStore::start(place, Arc::new(Mutex::new(db)), options)?;
+    let store = LocalStore::start(place, Arc::new(Mutex::new(db)), options, define)?;
     open_files.insert(id, Arc::downgrade(&store));
     Ok(store)
 }
@@ -132,7 +132,7 @@ pub fn file_id(location: &Location) -> Option<String> {
 }
 
 impl LocalStore {
-    fn start(place: Storage, db: Arc<Mutex<Db>>, options: &Options) -> Result<Arc<Self>> {
+    fn start(place: Storage, db: Arc<Mutex<Db>>, options: &Options, define: Define) -> Result<Arc<Self>> {
         let store = Arc::new(Self { shared: Arc::new(Shared::new()), place, openers: Mutex::new(1) });
         store.apply(options);
         store.shared.clock.witness(schema::seen_ms(&db.lock().connection)?);
@@ -143,7 +143,7 @@ impl LocalStore {
             Storage::File { path, .. } => Some(Whereabouts::of(path)),
             Storage::Memory(_) => None,
         };
-        let writer = Writer::new(Arc::clone(&store.shared), db, whereabouts, options.group_slice);
+        let writer = Writer::new(Arc::clone(&store.shared), db, whereabouts, options.group_slice, define);
         let shared = Arc::clone(&store.shared);
         let fault = Arc::clone(&shared);
         let body = move || run(&shared, writer, reader);

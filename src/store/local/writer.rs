@@ -17,6 +17,7 @@ use crate::base::clock::Stopwatch;
 use crate::base::config::Durability;
 use crate::base::error::{Code, Error, Result};
 use crate::store::local::db::Db;
+use crate::store::rows::index::Define;
 use crate::store::sql::Sql;
 use crate::store::{Batch, Next, Notice, WriteJob, fail_all, finish};
 
@@ -37,6 +38,7 @@ pub struct Writer {
     /// Where the files are, if it is not memory.
     whereabouts: Option<Whereabouts>,
     slice: Duration,
+    define: Define,
     synchronous: Option<Durability>,
     /// Why nothing is written any more.
     stopped: Option<Error>,
@@ -68,9 +70,19 @@ impl Writer {
         db: Arc<Mutex<Db>>,
         whereabouts: Option<Whereabouts>,
         slice: Option<Duration>,
+        define: Define,
     ) -> Self {
         let slice = slice.unwrap_or(if whereabouts.is_none() { MEMORY_SLICE } else { FILE_SLICE });
-        Self { shared, db, whereabouts, slice, synchronous: None, notice: Notice::NONE, stopped: None }
+        Self {
+            shared,
+            db,
+            whereabouts,
+            slice,
+            define,
+            synchronous: None,
+            notice: Notice::NONE,
+            stopped: None,
+        }
     }
 
     /// Commits what waits, in groups. Not inlined, so that its instructions can be counted (`bench/instructions/`).
@@ -151,10 +163,18 @@ impl Writer {
         let durability = waiting.iter().map(|job| job.durability()).max().unwrap_or_default();
         let mut ending = match self.begin(&mut db, durability) {
             Ok(settings) => {
-                let (slice, notice, before) = (self.slice, Notice::NONE, settings);
+                let (slice, define, notice, before) = (self.slice, self.define, Notice::NONE, settings);
                 let changes = db.connection.total_changes();
-                let mut transaction =
-                    Transaction { shared: &shared, db: &mut db, before, settings, changes, slice, notice };
+                let mut transaction = Transaction {
+                    shared: &shared,
+                    db: &mut db,
+                    before,
+                    settings,
+                    changes,
+                    slice,
+                    define,
+                    notice,
+                };
                 let ending = transaction.run(waiting, most, group);
                 self.notice = transaction.notice;
                 ending
@@ -225,6 +245,7 @@ struct Transaction<'a> {
     /// Rows that the connection had changed before it.
     changes: u64,
     slice: Duration,
+    define: Define,
     /// Whom it concerns, once it is committed.
     notice: Notice,
 }
@@ -294,7 +315,7 @@ impl Transaction<'_> {
     /// Decides and applies until it is done.
     fn rounds(&mut self, job: &mut dyn WriteJob) -> Ran {
         job.begin();
-        let mut write = LocalWrite::new(self.db, self.shared.clock.moment(), self.settings);
+        let mut write = LocalWrite::new(self.db, self.shared.clock.moment(), self.settings, self.define);
         loop {
             let mut batch = Batch::default();
             if let Err(error) = job.decide(&mut write.read, &mut batch) {
@@ -305,7 +326,7 @@ impl Transaction<'_> {
                 Err(Failed::Error(error)) => return Ran::Ended(Err(error)),
                 Err(Failed::Refused(refusal)) => {
                     drop(batch);
-                    return match job.refused(refusal, &mut write.read) {
+                    return match job.refused(refusal) {
                         Ok(()) => Ran::Refused,
                         Err(error) => Ran::Ended(Err(error)),
                     };

@@ -172,13 +172,4 @@ pub trait IndexRead {
 
     /// Whether what stands at a key has the words of a search.
     fn is_match(&mut self, scan: &SearchScan, key: &[u8]) -> Result<bool>;
-
-    /// The key of another entry that has the values which a unique index would have for a value.
-    fn unique_holder(
-        &mut self,
-        index: &OrderedIndex,
-        key: &[u8],
-        encoding: u8,
-        value: &[u8],
-    ) -> Result<Option<Vec<u8>>>;
 }

@@ -9,7 +9,7 @@ pub struct Lock {
     pub owner: String,
     /// Larger than every earlier holder's.
     pub token: i64,
-    /// Milliseconds since the epoch.
+    /// When it ends, in milliseconds since the epoch: later than it was said, if the clock stepped forward since.
     pub expires_at: i64,
 }
 
@@ -22,7 +22,7 @@ pub struct Consumer {
     pub position: i64,
     /// Grows with each holder.
     pub lease: i64,
-    /// When the lease runs out; `None` if it was given back.
+    /// When the lease ends, as that of a lock; `None` if it was given back.
     pub locked_until: Option<i64>,
     /// When it was last read or committed.
     pub updated_at: i64,

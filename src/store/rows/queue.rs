@@ -108,7 +108,7 @@ pub struct Damaged {
 }
 
 /// What is found where messages are looked through that no claim looks at.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Stranded {
     /// Damaged so that none ever would.
     pub damaged: Vec<Damaged>,

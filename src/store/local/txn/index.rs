@@ -3,18 +3,19 @@
 use super::read::{LocalRead, found, show};
 use super::write::LocalWrite;
 use crate::base::error::{Error, Result};
+use crate::codec::key::is_under;
 use crate::store::local::schema::index_row::row_of;
 use crate::store::local::schema::objects::Objects;
 use crate::store::local::sqlite::{Param, Rows};
 use crate::store::rows::index::{
-    Definition, IndexKind, IndexRow, IndexValue, IndexedEntry, OrderedIndex, OrderedScan, SearchIndex,
-    SearchScan,
+    Define, Definition, IndexKind, IndexRow, IndexValue, IndexedEntry, OrderedIndex, OrderedScan,
+    SearchIndex, SearchScan,
 };
 use crate::store::sql::Sql;
 use crate::store::sql::indexes::{ORDERED, objects_of};
 use crate::store::sql::ordered_index::{self, scan_sql};
 use crate::store::sql::search_index::{fill, kept_objects, table_of};
-use crate::store::{Flow, IndexRead, ReadTxn, Row, Step, StepResult, Visit};
+use crate::store::{ConflictingEntry, Flow, IndexRead, ReadTxn, Row, Step, StepResult, Visit};
 
 impl IndexRead for LocalRead<'_> {
     fn indexes(&mut self) -> Result<Vec<IndexRow>> {
@@ -79,7 +80,44 @@ impl IndexRead for LocalRead<'_> {
         Ok(())
     }
 
-    fn unique_holder(
+    fn is_match(&mut self, scan: &SearchScan, key: &[u8]) -> Result<bool> {
+        let table = table_of(scan.id);
+        let row = "(SELECT rowid FROM kv_entries WHERE key = ?2)";
+        let sql = format!("SELECT 1 FROM {table} WHERE {table} MATCH ?1 AND rowid = {row}");
+        self.db.made(sql)?.query(&[scan.expression.as_str().into(), key.into()])?.next()
+    }
+}
+
+impl LocalRead<'_> {
+    /// Whose entry has the values that a unique index would have for a value; it may have expired.
+    pub fn unique_holder(
+        &mut self,
+        define: Define,
+        key: &[u8],
+        encoding: u8,
+        value: &[u8],
+    ) -> Result<Option<ConflictingEntry>> {
+        for row in self.indexes()? {
+            let under = row.prefix.is_empty() || is_under(key, &row.prefix);
+            if row.kind != IndexKind::Ordered || !under {
+                continue;
+            }
+            if let Definition::Ordered(index) = define(&row)?
+                && index.unique
+                && let Some(key) = self.holder_in(&index, key, encoding, value)?
+            {
+                let (now, mut is_live) = (self.now_ms, false);
+                self.get(&key, 0, &mut |row| {
+                    is_live = row.is_some_and(|row| row.is_live(now));
+                    Ok(())
+                })?;
+                return Ok(Some(ConflictingEntry { key, is_live }));
+            }
+        }
+        Ok(None)
+    }
+
+    fn holder_in(
         &mut self,
         index: &OrderedIndex,
         key: &[u8],
@@ -92,15 +130,6 @@ impl IndexRead for LocalRead<'_> {
         Ok(if rows.next()? { Some(rows.blob(0).to_vec()) } else { None })
     }
 
-    fn is_match(&mut self, scan: &SearchScan, key: &[u8]) -> Result<bool> {
-        let table = table_of(scan.id);
-        let row = "(SELECT rowid FROM kv_entries WHERE key = ?2)";
-        let sql = format!("SELECT 1 FROM {table} WHERE {table} MATCH ?1 AND rowid = {row}");
-        self.db.made(sql)?.query(&[scan.expression.as_str().into(), key.into()])?.next()
-    }
-}
-
-impl LocalRead<'_> {
     /// The live entries that match, best first, by these columns; `?7` is free.
     fn ranked<'a>(
         &'a mut self,

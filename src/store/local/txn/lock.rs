@@ -13,7 +13,9 @@ impl LeaseRead for LocalRead<'_> {
         if !rows.next()? {
             return Ok(None);
         }
-        Ok(Some(Lock { owner: rows.text(0)?.to_string(), token: rows.int(1), expires_at: rows.int(2) }))
+        let (owner, token, expires_at) =
+            (rows.text(0)?.to_string(), rows.int(1), self.gap.end_of(rows.int(2)));
+        Ok(Some(Lock { owner, token, expires_at }))
     }
 
     fn consumer(&mut self, name: &str) -> Result<Option<Consumer>> {
@@ -25,7 +27,7 @@ impl LeaseRead for LocalRead<'_> {
             prefix: rows.blob(0).to_vec(),
             position: rows.int(1),
             lease: rows.int(2),
-            locked_until: rows.optional_int(3),
+            locked_until: rows.optional_int(3).map(|until| self.gap.end_of(until)),
             updated_at: rows.int(4),
         }))
     }

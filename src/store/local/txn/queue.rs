@@ -3,6 +3,7 @@
 use super::read::{LocalRead, encoding};
 use super::set_aside::{damaged, lossy, sound_text};
 use super::write::LocalWrite;
+use crate::base::clock;
 use crate::base::error::{Error, Result};
 use crate::base::limits::MAX_BACKOFF_STEPS;
 use crate::store::local::sqlite::{Param, Rows};
@@ -184,7 +185,7 @@ impl LocalWrite<'_> {
                 let params = [(&**id).into(), (*lease).into(), until_ms.into()];
                 self.run(Sql::ExtendLease, &params).map(flag)
             }
-            Step::Bury { message, letter, reason } => self.bury(message, letter, reason),
+            Step::Bury { message, reason } => self.bury(message, reason),
             Step::SetAside(damaged) => self.set_aside(damaged).map(|()| StepResult::Done),
             Step::LetGo(keys) => {
                 let mut keys = keys.iter();
@@ -281,11 +282,12 @@ impl LocalWrite<'_> {
         Ok(())
     }
 
-    fn bury(&mut self, message: &Leased<'_>, letter: &str, reason: &str) -> Result<StepResult> {
+    fn bury(&mut self, message: &Leased<'_>, reason: &str) -> Result<StepResult> {
+        let letter = clock::new_id().to_string();
         let params = [
             (&*message.id).into(),
             message.lease.into(),
-            letter.into(),
+            letter.as_str().into(),
             reason.into(),
             self.read.now_ms.into(),
         ];

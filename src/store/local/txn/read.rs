@@ -32,10 +32,6 @@ impl ReadTxn for LocalRead<'_> {
         self.now_ms
     }
 
-    fn end_of_lease(&self, until_ms: i64) -> i64 {
-        self.gap.end_of(until_ms)
-    }
-
     fn get(&mut self, key: &[u8], max_value_bytes: usize, visit: Visit<'_>) -> Result<()> {
         let mut rows = self.db.statement(Sql::Get)?.query(&[key.into(), max_value_bytes.into()])?;
         if !rows.next()? {

@@ -17,6 +17,7 @@ use crate::store::local::db::Db;
 use crate::store::local::schema::numbers::refuse_last_numbers;
 use crate::store::local::schema::settings::Settings;
 use crate::store::local::sqlite::{Param, Rows};
+use crate::store::rows::index::Define;
 use crate::store::sql::Sql;
 use crate::store::sql::schema::{LAST_NUMBER, used_up};
 use crate::store::{
@@ -36,6 +37,7 @@ pub struct LocalWrite<'a> {
     text: String,
     /// Whom it concerns when it is committed.
     pub notice: Notice,
+    define: Define,
     /// The log has a key of a commit once. `None`: there is one step, which is logged at once.
     net: Option<NetChanges>,
 }
@@ -65,9 +67,9 @@ pub struct Written {
 
 impl<'a> LocalWrite<'a> {
     /// The writes of an operation that has written nothing yet.
-    pub fn new(db: &'a mut Db, moment: Moment, settings: Settings) -> Self {
+    pub fn new(db: &'a mut Db, moment: Moment, settings: Settings, define: Define) -> Self {
         let read = LocalRead::new(db, moment);
-        Self { read, settings, issued: None, text: String::new(), notice: Notice::NONE, net: None }
+        Self { read, settings, issued: None, text: String::new(), notice: Notice::NONE, define, net: None }
     }
 
     /// Logs what is not logged yet; gives what is to be kept of an operation that has ended well.
@@ -103,14 +105,9 @@ impl<'a> LocalWrite<'a> {
             match (self.step(step), step) {
                 (Ok(result), _) => results.push(result),
                 (Err(error), Step::Put { key, encoding, value, .. }) if error.code == Code::Conflict => {
-                    let (key, value) = (self.key_of(key)?.into_owned(), value.to_vec());
-                    return Err(Failed::Refused(Refusal {
-                        step: place,
-                        key,
-                        encoding: *encoding,
-                        value,
-                        error,
-                    }));
+                    let key = self.key_of(key)?.into_owned();
+                    let holder = self.read.unique_holder(self.define, &key, *encoding, value)?;
+                    return Err(Failed::Refused(Refusal { step: place, key, holder, error }));
                 }
                 (Err(error), _) => return Err(error.into()),
             }
