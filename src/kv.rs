@@ -63,7 +63,7 @@ impl Kv {
     /// `INVALID_ARGUMENT`, `CORRUPT`, `UNSUPPORTED`, `BUSY`, `UNAVAILABLE`.
     ///
     /// ```
-    /// use keyval::{config::Options, engine::commit::{Commit, Mutation, Outcome}, kv::Kv};
+    /// use keyval::{base::config::Options, engine::commit::{Commit, Mutation, Outcome}, kv::Kv};
     /// let mut kv = Kv::open(":memory:", &Options::default()).unwrap();
     /// let key = keyval::codec::key::encode(&[keyval::codec::key::Part::Number(1.0)]).unwrap();
     /// let set = Mutation::Set { key, stamped: false, encoding: 0, value: b"{}".to_vec(), expires_in_ms: None };

@@ -20,9 +20,9 @@ const FORMS: &str =
 /// Milliseconds of a text such as `"1.5h"` or `"2 hours"`.
 ///
 /// ```
-/// assert_eq!(keyval::duration::parse("2h", "expiresIn").unwrap(), 7_200_000);
-/// assert_eq!(keyval::duration::parse("2 hours", "expiresIn").unwrap(), 7_200_000);
-/// assert!(keyval::duration::parse("2h 5m", "expiresIn").is_err());
+/// assert_eq!(keyval::base::duration::parse("2h", "expiresIn").unwrap(), 7_200_000);
+/// assert_eq!(keyval::base::duration::parse("2 hours", "expiresIn").unwrap(), 7_200_000);
+/// assert!(keyval::base::duration::parse("2h 5m", "expiresIn").is_err());
 /// ```
 ///
 /// # Errors

@@ -25,7 +25,7 @@ impl Location {
     /// Reads a URL or a path.
     ///
     /// ```
-    /// use keyval::config::Location;
+    /// use keyval::base::config::Location;
     /// assert_eq!(Location::parse("file:app.db").unwrap(), Location::File("app.db".into()));
     /// assert_eq!(Location::parse(":memory:").unwrap(), Location::Memory);
     /// assert!(Location::parse("libsql://host").is_err());
