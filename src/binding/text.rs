@@ -181,7 +181,7 @@ fn write_reply(reply: &Reply, out: &mut Vec<u8>) {
         Reply::Done => "null".to_string(),
         Reply::Count(count) => count.to_string(),
         Reply::Found(found) => found.to_string(),
-        Reply::Id(id) => format!("{{\"id\":\"{id}\"}}"),
+        Reply::Id(id) => format!("{{\"id\":{}}}", json_string(id)),
         Reply::Counter(Counter::Int(int)) => format!("{{\"i\":\"{int}\"}}"),
         Reply::Counter(Counter::U64(int)) => format!("{{\"u\":\"{int}\"}}"),
     };

@@ -210,9 +210,8 @@ impl Page {
         if versionstamp == self.last_stamp {
             self.text.extend_from_slice(b"0,");
         } else {
-            self.text.push(b'"');
-            self.text.extend_from_slice(versionstamp.as_bytes());
-            self.text.extend_from_slice(b"\",");
+            key_json::write_string(versionstamp, &mut self.text);
+            self.text.push(b',');
             self.last_stamp.clear();
             self.last_stamp.push_str(versionstamp);
         }

@@ -12,6 +12,7 @@ use super::range::END_OF_KEYS;
 use super::request::Request;
 use super::{awaited, lock};
 use crate::base::error::Result;
+use crate::codec::key_json::json_string;
 use crate::store::rows::queue::QueueStats;
 use crate::store::{Info, ReadTxn};
 
@@ -49,7 +50,9 @@ fn info(txn: &mut dyn ReadTxn) -> Result<Answer> {
     let Info { sqlite_version, schema_version, database_id, change_log, retention_ms, size_bytes, .. } = info;
     let letters_ms = info.dead_letter_retention_ms.map_or("null".into(), |ms| ms.to_string());
     Ok(Answer::json(format!(
-        "[\"{sqlite_version}\",{schema_version},\"{database_id}\",\"{change_log}\",{retention_ms},{size_bytes},{entries},{letters_ms}]"
+        "[\"{sqlite_version}\",{schema_version},{},{},{retention_ms},{size_bytes},{entries},{letters_ms}]",
+        json_string(&database_id),
+        json_string(&change_log),
     )))
 }
 

@@ -77,7 +77,9 @@ export class Consumer<T> implements KvConsumer<T> {
   }
 
   #busy(untilMs: number): KvError {
-    const until = new Date(untilMs).toISOString()
+    // Another program may have put a number there that is no date.
+    const date = new Date(untilMs)
+    const until = Number.isNaN(date.getTime()) ? `the time ${untilMs}` : date.toISOString()
     return new KvError(
       "BUSY",
       `consumer ${JSON.stringify(short(this.name))}: another reader holds its lease until ${until}`,

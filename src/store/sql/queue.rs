@@ -20,7 +20,9 @@ pub const QUEUE_DUE: &str =
        SELECT min(CASE WHEN locked_until > ?2 AND locked_until < ?3 THEN locked_until + ?3 - ?2 ELSE locked_until END)
        FROM kv_queue WHERE queue = ?1 AND status = 'processing' AND locked_until < '')";
 
-pub const NEXT_QUEUE: &str = "SELECT queue FROM kv_queue WHERE queue >= ?1 ORDER BY queue LIMIT 1";
+/// Bytes, in a damaged row, are no name; they come after all texts.
+pub const NEXT_QUEUE: &str =
+    "SELECT queue FROM kv_queue WHERE queue >= ?1 AND queue < x'' ORDER BY queue LIMIT 1";
 
 /// The index has the status; the table, with all values in it, is asked for the few that are being handled.
 pub const ALL_QUEUE_STATS: &str =

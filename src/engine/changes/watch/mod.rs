@@ -16,6 +16,7 @@ use crate::base::limits::{
     MAX_WATCH_BATCH_KEYS, MAX_WATCHED_KEYS,
 };
 use crate::codec::key::for_each_beginning;
+use crate::codec::key_json::json_string;
 use crate::codec::stamp::Stamp;
 use crate::engine::answer::Answer;
 use crate::engine::page::Page;
@@ -298,7 +299,7 @@ impl Place {
     }
 
     fn batch(&mut self, mut page: Page, flags: u8) -> Answer {
-        let tail = format!("[{flags},\"{}\",{}]", self.token, std::mem::take(&mut self.dropped));
+        let tail = format!("[{flags},{},{}]", json_string(&self.token), std::mem::take(&mut self.dropped));
         page.finish_with(&tail);
         Answer::Page(page)
     }

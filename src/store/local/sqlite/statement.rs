@@ -185,6 +185,31 @@ impl Rows<'_> {
         unsafe { ffi::sqlite3_column_int64(self.statement.raw, column) }
     }
 
+    /// A column that holds an integer. SQLite makes 0 of a text that another program has put there, and no statement that
+    /// names the row by that 0 would find it.
+    ///
+    /// # Errors
+    /// `CORRUPT` if it holds something else.
+    pub fn stored_int(&self, column: c_int) -> Result<i64> {
+        // SAFETY: the statement lives, and a column out of range is NULL.
+        match unsafe { ffi::sqlite3_column_type(self.statement.raw, column) } {
+            ffi::SQLITE_INTEGER => Ok(self.int(column)),
+            _ => Err(Error::corrupt("a stored number is no integer")),
+        }
+    }
+
+    /// A column that holds a text. Bytes that read as the same text are another value to SQLite.
+    ///
+    /// # Errors
+    /// `CORRUPT` if it holds something else, or is not UTF-8.
+    pub fn stored_text(&self, column: c_int) -> Result<&str> {
+        // SAFETY: as above.
+        match unsafe { ffi::sqlite3_column_type(self.statement.raw, column) } {
+            ffi::SQLITE_TEXT => self.text(column),
+            _ => Err(Error::corrupt("a stored text is none")),
+        }
+    }
+
     /// A column as an integer, `None` for NULL.
     #[must_use]
     pub fn optional_int(&self, column: c_int) -> Option<i64> {

@@ -1,7 +1,6 @@
 //! Reads of the change log on a connection.
 
-use super::read::{LocalRead, encoding};
-use crate::base::config::ChangeLog;
+use super::read::{LocalRead, change_log, encoding};
 use crate::base::error::{Error, Result};
 use crate::store::rows::changes::{Change, LogScan, LogState};
 use crate::store::sql::Sql;
@@ -19,7 +18,7 @@ impl LogRead for LocalRead<'_> {
             return Err(used_up());
         }
         Ok(LogState {
-            mode: ChangeLog::parse(rows.text(0)?)?,
+            mode: change_log(&rows, 0)?,
             head,
             first: rows.optional_int(2).unwrap_or(head + 1),
             newest_stamp: rows.text(3)?.to_string(),

@@ -137,23 +137,25 @@ fn message(rows: &Rows<'_>) -> Result<Message> {
         _ => return Err(Error::corrupt("a message in kv_queue has a status that there is not")),
     };
     // Its position, its attempts, its lease; how many attempts it may have.
-    if [1, 5, 11].iter().any(|column| !(0..LAST_NUMBER).contains(&rows.int(*column)))
-        || !(0..=MOST_ATTEMPTS).contains(&rows.int(6))
+    let (seq, attempts, lease) = (rows.stored_int(1)?, rows.stored_int(5)?, rows.stored_int(11)?);
+    let max_attempts = rows.stored_int(6)?;
+    if [seq, attempts, lease].iter().any(|number| !(0..LAST_NUMBER).contains(number))
+        || !(0..=MOST_ATTEMPTS).contains(&max_attempts)
     {
         return Err(Error::corrupt("a message in kv_queue has a number that none gets to"));
     }
     Ok(Message {
-        id: rows.text(0)?.to_string(),
-        seq: rows.int(1),
+        id: rows.stored_text(0)?.to_string(),
+        seq,
         queue: rows.text(2)?.to_string(),
         state: DeliveryState {
             status,
             ready_at: rows.int(4),
-            attempts: rows.int(5),
-            lease: rows.int(11),
+            attempts,
+            lease,
             locked_until: rows.optional_int(12),
         },
-        max_attempts: rows.int(6),
+        max_attempts,
         backoff_schedule: rows.text(7)?.to_string(),
         keys_if_undelivered: optional_text(rows, 8)?,
         ordering_key: optional_text(rows, 9)?,

@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use crate::base::clock::{Gap, Moment};
-use crate::base::error::Result;
+use crate::base::config::ChangeLog;
+use crate::base::error::{Error, Result};
 use crate::store::local::db::Db;
 use crate::store::local::sqlite::Rows;
 use crate::store::sql::Sql;
@@ -73,7 +74,7 @@ impl ReadTxn for LocalRead<'_> {
             sqlite_version: rows.text(0)?.to_string(),
             schema_version: rows.int(1),
             database_id: rows.text(2)?.to_string(),
-            change_log: rows.text(3)?.to_string(),
+            change_log: change_log(&rows, 3)?.as_str().to_string(),
             retention_ms: rows.int(4),
             size_bytes: rows.int(5),
             dead_letter_retention_ms: rows.optional_int(6),
@@ -106,6 +107,15 @@ pub fn show(rows: &mut Rows<'_>, visit: &mut dyn FnMut(Row<'_>) -> Result<Flow>)
 /// A column as an encoding.
 pub fn encoding(column: i64) -> u8 {
     u8::try_from(column).unwrap_or(u8::MAX)
+}
+
+/// The mode of the change log, as the file says it.
+pub fn change_log(rows: &Rows<'_>, column: i32) -> Result<ChangeLog> {
+    ChangeLog::parse(rows.text(column)?).map_err(|_| {
+        Error::corrupt(
+            "the file's kv_meta has a change_log that there is not; open the file with the option changeLog",
+        )
+    })
 }
 
 /// Counts the entries of a range, as `sql` does.
