@@ -1,6 +1,7 @@
 /** Spans of OpenTelemetry, for a `Kv` that was given a tracer or finds one. One without costs nothing. */
 
 import type { Kv, KvTracer } from "../../index.js"
+import { define } from "../shared/define.js"
 import { describe, invalidArgument, KvError, short } from "../shared/errors.js"
 import { version } from "../shared/version.js"
 
@@ -73,7 +74,7 @@ function give(object: object, name: string, tracer: KvTracer): void {
 }
 
 function replace(object: object, name: string, value: (...args: unknown[]) => unknown): void {
-  Object.defineProperty(object, name, { value, configurable: true, writable: true })
+  define(object, name, value)
 }
 
 async function traced(tracer: KvTracer, name: string, call: () => Promise<unknown>): Promise<unknown> {

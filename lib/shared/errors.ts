@@ -2,6 +2,7 @@
 
 import { types } from "node:util"
 import type { KvError as Contract, KvErrorCode } from "../../index.js"
+import { define } from "./define.js"
 
 const RETRYABLE: readonly KvErrorCode[] = ["BUSY", "UNAVAILABLE"]
 
@@ -24,7 +25,7 @@ export class KvError extends Error implements Contract {
 }
 
 // On the prototype, as the built-in classes have it: an own member would show in every printed error.
-Object.defineProperty(KvError.prototype, "name", { value: "KvError", configurable: true, writable: true })
+define(KvError.prototype, "name", "KvError")
 
 export function invalidArgument(message: string): KvError {
   return new KvError("INVALID_ARGUMENT", message)

@@ -3,6 +3,7 @@
  * stack any more: its frames are noted when the call is made, or found along what awaits it.
  */
 
+import { define } from "./define.js"
 import { KvError } from "./errors.js"
 import { microtask, now } from "./host.js"
 
@@ -113,8 +114,7 @@ export function traced(error: unknown, origin: Origin | undefined): unknown {
   origin.isTaken = true
   // Bun shows where an error was made, whatever its stack says.
   const made = Object.assign(origin.error, error, { message: error.message })
-  if (Object.hasOwn(error, "cause"))
-    Object.defineProperty(made, "cause", { value: error.cause, configurable: true, writable: true })
+  if (Object.hasOwn(error, "cause")) define(made, "cause", error.cause)
   setStack(made, frames)
   return made
 }

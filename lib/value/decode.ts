@@ -3,6 +3,7 @@
  * message never holds a part of it, as the errors of `JSON.parse` and `RegExp` do.
  */
 
+import { define } from "../shared/define.js"
 import { corrupt, KvError } from "../shared/errors.js"
 import { MAX_NESTING_DEPTH } from "../shared/limits.js"
 import { KvU64 } from "../shared/u64.js"
@@ -279,13 +280,12 @@ function reviveError(node: Members, depth: number): { value: unknown } | undefin
   if (typeof name !== "string" || !isOptionalString(message) || !isOptionalString(stack)) return undefined
   if (typeof className !== "string" || !isMembers(members)) return undefined
   const error = (ERRORS.get(className) ?? Error)()
-  if (error.name !== name) hide(error, "name", name)
-  if (message !== undefined) hide(error, "message", message)
+  if (error.name !== name) define(error, "name", name)
+  if (message !== undefined) define(error, "message", message)
   replace(error, "stack", stack, stack !== undefined)
   for (const field of HIDDEN_FIELDS)
     replace(error, field, reviveWithin(own(fields, field), depth, field), Object.hasOwn(fields, field))
-  for (const [key, value] of Object.entries(reviveMembers(members, depth)))
-    Object.defineProperty(error, key, { value, configurable: true, enumerable: true, writable: true })
+  for (const [key, value] of Object.entries(reviveMembers(members, depth))) define(error, key, value, true)
   return { value: error }
 }
 
@@ -293,12 +293,8 @@ function isOptionalString(value: unknown): value is string | undefined {
   return value === undefined || typeof value === "string"
 }
 
-function hide(error: Error, key: string, value: unknown): void {
-  Object.defineProperty(error, key, { value, configurable: true, enumerable: false, writable: true })
-}
-
 /** The new error has a stack, and an `AggregateError` its errors, that are not the stored one's. */
 function replace(error: Error, key: string, value: unknown, isStored: boolean): void {
-  if (isStored) hide(error, key, value)
+  if (isStored) define(error, key, value)
   else Reflect.deleteProperty(error, key)
 }

@@ -34,6 +34,7 @@ function subclassed(value) {
 async function polluted(members, run) {
   for (const [name, value] of Object.entries(members))
     Object.defineProperty(Object.prototype, name, {
+      __proto__: null,
       value,
       enumerable: true,
       configurable: true,
@@ -185,6 +186,20 @@ export function everyCall(target) {
       }
     }
   })
+
+  // Seen to fail: reading a stored error and opening with a tracer were a TypeError.
+  for (const name of ["get", "set"])
+    test(`a member ${name} of Object.prototype that is undefined changes no stored error and no tracing`, async () => {
+      const cause = new TypeError("the cause")
+      const stored = Object.assign(new AggregateError([new RangeError("one")], "all", { cause }), { own: 1 })
+      const span = { setAttribute() {}, setStatus() {}, end() {} }
+      const run = async () => {
+        const traced = store.another({ tracer: { startSpan: () => span } })
+        await traced.set(["error"], stored)
+        return (await traced.get(["error"])).value
+      }
+      assert.deepEqual(await polluted({ [name]: undefined }, run), stored)
+    })
 
   test("options may be inherited from an object or a class of the program's own", async () => {
     const { kv } = store
