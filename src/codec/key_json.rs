@@ -70,7 +70,9 @@ fn non_finite(number: f64) -> &'static str {
 
 /// Appends a JSON string.
 pub fn write_string(text: &str, out: &mut Vec<u8>) {
-    let plain = text.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\');
+    // Without an early end, so that the compiler looks at 16 bytes at once: every versionstamp comes by here.
+    let odd = |found, byte| found | (byte < 0x20) | (byte == b'"') | (byte == b'\\');
+    let plain = !text.bytes().fold(false, odd);
     if plain {
         out.push(b'"');
         out.extend_from_slice(text.as_bytes());
