@@ -17,12 +17,24 @@ const MOST_AT_ONCE = 5
 const SLOTS = 20
 
 let kv
+/** Openings of one store that may fail in a row: each syncs a few times, and one of ten syncs fails. */
+const MOST_REFUSALS = 50
 /** Stores that are being closed: their listeners end. */
 const closing = new WeakSet()
 let commits = 0
 
+/** A store cannot be opened while the disk fails. Which process has set the faults, all feel them. */
+function opened(refusals = 0) {
+  try {
+    return new Kv(file, { durability, busyTimeout: "1m", sweepInterval: 0 })
+  } catch (error) {
+    if (!faults || error.code !== "UNAVAILABLE" || refusals === MOST_REFUSALS) throw error
+    return opened(refusals + 1)
+  }
+}
+
 function open() {
-  kv = new Kv(file, { durability, busyTimeout: "1m", sweepInterval: 0 })
+  kv = opened()
   if (!listen) return
   const common = { lockDuration: "1m", onError() {} }
   const done = ({ value }) => mark("handled", { by: value.by })
