@@ -12,15 +12,11 @@ use keyval::engine::queue::enqueue::NewMessage;
 use keyval::engine::queue::settle::{End, Settled};
 use keyval::engine::request::Write;
 use keyval::kv::Kv;
-use support::atomicity::{all_or_nothing, all_or_nothing_of};
+use support::atomicity::{all_or_nothing, all_or_nothing_of, all_or_nothing_write};
 use support::template::{LATER, Template};
-use support::{commit, key, set, sweep, wait, write};
+use support::{commit, key, set, sweep, wait};
 
 mod support;
-
-fn task(kv: &mut Kv, one: Write) -> Result<Option<Outcome>> {
-    write(kv, one).map(|_| None)
-}
 
 fn work(kv: &mut Kv, settled: &[Settled]) -> Result<Option<Outcome>> {
     let (send, receive) = std::sync::mpsc::channel();
@@ -86,7 +82,7 @@ fn messages() {
         settled("lost", 1, End::Done),
     ];
     all_or_nothing("settle and claim", &template, &|kv| work(kv, &ends));
-    all_or_nothing("purge", &template, &|kv| task(kv, Write::PurgeDeadLetters(None)));
+    all_or_nothing_write("purge", &template, &Write::PurgeDeadLetters(None));
 }
 
 /// Seen to fail: with the error of the insertion into the dead letter queue passed over.
@@ -109,7 +105,7 @@ fn damaged_messages() {
 #[test]
 fn a_dead_letter_goes_back() {
     let template = queues();
-    all_or_nothing("requeue", &template, &|kv| task(kv, Write::requeue("dead".into())));
+    all_or_nothing_write("requeue", &template, &Write::requeue("dead".into()));
 }
 
 /// Seen to fail: with the error of the consumer's row passed over.
@@ -119,17 +115,8 @@ fn leases_and_the_log() {
     let holder = LeaseHolder { name: "c".into(), lease: 1, lease_ms: 500 };
     let new = LeaseHolder { name: "new".into(), lease: 0, lease_ms: 500 };
     let request = LockRequest { name: "old".into(), owner: "me".into(), duration_ms: 5 };
-    all_or_nothing("lock", &template, &|kv| {
-        let request = request.clone();
-        task(kv, Write::TakeLock(request))
-    });
-    all_or_nothing("take", &template, &|kv| {
-        let new = new.clone();
-        task(kv, Write::TakeConsumer(new, None))
-    });
-    all_or_nothing("commit", &template, &|kv| {
-        let holder = holder.clone();
-        task(kv, Write::CommitConsumer(holder, 4))
-    });
-    all_or_nothing("trim", &template, &|kv| task(kv, Write::TrimLog(3)));
+    all_or_nothing_write("lock", &template, &Write::TakeLock(request));
+    all_or_nothing_write("take", &template, &Write::TakeConsumer(new, None));
+    all_or_nothing_write("commit", &template, &Write::CommitConsumer(holder, 4));
+    all_or_nothing_write("trim", &template, &Write::TrimLog(3));
 }

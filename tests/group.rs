@@ -3,27 +3,26 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 
-use keyval::base::config::{Durability, Fault, Location, Options};
+use keyval::base::config::{Durability, Fault, Options};
 use keyval::engine::answer::Answer;
 use keyval::engine::commit::{Commit, Outcome};
-use keyval::engine::query::definition::definition_of;
 use keyval::engine::request::Request;
 use keyval::kv::Kv;
-use keyval::store::{Store, local};
+use keyval::store::Store;
 use parking_lot::Mutex;
 use support::fault::{Plan, Trap};
+use support::file::File;
 use support::jobs::Gate;
 use support::page::{Entry, Parts, entries};
 use support::random::Random;
 use support::{
-    check, close, commit, commit_ok, key, keys_of, put, quiet, raw, read, set, stage, sum, try_commit, wait,
+    check, close, commit, commit_ok, key, keys_of, put, quiet, read, set, stage, sum, try_commit, wait,
 };
-use tempfile::TempDir;
 
 mod support;
 
@@ -32,33 +31,6 @@ const ROUNDS: usize = 150;
 const SUMS_A_ROUND: usize = 5;
 const ACCOUNTS: [&str; 4] = ["a", "b", "c", "d"];
 const MONEY: i64 = 1_000;
-
-struct File {
-    folder: TempDir,
-}
-
-impl File {
-    fn new() -> Self {
-        Self { folder: TempDir::new().unwrap() }
-    }
-
-    fn path(&self) -> PathBuf {
-        self.folder.path().join("kv.db")
-    }
-
-    fn open(&self) -> Kv {
-        self.open_with(&quiet())
-    }
-
-    fn open_with(&self, options: &Options) -> Kv {
-        Kv::open(self.path().to_str().unwrap(), options).unwrap()
-    }
-
-    /// The store itself, for operations that are no commits; `detach` it.
-    fn store(&self, options: &Options) -> Arc<local::LocalStore> {
-        local::open(&Location::File(self.path()), options, definition_of).unwrap()
-    }
-}
 
 /// The accounts from one snapshot: the amount and the versionstamp of each.
 fn accounts(kv: &Kv) -> Vec<(i64, String)> {
@@ -135,7 +107,7 @@ fn no_update_is_lost() {
     let commits = THREADS as usize * ROUNDS * (SUMS_A_ROUND + 1);
     let unique: BTreeSet<_> = stamps.into_iter().collect();
     assert_eq!(unique.len(), commits);
-    let state = raw::state(&file.path());
+    let state = file.state();
     let hits = String::from_utf8(state.entry(&key(&["hits"])).unwrap().value.clone()).unwrap();
     let expected = THREADS as usize * ROUNDS * SUMS_A_ROUND;
     assert_eq!(hits, format!(r#"{{"__type":"bigint","value":"{expected}"}}"#));
@@ -173,7 +145,7 @@ fn one_closes_while_others_go_on() {
         }
     });
     close(stays);
-    let state = raw::state(&file.path());
+    let state = file.state();
     let hits = String::from_utf8(state.entry(&key(&["hits"])).unwrap().value.clone()).unwrap();
     assert!(hits.contains(&format!("\"{}\"", OPENINGS * 6)), "{hits}");
 }
@@ -189,7 +161,7 @@ fn finishes(end: impl FnOnce(Kv, &Path)) {
     for end in ends {
         assert!(matches!(wait(&end, "a staged set"), Ok(Outcome::Committed { .. })));
     }
-    assert_eq!(raw::state(&file.path()).entries.len(), 200);
+    assert_eq!(file.state().entries.len(), 200);
 }
 
 /// Seen to fail: without the flush of a close.

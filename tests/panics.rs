@@ -2,61 +2,36 @@
 //! later errs, nothing hangs, nobody is told a lie, and a new opening works when all openers are gone.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 
-use keyval::base::config::{Durability, Location, Options};
+use keyval::base::config::{Durability, Location};
 use keyval::base::error::{Code, Error, Result};
 use keyval::engine::commit::apply::CommitJob;
 use keyval::engine::commit::{Commit, Outcome};
 use keyval::engine::query::definition::definition_of;
 use keyval::engine::request::Request;
-use keyval::kv::Kv;
 use keyval::store::local::LocalStore;
 use keyval::store::{Next, PutKey, Step, Store, WriteJob, local};
 use support::fault::{BUSY, Plan, Trap};
+use support::file::File;
 use support::jobs::{Gate, Job, fault_in_the_code};
-use support::raw::{self, State};
+use support::raw::State;
 use support::{close, everything, is_definite, key, put, quiet, read, set, stage, sweep, try_commit, wait};
-use tempfile::TempDir;
 
 mod support;
 
 type End = Receiver<Result<Outcome>>;
 
-struct File {
-    folder: TempDir,
-}
-
-impl File {
-    fn new() -> Self {
-        Self { folder: TempDir::new().unwrap() }
+/// When all have left: the file is as those who were told `Ok` left it, and another opening works.
+fn assert_truth(file: &File, told: &[(&str, Result<Outcome>)]) {
+    let state = file.state();
+    for (name, result) in told {
+        assert_eq!(holds(&state, name), result.is_ok(), "{name}: {result:?}");
     }
-
-    fn path(&self) -> PathBuf {
-        self.folder.path().join("kv.db")
-    }
-
-    fn kv(&self) -> Kv {
-        Kv::open(self.path().to_str().unwrap(), &quiet()).unwrap()
-    }
-
-    fn store(&self, options: &Options) -> Arc<LocalStore> {
-        local::open(&Location::File(self.path()), options, definition_of).unwrap()
-    }
-
-    /// When all have left: the file is as those who were told `Ok` left it, and another opening works.
-    fn assert_truth(&self, told: &[(&str, Result<Outcome>)]) {
-        let state = raw::state(&self.path());
-        for (name, result) in told {
-            assert_eq!(holds(&state, name), result.is_ok(), "{name}: {result:?}");
-        }
-        let mut again = self.kv();
-        put(&mut again, set(&["again"], "1"));
-        close(again);
-        assert!(holds(&raw::state(&self.path()), "again"));
-    }
+    let mut again = file.open();
+    put(&mut again, set(&["again"], "1"));
+    close(again);
+    assert!(holds(&file.state(), "again"));
 }
 
 fn holds(state: &State, name: &str) -> bool {
@@ -103,7 +78,7 @@ fn assert_fault<T: std::fmt::Debug>(result: &Result<T>) {
 #[test]
 fn all_that_waits_and_all_that_comes_fails() {
     let file = File::new();
-    let (store, mut kv, mut other) = (file.store(&quiet()), file.kv(), file.kv());
+    let (store, mut kv, mut other) = (file.store(&quiet()), file.open(), file.open());
     put(&mut kv, set(&["before"], "1"));
     let gate = Gate::shut(&*store);
     let ((a, told_a), (panics, told_panic), (b, told_b)) = (setting("a"), panicking(1), setting("b"));
@@ -117,7 +92,7 @@ fn all_that_waits_and_all_that_comes_fails() {
     let (b, c) = (wait(&told_b, "b"), wait(&told_c, "c"));
     assert_fault(&b);
     assert_fault(&c);
-    let mut joins = file.kv();
+    let mut joins = file.open();
     for late in [&mut kv, &mut other, &mut joins] {
         assert_fault(&try_commit(late, Commit::of(set(&["late"], "1"))));
         assert_fault(&sweep(late));
@@ -126,7 +101,7 @@ fn all_that_waits_and_all_that_comes_fails() {
     [kv, other, joins].into_iter().for_each(close);
     leave(&store);
     let before = Ok(Outcome::Conflict(Vec::new()));
-    file.assert_truth(&[("before", before), ("a", a), ("b", b), ("c", c)]);
+    assert_truth(&file, &[("before", before), ("a", a), ("b", b), ("c", c)]);
 }
 
 /// Stages `a`, one that panics in its second run, and `b`; a COMMIT that fails makes each run alone.
@@ -157,7 +132,7 @@ fn what_ran_alone_before_the_panic_stays() {
     assert_eq!(trap.disarm().first_failed(), Some("COMMIT"));
     assert!(a.is_ok(), "{a:?}");
     assert_fault(&b);
-    file.assert_truth(&[("a", a), ("b", b)]);
+    assert_truth(&file, &[("a", a), ("b", b)]);
 }
 
 /// The readers share the connection. Seen to fail: with COMMIT for the rollback.
@@ -186,7 +161,7 @@ fn in_memory() {
 #[test]
 fn a_read_that_panics() {
     let file = File::new();
-    let mut kv = file.kv();
+    let mut kv = file.open();
     put(&mut kv, set(&["before"], "1"));
     kv.read_later(Request::Count(vec![]..vec![0xff], None), Box::new(|_| fault_in_the_code()));
     for _ in 0..2 {
@@ -201,7 +176,7 @@ fn a_read_that_panics() {
 #[test]
 fn a_completion_that_panics() {
     let file = File::new();
-    let mut kv = file.kv();
+    let mut kv = file.open();
     kv.stage(Commit::of(set(&["a"], "1")), Box::new(|_| fault_in_the_code())).unwrap();
     let told_b = stage(&mut kv, Commit::of(set(&["b"], "1")));
     kv.flush();
@@ -209,19 +184,19 @@ fn a_completion_that_panics() {
     let b = wait(&told_b, "b");
     let late = try_commit(&mut kv, Commit::of(set(&["late"], "1")));
     close(kv);
-    file.assert_truth(&[("b", b), ("late", late)]);
+    assert_truth(&file, &[("b", b), ("late", late)]);
 }
 
 /// Seen to fail: without the catch around the wake-ups, as above.
 #[test]
 fn a_wake_up_that_panics() {
     let file = File::new();
-    let mut kv = file.kv();
+    let mut kv = file.open();
     kv.on_finished(Box::new(|_| fault_in_the_code()));
     let told = try_commit(&mut kv, Commit::of(set(&["a"], "1")));
     let late = try_commit(&mut kv, Commit::of(set(&["late"], "1")));
     close(kv);
-    file.assert_truth(&[("a", told), ("late", late)]);
+    assert_truth(&file, &[("a", told), ("late", late)]);
 }
 
 #[test]

@@ -3,7 +3,6 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 use keyval::base::config::Options;
 use keyval::codec::key::descendants;
@@ -15,37 +14,15 @@ use keyval::engine::query::list::ListQuery;
 use keyval::engine::request::Request;
 use keyval::kv::Kv;
 use support::fault::{FULL, Plan, Trap};
+use support::file::File;
 use support::page::{Parts, entries};
-use support::raw::{self, State};
+use support::raw::State;
 use support::{
     HOUR_MS, T0, append, check, close, commit, commit_ok, delete, delete_tree, key, keys_of, open, put,
     quiet, read, read_now, set, set_for, stage, sum, sweep, touch, try_commit, wait,
 };
-use tempfile::TempDir;
 
 mod support;
-
-struct File {
-    folder: TempDir,
-}
-
-impl File {
-    fn new() -> Self {
-        Self { folder: TempDir::new().unwrap() }
-    }
-
-    fn path(&self) -> PathBuf {
-        self.folder.path().join("kv.db")
-    }
-
-    fn open(&self) -> Kv {
-        open(&self.path(), &quiet())
-    }
-
-    fn state(&self) -> State {
-        raw::state(&self.path())
-    }
-}
 
 fn ms(stamp: &str) -> i64 {
     Stamp::parse(stamp).unwrap().ms.try_into().unwrap()
@@ -55,7 +32,7 @@ fn ms(stamp: &str) -> i64 {
 #[test]
 fn stamps_grow_when_the_clock_steps_back() {
     let file = File::new();
-    let mut kv = file.open();
+    let mut kv = file.open_frozen();
     let mut last = String::new();
     let times = [T0, T0 - HOUR_MS, T0 - HOUR_MS + 1, 0, -5, T0, T0 + 1, T0, T0 + 2, i64::MIN + 1, T0 - 1];
     let mut most = i64::MIN;
@@ -70,7 +47,7 @@ fn stamps_grow_when_the_clock_steps_back() {
         }
         if round % 7 == 6 {
             close(kv);
-            kv = file.open();
+            kv = file.open_frozen();
         }
     }
     close(kv);
@@ -92,7 +69,7 @@ fn stamp_of(outcome: Outcome) -> String {
 #[test]
 fn stamps_grow_inside_of_a_group() {
     let file = File::new();
-    let mut kv = file.open();
+    let mut kv = file.open_frozen();
     let ends: Vec<_> = (0..300).map(|_| stage(&mut kv, Commit::of(sum(&["a"], 1)))).collect();
     kv.flush();
     for step in 0..300 {
@@ -211,7 +188,7 @@ fn a_check_sees_no_expired_entry() {
 #[test]
 fn what_keeps_the_time_to_live() {
     let file = File::new();
-    let mut kv = file.open();
+    let mut kv = file.open_frozen();
     let expiry = |parts: &[&str]| file.state().entry(&key(parts)).unwrap().expires_at;
     put(&mut kv, set_for(&["n"], "1", Some(1000)));
     kv.freeze_clock(Some(T0 + 500));
@@ -262,7 +239,7 @@ fn assert_swept(before: &State, after: &State, gone: &BTreeSet<Vec<u8>>) {
 #[test]
 fn a_sweep_removes_exactly_what_expired() {
     let file = File::new();
-    let mut kv = file.open();
+    let mut kv = file.open_frozen();
     mortals(&mut kv, 6 * STEP);
     put(&mut kv, touch(&["m", "00000"], HOUR_MS));
     put(&mut kv, set(&["m", "00003"], "2"));

@@ -2,12 +2,13 @@
 
 use keyval::base::error::{Code, Result};
 use keyval::engine::commit::{Commit, Outcome};
+use keyval::engine::request::Write;
 use keyval::kv::Kv;
 
 use super::fault::{CODES, Plan};
 use super::raw::State;
 use super::template::Template;
-use super::{is_definite, try_commit};
+use super::{is_definite, try_commit, write};
 
 /// Has a test of its own.
 pub const ROLLBACK: &str = "ROLLBACK";
@@ -72,4 +73,8 @@ pub fn one_fault(label: &str, template: &Template, action: Action, clean: &Clean
 
 pub fn all_or_nothing_of(name: &str, template: &Template, what: Commit) {
     all_or_nothing(name, template, &|kv| try_commit(kv, what.clone()).map(Some));
+}
+
+pub fn all_or_nothing_write(name: &str, template: &Template, what: &Write) {
+    all_or_nothing(name, template, &|kv| write(kv, what.clone()).map(|_| None));
 }

@@ -22,6 +22,7 @@ use keyval::kv::Kv;
 pub mod atomicity;
 pub mod choose;
 pub mod fault;
+pub mod file;
 pub mod jobs;
 pub mod late;
 pub mod model;

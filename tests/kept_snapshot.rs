@@ -2,15 +2,13 @@
 //! gone when it is let go.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
-use std::path::PathBuf;
-
 use keyval::engine::answer::Answer;
 use keyval::engine::request::Request;
 use keyval::kv::Kv;
+use support::file::File;
 use support::page::{Parts, entries};
 use support::raw::Raw;
 use support::{keys_of, open, put, quiet, read_now, set};
-use tempfile::TempDir;
 
 mod support;
 
@@ -19,10 +17,15 @@ fn value(kv: &mut Kv, key: &str) -> Option<i64> {
     entries(&page, Parts::Known)[0].value.as_i64()
 }
 
-fn file() -> (TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("kept.db");
-    (folder, path)
+/// Opens a file that keeps a snapshot, from which it has read 1.
+fn keeping(file: &File) -> Kv {
+    let mut kv = file.open_frozen();
+    put(&mut kv, set(&["a"], "1"));
+    kv.keep_snapshot();
+    for _ in 0..3 {
+        assert_eq!(value(&mut kv, "a"), Some(1));
+    }
+    kv
 }
 
 /// Whether all of the log can go into the file and the log can be cut off: nobody reads from it.
@@ -34,9 +37,9 @@ fn checkpoints(raw: &Raw) -> bool {
 /// Seen to fail: compare no mark. The reader then shows 1 for ever.
 #[test]
 fn a_commit_is_seen_by_the_next_read() {
-    let (_folder, path) = file();
-    let mut reader = open(&path, &quiet());
-    let mut writer = open(&path, &quiet());
+    let file = File::new();
+    let mut reader = file.open_frozen();
+    let mut writer = file.open_frozen();
     put(&mut writer, set(&["a"], "0"));
     reader.keep_snapshot();
     for round in 1..=300 {
@@ -49,13 +52,13 @@ fn a_commit_is_seen_by_the_next_read() {
 /// Other processes write through connections of their own, as `Raw` does; also past a checkpoint that starts the log anew.
 #[test]
 fn a_commit_of_another_connection_is_seen_too() {
-    let (_folder, path) = file();
-    let mut reader = open(&path, &quiet());
+    let file = File::new();
+    let mut reader = file.open_frozen();
     put(&mut reader, set(&["a"], "0"));
     reader.keep_snapshot();
     assert_eq!(value(&mut reader, "a"), Some(0));
     assert_eq!(value(&mut reader, "a"), Some(0));
-    let raw = Raw::open(&path);
+    let raw = Raw::open(&file.path());
     for round in 1..=50 {
         raw.execute(&format!("UPDATE kv_entries SET value = CAST('{round}' AS BLOB)"));
         assert_eq!(value(&mut reader, "a"), Some(round));
@@ -69,14 +72,9 @@ fn a_commit_of_another_connection_is_seen_too() {
 /// Seen to fail: keep the transaction after `release_snapshot`. The checkpoint is then busy.
 #[test]
 fn a_snapshot_that_was_let_go_holds_up_nothing() {
-    let (_folder, path) = file();
-    let mut kv = open(&path, &quiet());
-    put(&mut kv, set(&["a"], "1"));
-    kv.keep_snapshot();
-    for _ in 0..3 {
-        assert_eq!(value(&mut kv, "a"), Some(1));
-    }
-    let raw = Raw::open(&path);
+    let file = File::new();
+    let mut kv = keeping(&file);
+    let raw = Raw::open(&file.path());
     assert!(!checkpoints(&raw), "a snapshot of the log is kept");
     kv.release_snapshot();
     assert!(checkpoints(&raw));
@@ -86,15 +84,10 @@ fn a_snapshot_that_was_let_go_holds_up_nothing() {
 /// Closing with a kept snapshot releases the file, and an error ends the snapshot.
 #[test]
 fn closing_ends_it() {
-    let (_folder, path) = file();
-    let mut kv = open(&path, &quiet());
-    put(&mut kv, set(&["a"], "1"));
-    kv.keep_snapshot();
-    for _ in 0..3 {
-        assert_eq!(value(&mut kv, "a"), Some(1));
-    }
+    let file = File::new();
+    let kv = keeping(&file);
     support::close(kv);
-    let raw = Raw::open(&path);
+    let raw = Raw::open(&file.path());
     assert!(checkpoints(&raw));
 }
 
