@@ -4,11 +4,14 @@ import { types } from "node:util"
 import type { KvErrorCode } from "../../index.js"
 import addon from "../../native.cjs"
 import { KvError } from "../shared/errors.js"
+import type { KeyRange } from "../shared/keys.js"
+import type { KvSettings } from "../shared/options.js"
 import { beneath } from "../shared/stacks.js"
+import type { EnqueueMutation, Queries, Readers, Request, Settlement, Writes } from "../transport.js"
 import type { Packet } from "../wire/page.js"
 
-/** A list: where it stands. */
-export interface NativeScan {
+/** A list: its position. */
+export interface NativeList {
   /** The page that was read last is to be read again, and from there on each value is looked at. */
   again(): void
 }
@@ -16,7 +19,7 @@ export interface NativeScan {
 /** A backup under way. */
 export type NativeBackup = { readonly __backup: unique symbol }
 
-/** A watch under way. */
+/** A watch under way, with the number that `changedSubscribers` names it by. */
 export type NativeWatch = { readonly __watch: unique symbol; readonly id: number }
 
 /** A search under way. */
@@ -28,110 +31,96 @@ export type NativeFeed = { readonly __feed: unique symbol }
 /** The answer comes by mail. */
 type Later = undefined
 
-/** Arguments are `unknown` where Rust checks them. */
+/** A request of one kind, whose members Rust reads by their names (`src/binding/`). */
+type Asked<Family, K extends keyof Family> = Omit<Request<Family, K>, "kind">
+type Data = string | Uint8Array
+type SettledMessage = Pick<Settlement, "message" | "lease" | "error">
+
+/**
+ * An open store. `id`: the one under which an answer comes by mail. Arguments are `unknown` where Rust checks
+ * them. The mutations of single keys take theirs one by one: each member of an object would cost a call of
+ * Node-API.
+ */
 export interface NativeHandle {
   checkValues(): void
-  readBatch(keys: readonly unknown[], many: boolean, id: number): Packet
+  readBatch(id: number, keys: readonly unknown[], many: boolean): Packet
   keepSnapshot(): void
   releaseSnapshot(): void
-  scan(
-    prefix: unknown,
-    start: unknown,
-    end: unknown,
-    cursor: string,
-    reverse: boolean,
-    keysOnly: boolean,
-    batch: number,
-    filter: string | undefined,
-  ): NativeScan
-  scanPage(scan: NativeScan, limit: number, id: number): Packet
-  count(id: number, prefix: unknown, start: unknown, end: unknown, filter: string | undefined): Later
-  set(
-    id: number,
-    key: unknown,
-    stamped: boolean,
-    data: string | Uint8Array,
-    encoding: number,
-    expiresIn: unknown,
-  ): void
-  backup(path: string, overwrite: boolean, watched: boolean): NativeBackup
-  backupNews(backup: NativeBackup, id: number): Later
-  stopBackup(backup: NativeBackup): void
-  stopBackups(): void
+  listOpen(request: Asked<Readers, "list">): NativeList
+  listPage(id: number, list: NativeList, limit: number): Packet
+  count(id: number, range: Asked<Queries, "count">): Later
+  explain(id: number, range: Asked<Queries, "explain">): Later
+
+  set(id: number, key: unknown, stamped: boolean, data: Data, encoding: number, expiresIn: unknown): void
   flush(): void
   begin(): void
   check(key: unknown, versionstamp: unknown): void
-  put(key: unknown, stamped: boolean, data: string | Uint8Array, encoding: number, expiresIn: unknown): void
-  remove(key: unknown): void
-  removeTree(key: unknown, exact: boolean, filter: string | undefined): void
-  removeRange(prefix: unknown, start: unknown, end: unknown, filter: string | undefined): void
+  put(key: unknown, stamped: boolean, data: Data, encoding: number, expiresIn: unknown): void
+  delete(key: unknown): void
+  deleteTree(key: unknown, exact: boolean, filter: string | undefined): void
+  deleteRange(range: KeyRange & { where: string | undefined }): void
   arithmetic(operation: number, key: unknown, operand: unknown, isU64: boolean, expiresIn: unknown): void
-  splice(front: boolean, key: unknown, data: string, encoding: number, expiresIn: unknown): void
-  patch(key: unknown, data: string | Uint8Array, encoding: number, expiresIn: unknown): void
+  append(front: boolean, key: unknown, data: string, encoding: number, expiresIn: unknown): void
+  patch(key: unknown, data: Data, encoding: number, expiresIn: unknown): void
   touch(key: unknown, expiresIn: unknown): void
-  enqueue(
-    data: string | Uint8Array,
-    encoding: number,
-    queue: unknown,
-    delay: unknown,
-    backoffSchedule: unknown,
-    keysIfUndelivered: unknown,
-    orderingKey: unknown,
-    deduplicationKey: unknown,
-    deadLetter: boolean,
-  ): void
+  enqueue(data: Data, encoding: number, options: Omit<EnqueueMutation, "type" | "value">): void
   submit(id: number, stamping: number): void
-  attend(reasons: number): void
+
+  setNoticeReasons(reasons: number): void
   wakeAt(atMs: number): void
-  watch(
-    keys: readonly unknown[],
-    reach: number,
-    emitInitial: boolean,
-    from: unknown,
-    bufferKeys: number | undefined,
-    dropNewest: boolean,
-  ): NativeWatch
-  watchStep(watch: NativeWatch, id: number): Packet
-  stopWatch(watch: NativeWatch): void
-  watchNews(id: number): Packet
-  feed(after: number | undefined, prefix: unknown): NativeFeed
-  follow(feed: NativeFeed): number
-  unfollow(feed: NativeFeed): void
-  feedPage(feed: NativeFeed, after: number | undefined, limit: number, id: number): Packet
-  logHead(id: number): Later
-  trimLog(id: number, seq: unknown): void
-  settle(message: string, lease: number, end: number, error: string): void
-  work(id: number, queue: string, claim: number, lockMs: number): void
-  stopRenewing(message: string, lease: number): void
-  settleNow(id: number, message: string, lease: number, end: number, error: string): void
-  waitFor(kind: number, name: string): void
-  waitNoMore(kind: number, name: string): void
-  dues(id: number): Packet
-  queueDue(queue: string, id: number): Packet
+  waitForNotice(kind: number, name: string): void
+  stopWaitingForNotice(kind: number, name: string): void
+  noticeDues(id: number): Packet
+  /** Which watches and feeds changes concern. */
+  changedSubscribers(id: number): Packet
+
+  watchOpen(request: Omit<Asked<Readers, "watch">, "reach">, reach: number): NativeWatch
+  watchNext(id: number, watch: NativeWatch): Packet
+  watchStop(watch: NativeWatch): void
+  changesOpen(after: number | undefined, prefix: unknown): NativeFeed
+  changesPage(id: number, feed: NativeFeed, after: number | undefined, limit: number): Packet
+  changesSubscribe(feed: NativeFeed): number
+  changesUnsubscribe(feed: NativeFeed): void
+  changesHead(id: number): Later
+  changesTrim(id: number, seq: unknown): void
+
+  queueSettle(settlement: SettledMessage, end: number): void
+  queueClaim(id: number, request: Omit<Asked<Writes, "queueClaim">, "settled">): void
+  queueStopRenewing(message: string, lease: number): void
+  queueSettleNow(id: number, settlement: SettledMessage, end: number): void
+  queueDue(id: number, queue: string): Packet
   queueStats(id: number, queue: unknown): Later
-  deadLetters(id: number, queue: unknown, offset: number, limit: number): Later
-  deadLetter(id: number, letter: unknown): Later
-  requeue(id: number, letter: unknown): void
-  deleteDeadLetter(id: number, letter: unknown): void
-  purgeDeadLetters(id: number, queue: unknown): void
-  lock(id: number, name: unknown, owner: unknown, duration: unknown): void
-  unlock(id: number, name: string, token: number): void
+  queueDeadLetters(id: number, request: Asked<Queries, "deadLetters">): Later
+  queueDeadLetter(id: number, letter: unknown): Later
+  queueRequeue(id: number, letter: unknown): void
+  queueDeleteDeadLetter(id: number, letter: unknown): void
+  queuePurgeDeadLetters(id: number, queue: unknown): void
+
+  lockTake(id: number, request: Asked<Writes, "takeLock">): void
+  lockRelease(id: number, name: string, token: number): void
   lockStatus(id: number, name: unknown): Packet
-  takeConsumer(id: number, name: string, prefix: unknown, lease: number, leaseMs: number): void
-  commitConsumer(id: number, name: string, lease: number, leaseMs: number, seq: unknown): void
-  releaseConsumer(id: number, name: string, lease: number): void
-  deleteConsumer(id: number, name: string): void
-  consumerStatus(name: string, id: number): Packet
-  createSearchIndex(id: number, prefix: unknown, fields: unknown, tokenize: unknown): void
-  createOrderedIndex(id: number, prefix: unknown, on: unknown, unique: boolean): void
-  removeIndexes(id: number, prefix: unknown, name: unknown): void
-  explain(id: number, prefix: unknown, start: unknown, end: unknown, filter: string | undefined): Later
-  listIndexes(id: number): Later
-  search(prefix: unknown, query: unknown, filter: string | undefined): NativeSearch
-  searchPage(search: NativeSearch, offset: number, wanted: number, id: number): Packet
+  consumerTake(id: number, request: Asked<Writes, "takeConsumer">): void
+  consumerCommit(id: number, request: Asked<Writes, "commitConsumer">): void
+  consumerRelease(id: number, name: string, lease: number): void
+  consumerDelete(id: number, name: string): void
+  consumerStatus(id: number, name: string): Packet
+
+  indexCreateSearch(id: number, request: Asked<Writes, "createSearchIndex">): void
+  indexCreateOrdered(id: number, request: Asked<Writes, "createOrderedIndex">): void
+  indexRemove(id: number, prefix: unknown, name: unknown): void
+  indexList(id: number): Later
+  searchOpen(request: Asked<Readers, "search">): NativeSearch
+  searchPage(id: number, search: NativeSearch, offset: number, wanted: number): Packet
+
+  backupOpen(request: Asked<Readers, "backup">): NativeBackup
+  backupNext(id: number, backup: NativeBackup): Later
+  backupStop(backup: NativeBackup): void
+  backupStopAll(): void
+
   metrics(prometheus: boolean): string
   info(id: number): Later
   readonly mailboxNumber: number
+  /** Keeps the process alive, or lets it end. */
   hold(pending: boolean): void
   now(): number
   freezeClock(atMs: number | null): void
@@ -142,16 +131,7 @@ export interface NativeHandle {
 }
 
 interface Addon {
-  Handle: new (
-    url: unknown,
-    durability: unknown,
-    busyTimeout: unknown,
-    sweepInterval: unknown,
-    changeLog: unknown,
-    retention: unknown,
-    deadLetterRetention: unknown,
-    wake: () => void,
-  ) => NativeHandle
+  Handle: new (options: KvSettings, wake: () => void) => NativeHandle
   drain(mailbox: number): Packet
   cursorAfter(key: unknown, reverse: boolean): string
   encodeKey(key: unknown): Uint8Array

@@ -1,6 +1,6 @@
 /**
- * One `Kv`'s way to Rust: calls that wait for an answer, what keeps the process alive, and closing. Completions come back as one
- * text after each group; writes of one tick cross together.
+ * One `Kv`'s way to Rust: calls that wait for an answer, what keeps the process alive, and closing.
+ * Completions come back as one text after each group; writes of one tick cross together.
  */
 
 import type { KvErrorCode } from "../../index.js"
@@ -76,25 +76,12 @@ export class Bridge {
   #open = true
 
   constructor(settings: KvSettings, owner: BridgeOwner) {
-    const { url, durability, busyTimeout, sweepInterval, changeLog, retention, deadLetterRetention } =
-      settings
+    const { url } = settings
     this.#owner = owner
     const wake = Lifetime.wakeOf(this.#lifetime)
     try {
       refuseOtherCopy(url)
-      this.#handle = outside(
-        () =>
-          new native.Handle(
-            url,
-            durability,
-            busyTimeout,
-            sweepInterval,
-            changeLog,
-            retention,
-            deadLetterRetention,
-            wake,
-          ),
-      )
+      this.#handle = outside(() => new native.Handle(settings, wake))
     } catch (error) {
       throw aboutPlace(fromNative(error), settings)
     }
@@ -210,7 +197,7 @@ export class Bridge {
   updateReasons(): void {
     if (!this.#open) return
     const reasons = this.#ending ? 0 : this.#owner.reasons
-    if (reasons !== this.#reasons) this.#handle.attend(reasons)
+    if (reasons !== this.#reasons) this.#handle.setNoticeReasons(reasons)
     this.#reasons = reasons
     this.#hold()
   }
@@ -258,7 +245,7 @@ export class Bridge {
     this.updateReasons()
     this.#owner.onClosing()
     this.#flushWrites()
-    this.#handle.stopBackups()
+    this.#handle.backupStopAll()
     // What was ended may have something to give back that it was just given.
     if (running.length > 0) await nextTurn()
     while (this.#pending.size > 0) {

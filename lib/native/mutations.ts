@@ -1,6 +1,8 @@
-/** Mutations of a commit, handed to Rust one by one: no array of them has to be made here and walked there. */
+/**
+ * Mutations of a commit, handed to Rust one by one: no array of them has to be made here and walked there.
+ */
 
-import type { EnqueueMutation, Mutation } from "../transport.js"
+import type { Mutation } from "../transport.js"
 import { ARITHMETIC_MAX, ARITHMETIC_MIN, ARITHMETIC_SUM } from "../wire/codes.js"
 import { fromNative, type NativeHandle } from "./addon.js"
 
@@ -29,19 +31,19 @@ export function addMutation(handle: NativeHandle, mutation: Mutation): void {
       break
     }
     case "delete":
-      handle.remove(mutation.key)
+      handle.delete(mutation.key)
       break
     case "deleteTree":
-      handle.removeTree(mutation.key, mutation.exact, mutation.where)
+      handle.deleteTree(mutation.key, mutation.exact, mutation.where)
       break
     case "deleteRange":
-      handle.removeRange(mutation.prefix, mutation.start, mutation.end, mutation.where)
+      handle.deleteRange(mutation)
       break
     case "append":
     case "prepend": {
       const { key, value, expiresIn } = mutation
       // An array is never stored as bytes.
-      handle.splice(mutation.type === "prepend", key, value.data as string, value.encoding, expiresIn)
+      handle.append(mutation.type === "prepend", key, value.data as string, value.encoding, expiresIn)
       break
     }
     case "patch": {
@@ -50,35 +52,11 @@ export function addMutation(handle: NativeHandle, mutation: Mutation): void {
       break
     }
     case "enqueue":
-      addMessage(handle, mutation)
+      handle.enqueue(mutation.value.data, mutation.value.encoding, mutation)
       break
     default: {
       const { type, key, operand, isU64, expiresIn } = mutation
       handle.arithmetic(ARITHMETIC[type], key, operand, isU64, expiresIn)
     }
   }
-}
-
-function addMessage(handle: NativeHandle, mutation: EnqueueMutation): void {
-  const {
-    value,
-    queue,
-    delay,
-    backoffSchedule,
-    keysIfUndelivered,
-    orderingKey,
-    deduplicationKey,
-    deadLetter,
-  } = mutation
-  handle.enqueue(
-    value.data,
-    value.encoding,
-    queue,
-    delay,
-    backoffSchedule,
-    keysIfUndelivered,
-    orderingKey,
-    deduplicationKey,
-    deadLetter,
-  )
 }

@@ -33,11 +33,11 @@ const number = (number: number) => number
 
 export const QUERIES: Entries = {
   count: {
-    start: (handle, id, { prefix, start, end, where }) => handle.count(id, prefix, start, end, where),
+    start: (handle, id, range) => handle.count(id, range),
     body: number,
   },
   explain: {
-    start: (handle, id, { prefix, start, end, where }) => handle.explain(id, prefix, start, end, where),
+    start: (handle, id, range) => handle.explain(id, range),
     body: ([index, rowsRead, entries]: [IndexRow | null, number, number]) => ({
       index: index && indexOf(index),
       rowsRead,
@@ -45,10 +45,10 @@ export const QUERIES: Entries = {
     }),
   },
   listIndexes: {
-    start: (handle, id) => handle.listIndexes(id),
+    start: (handle, id) => handle.indexList(id),
     body: (rows: IndexRow[]) => rows.map(indexOf),
   },
-  changesHead: { start: (handle, id) => handle.logHead(id), body: number },
+  changesHead: { start: (handle, id) => handle.changesHead(id), body: number },
   lockStatus: {
     isInline: true,
     start: (handle, id, { name }) => handle.lockStatus(id, name),
@@ -60,7 +60,7 @@ export const QUERIES: Entries = {
   },
   consumerStatus: {
     isInline: true,
-    start: (handle, id, { name }) => handle.consumerStatus(name, id),
+    start: (handle, id, { name }) => handle.consumerStatus(id, name),
     body: ([position, head, leaseExpiresAt]: [number, number, number | null]) => ({
       position,
       head,
@@ -77,18 +77,18 @@ export const QUERIES: Entries = {
     }),
   },
   queueDue: {
-    start: (handle, id, { queue }) => handle.queueDue(queue, id),
+    start: (handle, id, { queue }) => handle.queueDue(id, queue),
     body: (dueMs: number | null) => dueMs,
   },
   deadLetters: {
-    start: (handle, id, { queue, offset, limit }) => handle.deadLetters(id, queue, offset, limit),
+    start: (handle, id, request) => handle.queueDeadLetters(id, request),
     page(parcel) {
       const { rows, tail } = readParts<KvDeadLetter, number>(parcel, LETTER_PARTS, letterOf)
       return { letters: rows, more: tail === 1 }
     },
   },
   deadLetter: {
-    start: (handle, call, { id }) => handle.deadLetter(call, id),
+    start: (handle, call, { id }) => handle.queueDeadLetter(call, id),
     page: (parcel) => readParts<KvDeadLetter, number>(parcel, LETTER_PARTS, letterOf).rows[0],
   },
   storeInfo: {

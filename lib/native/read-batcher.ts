@@ -19,7 +19,10 @@ interface Waiting {
   reject(error: unknown): void
 }
 
-/** Where reads come one a turn, this many of them pass before one is followed by a look at what else its turn reads. */
+/**
+ * Where reads come one a turn, this many of them pass before one is followed by a look at what else its turn
+ * reads.
+ */
 const READS_A_LOOK = 16
 
 const READER = { page: readKnown }
@@ -87,8 +90,9 @@ export class ReadBatcher {
   }
 
   /**
-   * Beginning and ending a snapshot costs more than a read. Where many batches are read in one turn of the event loop,
-   * they keep one until the end of the turn; Rust begins another as soon as anybody has committed.
+   * Beginning and ending a snapshot costs more than a read. Where many batches are read in one turn of the
+   * event loop, they keep one until the end of the turn; Rust begins another as soon as anybody has
+   * committed.
    */
   #countBatch(): void {
     this.#batches++
@@ -115,7 +119,7 @@ export class ReadBatcher {
     try {
       const handle = bridge.handleWhileClosing
       if (isAgain) handle.checkValues()
-      const packet = handle.readBatch(keys, many, id)
+      const packet = handle.readBatch(id, keys, many)
       if (packet !== undefined) {
         settle(waiting, readKnown(parcelOf(packet), keys))
         return
@@ -130,7 +134,10 @@ export class ReadBatcher {
     )
   }
 
-  /** One of several is no key, or meets what cannot be read: each is read alone, so that the others get their answers. */
+  /**
+   * One of several is no key, or meets what cannot be read: each is read alone, so that the others get their
+   * answers.
+   */
   #refuse(waiting: Waiting[], keys: readonly KvKey[], error: unknown, isAgain: boolean): void {
     const isClosed = this.#bridge.closed
     if (!isAgain && isUnparsed(error) && !isClosed) {
@@ -154,8 +161,8 @@ const SHORT_PART_UNITS = 256
 const FEW_PARTS = 20
 
 /**
- * A copy of a key, which throws while the caller is on the stack if it is none: Rust encodes it only at the end of the tick. One of few short
- * parts needs no look by Rust, so that most keys cost nothing here.
+ * A copy of a key, which throws while the caller is on the stack if it is none: Rust encodes it only at the
+ * end of the tick. One of few short parts needs no look by Rust, so that most keys cost nothing here.
  */
 function checkedKey(key: KvKey, place: string): KvKey {
   const made: unknown = isList(key) && key.length > 0 && key.length <= FEW_PARTS && key.constructor

@@ -18,7 +18,7 @@ import {
   fromNative,
   type NativeBackup,
   type NativeFeed,
-  type NativeScan,
+  type NativeList,
   type NativeSearch,
 } from "./addon.js"
 import type { Bridge } from "./bridge.js"
@@ -26,19 +26,19 @@ import { ENTRIES_A_QUESTION } from "./event-loop-budget.js"
 
 export class NativeListReader implements ListReader {
   readonly #bridge: Bridge
-  readonly #native: NativeScan
+  readonly #native: NativeList
   readonly #isFiltered: boolean
   /** A value was met that is no JSON; from there on Rust looks at each. */
   #isChecked = false
   readonly #reader: { page(parcel: Parameters<typeof readListed>[0]): ListPage }
 
   constructor(bridge: Bridge, request: Request<Readers, "list">) {
-    const { prefix, start, end, cursor, reverse, keysOnly, batch, where } = request
+    const { prefix, keysOnly, where } = request
     this.#bridge = bridge
     this.#isFiltered = where !== undefined
     this.#reader = { page: (parcel) => readListed(parcel, prefix ?? [], keysOnly) }
     try {
-      this.#native = bridge.handle.scan(prefix, start, end, cursor, reverse, keysOnly, batch, where)
+      this.#native = bridge.handle.listOpen(request)
     } catch (error) {
       throw fromNative(error)
     }
@@ -53,7 +53,7 @@ export class NativeListReader implements ListReader {
     const id = this.#bridge.nextId()
     let page: ListPage
     try {
-      const packet = this.#bridge.handle.scanPage(this.#native, limit, id)
+      const packet = this.#bridge.handle.listPage(id, this.#native, limit)
       if (packet === undefined)
         return this.#bridge.expect(id, undefined, this.#reader).catch((error) => this.#again(error, limit))
       page = this.#reader.page(parcelOf(packet))
@@ -84,9 +84,9 @@ export class NativeSearchReader implements SearchReader {
   readonly #native: NativeSearch
   #offset = 0
 
-  constructor(bridge: Bridge, { prefix, query, where }: Request<Readers, "search">) {
+  constructor(bridge: Bridge, request: Request<Readers, "search">) {
     this.#bridge = bridge
-    this.#native = bridge.callSync((handle) => handle.search(prefix, query, where))
+    this.#native = bridge.callSync((handle) => handle.searchOpen(request))
   }
 
   async page(wanted: number): Promise<{ entries: KvEntry[]; more: boolean }> {
@@ -96,7 +96,7 @@ export class NativeSearchReader implements SearchReader {
     if (turn !== undefined) await turn
     const most = Math.min(wanted, MAX_U32)
     const { rows, tail } = await this.#bridge.ask(
-      (handle, id) => handle.searchPage(this.#native, this.#offset, most, id),
+      (handle, id) => handle.searchPage(id, this.#native, this.#offset, most),
       undefined,
       FOUND,
     )
@@ -123,7 +123,7 @@ export class NativeChangesReader implements ChangesReader {
   ) {
     this.#bridge = bridge
     this.#subscribers = subscribers
-    this.#native = bridge.callSync((handle) => handle.feed(after, prefix))
+    this.#native = bridge.callSync((handle) => handle.changesOpen(after, prefix))
   }
 
   get position(): number | undefined {
@@ -135,14 +135,14 @@ export class NativeChangesReader implements ChangesReader {
   }
 
   subscribe(waiter: Waiter): void {
-    this.#subscription = this.#bridge.callSync((handle) => handle.follow(this.#native))
+    this.#subscription = this.#bridge.callSync((handle) => handle.changesSubscribe(this.#native))
     this.#subscribers.add(this.#subscription, waiter)
   }
 
   unsubscribe(): void {
     if (this.#subscription === undefined) return
     this.#subscribers.delete(this.#subscription)
-    this.#bridge.callWhileClosing((handle) => handle.unfollow(this.#native))
+    this.#bridge.callWhileClosing((handle) => handle.changesUnsubscribe(this.#native))
     this.#subscription = undefined
   }
 
@@ -152,7 +152,7 @@ export class NativeChangesReader implements ChangesReader {
     const turn = budget.yieldIfDue()
     if (turn !== undefined) await turn
     const read = this.#bridge.ask(
-      (handle, id) => handle.feedPage(this.#native, this.#position, limit, id),
+      (handle, id) => handle.changesPage(id, this.#native, this.#position, limit),
       undefined,
       CHANGES,
     )
@@ -173,16 +173,16 @@ export class NativeBackupReader implements BackupReader {
   readonly #bridge: Bridge
   readonly #native: NativeBackup
 
-  constructor(bridge: Bridge, { path, overwrite, watched }: Request<Readers, "backup">) {
+  constructor(bridge: Bridge, request: Request<Readers, "backup">) {
     this.#bridge = bridge
-    this.#native = bridge.callSync((handle) => handle.backup(path, overwrite, watched))
+    this.#native = bridge.callSync((handle) => handle.backupOpen(request))
   }
 
   async next(): Promise<KvBackupProgress | KvBackupResult> {
-    return this.#bridge.ask((handle, id) => handle.backupNews(this.#native, id), undefined, EVENT)
+    return this.#bridge.ask((handle, id) => handle.backupNext(id, this.#native), undefined, EVENT)
   }
 
   stop(): void {
-    this.#bridge.callWhileClosing((handle) => handle.stopBackup(this.#native))
+    this.#bridge.callWhileClosing((handle) => handle.backupStop(this.#native))
   }
 }

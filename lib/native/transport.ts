@@ -120,7 +120,7 @@ export class NativeTransport implements Transport {
   }
 
   stopRenewing(message: string, lease: number): void {
-    this.#bridge.callWhileClosing((handle) => handle.stopRenewing(message, lease))
+    this.#bridge.callWhileClosing((handle) => handle.queueStopRenewing(message, lease))
   }
 
   attach(running: Running): void {
@@ -164,9 +164,10 @@ function noticeStoreOf(bridge: Bridge): NoticeStore {
     now: () => bridge.callSync((handle) => handle.now()),
     timeWhileOpen: () => bridge.callWhileClosing((handle) => handle.now()),
     wakeAt: (atMs) => bridge.callWhileClosing((handle) => handle.wakeAt(atMs)),
-    waitFor: (kind, name) => bridge.callSync((handle) => handle.waitFor(kind, name)),
-    stopWaitingFor: (kind, name) => bridge.callWhileClosing((handle) => handle.waitNoMore(kind, name)),
-    dues: () => bridge.ask((handle, id) => handle.dues(id), undefined, DUES),
-    changedSubscribers: () => bridge.ask((handle, id) => handle.watchNews(id), undefined, CHANGED),
+    waitFor: (kind, name) => bridge.callSync((handle) => handle.waitForNotice(kind, name)),
+    stopWaitingFor: (kind, name) =>
+      bridge.callWhileClosing((handle) => handle.stopWaitingForNotice(kind, name)),
+    dues: () => bridge.ask((handle, id) => handle.noticeDues(id), undefined, DUES),
+    changedSubscribers: () => bridge.ask((handle, id) => handle.changedSubscribers(id), undefined, CHANGED),
   }
 }

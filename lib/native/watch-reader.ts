@@ -29,12 +29,9 @@ export class NativeWatchReader implements WatchReader, Waiter {
   #wake: (() => void) | undefined
 
   constructor(bridge: Bridge, subscribers: ChangeSubscribers, request: Request<Readers, "watch">) {
-    const { keys, reach, emitInitial, from, bufferKeys, dropNewest } = request
     this.#bridge = bridge
     this.#subscribers = subscribers
-    this.#native = bridge.callSync((handle) =>
-      handle.watch(keys, REACHES[reach], emitInitial, from, bufferKeys, dropNewest),
-    )
+    this.#native = bridge.callSync((handle) => handle.watchOpen(request, REACHES[request.reach]))
     subscribers.add(this.#native.id, this)
   }
 
@@ -42,7 +39,7 @@ export class NativeWatchReader implements WatchReader, Waiter {
     if (this.#stopped) return
     this.#stopped = true
     this.#subscribers.delete(this.#native.id)
-    this.#bridge.callWhileClosing((handle) => handle.stopWatch(this.#native))
+    this.#bridge.callWhileClosing((handle) => handle.watchStop(this.#native))
     this.#wake?.()
   }
 
@@ -59,7 +56,7 @@ export class NativeWatchReader implements WatchReader, Waiter {
       if (turn !== undefined) await turn
       if (this.#stopped) break
       this.#noticed = false
-      const step = this.#bridge.ask((handle, id) => handle.watchStep(this.#native, id), undefined, STEP)
+      const step = this.#bridge.ask((handle, id) => handle.watchNext(id, this.#native), undefined, STEP)
       const { rows, tail } = step instanceof Promise ? await step : step
       const [flags, versionstamp, dropped] = tail
       if (this.#stopped) break

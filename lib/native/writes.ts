@@ -21,7 +21,9 @@ import { addMutation, addMutations } from "./mutations.js"
 
 export type WriteEntry<Asked, Given> = AnswerReader<Asked, Given> & {
   stage(handle: NativeHandle, id: number, request: Asked): void
-  /** It may end what is under way while the `Kv` is being closed; its answer is read before `close` goes on. */
+  /**
+   * It may end what is under way while the `Kv` is being closed; its answer is read before `close` goes on.
+   */
   whileClosing?: boolean
 }
 
@@ -88,9 +90,9 @@ export const WRITES: Entries = {
   },
   queueClaim: {
     whileClosing: true,
-    stage(handle, id, { queue, settled, claim, lockMs }) {
-      for (const { message, lease, end, error } of settled) handle.settle(message, lease, ENDS[end], error)
-      handle.work(id, queue, claim, lockMs)
+    stage(handle, id, request) {
+      for (const settlement of request.settled) handle.queueSettle(settlement, ENDS[settlement.end])
+      handle.queueClaim(id, request)
     },
     page(parcel) {
       const { rows, tail } = readParts<ClaimedMessage, ClaimTail>(parcel, 4, messageOf)
@@ -99,61 +101,60 @@ export const WRITES: Entries = {
     },
   },
   queueSettle: {
-    stage: (handle, id, { message, lease, end, error }) =>
-      handle.settleNow(id, message, lease, ENDS[end], error),
+    stage: (handle, id, settlement) => handle.queueSettleNow(id, settlement, ENDS[settlement.end]),
     body: nothing,
   },
   requeueDeadLetter: {
-    stage: (handle, call, { id }) => handle.requeue(call, id),
+    stage: (handle, call, { id }) => handle.queueRequeue(call, id),
     body: (added: string | null) => added,
   },
-  deleteDeadLetter: { stage: (handle, call, { id }) => handle.deleteDeadLetter(call, id), body: ok },
+  deleteDeadLetter: { stage: (handle, call, { id }) => handle.queueDeleteDeadLetter(call, id), body: ok },
   purgeDeadLetters: {
-    stage: (handle, id, { queue }) => handle.purgeDeadLetters(id, queue),
+    stage: (handle, id, { queue }) => handle.queuePurgeDeadLetters(id, queue),
     body: ([count, more]: Step) => ({ count, more: more === 1 }),
   },
   trimChanges: {
-    stage: (handle, id, { seq }) => handle.trimLog(id, seq),
+    stage: (handle, id, { seq }) => handle.changesTrim(id, seq),
     body: ([count, more, upTo]: [...Step, upTo: number]) => ({ count, more: more === 1, upTo }),
   },
   takeLock: {
-    stage: (handle, id, { name, owner, duration }) => handle.lock(id, name, owner, duration),
+    stage: (handle, id, request) => handle.lockTake(id, request),
     body: ([acquired, token, expiresAt]: [boolean, string, number]) => ({
       acquired,
       token: BigInt(token),
       expiresAt,
     }),
   },
-  releaseLock: { stage: (handle, id, { name, token }) => handle.unlock(id, name, Number(token)), body: ok },
+  releaseLock: {
+    stage: (handle, id, { name, token }) => handle.lockRelease(id, name, Number(token)),
+    body: ok,
+  },
   takeConsumer: {
-    stage: (handle, id, { name, prefix, lease, leaseMs }) =>
-      handle.takeConsumer(id, name, prefix, lease, leaseMs),
+    stage: (handle, id, request) => handle.consumerTake(id, request),
     body(body: [lease: number, position: number, prefix: unknown[]] | [lease: null, untilMs: number]) {
       if (body[0] === null) return { lease: null, heldUntilMs: body[1] }
       return { lease: body[0], position: body[1], prefix: reviveKey(body[2] as unknown[]) }
     },
   },
   commitConsumer: {
-    stage: (handle, id, { name, lease, leaseMs, seq }) =>
-      handle.commitConsumer(id, name, lease, leaseMs, seq),
+    stage: (handle, id, request) => handle.consumerCommit(id, request),
     body: nothing,
   },
   releaseConsumer: {
-    stage: (handle, id, { name, lease }) => handle.releaseConsumer(id, name, lease),
+    stage: (handle, id, { name, lease }) => handle.consumerRelease(id, name, lease),
     body: nothing,
   },
-  deleteConsumer: { stage: (handle, id, { name }) => handle.deleteConsumer(id, name), body: ok },
+  deleteConsumer: { stage: (handle, id, { name }) => handle.consumerDelete(id, name), body: ok },
   createSearchIndex: {
-    stage: (handle, id, { prefix, fields, tokenize }) =>
-      handle.createSearchIndex(id, prefix, fields, tokenize),
+    stage: (handle, id, request) => handle.indexCreateSearch(id, request),
     body: nothing,
   },
   createOrderedIndex: {
-    stage: (handle, id, { prefix, on, unique }) => handle.createOrderedIndex(id, prefix, on, unique),
+    stage: (handle, id, request) => handle.indexCreateOrdered(id, request),
     body: nothing,
   },
   removeIndexes: {
-    stage: (handle, id, { prefix, name }) => handle.removeIndexes(id, prefix, name),
+    stage: (handle, id, { prefix, name }) => handle.indexRemove(id, prefix, name),
     body: (count: number) => ({ count }),
   },
 }

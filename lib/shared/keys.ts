@@ -1,4 +1,7 @@
-/** Keys and selectors, on their way in: the one place where they are taken. Rust checks their parts (`src/binding/convert.rs`). */
+/**
+ * Keys and selectors, on their way in: the one place where they are taken. Rust checks their parts
+ * (`src/binding/values/convert.rs`).
+ */
 
 import { types } from "node:util"
 import type { KvKey } from "../../index.js"
@@ -25,7 +28,10 @@ function elementsOf(list: readonly unknown[]): unknown[] {
   return made === Array ? list.slice() : Array.from({ length: list.length }, (_, at) => list[at])
 }
 
-/** A copy of a key, so that changing the array or its bytes later changes nothing. What is no key stays as it is. */
+/**
+ * A copy of a key, so that changing the array or its bytes later changes nothing. What is no key stays as it
+ * is.
+ */
 export function copyKey<K>(key: K): K {
   if (!isList(key)) return key
   const copy = elementsOf(key)

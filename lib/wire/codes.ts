@@ -1,4 +1,7 @@
-/** Numbers that Rust (`src/binding/`) and TypeScript both know. Whoever changes one changes both. */
+/**
+ * Numbers that Rust and TypeScript both know; a test compares each with the constant of the same name in
+ * `src/`.
+ */
 
 /** When a commit issues a versionstamp. */
 export const STAMP_ALWAYS = 0

@@ -1,14 +1,15 @@
-//! Backups: begun, asked for news, stopped.
+//! Backups: begun, asked for events, stopped.
 
 use std::sync::Arc;
 
 use napi::Env;
 use napi_derive::napi;
 
-use super::convert;
-use super::convert::Raw;
 use super::handle::{CodeName, Handle};
 use super::text::thrown;
+use super::values::convert;
+use super::values::raw;
+use super::values::raw::{Raw, member};
 use crate::base::error::Error;
 use crate::store::BackupHandle;
 
@@ -20,23 +21,19 @@ pub struct Backup {
 
 #[napi]
 impl Handle {
-    /// Begins one; it tells of progress only if it is `watched`.
+    /// Begins one, `{ path, overwrite, watched }`; it reports progress only if it is `watched`.
     #[napi(catch_unwind)]
-    pub fn backup(
-        &mut self,
-        env: Env,
-        path: Raw,
-        overwrite: bool,
-        watched: bool,
-    ) -> napi::Result<Backup, CodeName> {
-        let path = convert::text(env, path, "path");
+    pub fn backup_open(&mut self, env: Env, request: Raw) -> napi::Result<Backup, CodeName> {
+        let path = convert::text(env, member(env, request, c"path"), "path");
+        let [overwrite, watched] =
+            [c"overwrite", c"watched"].map(|name| raw::flag(env, member(env, request, name)));
         let handle = path.and_then(|path| self.kv()?.backup(&path, overwrite, watched));
         Ok(Backup { handle: handle.map_err(thrown)? })
     }
 
-    /// Asks for the next news, which comes by mail under `id`: `[copied,total]`, or what came of it.
+    /// Asks for the next event, which comes by mail under `id`: `[copied,total]`, or what came of it.
     #[napi(catch_unwind)]
-    pub fn backup_news(&self, backup: &Backup, id: u32) -> napi::Result<(), CodeName> {
+    pub fn backup_next(&self, id: u32, backup: &Backup) -> napi::Result<(), CodeName> {
         let mailbox = self.mailbox().map_err(thrown)?;
         backup.handle.next(Box::new(move |news| {
             mailbox.post_backup_event(id, news);
@@ -47,13 +44,13 @@ impl Handle {
 
     /// Stops one; its end is still to be asked for.
     #[napi(catch_unwind)]
-    pub fn stop_backup(&self, backup: &Backup) {
+    pub fn backup_stop(&self, backup: &Backup) {
         backup.handle.stop(Error::closed(), None);
     }
 
     /// Stops all of this `Kv`, as `close` does, which waits for what is pending before it comes here.
     #[napi(catch_unwind)]
-    pub fn stop_backups(&mut self) {
+    pub fn backup_stop_all(&mut self) {
         if let Ok(kv) = self.kv() {
             kv.stop_backups();
         }

@@ -1,22 +1,24 @@
-//! Commits, built call by call (`begin`, `check`, `put`, …, `submit`). JavaScript makes the calls without a pause, so
-//! that no array of operations has to be made there and walked here.
+//! Commits, built call by call (`begin`, `check`, `put`, …, `submit`). JavaScript makes the calls without a
+//! pause, so that no array of operations has to be made there and walked here.
 
 use std::ops::Range;
 
 use napi::Env;
 use napi_derive::napi;
 
-use super::convert;
-use super::convert::{Raw, one_key, selector};
 use super::handle::{CodeName, Handle};
 use super::text::thrown;
+use super::values::codes;
+use super::values::convert;
+use super::values::convert::{one_key, selector};
+use super::values::raw;
+use super::values::raw::{Raw, member};
 use crate::base::error::{Error, Result};
 use crate::base::limits::MAX_KEY_PARTS;
 use crate::codec::key;
 use crate::codec::value::ArrayText;
-use crate::engine::commit::arithmetic::Arithmetic;
 use crate::engine::commit::patch::Encoded;
-use crate::engine::commit::{Check, Commit, Mutation, Stamping};
+use crate::engine::commit::{Check, Commit, Mutation};
 
 #[napi]
 impl Handle {
@@ -76,13 +78,13 @@ impl Handle {
 
     /// Adds a delete of one key.
     #[napi(catch_unwind)]
-    pub fn remove(&mut self, env: Env, key: Raw) -> napi::Result<(), CodeName> {
+    pub fn delete(&mut self, env: Env, key: Raw) -> napi::Result<(), CodeName> {
         self.add(one_key(env, key).map(Mutation::Delete))
     }
 
     /// Adds a delete of a key and its descendants, or (`exact`) of the key alone, if they match.
     #[napi(catch_unwind)]
-    pub fn remove_tree(
+    pub fn delete_tree(
         &mut self,
         env: Env,
         key: Raw,
@@ -92,26 +94,20 @@ impl Handle {
         let mutation = || {
             let key = one_key(env, key)?;
             let range = if exact { key.clone()..key::successor(&key) } else { key::tree(&key) };
-            removal(env, range, filter)
+            deletion(env, range, filter)
         };
         self.add(mutation())
     }
 
-    /// Adds a delete of a range.
+    /// Adds a delete of a range, `{ prefix, start, end, where }`.
     #[napi(catch_unwind)]
-    pub fn remove_range(
-        &mut self,
-        env: Env,
-        prefix: Raw,
-        start: Raw,
-        end: Raw,
-        filter: Raw,
-    ) -> napi::Result<(), CodeName> {
-        let range = selector(env, prefix, start, end).and_then(|selector| selector.range());
-        self.add(range.and_then(|range| removal(env, range, filter)))
+    pub fn delete_range(&mut self, env: Env, range: Raw) -> napi::Result<(), CodeName> {
+        let filter = member(env, range, c"where");
+        let range = selector(env, range).and_then(|selector| selector.range());
+        self.add(range.and_then(|range| deletion(env, range, filter)))
     }
 
-    /// Adds a sum (0), max (1) or min (2), by the bigint of a `KvU64` or by an integer.
+    /// Adds a sum, a maximum or a minimum (`codes::arithmetic`), by the bigint of a `KvU64` or by an integer.
     #[napi(catch_unwind)]
     pub fn arithmetic(
         &mut self,
@@ -122,12 +118,8 @@ impl Handle {
         is_u64: bool,
         expires_in: Raw,
     ) -> napi::Result<(), CodeName> {
-        let operation = match operation {
-            0 => Arithmetic::Sum,
-            1 => Arithmetic::Max,
-            _ => Arithmetic::Min,
-        };
         let mutation = || {
+            let operation = codes::arithmetic(operation)?;
             let key = one_key(env, key)?;
             let (operand, expires_in_ms) =
                 (convert::operand(env, operand, is_u64)?, convert::expires_in(env, expires_in)?);
@@ -136,9 +128,9 @@ impl Handle {
         self.add(mutation())
     }
 
-    /// Adds values to an array, in front or at the end.
+    /// Appends values to an array, or prepends them.
     #[napi(catch_unwind)]
-    pub fn splice(
+    pub fn append(
         &mut self,
         env: Env,
         front: bool,
@@ -148,7 +140,7 @@ impl Handle {
         expires_in: Raw,
     ) -> napi::Result<(), CodeName> {
         let mutation = || {
-            let values = ArrayText { encoding, text: convert::data(env, data) };
+            let values = ArrayText { encoding, text: raw::data(env, data) };
             Ok(Mutation::Splice {
                 key: one_key(env, key)?,
                 front,
@@ -170,7 +162,7 @@ impl Handle {
         expires_in: Raw,
     ) -> napi::Result<(), CodeName> {
         let mutation = || {
-            let patch = Encoded { encoding, bytes: convert::data(env, data) };
+            let patch = Encoded { encoding, bytes: raw::data(env, data) };
             let (key, expires_in_ms) = (one_key(env, key)?, convert::expires_in(env, expires_in)?);
             Ok(Mutation::Patch { key, patch, expires_in_ms })
         };
@@ -191,22 +183,18 @@ impl Handle {
         self.add(mutation())
     }
 
-    /// Stages the commit that was built; its outcome comes by mail under `id`. It issues a versionstamp always (0), if
-    /// something is changed (1), or never (2).
+    /// Stages the commit that was built; its outcome comes by mail under `id`. `codes::stamping`
+    /// says when it issues a versionstamp.
     #[napi(catch_unwind)]
     pub fn submit(&mut self, id: u32, stamping: u8) -> napi::Result<(), CodeName> {
-        let stamping = match stamping {
-            0 => Stamping::Always,
-            1 => Stamping::IfChanged,
-            _ => Stamping::Never,
-        };
+        let stamping = codes::stamping(stamping).map_err(thrown)?;
         let commit = Commit { stamping, ..std::mem::take(&mut self.building) };
         self.stage(id, commit).map_err(thrown)
     }
 }
 
 /// A delete of a range, or of what matches in it.
-fn removal(env: Env, range: Range<Vec<u8>>, filter: Raw) -> Result<Mutation> {
+fn deletion(env: Env, range: Range<Vec<u8>>, filter: Raw) -> Result<Mutation> {
     Ok(match convert::filter(env, filter)? {
         Some(filter) => Mutation::DeleteMatching(range, filter),
         None => Mutation::DeleteRange(range),
@@ -231,5 +219,5 @@ fn set_mutation(
         return Err(Error::limit("key", parts, MAX_KEY_PARTS, "parts"));
     }
     let expires_in_ms = convert::expires_in(env, expires_in)?;
-    Ok(Mutation::Set { key: out, stamped, encoding, value: convert::data(env, data), expires_in_ms })
+    Ok(Mutation::Set { key: out, stamped, encoding, value: raw::data(env, data), expires_in_ms })
 }

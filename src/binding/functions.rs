@@ -6,10 +6,11 @@ use napi::Env;
 use napi::bindgen_prelude::Uint8Array;
 use napi_derive::napi;
 
-use super::convert;
-use super::convert::{Raw, one_key};
 use super::handle::CodeName;
 use super::text::{Text, thrown};
+use super::values::convert;
+use super::values::convert::one_key;
+use super::values::raw::Raw;
 use crate::base::error::Error;
 use crate::codec::{cursor, key, key_json};
 

@@ -1,5 +1,5 @@
-//! What `lib/native/addon.ts` calls: one `Handle` an open `Kv`, one `Scan` a list. Reads and the life of a `Kv` are here, commits
-//! in `commit.rs`.
+//! What `lib/native/addon.ts` calls: one `Handle` an open `Kv`, one `List` a list. Reads and the life of a
+//! `Kv` are here, commits in `commit.rs`.
 
 use std::ops::Range;
 use std::sync::{Arc, Weak};
@@ -8,11 +8,13 @@ use napi::Env;
 use napi_derive::napi;
 use parking_lot::Mutex;
 
-use super::convert;
-use super::convert::{Raw, selector};
 use super::mailbox::{Mailbox, Wake};
 use super::numbers::Number;
 use super::text::{Packet, thrown};
+use super::values::convert;
+use super::values::convert::selector;
+use super::values::raw;
+use super::values::raw::{Raw, member};
 use crate::base::config::{ChangeLog, Durability, Options};
 use crate::base::error::{Error, Result};
 use crate::engine::answer::Answer;
@@ -27,8 +29,8 @@ use crate::kv::Kv;
 /// The name of an error's code; the attribute macro wants to read `Result` in a signature.
 pub type CodeName = &'static str;
 
-/// What an open `Kv` takes that the garbage collector does not see: two threads, caches, what it has in memory. The
-/// collector is told of so much, so that one that nobody holds any more is collected in time.
+/// What an open `Kv` takes that the garbage collector does not see: two threads, caches, what it has in
+/// memory. The collector is told of so much, so that one that nobody holds any more is collected in time.
 const OPEN_BYTES: i64 = 4 << 20;
 
 /// An open `Kv` of one environment.
@@ -46,7 +48,7 @@ pub struct Handle {
 
 /// A list: where it stands.
 #[napi]
-pub struct Scan {
+pub struct List {
     place: Arc<Mutex<Place>>,
 }
 
@@ -59,43 +61,30 @@ struct Place {
 
 #[napi]
 impl Handle {
-    /// Opens. The arguments are those of `KvOptions`, one by one; `wake` is called when there is something to drain.
+    /// Opens. The members are those of `KvOptions`, and `url`; `wake` is called when there is something to
+    /// drain.
     #[napi(constructor, catch_unwind)]
-    #[allow(clippy::too_many_arguments)]
-    pub fn new(
-        env: Env,
-        url: Raw,
-        durability: Raw,
-        busy_timeout: Raw,
-        sweep_interval: Raw,
-        change_log: Raw,
-        retention: Raw,
-        dead_letter_retention: Raw,
-        wake: Wake,
-    ) -> napi::Result<Self, CodeName> {
+    pub fn new(env: Env, options: Raw, wake: Wake) -> napi::Result<Self, CodeName> {
+        let given = |name| member(env, options, name);
         let open = || {
-            let choice = |value, name| {
-                let given = !convert::is_absent(env, value);
-                given.then(|| convert::text(env, value, name)).transpose()
-            };
             let options = Options {
-                durability: choice(durability, "durability")?
+                durability: convert::optional_text(env, given(c"durability"), "durability")?
                     .map_or(Ok(Durability::default()), |text| Durability::parse(&text))?,
-                busy_timeout_ms: convert::duration(env, busy_timeout, "busyTimeout")?,
-                sweep_interval_ms: convert::duration(env, sweep_interval, "sweepInterval")?,
-                change_log: choice(change_log, "changeLog")?
+                busy_timeout_ms: convert::duration(env, given(c"busyTimeout"), "busyTimeout")?,
+                sweep_interval_ms: convert::duration(env, given(c"sweepInterval"), "sweepInterval")?,
+                change_log: convert::optional_text(env, given(c"changeLog"), "changeLog")?
                     .map(|text| ChangeLog::parse(&text))
                     .transpose()?,
-                retention_ms: convert::duration(env, retention, "retention")?,
+                retention_ms: convert::duration(env, given(c"retention"), "retention")?,
                 dead_letter_retention_ms: convert::duration_or_null(
                     env,
-                    dead_letter_retention,
+                    given(c"deadLetterRetention"),
                     "deadLetterRetention",
                 )?,
                 fault: None,
                 group_slice: None,
             };
-            Kv::open(&convert::text(env, url, "url")?, &options)
+            Kv::open(&convert::text(env, given(c"url"), "url")?, &options)
         };
         let kv = open().map_err(thrown)?;
         let mailbox = Mailbox::new(wake);
@@ -123,9 +112,10 @@ impl Handle {
         self.mailbox.clone().ok_or_else(Error::closed)
     }
 
-    /// Answers keys: a page, or nothing if it comes by mail under `id`. `many`: errors name the place of a key.
+    /// Answers keys: a page, or nothing if it comes by mail under `id`. `many`: errors name the place of a
+    /// key.
     #[napi(catch_unwind)]
-    pub fn read_batch(&mut self, env: Env, keys: Raw, many: bool, id: u32) -> napi::Result<Packet, CodeName> {
+    pub fn read_batch(&mut self, env: Env, id: u32, keys: Raw, many: bool) -> napi::Result<Packet, CodeName> {
         self.keys.clear();
         self.keys.checks_values = std::mem::take(&mut self.checks_values);
         convert::keys(env, keys, many, &mut self.keys).map_err(thrown)?;
@@ -170,52 +160,43 @@ impl Handle {
         Ok(())
     }
 
-    /// Begins a list.
+    /// Begins a list: `{ prefix, start, end, cursor, reverse, keysOnly, batch, where }`.
     #[napi(catch_unwind)]
-    #[allow(clippy::too_many_arguments)]
-    pub fn scan(
-        &self,
-        env: Env,
-        prefix: Raw,
-        start: Raw,
-        end: Raw,
-        cursor: String,
-        reverse: bool,
-        keys_only: bool,
-        batch: u32,
-        filter: Raw,
-    ) -> napi::Result<Scan, CodeName> {
-        let selector = selector(env, prefix, start, end).map_err(thrown)?;
+    pub fn list_open(&self, env: Env, request: Raw) -> napi::Result<List, CodeName> {
+        let given = |name| member(env, request, name);
+        let reverse = raw::flag(env, given(c"reverse"));
+        let cursor = raw::lossy_text(env, given(c"cursor"));
+        let selector = selector(env, request).map_err(thrown)?;
         let range =
             selector.range().and_then(|range| after_cursor(range, &cursor, reverse)).map_err(thrown)?;
         let prefix_bytes = selector.prefix.map_or(0, |prefix| prefix.len());
-        let filter = convert::filter(env, filter).map_err(thrown)?;
+        let filter = convert::filter(env, given(c"where")).map_err(thrown)?;
         let before = range.clone();
         let left = ListQuery {
             range,
             prefix_bytes,
             reverse,
-            keys_only,
-            limit: batch as usize,
+            keys_only: raw::flag(env, given(c"keysOnly")),
+            limit: raw::count(env, given(c"batch")),
             filter,
             found: IndexHits::default(),
             checks_values: false,
         };
-        Ok(Scan { place: Arc::new(Mutex::new(Place { left, before })) })
+        Ok(List { place: Arc::new(Mutex::new(Place { left, before })) })
     }
 
     /// Reads the next page of at most `limit` entries, or nothing if it comes by mail under `id`.
     #[napi(catch_unwind)]
-    pub fn scan_page(&mut self, scan: &Scan, limit: u32, id: u32) -> napi::Result<Packet, CodeName> {
-        let query = ListQuery { limit: limit as usize, ..scan.place.lock().left.clone() };
+    pub fn list_page(&mut self, id: u32, list: &List, limit: u32) -> napi::Result<Packet, CodeName> {
+        let query = ListQuery { limit: limit as usize, ..list.place.lock().left.clone() };
         let request = Request::List(query);
         match self.kv().and_then(|kv| kv.read_now(&request)).map_err(thrown)? {
             Answer::Page(page) => {
-                scan.place.lock().advance(&page.last_key);
+                list.place.lock().advance(&page.last_key);
                 Ok(Packet::new(page.text, page.bytes))
             }
             _ => {
-                let (mailbox, place) = (self.mailbox().map_err(thrown)?, Arc::clone(&scan.place));
+                let (mailbox, place) = (self.mailbox().map_err(thrown)?, Arc::clone(&list.place));
                 let done = move |answer: Result<Answer>| {
                     if let Ok(Answer::Page(page)) = &answer {
                         place.lock().advance(&page.last_key);
@@ -247,19 +228,11 @@ impl Handle {
         self.kv().map(|kv| kv.write(write, told)).map_err(thrown)
     }
 
-    /// Counts a range; the answer comes by mail under `id`.
+    /// Counts a range, `{ prefix, start, end, where }`; the answer comes by mail under `id`.
     #[napi(catch_unwind)]
-    pub fn count(
-        &mut self,
-        env: Env,
-        id: u32,
-        prefix: Raw,
-        start: Raw,
-        end: Raw,
-        filter: Raw,
-    ) -> napi::Result<(), CodeName> {
-        let range =
-            selector(env, prefix, start, end).and_then(|selector| selector.range()).map_err(thrown)?;
+    pub fn count(&mut self, env: Env, id: u32, range: Raw) -> napi::Result<(), CodeName> {
+        let filter = member(env, range, c"where");
+        let range = selector(env, range).and_then(|selector| selector.range()).map_err(thrown)?;
         let filter = convert::filter(env, filter).map_err(thrown)?;
         self.read_later(id, Request::Count(range, filter)).map_err(thrown)
     }
@@ -359,7 +332,7 @@ fn tell_collector(env: Env, bytes: i64) {
 }
 
 #[napi]
-impl Scan {
+impl List {
     /// The page that was read last is to be read again, and from there on each value is looked at.
     #[napi(catch_unwind)]
     pub fn again(&self) {

@@ -3,10 +3,11 @@
 use napi::Env;
 use napi_derive::napi;
 
-use super::convert;
-use super::convert::Raw;
 use super::handle::{CodeName, Handle};
 use super::text::{Packet, thrown};
+use super::values::convert;
+use super::values::raw;
+use super::values::raw::{Raw, member};
 use crate::base::error::{Error, Result};
 use crate::engine::changes::consumer::LeaseHolder;
 use crate::engine::lock::LockRequest;
@@ -18,6 +19,15 @@ fn name_of(env: Env, name: Raw) -> Result<String> {
     check_name(&name, "name").map(|()| name)
 }
 
+fn holder_of(env: Env, request: Raw) -> LeaseHolder {
+    let given = |name| member(env, request, name);
+    LeaseHolder {
+        name: raw::lossy_text(env, given(c"name")),
+        lease: raw::int64(env, given(c"lease")),
+        lease_ms: raw::int64(env, given(c"leaseMs")),
+    }
+}
+
 /// A consumer's name, checked.
 #[napi(catch_unwind)]
 pub fn check_consumer(env: Env, name: Raw) -> napi::Result<(), CodeName> {
@@ -26,22 +36,17 @@ pub fn check_consumer(env: Env, name: Raw) -> napi::Result<(), CodeName> {
 
 #[napi]
 impl Handle {
-    /// Takes or refreshes a lock; `[acquired,token,expires]` comes by mail under `id`.
+    /// Takes or refreshes a lock, `{ name, owner, duration }`; `[acquired,token,expires]` comes by mail under
+    /// `id`.
     #[napi(catch_unwind)]
-    pub fn lock(
-        &mut self,
-        env: Env,
-        id: u32,
-        name: Raw,
-        owner: Raw,
-        duration: Raw,
-    ) -> napi::Result<(), CodeName> {
+    pub fn lock_take(&mut self, env: Env, id: u32, request: Raw) -> napi::Result<(), CodeName> {
+        let given = |name| member(env, request, name);
         let request = || {
             let missing = || Error::invalid("duration: it is missing; give a duration");
             let request = LockRequest {
-                name: name_of(env, name)?,
-                owner: convert::text(env, owner, "owner")?,
-                duration_ms: convert::duration(env, duration, "duration")?.ok_or_else(missing)?,
+                name: name_of(env, given(c"name"))?,
+                owner: convert::text(env, given(c"owner"), "owner")?,
+                duration_ms: convert::duration(env, given(c"duration"), "duration")?.ok_or_else(missing)?,
             };
             request.validate().map(|()| request)
         };
@@ -51,7 +56,7 @@ impl Handle {
 
     /// Gives a lock back; whether it was held comes by mail under `id`.
     #[napi(catch_unwind)]
-    pub fn unlock(&mut self, id: u32, name: String, token: i64) -> napi::Result<(), CodeName> {
+    pub fn lock_release(&mut self, id: u32, name: String, token: i64) -> napi::Result<(), CodeName> {
         self.write(id, Write::ReleaseLock(name, token))
     }
 
@@ -62,59 +67,43 @@ impl Handle {
         self.ask(id, Request::Lock(name))
     }
 
-    /// Takes or renews a consumer's lease; `[lease,position,prefix]` or `[null,until]` comes by mail under `id`.
+    /// Takes or renews a consumer's lease, `{ name, prefix, lease, leaseMs }`; `[lease,position,prefix]` or
+    /// `[null,until]` comes by mail under `id`.
     #[napi(catch_unwind)]
-    pub fn take_consumer(
-        &mut self,
-        env: Env,
-        id: u32,
-        name: String,
-        prefix: Raw,
-        lease: i64,
-        lease_ms: i64,
-    ) -> napi::Result<(), CodeName> {
+    pub fn consumer_take(&mut self, env: Env, id: u32, request: Raw) -> napi::Result<(), CodeName> {
+        let prefix = member(env, request, c"prefix");
         let encoded = || {
             let mut out = Vec::new();
-            let given = !convert::is_absent(env, prefix);
+            let given = !raw::is_absent(env, prefix);
             given.then(|| convert::prefix(env, prefix, "prefix", &mut out).map(|_| out)).transpose()
         };
         let prefix = encoded().map_err(thrown)?;
-        let holder = LeaseHolder { name, lease, lease_ms };
-        self.write(id, Write::TakeConsumer(holder, prefix))
+        self.write(id, Write::TakeConsumer(holder_of(env, request), prefix))
     }
 
-    /// Moves a consumer; that comes by mail under `id`.
+    /// Moves a consumer, `{ name, lease, leaseMs, seq }`; that comes by mail under `id`.
     #[napi(catch_unwind)]
-    pub fn commit_consumer(
-        &mut self,
-        env: Env,
-        id: u32,
-        name: String,
-        lease: i64,
-        lease_ms: i64,
-        seq: Raw,
-    ) -> napi::Result<(), CodeName> {
-        let seq = convert::whole_number(env, seq, "seq").map_err(thrown)?;
-        let holder = LeaseHolder { name, lease, lease_ms };
-        self.write(id, Write::CommitConsumer(holder, seq))
+    pub fn consumer_commit(&mut self, env: Env, id: u32, request: Raw) -> napi::Result<(), CodeName> {
+        let seq = convert::whole_number(env, member(env, request, c"seq"), "seq").map_err(thrown)?;
+        self.write(id, Write::CommitConsumer(holder_of(env, request), seq))
     }
 
     /// Gives a consumer's lease back; that comes by mail under `id`.
     #[napi(catch_unwind)]
-    pub fn release_consumer(&mut self, id: u32, name: String, lease: i64) -> napi::Result<(), CodeName> {
+    pub fn consumer_release(&mut self, id: u32, name: String, lease: i64) -> napi::Result<(), CodeName> {
         let holder = LeaseHolder { name, lease, lease_ms: 0 };
         self.write(id, Write::ReleaseConsumer(holder))
     }
 
     /// Forgets a consumer; whether there was one comes by mail under `id`.
     #[napi(catch_unwind)]
-    pub fn delete_consumer(&mut self, id: u32, name: String) -> napi::Result<(), CodeName> {
+    pub fn consumer_delete(&mut self, id: u32, name: String) -> napi::Result<(), CodeName> {
         self.write(id, Write::DeleteConsumer(name))
     }
 
     /// Where a consumer stands, now or by mail under `id`: `[position,head,until]`.
     #[napi(catch_unwind)]
-    pub fn consumer_status(&mut self, name: String, id: u32) -> napi::Result<Packet, CodeName> {
+    pub fn consumer_status(&mut self, id: u32, name: String) -> napi::Result<Packet, CodeName> {
         self.ask(id, Request::Consumer(name))
     }
 }

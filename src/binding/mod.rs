@@ -2,7 +2,6 @@
 
 mod backup;
 mod commit;
-mod convert;
 mod functions;
 mod handle;
 mod leases;
@@ -11,5 +10,5 @@ mod numbers;
 mod queue;
 mod search;
 mod text;
+mod values;
 mod watch;
-mod wording;

@@ -3,131 +3,129 @@
 use napi::Env;
 use napi_derive::napi;
 
-use super::convert;
-use super::convert::Raw;
 use super::handle::{CodeName, Handle};
 use super::text::{Packet, thrown};
+use super::values::codes;
+use super::values::convert;
+use super::values::raw;
+use super::values::raw::{Raw, member};
 use crate::base::error::{Error, Result};
 use crate::base::limits::{MAX_LEASE_MS, MIN_LEASE_MS};
-use crate::engine::awaited::Kind;
 use crate::engine::commit::Mutation;
 use crate::engine::queue::deliver::Work;
 use crate::engine::queue::enqueue::{NewMessage, check_name};
-use crate::engine::queue::settle::{End, Settled};
+use crate::engine::queue::settle::Settled;
 use crate::engine::request::{Request, Write};
 use crate::store::rows::queue::DeadLetterScan;
 
 #[napi]
 impl Handle {
-    /// Adds a message to the commit that is built. What is `undefined` has its default.
+    /// Adds a message to the commit that is built, with the members of `KvEnqueueOptions`. What is
+    /// `undefined` has its default.
     #[napi(catch_unwind)]
-    #[allow(clippy::too_many_arguments)]
-    pub fn enqueue(
-        &mut self,
-        env: Env,
-        data: Raw,
-        encoding: u8,
-        queue: Raw,
-        delay: Raw,
-        backoff_schedule: Raw,
-        keys_if_undelivered: Raw,
-        ordering_key: Raw,
-        deduplication_key: Raw,
-        dead_letter: bool,
-    ) -> napi::Result<(), CodeName> {
+    pub fn enqueue(&mut self, env: Env, data: Raw, encoding: u8, options: Raw) -> napi::Result<(), CodeName> {
+        let given = |name| member(env, options, name);
         let message = || {
-            let mut message = NewMessage::of(encoding, convert::data(env, data));
-            if let Some(queue) = convert::optional_text(env, queue, "queue")? {
+            let mut message = NewMessage::of(encoding, raw::data(env, data));
+            if let Some(queue) = convert::optional_text(env, given(c"queue"), "queue")? {
                 message.queue = queue;
             }
-            message.delay_ms = convert::duration(env, delay, "delay")?.unwrap_or(0);
-            if !convert::is_absent(env, backoff_schedule) {
+            message.delay_ms = convert::duration(env, given(c"delay"), "delay")?.unwrap_or(0);
+            if !raw::is_absent(env, given(c"backoffSchedule")) {
                 message.backoff_ms =
-                    convert::list(env, backoff_schedule, "backoffSchedule", |wait, name| {
+                    convert::list(env, given(c"backoffSchedule"), "backoffSchedule", |wait, name| {
                         let missing = || Error::invalid(format!("{name}: it is missing; give a duration"));
                         convert::duration(env, wait, name)?.ok_or_else(missing)
                     })?;
             }
-            if !convert::is_absent(env, keys_if_undelivered) {
+            if !raw::is_absent(env, given(c"keysIfUndelivered")) {
                 let key = |key, name: &str| {
                     let mut out = Vec::new();
                     convert::key(env, key, name, &mut out).map(|()| out)
                 };
                 message.keys_if_undelivered =
-                    convert::list(env, keys_if_undelivered, "keysIfUndelivered", key)?;
+                    convert::list(env, given(c"keysIfUndelivered"), "keysIfUndelivered", key)?;
             }
-            message.ordering_key = convert::optional_text(env, ordering_key, "orderingKey")?;
-            message.deduplication_key = convert::optional_text(env, deduplication_key, "deduplicationKey")?;
-            message.dead_letter = dead_letter;
+            message.ordering_key = convert::optional_text(env, given(c"orderingKey"), "orderingKey")?;
+            message.deduplication_key =
+                convert::optional_text(env, given(c"deduplicationKey"), "deduplicationKey")?;
+            message.dead_letter = raw::flag(env, given(c"deadLetter"));
             message.validate()?;
             Ok(Mutation::Enqueue(Box::new(message)))
         };
         self.add(message())
     }
 
-    /// Notes an attempt that has ended, for the next `work`: handled (0), failed (1),
-    /// never begun (2), begun and given back (3), or damaged (4).
+    /// Notes an attempt that has ended, for the next `queue_claim`: `{ message, lease, error }`, and
+    /// `codes::end`.
     #[napi(catch_unwind)]
-    pub fn settle(&mut self, message: String, lease: i64, end: u8, error: String) {
-        self.settling.push(Settled { id: message, lease, end: end_of(end, error) });
+    pub fn queue_settle(&mut self, env: Env, settlement: Raw, end: u8) -> napi::Result<(), CodeName> {
+        self.settling.push(settled(env, settlement, end).map_err(thrown)?);
+        Ok(())
     }
 
-    /// Settles what was noted, and claims at most `claim` messages; what came of it comes by mail under `id`.
+    /// Settles what was noted, and claims messages, `{ queue, claim, lockMs }`; what came of it comes by mail
+    /// under `id`.
     #[napi(catch_unwind)]
-    #[allow(clippy::cast_possible_truncation)]
-    pub fn work(&mut self, id: u32, queue: String, claim: u32, lock_ms: f64) -> napi::Result<(), CodeName> {
+    pub fn queue_claim(&mut self, env: Env, id: u32, request: Raw) -> napi::Result<(), CodeName> {
+        let given = |name| member(env, request, name);
         let settled = std::mem::take(&mut self.settling);
         let mailbox = self.mailbox().map_err(thrown)?;
-        let request = Work { queue, settled, claim: claim as usize, lock_ms: lock_ms as i64 };
+        let request = Work {
+            queue: raw::lossy_text(env, given(c"queue")),
+            settled,
+            claim: raw::count(env, given(c"claim")),
+            lock_ms: raw::int64(env, given(c"lockMs")),
+        };
         let told = Box::new(move |answer| mailbox.post_answer(id, answer));
         self.kv().map(|kv| kv.work(request, told)).map_err(thrown)
     }
 
     /// A handler has ended, and its message will be settled later: its lease is not extended any more.
     #[napi(catch_unwind)]
-    pub fn stop_renewing(&mut self, message: String, lease: i64) {
+    pub fn queue_stop_renewing(&mut self, message: String, lease: i64) {
         if let Ok(kv) = self.kv() {
             kv.stop_renewing(&message, lease);
         }
     }
 
-    /// Settles one message for good; that comes by mail under `id`.
+    /// Settles one message for good, as `queue_settle`; that comes by mail under `id`.
     #[napi(catch_unwind)]
-    pub fn settle_now(
+    pub fn queue_settle_now(
         &mut self,
+        env: Env,
         id: u32,
-        message: String,
-        lease: i64,
+        settlement: Raw,
         end: u8,
-        error: String,
     ) -> napi::Result<(), CodeName> {
-        let settled = Settled { id: message, lease, end: end_of(end, error) };
+        let settled = settled(env, settlement, end).map_err(thrown)?;
         self.write(id, Write::Settle(settled))
     }
 
     /// When a queue has something to do next, now or by mail under `id`.
     #[napi(catch_unwind)]
-    pub fn queue_due(&mut self, queue: String, id: u32) -> napi::Result<Packet, CodeName> {
+    pub fn queue_due(&mut self, id: u32, queue: String) -> napi::Result<Packet, CodeName> {
         self.ask(id, Request::QueueDue(queue))
     }
 
-    /// Somebody waits for the messages of a queue (0), or for the lease of a consumer (1).
+    /// Somebody waits for the messages of a queue or for the lease of a consumer: `codes::wait`.
     #[napi(catch_unwind)]
-    pub fn wait_for(&mut self, kind: u8, name: String) -> napi::Result<(), CodeName> {
-        self.kv().map(|kv| kv.awaited().add(kind_of(kind), name)).map_err(thrown)
+    pub fn wait_for_notice(&mut self, kind: u8, name: String) -> napi::Result<(), CodeName> {
+        let kind = codes::wait(kind).map_err(thrown)?;
+        self.kv().map(|kv| kv.awaited().add(kind, name)).map_err(thrown)
     }
 
     /// Nobody does any more.
     #[napi(catch_unwind)]
-    pub fn wait_no_more(&mut self, kind: u8, name: String) {
-        if let Ok(kv) = self.kv() {
-            kv.awaited().remove(kind_of(kind), &name);
+    pub fn stop_waiting_for_notice(&mut self, kind: u8, name: String) {
+        if let (Ok(kv), Ok(kind)) = (self.kv(), codes::wait(kind)) {
+            kv.awaited().remove(kind, &name);
         }
     }
 
     /// When what is waited for has something to do next, now or by mail under `id`: see `awaited::dues`.
     #[napi(catch_unwind)]
-    pub fn dues(&mut self, id: u32) -> napi::Result<Packet, CodeName> {
+    pub fn notice_dues(&mut self, id: u32) -> napi::Result<Packet, CodeName> {
         let awaited = self.kv().map_err(thrown)?.awaited();
         self.ask(id, Request::Dues(awaited))
     }
@@ -139,63 +137,51 @@ impl Handle {
         self.read_later(id, Request::QueueStats(queue)).map_err(thrown)
     }
 
-    /// Lists dead letters, by mail under `id`.
+    /// Lists dead letters, `{ queue, offset, limit }`, by mail under `id`.
     #[napi(catch_unwind)]
-    pub fn dead_letters(
-        &mut self,
-        env: Env,
-        id: u32,
-        queue: Raw,
-        offset: i64,
-        limit: u32,
-    ) -> napi::Result<(), CodeName> {
-        let queue = queue_name(env, queue).map_err(thrown)?;
-        let offset = usize::try_from(offset).unwrap_or(usize::MAX);
-        let scan = DeadLetterScan { queue, offset, limit: limit as usize };
+    pub fn queue_dead_letters(&mut self, env: Env, id: u32, request: Raw) -> napi::Result<(), CodeName> {
+        let queue = queue_name(env, member(env, request, c"queue")).map_err(thrown)?;
+        let [offset, limit] = [c"offset", c"limit"].map(|name| raw::count(env, member(env, request, name)));
+        let scan = DeadLetterScan { queue, offset, limit };
         self.read_later(id, Request::DeadLetters(scan)).map_err(thrown)
     }
 
     /// One dead letter, by mail under `id`.
     #[napi(catch_unwind)]
-    pub fn dead_letter(&mut self, env: Env, id: u32, letter: Raw) -> napi::Result<(), CodeName> {
+    pub fn queue_dead_letter(&mut self, env: Env, id: u32, letter: Raw) -> napi::Result<(), CodeName> {
         let letter = convert::text(env, letter, "id").map_err(thrown)?;
         self.read_later(id, Request::DeadLetter(letter)).map_err(thrown)
     }
 
     /// Puts a dead letter back; the new id comes by mail under `id`.
     #[napi(catch_unwind)]
-    pub fn requeue(&mut self, env: Env, id: u32, letter: Raw) -> napi::Result<(), CodeName> {
+    pub fn queue_requeue(&mut self, env: Env, id: u32, letter: Raw) -> napi::Result<(), CodeName> {
         let letter = convert::text(env, letter, "id").map_err(thrown)?;
         self.write(id, Write::requeue(letter))
     }
 
     /// Deletes a dead letter; whether there was one comes by mail under `id`.
     #[napi(catch_unwind)]
-    pub fn delete_dead_letter(&mut self, env: Env, id: u32, letter: Raw) -> napi::Result<(), CodeName> {
+    pub fn queue_delete_dead_letter(&mut self, env: Env, id: u32, letter: Raw) -> napi::Result<(), CodeName> {
         let letter = convert::text(env, letter, "id").map_err(thrown)?;
         self.write(id, Write::DeleteDeadLetter(letter))
     }
 
     /// Deletes a step of the dead letters, of one queue or of all; `[count,more]` comes by mail under `id`.
     #[napi(catch_unwind)]
-    pub fn purge_dead_letters(&mut self, env: Env, id: u32, queue: Raw) -> napi::Result<(), CodeName> {
+    pub fn queue_purge_dead_letters(&mut self, env: Env, id: u32, queue: Raw) -> napi::Result<(), CodeName> {
         let queue = queue_name(env, queue).map_err(thrown)?;
         self.write(id, Write::PurgeDeadLetters(queue))
     }
 }
 
-fn kind_of(kind: u8) -> Kind {
-    if kind == 0 { Kind::Queue } else { Kind::Consumer }
-}
-
-fn end_of(end: u8, error: String) -> End {
-    match end {
-        0 => End::Done,
-        1 => End::Failed(error),
-        3 => End::Released,
-        4 => End::Damaged(error),
-        _ => End::Returned,
-    }
+fn settled(env: Env, settlement: Raw, end: u8) -> Result<Settled> {
+    let given = |name| member(env, settlement, name);
+    Ok(Settled {
+        id: raw::lossy_text(env, given(c"message")),
+        lease: raw::int64(env, given(c"lease")),
+        end: codes::end(end, raw::lossy_text(env, given(c"error")))?,
+    })
 }
 
 fn queue_name(env: Env, queue: Raw) -> Result<Option<String>> {

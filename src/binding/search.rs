@@ -6,10 +6,11 @@ use napi::Env;
 use napi_derive::napi;
 use parking_lot::Mutex;
 
-use super::convert;
-use super::convert::Raw;
 use super::handle::{CodeName, Handle};
 use super::text::{Packet, thrown};
+use super::values::convert;
+use super::values::raw;
+use super::values::raw::{Raw, member};
 use crate::base::error::{Error, Result};
 use crate::engine::query::definition;
 use crate::engine::query::definition::Tokenizer;
@@ -40,38 +41,31 @@ fn fields_of(env: Env, fields: Raw, argument: &str) -> Result<Vec<(String, Path)
 
 #[napi]
 impl Handle {
-    /// Makes a search index; that comes by mail under `id`.
+    /// Makes a search index, `{ prefix, fields, tokenize }`; that comes by mail under `id`.
     #[napi(catch_unwind)]
-    pub fn create_search_index(
-        &mut self,
-        env: Env,
-        id: u32,
-        prefix: Raw,
-        fields: Raw,
-        tokenize: Raw,
-    ) -> napi::Result<(), CodeName> {
+    pub fn index_create_search(&mut self, env: Env, id: u32, request: Raw) -> napi::Result<(), CodeName> {
+        let given = |name| member(env, request, name);
         let index = || {
-            let tokenizer = Tokenizer::parse(&convert::text(env, tokenize, "tokenize")?)?;
-            definition::search_index(prefix_of(env, prefix)?, &fields_of(env, fields, "fields")?, tokenizer)
+            let tokenizer = Tokenizer::parse(&convert::text(env, given(c"tokenize"), "tokenize")?)?;
+            definition::search_index(
+                prefix_of(env, given(c"prefix"))?,
+                &fields_of(env, given(c"fields"), "fields")?,
+                tokenizer,
+            )
         };
         let index = index().map_err(thrown)?;
         self.write(id, Write::CreateSearchIndex(index))
     }
 
-    /// Makes an ordered index; that comes by mail under `id`.
+    /// Makes an ordered index, `{ prefix, on, unique }`; that comes by mail under `id`.
     #[napi(catch_unwind)]
-    pub fn create_ordered_index(
-        &mut self,
-        env: Env,
-        id: u32,
-        prefix: Raw,
-        on: Raw,
-        unique: bool,
-    ) -> napi::Result<(), CodeName> {
+    pub fn index_create_ordered(&mut self, env: Env, id: u32, request: Raw) -> napi::Result<(), CodeName> {
+        let given = |name| member(env, request, name);
+        let unique = raw::flag(env, given(c"unique"));
         let index = || {
-            let prefix = prefix_of(env, prefix)?;
+            let prefix = prefix_of(env, given(c"prefix"))?;
             let range = Selector { prefix: Some(prefix.clone()), ..Selector::default() }.range()?;
-            definition::ordered_index(prefix, range, &fields_of(env, on, "on")?, unique)
+            definition::ordered_index(prefix, range, &fields_of(env, given(c"on"), "on")?, unique)
         };
         let index = index().map_err(thrown)?;
         self.write(id, Write::CreateOrderedIndex(index))
@@ -79,32 +73,19 @@ impl Handle {
 
     /// Removes the indexes of a prefix, or the one of a name; how many there were comes by mail under `id`.
     #[napi(catch_unwind)]
-    pub fn remove_indexes(
-        &mut self,
-        env: Env,
-        id: u32,
-        prefix: Raw,
-        name: Raw,
-    ) -> napi::Result<(), CodeName> {
+    pub fn index_remove(&mut self, env: Env, id: u32, prefix: Raw, name: Raw) -> napi::Result<(), CodeName> {
         let parsed = prefix_of(env, prefix)
             .and_then(|prefix| Ok((prefix, convert::optional_text(env, name, "name")?)));
         let (prefix, name) = parsed.map_err(thrown)?;
         self.write(id, Write::RemoveIndexes(prefix, name))
     }
 
-    /// How a filter would be answered, by mail under `id`.
+    /// How a filter would be answered, `{ prefix, start, end, where }`, by mail under `id`.
     #[napi(catch_unwind)]
-    pub fn explain(
-        &mut self,
-        env: Env,
-        id: u32,
-        prefix: Raw,
-        start: Raw,
-        end: Raw,
-        filter: Raw,
-    ) -> napi::Result<(), CodeName> {
+    pub fn explain(&mut self, env: Env, id: u32, range: Raw) -> napi::Result<(), CodeName> {
+        let filter = member(env, range, c"where");
         let missing = || Error::invalid("where: it is missing; give a filter");
-        let range = convert::selector(env, prefix, start, end).and_then(|selector| selector.range());
+        let range = convert::selector(env, range).and_then(|selector| selector.range());
         let filter = convert::filter(env, filter).and_then(|filter| filter.ok_or_else(missing));
         let request = Request::Explain(range.map_err(thrown)?, filter.map_err(thrown)?);
         self.read_later(id, request).map_err(thrown)
@@ -112,26 +93,21 @@ impl Handle {
 
     /// All indexes, by mail under `id`.
     #[napi(catch_unwind)]
-    pub fn list_indexes(&mut self, id: u32) -> napi::Result<(), CodeName> {
+    pub fn index_list(&mut self, id: u32) -> napi::Result<(), CodeName> {
         self.read_later(id, Request::Indexes).map_err(thrown)
     }
 
-    /// Begins a search.
+    /// Begins a search: `{ prefix, query, where }`.
     #[napi(catch_unwind)]
-    pub fn search(
-        &mut self,
-        env: Env,
-        prefix: Raw,
-        query: Raw,
-        filter: Raw,
-    ) -> napi::Result<Search, CodeName> {
+    pub fn search_open(&mut self, env: Env, request: Raw) -> napi::Result<Search, CodeName> {
+        let given = |name| member(env, request, name);
         let query = || {
-            let prefix = prefix_of(env, prefix)?;
+            let prefix = prefix_of(env, given(c"prefix"))?;
             Ok(SearchQuery {
                 range: Selector { prefix: Some(prefix.clone()), ..Selector::default() }.range()?,
                 prefix,
-                words: convert::text(env, query, "query")?,
-                filter: convert::filter(env, filter)?,
+                words: convert::text(env, given(c"query"), "query")?,
+                filter: convert::filter(env, given(c"where"))?,
                 offset: 0,
                 wanted: 0,
                 ranked: Arc::default(),
@@ -140,14 +116,15 @@ impl Handle {
         Ok(Search { query: Arc::new(Mutex::new(query().map_err(thrown)?)) })
     }
 
-    /// Reads the next page of a search after `offset` matches, of which `wanted` entries are still to come; or nothing, if it comes by mail under `id`.
+    /// Reads the next page of a search after `offset` matches, of which `wanted` entries are still to come;
+    /// or nothing, if it comes by mail under `id`.
     #[napi(catch_unwind)]
     pub fn search_page(
         &mut self,
+        id: u32,
         search: &Search,
         offset: u32,
         wanted: u32,
-        id: u32,
     ) -> napi::Result<Packet, CodeName> {
         let query =
             SearchQuery { offset: offset as usize, wanted: wanted as usize, ..search.query.lock().clone() };

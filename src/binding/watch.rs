@@ -6,10 +6,12 @@ use napi::Env;
 use napi_derive::napi;
 use parking_lot::Mutex;
 
-use super::convert;
-use super::convert::Raw;
 use super::handle::{CodeName, Handle};
 use super::text::{Packet, thrown};
+use super::values::codes;
+use super::values::convert;
+use super::values::raw;
+use super::values::raw::{Raw, member};
 use crate::engine::changes::feed::ChangesQuery;
 use crate::engine::changes::followers::{Follower, Reach, Target};
 use crate::engine::changes::watch::WatchRequest;
@@ -24,7 +26,7 @@ pub struct Watch {
 
 #[napi]
 impl Watch {
-    /// Its number, by which `watch_news` names it.
+    /// Its number, by which `changed_subscribers` names it.
     #[napi(getter, catch_unwind)]
     pub fn id(&self) -> u32 {
         self.watch.id
@@ -39,10 +41,10 @@ pub struct Feed {
 
 #[napi]
 impl Handle {
-    /// From now on these reasons to look are told under the id 0: bits of `store::Notice`. Any of them: other processes and
-    /// times are paid attention to.
+    /// From now on these reasons to look are told under the id 0: bits of `store::Notice`. Any of them: other
+    /// processes and times are paid attention to.
     #[napi(catch_unwind)]
-    pub fn attend(&mut self, reasons: u8) -> napi::Result<(), CodeName> {
+    pub fn set_notice_reasons(&mut self, reasons: u8) -> napi::Result<(), CodeName> {
         let reasons = Notice::from_bits(reasons);
         self.mailbox().map_err(thrown)?.wait_for(&reasons);
         let attentive = reasons != Notice::NONE;
@@ -56,25 +58,12 @@ impl Handle {
         self.kv().map(|kv| kv.wake_at(at_ms as i64)).map_err(thrown)
     }
 
-    /// Begins a watch of keys, or of what is under the only one. `reach`: the key alone (0), what is under it too (1), or
-    /// that alone (2).
+    /// Begins a watch, `{ keys, emitInitial, from, bufferKeys, dropNewest }`, of keys or of what is under the
+    /// only one: `codes::reach`.
     #[napi(catch_unwind)]
-    #[allow(clippy::too_many_arguments)]
-    pub fn watch(
-        &mut self,
-        env: Env,
-        keys: Raw,
-        reach: u8,
-        emit_initial: bool,
-        from: Raw,
-        buffer_keys: Option<u32>,
-        drop_newest: bool,
-    ) -> napi::Result<Watch, CodeName> {
-        let reach = match reach {
-            0 => Reach::Exact,
-            1 => Reach::Tree,
-            _ => Reach::Under,
-        };
+    pub fn watch_open(&mut self, env: Env, request: Raw, reach: u8) -> napi::Result<Watch, CodeName> {
+        let given = |name| member(env, request, name);
+        let reach = codes::reach(reach).map_err(thrown)?;
         let target = |key: Raw, name: &str| {
             let mut out = Vec::new();
             let named = if reach == Reach::Under {
@@ -87,11 +76,13 @@ impl Handle {
         };
         let request = || {
             Ok(WatchRequest {
-                targets: convert::list(env, keys, "keys", target)?,
-                emit_initial,
-                from: convert::optional_text(env, from, "from")?,
-                buffer_keys: buffer_keys.map(|keys| keys as usize),
-                drop_newest,
+                targets: convert::list(env, given(c"keys"), "keys", target)?,
+                emit_initial: raw::flag(env, given(c"emitInitial")),
+                from: convert::optional_text(env, given(c"from"), "from")?,
+                buffer_keys: Some(given(c"bufferKeys"))
+                    .filter(|keys| !raw::is_absent(env, *keys))
+                    .map(|keys| raw::count(env, keys)),
+                drop_newest: raw::flag(env, given(c"dropNewest")),
             })
         };
         let watch = request().and_then(|request| self.kv()?.watch(request)).map_err(thrown)?;
@@ -100,19 +91,19 @@ impl Handle {
 
     /// Reads the next batch of a watch, now or by mail under `id`.
     #[napi(catch_unwind)]
-    pub fn watch_step(&mut self, watch: &Watch, id: u32) -> napi::Result<Packet, CodeName> {
+    pub fn watch_next(&mut self, id: u32, watch: &Watch) -> napi::Result<Packet, CodeName> {
         self.ask(id, Request::Watch(Arc::clone(&watch.watch)))
     }
 
     /// Ends a watch.
     #[napi(catch_unwind)]
-    pub fn stop_watch(&self, watch: &Watch) {
+    pub fn watch_stop(&self, watch: &Watch) {
         watch.watch.stop();
     }
 
     /// Which watches and feeds changes concern, now or by mail under `id`: `[more,number,…]`.
     #[napi(catch_unwind)]
-    pub fn watch_news(&mut self, id: u32) -> napi::Result<Packet, CodeName> {
+    pub fn changed_subscribers(&mut self, id: u32) -> napi::Result<Packet, CodeName> {
         let followers = self.kv().map_err(thrown)?.followers();
         self.ask(id, Request::Wakeups(followers))
     }
@@ -120,9 +111,9 @@ impl Handle {
     /// Begins a change feed after a number, or at the oldest change.
     #[napi(catch_unwind)]
     #[allow(clippy::cast_possible_truncation)]
-    pub fn feed(&self, env: Env, after: Option<f64>, prefix: Raw) -> napi::Result<Feed, CodeName> {
+    pub fn changes_open(&self, env: Env, after: Option<f64>, prefix: Raw) -> napi::Result<Feed, CodeName> {
         let mut out = Vec::new();
-        if !convert::is_absent(env, prefix) {
+        if !raw::is_absent(env, prefix) {
             convert::prefix(env, prefix, "prefix", &mut out).map_err(thrown)?;
         }
         let after = after.map(|seq| seq as i64);
@@ -130,16 +121,16 @@ impl Handle {
         Ok(Feed { query: Arc::new(Mutex::new(query)) })
     }
 
-    /// Reads the next page of at most `limit` changes, now or by mail under `id`. The feed goes on after `after`, if that is
-    /// given.
+    /// Reads the next page of at most `limit` changes, now or by mail under `id`. The feed goes on after
+    /// `after`, if that is given.
     #[napi(catch_unwind)]
     #[allow(clippy::cast_possible_truncation)]
-    pub fn feed_page(
+    pub fn changes_page(
         &mut self,
+        id: u32,
         feed: &Feed,
         after: Option<f64>,
         limit: u32,
-        id: u32,
     ) -> napi::Result<Packet, CodeName> {
         let query = {
             let mut query = feed.query.lock();
@@ -149,10 +140,10 @@ impl Handle {
         self.ask(id, Request::Changes(query))
     }
 
-    /// From now on `watch_news` names a feed by the number that this gives, each time that it has read to the end of the log
-    /// and there is more for it.
+    /// From now on `changed_subscribers` names a feed by the number that this gives, each time that it has
+    /// read to the end of the log and there is more for it.
     #[napi(catch_unwind)]
-    pub fn follow(&mut self, feed: &Feed) -> napi::Result<u32, CodeName> {
+    pub fn changes_subscribe(&mut self, feed: &Feed) -> napi::Result<u32, CodeName> {
         let followers = self.kv().map_err(thrown)?.followers();
         let mut query = feed.query.lock();
         let follower = Arc::new(Follower::of(followers, query.prefix.clone()));
@@ -163,19 +154,20 @@ impl Handle {
 
     /// Not any more.
     #[napi(catch_unwind)]
-    pub fn unfollow(&self, feed: &Feed) {
+    pub fn changes_unsubscribe(&self, feed: &Feed) {
         feed.query.lock().follower = None;
     }
 
     /// The newest change, by mail under `id`.
     #[napi(catch_unwind)]
-    pub fn log_head(&mut self, id: u32) -> napi::Result<(), CodeName> {
+    pub fn changes_head(&mut self, id: u32) -> napi::Result<(), CodeName> {
         self.read_later(id, Request::Head).map_err(thrown)
     }
 
-    /// Forgets a step of the changes up to a number (-1: all); `[count,more,number]` comes by mail under `id`.
+    /// Forgets a step of the changes up to a number (-1: all); `[count,more,number]` comes by mail under
+    /// `id`.
     #[napi(catch_unwind)]
-    pub fn trim_log(&mut self, env: Env, id: u32, seq: Raw) -> napi::Result<(), CodeName> {
+    pub fn changes_trim(&mut self, env: Env, id: u32, seq: Raw) -> napi::Result<(), CodeName> {
         let seq = convert::whole_number(env, seq, "seq").map_err(thrown)?;
         self.write(id, Write::TrimLog(seq))
     }

@@ -1,5 +1,5 @@
-//! A watch: a position in the change log, the keys up to there that are still to be told, and no values. Each step gives one
-//! batch: the present state, page by page, then what changed, each key once, as it stands now.
+//! A watch: a position in the change log, the keys up to there that are still to be told, and no values. Each
+//! step gives one batch: the present state, page by page, then what changed, each key once, as it stands now.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -68,13 +68,13 @@ impl WatchRequest {
 const FEW_TARGETS: usize = 8;
 
 /// The batch is part of the present state.
-const INITIAL: u8 = 1;
+const BATCH_INITIAL: u8 = 1;
 /// The present state begins anew.
-const RESET: u8 = 2;
+const BATCH_RESET: u8 = 2;
 /// There is a batch; else the watch is at the end of the log.
-const BATCH: u8 = 4;
+const BATCH_PRESENT: u8 = 4;
 /// Nothing was found so far: ask again.
-const AGAIN: u8 = 8;
+const BATCH_AGAIN: u8 = 8;
 
 /// A watch.
 #[derive(Debug)]
@@ -203,11 +203,11 @@ impl Watch {
                 Listed::All => at.target += 1,
             }
         }
-        let flags = BATCH | INITIAL | if at.reset && !at.told { RESET } else { 0 };
+        let flags = BATCH_PRESENT | BATCH_INITIAL | if at.reset && !at.told { BATCH_RESET } else { 0 };
         let is_end = at.target >= self.targets.len();
         if is_end && page.is_empty() && at.told {
             place.phase = Phase::Changes;
-            return Ok(place.nothing(AGAIN));
+            return Ok(place.nothing(BATCH_AGAIN));
         }
         place.phase = if is_end {
             Phase::Changes
@@ -255,10 +255,10 @@ impl Watch {
             place.token = token.to_string();
         }
         if !page.is_empty() {
-            return Ok(place.batch(page, BATCH));
+            return Ok(place.batch(page, BATCH_PRESENT));
         }
         let clean = is_all && self.followers.settle(self.id, place.backlog.position);
-        Ok(place.nothing(if clean { 0 } else { AGAIN }))
+        Ok(place.nothing(if clean { 0 } else { BATCH_AGAIN }))
     }
 
     /// Walks on along the log, for as long as the backlog has room.

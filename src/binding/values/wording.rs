@@ -1,5 +1,5 @@
-//! What an object is that was given as a part of a key, and what to give in its place. It is looked at when it is refused, and whatever its
-//! getters and traps throw is swallowed.
+//! What an object is that was given as a part of a key, and what to give in its place. It is looked at when
+//! it is refused, and whatever its getters and traps throw is swallowed.
 //!
 //! Invariant of every `unsafe` here: `env` and the values belong to the call that is running, on its thread.
 
@@ -7,8 +7,13 @@ use std::ptr;
 
 use napi::{Env, ValueType, sys};
 
-use super::convert::{KEYS, PARTS, Raw, kind, text_bytes};
+use super::raw::{Raw, kind, text_bytes};
 use crate::base::error::short;
+
+/// What a key is.
+pub const KEYS: &str = "give an array of parts, such as [\"users\", 1]";
+/// What a key is made of.
+pub const PARTS: &str = "give Uint8Array, string, number, bigint or boolean";
 
 const AWAIT: &str = "await it first";
 

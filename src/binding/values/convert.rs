@@ -1,18 +1,20 @@
-//! JavaScript values to the core's types, straight through Node-API: a key costs one call a part and no object.
-//!
-//! All `unsafe` of such conversions is here, which is why this file is long.
+//! JavaScript values to the core's types, straight through Node-API: a key costs one call a part and no
+//! object.
 //!
 //! Invariant of every `unsafe` here: `env` and the values belong to the call that is running, on its thread.
 
 use std::ptr;
 use std::sync::Arc;
 
-use napi::bindgen_prelude::{FromNapiValue, TypeName, ValidateNapiValue};
 use napi::{Env, ValueType, sys};
 use num_bigint::{BigInt, BigUint, Sign};
 use num_traits::ToPrimitive;
 
-use super::wording::{refused_key, refused_part};
+use super::raw::{
+    Raw, SHORT_TEXT_BYTES, array_length, bytes, element, has_lone_surrogate, is_absent, kind, kind_name,
+    long_text, member, number, short_text, text_bytes,
+};
+use super::wording::{KEYS, PARTS, refused_key, refused_part};
 use crate::base::duration;
 use crate::base::error::{Error, Result};
 use crate::base::limits::{MAX_KEY_BIGINT_BYTES, MAX_KEY_PARTS};
@@ -22,81 +24,8 @@ use crate::engine::get::Keys;
 use crate::engine::query::filter::Filter;
 use crate::engine::range::Selector;
 
-/// Texts up to this size are read in one call, without asking for their length first.
-const SHORT_TEXT_BYTES: usize = 512;
 /// What Node-API puts in place of a lone surrogate.
 const REPLACEMENT: &str = "\u{fffd}";
-/// What a key is.
-pub const KEYS: &str = "give an array of parts, such as [\"users\", 1]";
-/// What a key is made of.
-pub const PARTS: &str = "give Uint8Array, string, number, bigint or boolean";
-
-/// A value that is looked into by hand.
-#[derive(Clone, Copy)]
-pub struct Raw(pub sys::napi_value);
-
-impl FromNapiValue for Raw {
-    unsafe fn from_napi_value(_: sys::napi_env, value: sys::napi_value) -> napi::Result<Self> {
-        Ok(Self(value))
-    }
-}
-
-impl TypeName for Raw {
-    fn type_name() -> &'static str {
-        "unknown"
-    }
-
-    fn value_type() -> ValueType {
-        ValueType::Unknown
-    }
-}
-
-impl ValidateNapiValue for Raw {}
-
-/// The type of a value.
-pub fn kind(env: Env, value: Raw) -> ValueType {
-    let mut kind = 0;
-    // SAFETY: see above.
-    unsafe { sys::napi_typeof(env.raw(), value.0, &raw mut kind) };
-    ValueType::from(kind)
-}
-
-fn kind_name(env: Env, value: Raw) -> &'static str {
-    match kind(env, value) {
-        ValueType::Undefined => "undefined",
-        ValueType::Null => "null",
-        ValueType::Boolean => "a boolean",
-        ValueType::Number => "a number",
-        ValueType::String => "a string",
-        ValueType::Symbol => "a symbol",
-        ValueType::Function => "a function",
-        ValueType::BigInt => "a bigint",
-        _ => "an object",
-    }
-}
-
-/// Whether it is `undefined`: what is not given. `null` is refused where it has no meaning.
-pub fn is_absent(env: Env, value: Raw) -> bool {
-    kind(env, value) == ValueType::Undefined
-}
-
-fn array_length(env: Env, value: Raw) -> Option<u32> {
-    let mut is_array = false;
-    let mut length = 0;
-    // SAFETY: see above.
-    unsafe {
-        sys::napi_is_array(env.raw(), value.0, &raw mut is_array);
-        is_array.then(|| sys::napi_get_array_length(env.raw(), value.0, &raw mut length))?;
-    }
-    Some(length)
-}
-
-fn element(env: Env, array: Raw, index: u32) -> Raw {
-    let mut value = ptr::null_mut();
-    // SAFETY: see above; a hole is `undefined`.
-    unsafe { sys::napi_get_element(env.raw(), array.0, index, &raw mut value) };
-    Raw(value)
-}
 
 /// Encodes a key of at least one part; errors name it `name`.
 pub fn key(env: Env, value: Raw, name: &str, out: &mut Vec<u8>) -> Result<()> {
@@ -175,111 +104,6 @@ fn string_part(env: Env, value: Raw, text: &str, index: u32, writer: &mut KeyWri
         )));
     }
     writer.string(text)
-}
-
-fn has_lone_surrogate(env: Env, value: Raw) -> bool {
-    let mut length = 0;
-    // SAFETY: see above; the buffer has room for the terminating zero.
-    unsafe {
-        sys::napi_get_value_string_utf16(env.raw(), value.0, ptr::null_mut(), 0, &raw mut length);
-        let mut units = vec![0u16; length + 1];
-        sys::napi_get_value_string_utf16(
-            env.raw(),
-            value.0,
-            units.as_mut_ptr(),
-            units.len(),
-            &raw mut length,
-        );
-        units.truncate(length);
-        String::from_utf16(&units).is_err()
-    }
-}
-
-fn short_text(env: Env, value: Raw, buffer: &mut [u8; SHORT_TEXT_BYTES]) -> Option<&str> {
-    let mut length = 0;
-    // SAFETY: see above; Node-API writes at most the buffer's length, zero included.
-    unsafe {
-        sys::napi_get_value_string_utf8(
-            env.raw(),
-            value.0,
-            buffer.as_mut_ptr().cast(),
-            buffer.len(),
-            &raw mut length,
-        );
-    }
-    // A text that may have been cut (a character has up to 4 bytes) is read again, whole.
-    let whole = length < SHORT_TEXT_BYTES - 4;
-    buffer.get(..length).filter(|_| whole).and_then(|bytes| std::str::from_utf8(bytes).ok())
-}
-
-fn long_text(env: Env, value: Raw) -> Result<String> {
-    String::from_utf8(text_bytes(env, value)).map_err(|_| Error::invalid("a string is not valid Unicode"))
-}
-
-/// A string as UTF-8.
-pub fn text_bytes(env: Env, value: Raw) -> Vec<u8> {
-    let mut buffer = [0; SHORT_TEXT_BYTES];
-    if let Some(text) = short_text(env, value, &mut buffer) {
-        return text.as_bytes().to_vec();
-    }
-    let mut length = 0;
-    // SAFETY: see above; the buffer has room for the terminating zero.
-    unsafe {
-        sys::napi_get_value_string_utf8(env.raw(), value.0, ptr::null_mut(), 0, &raw mut length);
-        let mut bytes = vec![0u8; length + 1];
-        sys::napi_get_value_string_utf8(
-            env.raw(),
-            value.0,
-            bytes.as_mut_ptr().cast(),
-            bytes.len(),
-            &raw mut length,
-        );
-        bytes.truncate(length);
-        bytes
-    }
-}
-
-/// A value's data: the text of a string, the bytes of a `Uint8Array`.
-pub fn data(env: Env, value: Raw) -> Vec<u8> {
-    bytes(env, value).map_or_else(|| text_bytes(env, value), <[u8]>::to_vec)
-}
-
-fn number(env: Env, value: Raw) -> f64 {
-    let mut number = 0.0;
-    // SAFETY: see above.
-    unsafe { sys::napi_get_value_double(env.raw(), value.0, &raw mut number) };
-    number
-}
-
-/// The bytes of a `Uint8Array`, good until JavaScript runs again.
-fn bytes<'a>(env: Env, value: Raw) -> Option<&'a [u8]> {
-    const UINT8: sys::napi_typedarray_type = sys::TypedarrayType::uint8_array;
-    let mut is_typed = false;
-    let (mut kind, mut length, mut start, mut buffer, mut offset) =
-        (0, 0, ptr::null_mut(), ptr::null_mut(), 0);
-    // SAFETY: see above; the pointer is good for `length` bytes.
-    unsafe {
-        sys::napi_is_typedarray(env.raw(), value.0, &raw mut is_typed);
-        if !is_typed {
-            return None;
-        }
-        sys::napi_get_typedarray_info(
-            env.raw(),
-            value.0,
-            &raw mut kind,
-            &raw mut length,
-            &raw mut start,
-            &raw mut buffer,
-            &raw mut offset,
-        );
-        if kind != UINT8 {
-            return None;
-        }
-        if start.is_null() || length == 0 {
-            return Some(&[]);
-        }
-        Some(std::slice::from_raw_parts(start.cast::<u8>(), length))
-    }
 }
 
 /// Sign and big-endian magnitude of a bigint of at most `limit` bytes.
@@ -434,14 +258,19 @@ pub fn one_key(env: Env, value: Raw) -> Result<Vec<u8>> {
     Ok(out)
 }
 
-/// A selector of three keys, each of which may be missing.
-pub fn selector(env: Env, prefix: Raw, start: Raw, end: Raw) -> Result<Selector> {
-    let bound = |value: Raw, name: &str| {
+/// The selector of an object's `prefix`, `start` and `end`.
+pub fn selector(env: Env, range: Raw) -> Result<Selector> {
+    let bound = |member_name, name: &str| {
+        let value = member(env, range, member_name);
         if is_absent(env, value) {
             return Ok(None);
         }
         let mut out = Vec::new();
         self::prefix(env, value, name, &mut out).map(|_| Some(out))
     };
-    Ok(Selector { prefix: bound(prefix, "prefix")?, start: bound(start, "start")?, end: bound(end, "end")? })
+    Ok(Selector {
+        prefix: bound(c"prefix", "prefix")?,
+        start: bound(c"start", "start")?,
+        end: bound(c"end", "end")?,
+    })
 }
