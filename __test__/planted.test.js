@@ -204,13 +204,9 @@ describe("planted: what is in an index, and was damaged after that", () => {
       }
       assert.equal((await kv.delete({ prefix: ["a"] }, { where: { x: 1 } })).deletedCount, 2)
       await refused(() => kv.get(keys[1]), "CORRUPT", named)
-      // What the index has of it cannot be taken out of it. Seen to fail: the error said to restore a backup.
-      await refused(() => kv.set(keys[1], 1), "CORRUPT", /an index does not agree with its table/)
-      assert.equal((await kv.removeIndex(["a"], "x")).ok, true)
+      // The index still has what was in its place: see process/store/damaged-indexes.
       await kv.set(keys[1], { x: 1, text: "word again" })
-      await kv.createIndex(["a"], { on: ["x"] })
       assert.deepEqual(await keysOf(kv, ["a"], { where: { x: 1 } }), [keys[1]])
       assert.equal((await collect(kv.search(["a"], "again"))).length, 1)
-      assert.deepEqual(await keysOf(kv, ["a"], { where: { x: 1 } }), [keys[1]])
     }))
 })

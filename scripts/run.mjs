@@ -14,6 +14,8 @@ const IN_BOTH = [
   "__test__/format.test.js",
   "__test__/planted.test.js",
   "__test__/process/queues/damaged-",
+  "__test__/process/store/damaged-indexes",
+  "__test__/process/store/damaged-texts",
   "__test__/unit",
 ]
 

@@ -6,11 +6,11 @@ import { test } from "node:test"
 import { Kv } from "@buntime/keyval"
 import { collect, refused } from "../../support/assert.js"
 import { Listener } from "../../support/listener.js"
-import { nodeOnly, sql } from "../../support/runtimes.js"
+import { sql } from "../../support/runtimes.js"
 import { tempFolder } from "../../support/targets.js"
 
 /** What fails here may hang. */
-const LIMITED = { ...nodeOnly, timeout: 120_000 }
+const LIMITED = { timeout: 120_000 }
 
 const BAD = {
   "a quotation mark": "'a\"b'",

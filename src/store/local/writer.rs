@@ -9,6 +9,7 @@ use std::time::Duration;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::identity::Whereabouts;
+use super::schema::reindex::rebuild_indexes;
 use super::schema::settings::Settings;
 use super::shared::{Shared, fault};
 use super::sqlite::{Announced, Doubt};
@@ -40,6 +41,8 @@ pub struct Writer {
     slice: Duration,
     define: Define,
     synchronous: Option<Durability>,
+    /// The next transaction builds the indexes again before anything else.
+    rebuilds_indexes: bool,
     /// Why nothing is written any more.
     stopped: Option<Error>,
     /// Whom the group concerns that was committed last.
@@ -59,6 +62,8 @@ enum Ending {
     Moved(Error),
     /// The only operation is to run again, in a transaction of its own: what a step of it met is to be undone.
     Again,
+    /// The same, once the indexes are built again: a row of it is not in one as the table has it.
+    AgainIndexed,
     /// The code of an operation panicked; the store cannot be trusted with another one.
     Panicked,
 }
@@ -81,6 +86,7 @@ impl Writer {
             define,
             synchronous: None,
             notice: Notice::NONE,
+            rebuilds_indexes: false,
             stopped: None,
         }
     }
@@ -128,6 +134,7 @@ impl Writer {
                 }
                 Ending::Done | Ending::RunAlone => self.finish(group),
                 Ending::Again => {}
+                Ending::AgainIndexed => self.rebuilds_indexes = true,
                 Ending::Moved(error) => {
                     for (job, outcome) in group {
                         let outcome = outcome.and(Err(Error { outcome_unknown: true, ..error.clone() }));
@@ -161,7 +168,8 @@ impl Writer {
             return Ending::Moved(error);
         }
         let durability = waiting.iter().map(|job| job.durability()).max().unwrap_or_default();
-        let mut ending = match self.begin(&mut db, durability) {
+        let rebuilt = std::mem::take(&mut self.rebuilds_indexes);
+        let mut ending = match self.begin(&mut db, durability, rebuilt) {
             Ok(settings) => {
                 let (slice, define, notice, before) = (self.slice, self.define, Notice::NONE, settings);
                 let changes = db.connection.total_changes();
@@ -174,6 +182,7 @@ impl Writer {
                     slice,
                     define,
                     notice,
+                    rebuilt,
                 };
                 let ending = transaction.run(waiting, most, group);
                 self.notice = transaction.notice;
@@ -201,7 +210,7 @@ impl Writer {
         Some(moved.error())
     }
 
-    fn begin(&mut self, db: &mut Db, asked: Durability) -> Result<Settings> {
+    fn begin(&mut self, db: &mut Db, asked: Durability, rebuild: bool) -> Result<Settings> {
         db.end_stray_transaction()?;
         // Under OFF a checkpoint, of a commit or of the closing, syncs nothing: it would take durable commits out of the
         // log and leave them in memory. So OFF is only for stores of which every opener asked for it.
@@ -220,6 +229,7 @@ impl Writer {
         let settings = db
             .connection
             .mend_log()
+            .and_then(|()| if rebuild { rebuild_indexes(&db.connection) } else { Ok(()) })
             .and_then(|()| Settings::read(&mut db.statement(Sql::Settings)?.query(&[])?));
         settings
             .inspect(|settings| self.shared.clock.witness(settings.seen_ms()))
@@ -248,6 +258,8 @@ struct Transaction<'a> {
     define: Define,
     /// Whom it concerns, once it is committed.
     notice: Notice,
+    /// Whether the indexes were built again in it.
+    rebuilt: bool,
 }
 
 impl Transaction<'_> {
@@ -265,6 +277,14 @@ impl Transaction<'_> {
             // did nothing wrong.
             let lost = ran.is_err() || self.db.connection.is_autocommit();
             let outcome = match ran {
+                // What was damaged after an index had it cannot be replaced or deleted, which is how it is mended.
+                Ok(Ran::Ended(Err(_)))
+                    if alone && !self.rebuilt && self.db.connection.met_damaged_index() =>
+                {
+                    let _ = self.db.run(Sql::Rollback);
+                    waiting.push_front(job);
+                    return Ending::AgainIndexed;
+                }
                 Ok(Ran::Ended(outcome)) => outcome,
                 Ok(Ran::Refused) => {
                     let _ = self.db.run(Sql::Rollback);

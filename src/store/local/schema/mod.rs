@@ -15,6 +15,7 @@ mod genuine;
 pub mod index_row;
 pub mod numbers;
 pub mod objects;
+pub mod reindex;
 pub mod settings;
 
 /// Between two attempts to turn the write-ahead log on.

@@ -9,6 +9,7 @@ use libsql::ffi;
 
 use super::busy::Busy;
 use super::checkpoint::Checkpoints;
+use super::error::INDEX_IS_DAMAGED;
 use super::files::{File, MAIN};
 use super::last_error::last_error;
 use super::log_index::LogIndex;
@@ -117,6 +118,13 @@ impl Connection {
     pub fn is_autocommit(&self) -> bool {
         // SAFETY: `db` is open.
         unsafe { ffi::sqlite3_get_autocommit(self.db) != 0 }
+    }
+
+    /// Whether the last statement failed because a row is not in an index as the table has it.
+    #[must_use]
+    pub fn met_damaged_index(&self) -> bool {
+        // SAFETY: `db` is open.
+        unsafe { ffi::sqlite3_extended_errcode(self.db) == INDEX_IS_DAMAGED }
     }
 
     /// Rows changed by the last statement.

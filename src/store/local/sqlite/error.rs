@@ -9,7 +9,7 @@ use crate::base::config::Fault;
 use crate::base::error::{Code, Error, Result};
 
 /// `SQLITE_CORRUPT_INDEX`: what is to be removed from an index is not in it.
-const INDEX_IS_DAMAGED: c_int = ffi::SQLITE_CORRUPT | (3 << 8);
+pub const INDEX_IS_DAMAGED: c_int = ffi::SQLITE_CORRUPT | (3 << 8);
 
 /// Our error for a result code. Codes are matched, never messages: 517 (a stale snapshot) has the message of
 /// 5.
@@ -17,7 +17,7 @@ pub fn error_of(extended: c_int, message: &str) -> Error {
     let (code, advice) = match extended & 0xff {
         ffi::SQLITE_CORRUPT if extended == INDEX_IS_DAMAGED => (
             Code::Corrupt,
-            "an index does not agree with its table: make it again (removeIndex, createIndex), or restore the file from a backup",
+            "an index does not agree with its table, and cannot be built again: remove it (removeIndex), or restore the file from a backup",
         ),
         ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED => {
             (Code::Busy, "another process holds the write lock; raise busyTimeout, or write less at a time")

@@ -22,6 +22,6 @@ mod statement;
 pub use connection::Connection;
 pub use copy::PageCopy;
 pub use descriptors::{NO_DESCRIPTOR, is_lack as is_lack_of_descriptors};
-pub use error::may_fail;
+pub use error::{INDEX_IS_DAMAGED, error_of, may_fail};
 pub use mend::{Announced, Doubt};
 pub use statement::{Param, Rows, Statement};
