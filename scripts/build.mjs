@@ -2,6 +2,7 @@
 import { copyFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
+import { bundle } from "./bundle.mjs"
 import { binary, fail, root, run } from "./support.mjs"
 import { binaryName, targets } from "./targets.mjs"
 
@@ -21,5 +22,6 @@ const built = join(root, "target", target?.triple ?? "", options.release ? "rele
 const addon = join(root, target ? binaryName(target) : binary())
 rmSync(addon, { force: true })
 copyFileSync(built, addon)
-rmSync(join(root, "dist"), { recursive: true, force: true })
+await bundle()
+// The modules one by one, for the tests of what is inside.
 run(process.execPath, [join(root, "node_modules/typescript/bin/tsc")])

@@ -60,6 +60,8 @@ describe("package", () => {
       "testdata",
       "lib",
       "scripts",
+      "dist/modules",
+      "dist/testing.js",
     ])
       assert.ok(!existsSync(join(installed, name)), `${name} is in the tarball`)
     assert.equal(files.filter((name) => name.endsWith(".node")).length, 1)
@@ -78,6 +80,20 @@ describe("package", () => {
     ]
     for (const [at, [command, file]] of ways.entries())
       assert.equal(run(command, [file]).trim(), `count ${at + 1}`)
+  })
+
+  // Modules as files of their own take twice as long to import.
+  test("an import loads few files", () => {
+    const program = `
+      const { createRequire } = await import("node:module")
+      await import("@buntime/keyval")
+      const place = process.cwd() + "/node_modules/@buntime/keyval/"
+      const loaded = Object.keys(createRequire(place).cache).filter((path) => path.startsWith(place))
+      console.log(JSON.stringify(loaded.map((path) => path.slice(place.length)).sort()))
+    `
+    const loaded = JSON.parse(run(process.execPath, ["--input-type=module", "-e", program]))
+    const [addon] = loaded.filter((name) => name.endsWith(".node"))
+    assert.deepEqual(loaded, ["dist/index.js", "dist/internals.js", addon, "native.cjs"])
   })
 
   test("its types compile in a strict project", () => {

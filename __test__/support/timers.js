@@ -1,4 +1,4 @@
-import { useTimer } from "../../dist/testing.js"
+import { useTimer } from "../../dist/modules/shared/host.js"
 
 /** Takes the place of the host's timers: notes how long each wait was to be, and ends it at once while `run` is true. */
 export function fakeTimers() {

@@ -1,9 +1,9 @@
 // Feeds and loops of consumers that meet errors of the store: they go on after those that may pass, and end with others.
 import assert from "node:assert/strict"
 import { afterEach, beforeEach, describe, test } from "node:test"
-import { changesOf } from "../../dist/api/changes/changes.js"
-import { Consumer } from "../../dist/api/changes/consumer.js"
-import { KvError } from "../../dist/shared/errors.js"
+import { changesOf } from "../../dist/modules/api/changes/changes.js"
+import { Consumer } from "../../dist/modules/api/changes/consumer.js"
+import { KvError } from "../../dist/modules/shared/errors.js"
 import { fakeTimers } from "../support/timers.js"
 
 const busy = () => new KvError("BUSY", "another process holds the file")

@@ -1,7 +1,7 @@
 // Those who wait for a lease: which of them is woken.
 import assert from "node:assert/strict"
 import { describe, test } from "node:test"
-import { LeaseWaiters } from "../../dist/notices/lease-waiters.js"
+import { LeaseWaiters } from "../../dist/modules/notices/lease-waiters.js"
 
 /** Three who wait for one lease, and the time at which the next one is to be woken. */
 function begin() {

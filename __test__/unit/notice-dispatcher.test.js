@@ -2,8 +2,8 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { setImmediate as turn } from "node:timers/promises"
-import { NoticeDispatcher } from "../../dist/notices/dispatcher.js"
-import { NOTICE_ELSEWHERE, NOTICE_TIME } from "../../dist/wire/codes.js"
+import { NoticeDispatcher } from "../../dist/modules/notices/dispatcher.js"
+import { NOTICE_ELSEWHERE, NOTICE_TIME } from "../../dist/modules/wire/codes.js"
 
 /** A `Kv` by a clock of its own: its looks, and when it asked to be woken. */
 class Store {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict"
 import { describe, test } from "node:test"
-import { KvError } from "../../dist/shared/errors.js"
-import { reviveKey } from "../../dist/wire/key-json.js"
-import { readKnown, readListed } from "../../dist/wire/page.js"
+import { KvError } from "../../dist/modules/shared/errors.js"
+import { reviveKey } from "../../dist/modules/wire/key-json.js"
+import { readKnown, readListed } from "../../dist/modules/wire/page.js"
 
 const isCorrupt = (error) => error instanceof KvError && error.code === "CORRUPT"
 

@@ -1,7 +1,7 @@
 // Times that are waited for, against a list that is sorted each time.
 import assert from "node:assert/strict"
 import { describe, test } from "node:test"
-import { TimerQueue } from "../../dist/notices/timer-queue.js"
+import { TimerQueue } from "../../dist/modules/notices/timer-queue.js"
 import { Random } from "../support/random.js"
 
 const SEED = Number(process.env.KEYVAL_SEED ?? Math.floor(Math.random() * 2 ** 31))

@@ -7,11 +7,11 @@ import { spawnSync } from "node:child_process"
 import { describe, test } from "node:test"
 import vm from "node:vm"
 import fc from "fast-check"
-import { KvError, describe as shown } from "../../dist/shared/errors.js"
-import { MAX_NESTING_DEPTH, MAX_VALUE_BYTES } from "../../dist/shared/limits.js"
-import { COMMIT_VERSIONSTAMP, Now, UUIDV7 } from "../../dist/shared/placeholders.js"
-import { KvU64 } from "../../dist/shared/u64.js"
-import { decodeValue, encodeValue, LateValue, revive } from "../../dist/value/index.js"
+import { KvError, describe as shown } from "../../dist/modules/shared/errors.js"
+import { MAX_NESTING_DEPTH, MAX_VALUE_BYTES } from "../../dist/modules/shared/limits.js"
+import { COMMIT_VERSIONSTAMP, Now, UUIDV7 } from "../../dist/modules/shared/placeholders.js"
+import { KvU64 } from "../../dist/modules/shared/u64.js"
+import { decodeValue, encodeValue, LateValue, revive } from "../../dist/modules/value/index.js"
 import { commandOf } from "../support/runtimes.js"
 
 const encode = (value) => encodeValue(value, "value")
@@ -782,7 +782,7 @@ function withoutStacks(value) {
 test("Bun and Node write the same texts and read each other's", () => {
   const here = process.versions.bun ? "bun" : "node"
   const other = here === "bun" ? "node" : "bun"
-  const dist = new URL("../../dist/", import.meta.url)
+  const dist = new URL("../../dist/modules/", import.meta.url)
   const source = `
     import { KvU64 } from "${new URL("shared/u64.js", dist)}"
     import { encodeValue } from "${new URL("value/index.js", dist)}"

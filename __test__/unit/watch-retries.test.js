@@ -1,8 +1,8 @@
 // A watch that meets errors of the store: both forms go on after those that may pass, and end with others.
 import assert from "node:assert/strict"
 import { afterEach, beforeEach, describe, test } from "node:test"
-import { beginWatch, WatchIterator, watchWith } from "../../dist/api/changes/watch.js"
-import { KvError } from "../../dist/shared/errors.js"
+import { beginWatch, WatchIterator, watchWith } from "../../dist/modules/api/changes/watch.js"
+import { KvError } from "../../dist/modules/shared/errors.js"
 import { fakeTimers } from "../support/timers.js"
 
 const busy = () => new KvError("BUSY", "another process holds the file")

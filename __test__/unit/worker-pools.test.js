@@ -1,7 +1,7 @@
 // The listeners of a queue: who is called, and that no call is lost, whatever the order in which things happen.
 import assert from "node:assert/strict"
 import { describe, test } from "node:test"
-import { WorkerPool } from "../../dist/notices/worker-pools.js"
+import { WorkerPool } from "../../dist/modules/notices/worker-pools.js"
 import { Random } from "../support/random.js"
 
 const SEED = Number(process.env.KEYVAL_SEED ?? Math.floor(Math.random() * 2 ** 31))

@@ -60,7 +60,7 @@ import { openTransport } from "../open.js"
 import { describe, invalidArgument } from "../shared/errors.js"
 import { isKeyList } from "../shared/keys.js"
 import { checkConsistency, refuseExtra, refuseOptions, settingsOf, takeOptions } from "../shared/options.js"
-import { COMMIT_VERSIONSTAMP, Now, UUIDV7 } from "../shared/placeholders.js"
+import { COMMIT_VERSIONSTAMP, createNow, UUIDV7 } from "../shared/placeholders.js"
 import { attempt, nearOrigin, originOf } from "../shared/stacks.js"
 import type { Transport } from "../transport.js"
 import { backup } from "./backup.js"
@@ -349,7 +349,7 @@ export class Kv implements Contract {
 
   now(...extra: unknown[]): KvNow {
     refuseExtra(extra)
-    return Now.of(() => this.#transport.now(), this.#transport.core.durationMs)
+    return createNow(() => this.#transport.now(), this.#transport.core.durationMs)
   }
 
   backup(path: string | URL, options?: KvBackupOptions, ...extra: unknown[]): Promise<KvBackupResult> {

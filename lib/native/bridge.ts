@@ -129,7 +129,7 @@ export class Bridge {
     try {
       packet = start(this.handle, id, request)
     } catch (error) {
-      return Promise.reject(beneath(fromNative(error), Bridge.prototype.ask))
+      return Promise.reject(beneath(fromNative(error), this.ask))
     }
     if (packet === undefined) return this.expect(id, request, reader)
     if ("page" in reader) return reader.page(parcelOf(packet), request)
@@ -141,7 +141,7 @@ export class Bridge {
     try {
       return work(this.handle)
     } catch (error) {
-      throw beneath(fromNative(error), Bridge.prototype.callSync)
+      throw beneath(fromNative(error), this.callSync)
     }
   }
 

@@ -47,7 +47,7 @@ export class ReadBatcher {
         if (this.#bridge.closed) throw closed()
         this.#keys.push(checkedKey(key, ""))
       } catch (error) {
-        throw beneath(error, ReadBatcher.prototype.get)
+        throw beneath(error, this.get)
       }
       this.#read({ count: 1, single: true, origin: originOf(true) ?? nearOrigin(), resolve, reject })
     })

@@ -95,7 +95,7 @@ export class NativeTransport implements Transport {
     try {
       entry.stage(entry.whileClosing ? bridge.handleWhileClosing : bridge.handle, id, request)
     } catch (error) {
-      return Promise.reject(beneath(fromNative(error), NativeTransport.prototype.write))
+      return Promise.reject(beneath(fromNative(error), this.write))
     }
     bridge.scheduleFlush()
     return bridge.expect(id, request, entry)

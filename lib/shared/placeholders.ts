@@ -27,6 +27,11 @@ export const COMMIT_VERSIONSTAMP: VersionstampPlaceholder = Object.freeze(new Ve
 /** Milliseconds of a duration; `name` is the argument's, for the error. */
 export type ParseDuration = (duration: Duration, name: string) => number
 
+/** For users. It is an object that arithmetic takes for a number, which TypeScript allows to numbers alone. */
+export function createNow(clock: () => number, parse: ParseDuration, offsetMs = 0): KvNow {
+  return new Now(clock, parse, offsetMs) as unknown as KvNow
+}
+
 /** A clock's time plus an offset, read each time that it is used. */
 export class Now implements KvNowMethods {
   readonly #clock: () => number
@@ -39,19 +44,14 @@ export class Now implements KvNowMethods {
     this.#offsetMs = offsetMs
   }
 
-  /** For users. It is an object that arithmetic takes for a number, which TypeScript allows to numbers alone. */
-  static of(clock: () => number, parse: ParseDuration, offsetMs = 0): KvNow {
-    return new Now(clock, parse, offsetMs) as unknown as KvNow
-  }
-
   add(duration: Duration, ...extra: unknown[]): KvNow {
     refuseExtra(extra)
-    return Now.of(this.#clock, this.#parse, this.#offsetMs + this.#parse(duration, "duration"))
+    return createNow(this.#clock, this.#parse, this.#offsetMs + this.#parse(duration, "duration"))
   }
 
   sub(duration: Duration, ...extra: unknown[]): KvNow {
     refuseExtra(extra)
-    return Now.of(this.#clock, this.#parse, this.#offsetMs - this.#parse(duration, "duration"))
+    return createNow(this.#clock, this.#parse, this.#offsetMs - this.#parse(duration, "duration"))
   }
 
   /** For filters, whose time is read where the data is. */

@@ -17,7 +17,8 @@ describe("stacks of errors", nodeOnly, () => {
         )
         assert.deepEqual(JSON.parse(stdout.trim().split("\n").at(-1)), [])
         assert.equal(code, 1, "the unawaited call ends the process")
-        if (!busy) assert.match(stderr, /stacks\.js:\d+/)
+        // Of an error that nobody takes, Bun prints other frames than those of `stack`, which the child has looked at.
+        if (!busy && runtime === "node") assert.match(stderr, /children\/runtime\/stacks\.js:\d+/)
         assert.match(stderr, /CONFLICT|unique/)
       })
 })

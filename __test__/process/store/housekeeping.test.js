@@ -37,7 +37,7 @@ describe("process: housekeeping", nodeOnly, () => {
   // Seen to fail: leave out the handle's release after its close.
   test("a closed Kv lets go of what it held", () => {
     const program = `
-      import { Kv, transports } from "./dist/api/kv.js"
+      import { Kv, transports } from "./dist/internals.js"
       const closed = []
       const held = () => closed.filter((transport) => transport.deref() !== undefined)
       for (let at = 0; at < 50; at++) {

@@ -1,0 +1,14 @@
+/**
+ * What the entries of the package share: scripts/bundle.mjs builds it into one file, and each entry into a file that takes
+ * from it what it needs.
+ */
+
+export { Kv, transports } from "./api/kv.js"
+export { callNative } from "./native/addon.js"
+export { core } from "./native/core.js"
+export { NativeTransport } from "./native/transport.js"
+export { KvError } from "./shared/errors.js"
+export { useTimer } from "./shared/host.js"
+export { KvU64 } from "./shared/u64.js"
+export { version } from "./shared/version.js"
+export { reviveKey } from "./wire/key-json.js"

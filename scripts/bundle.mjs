@@ -1,0 +1,58 @@
+// Builds dist/ from lib/: one file that holds the library, and one for each entry of the package.
+import { copyFileSync, readFileSync, rmSync } from "node:fs"
+import { join } from "node:path"
+import { build } from "esbuild"
+import { fail, root } from "./support.mjs"
+
+const lib = (path) => join(root, "lib", path)
+const dist = (path) => join(root, "dist", path)
+const INTERNALS = "internals.js"
+/**
+ * What an entry imports of lib/, it takes from the file `through`. An ES module comes through a small one: Node looks for the names that a
+ * CommonJS file exports in all of its text, which takes it 60 ms of the large one.
+ */
+const ENTRIES = [
+  { from: "index.ts", to: "index.js", format: "cjs", through: INTERNALS },
+  { from: "index.mts", to: "index.mjs", format: "esm", through: "index.js" },
+  { from: "testing.ts", to: "testing.js", format: "cjs", through: INTERNALS },
+]
+
+const common = { bundle: true, platform: "node", target: "es2022", logLevel: "warning" }
+
+/** Imports that match are left as imports of `path`. */
+const external = (filter, path) => ({
+  name: path,
+  setup: ({ onResolve }) =>
+    onResolve({ filter }, ({ kind }) => (kind === "entry-point" ? undefined : { path, external: true })),
+})
+
+/** Errors show the names of classes, and esbuild renames a class whose own body names it. Its `keepNames` costs each closure a call. */
+function checkNames(text) {
+  const renamed = /\bclass (_\w+)/.exec(text)?.[1]
+  if (renamed)
+    fail(
+      `lib/: the class ${renamed.slice(1)} names itself in its body; use \`this\`, or a function beside it`,
+    )
+}
+
+/** dist/, whole: what is there goes. */
+export async function bundle() {
+  rmSync(dist(""), { recursive: true, force: true })
+  await build({
+    ...common,
+    entryPoints: [lib("internals.ts")],
+    outfile: dist(INTERNALS),
+    format: "cjs",
+    plugins: [external(/\/native\.cjs$/, "../native.cjs")],
+  })
+  checkNames(readFileSync(dist(INTERNALS), "utf8"))
+  for (const { from, to, format, through } of ENTRIES)
+    await build({
+      ...common,
+      entryPoints: [lib(from)],
+      outfile: dist(to),
+      format,
+      plugins: [external(/^\.{1,2}\//, `./${through}`)],
+    })
+  copyFileSync(lib("package.json"), dist("package.json"))
+}
