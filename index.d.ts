@@ -885,7 +885,7 @@ export interface KvWatchOptions {
    */
   overflowStrategy?: "drop-oldest" | "drop-newest" | undefined
   /**
-   * Told of what the callback throws, and of errors of the store that the watch outlives, as an iterator too.
+   * Called with what the callback throws, and of errors of the store that the watch outlives, as an iterator too.
    * Default: `console.error`.
    */
   onError?: ((error: unknown) => void) | undefined
@@ -961,7 +961,7 @@ export interface KvChangesOptions {
    */
   live?: boolean | undefined
   /**
-   * Told of errors of the store that another try may pass (`retryable`), which do not end a `live` feed: it
+   * Called with errors of the store that another try may pass (`retryable`), which do not end a `live` feed: it
    * tries again, after 1 second up to 30. Default: `console.error`.
    */
   onError?: ((error: unknown) => void) | undefined
@@ -996,7 +996,7 @@ export interface KvChanges {
   /**
    * Reads the change log in commit order.
    * @throws {KvError} from `next()`: `HISTORY_GONE` if changes from `from` on, or from where the iterator
-   *   stands, were trimmed; `UNSUPPORTED` with `changeLog: "off"`; `CLOSED`, `CORRUPT`. Wrong arguments throw
+   *   is, were trimmed; `UNSUPPORTED` with `changeLog: "off"`; `CLOSED`, `CORRUPT`. Wrong arguments throw
    *   at once: `INVALID_ARGUMENT`.
    */
   <T = unknown>(options?: KvChangesOptions): KvChangesIterator<T>
@@ -1018,7 +1018,7 @@ export interface KvConsumerOptions {
    */
   lease?: Duration | undefined
   /**
-   * Told of errors of the store that may pass, which do not end a `for await`: it tries again, after 1 second
+   * Called with errors of the store that may pass, which do not end a `for await`: it tries again, after 1 second
    * up to 30. Default: `console.error`. `read` and `commit` reject with them.
    */
   onError?: ((error: unknown) => void) | undefined
@@ -1098,7 +1098,7 @@ export interface KvEnqueueOptions {
   queue?: string | undefined
   /** Messages of a queue with one ordering key are handled one at a time, in their order, by all listeners of all processes together. A retry holds up its key, and no other. */
   orderingKey?: string | undefined
-  /** While a message with this key is pending or processing in the queue, another one is not added: the id that stands is returned. */
+  /** While a message with this key is pending or processing in the queue, another one is not added: the id of the first is returned. */
   deduplicationKey?: string | undefined
 }
 
@@ -1123,8 +1123,8 @@ export interface KvListenOptions {
   /** How long a message stays this listener's if the process dies; extended while the handler runs. Default `"30s"`, 100 ms to 1 day. */
   lockDuration?: Duration | undefined
   /**
-   * Told of what a handler throws, and of errors of the store that the listener outlives. Default: `console.error`. A message whose
-   * stored value is damaged becomes a dead letter at once: this is told `CORRUPT`, and no handler is called.
+   * Called with what a handler throws, and of errors of the store that the listener outlives. Default: `console.error`. A message whose
+   * stored value is damaged becomes a dead letter at once: this is called with `CORRUPT`, and no handler is called.
    */
   onError?: ((error: unknown, message?: KvMessage) => void) | undefined
 }
@@ -1746,7 +1746,7 @@ export class Kv {
 
   /**
    * Makes an index of the entries under a prefix, those that are stored already too, in one commit: of words,
-   * for {@link search}, or of values, for filters. One with the same arguments is left as it stands, so that an app
+   * for {@link search}, or of values, for filters. One with the same arguments is left as it is, so that an app
    * may call it on each start; otherwise the search index of the prefix, or the ordered one on the same fields, is replaced.
    * The database itself keeps it, whoever writes. An ordered index is used where it gives 10,000 entries or
    * fewer to look at; it saves reading, and never changes what is found.

@@ -38,6 +38,7 @@ const TASKS = {
     run(node, [tool("@biomejs/biome/bin/biome"), "ci", "--error-on-warnings", "."])
     run(node, [tool("typescript/bin/tsc"), "--noEmit"])
     run(node, [tool("typescript/bin/tsc"), "--noEmit", "-p", "__test__/types"])
+    run(node, [script("scripts/words.mjs")])
   },
 
   test() {
