@@ -1,7 +1,11 @@
 //! Which file a path is, so that two paths of one file share one store.
 
 use std::path::{Path, PathBuf};
+#[cfg(unix)]
+use std::time::Duration;
 
+#[cfg(unix)]
+use crate::base::clock::Stopwatch;
 use crate::base::error::{Code, Error, short};
 
 /// A file: its device and inode, or, where there are none, its canonical path.
@@ -50,8 +54,12 @@ pub fn names(_: &Path) -> u64 {
 }
 
 /// The files of an open store, each as it was found when they were opened: the database, its log, and the log's index.
-#[derive(Debug, Clone)]
-pub struct Whereabouts(Vec<(PathBuf, FileId)>);
+#[derive(Debug)]
+pub struct Whereabouts {
+    files: Vec<(PathBuf, FileId)>,
+    #[cfg(unix)]
+    folders: Folders,
+}
 
 impl Whereabouts {
     /// Those of a store that has just opened them.
@@ -65,15 +73,23 @@ impl Whereabouts {
         };
         let paths = [path.to_path_buf(), beside("-wal"), beside("-shm")];
         let found = paths.into_iter().filter_map(|path| FileId::of(&path).map(|id| (path, id)));
-        Self(found.collect())
+        let files = found.collect();
+        Self {
+            files,
+            #[cfg(unix)]
+            folders: Folders::of(path, &file, keeps_times),
+        }
     }
 
     /// Whether one of them is not where it was. An error that says nothing of it is passed over.
     #[cfg(unix)]
-    pub fn have_changed(&self) -> bool {
+    pub fn have_changed(&mut self) -> bool {
         use std::io::ErrorKind;
         use std::os::unix::fs::MetadataExt;
-        self.0.iter().any(|(path, id)| match std::fs::metadata(path) {
+        if self.folders.are_as_they_were() {
+            return false;
+        }
+        self.files.iter().any(|(path, id)| match std::fs::metadata(path) {
             Ok(found) => *id != FileId::Inode(found.dev(), found.ino()),
             Err(error) => matches!(
                 error.kind(),
@@ -84,13 +100,120 @@ impl Whereabouts {
 
     /// An open file cannot be moved or deleted there.
     #[cfg(not(unix))]
-    pub fn have_changed(&self) -> bool {
+    pub fn have_changed(&mut self) -> bool {
         false
     }
 
     /// What is said of it.
     pub fn error(&self) -> Error {
-        self.0.first().map_or_else(Error::closed, |(path, _)| moved(path))
+        self.files.first().map_or_else(Error::closed, |(path, _)| moved(path))
+    }
+}
+
+/// The folders in which the names of the files are. Whoever moves, deletes or replaces a file changes the times of its folder, so while
+/// these stay the same, one look at each folder tells as much as one at each file. But for two cases: another file that is mounted over
+/// a name, and a clock that is set back to the very moment of the folder's last change.
+#[cfg(unix)]
+#[derive(Debug)]
+struct Folders {
+    /// The name of the database.
+    file: PathBuf,
+    /// None where the file system may not keep their times.
+    paths: Vec<PathBuf>,
+    stamps: Option<Vec<Stamp>>,
+    /// Since the stamps were taken.
+    since: Stopwatch,
+    /// The stamps were the same at two looks that were so far apart that a change after the second would have made others.
+    is_settled: bool,
+    granule: Duration,
+}
+
+/// A folder, and when its names, or itself, were changed last, in seconds and nanoseconds.
+#[cfg(unix)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    inode: (u64, u64),
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+#[cfg(unix)]
+impl Folders {
+    /// Longer than two changes of a folder can get the same time: the coarsest file system counts in steps of 2 s.
+    const GRANULE: Duration = Duration::from_secs(3);
+
+    /// Of a path, and of the file that it leads to.
+    fn of(path: &Path, file: &Path, keeps_times: fn(&Path) -> bool) -> Self {
+        let mut paths: Vec<_> =
+            [path, file].into_iter().filter_map(Path::parent).map(PathBuf::from).collect();
+        paths.dedup();
+        if !paths.iter().all(|path| keeps_times(path)) {
+            paths.clear();
+        }
+        Self {
+            file: path.to_path_buf(),
+            paths,
+            stamps: None,
+            since: Stopwatch::start(),
+            is_settled: false,
+            granule: Self::GRANULE,
+        }
+    }
+
+    /// Whether it is certain that no name in them has changed since the files were looked at. Where it is not, they are to be
+    /// looked at now, after this.
+    fn are_as_they_were(&mut self) -> bool {
+        if self.paths.is_empty() || (!self.is_settled && self.since.elapsed() < self.granule) {
+            return false;
+        }
+        let found: Option<Vec<_>> = self.paths.iter().map(|path| Stamp::of(path)).collect();
+        let are_same = found == self.stamps && found.is_some();
+        if are_same && self.is_settled {
+            return true;
+        }
+        // A link may lead to further ones: what happens to these shows in neither folder.
+        let is_link = || std::fs::symlink_metadata(&self.file).is_ok_and(|found| found.is_symlink());
+        self.is_settled = are_same && !is_link();
+        (self.stamps, self.since) = (found, Stopwatch::start());
+        false
+    }
+}
+
+/// Whether a folder's file system notes the time of every change of a name, and every process here sees it at once: a network
+/// may answer late, and one in user space may answer as it likes.
+#[cfg(target_os = "linux")]
+fn keeps_times(folder: &Path) -> bool {
+    const EXT: u32 = 0xef53;
+    const XFS: u32 = 0x5846_5342;
+    const BTRFS: u32 = 0x9123_683e;
+    const F2FS: u32 = 0xf2f5_2010;
+    const ZFS: u32 = 0x2fc1_2fc1;
+    const TMPFS: u32 = 0x0102_1994;
+    const OVERLAY: u32 = 0x794c_7630;
+    rustix::fs::statfs(folder).is_ok_and(|found| {
+        // Its type is another one on each machine; the number has 32 bits.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::unnecessary_cast)]
+        let kind = found.f_type as u32;
+        matches!(kind, EXT | XFS | BTRFS | F2FS | ZFS | TMPFS | OVERLAY)
+    })
+}
+
+/// There it is not known.
+#[cfg(all(unix, not(target_os = "linux")))]
+fn keeps_times(_: &Path) -> bool {
+    false
+}
+
+#[cfg(unix)]
+impl Stamp {
+    fn of(folder: &Path) -> Option<Self> {
+        use std::os::unix::fs::MetadataExt;
+        let found = std::fs::metadata(folder).ok()?;
+        Some(Self {
+            inode: (found.dev(), found.ino()),
+            modified: (found.mtime(), found.mtime_nsec()),
+            changed: (found.ctime(), found.ctime_nsec()),
+        })
     }
 }
 
@@ -101,4 +224,186 @@ pub const MOVED: &str =
 /// The file that was opened is not at its path any more.
 pub fn moved(path: &Path) -> Error {
     Error::new(Code::Unavailable, format!("{}: {MOVED}", display_path(path)))
+}
+
+#[cfg(target_os = "linux")]
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use std::time::SystemTime;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    const NAMES: [&str; 3] = ["app.db", "app.db-wal", "app.db-shm"];
+
+    struct Files {
+        folder: TempDir,
+        files: Whereabouts,
+        /// How often the folder was made an old one: each time another age.
+        times: u64,
+    }
+
+    impl Files {
+        /// Opened in the folder `inner`, by a path.
+        fn open(path: impl Fn(&Path) -> PathBuf) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let inner = folder.path().join("inner");
+            fs::create_dir(&inner).unwrap();
+            for name in NAMES {
+                fs::write(inner.join(name), "").unwrap();
+            }
+            let path = path(folder.path());
+            let mut store = Self { folder, files: Whereabouts::of(&path), times: 0 };
+            // The folder for tests may be on any file system.
+            let folders = Folders::of(&path, &inner.join("app.db"), |_| true);
+            store.files.folders = Folders { granule: Duration::ZERO, ..folders };
+            store.settle();
+            store
+        }
+
+        /// Opened in a folder in which nothing has happened for long.
+        fn settled() -> Self {
+            let store = Self::open(|folder| folder.join("inner/app.db"));
+            assert!(store.files.folders.is_settled);
+            store
+        }
+
+        /// Nothing has happened in the folder for long: a change is certain to give it another time.
+        fn settle(&mut self) {
+            self.times += 1;
+            let time = SystemTime::UNIX_EPOCH + Duration::from_secs(10 * self.times);
+            fs::File::open(self.path("")).unwrap().set_modified(time).unwrap();
+            for _ in 0..2 {
+                assert!(!self.files.have_changed());
+            }
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.folder.path().join("inner").join(name)
+        }
+    }
+
+    /// Seen to fail: with stamps that hold the folder's inode alone.
+    #[test]
+    fn a_change_of_each_name_is_noticed_also_where_nothing_happened_for_long() {
+        type Change = fn(&Path);
+        let changes: [(&str, Change); 4] = [
+            ("deleted", |path| fs::remove_file(path).unwrap()),
+            ("renamed", |path| fs::rename(path, path.with_extension("moved")).unwrap()),
+            ("moved to another folder", |path| {
+                fs::rename(path, path.parent().unwrap().with_extension("moved")).unwrap();
+            }),
+            ("replaced", |path| {
+                let other = path.parent().unwrap().with_extension("other");
+                fs::write(&other, "").unwrap();
+                fs::rename(other, path).unwrap();
+            }),
+        ];
+        for name in NAMES {
+            for (what, change) in changes {
+                let mut store = Files::settled();
+                change(&store.path(name));
+                assert!(store.files.have_changed(), "{name} {what}");
+                assert!(store.files.have_changed(), "{name} {what}, again");
+            }
+        }
+    }
+
+    /// Seen to fail: where a folder that cannot be looked at counted as one that is as it was.
+    #[test]
+    fn a_folder_that_is_moved_or_replaced_is_noticed() {
+        let mut store = Files::settled();
+        let inner = store.path("");
+        fs::rename(&inner, store.folder.path().join("other")).unwrap();
+        assert!(store.files.have_changed());
+        fs::create_dir(&inner).unwrap();
+        assert!(store.files.have_changed());
+    }
+
+    /// Seen to fail: where a change of the folder itself counted as one of the files.
+    #[test]
+    fn other_names_in_the_folder_are_of_no_concern() {
+        let mut store = Files::settled();
+        let other = store.path("other.log");
+        fs::write(&other, "").unwrap();
+        assert!(!store.files.have_changed() && !store.files.folders.is_settled);
+        store.settle();
+        assert!(store.files.folders.is_settled);
+        fs::remove_file(&other).unwrap();
+        assert!(!store.files.have_changed());
+        store.settle();
+        fs::remove_file(store.path("app.db")).unwrap();
+        assert!(store.files.have_changed());
+    }
+
+    /// A folder's times have steps: until longer than one has passed, a change may leave them as they were.
+    ///
+    /// Seen to fail: with two looks at any distance from each other.
+    #[test]
+    fn the_files_themselves_are_looked_at_until_the_folder_has_settled() {
+        let mut store = Files::settled();
+        store.files.folders.granule = Duration::MAX;
+        store.files.folders.is_settled = false;
+        for _ in 0..3 {
+            assert!(!store.files.have_changed() && !store.files.folders.is_settled);
+        }
+        fs::remove_file(store.path("app.db-wal")).unwrap();
+        assert!(store.files.have_changed());
+    }
+
+    /// Seen to fail: where a path that is a link settled, too.
+    #[test]
+    fn a_link_that_leads_elsewhere_is_noticed() {
+        let relink = |link: &Path, to: &Path| {
+            let _ = fs::remove_file(link);
+            symlink(to, link).unwrap();
+        };
+        let mut store = Files::open(|folder| {
+            fs::create_dir(folder.join("between")).unwrap();
+            fs::write(folder.join("inner/other.db"), "").unwrap();
+            relink(&folder.join("between/link"), &folder.join("inner/app.db"));
+            relink(&folder.join("link"), &folder.join("between/link"));
+            folder.join("link")
+        });
+        relink(&store.folder.path().join("between/link"), &store.path("other.db"));
+        assert!(store.files.have_changed());
+    }
+
+    /// Seen to fail: where the path was looked at only when the store was opened.
+    #[test]
+    fn a_path_that_becomes_a_link_is_followed() {
+        let mut store = Files::settled();
+        let (file, between) = (store.path("app.db"), store.folder.path().join("between"));
+        fs::rename(&file, store.folder.path().join("moved.db")).unwrap();
+        symlink(store.folder.path().join("moved.db"), &between).unwrap();
+        symlink(&between, &file).unwrap();
+        store.settle();
+        fs::remove_file(&between).unwrap();
+        assert!(store.files.have_changed());
+    }
+
+    /// Seen to fail: where only the folder that it led to was looked at.
+    #[test]
+    fn a_folder_that_is_a_link_and_leads_elsewhere_is_noticed() {
+        let mut store = Files::open(|folder| {
+            fs::create_dir(folder.join("other")).unwrap();
+            fs::write(folder.join("other/app.db"), "").unwrap();
+            symlink(folder.join("inner"), folder.join("link")).unwrap();
+            folder.join("link/app.db")
+        });
+        assert!(store.files.folders.is_settled);
+        let link = store.folder.path().join("link");
+        fs::remove_file(&link).unwrap();
+        symlink(store.folder.path().join("other"), link).unwrap();
+        assert!(store.files.have_changed());
+    }
+
+    /// Their times come from elsewhere, if at all.
+    #[test]
+    fn folders_of_other_kinds_of_file_systems_tell_nothing() {
+        assert!(!keeps_times(Path::new("/proc/self")) && !keeps_times(Path::new("/nowhere/at/all")));
+    }
 }

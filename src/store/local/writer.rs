@@ -105,7 +105,7 @@ impl Writer {
     /// the file was. What is undecided stays in the log, for who opens it next.
     pub fn leave(&mut self) {
         let db = self.db.lock();
-        if self.whereabouts.as_ref().is_some_and(Whereabouts::have_changed) {
+        if self.whereabouts.as_mut().is_some_and(Whereabouts::have_changed) {
             let _ = db.connection.empty_log();
         }
         if !db.connection.is_log_at_rest() {
@@ -204,10 +204,13 @@ impl Writer {
 
     /// Whether the files are not where they were. Then what is committed goes into the file, wherever it is now, and leaves no
     /// log behind that another file at its path would be taken to own.
-    fn moved(&self, db: &Db) -> Option<Error> {
-        let moved = self.whereabouts.as_ref().filter(|files| files.have_changed())?;
+    fn moved(&mut self, db: &Db) -> Option<Error> {
+        let files = self.whereabouts.as_mut()?;
+        if !files.have_changed() {
+            return None;
+        }
         let _ = db.connection.empty_log();
-        Some(moved.error())
+        Some(files.error())
     }
 
     fn begin(&mut self, db: &mut Db, asked: Durability, rebuild: bool) -> Result<Settings> {

@@ -16,6 +16,7 @@
 //! takes the log for broken.
 
 use std::ffi::c_int;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -88,8 +89,10 @@ impl Connection {
     pub fn announce_commit(&self) -> Announced {
         /// More than one may be unended of a process that was suspended.
         static COUNT: AtomicU32 = AtomicU32::new(0);
+        /// Asking for it is a call of the system.
+        static PROCESS: LazyLock<u32> = LazyLock::new(std::process::id);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let mark = UNDER_WAY | ((std::process::id() << 8 | count & 0xff) & !UNDER_WAY_BITS);
+        let mark = UNDER_WAY | ((*PROCESS << 8 | count & 0xff) & !UNDER_WAY_BITS);
         let state = self.log_index().and_then(|index| index.get(STATE));
         let told = state.is_some_and(|state| swap(state, WHOLE, mark));
         Announced(told.then_some(mark))
