@@ -18,6 +18,8 @@ use crate::codec::value::{ArrayText, Counter};
 use crate::engine::query::filter::Filter;
 use crate::engine::query::matching::for_each_match;
 use crate::engine::query::unique;
+use crate::engine::queue::settle::{Undelivered, set_aside};
+use crate::store::rows::queue::{Damaged, Standing};
 use crate::store::{Batch, Expiry, Next, PutKey, ReadTxn, Refusal, Step, StepResult, Verdict, WriteJob};
 
 /// Stands for a versionstamp that is not issued yet: it is as long as one, and after all that were.
@@ -48,6 +50,8 @@ struct Decision<'d, 'a> {
     /// `None` if no mutation reads what another one has written.
     draft: Option<Draft<'a>>,
     room: &'a [Room],
+    /// Messages that have a deduplication key of the commit, and whose ids cannot be read.
+    damaged: Vec<Damaged>,
 }
 
 /// An entry that has expired, and that makes room in a unique index for another one.
@@ -106,6 +110,11 @@ impl<'a> Decision<'_, 'a> {
                 Ok(Pending::Step)
             }
             Mutation::Enqueue(message) => {
+                if let Some(key) = &message.deduplication_key
+                    && let Some(Standing::Damaged(one)) = self.seen.standing_message(&message.queue, key)?
+                {
+                    self.damaged.push(one);
+                }
                 self.batch.push(message.step());
                 Ok(Pending::Step)
             }
@@ -229,6 +238,9 @@ pub struct CommitJob {
     durability: Durability,
     room: Vec<Room>,
     decided: SmallVec<[Decided; 1]>,
+    /// Whether what was decided is no more than that damaged messages are set aside. Then comes the commit.
+    sets_aside: bool,
+    undelivered: Undelivered,
     outcome: Option<Outcome>,
     done: Option<Done>,
 }
@@ -242,6 +254,8 @@ impl CommitJob {
             durability,
             room: Vec::new(),
             decided: SmallVec::new(),
+            sets_aside: false,
+            undelivered: Undelivered::default(),
             outcome: None,
             done: Some(done),
         }
@@ -275,8 +289,9 @@ fn place(commit: &Commit, index: usize) -> String {
 
 impl WriteJob for CommitJob {
     fn decide<'a>(&'a mut self, seen: &mut dyn ReadTxn, batch: &mut Batch<'a>) -> Result<()> {
-        let Self { commit, room, decided, outcome, .. } = self;
+        let Self { commit, room, decided, sets_aside, undelivered, outcome, .. } = self;
         decided.clear();
+        *sets_aside = false;
         *outcome = None;
         let conflicts = failed_checks(seen, &commit.checks)?;
         if !conflicts.is_empty() {
@@ -289,16 +304,26 @@ impl WriteJob for CommitJob {
             return Ok(());
         }
         let drafted = commit.mutations.len() > 1 && commit.mutations.iter().any(Mutation::reads_entries);
-        let mut decision = Decision { seen, batch, draft: drafted.then(Draft::default), room };
+        let mut decision =
+            Decision { seen, batch, draft: drafted.then(Draft::default), room, damaged: Vec::new() };
         decided.reserve_exact(commit.mutations.len());
         for (index, mutation) in commit.mutations.iter().enumerate() {
             let reply = decision.mutate(mutation).map_err(|error| error.at(&place(commit, index)))?;
             decided.push(Decided { end: decision.batch.steps.len(), reply });
         }
+        let damaged = decision.damaged;
+        if !damaged.is_empty() {
+            *sets_aside = true;
+            *batch = Batch::default();
+            set_aside(batch, damaged, undelivered);
+        }
         Ok(())
     }
 
     fn refused(&mut self, refusal: Refusal) -> Result<()> {
+        if self.sets_aside {
+            return self.undelivered.refused(refusal);
+        }
         let index = self.decided.iter().take_while(|decided| decided.end <= refusal.step).count();
         let key = refusal.key.clone();
         let holder =
@@ -310,6 +335,9 @@ impl WriteJob for CommitJob {
     fn applied(&mut self, verdict: Verdict) -> Result<Next> {
         if self.outcome.is_some() {
             return Ok(Next::Done);
+        }
+        if self.sets_aside {
+            return Ok(Next::Again);
         }
         let changes_alone = || !self.commit.mutations.iter().any(Mutation::writes_value);
         let versionstamp = match self.commit.stamping {

@@ -127,6 +127,15 @@ pub enum Claimable {
     Damaged(Damaged),
 }
 
+/// The message that has a deduplication key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// Its id.
+    Id(String),
+    /// Its row, whose id cannot be read.
+    Damaged(Damaged),
+}
+
 /// A message whose attempts have failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
@@ -189,8 +198,8 @@ pub trait QueueRead {
     /// One dead letter.
     fn dead_letter(&mut self, id: &str) -> Result<Option<DeadLetter>>;
 
-    /// The id of the message of a queue that has this deduplication key.
-    fn standing_message(&mut self, queue: &str, deduplication_key: &str) -> Result<Option<String>>;
+    /// The message of a queue that has this deduplication key.
+    fn standing_message(&mut self, queue: &str, deduplication_key: &str) -> Result<Option<Standing>>;
 
     /// Messages that a listener may take: first those whose lease ran out, then those that are ready, in
     /// order.

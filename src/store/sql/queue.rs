@@ -36,7 +36,8 @@ pub const QUEUE_STATS: &str =
      FROM (SELECT count(*) AS processing FROM kv_queue WHERE queue = ?4
        AND status = 'processing' AND (locked_until > ?1 OR locked_until > ?2 AND locked_until < ?3))";
 
-pub const STANDING_MESSAGE: &str = "SELECT id FROM kv_queue WHERE queue = ?1 AND deduplication_key = ?2";
+pub const STANDING_MESSAGE: &str =
+    "SELECT id, rowid FROM kv_queue WHERE queue = ?1 AND deduplication_key = ?2";
 
 pub const INSERT_MESSAGE: &str =
     "INSERT INTO kv_queue (id, seq, queue, status, ready_at, max_attempts, backoff_schedule,

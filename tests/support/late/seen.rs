@@ -10,7 +10,7 @@ use keyval::base::error::{Error, Result};
 use keyval::store::rows::changes::{Change, LogScan, LogState};
 use keyval::store::rows::index::{Definition, IndexRow, IndexedEntry, OrderedScan, SearchScan};
 use keyval::store::rows::lock::{Consumer, Lock};
-use keyval::store::rows::queue::{Claimable, DeadLetter, DeadLetterScan, QueueStats, Stranded};
+use keyval::store::rows::queue::{Claimable, DeadLetter, DeadLetterScan, QueueStats, Standing, Stranded};
 use keyval::store::{
     ChangeKind, Flow, IndexRead, Info, LeaseRead, LogRead, QueueRead, ReadTxn, Row, Scan, Visit, is_live,
 };
@@ -294,7 +294,7 @@ impl QueueRead for Reads<'_> {
         self.ask(("dead_letter", id.clone()), move |txn| txn.dead_letter(&id))
     }
 
-    fn standing_message(&mut self, queue: &str, deduplication_key: &str) -> Result<Option<String>> {
+    fn standing_message(&mut self, queue: &str, deduplication_key: &str) -> Result<Option<Standing>> {
         let of = (queue.to_string(), deduplication_key.to_string());
         self.ask(("standing_message", of.clone()), move |txn| txn.standing_message(&of.0, &of.1))
     }

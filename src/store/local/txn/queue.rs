@@ -8,7 +8,8 @@ use crate::base::error::{Error, Result};
 use crate::base::limits::MAX_BACKOFF_STEPS;
 use crate::store::local::sqlite::{Param, Rows};
 use crate::store::rows::queue::{
-    Claimable, DeadLetter, DeadLetterScan, DeliveryState, Message, NewMessage, QueueStats, Status, Stranded,
+    Claimable, Damaged, DeadLetter, DeadLetterScan, DeliveryState, Message, NewMessage, QueueStats, Standing,
+    Status, Stranded,
 };
 use crate::store::sql::Sql;
 use crate::store::sql::schema::LAST_NUMBER;
@@ -61,10 +62,20 @@ impl QueueRead for LocalRead<'_> {
         self.letter(id)
     }
 
-    fn standing_message(&mut self, queue: &str, deduplication_key: &str) -> Result<Option<String>> {
+    fn standing_message(&mut self, queue: &str, deduplication_key: &str) -> Result<Option<Standing>> {
         let params = [queue.into(), deduplication_key.into()];
         let mut rows = self.db.statement(Sql::StandingMessage)?.query(&params)?;
-        if rows.next()? { rows.text(0).map(|id| Some(id.to_string())) } else { Ok(None) }
+        if !rows.next()? {
+            return Ok(None);
+        }
+        let (row, id) = (rows.int(1), rows.stored_text(0).map(|id| Standing::Id(id.to_string())));
+        drop(rows);
+        let unreadable = |error: Error| {
+            let mut rows = self.db.statement(Sql::MessageAt)?.query(&[row.into()])?;
+            rows.next()?;
+            Ok(Standing::Damaged(damaged(&rows, &error.message)))
+        };
+        id.or_else(unreadable).map(Some)
     }
 
     fn ready_messages(&mut self, queue: &str, limit: usize) -> Result<Vec<Claimable>> {
@@ -202,7 +213,10 @@ impl LocalWrite<'_> {
         if let Some(key) = &new.deduplication_key
             && let Some(standing) = self.read.standing_message(&new.queue, key)?
         {
-            return Ok(standing);
+            return match standing {
+                Standing::Id(id) => Ok(id),
+                Standing::Damaged(Damaged { reason, .. }) => Err(Error::corrupt(reason)),
+            };
         }
         let now_ms = self.read.now_ms;
         let ready_at = now_ms.saturating_add(new.delay_ms);
