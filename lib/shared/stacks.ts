@@ -100,7 +100,9 @@ function framesOf({ stack }: { stack?: unknown }): string {
 }
 
 function setStack(error: Error, frames: string): void {
-  if (frames !== "") error.stack = `${error.name}: ${error.message}\n${frames}`
+  // Bun reads a stack that was set, where it prints an error that nobody caught, and leaves out a frame without a name.
+  const named = IS_BUN ? frames.replace(/^( +at (?:async )?)(.*[^)])$/gm, "$1<anonymous> ($2)") : frames
+  if (frames !== "") error.stack = `${error.name}: ${error.message}\n${named}`
 }
 
 /** An error of ours with the frames of a call; any other error as it is. */
