@@ -64,6 +64,8 @@ describe("statements of the documents", () => {
       "key: it is empty; give 1 to 20 parts": () => kv.set([], 1),
       "value.items[0].cb: functions cannot be stored": () => kv.set(["a"], { items: [{ cb() {} }] }),
       "value.x: instances of Foo cannot be stored": () => kv.set(["a"], { x: new Foo() }),
+      "value.x: proxies of a Map (give the Map itself) cannot be stored": () =>
+        kv.set(["a"], { x: new Proxy(new Map(), {}) }),
       "value.b.c: a cycle, which leads back to value, cannot be stored": () => kv.set(["a"], cycle),
       "value: undefined cannot be stored": () => kv.set(["a"], undefined),
       "expiresIn: 0 ms; give more than 0": () => kv.set(["a"], 1, { expiresIn: 0 }),

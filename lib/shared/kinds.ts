@@ -101,12 +101,16 @@ export function isList(value: unknown): value is readonly unknown[] {
   }
 }
 
+/** The built-in classes whose instances are stored: a proxy of one hides what makes it one. */
+const STORED =
+  /^(?:Date|Map|Set|RegExp|ArrayBuffer|DataView|(?:Int|Uint|Float|BigInt|BigUint)\d+(?:Clamped)?Array)$/
+
 /** What a refused object is called in a message. */
 export function classWords(value: object): string {
   const proto = Object.getPrototypeOf(value)
   const named = proto === null ? undefined : constructorOf(proto)
   const name = typeof named === "function" ? named.name : undefined
-  return typeof name === "string" && name !== ""
-    ? `instances of ${name.slice(0, 60)}`
-    : "objects with a prototype of their own"
+  if (typeof name !== "string" || name === "") return "objects with a prototype of their own"
+  if (types.isProxy(value) && STORED.test(name)) return `proxies of a ${name} (give the ${name} itself)`
+  return types.isPromise(value) ? "Promises (await them first)" : `instances of ${name.slice(0, 60)}`
 }

@@ -44,6 +44,13 @@ export const badKeys = [
   ["a KvU64 as a part", ["a", new KvU64(1n)], INVALID, /a KvU64 .*its value/],
   ["a promise as a part", ["a", Promise.resolve("b")], INVALID, /a Promise .*await it/],
   ["a URL as a part", ["a", new URL("https://example.com")], INVALID, /a URL .*url\.href/],
+  // Seen to fail: "a Uint8Array is not a key part; give Uint8Array, …".
+  [
+    "a proxy of bytes as a part",
+    ["a", new Proxy(new Uint8Array(1), {})],
+    INVALID,
+    /a proxy of a Uint8Array .*itself/,
+  ],
   ["a map as a part", ["a", new Map()], INVALID, /a Map .*give Uint8Array/],
   ["a RegExp as a part", ["a", /b/], INVALID, /a RegExp .*regexp\.source/],
   ["an instance as a part", ["a", new Custom()], INVALID, /a Custom .*give Uint8Array/],

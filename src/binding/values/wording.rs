@@ -32,6 +32,10 @@ pub fn refused_part(env: Env, value: Raw) -> String {
         "URL" => "give url.href",
         "String" | "Number" | "Boolean" | "BigInt" => "give the primitive, value.valueOf()",
         "RegExp" => "give regexp.source",
+        // One that is none in a disguise would be a part.
+        "Uint8Array" => {
+            return "a proxy of a Uint8Array is not a key part; give the Uint8Array itself".into();
+        }
         "ArrayBuffer" => "give new Uint8Array(buffer)",
         "DataView" | "Int8Array" | "Uint8ClampedArray" | "Int16Array" | "Uint16Array" | "Int32Array"
         | "Uint32Array" | "Float16Array" | "Float32Array" | "Float64Array" | "BigInt64Array"
