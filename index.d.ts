@@ -2151,7 +2151,11 @@ export type KvErrorCode =
  * value.
  */
 export class KvError extends Error {
-  /** For tests of your own: the package makes its errors itself. */
+  /**
+   * For tests of your own: the package makes its errors itself.
+   *
+   * @throws {KvError} `INVALID_ARGUMENT` for options that there are not.
+   */
   constructor(
     code: KvErrorCode,
     message: string,

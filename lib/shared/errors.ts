@@ -16,7 +16,9 @@ export class KvError extends Error implements Contract {
     code: KvErrorCode,
     message: string,
     options: { cause?: unknown; outcome?: "unknown" | undefined } = {},
+    ...extra: unknown[]
   ) {
+    refuseUnknown(options, extra)
     super(message, "cause" in options ? { cause: options.cause } : undefined)
     this.code = code
     this.retryable = options.outcome === undefined && RETRYABLE.includes(code)
@@ -26,6 +28,17 @@ export class KvError extends Error implements Contract {
 
 // On the prototype, as the built-in classes have it: an own member would show in every printed error.
 define(KvError.prototype, "name", "KvError")
+
+/** `options.ts` takes options for all others; it makes errors itself. */
+function refuseUnknown(options: unknown, extra: readonly unknown[]): void {
+  if (typeof options !== "object" || options === null)
+    throw invalidArgument(`options: must be an object, got ${describe(options)}`)
+  for (const name of Object.keys(options))
+    if (name !== "cause" && name !== "outcome")
+      throw invalidArgument(`options.${short(name)}: there is no such option; it takes cause, outcome`)
+  for (const one of extra)
+    if (one !== undefined) throw invalidArgument(`options: this call takes none here, got ${describe(one)}`)
+}
 
 export function invalidArgument(message: string): KvError {
   return new KvError("INVALID_ARGUMENT", message)

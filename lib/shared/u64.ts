@@ -1,5 +1,6 @@
 import type { KvU64 as Contract } from "../../index.js"
 import { describe, invalidArgument } from "./errors.js"
+import { refuseExtra } from "./options.js"
 
 const MAX_U64 = 2n ** 64n - 1n
 
@@ -7,7 +8,8 @@ const MAX_U64 = 2n ** 64n - 1n
 export class KvU64 implements Contract {
   readonly value: bigint
 
-  constructor(value: bigint) {
+  constructor(value: bigint, ...extra: unknown[]) {
+    refuseExtra(extra)
     if (typeof value !== "bigint" || value < 0n || value > MAX_U64)
       throw invalidArgument(`KvU64: must be a bigint from 0 to 2^64 - 1, got ${describe(value)}`)
     this.value = value
@@ -18,7 +20,8 @@ export class KvU64 implements Contract {
     return this.value
   }
 
-  toString(): string {
+  toString(...extra: unknown[]): string {
+    refuseExtra(extra)
     return this.value.toString()
   }
 

@@ -3,6 +3,7 @@ import assert from "node:assert/strict"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, test } from "node:test"
+import { Kv, KvError, KvU64 } from "@buntime/keyval"
 import { refused } from "../../support/assert.js"
 import { root } from "../../support/runtimes.js"
 import { readDeclarations } from "../../support/sources/declarations.js"
@@ -66,6 +67,8 @@ const NO_OPTIONS = {
   boolean: () => true,
   null: () => null,
 }
+
+const nothing = () => {}
 
 /** Every call that takes a selector. */
 const SELECTOR_CALLS = {
@@ -280,6 +283,47 @@ export function everyCall(target) {
     )
     await kv.close("SIGTERM", 15)
     assert.equal(kv.closed, true)
+  })
+
+  // Seen to fail: `new KvU64(1n, {})`, the options of an error and a radix, which gave decimal digits, were ignored.
+  test("a class refuses what it does not know, as a call does", async () => {
+    const place = target.place()
+    const refusals = [
+      [() => new KvU64(1n, { nonsense: 1 }), /nonsense/],
+      [() => new KvU64(1n, 64), /64/],
+      [() => new KvU64(255n).toString(16), /16/],
+      [() => new KvError("BUSY", "busy", { couse: 1 }), /options\.couse.*cause, outcome/],
+      [() => new KvError("BUSY", "busy", null), /null/],
+      [() => new KvError("BUSY", "busy", "cause"), /string/],
+      [() => new KvError("BUSY", "busy", {}, { nonsense: 1 }), /nonsense/],
+      [() => new Kv(place.url, { nonsense: 1 }), /nonsense/],
+      [() => new Kv(place.url, {}, { nonsense: 1 }), /nonsense/],
+    ]
+    for (const [make, said] of refusals) await refused(make, "INVALID_ARGUMENT", /options/, said)
+    place.dispose()
+    assert.equal(new KvU64(1n, undefined).value, 1n)
+    assert.deepEqual(
+      [1n, 2n].map((n) => String(new KvU64(n))),
+      ["1", "2"],
+    )
+  })
+
+  // Seen to fail: the iterator of a watch, and a listener of what is behind its options, ignored it.
+  test("what is stopped refuses what it does not know, and may be passed on as a callback", async () => {
+    const { kv } = store
+    for (const [running, more] of [
+      [kv.watch(["a"], nothing), []],
+      [kv.watch(["a"]), []],
+      [
+        kv.listenQueue(nothing, { queue: "idle" }),
+        [[{ timeout: "1s", nonsense: 1 }], [{ timeout: "1s" }, { nonsense: 1 }]],
+      ],
+    ]) {
+      for (const given of [[{ nonsense: 1 }], ["SIGTERM", { nonsense: 1 }], ...more])
+        await refused(() => running.stop(...given), "INVALID_ARGUMENT", /options/, /nonsense/)
+      running.stop("SIGTERM", 15)
+      await (running.finished ?? running.next())
+    }
   })
 
   // Seen to fail: it said that an array is no object, and not what an entry is.

@@ -15,7 +15,7 @@ import { after } from "../../shared/host.js"
 import { copyKey, isKeyList } from "../../shared/keys.js"
 import { isList } from "../../shared/kinds.js"
 import { MAX_BUFFER_KEYS } from "../../shared/limits.js"
-import { flag, takeOptions, wholeNumber } from "../../shared/options.js"
+import { flag, refuseOptions, takeOptions, wholeNumber } from "../../shared/options.js"
 import { RETRY_MS, report, Subscription } from "../../shared/subscription.js"
 import type { Readers, Request, Running, Transport, WatchReader } from "../../transport.js"
 
@@ -191,7 +191,8 @@ export class WatchIterator<T> implements KvWatchIterator<T> {
     return this.#watch.closed
   }
 
-  stop(): void {
+  stop(...extra: unknown[]): void {
+    refuseOptions(extra)
     this.#watch.stop()
   }
 

@@ -8,7 +8,7 @@ import { takeCallback, takeOptionalCallback } from "../../shared/callbacks.js"
 import { corrupt, describe, errorText, KvError } from "../../shared/errors.js"
 import { after, microtask } from "../../shared/host.js"
 import { MAX_CONCURRENCY } from "../../shared/limits.js"
-import { flag, isPlain, takeOptions, wholeNumber } from "../../shared/options.js"
+import { flag, isPlain, refuseOptions, takeOptions, wholeNumber } from "../../shared/options.js"
 import { LONGEST_RETRY_MS, RETRY_MS, report } from "../../shared/subscription.js"
 import type {
   ClaimedMessage,
@@ -94,7 +94,8 @@ class ListenerHandle implements KvListener {
 
   stop(): void
   stop(options: KvStopOptions): Promise<void>
-  stop(given?: KvStopOptions): Promise<void> | undefined {
+  stop(given?: KvStopOptions, ...extra: unknown[]): Promise<void> | undefined {
+    refuseOptions(extra)
     // It may be a callback, as of a signal.
     const options = isPlain(given) ? given : undefined
     const { timeout } = takeOptions<KvStopOptions>(options, ["timeout"])
