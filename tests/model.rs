@@ -19,7 +19,7 @@ use keyval::engine::page::Page;
 use keyval::engine::query::definition::ordered_index;
 use keyval::engine::query::filter::path_of;
 use keyval::engine::query::list::ListQuery;
-use keyval::engine::range::after_cursor;
+use keyval::engine::query::range::after_cursor;
 use keyval::engine::request::{Request, Write};
 use keyval::kv::Kv;
 use keyval::store::rows::index::OrderedIndex;

@@ -21,8 +21,8 @@ use crate::engine::answer::Answer;
 use crate::engine::commit::Commit;
 use crate::engine::get::Keys;
 use crate::engine::query::list::{IndexHits, ListQuery};
+use crate::engine::query::range::after_cursor;
 use crate::engine::queue::settle::Settled;
-use crate::engine::range::after_cursor;
 use crate::engine::request::{Request, Write};
 use crate::kv::Kv;
 

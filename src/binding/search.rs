@@ -15,8 +15,8 @@ use crate::base::error::{Error, Result};
 use crate::engine::query::definition;
 use crate::engine::query::definition::Tokenizer;
 use crate::engine::query::filter::{Path, path_of};
+use crate::engine::query::range::Selector;
 use crate::engine::query::search::SearchQuery;
-use crate::engine::range::Selector;
 use crate::engine::request::{Request, Write};
 
 /// A search under way.

@@ -10,7 +10,6 @@ pub mod lock;
 pub mod page;
 pub mod query;
 pub mod queue;
-pub mod range;
 pub mod read;
 pub mod request;
 pub mod sweep;

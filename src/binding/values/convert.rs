@@ -22,7 +22,7 @@ use crate::codec::key::KeyWriter;
 use crate::codec::value::Counter;
 use crate::engine::get::Keys;
 use crate::engine::query::filter::Filter;
-use crate::engine::range::Selector;
+use crate::engine::query::range::Selector;
 
 /// What Node-API puts in place of a lone surrogate.
 const REPLACEMENT: &str = "\u{fffd}";

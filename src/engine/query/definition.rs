@@ -5,10 +5,10 @@ use std::ops::Range;
 use serde::Deserialize;
 
 use super::filter::{self, Path, path_of};
+use super::range::Selector;
 use crate::base::error::{Error, Result, short};
 use crate::base::limits::MAX_INDEX_FIELDS;
 use crate::codec::key_json::{self, json_string};
-use crate::engine::range::Selector;
 use crate::store::rows::index::{Definition, IndexKind, IndexRow, OrderedIndex, SearchIndex};
 
 /// The name of a search index.

@@ -5,11 +5,11 @@ use std::sync::{Arc, OnceLock};
 
 use super::filter::Filter;
 use super::matching::{Indexed, indexed};
+use super::range::after_key;
 use crate::base::error::Result;
 use crate::base::limits::{MAX_FILTERED_ROWS, MAX_INLINE_BYTES, MAX_INLINE_FILTERED_ROWS, MAX_PAGE_BYTES};
 use crate::engine::answer::{Answer, INLINE_BUDGET};
 use crate::engine::page::{Page, TYPICAL_ENTRY_BYTES};
-use crate::engine::range::after_key;
 use crate::store::rows::index::IndexedEntry;
 use crate::store::{Flow, ReadTxn, Scan};
 

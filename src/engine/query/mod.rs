@@ -6,5 +6,6 @@ pub mod indexes;
 pub mod list;
 pub mod matching;
 pub mod plan;
+pub mod range;
 pub mod search;
 pub mod unique;

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use super::db::Db;
-use super::identity::names;
-use super::sqlite::Connection;
-use super::{backup, folders, schema};
+use super::os::folders;
+use super::os::identity::names;
+use super::sqlite::{Connection, Db};
+use super::{backup, schema};
 use crate::base::config::{DEFAULT_BUSY_TIMEOUT_MS, Options};
 use crate::base::error::{Code, Error, Result};
 use crate::store::rows::index::Define;

@@ -13,32 +13,29 @@ use parking_lot::Mutex;
 
 use self::backup::Source;
 use self::connect::{connect, create_parent, refuse_second_name};
-use self::identity::{FileId, MOVED, Whereabouts, display_path, moved};
 use self::inbox::{Taker, Turn};
+use self::os::identity::{FileId, MOVED, Whereabouts, display_path, moved};
+use self::os::{folders, threads};
 use self::reader::{LocalReader, ReaderThread};
 use self::shared::Shared;
-use self::sqlite::Connection;
+use self::sqlite::{Connection, Db};
 use self::writer::Writer;
 use super::rows::index::Define;
 use super::{BackupRequest, InFlight, Notice, ReadJob, Reader, Store, Wake, WriteJob, fail_all};
 use crate::base::clock::Clock;
 use crate::base::config::{Durability, Fault, Location, Options};
 use crate::base::error::{Code, Error, Result};
-use crate::store::local::db::Db;
 
 mod backup;
 mod commit_monitor;
 mod connect;
-mod db;
-mod folders;
-mod identity;
 mod inbox;
 mod observer;
+mod os;
 mod reader;
 mod schema;
 mod shared;
 mod sqlite;
-mod threads;
 mod txn;
 mod writer;
 

@@ -7,10 +7,11 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::commit_monitor::Reason;
-use super::db::{Connect, Db};
+use super::os::threads;
+use super::schema;
 use super::shared::Shared;
 use super::sqlite::commit_mark::CommitMark;
-use super::{schema, threads};
+use super::sqlite::{Connect, Db};
 use crate::base::clock::Stopwatch;
 use crate::base::error::Result;
 use crate::store::Notice;

@@ -8,13 +8,13 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::inbox::{Taker, Turn};
+use super::os::threads;
 use super::shared::Shared;
 use super::sqlite::commit_mark::CommitMark;
-use super::threads;
 use super::txn::read::LocalRead;
 use crate::base::clock::Moment;
 use crate::base::error::{Code, Result};
-use crate::store::local::db::{Connect, Db};
+use crate::store::local::sqlite::{Connect, Db};
 use crate::store::sql::Sql;
 use crate::store::{Access, Notice, ReadWork, Reader};
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 
-use super::identity::Whereabouts;
+use super::os::identity::Whereabouts;
 use super::schema::reindex::rebuild_indexes;
 use super::schema::settings::Settings;
 use super::shared::{Shared, fault};
@@ -17,7 +17,7 @@ use super::txn::write::{Failed, LocalWrite};
 use crate::base::clock::Stopwatch;
 use crate::base::config::Durability;
 use crate::base::error::{Code, Error, Result};
-use crate::store::local::db::Db;
+use crate::store::local::sqlite::Db;
 use crate::store::rows::index::Define;
 use crate::store::sql::Sql;
 use crate::store::{Batch, Next, Notice, WriteJob, fail_all, finish};

@@ -8,7 +8,7 @@ use crate::codec::key;
 use crate::engine::answer::INLINE_BUDGET;
 use crate::engine::changes::followers::{Reach, Target};
 use crate::engine::page::Page;
-use crate::engine::range::after_key;
+use crate::engine::query::range::after_key;
 use crate::store::{Flow, ReadTxn, Scan};
 
 pub fn is_full(page: &Page) -> bool {

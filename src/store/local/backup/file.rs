@@ -12,9 +12,9 @@ use parking_lot::Mutex;
 
 use super::source::Source;
 use crate::base::error::{Code, Error, Result};
-use crate::store::local::folders;
-use crate::store::local::folders::exists;
-use crate::store::local::identity::{FileId, display_path};
+use crate::store::local::os::folders;
+use crate::store::local::os::folders::exists;
+use crate::store::local::os::identity::{FileId, display_path};
 use crate::store::local::sqlite::{NO_DESCRIPTOR, is_lack_of_descriptors};
 
 /// What SQLite puts beside a database. One that lies beside a copy would be taken for the copy's own.

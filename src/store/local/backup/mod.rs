@@ -8,11 +8,11 @@ use std::thread::JoinHandle;
 use parking_lot::Mutex;
 
 use self::file::{PartialFile, Target};
-use super::identity::{FileId, display_path};
 use super::schema::settings::Settings;
-use super::sqlite::{Connection, PageCopy, may_fail};
+use super::sqlite::{Connection, Db, PageCopy, may_fail};
 use crate::base::error::{Code, Error, Result};
-use crate::store::local::db::Db;
+use crate::store::local::os::identity::{FileId, display_path};
+use crate::store::local::os::threads;
 use crate::store::sql::Sql;
 use crate::store::{Backup, BackupHandle, BackupRequest, Progress};
 
@@ -51,7 +51,7 @@ impl Backups {
             drop(source);
             request.handle.end(taken.unwrap_or_else(|_| fault()));
         };
-        match super::threads::spawn("keyval-backup", work, || {}) {
+        match threads::spawn("keyval-backup", work, || {}) {
             Ok(thread) => {
                 let mut running = self.0.lock();
                 running.retain(|(_, thread)| !thread.is_finished());

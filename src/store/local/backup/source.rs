@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::store::local::db::{Connect, Db};
-use crate::store::local::identity::FileId;
+use crate::store::local::os::identity::FileId;
+use crate::store::local::sqlite::{Connect, Db};
 
 /// Where a backup reads from.
 pub enum Source {

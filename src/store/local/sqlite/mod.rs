@@ -10,6 +10,7 @@ mod checkpoint;
 pub mod commit_mark;
 mod connection;
 mod copy;
+mod db;
 mod deadline;
 mod descriptors;
 mod error;
@@ -21,6 +22,7 @@ mod statement;
 
 pub use connection::Connection;
 pub use copy::PageCopy;
+pub use db::{Connect, Db};
 pub use descriptors::{NO_DESCRIPTOR, is_lack as is_lack_of_descriptors};
 pub use error::{INDEX_IS_DAMAGED, error_of, may_fail};
 pub use mend::{Announced, Doubt};

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::base::clock::{Gap, Moment};
 use crate::base::config::ChangeLog;
 use crate::base::error::{Error, Result};
-use crate::store::local::db::Db;
+use crate::store::local::sqlite::Db;
 use crate::store::local::sqlite::Rows;
 use crate::store::sql::Sql;
 use crate::store::{Flow, Info, ReadTxn, Row, Scan, Visit};

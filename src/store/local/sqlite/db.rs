@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::sqlite::{Connection, Statement};
+use super::{Connection, Statement};
 use crate::base::error::{Error, Result};
 use crate::store::sql::{STATEMENTS, Sql};
 

@@ -5,8 +5,8 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::identity::display_path;
-use super::sqlite::{NO_DESCRIPTOR, is_lack_of_descriptors};
 use crate::base::error::{Code, Error, Result};
+use crate::store::local::sqlite::{NO_DESCRIPTOR, is_lack_of_descriptors};
 
 /// Makes a folder and those above it that are missing; `made` gets them, the innermost last.
 ///

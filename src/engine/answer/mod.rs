@@ -1,8 +1,8 @@
 //! Answers of reads and writes, and how a write gets its answer.
 
-use super::page::Page;
 use crate::base::error::{Code, Error, Result};
 use crate::base::limits::MAX_INLINE_SCAN_STEPS;
+use crate::engine::page::Page;
 use crate::store::{Budget, StepResult};
 
 /// An answer on its way to JavaScript.
