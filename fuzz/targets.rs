@@ -6,12 +6,11 @@ use std::sync::LazyLock;
 use keyval::base::config::{Durability, Location};
 use keyval::base::duration;
 use keyval::codec::key::{Part, decode, encode};
+use keyval::codec::page::{Entry, Page, Tail};
 use keyval::codec::value::{ArrayText, Counter};
 use keyval::codec::{cursor, key_json, value};
-use keyval::engine::page::Page;
 use keyval::engine::query::filter;
 use keyval::engine::query::filter::Filter;
-use keyval::store::Row;
 use serde_json::Value;
 
 /// A key that decodes is the only encoding of its parts, its JSON is an array of as many (of what follows a prefix: the
@@ -99,21 +98,20 @@ pub fn pages(data: &[u8]) {
         let encoding = if is_json { stored } else { 2 + encoding % 4 };
         #[allow(clippy::cast_precision_loss)]
         let key = encode(&[Part::String("p".into()), Part::Number(index as f64)]).unwrap();
-        let row = Row {
+        let entry = Entry {
             key: &key,
             versionstamp: if same % 2 == 0 { "stamp-a" } else { "stamp-b" },
             expires_at: (expiry % 2 == 0).then_some(i64::from(expiry)),
             encoding,
             value,
-            withheld: false,
         };
-        listed.push_listed(&row, 3, false).unwrap();
-        checked.push_listed(&Row { encoding: stored, ..row }, 3, false).unwrap();
-        known.push_known(Some(row));
+        listed.push_listed(&entry, 3, false).unwrap();
+        checked.push_listed(&Entry { encoding: stored, ..entry }, 3, false).unwrap();
+        known.push_known(Some(entry));
         rows += 1;
     }
     for (mut page, stride) in [(known, 2), (listed, 3), (checked, 3)] {
-        page.finish();
+        page.finish(Tail::List);
         let parts: Vec<Value> = serde_json::from_slice(&page.text).unwrap();
         let [.., odd, entries, more] = parts.as_slice() else { panic!("no tail") };
         assert_eq!((entries.as_u64(), more.as_u64()), (Some(rows), Some(0)));

@@ -3,7 +3,7 @@
 
 use keyval::base::limits::{AWAITED_LOOK_MS, MAX_INLINE_DUES};
 use keyval::codec::value::JSON;
-use keyval::engine::answer::Answer;
+use keyval::engine::answer::{Answer, ConsumerLease, Dues};
 use keyval::engine::awaited::Kind;
 use keyval::engine::changes::consumer::LeaseHolder;
 use keyval::engine::commit::Mutation;
@@ -12,7 +12,7 @@ use keyval::engine::queue::enqueue::NewMessage;
 use keyval::engine::queue::settle::{End, Settled};
 use keyval::engine::request::{Request, Write};
 use keyval::kv::Kv;
-use serde_json::{Value, json};
+use serde_json::Value;
 use support::raw::Raw;
 use support::{HOUR_MS, T0, close, open, put, quiet, read, set, wait, write};
 use tempfile::TempDir;
@@ -42,10 +42,10 @@ fn message(queue: &str, ordering_key: Option<&str>, delay_ms: i64) -> Mutation {
     }))
 }
 
-fn text(answer: Answer) -> Value {
+fn dues(answer: Answer) -> Dues {
     match answer {
-        Answer::Text(text) => serde_json::from_slice(&text).unwrap(),
-        other => panic!("no text: {other:?}"),
+        Answer::Dues(dues) => dues,
+        other => panic!("no dues: {other:?}"),
     }
 }
 
@@ -54,8 +54,8 @@ fn holder(at: usize, lease: i64) -> LeaseHolder {
 }
 
 /// Where there was no reason to look.
-fn nothing() -> Option<Value> {
-    Some(json!([[], [], T0 + AWAITED_LOOK_MS]))
+fn nothing() -> Option<Dues> {
+    Some(Dues { again_ms: Some(T0 + AWAITED_LOOK_MS), ..Dues::default() })
 }
 
 impl Waiting {
@@ -66,31 +66,31 @@ impl Waiting {
         let mut leases = Vec::new();
         for at in 0..MANY {
             put(&mut kv, message(&name(at), None, HOUR_MS));
-            let taken = write(&mut kv, Write::TakeConsumer(holder(at, 0), None)).unwrap();
-            leases.push(text(taken)[0].as_i64().unwrap());
+            match write(&mut kv, Write::TakeConsumer(holder(at, 0), None)).unwrap() {
+                Answer::ConsumerTaken(ConsumerLease::Taken { lease, .. }) => leases.push(lease),
+                other => panic!("no lease: {other:?}"),
+            }
             kv.awaited().add(Kind::Queue, name(at));
             kv.awaited().add(Kind::Consumer, name(at));
         }
         let mut waiting = Self { kv, leases, folder };
         assert_eq!(waiting.look_now(), None);
         let all = waiting.look();
-        assert_eq!(all[0].as_array().unwrap().len(), 2 * MANY);
-        assert_eq!(all[1].as_array().unwrap().len(), 2 * MANY);
-        assert_eq!(all[2], Value::Null);
+        assert_eq!((all.queues.len(), all.consumers.len(), all.again_ms), (MANY, MANY, None));
         waiting
     }
 
     /// What is looked at on the calling thread, which stops where that would be many names.
-    fn look_now(&mut self) -> Option<Value> {
+    fn look_now(&mut self) -> Option<Dues> {
         let request = Request::Dues(self.kv.awaited());
         match self.kv.read_now(&request).unwrap() {
             Answer::WouldBlock => None,
-            answer => Some(text(answer)),
+            answer => Some(dues(answer)),
         }
     }
 
-    fn look(&self) -> Value {
-        text(read(&self.kv, Request::Dues(self.kv.awaited())))
+    fn look(&self) -> Dues {
+        dues(read(&self.kv, Request::Dues(self.kv.awaited())))
     }
 
     /// Commits something, and waits until it is told.
@@ -133,8 +133,8 @@ fn release_elsewhere(at: usize) -> String {
 }
 
 /// The time of the lease that nobody holds any more is told.
-fn tells_of_release(all: &Value, at: usize) -> bool {
-    all[1].as_array().unwrap().chunks(2).any(|pair| pair == [json!(name(at)), json!(0)])
+fn tells_of_release(all: &Dues, at: usize) -> bool {
+    all.consumers.contains(&(name(at), 0))
 }
 
 /// Seen to fail: each of the names was looked up after each commit.

@@ -13,6 +13,7 @@ use keyval::engine::queue::deliver::Work;
 use keyval::engine::queue::enqueue::{DEFAULT_QUEUE, NewMessage};
 use keyval::engine::request::Request;
 use keyval::kv::Kv;
+use keyval::store::rows::queue::QueueStats;
 use keyval::store::{Store, local};
 use support::jobs::Gate;
 use support::{T0, open, put, quiet, read, wait};
@@ -47,10 +48,9 @@ fn claim(kv: &mut Kv) -> String {
     }
 }
 
-/// `[pending,processing,dead]`
-fn counts(kv: &Kv) -> String {
+fn counts(kv: &Kv) -> QueueStats {
     match read(kv, Request::QueueStats(None)) {
-        Answer::Text(text) => String::from_utf8(text).expect("text"),
+        Answer::QueueStats(counts) => counts,
         _ => panic!("no counts"),
     }
 }
@@ -72,7 +72,7 @@ fn the_messages_of_a_dropped_kv_are_for_the_next_one_at_once() {
     next.freeze_clock(Some(T0 + LEASE_MS));
     let given = claim(&mut next);
     assert!(!given.contains("last"), "{given}");
-    assert_eq!(counts(&next), "[0,1,1]");
+    assert_eq!(counts(&next), QueueStats { pending: 0, processing: 1, dead: 1 });
 }
 
 /// Seen to fail: what was claimed for nobody waited for its lease.

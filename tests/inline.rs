@@ -10,9 +10,9 @@ use keyval::base::limits::{
     MAX_INLINE_FILTERED_ROWS, MAX_INLINE_INDEXED_KEYS, MAX_INLINE_SEARCH_MS, MAX_RANKED_KEYS,
 };
 use keyval::codec::key::descendants;
+use keyval::codec::page::Page;
 use keyval::engine::answer::Answer;
 use keyval::engine::commit::Mutation;
-use keyval::engine::page::Page;
 use keyval::engine::query::definition;
 use keyval::engine::query::definition::Tokenizer;
 use keyval::engine::query::filter::{parse, path_of};

@@ -6,10 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use keyval::base::limits::{MAX_ALL_BACKLOGS_KEYS, MAX_BACKLOG_KEYS, MAX_WATCH_BATCH_KEYS};
+use keyval::codec::page::Page;
 use keyval::engine::answer::Answer;
 use keyval::engine::changes::followers::{Reach, Target};
 use keyval::engine::changes::watch::{Watch, WatchRequest};
-use keyval::engine::page::Page;
 use keyval::engine::request::Request;
 use keyval::kv::Kv;
 use support::{close, commit, commit_ok, delete, key, open, quiet, read, set};
@@ -68,8 +68,8 @@ fn step(kv: &mut Kv, watch: &Arc<Watch>) -> Option<(BTreeMap<usize, String>, Str
 fn news(kv: &mut Kv) -> Vec<u32> {
     let request = Request::Wakeups(kv.followers());
     match kv.read_now(&request).unwrap() {
-        Answer::Text(text) => serde_json::from_slice(&text).unwrap(),
-        other => panic!("no text: {other:?}"),
+        Answer::Wakeups { more, ids } => std::iter::once(u32::from(more)).chain(ids).collect(),
+        other => panic!("no wakeups: {other:?}"),
     }
 }
 

@@ -246,8 +246,8 @@ fn run(path: &str) -> Option<usize> {
             for round in 0..ROUNDS {
                 group(&mut kv, (0..GROUP).map(|at| set(scattered(round * GROUP + at))));
                 measured(&mut || {
-                    let news = kv.read_now(&Request::Wakeups(kv.followers())).unwrap();
-                    assert!(matches!(news, Answer::Text(ids) if ids == b"[0,1]"));
+                    let answer = kv.read_now(&Request::Wakeups(kv.followers())).unwrap();
+                    assert!(matches!(answer, Answer::Wakeups { more: false, ids } if ids == [1]));
                     read(&mut kv, &Request::Watch(Arc::clone(&watch)));
                 });
                 read(&mut kv, &Request::Watch(Arc::clone(&watch)));

@@ -8,6 +8,7 @@ use napi::Env;
 use napi_derive::napi;
 use parking_lot::Mutex;
 
+use super::answers::{Written, written};
 use super::mailbox::{Mailbox, Wake};
 use super::numbers::Number;
 use super::text::{Packet, thrown};
@@ -211,10 +212,10 @@ impl Handle {
 
     /// Answers a read that is not of entries: now, or by mail under `id`.
     pub(super) fn ask(&mut self, id: u32, request: Request) -> napi::Result<Packet, CodeName> {
-        match self.kv().and_then(|kv| kv.read_now(&request)).map_err(thrown)? {
-            Answer::Page(page) => Ok(Packet::new(page.text, page.bytes)),
-            Answer::Text(text) => Ok(Packet::new(text, Vec::new())),
-            Answer::Count(_) | Answer::WouldBlock => {
+        match self.kv().and_then(|kv| kv.read_now(&request)).and_then(written).map_err(thrown)? {
+            Written::Page(page) => Ok(Packet::new(page.text, page.bytes)),
+            Written::Text(text) => Ok(Packet::new(text, Vec::new())),
+            Written::WouldBlock => {
                 self.read_later(id, request).map_err(thrown)?;
                 Ok(Packet::Later)
             }

@@ -10,6 +10,7 @@ use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status, sys};
 use parking_lot::Mutex;
 
+use super::answers::{Written, written};
 use super::text::{Packet, write_backup_event, write_error, write_notice, write_outcome};
 use crate::base::error::Result;
 use crate::engine::answer::Answer;
@@ -69,18 +70,17 @@ impl Mailbox {
         self.post(id, result, |outcome, letters| write_outcome(&outcome, &mut letters.text));
     }
 
-    /// A read ended: `[base,page]`, the number of a page and where its bytes begin, or a count.
+    /// A read ended: `[base,page]`, the number of a page and where its bytes begin, or a text.
     pub fn post_answer(&self, id: u32, result: Result<Answer>) {
-        self.post(id, result, |answer, letters| match answer {
-            Answer::Page(page) => {
+        self.post(id, result.and_then(written), |answer, letters| match answer {
+            Written::Page(page) => {
                 let place = format!("[{},{}]", letters.bytes.len(), letters.pages.len());
                 letters.text.extend_from_slice(place.as_bytes());
                 letters.bytes.extend_from_slice(&page.bytes);
                 letters.pages.push(page.text);
             }
-            Answer::Count(count) => letters.text.extend_from_slice(count.to_string().as_bytes()),
-            Answer::Text(text) => letters.text.extend_from_slice(&text),
-            Answer::WouldBlock => letters.text.extend_from_slice(b"null"),
+            Written::Text(text) => letters.text.extend_from_slice(&text),
+            Written::WouldBlock => letters.text.extend_from_slice(b"null"),
         });
     }
 

@@ -1,5 +1,6 @@
 //! Node-API glue: convert in, call the core, convert out. The only module that names napi.
 
+mod answers;
 mod backup;
 mod commit;
 mod functions;

@@ -4,5 +4,6 @@ pub mod cursor;
 pub mod json_text;
 pub mod key;
 pub mod key_json;
+pub mod page;
 pub mod stamp;
 pub mod value;

@@ -7,11 +7,10 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::answer::Answer;
+use super::answer::{Answer, Dues};
 use super::changes::consumer;
 use crate::base::error::Result;
 use crate::base::limits::{AWAITED_LOOK_MS, MAX_INLINE_DUES};
-use crate::codec::key_json::json_string;
 use crate::store::{Notice, ReadTxn};
 
 /// Names, in the order of their bytes. A look reads a copy, which is made only if a name comes or goes
@@ -94,21 +93,19 @@ impl State {
     }
 }
 
-/// When there is something to do next, of each name that has something:
-/// `[[queue,due,…],[consumer,until,…],again]`. The time of a lease that nobody holds is 0. Where the file
-/// tells of nothing that concerns any name there are none, and the time at which to look again all the same;
-/// else `again` is null.
+/// When there is something to do next, of each name that has something. Where the file shows nothing that
+/// concerns any name there are none, and the time at which to look again all the same.
 pub fn dues(txn: &mut dyn ReadTxn, awaited: &Awaited, inline: bool) -> Result<Answer> {
     let look = Look { number: txn.last_number()?, at_ms: txn.now_ms() };
     let State { queues, consumers, last } = awaited.state.lock().clone();
     if let Some(again_ms) = last.and_then(|last| last.stands_until(look)) {
-        return Ok(Answer::json(format!("[[],[],{again_ms}]")));
+        return Ok(Answer::Dues(Dues { again_ms: Some(again_ms), ..Dues::default() }));
     }
     let mut left = Left { looks: if inline { MAX_INLINE_DUES } else { usize::MAX } };
-    let Some(due) = queues_due(txn, &queues, &mut left)? else { return Ok(Answer::WouldBlock) };
-    let Some(held) = leases_held(txn, &consumers, &mut left)? else { return Ok(Answer::WouldBlock) };
+    let Some(queues) = queues_due(txn, &queues, &mut left)? else { return Ok(Answer::WouldBlock) };
+    let Some(consumers) = leases_held(txn, &consumers, &mut left)? else { return Ok(Answer::WouldBlock) };
     awaited.state.lock().last = Some(look);
-    Ok(Answer::json(format!("[[{}],[{}],null]", due.join(","), held.join(","))))
+    Ok(Answer::Dues(Dues { queues, consumers, again_ms: None }))
 }
 
 /// `None`: that would be too many looks.
@@ -116,7 +113,7 @@ fn queues_due(
     txn: &mut dyn ReadTxn,
     queues: &BTreeSet<String>,
     left: &mut Left,
-) -> Result<Option<Vec<String>>> {
+) -> Result<Option<Vec<(String, i64)>>> {
     let mut due = Vec::new();
     let mut next = queues.first().map(String::as_str);
     while let Some(name) = next {
@@ -132,7 +129,7 @@ fn queues_due(
         if queues.contains(found)
             && let Some(due_ms) = txn.queue_due(found)?
         {
-            due.push(format!("{},{due_ms}", json_string(found)));
+            due.push((found.to_string(), due_ms));
         }
         next = queues.range::<str, _>((Bound::Excluded(found), Bound::Unbounded)).next().map(String::as_str);
     }
@@ -144,13 +141,13 @@ fn leases_held(
     txn: &mut dyn ReadTxn,
     consumers: &BTreeSet<String>,
     left: &mut Left,
-) -> Result<Option<Vec<String>>> {
+) -> Result<Option<Vec<(String, i64)>>> {
     let mut held = Vec::with_capacity(consumers.len());
     for name in consumers {
         if left.is_nothing() {
             return Ok(None);
         }
-        held.push(format!("{},{}", json_string(name), consumer::held_until(txn, name)?.unwrap_or(0)));
+        held.push((name.clone(), consumer::held_until(txn, name)?.unwrap_or(0)));
     }
     Ok(Some(held))
 }

@@ -1,9 +1,9 @@
 //! Gets: the entries of some keys.
 
-use super::answer::Answer;
-use super::page::{Page, TYPICAL_ENTRY_BYTES};
+use super::answer::{Answer, entry_of};
 use crate::base::error::Result;
 use crate::base::limits::{MAX_INLINE_BYTES, MAX_INLINE_KEYS};
+use crate::codec::page::{Page, TYPICAL_ENTRY_BYTES, Tail};
 use crate::store::ReadTxn;
 
 /// Encoded keys, one after another.
@@ -71,13 +71,13 @@ pub fn get(txn: &mut dyn ReadTxn, keys: &Keys, inline: bool) -> Result<Answer> {
         txn.get(key, max_value_bytes, &mut |row| {
             let live = row.filter(|row| row.is_live(now));
             withheld |= live.is_some_and(|row| row.withheld);
-            page.push_known(live);
+            page.push_known(live.as_ref().map(entry_of));
             Ok(())
         })?;
         if withheld || (inline && page.size_bytes() > MAX_INLINE_BYTES && keys.len() > 1) {
             return Ok(Answer::WouldBlock);
         }
     }
-    page.finish();
+    page.finish(Tail::List);
     Ok(Answer::Page(page))
 }

@@ -4,7 +4,6 @@ use super::answer::{Answer, Ending, lost};
 use super::queue::enqueue::check_name;
 use crate::base::error::{Error, Result};
 use crate::base::limits::MAX_DURATION_MS;
-use crate::codec::key_json::json_string;
 use crate::store::rows::lock::Lock;
 use crate::store::{Batch, ReadTxn, Step, StepResult};
 
@@ -35,18 +34,18 @@ impl LockRequest {
     }
 }
 
-/// Takes a lock, or refreshes the owner's own: `[acquired,token,expires]`, where the token of another's lock is `0`.
+/// Takes a lock, or refreshes the owner's own.
 pub fn take<'a>(seen: &mut dyn ReadTxn, batch: &mut Batch<'a>, request: &'a LockRequest) -> Result<Ending> {
     let LockRequest { name, owner, duration_ms } = request;
     let standing = live(seen, name)?;
     if let Some(other) = standing.as_ref().filter(|lock| lock.owner != *owner) {
-        return Ok(Ending::json(format!("[false,\"0\",{}]", other.expires_at)));
+        return Ok(Ending::Known(Answer::LockTaken(None, other.expires_at)));
     }
     // The next number is larger than that of any lock before, also of those that were swept.
     let token = standing.map(|lock| lock.token);
     batch.push(Step::PutLock { name, owner, token, duration_ms: *duration_ms });
     Ok(Ending::of(|result| match result {
-        StepResult::Lease { number, until_ms } => Ok(Answer::json(format!("[true,\"{number}\",{until_ms}]"))),
+        StepResult::Lease { number, until_ms } => Ok(Answer::LockTaken(Some(number), until_ms)),
         _ => Err(lost()),
     }))
 }
@@ -62,14 +61,12 @@ pub fn release<'a>(
     if ours {
         batch.push(Step::RemoveLock(name));
     }
-    Ok(Ending::json(ours.to_string()))
+    Ok(Ending::Known(Answer::Found(ours)))
 }
 
-/// Who holds a lock: `[owner,token,expires]`, or `null`.
+/// Who holds a lock.
 pub fn status(txn: &mut dyn ReadTxn, name: &str) -> Result<Answer> {
-    Ok(Answer::json(live(txn, name)?.map_or("null".into(), |Lock { owner, token, expires_at }| {
-        format!("[{},\"{token}\",{expires_at}]", json_string(&owner))
-    })))
+    Ok(Answer::Lock(live(txn, name)?))
 }
 
 fn live(txn: &mut dyn ReadTxn, name: &str) -> Result<Option<Lock>> {

@@ -7,7 +7,6 @@ pub mod changes;
 pub mod commit;
 pub mod get;
 pub mod lock;
-pub mod page;
 pub mod query;
 pub mod queue;
 pub mod read;

@@ -12,9 +12,7 @@ use super::queue::dead_letters;
 use super::request::Request;
 use super::{awaited, lock};
 use crate::base::error::Result;
-use crate::codec::key_json::json_string;
-use crate::store::rows::queue::QueueStats;
-use crate::store::{Info, ReadTxn};
+use crate::store::ReadTxn;
 
 /// Answers a read. `inline`: on a thread that must not be held.
 pub fn answer(txn: &mut dyn ReadTxn, request: &Request, inline: bool) -> Result<Answer> {
@@ -28,9 +26,9 @@ pub fn answer(txn: &mut dyn ReadTxn, request: &Request, inline: bool) -> Result<
         Request::Head => feed::head(txn),
         Request::Watch(watch) => watch.step(txn, inline),
         Request::Wakeups(followers) => followers.wakeups(txn),
-        Request::QueueDue(queue) => queue_due(txn, queue),
+        Request::QueueDue(queue) => txn.queue_due(queue).map(Answer::Due),
         Request::Dues(awaited) => awaited::dues(txn, awaited, inline),
-        Request::QueueStats(queue) => queue_stats(txn, queue.as_deref()),
+        Request::QueueStats(queue) => txn.queue_stats(queue.as_deref()).map(Answer::QueueStats),
         Request::DeadLetters(scan) => dead_letters::list(txn, scan),
         Request::DeadLetter(id) => dead_letters::get(txn, id),
         Request::Lock(name) => lock::status(txn, name),
@@ -43,25 +41,7 @@ pub fn answer(txn: &mut dyn ReadTxn, request: &Request, inline: bool) -> Result<
     }
 }
 
-/// `[sqlite,schema,database,changeLog,retention,bytes,entries,deadLetterRetention]`
 fn info(txn: &mut dyn ReadTxn) -> Result<Answer> {
     let entries = txn.count(&(Vec::new()..vec![END_OF_KEYS]))?;
-    let info = txn.info()?;
-    let Info { sqlite_version, schema_version, database_id, change_log, retention_ms, size_bytes, .. } = info;
-    let letters_ms = info.dead_letter_retention_ms.map_or("null".into(), |ms| ms.to_string());
-    Ok(Answer::json(format!(
-        "[\"{sqlite_version}\",{schema_version},{},{},{retention_ms},{size_bytes},{entries},{letters_ms}]",
-        json_string(&database_id),
-        json_string(&change_log),
-    )))
-}
-
-fn queue_due(txn: &mut dyn ReadTxn, queue: &str) -> Result<Answer> {
-    let due = txn.queue_due(queue)?;
-    Ok(Answer::json(due.map_or("null".into(), |ms| ms.to_string())))
-}
-
-fn queue_stats(txn: &mut dyn ReadTxn, queue: Option<&str>) -> Result<Answer> {
-    let QueueStats { pending, processing, dead } = txn.queue_stats(queue)?;
-    Ok(Answer::json(format!("[{pending},{processing},{dead}]")))
+    Ok(Answer::Info(Box::new(txn.info()?), entries))
 }

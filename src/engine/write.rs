@@ -1,7 +1,6 @@
 //! Writes that are no commits and no work of a listener, as data: each decides on what is stored, and has an answer of its own.
 
-use super::answer::Answer;
-use super::answer::{Ending, lost};
+use super::answer::{Answer, Ending, lost};
 use super::changes::{consumer, feed};
 use super::lock;
 use super::query::indexes;
@@ -21,25 +20,23 @@ impl Write {
         undelivered: &Undelivered,
     ) -> Result<Ending> {
         match self {
-            Self::Settle(settled) => {
-                match end(seen, batch, settled, undelivered)? {
-                    Ended::At(_) => Ok(Ending::of(|result| {
-                        if result.is_up() { Ok(Answer::json("null")) } else { Err(lease_lost()) }
-                    })),
-                    Ended::Lost => Err(lease_lost()),
-                    Ended::Stood => Ok(Ending::json("null")),
+            Self::Settle(settled) => match end(seen, batch, settled, undelivered)? {
+                Ended::At(_) => {
+                    Ok(Ending::of(|result| if result.is_up() { Ok(Answer::Done) } else { Err(lease_lost()) }))
                 }
-            }
+                Ended::Lost => Err(lease_lost()),
+                Ended::Stood => Ok(Ending::Known(Answer::Done)),
+            },
             Self::Requeue { letter, id } => dead_letters::requeue(seen, batch, letter, id),
             Self::DeleteDeadLetter(id) => {
                 batch.push(Step::RemoveDeadLetter(id));
-                Ok(Ending::flag())
+                Ok(Ending::found())
             }
             Self::PurgeDeadLetters(queue) => {
                 batch.push(Step::PurgeDeadLetters(queue.as_deref(), TRIM_STEP_ROWS));
                 Ok(Ending::of(|result| {
                     let count = result.count();
-                    Ok(Answer::json(format!("[{count},{}]", u8::from(count == TRIM_STEP_ROWS as u64))))
+                    Ok(Answer::Purged { count, more: count == TRIM_STEP_ROWS as u64 })
                 }))
             }
             Self::TakeLock(request) => lock::take(seen, batch, request),
@@ -49,7 +46,7 @@ impl Write {
             Self::ReleaseConsumer(holder) => consumer::release(seen, batch, holder),
             Self::DeleteConsumer(name) => {
                 batch.push(Step::RemoveConsumer(name));
-                Ok(Ending::flag())
+                Ok(Ending::found())
             }
             Self::CreateSearchIndex(index) => indexes::create(seen, batch, index),
             Self::CreateOrderedIndex(index) => indexes::create_ordered(seen, batch, index),

@@ -1,6 +1,6 @@
 //! What a page says, as JavaScript reads it (`lib/wire/page.ts`).
 
-use keyval::engine::page::Page;
+use keyval::codec::page::Page;
 use serde_json::Value;
 
 /// What the text of each entry holds.

@@ -1,66 +1,132 @@
-//! Answers of reads and writes, and how a write gets its answer.
+//! Answers of reads and writes, as data: the binding writes them down.
 
-use crate::base::error::{Code, Error, Result};
+mod ending;
+
+pub use ending::{Ending, lost};
+
 use crate::base::limits::MAX_INLINE_SCAN_STEPS;
-use crate::engine::page::Page;
-use crate::store::{Budget, StepResult};
+use crate::codec::page::{Entry, Page};
+use crate::store::rows::index::IndexRow;
+use crate::store::rows::lock::Lock;
+use crate::store::rows::queue::QueueStats;
+use crate::store::{Budget, Info, Row};
 
-/// An answer on its way to JavaScript.
+/// What a read or a write answers.
 #[derive(Debug)]
 pub enum Answer {
-    /// Entries.
-    Page(Page),
-    /// A count.
-    Count(u64),
-    /// JSON.
-    Text(Vec<u8>),
     /// It would take long: ask where that does no harm.
     WouldBlock,
+    /// It is done.
+    Done,
+    /// Whether there was something.
+    Found(bool),
+    /// How many there are.
+    Count(u64),
+    /// A sequence number of the change log.
+    Number(i64),
+    /// When there is something to do, in milliseconds since the epoch, if ever.
+    Due(Option<i64>),
+    /// The id of a message, if there is one.
+    Id(Option<String>),
+    /// Entries, changes, messages.
+    Page(Page),
+    /// A step of a purge.
+    Purged {
+        /// How many went.
+        count: u64,
+        /// There may be more.
+        more: bool,
+    },
+    /// A step of a trimming.
+    Trimmed {
+        /// How many went.
+        count: u64,
+        /// There may be more.
+        more: bool,
+        /// The last number that is to go.
+        up_to: i64,
+    },
+    /// How many messages a queue has.
+    QueueStats(QueueStats),
+    /// A lock, if somebody holds it.
+    Lock(Option<Lock>),
+    /// A lock that was asked for: the fencing token if it was taken, and when it ends, whoever holds it.
+    LockTaken(Option<i64>, i64),
+    /// The lease of a consumer that was asked for.
+    ConsumerTaken(ConsumerLease),
+    /// A consumer.
+    Consumer {
+        /// The change that it committed last.
+        position: i64,
+        /// The newest change.
+        head: i64,
+        /// Until when somebody reads, if anybody does.
+        held_until_ms: Option<i64>,
+    },
+    /// The watches that have something to read, by number.
+    Wakeups {
+        /// The log goes on.
+        more: bool,
+        /// Their numbers.
+        ids: Vec<u32>,
+    },
+    /// When the names that are waited for have something to do.
+    Dues(Dues),
+    /// All indexes.
+    Indexes(Vec<NamedIndex>),
+    /// How a filter would be answered.
+    Plan {
+        /// By which index, which gives so many keys; `None`: by looking at all entries.
+        index: Option<(NamedIndex, u64)>,
+        /// The entries of the range.
+        entries: u64,
+    },
+    /// What the store is, and how many entries it has.
+    Info(Box<Info>, u64),
 }
 
-impl Answer {
-    /// JSON.
-    #[must_use]
-    pub fn json(text: impl Into<String>) -> Self {
-        Self::Text(text.into().into_bytes())
-    }
+/// The lease of a consumer that was asked for.
+#[derive(Debug)]
+pub enum ConsumerLease {
+    /// It is the caller's.
+    Taken {
+        /// Its number.
+        lease: i64,
+        /// The change that was committed last.
+        position: i64,
+        /// The encoded prefix of the consumer.
+        prefix: Vec<u8>,
+    },
+    /// Somebody else holds it until then.
+    Held(i64),
+}
+
+/// When the names that are waited for have something to do.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Dues {
+    /// Queues that have messages, with the time of the first.
+    pub queues: Vec<(String, i64)>,
+    /// Consumers, with the end of their leases; 0: nobody holds it.
+    pub consumers: Vec<(String, i64)>,
+    /// Nothing concerned any name, so none was looked at: when to look again all the same.
+    pub again_ms: Option<i64>,
+}
+
+/// An index and its name.
+#[derive(Debug)]
+pub struct NamedIndex {
+    /// See `definition::name_of`.
+    pub name: String,
+    /// What is stored of it.
+    pub row: IndexRow,
+}
+
+/// A row, as a page shows it.
+#[must_use]
+pub fn entry_of<'a>(row: &Row<'a>) -> Entry<'a> {
+    let &Row { key, versionstamp, expires_at, encoding, value, .. } = row;
+    Entry { key, versionstamp, expires_at, encoding, value }
 }
 
 /// The budget of a scan on the JavaScript thread.
 pub const INLINE_BUDGET: Budget = Budget::Steps(MAX_INLINE_SCAN_STEPS);
-
-type OfResult = Box<dyn FnOnce(StepResult) -> Result<Answer> + Send>;
-
-/// How a write answers, once its steps are applied.
-pub enum Ending {
-    /// So.
-    Known(Answer),
-    /// As its last step says.
-    Of(OfResult),
-}
-
-impl Ending {
-    /// A known answer, as JSON.
-    pub fn json(text: impl Into<String>) -> Self {
-        Self::Known(Answer::json(text))
-    }
-
-    /// See `Ending::Of`.
-    pub fn of(answer: impl FnOnce(StepResult) -> Result<Answer> + Send + 'static) -> Self {
-        Self::Of(Box::new(answer))
-    }
-
-    /// Whether the last step found something, as JSON.
-    pub fn flag() -> Self {
-        Self::of(|result| Ok(Answer::json(result.is_up().to_string())))
-    }
-}
-
-/// The error of an operation whose outcome is unknown.
-#[must_use]
-pub fn lost() -> Error {
-    Error {
-        outcome_unknown: true,
-        ..Error::new(Code::Unavailable, "the writer ended before it could say how it went")
-    }
-}

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use super::feed::{check_history, check_logged};
 use crate::base::error::{Code, Error, Result};
-use crate::codec::key_json;
-use crate::engine::answer::{Answer, Ending, lost};
+use crate::codec::key::Parts;
+use crate::engine::answer::{Answer, ConsumerLease, Ending, lost};
 use crate::store::rows::lock::Consumer;
 use crate::store::{Batch, ReadTxn, Step, StepResult};
 
@@ -20,8 +20,7 @@ pub struct LeaseHolder {
     pub lease_ms: i64,
 }
 
-/// Takes or renews the lease; `prefix` is the encoded one if one was given. `[lease,position,prefix]`, the prefix as the
-/// JSON of a key, or `[null,until]` if another holds it.
+/// Takes or renews the lease, unless another holds it; `prefix` is the encoded one if one was given.
 ///
 /// # Errors
 /// `INVALID_ARGUMENT` for another prefix than the consumer has, `HISTORY_GONE`, `UNSUPPORTED`, those of the store.
@@ -47,15 +46,16 @@ pub fn take<'a>(
     };
     let ours = holder.lease != 0 && holder.lease == lease;
     if let Some(until) = locked_until.filter(|until| *until > now && !ours) {
-        return Ok(Ending::json(format!("[null,{until}]")));
+        return Ok(Ending::Known(Answer::ConsumerTaken(ConsumerLease::Held(until))));
     }
     if position > state.head {
         let message = "the consumer's position is beyond the newest change, where it would never read anything; delete the consumer";
         return Err(Error::corrupt(message));
     }
     check_history(&state, position)?;
-    let mut shown = Vec::new();
-    key_json::write(&own_prefix, &mut shown)?;
+    // The lease of a consumer that cannot be read is not taken.
+    Parts::new(&own_prefix).try_for_each(|part| part.map(drop))?;
+    let prefix = own_prefix.to_vec();
     batch.push(Step::PutConsumer {
         name: &holder.name,
         prefix: own_prefix,
@@ -65,10 +65,7 @@ pub fn take<'a>(
     });
     Ok(Ending::of(move |result| {
         let StepResult::Lease { number, .. } = result else { return Err(lost()) };
-        let mut text = format!("[{number},{position},").into_bytes();
-        text.append(&mut shown);
-        text.push(b']');
-        Ok(Answer::Text(text))
+        Ok(Answer::ConsumerTaken(ConsumerLease::Taken { lease: number, position, prefix }))
     }))
 }
 
@@ -105,7 +102,7 @@ pub fn commit<'a>(
         lease: Some(consumer.lease),
         lease_ms: Some(holder.lease_ms),
     });
-    Ok(Ending::json("null"))
+    Ok(Ending::Known(Answer::Done))
 }
 
 /// Gives the lease back, if it is still held.
@@ -115,10 +112,10 @@ pub fn release<'a>(seen: &mut dyn ReadTxn, batch: &mut Batch<'a>, holder: &'a Le
         let (name, prefix) = (holder.name.as_str(), Cow::Owned(prefix));
         batch.push(Step::PutConsumer { name, prefix, position, lease: Some(lease), lease_ms: None });
     }
-    Ok(Ending::json("null"))
+    Ok(Ending::Known(Answer::Done))
 }
 
-/// Where it stands: `[position,head,until]`.
+/// Its position, and who reads.
 ///
 /// # Errors
 /// `UNSUPPORTED`, those of the store.
@@ -126,9 +123,7 @@ pub fn status(txn: &mut dyn ReadTxn, name: &str) -> Result<Answer> {
     let state = txn.log_state()?;
     check_logged(&state)?;
     let position = txn.consumer(name)?.map_or(state.first - 1, |consumer| consumer.position);
-    let until = held_until(txn, name)?;
-    let until = until.map_or("null".into(), |until| until.to_string());
-    Ok(Answer::json(format!("[{position},{},{until}]", state.head)))
+    Ok(Answer::Consumer { position, head: state.head, held_until_ms: held_until(txn, name)? })
 }
 
 /// Until when somebody holds its lease, if anybody does.

@@ -7,9 +7,9 @@ use crate::base::config::ChangeLog;
 use crate::base::error::{Code, Error, Result};
 use crate::base::limits::{MAX_INLINE_LOG_ROWS, MAX_LOG_ROWS, MAX_PAGE_BYTES, TRIM_STEP_ROWS};
 use crate::codec::key;
+use crate::codec::page::{self, Page, Tail};
 use crate::engine::answer::{Answer, Ending};
-use crate::engine::page::Page;
-use crate::store::rows::changes::{LogScan, LogState};
+use crate::store::rows::changes::{Change, LogScan, LogState};
 use crate::store::{Batch, Flow, ReadTxn, Step};
 
 /// What is left of a feed.
@@ -54,7 +54,7 @@ pub fn check_history(state: &LogState, after: i64) -> Result<()> {
     Err(Error::new(Code::HistoryGone, message))
 }
 
-/// Reads a page of changes; its tail is `[position,more]`: where to go on, and whether there may be more now. If not, a follower
+/// Reads a page of changes; its tail says where to go on, and whether there may be more now. If not, a follower
 /// is told from then on.
 ///
 /// # Errors
@@ -74,7 +74,7 @@ pub fn page(txn: &mut dyn ReadTxn, query: &ChangesQuery, inline: bool) -> Result
             return Ok(Flow::Stop);
         }
         if key::is_under(change.key, &query.prefix) {
-            page.push_change(&change)?;
+            page.push_change(&shown(&change))?;
         }
         position = change.seq;
         Ok(Flow::Continue)
@@ -84,8 +84,13 @@ pub fn page(txn: &mut dyn ReadTxn, query: &ChangesQuery, inline: bool) -> Result
         return Ok(Answer::WouldBlock);
     }
     let more = more || query.follower.as_ref().is_some_and(|follower| !follower.settle(position));
-    page.finish_with(&format!("[{position},{}]", u8::from(more)));
+    page.finish(Tail::From { place: position, more });
     Ok(Answer::Page(page))
+}
+
+fn shown<'a>(change: &Change<'a>) -> page::Change<'a> {
+    let &Change { seq, key, kind, versionstamp, value } = change;
+    page::Change { seq, operation: kind as u8, key, value, versionstamp }
 }
 
 /// The newest number.
@@ -95,10 +100,10 @@ pub fn page(txn: &mut dyn ReadTxn, query: &ChangesQuery, inline: bool) -> Result
 pub fn head(txn: &mut dyn ReadTxn) -> Result<Answer> {
     let state = txn.log_state()?;
     check_logged(&state)?;
-    Ok(Answer::json(state.head.to_string()))
+    Ok(Answer::Number(state.head))
 }
 
-/// Removes a step of the changes up to a number, -1 being all: `[count,more]`.
+/// Removes a step of the changes up to a number, -1 being all.
 ///
 /// # Errors
 /// `INVALID_ARGUMENT` for a number that is still to come, `UNSUPPORTED`, those of the store.
@@ -112,6 +117,6 @@ pub fn trim(seen: &mut dyn ReadTxn, batch: &mut Batch<'_>, seq: i64) -> Result<E
     batch.push(Step::TrimLogTo(up_to, TRIM_STEP_ROWS));
     Ok(Ending::of(move |result| {
         let count = result.count();
-        Ok(Answer::json(format!("[{count},{},{up_to}]", u8::from(count == TRIM_STEP_ROWS as u64))))
+        Ok(Answer::Trimmed { count, more: count == TRIM_STEP_ROWS as u64, up_to })
     }))
 }

@@ -4,7 +4,6 @@
 //! that woke it.
 
 use std::collections::HashMap;
-use std::fmt::Write;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -176,13 +175,13 @@ impl Followers {
         mark.position.max(looked)
     }
 
-    /// Looks at what changed; the answer is `[more,id,id,…]`: the watches that are not clean any more.
+    /// Looks at what changed: the answer names the watches that are not clean any more.
     pub fn wakeups(&self, txn: &mut dyn ReadTxn) -> Result<Answer> {
         let mut state = self.state.lock();
         if state.clean == 0 {
             state.position = None;
         }
-        let Some(after) = state.position else { return Ok(Answer::json("[0]")) };
+        let Some(after) = state.position else { return Ok(Answer::Wakeups { more: false, ids: Vec::new() }) };
         let log = txn.log_state()?;
         let mut woken = Vec::new();
         if after + 1 < log.first || log.mode == ChangeLog::Off {
@@ -190,7 +189,7 @@ impl Followers {
             // itself.
             state.wake_all(after, &mut woken);
             state.position = Some(log.head);
-            return Ok(answer(false, &woken));
+            return Ok(Answer::Wakeups { more: false, ids: woken });
         }
         let mut position = after;
         let scan = LogScan { after, limit: MAX_INLINE_LOG_ROWS, values: false };
@@ -200,7 +199,7 @@ impl Followers {
             Ok(Flow::Continue)
         })?;
         state.position = Some(position);
-        Ok(answer(position < log.head, &woken))
+        Ok(Answer::Wakeups { more: position < log.head, ids: woken })
     }
 }
 
@@ -238,14 +237,4 @@ impl State {
         }
         self.clean = 0;
     }
-}
-
-fn answer(more: bool, woken: &[u32]) -> Answer {
-    let mut text = format!("[{}", u8::from(more));
-    for id in woken {
-        // Writing to memory cannot fail.
-        let _ = write!(text, ",{id}");
-    }
-    text.push(']');
-    Answer::json(text)
 }

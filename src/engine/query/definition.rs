@@ -8,7 +8,8 @@ use super::filter::{self, Path, path_of};
 use super::range::Selector;
 use crate::base::error::{Error, Result, short};
 use crate::base::limits::MAX_INDEX_FIELDS;
-use crate::codec::key_json::{self, json_string};
+use crate::codec::key_json::json_string;
+use crate::engine::answer::NamedIndex;
 use crate::store::rows::index::{Definition, IndexKind, IndexRow, OrderedIndex, SearchIndex};
 
 /// The name of a search index.
@@ -132,17 +133,10 @@ pub fn name_of(index: &IndexRow) -> String {
     }
 }
 
-/// An index as it is told: `[prefix,name,kind,spec,created]`.
-///
-/// # Errors
-/// `CORRUPT` if its prefix is damaged.
-pub fn index_json(index: &IndexRow) -> Result<String> {
-    let mut prefix = Vec::new();
-    key_json::write(&index.prefix, &mut prefix)?;
-    let prefix = String::from_utf8_lossy(&prefix);
-    let kind = if index.kind == IndexKind::Ordered { "ordered" } else { "search" };
-    let (name, IndexRow { spec, created_at, .. }) = (json_string(&name_of(index)), index);
-    Ok(format!("[{prefix},{name},\"{kind}\",{spec},{created_at}]"))
+/// An index with its name.
+#[must_use]
+pub fn named(row: IndexRow) -> NamedIndex {
+    NamedIndex { name: name_of(&row), row }
 }
 
 /// The error of an index whose definition cannot be read.
@@ -183,7 +177,7 @@ pub fn tokenizer_of(index: &IndexRow) -> Result<Tokenizer> {
     Tokenizer::parse(&spec.tokenize).map_err(|_| corrupt_index())
 }
 
-/// What is index_json of an ordered index, as JSON.
+/// What is kept of an ordered index, as JSON.
 #[derive(Debug, Clone, Deserialize)]
 pub struct OrderedSpec {
     /// The paths of its fields.

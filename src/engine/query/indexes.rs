@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::definition::ordered_definition_of;
-use super::definition::{index_json, name_of};
+use super::definition::{name_of, named};
 use crate::base::error::{Code, Error, Result};
 use crate::engine::answer::{Answer, Ending};
 use crate::store::rows::index::{Definition, IndexKind, OrderedIndex, SearchIndex};
@@ -14,13 +14,13 @@ pub fn create<'a>(seen: &mut dyn ReadTxn, batch: &mut Batch<'a>, index: &'a Sear
     for old in seen.indexes()? {
         if old.kind == IndexKind::Search && old.prefix == index.prefix {
             if old.spec == index.spec && seen.stands(old.id, &Definition::Search(index.clone()))? {
-                return Ok(Ending::json("null"));
+                return Ok(Ending::Known(Answer::Done));
             }
             batch.push(Step::DropIndex(old));
         }
     }
     batch.push(Step::CreateSearchIndex(index));
-    Ok(Ending::json("null"))
+    Ok(Ending::Known(Answer::Done))
 }
 
 /// Makes an ordered index, in place of one on the same fields. The same one is left as it stands.
@@ -36,7 +36,7 @@ pub fn create_ordered<'a>(
         let same = old.kind == IndexKind::Ordered && old.prefix == index.prefix;
         if same && ordered_definition_of(&old)?.1.paths == index.paths {
             if old.spec == index.spec && seen.stands(old.id, &Definition::Ordered(index.clone()))? {
-                return Ok(Ending::json("null"));
+                return Ok(Ending::Known(Answer::Done));
             }
             batch.push(Step::DropIndex(old));
         }
@@ -46,7 +46,7 @@ pub fn create_ordered<'a>(
         batch.push(Step::SweepRange(Cow::Borrowed(&index.range)));
     }
     batch.push(Step::CreateOrderedIndex(index));
-    Ok(Ending::json("null"))
+    Ok(Ending::Known(Answer::Done))
 }
 
 /// The error of a unique index that cannot be made.
@@ -73,8 +73,7 @@ pub fn remove(
     Ok(Ending::Known(Answer::Count(count)))
 }
 
-/// All indexes, as they are told.
+/// All indexes.
 pub fn list(txn: &mut dyn ReadTxn) -> Result<Answer> {
-    let all = txn.indexes()?.iter().map(index_json).collect::<Result<Vec<_>>>()?;
-    Ok(Answer::json(format!("[{}]", all.join(","))))
+    Ok(Answer::Indexes(txn.indexes()?.into_iter().map(named).collect()))
 }

@@ -8,8 +8,8 @@ use super::matching::{Indexed, indexed};
 use super::range::after_key;
 use crate::base::error::Result;
 use crate::base::limits::{MAX_FILTERED_ROWS, MAX_INLINE_BYTES, MAX_INLINE_FILTERED_ROWS, MAX_PAGE_BYTES};
-use crate::engine::answer::{Answer, INLINE_BUDGET};
-use crate::engine::page::{Page, TYPICAL_ENTRY_BYTES};
+use crate::codec::page::{Page, TYPICAL_ENTRY_BYTES, Tail};
+use crate::engine::answer::{Answer, INLINE_BUDGET, entry_of};
 use crate::store::rows::index::IndexedEntry;
 use crate::store::{Flow, ReadTxn, Scan};
 
@@ -90,13 +90,13 @@ pub fn list(txn: &mut dyn ReadTxn, query: &ListQuery, inline: bool) -> Result<An
         if page.more {
             return Ok(Flow::Stop);
         }
-        page.push_listed(&row, query.prefix_bytes, query.keys_only)?;
+        page.push_listed(&entry_of(&row), query.prefix_bytes, query.keys_only)?;
         Ok(Flow::Continue)
     })?;
     if page.more && page.is_empty() && inline {
         return Ok(Answer::WouldBlock);
     }
-    page.finish();
+    page.finish(Tail::List);
     Ok(Answer::Page(page))
 }
 
@@ -126,7 +126,11 @@ fn list_indexed(
                     return Ok(());
                 }
                 page.more = page.len() == query.limit || page.size_bytes() >= MAX_PAGE_BYTES;
-                if page.more { Ok(()) } else { page.push_listed(&row, query.prefix_bytes, query.keys_only) }
+                if page.more {
+                    Ok(())
+                } else {
+                    page.push_listed(&entry_of(&row), query.prefix_bytes, query.keys_only)
+                }
             })?;
         }
         page.more |= page.unsure;
@@ -139,6 +143,6 @@ fn list_indexed(
     if page.unsure && looked == 0 {
         return Ok(Answer::WouldBlock);
     }
-    page.finish();
+    page.finish(Tail::List);
     Ok(Answer::Page(page))
 }

@@ -6,7 +6,7 @@
 use std::cmp::Ordering;
 use std::ops::Range;
 
-use super::definition::index_json;
+use super::definition::named;
 use super::definition::{OrderedSpec, ordered_definition_of};
 use super::filter::typed::Typed;
 use super::filter::{Anchor, Filter, Operand, Path, Test, path_of};
@@ -235,16 +235,13 @@ pub fn entries_of(txn: &mut dyn ReadTxn, plan: &Plan, most: usize) -> Result<Opt
     Ok(Some(entries))
 }
 
-/// How a filter would be answered: `[index,keys,entries]`; `null` for no index.
+/// How a filter would be answered.
 pub fn explain(txn: &mut dyn ReadTxn, range: &Range<Vec<u8>>, filter: &Filter) -> Result<Answer> {
     let plan = plan(txn, range, filter)?;
     let found = plan.as_ref().map_or(Ok(None), |plan| entries_of(txn, plan, MAX_INDEXED_KEYS))?;
     let entries = txn.count(range)?;
-    let index = plan.map(|plan| index_json(&plan.index)).transpose()?;
-    Ok(Answer::json(match (index, found) {
-        (Some(index), Some(found)) => format!("[{index},{},{entries}]", found.len()),
-        _ => format!("[null,{entries},{entries}]"),
-    }))
+    let index = plan.zip(found).map(|(plan, found)| (named(plan.index), found.len() as u64));
+    Ok(Answer::Plan { index, entries })
 }
 
 #[cfg(test)]

@@ -15,8 +15,8 @@ use crate::base::limits::{
     MAX_QUERY_WORDS, MAX_RANKED_KEYS,
 };
 use crate::codec::key;
-use crate::engine::answer::Answer;
-use crate::engine::page::Page;
+use crate::codec::page::{Page, Tail};
+use crate::engine::answer::{Answer, entry_of};
 use crate::store::rows::index::{IndexKind, IndexRow, IndexedEntry, SearchScan};
 use crate::store::{Budget, Flow, ReadTxn, Row};
 
@@ -204,7 +204,7 @@ impl<'a> Reading<'a> {
         self.offset += 1;
         let filter = self.query.filter.as_ref();
         if filter.is_none_or(|filter| filter.matches(row.encoding, row.value, self.now_ms)) {
-            self.page.push_listed(row, 0, false)?;
+            self.page.push_listed(&entry_of(row), 0, false)?;
         }
         Ok(())
     }
@@ -222,8 +222,8 @@ impl<'a> Reading<'a> {
         if self.takes_long && self.offset == self.query.offset {
             return Answer::WouldBlock;
         }
-        let more = u8::from(self.page.more);
-        self.page.finish_with(&format!("[{},{more}]", self.offset));
+        let place = i64::try_from(self.offset).unwrap_or(i64::MAX);
+        self.page.finish(Tail::From { place, more: self.page.more });
         Answer::Page(self.page)
     }
 }

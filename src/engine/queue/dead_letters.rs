@@ -4,12 +4,12 @@ use super::enqueue::{NewMessage, Schedule, keys_of, schedule_of};
 use crate::base::error::{Error, Result, short};
 use crate::base::limits::MAX_PAGE_BYTES;
 use crate::codec::key_json::json_string;
+use crate::codec::page::{self, Page, Tail};
 use crate::engine::answer::{Answer, Ending, lost};
-use crate::engine::page::Page;
 use crate::store::rows::queue::{DeadLetter, DeadLetterScan};
 use crate::store::{Batch, Flow, ReadTxn, Step, StepResult};
 
-/// Lists dead letters: a page whose entries are `id,original,error,attempts,created,failed,queue,value`.
+/// Lists dead letters, by pages.
 pub fn list(txn: &mut dyn ReadTxn, scan: &DeadLetterScan) -> Result<Answer> {
     let mut page = Page::with_capacity(256);
     txn.scan_dead_letters(scan, &mut |letter| {
@@ -21,7 +21,7 @@ pub fn list(txn: &mut dyn ReadTxn, scan: &DeadLetterScan) -> Result<Answer> {
         push(&mut page, &letter);
         Ok(Flow::Continue)
     })?;
-    page.finish();
+    page.finish(Tail::List);
     Ok(Answer::Page(page))
 }
 
@@ -31,22 +31,23 @@ pub fn get(txn: &mut dyn ReadTxn, id: &str) -> Result<Answer> {
     if let Some(letter) = txn.dead_letter(id)? {
         push(&mut page, &letter);
     }
-    page.finish();
+    page.finish(Tail::List);
     Ok(Answer::Page(page))
 }
 
 fn push(page: &mut Page, letter: &DeadLetter) {
     let DeadLetter { id, error_message, failed_at, message, .. } = letter;
-    let parts = [
-        json_string(id),
-        json_string(&message.id),
-        json_string(error_message),
-        message.state.attempts.to_string(),
-        message.created_at.to_string(),
-        failed_at.to_string(),
-        json_string(&message.queue),
-    ];
-    page.push_parts(&parts.each_ref().map(String::as_str), message.encoding, &message.value);
+    page.push_dead_letter(&page::DeadLetter {
+        id,
+        original: &message.id,
+        error: error_message,
+        attempts: message.state.attempts,
+        created_at: message.created_at,
+        failed_at: *failed_at,
+        queue: &message.queue,
+        encoding: message.encoding,
+        value: &message.value,
+    });
 }
 
 /// Puts one back into its queue as a new message of this id, with all its attempts; tells the id, or `null`.
@@ -60,7 +61,7 @@ pub fn requeue<'a>(
     id: &str,
 ) -> Result<Ending> {
     let Some(DeadLetter { message, damaged, .. }) = seen.dead_letter(letter)? else {
-        return Ok(Ending::json("null"));
+        return Ok(Ending::Known(Answer::Id(None)));
     };
     let named = |error: Error| {
         let message = format!("dead letter {}: {}; delete it", json_string(&short(letter)), error.message);
@@ -91,7 +92,7 @@ pub fn requeue<'a>(
     };
     batch.push(again.into_step());
     Ok(Ending::of(|result| match result {
-        StepResult::Id(id) => Ok(Answer::Text(json_string(&id).into_bytes())),
+        StepResult::Id(id) => Ok(Answer::Id(Some(id))),
         _ => Err(lost()),
     }))
 }

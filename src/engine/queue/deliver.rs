@@ -17,9 +17,8 @@ use super::settle::{Ended, Settled, Undelivered, end, exhaust, leased, set_aside
 use crate::base::config::Durability;
 use crate::base::error::Result;
 use crate::base::limits::{MAX_CLAIM_BYTES, MAX_CLAIM_LOOKS};
-use crate::codec::key_json::json_string;
+use crate::codec::page::{Page, Tail};
 use crate::engine::answer::{Answer, lost};
-use crate::engine::page::Page;
 use crate::store::rows::queue::{Claimable, DeliveryState, Message, Status};
 use crate::store::{Batch, InFlight, Next, ReadTxn, Refusal, Step, StepResult, Verdict, WriteJob};
 
@@ -53,17 +52,15 @@ pub struct Worked {
 }
 
 impl Worked {
-    /// As a page: an entry is `id,lease,attempts,value`, the tail `[more,due,[lost]]`.
+    /// As a page of the messages.
     #[must_use]
     pub fn answer(&self) -> Answer {
         let mut page = Page::with_capacity(256);
         for message in &self.messages {
             let DeliveryState { lease, attempts, .. } = message.state;
-            let (id, lease, attempts) = (json_string(&message.id), lease.to_string(), attempts.to_string());
-            page.push_parts(&[&id, &lease, &attempts], message.encoding, &message.value);
+            page.push_message(&message.id, lease, attempts, message.encoding, &message.value);
         }
-        let due = self.due_ms.map_or("null".into(), |ms| ms.to_string());
-        page.finish_with(&format!("[{},{due},{:?}]", self.more, self.lost));
+        page.finish(Tail::Claim { more: self.more, due_ms: self.due_ms, lost: &self.lost });
         Answer::Page(page)
     }
 }

@@ -16,10 +16,9 @@ use crate::base::limits::{
     MAX_WATCH_BATCH_KEYS, MAX_WATCHED_KEYS,
 };
 use crate::codec::key::for_each_beginning;
-use crate::codec::key_json::json_string;
+use crate::codec::page::{BATCH_AGAIN, BATCH_INITIAL, BATCH_PRESENT, BATCH_RESET, Page, Tail};
 use crate::codec::stamp::Stamp;
 use crate::engine::answer::Answer;
-use crate::engine::page::Page;
 use crate::store::rows::changes::{LogScan, LogState};
 use crate::store::{Flow, ReadTxn};
 
@@ -66,15 +65,6 @@ impl WatchRequest {
 
 /// Up to so many targets are compared one by one.
 const FEW_TARGETS: usize = 8;
-
-/// The batch is part of the present state.
-const BATCH_INITIAL: u8 = 1;
-/// The present state begins anew.
-const BATCH_RESET: u8 = 2;
-/// There is a batch; else the watch is at the end of the log.
-const BATCH_PRESENT: u8 = 4;
-/// Nothing was found so far: ask again.
-const BATCH_AGAIN: u8 = 8;
 
 /// A watch.
 #[derive(Debug)]
@@ -161,7 +151,7 @@ impl Watch {
         Ok(())
     }
 
-    /// Reads the next batch; its tail is `[flags,versionstamp,dropped]`.
+    /// Reads the next batch; its tail is `Tail::Batch`.
     ///
     /// # Errors
     /// `UNSUPPORTED` if the log is off, those of the store. The watch stands where it stood.
@@ -299,14 +289,14 @@ impl Place {
     }
 
     fn batch(&mut self, mut page: Page, flags: u8) -> Answer {
-        let tail = format!("[{flags},{},{}]", json_string(&self.token), std::mem::take(&mut self.dropped));
-        page.finish_with(&tail);
+        let dropped = std::mem::take(&mut self.dropped) as u64;
+        page.finish(Tail::Batch { flags, token: &self.token, dropped });
         Answer::Page(page)
     }
 
     fn nothing(&self, flags: u8) -> Answer {
         let mut page = Page::with_capacity(64);
-        page.finish_with(&format!("[{flags},\"\",0]"));
+        page.finish(Tail::Batch { flags, token: "", dropped: 0 });
         Answer::Page(page)
     }
 }
@@ -317,8 +307,8 @@ fn is_batch_full(page: &Page) -> bool {
 
 /// Who has seen only a part of the state can resume nowhere but before everything.
 fn part_of_the_state(mut page: Page, flags: u8) -> Answer {
-    let before_everything = Stamp { ms: 0, counter: 0, node: 0 };
-    page.finish_with(&format!("[{flags},\"{before_everything}\",0]"));
+    let before_everything = Stamp { ms: 0, counter: 0, node: 0 }.to_string();
+    page.finish(Tail::Batch { flags, token: &before_everything, dropped: 0 });
     Answer::Page(page)
 }
 

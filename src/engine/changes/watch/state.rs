@@ -5,9 +5,9 @@ use std::ops::Range;
 use crate::base::error::Result;
 use crate::base::limits::{MAX_INLINE_BYTES, MAX_PAGE_BYTES, MAX_WATCH_BATCH_KEYS};
 use crate::codec::key;
-use crate::engine::answer::INLINE_BUDGET;
+use crate::codec::page::Page;
+use crate::engine::answer::{INLINE_BUDGET, entry_of};
 use crate::engine::changes::followers::{Reach, Target};
-use crate::engine::page::Page;
 use crate::engine::query::range::after_key;
 use crate::store::{Flow, ReadTxn, Scan};
 
@@ -38,7 +38,11 @@ pub fn list(
         txn.get(&target.key, max_value_bytes, &mut |row| {
             let live = row.filter(|row| row.is_live(now));
             withheld = live.is_some_and(|row| row.withheld);
-            if withheld { Ok(()) } else { page.push_watched(&target.key, live.as_ref()) }
+            if withheld {
+                Ok(())
+            } else {
+                page.push_watched(&target.key, live.as_ref().map(entry_of).as_ref())
+            }
         })?;
         return Ok(if withheld { Listed::WouldBlock } else { Listed::All });
     }
@@ -56,7 +60,7 @@ pub fn list(
         if withheld || full {
             return Ok(Flow::Stop);
         }
-        page.push_watched(row.key, Some(&row))?;
+        page.push_watched(row.key, Some(&entry_of(&row)))?;
         last = row.key.to_vec();
         Ok(Flow::Continue)
     })?;

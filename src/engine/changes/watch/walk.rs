@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use crate::base::error::Result;
 use crate::base::limits::{MAX_BACKLOG_BYTES, MAX_BACKLOG_KEYS, MAX_INLINE_BYTES};
-use crate::engine::page::Page;
+use crate::codec::page::Page;
+use crate::engine::answer::entry_of;
 use crate::store::rows::changes::{Change, LogScan, LogState};
 use crate::store::{ChangeKind, Flow, ReadTxn};
 
@@ -153,7 +154,10 @@ impl Backlog {
             withheld = live.is_some_and(|row| row.withheld);
             let has_changed = live.map_or(!changed.deleted, |row| row.versionstamp > &*self.current);
             let is_told_later = has_changed && !is_end;
-            if withheld || is_told_later { Ok(()) } else { page.push_watched(&changed.key, live.as_ref()) }
+            if withheld || is_told_later {
+                return Ok(());
+            }
+            page.push_watched(&changed.key, live.as_ref().map(entry_of).as_ref())
         })?;
         let is_large = inline && page.size_bytes() > MAX_INLINE_BYTES;
         Ok(!withheld && !is_large)

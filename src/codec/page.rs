@@ -1,6 +1,6 @@
 //! Entries as one JSON text, which JavaScript turns into its objects with a single `JSON.parse`:
-//! `[part,part,…, index,flags,expiry,…, odd,entries,tail]`. The tail of a list says whether there are more
-//! (0, 1), or that it is not known yet (2).
+//! `[part,part,…, index,flags,expiry,…, odd,entries,tail]`. The engine hands each row to it while it is read: a
+//! row is borrowed from SQLite until the next one, and collecting rows first would copy every value once more.
 //!
 //! An entry is `value,versionstamp` where the caller knows the keys, `key,value,versionstamp` in a list and
 //! `key,versionstamp` in a list of keys: parts side by side, because an object with three names costs a third
@@ -9,10 +9,9 @@
 //! parts. `odd` is the number of entries that need more than that; for each its index, its flags and its
 //! expiry (0: none). Bytes travel beside the text.
 
+use super::key_json::write_string;
+use super::{key_json, value};
 use crate::base::error::Result;
-use crate::codec::{key_json, value};
-use crate::store::Row;
-use crate::store::rows::changes::Change;
 
 /// Set in the flags of an odd entry whose key has tagged parts; the lower bits are the value's encoding.
 const KEY_IS_TAGGED: u8 = 16;
@@ -25,8 +24,102 @@ const VALUE_IS_TOO_DEEP: u8 = 64;
 /// the value's place.
 const ENCODING_IS_UNKNOWN: u8 = 128;
 
+/// The batch of a watch is part of the present state.
+pub const BATCH_INITIAL: u8 = 1;
+/// The present state begins anew.
+pub const BATCH_RESET: u8 = 2;
+/// There is a batch; else the watch is at the end of the log.
+pub const BATCH_PRESENT: u8 = 4;
+/// Nothing was found so far: ask again.
+pub const BATCH_AGAIN: u8 = 8;
+
 /// Room for an entry in a page's text, so that a page grows seldom.
 pub const TYPICAL_ENTRY_BYTES: usize = 256;
+
+/// An entry as a page shows it.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<'a> {
+    /// The encoded key.
+    pub key: &'a [u8],
+    /// The commit that wrote it.
+    pub versionstamp: &'a str,
+    /// Milliseconds since the epoch.
+    pub expires_at: Option<i64>,
+    /// See `codec::value`.
+    pub encoding: u8,
+    /// The stored value.
+    pub value: &'a [u8],
+}
+
+/// A change as a page shows it.
+#[derive(Debug, Clone, Copy)]
+pub struct Change<'a> {
+    /// Its number in the log.
+    pub seq: i64,
+    /// 0 (create), 1 (update) or 2 (delete).
+    pub operation: u8,
+    /// The encoded key.
+    pub key: &'a [u8],
+    /// Encoding and value, if they were noted.
+    pub value: Option<(u8, &'a [u8])>,
+    /// The commit.
+    pub versionstamp: &'a str,
+}
+
+/// A dead letter as a page shows it.
+#[derive(Debug, Clone, Copy)]
+pub struct DeadLetter<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// The id of the message that it was.
+    pub original: &'a str,
+    /// Why it was given up.
+    pub error: &'a str,
+    /// How often it was delivered.
+    pub attempts: i64,
+    /// When it was enqueued.
+    pub created_at: i64,
+    /// When it was given up.
+    pub failed_at: i64,
+    /// The queue.
+    pub queue: &'a str,
+    /// See `codec::value`.
+    pub encoding: u8,
+    /// The message's value.
+    pub value: &'a [u8],
+}
+
+/// What follows the entries of a page.
+#[derive(Debug, Clone, Copy)]
+pub enum Tail<'a> {
+    /// Of a list: whether there are more (0, 1), or that it is not known yet (2).
+    List,
+    /// Of what is read from a place on: `[place,more]`. `more`: there may be more there now.
+    From {
+        /// Where to go on.
+        place: i64,
+        /// Whether there may be more.
+        more: bool,
+    },
+    /// Of a watch: `[flags,token,dropped]`.
+    Batch {
+        /// `BATCH_…`, together.
+        flags: u8,
+        /// The commit to resume after.
+        token: &'a str,
+        /// Keys that a full buffer has dropped.
+        dropped: u64,
+    },
+    /// Of claimed messages: `[more,due,[lost]]`.
+    Claim {
+        /// There may be more to claim now.
+        more: bool,
+        /// When the queue has something to do next.
+        due_ms: Option<i64>,
+        /// Settled attempts whose lease was lost, by number.
+        lost: &'a [usize],
+    },
+}
 
 /// A page of entries.
 #[derive(Debug, Default)]
@@ -84,11 +177,11 @@ impl Page {
     }
 
     /// Appends the entry of a key that the caller knows.
-    pub fn push_known(&mut self, row: Option<Row<'_>>) {
-        match row {
-            Some(row) => {
-                let encoding = self.value(row.encoding, row.value, self.checks_values);
-                self.end(&row, encoding);
+    pub fn push_known(&mut self, entry: Option<Entry<'_>>) {
+        match entry {
+            Some(entry) => {
+                let encoding = self.value(entry.encoding, entry.value, self.checks_values);
+                self.end(&entry, encoding);
             }
             None => {
                 self.text.extend_from_slice(b"null,null,");
@@ -101,15 +194,15 @@ impl Page {
     ///
     /// # Errors
     /// `CORRUPT` for a key that is none.
-    pub fn push_listed(&mut self, row: &Row<'_>, prefix_bytes: usize, keys_only: bool) -> Result<()> {
-        let suffix = row.key.get(prefix_bytes..).unwrap_or_default();
+    pub fn push_listed(&mut self, entry: &Entry<'_>, prefix_bytes: usize, keys_only: bool) -> Result<()> {
+        let suffix = entry.key.get(prefix_bytes..).unwrap_or_default();
         let mut flags = if key_json::write_suffix(suffix, &mut self.text)? { KEY_IS_TAGGED } else { 0 };
         self.text.push(b',');
         if !keys_only {
-            flags |= self.value(row.encoding, row.value, self.checks_values);
+            flags |= self.value(entry.encoding, entry.value, self.checks_values);
         }
-        self.end(row, flags);
-        self.passed(row.key);
+        self.end(entry, flags);
+        self.passed(entry.key);
         Ok(())
     }
 
@@ -123,8 +216,8 @@ impl Page {
     ///
     /// # Errors
     /// As `push_listed`.
-    pub fn push_watched(&mut self, key: &[u8], row: Option<&Row<'_>>) -> Result<()> {
-        let Some(row) = row else {
+    pub fn push_watched(&mut self, key: &[u8], entry: Option<&Entry<'_>>) -> Result<()> {
+        let Some(entry) = entry else {
             let tagged = key_json::write(key, &mut self.text)?;
             self.text.extend_from_slice(b",null,null,");
             self.end_entry(if tagged { KEY_IS_TAGGED } else { 0 }, 0);
@@ -132,18 +225,17 @@ impl Page {
         };
         let flags = if key_json::write(key, &mut self.text)? { KEY_IS_TAGGED } else { 0 };
         self.text.push(b',');
-        let encoding = self.value(row.encoding, row.value, true);
-        self.end(row, flags | encoding);
+        let encoding = self.value(entry.encoding, entry.value, true);
+        self.end(entry, flags | encoding);
         Ok(())
     }
 
-    /// Appends a change: `seq,operation,key,value,versionstamp`. The operation is 0 (create), 1 or 2
-    /// (delete), and 3 more if there is a value.
+    /// Appends a change: `seq,operation,key,value,versionstamp`, the operation being 3 more if there is a value.
     ///
     /// # Errors
     /// As `push_listed`.
     pub fn push_change(&mut self, change: &Change<'_>) -> Result<()> {
-        let operation = change.kind as u8 + if change.value.is_some() { 3 } else { 0 };
+        let operation = change.operation + if change.value.is_some() { 3 } else { 0 };
         self.text.extend_from_slice(format!("{},{operation},", change.seq).as_bytes());
         let mut flags = if key_json::write(change.key, &mut self.text)? { KEY_IS_TAGGED } else { 0 };
         self.text.push(b',');
@@ -158,14 +250,33 @@ impl Page {
         Ok(())
     }
 
-    /// Appends parts that are JSON already, and a value; they are one entry. A value that is damaged spoils
-    /// no other entry.
-    pub fn push_parts(&mut self, parts: &[&str], encoding: u8, value: &[u8]) {
-        for part in parts {
-            self.json_part(part);
-        }
-        let read_by = self.value(encoding, value, true);
-        self.end_entry(read_by, 0);
+    /// Appends a claimed message: `id,lease,attempts,value`.
+    pub fn push_message(&mut self, id: &str, lease: i64, attempts: i64, encoding: u8, value: &[u8]) {
+        self.string_part(id);
+        self.json_part(&format!("{lease},{attempts}"));
+        self.end_with_value(encoding, value);
+    }
+
+    /// Appends a dead letter: `id,original,error,attempts,created,failed,queue,value`.
+    pub fn push_dead_letter(&mut self, letter: &DeadLetter<'_>) {
+        let DeadLetter { attempts, created_at, failed_at, .. } = letter;
+        self.string_part(letter.id);
+        self.string_part(letter.original);
+        self.string_part(letter.error);
+        self.json_part(&format!("{attempts},{created_at},{failed_at}"));
+        self.string_part(letter.queue);
+        self.end_with_value(letter.encoding, letter.value);
+    }
+
+    /// A value that is damaged spoils no other entry.
+    fn end_with_value(&mut self, encoding: u8, value: &[u8]) {
+        let flags = self.value(encoding, value, true);
+        self.end_entry(flags, 0);
+    }
+
+    fn string_part(&mut self, text: &str) {
+        write_string(text, &mut self.text);
+        self.text.push(b',');
     }
 
     fn json_part(&mut self, json: &str) {
@@ -201,17 +312,16 @@ impl Page {
         }
     }
 
-    fn end(&mut self, row: &Row<'_>, flags: u8) {
-        self.stamp(row.versionstamp);
-        self.end_entry(flags, row.expires_at.unwrap_or(0));
+    fn end(&mut self, entry: &Entry<'_>, flags: u8) {
+        self.stamp(entry.versionstamp);
+        self.end_entry(flags, entry.expires_at.unwrap_or(0));
     }
 
     fn stamp(&mut self, versionstamp: &str) {
         if versionstamp == self.last_stamp {
             self.text.extend_from_slice(b"0,");
         } else {
-            key_json::write_string(versionstamp, &mut self.text);
-            self.text.push(b',');
+            self.string_part(versionstamp);
             self.last_stamp.clear();
             self.last_stamp.push_str(versionstamp);
         }
@@ -224,21 +334,36 @@ impl Page {
         self.entries += 1;
     }
 
-    /// Closes the text of a list.
-    pub fn finish(&mut self) {
-        self.finish_with(match (self.more, self.unsure) {
-            (false, _) => "0",
-            (true, false) => "1",
-            (true, true) => "2",
-        });
-    }
-
-    /// Closes the text; `tail` is JSON.
-    pub fn finish_with(&mut self, tail: &str) {
+    /// Closes the text.
+    pub fn finish(&mut self, tail: Tail<'_>) {
         for Odd { index, flags, expires_at } in &self.odd {
             self.text.extend_from_slice(format!("{index},{flags},{expires_at},").as_bytes());
         }
-        let end = format!("{},{},{tail}]", self.odd.len(), self.entries);
+        let end = format!("{},{},", self.odd.len(), self.entries);
         self.text.extend_from_slice(end.as_bytes());
+        self.tail(tail);
+        self.text.push(b']');
+    }
+
+    fn tail(&mut self, tail: Tail<'_>) {
+        match tail {
+            Tail::List => self.text.push(match (self.more, self.unsure) {
+                (false, _) => b'0',
+                (true, false) => b'1',
+                (true, true) => b'2',
+            }),
+            Tail::From { place, more } => {
+                self.text.extend_from_slice(format!("[{place},{}]", u8::from(more)).as_bytes());
+            }
+            Tail::Batch { flags, token, dropped } => {
+                self.text.extend_from_slice(format!("[{flags},").as_bytes());
+                write_string(token, &mut self.text);
+                self.text.extend_from_slice(format!(",{dropped}]").as_bytes());
+            }
+            Tail::Claim { more, due_ms, lost } => {
+                let due = due_ms.map_or("null".into(), |ms| ms.to_string());
+                self.text.extend_from_slice(format!("[{more},{due},{lost:?}]").as_bytes());
+            }
+        }
     }
 }

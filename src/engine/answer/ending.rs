@@ -1,0 +1,36 @@
+//! How a write gets its answer.
+
+use super::Answer;
+use crate::base::error::{Code, Error, Result};
+use crate::store::StepResult;
+
+type OfResult = Box<dyn FnOnce(StepResult) -> Result<Answer> + Send>;
+
+/// How a write answers, once its steps are applied.
+pub enum Ending {
+    /// So.
+    Known(Answer),
+    /// As its last step says.
+    Of(OfResult),
+}
+
+impl Ending {
+    /// See `Ending::Of`.
+    pub fn of(answer: impl FnOnce(StepResult) -> Result<Answer> + Send + 'static) -> Self {
+        Self::Of(Box::new(answer))
+    }
+
+    /// Whether the last step found something.
+    pub fn found() -> Self {
+        Self::of(|result| Ok(Answer::Found(result.is_up())))
+    }
+}
+
+/// The error of an operation whose outcome is unknown.
+#[must_use]
+pub fn lost() -> Error {
+    Error {
+        outcome_unknown: true,
+        ..Error::new(Code::Unavailable, "the writer ended before it could say how it went")
+    }
+}
