@@ -176,7 +176,7 @@ function conflictsOf(pairs: readonly (number | string | null)[], checks: readonl
   return conflicts
 }
 
-/** What a mutation gave, from Rust's form of it (`src/binding/text.rs`). */
+/** What a mutation gave, from Rust's form of it (`src/binding/results/text.rs`). */
 function resultOf(reply: Reply): KvMutationResult {
   if (reply === null || (typeof reply === "object" && "id" in reply)) return undefined
   if (typeof reply !== "object") return reply as number

@@ -1,4 +1,4 @@
-/** Pages of entries, from the text that Rust writes (`src/engine/page.rs`). */
+/** Pages of entries, from the text that Rust writes (`src/codec/page.rs`). */
 
 import type { KvChange, KvEntry, KvEntryMaybe, KvKey, KvKeyPart } from "../../index.js"
 import { KvError } from "../shared/errors.js"

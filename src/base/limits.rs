@@ -1,5 +1,7 @@
 //! Every limit, with its unit in its name.
 
+use super::error::{Error, Result};
+
 /// The most parts of a key.
 pub const MAX_KEY_PARTS: usize = 20;
 /// A string part of a key, in UTF-16 code units.
@@ -104,3 +106,18 @@ pub const CHECKED_MESSAGES: usize = 2_000;
 pub const TRIM_STEP_ROWS: usize = 10_000;
 /// The change log is kept for a consumer that was in use within this time: a week.
 pub const CONSUMER_IN_USE_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+
+/// Refuses what cannot be the name of something.
+///
+/// # Errors
+/// `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`.
+pub fn check_name(text: &str, what: &str) -> Result<()> {
+    if text.is_empty() || text.contains('\0') {
+        let message = format!("{what}: it is empty or holds a NUL; give 1 to {MAX_NAME_BYTES} bytes of text");
+        return Err(Error::invalid(message));
+    }
+    if text.len() > MAX_NAME_BYTES {
+        return Err(Error::limit(what, text.len(), MAX_NAME_BYTES, "bytes"));
+    }
+    Ok(())
+}

@@ -6,7 +6,7 @@ use napi::Env;
 use napi_derive::napi;
 
 use super::handle::{CodeName, Handle};
-use super::text::thrown;
+use super::results::text::thrown;
 use super::values::convert;
 use super::values::raw;
 use super::values::raw::{Raw, member};

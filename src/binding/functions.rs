@@ -7,7 +7,7 @@ use napi::bindgen_prelude::Uint8Array;
 use napi_derive::napi;
 
 use super::handle::CodeName;
-use super::text::{Text, thrown};
+use super::results::text::{Text, thrown};
 use super::values::convert;
 use super::values::convert::one_key;
 use super::values::raw::Raw;

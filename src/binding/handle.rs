@@ -8,10 +8,10 @@ use napi::Env;
 use napi_derive::napi;
 use parking_lot::Mutex;
 
-use super::answers::{Written, written};
-use super::mailbox::{Mailbox, Wake};
-use super::numbers::Number;
-use super::text::{Packet, thrown};
+use super::results::answers::{Written, written};
+use super::results::mailbox::{Mailbox, Wake};
+use super::results::numbers::Number;
+use super::results::text::{Packet, thrown};
 use super::values::convert;
 use super::values::convert::selector;
 use super::values::raw;

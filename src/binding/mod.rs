@@ -1,15 +1,16 @@
 //! Node-API glue: convert in, call the core, convert out. The only module that names napi.
 
-mod answers;
 mod backup;
+mod changes;
 mod commit;
+mod consumer;
 mod functions;
 mod handle;
-mod leases;
-mod mailbox;
-mod numbers;
+mod index;
+mod lock;
+mod notices;
 mod queue;
+mod results;
 mod search;
-mod text;
 mod values;
 mod watch;

@@ -4,16 +4,16 @@ use napi::Env;
 use napi_derive::napi;
 
 use super::handle::{CodeName, Handle};
-use super::text::{Packet, thrown};
+use super::results::text::{Packet, thrown};
 use super::values::codes;
 use super::values::convert;
 use super::values::raw;
 use super::values::raw::{Raw, member};
 use crate::base::error::{Error, Result};
-use crate::base::limits::{MAX_LEASE_MS, MIN_LEASE_MS};
+use crate::base::limits::{MAX_LEASE_MS, MIN_LEASE_MS, check_name};
 use crate::engine::commit::Mutation;
 use crate::engine::queue::deliver::Work;
-use crate::engine::queue::enqueue::{NewMessage, check_name};
+use crate::engine::queue::enqueue::NewMessage;
 use crate::engine::queue::settle::Settled;
 use crate::engine::request::{Request, Write};
 use crate::store::rows::queue::DeadLetterScan;
@@ -106,28 +106,6 @@ impl Handle {
     #[napi(catch_unwind)]
     pub fn queue_due(&mut self, id: u32, queue: String) -> napi::Result<Packet, CodeName> {
         self.ask(id, Request::QueueDue(queue))
-    }
-
-    /// Somebody waits for the messages of a queue or for the lease of a consumer: `codes::wait`.
-    #[napi(catch_unwind)]
-    pub fn wait_for_notice(&mut self, kind: u8, name: String) -> napi::Result<(), CodeName> {
-        let kind = codes::wait(kind).map_err(thrown)?;
-        self.kv().map(|kv| kv.awaited().add(kind, name)).map_err(thrown)
-    }
-
-    /// Nobody does any more.
-    #[napi(catch_unwind)]
-    pub fn stop_waiting_for_notice(&mut self, kind: u8, name: String) {
-        if let (Ok(kv), Ok(kind)) = (self.kv(), codes::wait(kind)) {
-            kv.awaited().remove(kind, &name);
-        }
-    }
-
-    /// When what is waited for has something to do next, now or by mail under `id`: see `awaited::dues`.
-    #[napi(catch_unwind)]
-    pub fn notice_dues(&mut self, id: u32) -> napi::Result<Packet, CodeName> {
-        let awaited = self.kv().map_err(thrown)?.awaited();
-        self.ask(id, Request::Dues(awaited))
     }
 
     /// Counts messages, by mail under `id`: `[pending,processing,dead]`.

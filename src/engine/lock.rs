@@ -1,9 +1,8 @@
 //! Locks: leases with a name, an owner and a fencing token.
 
 use super::answer::{Answer, Ending, lost};
-use super::queue::enqueue::check_name;
 use crate::base::error::{Error, Result};
-use crate::base::limits::MAX_DURATION_MS;
+use crate::base::limits::{MAX_DURATION_MS, check_name};
 use crate::store::rows::lock::Lock;
 use crate::store::{Batch, ReadTxn, Step, StepResult};
 

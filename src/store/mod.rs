@@ -29,10 +29,11 @@ pub use in_flight::InFlight;
 pub use job::{Next, WriteJob, fail_all, finish};
 pub use notice::Notice;
 pub use read::{Access, Info, ReadJob, ReadTxn, ReadWork, Reader};
-pub use rows::changes::{ChangeKind, LogRead};
+pub use rows::changes::{ChangeKind, ChangeRead};
+pub use rows::consumer::ConsumerRead;
 pub use rows::entry::{Budget, Flow, Row, Scan, Visit, is_live};
 pub use rows::index::IndexRead;
-pub use rows::lock::LeaseRead;
+pub use rows::lock::LockRead;
 pub use rows::queue::QueueRead;
 pub use step::{
     Batch, ConflictingEntry, Expiry, Leased, PutKey, Refusal, Stamping, Step, StepResult, Verdict,

@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
-use super::rows::changes::LogRead;
+use super::rows::changes::ChangeRead;
+use super::rows::consumer::ConsumerRead;
 use super::rows::entry::{Flow, Row, Scan, Visit};
 use super::rows::index::IndexRead;
-use super::rows::lock::LeaseRead;
+use super::rows::lock::LockRead;
 use super::rows::queue::QueueRead;
 use crate::base::error::Result;
 
@@ -29,7 +30,7 @@ pub struct Info {
 }
 
 /// One snapshot of the data.
-pub trait ReadTxn: LogRead + QueueRead + LeaseRead + IndexRead {
+pub trait ReadTxn: ChangeRead + ConsumerRead + IndexRead + LockRead + QueueRead {
     /// Milliseconds since the epoch by the store's clock, the same throughout the transaction.
     fn now_ms(&self) -> i64;
 

@@ -17,7 +17,7 @@ use super::raw::{
 use super::wording::{KEYS, PARTS, refused_key, refused_part};
 use crate::base::duration;
 use crate::base::error::{Error, Result};
-use crate::base::limits::{MAX_KEY_BIGINT_BYTES, MAX_KEY_PARTS};
+use crate::base::limits::{MAX_KEY_BIGINT_BYTES, MAX_KEY_PARTS, check_name};
 use crate::codec::key::KeyWriter;
 use crate::codec::value::Counter;
 use crate::engine::get::Keys;
@@ -61,6 +61,12 @@ pub fn prefix(env: Env, value: Raw, name: &str, out: &mut Vec<u8>) -> Result<u32
         return Err(Error { message: error.message.replacen("key", name, 1), ..error });
     }
     Ok(length)
+}
+
+/// Encodes the `prefix` of a call into bytes of its own.
+pub fn own_prefix(env: Env, value: Raw) -> Result<Vec<u8>> {
+    let mut out = Vec::new();
+    prefix(env, value, "prefix", &mut out).map(|_| out)
 }
 
 fn part(env: Env, value: Raw, index: u32, writer: &mut KeyWriter<'_>) -> Result<()> {
@@ -256,6 +262,12 @@ pub fn one_key(env: Env, value: Raw) -> Result<Vec<u8>> {
     let mut out = Vec::with_capacity(64);
     key(env, value, "key", &mut out)?;
     Ok(out)
+}
+
+/// The name of a lock or a consumer.
+pub fn name(env: Env, value: Raw) -> Result<String> {
+    let name = text(env, value, "name")?;
+    check_name(&name, "name").map(|()| name)
 }
 
 /// The selector of an object's `prefix`, `start` and `end`.

@@ -6,7 +6,7 @@ use super::feed::{check_history, check_logged};
 use crate::base::error::{Code, Error, Result};
 use crate::codec::key::Parts;
 use crate::engine::answer::{Answer, ConsumerLease, Ending, lost};
-use crate::store::rows::lock::Consumer;
+use crate::store::rows::consumer::Consumer;
 use crate::store::{Batch, ReadTxn, Step, StepResult};
 
 /// What a holder says of itself.

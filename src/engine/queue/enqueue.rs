@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::base::error::{Error, Result};
-use crate::base::limits::{MAX_BACKOFF_STEPS, MAX_DURATION_MS, MAX_NAME_BYTES, MAX_UNDELIVERED_KEYS};
+use crate::base::limits::{MAX_BACKOFF_STEPS, MAX_DURATION_MS, MAX_UNDELIVERED_KEYS, check_name};
 use crate::codec::key;
 use crate::store::Step;
 use crate::store::rows::queue;
@@ -138,21 +138,6 @@ fn check_duration(ms: i64, name: &str) -> Result<()> {
         return Ok(());
     }
     Err(Error::invalid(format!("{name}: {ms} ms; give 0 to {MAX_DURATION_MS} ms")))
-}
-
-/// Refuses what cannot be the name of something.
-///
-/// # Errors
-/// `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`.
-pub fn check_name(text: &str, what: &str) -> Result<()> {
-    if text.is_empty() || text.contains('\0') {
-        let message = format!("{what}: it is empty or holds a NUL; give 1 to {MAX_NAME_BYTES} bytes of text");
-        return Err(Error::invalid(message));
-    }
-    if text.len() > MAX_NAME_BYTES {
-        return Err(Error::limit(what, text.len(), MAX_NAME_BYTES, "bytes"));
-    }
-    Ok(())
 }
 
 fn schedule_text(backoff_ms: &[i64], dead_letter: bool) -> String {

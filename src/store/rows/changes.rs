@@ -57,7 +57,7 @@ pub struct LogScan {
 }
 
 /// Reads of the log.
-pub trait LogRead {
+pub trait ChangeRead {
     /// The state of the log.
     fn log_state(&mut self) -> Result<LogState>;
 

@@ -1,6 +1,7 @@
-//! The tables as rows, and how they are read: entries, changes, indexes, locks and consumers, messages.
+//! The tables as rows, and how they are read: entries, changes, consumers, indexes, locks, messages.
 
 pub mod changes;
+pub mod consumer;
 pub mod entry;
 pub mod index;
 pub mod lock;

@@ -8,11 +8,13 @@ use std::ops::Range;
 
 use keyval::base::error::{Error, Result};
 use keyval::store::rows::changes::{Change, LogScan, LogState};
+use keyval::store::rows::consumer::Consumer;
 use keyval::store::rows::index::{Definition, IndexRow, IndexedEntry, OrderedScan, SearchScan};
-use keyval::store::rows::lock::{Consumer, Lock};
+use keyval::store::rows::lock::Lock;
 use keyval::store::rows::queue::{Claimable, DeadLetter, DeadLetterScan, QueueStats, Standing, Stranded};
 use keyval::store::{
-    ChangeKind, Flow, IndexRead, Info, LeaseRead, LogRead, QueueRead, ReadTxn, Row, Scan, Visit, is_live,
+    ChangeKind, ChangeRead, ConsumerRead, Flow, IndexRead, Info, LockRead, QueueRead, ReadTxn, Row, Scan,
+    Visit, is_live,
 };
 
 /// All that one decision has read.
@@ -225,7 +227,7 @@ struct KeptChange {
     value: Option<(u8, Vec<u8>)>,
 }
 
-impl LogRead for Reads<'_> {
+impl ChangeRead for Reads<'_> {
     fn log_state(&mut self) -> Result<LogState> {
         self.ask("log_state", |txn| txn.log_state())
     }
@@ -324,7 +326,7 @@ fn with_life<T>(txn: &dyn ReadTxn, lease: T, ends: Option<i64>) -> (T, bool) {
     (lease, is_live(ends, txn.now_ms()))
 }
 
-impl LeaseRead for Reads<'_> {
+impl LockRead for Reads<'_> {
     fn lock(&mut self, name: &str) -> Result<Option<Lock>> {
         let name = name.to_string();
         let lock = self.ask(("lock", name.clone()), move |txn| {
@@ -333,7 +335,9 @@ impl LeaseRead for Reads<'_> {
         })?;
         Ok(lock.map(|(lock, _)| lock))
     }
+}
 
+impl ConsumerRead for Reads<'_> {
     fn consumer(&mut self, name: &str) -> Result<Option<Consumer>> {
         let name = name.to_string();
         let consumer = self.ask(("consumer", name.clone()), move |txn| {

@@ -5,9 +5,9 @@ use crate::base::error::{Error, Result};
 use crate::store::rows::changes::{Change, LogScan, LogState};
 use crate::store::sql::Sql;
 use crate::store::sql::schema::{LAST_NUMBER, used_up};
-use crate::store::{ChangeKind, Flow, LogRead};
+use crate::store::{ChangeKind, ChangeRead, Flow};
 
-impl LogRead for LocalRead<'_> {
+impl ChangeRead for LocalRead<'_> {
     fn log_state(&mut self) -> Result<LogState> {
         let mut rows = self.db.statement(Sql::LogState)?.query(&[])?;
         rows.next()?;

@@ -1,13 +1,13 @@
-//! Locks and consumers on a connection.
+//! Locks on a connection.
 
 use super::read::LocalRead;
 use super::write::LocalWrite;
 use crate::base::error::{Error, Result};
-use crate::store::rows::lock::{Consumer, Lock};
+use crate::store::rows::lock::Lock;
 use crate::store::sql::Sql;
-use crate::store::{LeaseRead, Step, StepResult};
+use crate::store::{LockRead, Step, StepResult};
 
-impl LeaseRead for LocalRead<'_> {
+impl LockRead for LocalRead<'_> {
     fn lock(&mut self, name: &str) -> Result<Option<Lock>> {
         let mut rows = self.db.statement(Sql::Lock)?.query(&[name.into()])?;
         if !rows.next()? {
@@ -17,25 +17,11 @@ impl LeaseRead for LocalRead<'_> {
             (rows.text(0)?.to_string(), rows.int(1), self.gap.end_of(rows.int(2)));
         Ok(Some(Lock { owner, token, expires_at }))
     }
-
-    fn consumer(&mut self, name: &str) -> Result<Option<Consumer>> {
-        let mut rows = self.db.statement(Sql::Consumer)?.query(&[name.into()])?;
-        if !rows.next()? {
-            return Ok(None);
-        }
-        Ok(Some(Consumer {
-            prefix: rows.blob(0).to_vec(),
-            position: rows.int(1),
-            lease: rows.int(2),
-            locked_until: rows.optional_int(3).map(|until| self.gap.end_of(until)),
-            updated_at: rows.int(4),
-        }))
-    }
 }
 
 impl LocalWrite<'_> {
-    /// A step of locks or consumers.
-    pub fn lease_step(&mut self, step: &Step<'_>) -> Result<StepResult> {
+    /// A step of locks.
+    pub fn lock_step(&mut self, step: &Step<'_>) -> Result<StepResult> {
         let now_ms = self.read.now_ms;
         match step {
             Step::PutLock { name, owner, token, duration_ms } => {
@@ -50,30 +36,6 @@ impl LocalWrite<'_> {
                 let (from_ms, to_ms) = self.read.gap.open(now_ms);
                 let params = [now_ms.into(), (*limit).into(), from_ms.into(), to_ms.into()];
                 self.run(Sql::SweepLocks, &params).map(StepResult::Count)
-            }
-            Step::PutConsumer { name, prefix, position, lease, lease_ms } => {
-                let number = lease.unwrap_or_else(|| self.next_number());
-                let until_ms = lease_ms.map(|ms| now_ms.saturating_add(ms));
-                if until_ms.is_none() {
-                    self.notice.add_consumer(name);
-                }
-                let params = [
-                    (*name).into(),
-                    (&**prefix).into(),
-                    (*position).into(),
-                    number.into(),
-                    until_ms.into(),
-                    now_ms.into(),
-                ];
-                self.run(Sql::PutConsumer, &params)?;
-                Ok(StepResult::Lease { number, until_ms: until_ms.unwrap_or(now_ms) })
-            }
-            Step::RemoveConsumer(name) => {
-                let removed = self.run(Sql::RemoveConsumer, &[(*name).into()])? > 0;
-                if removed {
-                    self.notice.add_consumer(name);
-                }
-                Ok(StepResult::Flag(removed))
             }
             _ => Err(Error::corrupt("a step of another kind")),
         }

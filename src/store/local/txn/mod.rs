@@ -1,6 +1,7 @@
 //! The tables, read and written inside of a transaction.
 
 mod changes;
+mod consumer;
 mod dead_letters;
 pub mod index;
 mod lock;

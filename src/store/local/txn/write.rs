@@ -144,11 +144,8 @@ impl<'a> LocalWrite<'a> {
             }
             Step::TrimLog { in_use_ms, limit } => self.trim_old(*in_use_ms, *limit).map(StepResult::Count),
             Step::TrimLogTo(seq, limit) => self.trim(AFTER_EVERY_STAMP, *seq, *limit).map(StepResult::Count),
-            Step::PutLock { .. }
-            | Step::RemoveLock(_)
-            | Step::SweepLocks(_)
-            | Step::PutConsumer { .. }
-            | Step::RemoveConsumer(_) => self.lease_step(step),
+            Step::PutLock { .. } | Step::RemoveLock(_) | Step::SweepLocks(_) => self.lock_step(step),
+            Step::PutConsumer { .. } | Step::RemoveConsumer(_) => self.consumer_step(step),
             Step::CreateSearchIndex(_) | Step::CreateOrderedIndex(_) | Step::DropIndex(_) => {
                 self.index_step(step)
             }

@@ -1,23 +1,15 @@
-//! Locks and consumers.
+//! Consumers of the change feed.
 
 use napi::Env;
 use napi_derive::napi;
 
 use super::handle::{CodeName, Handle};
-use super::text::{Packet, thrown};
+use super::results::text::{Packet, thrown};
 use super::values::convert;
 use super::values::raw;
 use super::values::raw::{Raw, member};
-use crate::base::error::{Error, Result};
 use crate::engine::changes::consumer::LeaseHolder;
-use crate::engine::lock::LockRequest;
-use crate::engine::queue::enqueue::check_name;
 use crate::engine::request::{Request, Write};
-
-fn name_of(env: Env, name: Raw) -> Result<String> {
-    let name = convert::text(env, name, "name")?;
-    check_name(&name, "name").map(|()| name)
-}
 
 fn holder_of(env: Env, request: Raw) -> LeaseHolder {
     let given = |name| member(env, request, name);
@@ -31,53 +23,18 @@ fn holder_of(env: Env, request: Raw) -> LeaseHolder {
 /// A consumer's name, checked.
 #[napi(catch_unwind)]
 pub fn check_consumer(env: Env, name: Raw) -> napi::Result<(), CodeName> {
-    name_of(env, name).map(drop).map_err(thrown)
+    convert::name(env, name).map(drop).map_err(thrown)
 }
 
 #[napi]
 impl Handle {
-    /// Takes or refreshes a lock, `{ name, owner, duration }`; `[acquired,token,expires]` comes by mail under
-    /// `id`.
-    #[napi(catch_unwind)]
-    pub fn lock_take(&mut self, env: Env, id: u32, request: Raw) -> napi::Result<(), CodeName> {
-        let given = |name| member(env, request, name);
-        let request = || {
-            let missing = || Error::invalid("duration: it is missing; give a duration");
-            let request = LockRequest {
-                name: name_of(env, given(c"name"))?,
-                owner: convert::text(env, given(c"owner"), "owner")?,
-                duration_ms: convert::duration(env, given(c"duration"), "duration")?.ok_or_else(missing)?,
-            };
-            request.validate().map(|()| request)
-        };
-        let request = request().map_err(thrown)?;
-        self.write(id, Write::TakeLock(request))
-    }
-
-    /// Gives a lock back; whether it was held comes by mail under `id`.
-    #[napi(catch_unwind)]
-    pub fn lock_release(&mut self, id: u32, name: String, token: i64) -> napi::Result<(), CodeName> {
-        self.write(id, Write::ReleaseLock(name, token))
-    }
-
-    /// Who holds a lock, now or by mail under `id`.
-    #[napi(catch_unwind)]
-    pub fn lock_status(&mut self, env: Env, id: u32, name: Raw) -> napi::Result<Packet, CodeName> {
-        let name = name_of(env, name).map_err(thrown)?;
-        self.ask(id, Request::Lock(name))
-    }
-
     /// Takes or renews a consumer's lease, `{ name, prefix, lease, leaseMs }`; `[lease,position,prefix]` or
     /// `[null,until]` comes by mail under `id`.
     #[napi(catch_unwind)]
     pub fn consumer_take(&mut self, env: Env, id: u32, request: Raw) -> napi::Result<(), CodeName> {
         let prefix = member(env, request, c"prefix");
-        let encoded = || {
-            let mut out = Vec::new();
-            let given = !raw::is_absent(env, prefix);
-            given.then(|| convert::prefix(env, prefix, "prefix", &mut out).map(|_| out)).transpose()
-        };
-        let prefix = encoded().map_err(thrown)?;
+        let given = !raw::is_absent(env, prefix);
+        let prefix = given.then(|| convert::own_prefix(env, prefix)).transpose().map_err(thrown)?;
         self.write(id, Write::TakeConsumer(holder_of(env, request), prefix))
     }
 

@@ -1,0 +1,46 @@
+//! Locks.
+
+use napi::Env;
+use napi_derive::napi;
+
+use super::handle::{CodeName, Handle};
+use super::results::text::{Packet, thrown};
+use super::values::convert;
+use super::values::raw::{Raw, member};
+use crate::base::error::Error;
+use crate::engine::lock::LockRequest;
+use crate::engine::request::{Request, Write};
+
+#[napi]
+impl Handle {
+    /// Takes or refreshes a lock, `{ name, owner, duration }`; `[acquired,token,expires]` comes by mail under
+    /// `id`.
+    #[napi(catch_unwind)]
+    pub fn lock_take(&mut self, env: Env, id: u32, request: Raw) -> napi::Result<(), CodeName> {
+        let given = |name| member(env, request, name);
+        let request = || {
+            let missing = || Error::invalid("duration: it is missing; give a duration");
+            let request = LockRequest {
+                name: convert::name(env, given(c"name"))?,
+                owner: convert::text(env, given(c"owner"), "owner")?,
+                duration_ms: convert::duration(env, given(c"duration"), "duration")?.ok_or_else(missing)?,
+            };
+            request.validate().map(|()| request)
+        };
+        let request = request().map_err(thrown)?;
+        self.write(id, Write::TakeLock(request))
+    }
+
+    /// Gives a lock back; whether it was held comes by mail under `id`.
+    #[napi(catch_unwind)]
+    pub fn lock_release(&mut self, id: u32, name: String, token: i64) -> napi::Result<(), CodeName> {
+        self.write(id, Write::ReleaseLock(name, token))
+    }
+
+    /// Who holds a lock, now or by mail under `id`.
+    #[napi(catch_unwind)]
+    pub fn lock_status(&mut self, env: Env, id: u32, name: Raw) -> napi::Result<Packet, CodeName> {
+        let name = convert::name(env, name).map_err(thrown)?;
+        self.ask(id, Request::Lock(name))
+    }
+}
