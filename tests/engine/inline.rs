@@ -1,10 +1,10 @@
 //! What the JavaScript thread answers by itself: the same as the reader thread, and never for long.
-#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::{commit, commit_ok, key, open, quiet, read, set, write};
 use keyval::base::clock::Stopwatch;
 use keyval::base::limits::{
     MAX_INLINE_FILTERED_ROWS, MAX_INLINE_INDEXED_KEYS, MAX_INLINE_SEARCH_MS, MAX_RANKED_KEYS,
@@ -20,9 +20,6 @@ use keyval::engine::query::list::{IndexHits, ListQuery};
 use keyval::engine::query::search::SearchQuery;
 use keyval::engine::request::{Request, Write};
 use keyval::kv::Kv;
-use support::{commit, commit_ok, key, open, quiet, read, set, write};
-
-mod support;
 
 /// Enough that ranking all of them takes several times what a search may take on the JavaScript thread.
 const DOCUMENTS: usize = 60_000;

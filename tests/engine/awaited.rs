@@ -1,6 +1,7 @@
 //! What a commit costs those who wait for queues and leases and whom it does not concern: not a look at each.
-#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
+use crate::support::raw::Raw;
+use crate::support::{HOUR_MS, T0, close, open, put, quiet, read, set, wait, write};
 use keyval::base::limits::{AWAITED_LOOK_MS, MAX_INLINE_DUES};
 use keyval::codec::value::JSON;
 use keyval::engine::answer::{Answer, ConsumerLease, Dues};
@@ -13,11 +14,7 @@ use keyval::engine::queue::settle::{End, Settled};
 use keyval::engine::request::{Request, Write};
 use keyval::kv::Kv;
 use serde_json::Value;
-use support::raw::Raw;
-use support::{HOUR_MS, T0, close, open, put, quiet, read, set, wait, write};
 use tempfile::TempDir;
-
-mod support;
 
 /// More than are looked at on the calling thread.
 const MANY: usize = MAX_INLINE_DUES + 1;

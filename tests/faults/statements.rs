@@ -1,22 +1,20 @@
 //! Law 2, all or nothing: whichever statement of a commit fails, with whichever code, the file holds all of the commit
 //! or nothing of it, the caller is told which, and the store goes on.
-#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
+use crate::support;
+use crate::support::atomicity::{Action, ROLLBACK, all_or_nothing, all_or_nothing_of, clean, one_fault};
+use crate::support::fault::{CODES, NO_MEMORY, Plan, Trap};
+use crate::support::raw::Raw;
+use crate::support::template::{LATER, Template, fill};
+use crate::support::{
+    append, check, commit, delete, delete_tree, delete_under, everything, is_definite, keys_of, open, set,
+    set_for, sum, sweep, touch, try_commit,
+};
 use keyval::base::config::ChangeLog;
 use keyval::base::error::Code;
 use keyval::engine::commit::{Commit, Mutation, Stamping};
 use keyval::engine::request::Request;
 use keyval::kv::Kv;
-use support::atomicity::{Action, ROLLBACK, all_or_nothing, all_or_nothing_of, clean, one_fault};
-use support::fault::{CODES, NO_MEMORY, Plan, Trap};
-use support::raw::Raw;
-use support::template::{LATER, Template, fill};
-use support::{
-    append, check, commit, delete, delete_tree, delete_under, everything, is_definite, keys_of, open, set,
-    set_for, sum, sweep, touch, try_commit,
-};
-
-mod support;
 
 /// Seen to fail: with the clock's row written after COMMIT; with a COMMIT's failure taken for success, or its unknown
 /// outcome for a known one; with no ROLLBACK where the settings cannot be read.

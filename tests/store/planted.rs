@@ -1,9 +1,12 @@
 //! A file in which another program has planted something is refused when it is opened, with its name, and left as it is.
-#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
+use crate::support::raw::Raw;
+use crate::support::{
+    close, delete, delete_tree, key, open, put, quiet, read, set, sum, try_commit, wait, write,
+};
 use keyval::base::config::{Durability, Fault, Location, Options};
 use keyval::base::error::{Code, Result};
 use keyval::base::limits::MAX_BACKOFF_STEPS;
@@ -23,10 +26,6 @@ use keyval::kv::Kv;
 use keyval::store::{Batch, Next, ReadTxn, Store, Verdict, WriteJob, local};
 use libsql::Value;
 use parking_lot::Mutex;
-use support::raw::Raw;
-use support::{close, delete, delete_tree, key, open, put, quiet, read, set, sum, try_commit, wait, write};
-
-mod support;
 
 /// What is planted, and what the message names.
 const PLANTED: [(&str, &str); 31] = [

@@ -1,6 +1,8 @@
 //! Law 2 for queues, locks, consumers and the log's trimming: whichever statement fails, all is done or nothing.
-#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
+use crate::support::atomicity::{all_or_nothing, all_or_nothing_of, all_or_nothing_write};
+use crate::support::template::{LATER, Template};
+use crate::support::{commit, key, set, sweep, wait};
 use keyval::base::config::ChangeLog;
 use keyval::base::error::Result;
 use keyval::codec::value::JSON;
@@ -12,11 +14,6 @@ use keyval::engine::queue::enqueue::NewMessage;
 use keyval::engine::queue::settle::{End, Settled};
 use keyval::engine::request::Write;
 use keyval::kv::Kv;
-use support::atomicity::{all_or_nothing, all_or_nothing_of, all_or_nothing_write};
-use support::template::{LATER, Template};
-use support::{commit, key, set, sweep, wait};
-
-mod support;
 
 fn work(kv: &mut Kv, settled: &[Settled]) -> Result<Option<Outcome>> {
     let (send, receive) = std::sync::mpsc::channel();

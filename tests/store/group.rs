@@ -1,6 +1,5 @@
 //! Group commit and law 3, serialisable: many openers of one file share one writer. No update is lost, sums are
 //! conserved, versionstamps are unique and grow, and one opener that closes does not disturb the others.
-#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -8,6 +7,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 
+use crate::support::fault::{Plan, Trap};
+use crate::support::file::File;
+use crate::support::jobs::Gate;
+use crate::support::page::{Entry, Parts, entries};
+use crate::support::random::Random;
+use crate::support::{
+    check, close, commit, commit_ok, key, keys_of, put, quiet, read, set, stage, sum, try_commit, wait,
+};
 use keyval::base::config::{Durability, Fault, Options};
 use keyval::engine::answer::Answer;
 use keyval::engine::commit::{Commit, Outcome};
@@ -15,16 +22,6 @@ use keyval::engine::request::Request;
 use keyval::kv::Kv;
 use keyval::store::Store;
 use parking_lot::Mutex;
-use support::fault::{Plan, Trap};
-use support::file::File;
-use support::jobs::Gate;
-use support::page::{Entry, Parts, entries};
-use support::random::Random;
-use support::{
-    check, close, commit, commit_ok, key, keys_of, put, quiet, read, set, stage, sum, try_commit, wait,
-};
-
-mod support;
 
 const THREADS: u64 = 4;
 const ROUNDS: usize = 150;

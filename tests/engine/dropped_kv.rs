@@ -1,8 +1,9 @@
 //! What becomes of the messages of a `Kv` that is dropped, as when its worker is terminated.
-#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 use std::sync::mpsc::{Receiver, channel};
 
+use crate::support::jobs::Gate;
+use crate::support::{T0, open, put, quiet, read, wait};
 use keyval::base::config::Location;
 use keyval::base::error::Result;
 use keyval::codec::value::JSON;
@@ -15,11 +16,7 @@ use keyval::engine::request::Request;
 use keyval::kv::Kv;
 use keyval::store::rows::queue::QueueStats;
 use keyval::store::{Store, local};
-use support::jobs::Gate;
-use support::{T0, open, put, quiet, read, wait};
 use tempfile::TempDir;
-
-mod support;
 
 const LEASE_MS: i64 = 10_000;
 

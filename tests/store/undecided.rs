@@ -1,21 +1,18 @@
 //! A commit whose sync failed is undecided until the log is whole again. Till then nothing is read and nothing is acknowledged;
 //! if the log can be made whole at once, the commit is undone for certain.
-#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 
+use crate::support::{close, is_definite, keys_of, open, put, quiet, set, try_commit, wait};
 use keyval::base::config::{Fault, Options};
 use keyval::base::error::{Code, Result};
 use keyval::engine::answer::Answer;
 use keyval::engine::commit::Commit;
 use keyval::engine::request::Request;
 use keyval::kv::Kv;
-use support::{close, is_definite, keys_of, open, put, quiet, set, try_commit, wait};
-
-mod support;
 
 const FAILED_SYNC: i32 = 1034;
 

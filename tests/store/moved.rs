@@ -1,18 +1,15 @@
 //! A file that is renamed, deleted or replaced while it is open, and one that has two names: nothing is acknowledged that
 //! nobody would find, and nothing that was acknowledged stays in a log that nobody reads.
 #![cfg(unix)]
-#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::support::{close, everything, is_definite, open, put, quiet, set, try_commit};
 use keyval::base::error::{Code, Error};
 use keyval::engine::commit::Commit;
 use keyval::kv::Kv;
-use support::{close, everything, is_definite, open, put, quiet, set, try_commit};
 use tempfile::TempDir;
-
-mod support;
 
 struct Open {
     folder: TempDir,

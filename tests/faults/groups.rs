@@ -9,21 +9,19 @@
 //! | before the first operation (`PRAGMA`, `BEGIN`, settings) | all err, nothing is applied |
 //! | a savepoint's, the clock's row, `COMMIT` | each runs again in a transaction of its own |
 //! | `COMMIT`, with an I/O error | all err with an unknown outcome, and share one fate |
-#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::support;
+use crate::support::fault::{BUSY, CODES, CONSTRAINT, Plan, Trace};
+use crate::support::raw::State;
+use crate::support::template::{Copy, Template};
+use crate::support::{
+    append, commit, delete, delete_under, is_definite, key, set, stage, sum, touch, try_commit, wait,
+};
 use keyval::base::config::ChangeLog;
 use keyval::base::error::{Code, Result};
 use keyval::engine::commit::{Commit, Outcome};
-use support::fault::{BUSY, CODES, CONSTRAINT, Plan, Trace};
-use support::raw::State;
-use support::template::{Copy, Template};
-use support::{
-    append, commit, delete, delete_under, is_definite, key, set, stage, sum, touch, try_commit, wait,
-};
-
-mod support;
 
 /// Operations that do not touch each other's keys; `FAILS` errs by itself, after it has written.
 fn operations() -> Vec<Commit> {

@@ -1,17 +1,14 @@
 //! Law 2 for search indexes: whichever statement fails, an index is made, replaced, removed and kept wholly or not at all.
-#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
+use crate::support::atomicity::{all_or_nothing_of, all_or_nothing_write};
+use crate::support::template::Template;
+use crate::support::{commit, commit_ok, delete, key, set, sum, write};
 use keyval::base::config::ChangeLog;
 use keyval::engine::query::definition;
 use keyval::engine::query::definition::Tokenizer;
 use keyval::engine::query::filter::path_of;
 use keyval::engine::request::Write;
 use keyval::store::rows::index::SearchIndex;
-use support::atomicity::{all_or_nothing_of, all_or_nothing_write};
-use support::template::Template;
-use support::{commit, commit_ok, delete, key, set, sum, write};
-
-mod support;
 
 fn index(field: &str) -> SearchIndex {
     let fields = [(field.to_string(), path_of(field.as_bytes(), "fields").unwrap())];

@@ -1,9 +1,16 @@
 //! Law 9, time is injected: what expires, does so by the store's clock, at its expiry and not after it; a clock that
 //! steps back breaks nothing.
-#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
 
+use crate::support::fault::{FULL, Plan, Trap};
+use crate::support::file::File;
+use crate::support::page::{Parts, entries};
+use crate::support::raw::State;
+use crate::support::{
+    HOUR_MS, T0, append, check, close, commit, commit_ok, delete, delete_tree, key, keys_of, open, put,
+    quiet, read, read_now, set, set_for, stage, sum, sweep, touch, try_commit, wait,
+};
 use keyval::base::config::Options;
 use keyval::codec::key::descendants;
 use keyval::codec::stamp::Stamp;
@@ -13,16 +20,6 @@ use keyval::engine::commit::{Check, Commit, Mutation, Outcome, Reply};
 use keyval::engine::query::list::ListQuery;
 use keyval::engine::request::Request;
 use keyval::kv::Kv;
-use support::fault::{FULL, Plan, Trap};
-use support::file::File;
-use support::page::{Parts, entries};
-use support::raw::State;
-use support::{
-    HOUR_MS, T0, append, check, close, commit, commit_ok, delete, delete_tree, key, keys_of, open, put,
-    quiet, read, read_now, set, set_for, stage, sum, sweep, touch, try_commit, wait,
-};
-
-mod support;
 
 fn ms(stamp: &str) -> i64 {
     Stamp::parse(stamp).unwrap().ms.try_into().unwrap()

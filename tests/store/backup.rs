@@ -1,18 +1,16 @@
 //! A backup is whole or not there: whichever of its steps fails, with whichever code, nothing is left, the store goes
 //! on, and the next backup to the same path succeeds.
-#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 use std::path::Path;
 use std::sync::mpsc;
 
+use crate::support;
+use crate::support::fault::{CODES, Plan, Trap};
+use crate::support::raw::{self, Raw};
+use crate::support::{close, open, put, set, wait};
 use keyval::base::error::{Code, Result};
 use keyval::kv::Kv;
 use keyval::store::{Backup, BackupEvent, BackupHandle};
-use support::fault::{CODES, Plan, Trap};
-use support::raw::{self, Raw};
-use support::{close, open, put, set, wait};
-
-mod support;
 
 fn news(handle: &BackupHandle) -> Result<BackupEvent> {
     let (send, receive) = mpsc::channel();

@@ -1,9 +1,15 @@
 //! Law 8's end: a panic in a worker closes that store with a reason. Everything that waits and everything that comes
 //! later errs, nothing hangs, nobody is told a lie, and a new opening works when all openers are gone.
-#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 use std::sync::mpsc::{self, Receiver};
 
+use crate::support::fault::{BUSY, Plan, Trap};
+use crate::support::file::File;
+use crate::support::jobs::{Gate, Job, fault_in_the_code};
+use crate::support::raw::State;
+use crate::support::{
+    close, everything, is_definite, key, put, quiet, read, set, stage, sweep, try_commit, wait,
+};
 use keyval::base::config::{Durability, Location};
 use keyval::base::error::{Code, Error, Result};
 use keyval::engine::commit::apply::CommitJob;
@@ -12,13 +18,6 @@ use keyval::engine::query::definition::definition_of;
 use keyval::engine::request::Request;
 use keyval::store::local::LocalStore;
 use keyval::store::{Next, PutKey, Step, Store, WriteJob, local};
-use support::fault::{BUSY, Plan, Trap};
-use support::file::File;
-use support::jobs::{Gate, Job, fault_in_the_code};
-use support::raw::State;
-use support::{close, everything, is_definite, key, put, quiet, read, set, stage, sweep, try_commit, wait};
-
-mod support;
 
 type End = Receiver<Result<Outcome>>;
 

@@ -1,16 +1,14 @@
 //! A snapshot that is kept for the reads that follow (`Reader::keep`): it is the newest one at every read, and it is
 //! gone when it is let go.
-#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
+use crate::support;
+use crate::support::file::File;
+use crate::support::page::{Parts, entries};
+use crate::support::raw::Raw;
+use crate::support::{keys_of, open, put, quiet, read_now, set};
 use keyval::engine::answer::Answer;
 use keyval::engine::request::Request;
 use keyval::kv::Kv;
-use support::file::File;
-use support::page::{Parts, entries};
-use support::raw::Raw;
-use support::{keys_of, open, put, quiet, read_now, set};
-
-mod support;
 
 fn value(kv: &mut Kv, key: &str) -> Option<i64> {
     let Answer::Page(page) = read_now(kv, &Request::Get(keys_of(&[&[key]]))) else { panic!("no page") };

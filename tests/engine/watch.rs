@@ -1,10 +1,10 @@
 //! A watch that is told to less often than others write: how much of the log it reads, and what it keeps.
-#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::support::{close, commit, commit_ok, delete, key, open, quiet, read, set};
 use keyval::base::limits::{MAX_ALL_BACKLOGS_KEYS, MAX_BACKLOG_KEYS, MAX_WATCH_BATCH_KEYS};
 use keyval::codec::page::Page;
 use keyval::engine::answer::Answer;
@@ -12,9 +12,6 @@ use keyval::engine::changes::followers::{Reach, Target};
 use keyval::engine::changes::watch::{Watch, WatchRequest};
 use keyval::engine::request::Request;
 use keyval::kv::Kv;
-use support::{close, commit, commit_ok, delete, key, open, quiet, read, set};
-
-mod support;
 
 const BATCH: usize = MAX_WATCH_BATCH_KEYS;
 
