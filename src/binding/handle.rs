@@ -47,13 +47,13 @@ pub struct Handle {
     pub(super) settling: Vec<Settled>,
 }
 
-/// A list: where it stands.
+/// A list: its position.
 #[napi]
 pub struct List {
-    place: Arc<Mutex<Place>>,
+    position: Arc<Mutex<ListPosition>>,
 }
 
-struct Place {
+struct ListPosition {
     /// What is left of it.
     left: ListQuery,
     /// The range before its last page.
@@ -183,24 +183,24 @@ impl Handle {
             found: IndexHits::default(),
             checks_values: false,
         };
-        Ok(List { place: Arc::new(Mutex::new(Place { left, before })) })
+        Ok(List { position: Arc::new(Mutex::new(ListPosition { left, before })) })
     }
 
     /// Reads the next page of at most `limit` entries, or nothing if it comes by mail under `id`.
     #[napi(catch_unwind)]
     pub fn list_page(&mut self, id: u32, list: &List, limit: u32) -> napi::Result<Packet, CodeName> {
-        let query = ListQuery { limit: limit as usize, ..list.place.lock().left.clone() };
+        let query = ListQuery { limit: limit as usize, ..list.position.lock().left.clone() };
         let request = Request::List(query);
         match self.kv().and_then(|kv| kv.read_now(&request)).map_err(thrown)? {
             Answer::Page(page) => {
-                list.place.lock().advance(&page.last_key);
+                list.position.lock().advance(&page.last_key);
                 Ok(Packet::new(page.text, page.bytes))
             }
             _ => {
-                let (mailbox, place) = (self.mailbox().map_err(thrown)?, Arc::clone(&list.place));
+                let (mailbox, position) = (self.mailbox().map_err(thrown)?, Arc::clone(&list.position));
                 let done = move |answer: Result<Answer>| {
                     if let Ok(Answer::Page(page)) = &answer {
-                        place.lock().advance(&page.last_key);
+                        position.lock().advance(&page.last_key);
                     }
                     mailbox.post_answer(id, answer);
                 };
@@ -337,13 +337,13 @@ impl List {
     /// The page that was read last is to be read again, and from there on each value is looked at.
     #[napi(catch_unwind)]
     pub fn again(&self) {
-        let mut place = self.place.lock();
-        place.left.range = place.before.clone();
-        place.left.checks_values = true;
+        let mut position = self.position.lock();
+        position.left.range = position.before.clone();
+        position.left.checks_values = true;
     }
 }
 
-impl Place {
+impl ListPosition {
     fn advance(&mut self, last_key: &[u8]) {
         self.before = self.left.range.clone();
         if !last_key.is_empty() {

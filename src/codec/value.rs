@@ -134,7 +134,7 @@ impl ArrayText {
     /// The number of members, without parsing them.
     #[must_use]
     pub fn len(&self) -> u64 {
-        let mut scan = Scan::default();
+        let mut scan = Brackets::default();
         let commas = self.text.iter().filter(|byte| scan.is_outer_comma(**byte)).count() as u64;
         if self.is_empty() { 0 } else { commas + 1 }
     }
@@ -196,7 +196,7 @@ pub fn is_too_deep(encoding: u8, text: &[u8]) -> bool {
     if text.len() <= 2 * MAX_DEPTH || opens(text) <= MAX_DEPTH {
         return false;
     }
-    let (mut scan, mut tags) = (Scan::default(), Vec::new());
+    let (mut scan, mut tags) = (Brackets::default(), Vec::new());
     text.iter().enumerate().any(|(at, byte)| {
         let before = scan.depth;
         scan.is_outer_comma(*byte);
@@ -214,13 +214,13 @@ pub fn is_too_deep(encoding: u8, text: &[u8]) -> bool {
 }
 
 #[derive(Default)]
-struct Scan {
+struct Brackets {
     depth: usize,
     in_string: bool,
     escaped: bool,
 }
 
-impl Scan {
+impl Brackets {
     fn is_outer_comma(&mut self, byte: u8) -> bool {
         if self.in_string {
             match byte {

@@ -77,12 +77,12 @@ pub struct Watch {
     by_key: HashMap<Vec<u8>, usize>,
     buffer_keys: Option<usize>,
     drop_newest: bool,
-    place: Mutex<Place>,
+    position: Mutex<WatchPosition>,
 }
 
-/// Where a watch stands.
+/// The position of a watch.
 #[derive(Debug)]
-struct Place {
+struct WatchPosition {
     phase: Phase,
     /// What was walked past, and is not told yet.
     backlog: Backlog,
@@ -108,13 +108,17 @@ impl Watch {
     pub fn new(request: WatchRequest, followers: Arc<Followers>) -> Self {
         let targets = without_repeats(request.targets);
         let id = followers.add(&targets, true);
-        let places = targets.iter().enumerate().map(|(place, target)| (target.key.clone(), place));
+        let places = targets.iter().enumerate().map(|(position, target)| (target.key.clone(), position));
         let by_key = places.filter(|_| targets.len() > FEW_TARGETS).collect();
         let phase = Phase::Start { emit_initial: request.emit_initial, from: request.from };
-        let place =
-            Mutex::new(Place { phase, backlog: Backlog::after(0, ""), token: String::new(), dropped: 0 });
+        let position = Mutex::new(WatchPosition {
+            phase,
+            backlog: Backlog::after(0, ""),
+            token: String::new(),
+            dropped: 0,
+        });
         let (buffer_keys, drop_newest) = (request.buffer_keys, request.drop_newest);
-        Self { id, followers, targets, by_key, buffer_keys, drop_newest, place }
+        Self { id, followers, targets, by_key, buffer_keys, drop_newest, position }
     }
 
     /// Ends it.
@@ -125,7 +129,7 @@ impl Watch {
     /// How many rows of the log it has walked past since it took its place. For tests.
     #[must_use]
     pub fn rows_walked(&self) -> u64 {
-        self.place.lock().backlog.rows
+        self.position.lock().backlog.rows
     }
 
     /// Takes its place in the log, once: what is committed after this is told.
@@ -133,16 +137,16 @@ impl Watch {
     /// # Errors
     /// `UNSUPPORTED` if the log is off, those of the store.
     pub fn begin(&self, txn: &mut dyn ReadTxn) -> Result<()> {
-        let mut place = self.place.lock();
+        let mut position = self.position.lock();
         let log = txn.log_state()?;
         check_logged(&log)?;
-        let Phase::Start { emit_initial, from } = place.phase.clone() else { return Ok(()) };
-        place.stand_at(log.head, log.newest_stamp.clone());
-        place.phase = match from {
+        let Phase::Start { emit_initial, from } = position.phase.clone() else { return Ok(()) };
+        position.stand_at(log.head, log.newest_stamp.clone());
+        position.phase = match from {
             // A commit of after the newest one is of another store, or of one that was restored since.
             Some(from) if from < log.trimmed_stamp || from > log.newest_stamp => Phase::from_the_state(true),
             Some(from) => {
-                place.stand_at(position_after(txn, &log, &from)?, from);
+                position.stand_at(position_after(txn, &log, &from)?, from);
                 Phase::Changes
             }
             None if emit_initial => Phase::from_the_state(false),
@@ -157,20 +161,20 @@ impl Watch {
     /// `UNSUPPORTED` if the log is off, those of the store. The watch stands where it stood.
     pub fn step(&self, txn: &mut dyn ReadTxn, inline: bool) -> Result<Answer> {
         self.begin(txn)?;
-        let mut place = self.place.lock();
+        let mut position = self.position.lock();
         let log = txn.log_state()?;
         check_logged(&log)?;
-        if matches!(place.phase, Phase::Changes) {
-            place.backlog.skip_to(self.followers.passed(self.id));
-            if place.backlog.position + 1 < log.first {
-                place.reset(&log);
+        if matches!(position.phase, Phase::Changes) {
+            position.backlog.skip_to(self.followers.passed(self.id));
+            if position.backlog.position + 1 < log.first {
+                position.reset(&log);
             }
         }
-        match place.phase.clone() {
+        match position.phase.clone() {
             Phase::State { target, after, reset, told } => {
-                self.state(txn, &mut place, inline, StatePlace { target, after, reset, told })
+                self.state(txn, &mut position, inline, StatePosition { target, after, reset, told })
             }
-            _ => self.changes(txn, &mut place, inline, &log),
+            _ => self.changes(txn, &mut position, inline, &log),
         }
     }
 
@@ -178,9 +182,9 @@ impl Watch {
     fn state(
         &self,
         txn: &mut dyn ReadTxn,
-        place: &mut Place,
+        position: &mut WatchPosition,
         inline: bool,
-        mut at: StatePlace,
+        mut at: StatePosition,
     ) -> Result<Answer> {
         let mut page = Page::with_capacity(1024);
         while let Some(target) = self.targets.get(at.target) {
@@ -196,59 +200,59 @@ impl Watch {
         let flags = BATCH_PRESENT | BATCH_INITIAL | if at.reset && !at.told { BATCH_RESET } else { 0 };
         let is_end = at.target >= self.targets.len();
         if is_end && page.is_empty() && at.told {
-            place.phase = Phase::Changes;
-            return Ok(place.nothing(BATCH_AGAIN));
+            position.phase = Phase::Changes;
+            return Ok(position.nothing(BATCH_AGAIN));
         }
-        place.phase = if is_end {
+        position.phase = if is_end {
             Phase::Changes
         } else {
             Phase::State { target: at.target, after: at.after, reset: at.reset, told: true }
         };
-        Ok(if is_end { place.batch(page, flags) } else { part_of_the_state(page, flags) })
+        Ok(if is_end { position.batch(page, flags) } else { part_of_the_state(page, flags) })
     }
 
     /// What changed and is not told yet.
     fn changes(
         &self,
         txn: &mut dyn ReadTxn,
-        place: &mut Place,
+        position: &mut WatchPosition,
         inline: bool,
         log: &LogState,
     ) -> Result<Answer> {
         // With `bufferSize` nothing stays in the backlog: what is not told is dropped.
         let room = self.buffer_keys.map_or_else(|| self.followers.backlog_keys(), |_| MAX_BACKLOG_KEYS);
-        self.walk(txn, &mut place.backlog, room, inline)?;
-        let is_end = place.backlog.position >= log.head;
-        if inline && !is_end && !place.backlog.is_full(room) {
+        self.walk(txn, &mut position.backlog, room, inline)?;
+        let is_end = position.backlog.position >= log.head;
+        if inline && !is_end && !position.backlog.is_full(room) {
             return Ok(Answer::WouldBlock);
         }
         if let Some(most) = self.buffer_keys {
-            place.dropped += place.backlog.keep(most, self.drop_newest);
+            position.dropped += position.backlog.keep(most, self.drop_newest);
         }
         let mut page = Page::with_capacity(64);
         let mut looked = 0;
-        for changed in place.backlog.iter() {
+        for changed in position.backlog.iter() {
             if self.buffer_keys.is_none() && is_batch_full(&page) {
                 break;
             }
             let is_long = inline && looked >= MAX_INLINE_LOG_ROWS && self.buffer_keys.is_none();
-            if is_long || !place.backlog.tell(txn, changed, is_end, &mut page, inline)? {
+            if is_long || !position.backlog.tell(txn, changed, is_end, &mut page, inline)? {
                 return Ok(Answer::WouldBlock);
             }
             looked += 1;
         }
-        place.backlog.forget_first(looked);
-        let is_all = is_end && place.backlog.is_empty();
-        let token = if is_all { &log.newest_stamp } else { place.backlog.token() };
+        position.backlog.forget_first(looked);
+        let is_all = is_end && position.backlog.is_empty();
+        let token = if is_all { &log.newest_stamp } else { position.backlog.token() };
         // The last commit that was told may have left no row, by which the backlog knows commits.
-        if *token > *place.token {
-            place.token = token.to_string();
+        if *token > *position.token {
+            position.token = token.to_string();
         }
         if !page.is_empty() {
-            return Ok(place.batch(page, BATCH_PRESENT));
+            return Ok(position.batch(page, BATCH_PRESENT));
         }
-        let clean = is_all && self.followers.settle(self.id, place.backlog.position);
-        Ok(place.nothing(if clean { 0 } else { BATCH_AGAIN }))
+        let clean = is_all && self.followers.settle(self.id, position.backlog.position);
+        Ok(position.nothing(if clean { 0 } else { BATCH_AGAIN }))
     }
 
     /// Walks on along the log, for as long as the backlog has room.
@@ -270,14 +274,14 @@ impl Watch {
         }
         let mut takes = false;
         for_each_beginning(key, |beginning| {
-            let target = self.by_key.get(beginning).and_then(|place| self.targets.get(*place));
+            let target = self.by_key.get(beginning).and_then(|position| self.targets.get(*position));
             takes |= target.is_some_and(|target| target.takes(key));
         });
         takes
     }
 }
 
-impl Place {
+impl WatchPosition {
     fn stand_at(&mut self, position: i64, token: String) {
         self.backlog = Backlog::after(position, &token);
         self.token = token;
@@ -318,7 +322,7 @@ impl Phase {
     }
 }
 
-struct StatePlace {
+struct StatePosition {
     target: usize,
     after: Option<Vec<u8>>,
     reset: bool,
