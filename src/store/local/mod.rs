@@ -29,6 +29,7 @@ use crate::base::error::{Code, Error, Result};
 mod backup;
 mod commit_monitor;
 mod connect;
+mod group;
 mod inbox;
 mod observer;
 mod os;

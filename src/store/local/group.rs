@@ -1,0 +1,260 @@
+//! The transaction that a group of operations shares: each runs under its own savepoint, all are committed at once.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use super::schema::settings::Settings;
+use super::shared::Shared;
+use super::sqlite::{Announced, Db, Doubt};
+use super::txn::write::{Failed, LocalWrite};
+use crate::base::clock::Stopwatch;
+use crate::base::error::{Code, Error, Result};
+use crate::store::rows::index::Define;
+use crate::store::sql::Sql;
+use crate::store::{Batch, Next, Notice, WriteJob};
+
+/// Claims and heartbeats write no page of `kv_meta` by themselves.
+const TIME_NOTED_EVERY_MS: i64 = 1000;
+
+/// An operation.
+pub type Job = Box<dyn WriteJob>;
+
+/// Operations that ran in one transaction, with what came of each.
+pub type Group = Vec<(Job, Result<()>)>;
+
+/// How a group ended.
+pub enum Ending {
+    /// Each operation has its own outcome.
+    Done,
+    /// Nothing was applied because of one of them, or of their size together: each is to run alone.
+    RunAlone,
+    /// The files are not where they were. What is in the group may be in a file that nobody will open.
+    Moved(Error),
+    /// The only operation is to run again, in a transaction of its own: what a step of it met is to be undone.
+    Again,
+    /// The same, once the indexes are built again: a row of it is not in one as the table has it.
+    AgainIndexed,
+    /// The code of an operation panicked; the store cannot be trusted with another one.
+    Panicked,
+}
+
+/// How an operation ran.
+enum Ran {
+    /// It is at its end.
+    Ended(Result<()>),
+    /// A step was refused, and it would decide otherwise now. What it did is to be undone.
+    Refused,
+}
+
+/// One transaction that a group shares.
+pub struct Transaction<'a> {
+    pub shared: &'a Shared,
+    pub db: &'a mut Db,
+    /// As the transaction found them.
+    pub before: Settings,
+    pub settings: Settings,
+    /// Rows that the connection had changed before it.
+    pub changes: u64,
+    pub slice: Duration,
+    pub define: Define,
+    /// Whom it concerns, once it is committed.
+    pub notice: Notice,
+    /// Whether the indexes were built again in it.
+    pub rebuilt: bool,
+}
+
+impl Transaction<'_> {
+    /// Runs what waits, `most` operations of it, until its time is up; then it commits, or undoes all of it.
+    pub fn run(&mut self, waiting: &mut VecDeque<Job>, most: usize, group: &mut Group) -> Ending {
+        let watch = Stopwatch::start();
+        let alone = most == 1 || waiting.len() == 1;
+        while group.len() < most {
+            let Some(mut job) = waiting.pop_front() else { break };
+            let Ok(ran) = catch_unwind(AssertUnwindSafe(|| self.operation(job.as_mut(), alone))) else {
+                group.push((job, Ok(())));
+                let _ = self.db.run(Sql::Rollback);
+                return Ending::Panicked;
+            };
+            // Where one ends cannot be told, or SQLite gave the whole transaction up (disk full, I/O error): the others
+            // did nothing wrong.
+            let lost = ran.is_err() || self.db.connection.is_autocommit();
+            let outcome = match ran {
+                // What was damaged after an index had it cannot be replaced or deleted, which is how it is mended.
+                Ok(Ran::Ended(Err(_)))
+                    if alone && !self.rebuilt && self.db.connection.met_damaged_index() =>
+                {
+                    let _ = self.db.run(Sql::Rollback);
+                    waiting.push_front(job);
+                    return Ending::AgainIndexed;
+                }
+                Ok(Ran::Ended(outcome)) => outcome,
+                Ok(Ran::Refused) => {
+                    let _ = self.db.run(Sql::Rollback);
+                    waiting.push_front(job);
+                    return Ending::Again;
+                }
+                Err(error) => Err(error),
+            };
+            group.push((job, outcome));
+            if lost {
+                let _ = self.db.end_stray_transaction();
+                return Ending::RunAlone;
+            }
+            if watch.elapsed() >= self.slice {
+                break;
+            }
+        }
+        self.end(alone, group)
+    }
+
+    /// What came of an operation; an error of the outer kind if it cannot be told from the others any more. Alone, it
+    /// needs no savepoint: the transaction is its own.
+    fn operation(&mut self, job: &mut dyn WriteJob, alone: bool) -> Result<Ran> {
+        if !alone {
+            self.db.run(Sql::Savepoint)?;
+        }
+        let ran = loop {
+            match self.rounds(job) {
+                Ran::Refused if !alone => self.db.run(Sql::RollbackTo)?,
+                ran => break ran,
+            }
+        };
+        match &ran {
+            Ran::Ended(Ok(())) if !alone => self.db.run(Sql::Release)?,
+            // SQLite does not write any more in a transaction in which it met damage, or took an error of the disk for it.
+            Ran::Ended(Err(error)) if !alone && matches!(error.code, Code::Corrupt | Code::Unavailable) => {
+                return Err(error.clone());
+            }
+            Ran::Ended(Err(_)) if !alone && !self.db.connection.is_autocommit() => {
+                self.db.run(Sql::RollbackTo)?;
+                self.db.run(Sql::Release)?;
+            }
+            _ => {}
+        }
+        Ok(ran)
+    }
+
+    /// Decides and applies until it is done.
+    fn rounds(&mut self, job: &mut dyn WriteJob) -> Ran {
+        job.begin();
+        let mut write = LocalWrite::new(self.db, self.shared.clock.moment(), self.settings, self.define);
+        loop {
+            let mut batch = Batch::default();
+            if let Err(error) = job.decide(&mut write.read, &mut batch) {
+                return Ran::Ended(Err(error));
+            }
+            let verdict = match write.apply(&batch) {
+                Ok(verdict) => verdict,
+                Err(Failed::Error(error)) => return Ran::Ended(Err(error)),
+                Err(Failed::Refused(refusal)) => {
+                    drop(batch);
+                    return match job.refused(refusal) {
+                        Ok(()) => Ran::Refused,
+                        Err(error) => Ran::Ended(Err(error)),
+                    };
+                }
+            };
+            drop(batch);
+            match job.applied(verdict) {
+                Ok(Next::Again) => {}
+                Ok(Next::Done) => break,
+                Err(error) => return Ran::Ended(Err(error)),
+            }
+        }
+        let ended = write.end().map(|written| {
+            self.settings = written.settings;
+            self.notice |= written.notice;
+        });
+        Ran::Ended(ended)
+    }
+
+    fn end(&mut self, alone: bool, group: &mut Group) -> Ending {
+        if alone && group.iter().any(|(_, outcome)| outcome.is_err()) {
+            let _ = self.db.run(Sql::Rollback);
+            return Ending::Done;
+        }
+        let Err(error) = self.commit().and_then(|()| self.settle()) else { return Ending::Done };
+        self.notice = Notice::NONE;
+        if group.len() > 1 && !error.outcome_unknown {
+            return Ending::RunAlone;
+        }
+        for (_, outcome) in group.iter_mut().filter(|(_, outcome)| outcome.is_ok()) {
+            *outcome = Err(error.clone());
+        }
+        Ending::Done
+    }
+
+    /// Notes the time, so that it is not earlier for whoever opens the file next: with each message that is added (its
+    /// page is written anyway), else when what is noted is a second old.
+    fn note_time(&mut self, numbered: bool) -> Result<()> {
+        let (now_ms, seen_ms) = (self.shared.clock.now_ms(), self.settings.seen_ms());
+        let late = now_ms.saturating_sub(seen_ms) >= TIME_NOTED_EVERY_MS
+            && self.db.connection.total_changes() != self.changes;
+        if now_ms > seen_ms && (numbered || late) {
+            self.db.statement(Sql::SetTime)?.run(&[now_ms.into()])?;
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<()> {
+        if self.settings.clock != self.before.clock {
+            let clock = self.settings.clock.to_string();
+            self.db.statement(Sql::SetClock)?.run(&[clock.as_str().into()])?;
+        }
+        // Another process sees by it that a look at queues and leases is worth it (`ReadTxn::last_number`).
+        if self.notice.is_named() && self.settings.sequence == self.before.sequence {
+            self.settings.sequence += 1;
+        }
+        let numbered = self.settings.sequence != self.before.sequence;
+        if numbered {
+            self.db.statement(Sql::SetSequence)?.run(&[self.settings.sequence.into()])?;
+        }
+        self.note_time(numbered)?;
+        let announced = self.db.connection.announce_commit();
+        let Err(error) = self.db.run(Sql::Commit) else {
+            self.committed(&announced);
+            if numbered {
+                self.notice.took_numbers(self.before.sequence, self.settings.sequence);
+            }
+            return Ok(());
+        };
+        let _ = self.db.end_stray_transaction();
+        if error.code == Code::Busy {
+            self.db.connection.commit_ended(&announced);
+            return Err(error);
+        }
+        let of_sync = error.outcome_unknown;
+        self.db.connection.doubt_log(if of_sync { Doubt::All } else { Doubt::End }, &announced);
+        // What is cut off the log is undone for certain.
+        let outcome_unknown = self.mend().is_err();
+        Err(Error { outcome_unknown, ..error })
+    }
+
+    /// SQLite's commit has passed, and so has its checkpoint, or not.
+    fn committed(&self, announced: &Announced) {
+        let connection = &self.db.connection;
+        if connection.checkpoint_failed() {
+            connection.doubt_log(Doubt::All, announced);
+        } else {
+            connection.commit_ended(announced);
+        }
+        self.shared.monitor.committed_here();
+    }
+
+    /// What is committed is not acknowledged before the log is whole: a sync of another process, or in a checkpoint, may
+    /// have failed meanwhile.
+    fn settle(&mut self) -> Result<()> {
+        if self.db.connection.is_log_whole() {
+            return Ok(());
+        }
+        self.mend().map_err(|error| Error { outcome_unknown: true, ..error })
+    }
+
+    fn mend(&mut self) -> Result<()> {
+        self.db.run(Sql::BeginImmediate)?;
+        let mended = self.db.connection.mend_log();
+        let ended = self.db.run(Sql::Rollback);
+        mended.and(ended)
+    }
+}
