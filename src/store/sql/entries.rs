@@ -1,31 +1,31 @@
 //! Statements of `kv_entries`. `length(value)` does not load the value; a large one is withheld where the
-//! caller asks for it.
+//! caller asks for it, and is NULL then, which no value is.
 
-pub const GET: &str = "SELECT versionstamp, expires_at, encoding, length(value) > ?2,
-       CASE WHEN length(value) <= ?2 THEN value END
+pub const GET: &str =
+    "SELECT versionstamp, expires_at, encoding, CASE WHEN length(value) <= ?2 THEN value END
      FROM kv_entries WHERE key = ?1";
 
-pub const GET_AT: &str = "SELECT versionstamp, expires_at, encoding, length(value) > ?2,
-       CASE WHEN length(value) <= ?2 THEN value END
+pub const GET_AT: &str =
+    "SELECT versionstamp, expires_at, encoding, CASE WHEN length(value) <= ?2 THEN value END
      FROM kv_entries WHERE rowid = ?3 AND key = ?1";
 
-pub const SCAN: &str = "SELECT versionstamp, expires_at, encoding, length(value) > ?5,
-       CASE WHEN length(value) <= ?5 THEN value END, key
+pub const SCAN: &str =
+    "SELECT versionstamp, expires_at, encoding, CASE WHEN length(value) <= ?5 THEN value END, key
      FROM kv_entries
      WHERE key >= ?1 AND key < ?2 AND (expires_at IS NULL OR expires_at > ?3)
      ORDER BY key LIMIT ?4";
 
-pub const SCAN_REVERSE: &str = "SELECT versionstamp, expires_at, encoding, length(value) > ?5,
-       CASE WHEN length(value) <= ?5 THEN value END, key
+pub const SCAN_REVERSE: &str =
+    "SELECT versionstamp, expires_at, encoding, CASE WHEN length(value) <= ?5 THEN value END, key
      FROM kv_entries
      WHERE key >= ?1 AND key < ?2 AND (expires_at IS NULL OR expires_at > ?3)
      ORDER BY key DESC LIMIT ?4";
 
-pub const SCAN_KEYS: &str = "SELECT versionstamp, expires_at, 0, 0, NULL, key FROM kv_entries
+pub const SCAN_KEYS: &str = "SELECT versionstamp, expires_at, 0, NULL, key FROM kv_entries
      WHERE key >= ?1 AND key < ?2 AND (expires_at IS NULL OR expires_at > ?3)
      ORDER BY key LIMIT ?4";
 
-pub const SCAN_KEYS_REVERSE: &str = "SELECT versionstamp, expires_at, 0, 0, NULL, key FROM kv_entries
+pub const SCAN_KEYS_REVERSE: &str = "SELECT versionstamp, expires_at, 0, NULL, key FROM kv_entries
      WHERE key >= ?1 AND key < ?2 AND (expires_at IS NULL OR expires_at > ?3)
      ORDER BY key DESC LIMIT ?4";
 

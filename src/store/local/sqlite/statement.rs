@@ -213,9 +213,14 @@ impl Rows<'_> {
     /// A column as an integer, `None` for NULL.
     #[must_use]
     pub fn optional_int(&self, column: c_int) -> Option<i64> {
+        (!self.is_null(column)).then(|| self.int(column))
+    }
+
+    /// Whether a column is NULL.
+    #[must_use]
+    pub fn is_null(&self, column: c_int) -> bool {
         // SAFETY: as above.
-        let kind = unsafe { ffi::sqlite3_column_type(self.statement.raw, column) };
-        (kind != ffi::SQLITE_NULL).then(|| self.int(column))
+        unsafe { ffi::sqlite3_column_type(self.statement.raw, column) == ffi::SQLITE_NULL }
     }
 
     /// A column's bytes; NULL has none.

@@ -53,7 +53,7 @@ impl IndexRead for LocalRead<'_> {
         let params = [key.into(), max_value_bytes.into(), entry.row.into()];
         let mut rows = self.db.statement(Sql::GetAt)?.query(&params)?;
         if rows.next()? {
-            return visit(Some(found(key, &rows)?));
+            return visit(Some(found(key, &rows, max_value_bytes)?));
         }
         drop(rows);
         // It was deleted. It may have been set again, or another program's VACUUM has moved it.
@@ -61,10 +61,9 @@ impl IndexRead for LocalRead<'_> {
     }
 
     fn search(&mut self, scan: &SearchScan, visit: &mut dyn FnMut(Row<'_>) -> Result<Flow>) -> Result<()> {
-        let columns = "e.versionstamp, e.expires_at, e.encoding, length(e.value) > ?7,
-            CASE WHEN length(e.value) <= ?7 THEN e.value END, e.key";
+        let columns = "e.versionstamp, e.expires_at, e.encoding, CASE WHEN length(e.value) <= ?7 THEN e.value END, e.key";
         let mut rows = self.ranked(columns, scan, i64::MAX as usize, Some(scan.max_value_bytes.into()))?;
-        show(&mut rows, visit)
+        show(&mut rows, scan.max_value_bytes, visit)
     }
 
     fn rank(

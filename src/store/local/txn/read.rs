@@ -38,7 +38,7 @@ impl ReadTxn for LocalRead<'_> {
         if !rows.next()? {
             return visit(None);
         }
-        visit(Some(found(key, &rows)?))
+        visit(Some(found(key, &rows, max_value_bytes)?))
     }
 
     fn scan(&mut self, scan: &Scan, visit: &mut dyn FnMut(Row<'_>) -> Result<Flow>) -> Result<()> {
@@ -54,7 +54,7 @@ impl ReadTxn for LocalRead<'_> {
         let with_values = [start, end, now, limit, scan.max_value_bytes.into()];
         let params = if scan.keys_only { &bounds[..] } else { &with_values[..] };
         let mut rows = self.db.statement(sql)?.query_within(scan.within, params)?;
-        show(&mut rows, visit)
+        show(&mut rows, if scan.keys_only { usize::MAX } else { scan.max_value_bytes }, visit)
     }
 
     fn count(&mut self, range: &Range<Vec<u8>>) -> Result<u64> {
@@ -82,22 +82,27 @@ impl ReadTxn for LocalRead<'_> {
     }
 }
 
-/// The entry of a key, as `Sql::Get` gives it.
-pub fn found<'a>(key: &'a [u8], rows: &'a Rows<'_>) -> Result<Row<'a>> {
+/// The entry of a key, as `Sql::Get` gives it: its value is NULL where it is withheld. In a damaged file it may be NULL, too,
+/// and is not withheld from a read that takes any.
+pub fn found<'a>(key: &'a [u8], rows: &'a Rows<'_>, max_value_bytes: usize) -> Result<Row<'a>> {
     Ok(Row {
         key,
         versionstamp: rows.text(0)?,
         expires_at: rows.optional_int(1),
         encoding: encoding(rows.int(2)),
-        withheld: rows.int(3) != 0,
-        value: rows.blob(4),
+        withheld: max_value_bytes != usize::MAX && rows.is_null(3),
+        value: rows.blob(3),
     })
 }
 
 /// Shows entries, as `Sql::Scan` gives them, until `visit` has enough.
-pub fn show(rows: &mut Rows<'_>, visit: &mut dyn FnMut(Row<'_>) -> Result<Flow>) -> Result<()> {
+pub fn show(
+    rows: &mut Rows<'_>,
+    max_value_bytes: usize,
+    visit: &mut dyn FnMut(Row<'_>) -> Result<Flow>,
+) -> Result<()> {
     while rows.next()? {
-        if visit(found(rows.blob(5), rows)?)? == Flow::Stop {
+        if visit(found(rows.blob(4), rows, max_value_bytes)?)? == Flow::Stop {
             break;
         }
     }
