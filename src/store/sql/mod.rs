@@ -128,7 +128,7 @@ pub enum Sql {
     /// Gives a message back.
     Return,
     /// Removes a message under a lease.
-    RemoveLeased,
+    LeasedRow,
     /// Extends a lease.
     ExtendLease,
     /// Frees the first message behind an ordering key.
@@ -242,7 +242,7 @@ impl Sql {
             Self::Claim => queue::CLAIM,
             Self::Block => queue::BLOCK,
             Self::Return => queue::RETURN,
-            Self::RemoveLeased => queue::REMOVE_LEASED,
+            Self::LeasedRow => queue::LEASED_ROW,
             Self::ExtendLease => queue::EXTEND_LEASE,
             Self::Unblock => queue::UNBLOCK,
             Self::Bury => dead_letters::BURY,

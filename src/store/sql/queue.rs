@@ -84,7 +84,9 @@ pub const RETURN: &str =
        updated_at = ?5
      WHERE id = ?1 AND lease = ?2 AND status = 'processing' RETURNING queue";
 
-pub const REMOVE_LEASED: &str = "DELETE FROM kv_queue WHERE id = ?1 AND lease = ?2 AND status = 'processing' RETURNING queue, ordering_key";
+/// The row that is to be removed, by `REMOVE_ROW`: `RETURNING` would make a table in memory for it each time.
+pub const LEASED_ROW: &str =
+    "SELECT rowid, queue, ordering_key FROM kv_queue WHERE id = ?1 AND lease = ?2 AND status = 'processing'";
 
 pub const EXTEND_LEASE: &str =
     "UPDATE kv_queue SET locked_until = ?3 WHERE id = ?1 AND lease = ?2 AND status = 'processing'";

@@ -277,17 +277,18 @@ impl LocalWrite<'_> {
 
     /// Whether it was found.
     fn remove_message(&mut self, Leased { id, lease }: &Leased<'_>) -> Result<bool> {
-        let mut rows =
-            self.read.db.statement(Sql::RemoveLeased)?.query(&[(&**id).into(), (*lease).into()])?;
+        let mut rows = self.read.db.statement(Sql::LeasedRow)?.query(&[(&**id).into(), (*lease).into()])?;
         if !rows.next()? {
             return Ok(false);
         }
         // They may have been damaged meanwhile: then nothing was let go by them, and the sweep looks for it.
-        let (queue, ordering_key) = (lossy(&rows, 0), sound_text(&rows, 1));
-        // The change is made whole by running to the end.
-        while rows.next()? {}
+        let (row, ordered) = (rows.int(0), sound_text(&rows, 2).map(|key| (lossy(&rows, 1), key)));
         drop(rows);
-        self.let_next_go(&queue, ordering_key.as_deref()).map(|()| true)
+        self.run(Sql::RemoveRow, &[row.into()])?;
+        if let Some((queue, key)) = ordered {
+            self.let_next_go(&queue, Some(&key))?;
+        }
+        Ok(true)
     }
 
     pub fn let_next_go(&mut self, queue: &str, ordering_key: Option<&str>) -> Result<()> {
