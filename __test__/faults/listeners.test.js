@@ -48,7 +48,7 @@ async function failOnce({ Kv, file, faults, args: [operation, fault] }) {
   return { isAlive, seen, injected: faults.injected(operation, "wal") }
 }
 
-/** Law 14: a listener outlives every error of the store that can pass. */
+/** Law 11: a listener outlives every error of the store that can pass. */
 for (const runtime of runtimes)
   describe(`faults: listeners in ${runtime}`, needsFaults, () => {
     // Seen to fail, but for the first: a listener that forgets what its handlers have ended when an error comes. After one

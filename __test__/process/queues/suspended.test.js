@@ -24,7 +24,7 @@ async function launch(crew, runtime, file) {
 
 const faked = optional("libfaketime")
 
-/** Laws 9 and 14: a worker that lived on gets none of its own messages twice, and no clock ends a process. */
+/** Laws 9 and 11: a worker that lived on gets none of its own messages twice, and no clock ends a process. */
 describe("process: suspended workers, wrong clocks", nodeOnly, () => {
   for (const runtime of runtimes) {
     // Seen to fail: with a claim in front of the heartbeat, which waited for the same lock.

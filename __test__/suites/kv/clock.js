@@ -8,7 +8,7 @@ import { eventually, Gate } from "../../support/waiting.js"
 
 const HOUR_MS = 3_600_000
 
-/** The machine's clock steps, forward and back, while the store is in use. Laws 9 and 14. */
+/** The machine's clock steps, forward and back, while the store is in use. Laws 9 and 11. */
 export function clock(target) {
   const store = useStore(target)
 
