@@ -157,6 +157,7 @@ mod tests {
         assert_eq!(json(&parts), (r#"["a\"\u0001é",12,-0.0,true]"#.into(), false));
     }
 
+    /// Seen to fail: where bytes with a high bit counted, where a text of less than eight was not looked at, and where 0x1f was let through.
     #[test]
     fn what_json_escapes_is_found_at_every_place() {
         let fill = ["a", "\u{7f}", " ", "!", "#", "[", "]", "é", "\u{ffff}"];
