@@ -2169,6 +2169,34 @@ export class KvError extends Error {
   readonly retryable: boolean
   /** `"unknown"` if the commit may have been applied. */
   readonly outcome?: "unknown"
+  /**
+   * The error behind it, where there is one: a {@link KvSystemError} for an error of the disk, the schema's issues for a
+   * value that a collection refuses.
+   */
+  readonly cause?: unknown
+}
+
+/**
+ * What the system said: the `cause` of a {@link KvError} that the disk or a file has caused. It says no more than is known:
+ * each member may be missing.
+ *
+ * @example
+ * ```js
+ * const error = await kv.set(["a"], 1).catch((error) => error)
+ * console.log(error.code, error.cause?.code, error.cause?.path) // UNAVAILABLE ENOSPC /srv/app.db-wal
+ * ```
+ */
+export interface KvSystemError extends Error {
+  /** The system's name of the error, `"EIO"`; where it is not known, SQLite's, `"SQLITE_CORRUPT"`. */
+  readonly code?: string
+  /** The system's number of it. */
+  readonly errno?: number
+  /** SQLite's extended result code, `"SQLITE_IOERR_FSYNC"`. */
+  readonly sqlite?: string
+  /** What was tried: `"read"`, `"write"`, `"sync"`, `"open"`, `"rename"` and the like. */
+  readonly operation?: string
+  /** The file or folder. Where SQLite does not say which of its files it was, that of the database. */
+  readonly path?: string
 }
 
 /** The version of the package. */

@@ -133,7 +133,7 @@ pub fn cursors(data: &[u8]) {
 /// Durations, places and choices are read or refused.
 pub fn words(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    if let Ok(ms) = duration::parse(text, "expiresIn") {
+    if let Ok(ms) = duration::parse(text) {
         assert!(ms >= 0);
     }
     let _ = Location::parse(text);

@@ -13,7 +13,7 @@ use crate::base::clock::Stopwatch;
 use crate::base::config::{
     DEFAULT_BUSY_TIMEOUT_MS, DEFAULT_SWEEP_INTERVAL_MS, Durability, Location, Options,
 };
-use crate::base::error::{Code, Error, Result};
+use crate::base::error::{At, Code, Error, Result, SystemError};
 use crate::base::metrics::{Metrics, Operation};
 use crate::engine::answer::Answer;
 use crate::engine::awaited::Awaited;
@@ -72,7 +72,7 @@ impl Kv {
     /// ```
     pub fn open(url: &str, options: &Options) -> Result<Self> {
         options.validate()?;
-        Self::on(local::open(&Location::parse(url)?, options, definition_of)?, options)
+        Self::on(local::open(&Location::parse(url).at("url")?, options, definition_of)?, options)
     }
 
     /// Opens a store that was opened for it.
@@ -386,12 +386,13 @@ fn milliseconds(ms: i64) -> Duration {
 }
 
 fn backup_target(url: &str) -> Result<path::PathBuf> {
-    path::absolute(Location::parse_file(url)?).map_err(|error| {
-        Error::new(Code::Unavailable, format!("path: there is no working directory: {error}"))
+    path::absolute(Location::parse_file(url).at("path")?).map_err(|error| {
+        let message = format!("there is no working directory: {error}");
+        Error::new(Code::Unavailable, message).because(SystemError::of(&error, "getcwd", None)).at("path")
     })
 }
 
-/// Which file a URL means, if it exists, in a form that is equal for two paths of one file.
+/// Which file a URL means, if it exists, in a form that is equal for two paths of one file. The caller names it in errors.
 ///
 /// # Errors
 /// `INVALID_ARGUMENT`, `UNSUPPORTED`.

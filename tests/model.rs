@@ -401,7 +401,7 @@ impl Target {
 /// No two entries under `["u"]` have the same `u`.
 fn unique_index() -> OrderedIndex {
     let prefix = encode(&[Part::String("u".into())]).unwrap();
-    let on = [("u".to_string(), path_of(b"u", "on").unwrap())];
+    let on = [("u".to_string(), path_of(b"u").unwrap())];
     ordered_index(prefix.clone(), descendants(&prefix), &on, true).unwrap()
 }
 

@@ -3,7 +3,7 @@
 import { types } from "node:util"
 import type { KvErrorCode } from "../../index.js"
 import addon from "../../native.cjs"
-import { KvError } from "../shared/errors.js"
+import { at, KvError, type SystemSource, systemError } from "../shared/errors.js"
 import type { KeyRange } from "../shared/keys.js"
 import type { KvSettings } from "../shared/options.js"
 import { beneath } from "../shared/stacks.js"
@@ -141,7 +141,7 @@ interface Addon {
   checkQueue(queue: unknown): void
   checkConsumer(name: unknown): void
   uuidv7(): string
-  fileId(url: unknown): string | null
+  fileId(url: unknown, name: string): string | null
   copyId(): string
 }
 
@@ -166,7 +166,7 @@ const FAULT =
   "the call was stopped by a fault in KeyVal itself; close every Kv on this store, open it again, and report it"
 
 /** Calls a function of the addon that needs no open `Kv`. */
-export function callNative<R>(call: (addon: Addon) => R, place = ""): R {
+export function callNative<R>(call: (addon: Addon) => R, place?: string): R {
   try {
     return call(native)
   } catch (error) {
@@ -175,9 +175,19 @@ export function callNative<R>(call: (addon: Addon) => R, place = ""): R {
 }
 
 /** An error that the addon threw, as ours; any other error as it is. */
-export function fromNative(error: unknown, place = ""): unknown {
+export function fromNative(error: unknown, place?: string): unknown {
   if (error instanceof KvError || !types.isNativeError(error) || !("code" in error)) return error
-  const code = String(error.code)
-  if (CODES.has(code)) return new KvError(code as KvErrorCode, place + error.message)
-  return code === PANIC ? new KvError("UNAVAILABLE", `${place}${FAULT}`, { cause: error }) : error
+  const ours = ourError(error, String(error.code))
+  return place === undefined ? ours : at(place, ours)
+}
+
+function ourError(error: Error, code: string): Error {
+  if (CODES.has(code)) return new KvError(code as KvErrorCode, error.message, causeOf(error))
+  return code === PANIC ? new KvError("UNAVAILABLE", FAULT, { cause: error }) : error
+}
+
+/** The system's error is the text of the cause. */
+function causeOf({ cause }: Error): { cause?: unknown } {
+  if (!types.isNativeError(cause)) return {}
+  return { cause: systemError(JSON.parse(cause.message) as SystemSource) }
 }

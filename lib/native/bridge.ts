@@ -6,9 +6,9 @@
 import type { KvErrorCode } from "../../index.js"
 import type { Notice } from "../notices/store.js"
 import { outside } from "../shared/callbacks.js"
-import { closed, KvError } from "../shared/errors.js"
+import { closed, KvError, type SystemSource, systemError } from "../shared/errors.js"
 import { microtask, nextTurn } from "../shared/host.js"
-import { aboutPlace, type KvSettings } from "../shared/options.js"
+import type { KvSettings } from "../shared/options.js"
 import { awaited, beneath, originOf, traced } from "../shared/stacks.js"
 import type { Running } from "../transport.js"
 import { type Packet, type Parcel, parcelOf } from "../wire/page.js"
@@ -46,6 +46,7 @@ interface ErrorBody {
   code: KvErrorCode
   message: string
   unknown: boolean
+  source?: SystemSource
 }
 
 /** The id under which notices come. */
@@ -76,17 +77,16 @@ export class Bridge {
   #open = true
 
   constructor(settings: KvSettings, owner: BridgeOwner) {
-    const { url } = settings
     this.#owner = owner
     const wake = Lifetime.wakeOf(this.#lifetime)
     try {
-      refuseOtherCopy(url)
+      refuseOtherCopy(settings)
       this.#handle = outside(() => new native.Handle(settings, wake))
     } catch (error) {
-      throw aboutPlace(fromNative(error), settings)
+      throw fromNative(error)
     }
     this.#mailbox = this.#handle.mailboxNumber
-    this.#unregister = register(url)
+    this.#unregister = register(settings)
     Lifetime.begin(this, this.#lifetime, this.#handle, this.#unregister)
   }
 
@@ -268,6 +268,9 @@ function parcelIn({ bytes, pages }: Mail, [base, number]: readonly [number, numb
   return { text: pages[number] as string, bytes, base }
 }
 
-function errorOf({ code, message, unknown }: ErrorBody): KvError {
-  return new KvError(code, message, unknown ? { outcome: "unknown" } : {})
+function errorOf({ code, message, unknown, source }: ErrorBody): KvError {
+  return new KvError(code, message, {
+    ...(unknown ? { outcome: "unknown" } : {}),
+    ...(source === undefined ? {} : { cause: systemError(source) }),
+  })
 }

@@ -19,7 +19,7 @@ export function addMutations(
   try {
     for (; at < mutations.length; at++) addMutation(handle, mutations[at] as Mutation)
   } catch (error) {
-    throw fromNative(error, `${argument}[${first + at}]: `)
+    throw fromNative(error, `${argument}[${first + at}]`)
   }
 }
 

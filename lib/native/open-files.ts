@@ -4,7 +4,8 @@
  */
 
 import { KvError } from "../shared/errors.js"
-import { fromNative, native } from "./addon.js"
+import type { Place } from "../shared/options.js"
+import { callNative, native } from "./addon.js"
 
 interface Opened {
   copy: string
@@ -19,28 +20,24 @@ function registry(): Map<string, Opened> {
   return holder[REGISTRY]
 }
 
-function fileId(url: string): string | null {
-  try {
-    return native.fileId(url)
-  } catch (error) {
-    throw fromNative(error)
-  }
+function fileId(url: string, urlName: string): string | null {
+  return callNative((addon) => addon.fileId(url, urlName))
 }
 
-/** Before a file is opened. */
-export function refuseOtherCopy(url: string): void {
-  const id = fileId(url)
+/** Before a file is opened: also what is no place is refused, by the name of what gave it. */
+export function refuseOtherCopy({ url, urlName }: Place): void {
+  const id = fileId(url, urlName)
   const opened = id === null ? undefined : registry().get(id)
   if (opened !== undefined && opened.copy !== native.copyId())
     throw new KvError(
       "UNSUPPORTED",
-      `url: ${url} is open through another copy of @buntime/keyval in this process; make sure that one copy is installed (npm ls @buntime/keyval)`,
+      `${urlName}: ${url} is open through another copy of @buntime/keyval in this process; make sure that one copy is installed (npm ls @buntime/keyval)`,
     )
 }
 
 /** After it was opened; gives what to call after it was closed. */
-export function register(url: string): () => void {
-  const id = fileId(url)
+export function register({ url, urlName }: Place): () => void {
+  const id = fileId(url, urlName)
   if (id === null) return () => {}
   const opened = registry().get(id) ?? { copy: native.copyId(), openers: 0 }
   opened.openers++

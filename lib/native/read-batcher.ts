@@ -45,7 +45,7 @@ export class ReadBatcher {
     return new Promise((resolve, reject) => {
       try {
         if (this.#bridge.closed) throw closed()
-        this.#keys.push(checkedKey(key, ""))
+        this.#keys.push(checkedKey(key))
       } catch (error) {
         throw beneath(error, this.get)
       }
@@ -164,7 +164,7 @@ const FEW_PARTS = 20
  * A copy of a key, which throws while the caller is on the stack if it is none: Rust encodes it only at the
  * end of the tick. One of few short parts needs no look by Rust, so that most keys cost nothing here.
  */
-function checkedKey(key: KvKey, place: string): KvKey {
+function checkedKey(key: KvKey, place?: string): KvKey {
   const made: unknown = isList(key) && key.length > 0 && key.length <= FEW_PARTS && key.constructor
   if (made !== Array) return lookedAt(key, place)
   const copy = key.slice()
@@ -176,7 +176,7 @@ function checkedKey(key: KvKey, place: string): KvKey {
   return copy
 }
 
-function lookedAt(key: KvKey, place: string): KvKey {
+function lookedAt(key: KvKey, place?: string): KvKey {
   const copy = copyKey(key)
   callNative((addon) => addon.encodeKey(copy), place)
   return copy

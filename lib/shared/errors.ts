@@ -1,7 +1,8 @@
 /** The one class of error, and how arguments are shown in its messages. */
 
+import { constants } from "node:os"
 import { types } from "node:util"
-import type { KvError as Contract, KvErrorCode } from "../../index.js"
+import type { KvError as Contract, KvErrorCode, KvSystemError } from "../../index.js"
 import { define } from "./define.js"
 
 const RETRYABLE: readonly KvErrorCode[] = ["BUSY", "UNAVAILABLE"]
@@ -42,6 +43,39 @@ function refuseUnknown(options: unknown, extra: readonly unknown[]): void {
 
 export function invalidArgument(message: string): KvError {
   return new KvError("INVALID_ARGUMENT", message)
+}
+
+/** An error within a place: the argument that the message is about. The one function that writes it, as Rust's `Error::at`. */
+export function at(place: string, error: unknown): unknown {
+  if (!(error instanceof KvError)) return error
+  const { code, message, outcome } = error
+  return new KvError(code, `${place}: ${message}`, {
+    outcome,
+    ...("cause" in error ? { cause: error.cause } : {}),
+  })
+}
+
+/** What the system said, as the addon hands it over (`src/binding/text.rs`). */
+export interface SystemSource {
+  message: string
+  errno: number | null
+  sqlite: string | null
+  operation: string | null
+  path: string | null
+}
+
+/** The cause of an error of the disk. */
+export function systemError({ message, errno, sqlite, operation, path }: SystemSource): KvSystemError {
+  const number = errno === null ? undefined : Math.abs(errno)
+  const name = Object.entries(constants.errno).find(([, known]) => known === number)?.[0]
+  const where = [operation, path === null ? null : `'${short(path)}'`].filter((part) => part !== null)
+  const code = name ?? sqlite
+  const text = [code === null ? message : `${code}: ${message}`, where.join(" ")].filter(
+    (part) => part !== "",
+  )
+  const given = { code, errno, sqlite, operation, path }
+  const members = Object.entries(given).filter(([, value]) => value !== null)
+  return Object.assign(new Error(text.join(", ")), Object.fromEntries(members))
 }
 
 /** The same words as Rust's `Error::limit`. */
@@ -95,11 +129,16 @@ export function describe(value: unknown): string {
   try {
     if (value === null || value === undefined) return String(value)
     if (types.isPromise(value)) return "a Promise; await it first"
-    const [type, preview] = [typeName(value), render(value, 0)]
-    return preview === "" ? type : `${type} ${cut(preview)}`
+    const [type, shown] = [typeName(value), preview(value)]
+    return shown === "" ? type : `${type} ${shown}`
   } catch {
     return typeof value
   }
+}
+
+/** The beginning of a value, such as a key. */
+export function preview(value: unknown): string {
+  return cut(render(value, 0))
 }
 
 function cut(text: string): string {

@@ -60,7 +60,7 @@ export function copyKeys(keys: unknown, copy: (key: KvKey, place: string) => KvK
   if (!isList(keys)) throw invalidArgument(`keys: must be an array of keys, got ${describe(keys)}`)
   if (keys.length > MAX_KEYS) throw limitExceeded("keys", keys.length, MAX_KEYS, "keys")
   const copies = elementsOf(keys) as KvKey[]
-  for (let at = 0; at < copies.length; at++) copies[at] = copy(copies[at] as KvKey, `keys[${at}]: `)
+  for (let at = 0; at < copies.length; at++) copies[at] = copy(copies[at] as KvKey, `keys[${at}]`)
   return copies
 }
 

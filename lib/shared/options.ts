@@ -4,12 +4,14 @@ import type { KvExpireOptions, KvOptions } from "../../index.js"
 import { describe, invalidArgument, KvError, short } from "./errors.js"
 import { isList, isPlainPrototype, isRevokedProxy } from "./kinds.js"
 
-/** The arguments of an opening, still unchecked where Rust checks them. */
-export interface KvSettings extends KvOptions {
+/** Where to open, and what errors call it. */
+export interface Place {
   url: string
-  /** What errors call the place. */
   urlName: string
 }
+
+/** The arguments of an opening, still unchecked where Rust checks them. */
+export interface KvSettings extends KvOptions, Place {}
 
 const OPTIONS: readonly (keyof KvOptions)[] = [
   "durability",
@@ -114,7 +116,7 @@ export function settingsOf(url: unknown, options: KvOptions | undefined): KvSett
   return Object.assign(Object.create(null), takeOptions<KvOptions>(options, OPTIONS), placeOf(url))
 }
 
-function placeOf(url: unknown): Pick<KvSettings, "url" | "urlName"> {
+function placeOf(url: unknown): Place {
   if (url === undefined) return placeOfEnvironment()
   if (typeof url === "string") return { url, urlName: "url" }
   if (url instanceof URL) return { url: url.href, urlName: "url" }
@@ -122,18 +124,12 @@ function placeOf(url: unknown): Pick<KvSettings, "url" | "urlName"> {
 }
 
 /** Asked for only where no place is given: Deno asks its user before it shows a variable. */
-function placeOfEnvironment(): Pick<KvSettings, "url" | "urlName"> {
+function placeOfEnvironment(): Place {
   for (const name of ["KEYVAL_URL", "LIBSQL_URL"]) {
     const url = process.env[name]
     if (url) return { url, urlName: `process.env.${name}` }
   }
   return { url: "file:keyval.db", urlName: "url" }
-}
-
-/** An error about the place, which is called `url` wherever it comes from, by the name of what gave it. */
-export function aboutPlace(error: unknown, { urlName }: KvSettings): unknown {
-  if (urlName === "url" || !(error instanceof KvError) || !error.message.startsWith("url:")) return error
-  return new KvError(error.code, error.message.replace("url", urlName))
 }
 
 /** The names of a time to live, for calls that take more than it. */

@@ -1,7 +1,7 @@
 /** Stored values that cannot be read, in answers whose other values can. */
 
 import type { KvKey } from "../../index.js"
-import { corrupt, describe, KvError } from "../shared/errors.js"
+import { at, corrupt, type KvError, preview } from "../shared/errors.js"
 
 /** What has been read: it has a key unless it is a message. */
 export interface Readable {
@@ -24,10 +24,7 @@ export class Unread {
 /** Why the value of an entry could not be read, with its key; nothing if it was. */
 export function unreadOf({ key, value }: Readable): unknown {
   if (!(value instanceof Unread)) return undefined
-  const { error } = value
-  if (!(error instanceof KvError)) return error
-  const named = describe(key).replace(/^array /, "key ")
-  return new KvError(error.code, `${named}: ${error.message}`, { cause: error })
+  return at(`key ${preview(key)}`, value.error)
 }
 
 export function damaged(): KvError {

@@ -20,15 +20,15 @@ const FORMS: &str =
 /// Milliseconds of a text such as `"1.5h"` or `"2 hours"`.
 ///
 /// ```
-/// assert_eq!(keyval::base::duration::parse("2h", "expiresIn").unwrap(), 7_200_000);
-/// assert_eq!(keyval::base::duration::parse("2 hours", "expiresIn").unwrap(), 7_200_000);
-/// assert!(keyval::base::duration::parse("2h 5m", "expiresIn").is_err());
+/// assert_eq!(keyval::base::duration::parse("2h").unwrap(), 7_200_000);
+/// assert_eq!(keyval::base::duration::parse("2 hours").unwrap(), 7_200_000);
+/// assert!(keyval::base::duration::parse("2h 5m").is_err());
 /// ```
 ///
 /// # Errors
-/// `INVALID_ARGUMENT` that quotes the text.
-pub fn parse(text: &str, name: &str) -> Result<i64> {
-    let refuse = || Error::invalid(format!("{name}: {:?} is not a duration; give {FORMS}", short(text)));
+/// `INVALID_ARGUMENT` that quotes the text; the caller names the argument.
+pub fn parse(text: &str) -> Result<i64> {
+    let refuse = || Error::invalid(format!("{:?} is not a duration; give {FORMS}", short(text)));
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.').len();
     let (number, unit) = text.split_at(digits);
     let unit = unit.trim_start_matches(' ').to_ascii_lowercase();
@@ -38,21 +38,20 @@ pub fn parse(text: &str, name: &str) -> Result<i64> {
         return Err(refuse());
     }
     let amount: f64 = number.parse().map_err(|_| refuse())?;
-    from_ms(amount * factor, name)
+    from_ms(amount * factor)
 }
 
 /// A number of milliseconds, rounded up to a whole one, so that half a millisecond is not nothing.
 ///
 /// # Errors
 /// `INVALID_ARGUMENT` if it is negative or no number; `LIMIT_EXCEEDED` beyond 100 years.
-pub fn from_ms(ms: f64, name: &str) -> Result<i64> {
+pub fn from_ms(ms: f64) -> Result<i64> {
     if !ms.is_finite() || ms < 0.0 {
-        return Err(Error::invalid(format!("{name}: {} is not a duration; give {FORMS}", shown(ms))));
+        return Err(Error::invalid(format!("{} is not a duration; give {FORMS}", shown(ms))));
     }
     #[allow(clippy::cast_precision_loss)]
     if ms > MAX_DURATION_MS as f64 {
-        let message =
-            format!("{name}: {} ms are over the limit of {MAX_DURATION_MS} ms (100 years)", shown(ms));
+        let message = format!("{} ms are over the limit of {MAX_DURATION_MS} ms (100 years)", shown(ms));
         return Err(Error::new(crate::base::error::Code::LimitExceeded, message));
     }
     #[allow(clippy::cast_possible_truncation)]
@@ -76,11 +75,11 @@ mod tests {
         let cases =
             [("500ms", 500), ("30s", 30_000), ("5m", 300_000), ("2h", 7_200_000), ("7d", 604_800_000)];
         for (text, ms) in cases {
-            assert_eq!(parse(text, "d").unwrap(), ms);
+            assert_eq!(parse(text).unwrap(), ms);
         }
-        assert_eq!(parse("2w", "d").unwrap(), 1_209_600_000);
-        assert_eq!(parse("1y", "d").unwrap(), 31_536_000_000);
-        assert_eq!(parse("0.5s", "d").unwrap(), 500);
+        assert_eq!(parse("2w").unwrap(), 1_209_600_000);
+        assert_eq!(parse("1y").unwrap(), 31_536_000_000);
+        assert_eq!(parse("0.5s").unwrap(), 500);
     }
 
     // Seen to fail: "1 hour" was refused.
@@ -97,7 +96,7 @@ mod tests {
             ("1 year", "365d"),
             ("5  milliseconds", "5ms"),
         ] {
-            assert_eq!(parse(text, "d").unwrap(), parse(same, "d").unwrap(), "{text}");
+            assert_eq!(parse(text).unwrap(), parse(same).unwrap(), "{text}");
         }
     }
 
@@ -118,13 +117,13 @@ mod tests {
             "1\ts",
             "٣s",
         ] {
-            let error = parse(text, "expiresIn").unwrap_err();
+            let error = parse(text).unwrap_err();
             assert!(error.message.contains(&format!("{text:?}")), "{}", error.message);
         }
-        assert!(from_ms(f64::NAN, "d").is_err());
-        for (ms, told) in [(f64::INFINITY, "d: Infinity is"), (-0.5, "d: -0.5 is"), (1e300, "d: 1e+300 ms")] {
-            assert!(from_ms(ms, "d").unwrap_err().message.starts_with(told));
+        assert!(from_ms(f64::NAN).is_err());
+        for (ms, told) in [(f64::INFINITY, "Infinity is"), (-0.5, "-0.5 is"), (1e300, "1e+300 ms")] {
+            assert!(from_ms(ms).unwrap_err().message.starts_with(told));
         }
-        assert!(parse("101y", "d").unwrap_err().message.contains("100 years"));
+        assert!(parse("101y").unwrap_err().message.contains("100 years"));
     }
 }

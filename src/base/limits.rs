@@ -107,17 +107,17 @@ pub const TRIM_STEP_ROWS: usize = 10_000;
 /// The change log is kept for a consumer that was in use within this time: a week.
 pub const CONSUMER_IN_USE_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
-/// Refuses what cannot be the name of something.
+/// Refuses what cannot be the name of something; the caller says of what.
 ///
 /// # Errors
 /// `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`.
-pub fn check_name(text: &str, what: &str) -> Result<()> {
+pub fn check_name(text: &str) -> Result<()> {
     if text.is_empty() || text.contains('\0') {
-        let message = format!("{what}: it is empty or holds a NUL; give 1 to {MAX_NAME_BYTES} bytes of text");
+        let message = format!("it is empty or holds a NUL; give 1 to {MAX_NAME_BYTES} bytes of text");
         return Err(Error::invalid(message));
     }
     if text.len() > MAX_NAME_BYTES {
-        return Err(Error::limit(what, text.len(), MAX_NAME_BYTES, "bytes"));
+        return Err(Error::limit(text.len(), MAX_NAME_BYTES, "bytes"));
     }
     Ok(())
 }

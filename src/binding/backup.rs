@@ -10,7 +10,7 @@ use super::results::text::thrown;
 use super::values::convert;
 use super::values::raw;
 use super::values::raw::{Raw, member};
-use crate::base::error::Error;
+use crate::base::error::{At, Error};
 use crate::store::BackupHandle;
 
 /// A backup under way.
@@ -24,7 +24,7 @@ impl Handle {
     /// Begins one, `{ path, overwrite, watched }`; it reports progress only if it is `watched`.
     #[napi(catch_unwind)]
     pub fn backup_open(&mut self, env: Env, request: Raw) -> napi::Result<Backup, CodeName> {
-        let path = convert::text(env, member(env, request, c"path"), "path");
+        let path = convert::text(env, member(env, request, c"path")).at("path");
         let [overwrite, watched] =
             [c"overwrite", c"watched"].map(|name| raw::flag(env, member(env, request, name)));
         let handle = path.and_then(|path| self.kv()?.backup(&path, overwrite, watched));

@@ -11,6 +11,7 @@ use super::results::text::{Packet, thrown};
 use super::values::convert;
 use super::values::raw;
 use super::values::raw::Raw;
+use crate::base::error::At;
 use crate::engine::changes::feed::ChangesQuery;
 use crate::engine::changes::followers::Follower;
 use crate::engine::request::{Request, Write};
@@ -81,7 +82,7 @@ impl Handle {
     /// `id`.
     #[napi(catch_unwind)]
     pub fn changes_trim(&mut self, env: Env, id: u32, seq: Raw) -> napi::Result<(), CodeName> {
-        let seq = convert::whole_number(env, seq, "seq").map_err(thrown)?;
+        let seq = convert::whole_number(env, seq).at("seq").map_err(thrown)?;
         self.write(id, Write::TrimLog(seq))
     }
 }

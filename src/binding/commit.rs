@@ -13,7 +13,7 @@ use super::values::convert;
 use super::values::convert::{one_key, selector};
 use super::values::raw;
 use super::values::raw::{Raw, member};
-use crate::base::error::{Error, Result};
+use crate::base::error::{At, Error, Result};
 use crate::base::limits::MAX_KEY_PARTS;
 use crate::codec::key;
 use crate::codec::value::ArrayText;
@@ -51,9 +51,7 @@ impl Handle {
         let check =
             || Ok(Check { key: one_key(env, key)?, versionstamp: convert::versionstamp(env, versionstamp)? });
         let index = self.building.checks.len();
-        self.building
-            .checks
-            .push(check().map_err(|error: Error| thrown(error.at(&format!("checks[{index}]: "))))?);
+        self.building.checks.push(check().map_err(|error: Error| thrown(error.at(("checks", index))))?);
         Ok(())
     }
 
@@ -174,7 +172,7 @@ impl Handle {
     pub fn touch(&mut self, env: Env, key: Raw, expires_in: Raw) -> napi::Result<(), CodeName> {
         let mutation = || {
             let key = one_key(env, key)?;
-            let missing = || Error::invalid("expiresIn: it is missing; give a duration");
+            let missing = || Error::invalid("it is missing; give a duration").at("expiresIn");
             Ok(Mutation::Touch {
                 key,
                 expires_in_ms: convert::expires_in(env, expires_in)?.ok_or_else(missing)?,
@@ -211,12 +209,12 @@ fn set_mutation(
 ) -> Result<Mutation> {
     let mut out = Vec::with_capacity(64);
     // The placeholder of the versionstamp was taken off: it counts as a part.
-    let parts = convert::prefix(env, key, "key", &mut out)? as usize + usize::from(stamped);
+    let parts = convert::prefix(env, key, &mut out).at("key")? as usize + usize::from(stamped);
     if parts == 0 {
-        return Err(Error::invalid(format!("key: it is empty; give 1 to {MAX_KEY_PARTS} parts")));
+        return Err(convert::empty_key().at("key"));
     }
     if parts > MAX_KEY_PARTS {
-        return Err(Error::limit("key", parts, MAX_KEY_PARTS, "parts"));
+        return Err(Error::limit(parts, MAX_KEY_PARTS, "parts").at("key"));
     }
     let expires_in_ms = convert::expires_in(env, expires_in)?;
     Ok(Mutation::Set { key: out, stamped, encoding, value: raw::data(env, data), expires_in_ms })

@@ -8,6 +8,7 @@ use super::results::text::{Packet, thrown};
 use super::values::convert;
 use super::values::raw;
 use super::values::raw::{Raw, member};
+use crate::base::error::At;
 use crate::engine::changes::consumer::LeaseHolder;
 use crate::engine::request::{Request, Write};
 
@@ -41,7 +42,7 @@ impl Handle {
     /// Moves a consumer, `{ name, lease, leaseMs, seq }`; that comes by mail under `id`.
     #[napi(catch_unwind)]
     pub fn consumer_commit(&mut self, env: Env, id: u32, request: Raw) -> napi::Result<(), CodeName> {
-        let seq = convert::whole_number(env, member(env, request, c"seq"), "seq").map_err(thrown)?;
+        let seq = convert::whole_number(env, member(env, request, c"seq")).at("seq").map_err(thrown)?;
         self.write(id, Write::CommitConsumer(holder_of(env, request), seq))
     }
 

@@ -11,7 +11,7 @@ use super::results::text::{Text, thrown};
 use super::values::convert;
 use super::values::convert::one_key;
 use super::values::raw::Raw;
-use crate::base::error::Error;
+use crate::base::error::At;
 use crate::codec::{cursor, key, key_json};
 
 /// The cursor that goes on after an entry.
@@ -38,9 +38,7 @@ pub fn decode_key(bytes: Uint8Array) -> napi::Result<Text, CodeName> {
 #[napi(catch_unwind)]
 #[allow(clippy::cast_precision_loss)]
 pub fn duration_ms(env: Env, value: Raw, name: String) -> napi::Result<f64, CodeName> {
-    let missing = || Error::invalid(format!("{name}: it is missing; give a duration"));
-    let ms = convert::duration(env, value, &name).and_then(|ms| ms.ok_or_else(missing)).map_err(thrown)?;
-    Ok(ms as f64)
+    convert::needed_duration(env, value).map(|ms| ms as f64).at(name).map_err(thrown)
 }
 
 /// A new UUIDv7.
@@ -49,10 +47,10 @@ pub fn uuidv7() -> String {
     crate::base::clock::new_id().to_string()
 }
 
-/// Which file a URL means, if it exists; it is looked at, not opened.
+/// Which file a URL means, if it exists; it is looked at, not opened. Errors name it `name`.
 #[napi(catch_unwind)]
-pub fn file_id(env: Env, url: Raw) -> napi::Result<Option<String>, CodeName> {
-    convert::text(env, url, "url").and_then(|url| crate::kv::file_id(&url)).map_err(thrown)
+pub fn file_id(env: Env, url: Raw, name: String) -> napi::Result<Option<String>, CodeName> {
+    convert::text(env, url).and_then(|url| crate::kv::file_id(&url)).at(name).map_err(thrown)
 }
 
 /// Which loaded copy of the addon this is: every copy has its own statics.

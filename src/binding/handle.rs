@@ -17,7 +17,7 @@ use super::values::convert::selector;
 use super::values::raw;
 use super::values::raw::{Raw, member};
 use crate::base::config::{ChangeLog, Durability, Options};
-use crate::base::error::{Error, Result};
+use crate::base::error::{At, Error, Result};
 use crate::engine::answer::Answer;
 use crate::engine::commit::Commit;
 use crate::engine::get::Keys;
@@ -71,21 +71,18 @@ impl Handle {
             let options = Options {
                 durability: convert::optional_text(env, given(c"durability"), "durability")?
                     .map_or(Ok(Durability::default()), |text| Durability::parse(&text))?,
-                busy_timeout_ms: convert::duration(env, given(c"busyTimeout"), "busyTimeout")?,
-                sweep_interval_ms: convert::duration(env, given(c"sweepInterval"), "sweepInterval")?,
+                busy_timeout_ms: convert::duration(env, given(c"busyTimeout")).at("busyTimeout")?,
+                sweep_interval_ms: convert::duration(env, given(c"sweepInterval")).at("sweepInterval")?,
                 change_log: convert::optional_text(env, given(c"changeLog"), "changeLog")?
                     .map(|text| ChangeLog::parse(&text))
                     .transpose()?,
-                retention_ms: convert::duration(env, given(c"retention"), "retention")?,
-                dead_letter_retention_ms: convert::duration_or_null(
-                    env,
-                    given(c"deadLetterRetention"),
-                    "deadLetterRetention",
-                )?,
+                retention_ms: convert::duration(env, given(c"retention")).at("retention")?,
+                dead_letter_retention_ms: convert::duration_or_null(env, given(c"deadLetterRetention"))
+                    .at("deadLetterRetention")?,
                 fault: None,
                 group_slice: None,
             };
-            Kv::open(&convert::text(env, given(c"url"), "url")?, &options)
+            Kv::open(&convert::text(env, given(c"url")).at("url")?, &options)
         };
         let kv = open().map_err(thrown)?;
         let mailbox = Mailbox::new(wake);

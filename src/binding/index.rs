@@ -8,7 +8,7 @@ use super::results::text::thrown;
 use super::values::convert;
 use super::values::raw;
 use super::values::raw::{Raw, member};
-use crate::base::error::{Error, Result};
+use crate::base::error::{At, Error, Result};
 use crate::engine::query::definition;
 use crate::engine::query::definition::Tokenizer;
 use crate::engine::query::filter::{Path, path_of};
@@ -16,10 +16,10 @@ use crate::engine::query::range::Selector;
 use crate::engine::request::{Request, Write};
 
 /// The paths of an index's fields, with their names.
-fn fields_of(env: Env, fields: Raw, argument: &str) -> Result<Vec<(String, Path)>> {
-    convert::list(env, fields, argument, |value, name| {
-        let field = convert::text(env, value, name)?;
-        let path = path_of(field.as_bytes(), name)?;
+fn fields_of(env: Env, fields: Raw, argument: &'static str) -> Result<Vec<(String, Path)>> {
+    convert::list(env, fields, argument, |value| {
+        let field = convert::text(env, value)?;
+        let path = path_of(field.as_bytes())?;
         Ok((field, path))
     })
 }
@@ -31,7 +31,7 @@ impl Handle {
     pub fn index_create_search(&mut self, env: Env, id: u32, request: Raw) -> napi::Result<(), CodeName> {
         let given = |name| member(env, request, name);
         let index = || {
-            let tokenizer = Tokenizer::parse(&convert::text(env, given(c"tokenize"), "tokenize")?)?;
+            let tokenizer = Tokenizer::parse(&convert::text(env, given(c"tokenize")).at("tokenize")?)?;
             definition::search_index(
                 convert::own_prefix(env, given(c"prefix"))?,
                 &fields_of(env, given(c"fields"), "fields")?,
@@ -69,7 +69,7 @@ impl Handle {
     #[napi(catch_unwind)]
     pub fn explain(&mut self, env: Env, id: u32, range: Raw) -> napi::Result<(), CodeName> {
         let filter = member(env, range, c"where");
-        let missing = || Error::invalid("where: it is missing; give a filter");
+        let missing = || Error::invalid("it is missing; give a filter").at("where");
         let range = convert::selector(env, range).and_then(|selector| selector.range());
         let filter = convert::filter(env, filter).and_then(|filter| filter.ok_or_else(missing));
         let request = Request::Explain(range.map_err(thrown)?, filter.map_err(thrown)?);

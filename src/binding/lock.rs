@@ -7,7 +7,7 @@ use super::handle::{CodeName, Handle};
 use super::results::text::{Packet, thrown};
 use super::values::convert;
 use super::values::raw::{Raw, member};
-use crate::base::error::Error;
+use crate::base::error::At;
 use crate::engine::lock::LockRequest;
 use crate::engine::request::{Request, Write};
 
@@ -19,11 +19,10 @@ impl Handle {
     pub fn lock_take(&mut self, env: Env, id: u32, request: Raw) -> napi::Result<(), CodeName> {
         let given = |name| member(env, request, name);
         let request = || {
-            let missing = || Error::invalid("duration: it is missing; give a duration");
             let request = LockRequest {
                 name: convert::name(env, given(c"name"))?,
-                owner: convert::text(env, given(c"owner"), "owner")?,
-                duration_ms: convert::duration(env, given(c"duration"), "duration")?.ok_or_else(missing)?,
+                owner: convert::text(env, given(c"owner")).at("owner")?,
+                duration_ms: convert::needed_duration(env, given(c"duration")).at("duration")?,
             };
             request.validate().map(|()| request)
         };

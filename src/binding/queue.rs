@@ -9,7 +9,7 @@ use super::values::codes;
 use super::values::convert;
 use super::values::raw;
 use super::values::raw::{Raw, member};
-use crate::base::error::{Error, Result};
+use crate::base::error::{At, Error, Result};
 use crate::base::limits::{MAX_LEASE_MS, MIN_LEASE_MS, check_name};
 use crate::engine::commit::Mutation;
 use crate::engine::queue::deliver::Work;
@@ -30,18 +30,17 @@ impl Handle {
             if let Some(queue) = convert::optional_text(env, given(c"queue"), "queue")? {
                 message.queue = queue;
             }
-            message.delay_ms = convert::duration(env, given(c"delay"), "delay")?.unwrap_or(0);
+            message.delay_ms = convert::duration(env, given(c"delay")).at("delay")?.unwrap_or(0);
             if !raw::is_absent(env, given(c"backoffSchedule")) {
                 message.backoff_ms =
-                    convert::list(env, given(c"backoffSchedule"), "backoffSchedule", |wait, name| {
-                        let missing = || Error::invalid(format!("{name}: it is missing; give a duration"));
-                        convert::duration(env, wait, name)?.ok_or_else(missing)
+                    convert::list(env, given(c"backoffSchedule"), "backoffSchedule", |wait| {
+                        convert::needed_duration(env, wait)
                     })?;
             }
             if !raw::is_absent(env, given(c"keysIfUndelivered")) {
-                let key = |key, name: &str| {
+                let key = |key| {
                     let mut out = Vec::new();
-                    convert::key(env, key, name, &mut out).map(|()| out)
+                    convert::key(env, key, &mut out).map(|()| out)
                 };
                 message.keys_if_undelivered =
                     convert::list(env, given(c"keysIfUndelivered"), "keysIfUndelivered", key)?;
@@ -127,21 +126,21 @@ impl Handle {
     /// One dead letter, by mail under `id`.
     #[napi(catch_unwind)]
     pub fn queue_dead_letter(&mut self, env: Env, id: u32, letter: Raw) -> napi::Result<(), CodeName> {
-        let letter = convert::text(env, letter, "id").map_err(thrown)?;
+        let letter = convert::text(env, letter).at("id").map_err(thrown)?;
         self.read_later(id, Request::DeadLetter(letter)).map_err(thrown)
     }
 
     /// Puts a dead letter back; the new id comes by mail under `id`.
     #[napi(catch_unwind)]
     pub fn queue_requeue(&mut self, env: Env, id: u32, letter: Raw) -> napi::Result<(), CodeName> {
-        let letter = convert::text(env, letter, "id").map_err(thrown)?;
+        let letter = convert::text(env, letter).at("id").map_err(thrown)?;
         self.write(id, Write::requeue(letter))
     }
 
     /// Deletes a dead letter; whether there was one comes by mail under `id`.
     #[napi(catch_unwind)]
     pub fn queue_delete_dead_letter(&mut self, env: Env, id: u32, letter: Raw) -> napi::Result<(), CodeName> {
-        let letter = convert::text(env, letter, "id").map_err(thrown)?;
+        let letter = convert::text(env, letter).at("id").map_err(thrown)?;
         self.write(id, Write::DeleteDeadLetter(letter))
     }
 
@@ -164,7 +163,7 @@ fn settled(env: Env, settlement: Raw, end: u8) -> Result<Settled> {
 
 fn queue_name(env: Env, queue: Raw) -> Result<Option<String>> {
     let queue = convert::optional_text(env, queue, "queue")?;
-    queue.as_deref().map_or(Ok(()), |queue| check_name(queue, "queue"))?;
+    queue.as_deref().map_or(Ok(()), check_name).at("queue")?;
     Ok(queue)
 }
 
@@ -178,10 +177,9 @@ pub fn check_queue(env: Env, queue: Raw) -> napi::Result<(), CodeName> {
 #[napi(catch_unwind)]
 #[allow(clippy::cast_precision_loss)]
 pub fn lease_ms(env: Env, lease: Raw, name: String) -> napi::Result<f64, CodeName> {
-    let missing = || Error::invalid(format!("{name}: it is missing; give a duration"));
-    let ms = convert::duration(env, lease, &name).and_then(|ms| ms.ok_or_else(missing)).map_err(thrown)?;
-    if (MIN_LEASE_MS..=MAX_LEASE_MS).contains(&ms) {
-        return Ok(ms as f64);
-    }
-    Err(thrown(Error::invalid(format!("{name}: {ms} ms; give {MIN_LEASE_MS} to {MAX_LEASE_MS} ms"))))
+    let within = |ms| match (MIN_LEASE_MS..=MAX_LEASE_MS).contains(&ms) {
+        true => Ok(ms as f64),
+        false => Err(Error::invalid(format!("{ms} ms; give {MIN_LEASE_MS} to {MAX_LEASE_MS} ms"))),
+    };
+    convert::needed_duration(env, lease).and_then(within).at(name).map_err(thrown)
 }

@@ -10,6 +10,7 @@ use super::handle::{CodeName, Handle};
 use super::results::text::{Packet, thrown};
 use super::values::convert;
 use super::values::raw::{Raw, member};
+use crate::base::error::At;
 use crate::engine::query::range::Selector;
 use crate::engine::query::search::SearchQuery;
 use crate::engine::request::Request;
@@ -31,7 +32,7 @@ impl Handle {
             Ok(SearchQuery {
                 range: Selector { prefix: Some(prefix.clone()), ..Selector::default() }.range()?,
                 prefix,
-                words: convert::text(env, given(c"query"), "query")?,
+                words: convert::text(env, given(c"query")).at("query")?,
                 filter: convert::filter(env, given(c"where"))?,
                 offset: 0,
                 wanted: 0,

@@ -11,6 +11,7 @@ use super::values::codes;
 use super::values::convert;
 use super::values::raw;
 use super::values::raw::{Raw, member};
+use crate::base::error::{At, Result};
 use crate::engine::changes::followers::{Reach, Target};
 use crate::engine::changes::watch::WatchRequest;
 use crate::engine::request::Request;
@@ -38,19 +39,22 @@ impl Handle {
     pub fn watch_open(&mut self, env: Env, request: Raw, reach: u8) -> napi::Result<Watch, CodeName> {
         let given = |name| member(env, request, name);
         let reach = codes::reach(reach).map_err(thrown)?;
-        let target = |key: Raw, name: &str| {
+        let target = |(index, key): (usize, Raw)| {
             let mut out = Vec::new();
-            let named = if reach == Reach::Under {
-                convert::prefix(env, key, "prefix", &mut out).map(drop)
+            let encoded = if reach == Reach::Under {
+                convert::prefix(env, key, &mut out).map(drop).at("prefix")
             } else {
-                convert::key(env, key, "key", &mut out)
+                convert::key(env, key, &mut out).at("key")
             };
-            named.map_err(|error| if name == "keys[0]" { error } else { error.at(&format!("{name}: ")) })?;
+            if index == 0 { encoded } else { encoded.at(("keys", index)) }?;
             Ok(Target { key: out, reach })
         };
         let request = || {
             Ok(WatchRequest {
-                targets: convert::list(env, given(c"keys"), "keys", target)?,
+                targets: convert::elements(env, given(c"keys"))
+                    .at("keys")?
+                    .map(target)
+                    .collect::<Result<_>>()?,
                 emit_initial: raw::flag(env, given(c"emitInitial")),
                 from: convert::optional_text(env, given(c"from"), "from")?,
                 buffer_keys: Some(given(c"bufferKeys"))

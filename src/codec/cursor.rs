@@ -27,7 +27,7 @@ pub fn encode(key: &[u8], reverse: bool) -> String {
 /// `INVALID_ARGUMENT` if it is none, or is of a list in the other direction.
 pub fn decode(text: &str, reverse: bool) -> Result<Vec<u8>> {
     let refuse =
-        |why: &str| Error::invalid(format!("cursor: {why}; pass a cursor of the same list unchanged"));
+        |why: &str| Error::invalid(format!("{why}; pass a cursor of the same list unchanged")).at("cursor");
     let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| refuse("it is not a cursor"))?;
     let split = bytes.len().checked_sub(CHECKSUM_BYTES).ok_or_else(|| refuse("it is cut short"))?;
     let (body, sum) = bytes.split_at(split);

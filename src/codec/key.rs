@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use num_bigint::{BigInt, BigUint, Sign};
 
-use crate::base::error::{Error, Result};
+use crate::base::error::{Error, Place, Result};
 use crate::base::limits::{
     MAX_KEY_BIGINT_BYTES, MAX_KEY_BYTES_PART_BYTES, MAX_KEY_PARTS, MAX_KEY_STRING_UNITS,
 };
@@ -42,7 +42,7 @@ pub enum Part<'a> {
     Bool(bool),
 }
 
-/// Builds an encoding part by part and refuses what no key may hold.
+/// Builds an encoding part by part and refuses what no key may hold. The caller names the key in errors.
 #[derive(Debug)]
 pub struct KeyWriter<'a> {
     out: &'a mut Vec<u8>,
@@ -75,7 +75,7 @@ impl<'a> KeyWriter<'a> {
     fn begin(&mut self) -> Result<()> {
         self.parts += 1;
         if self.parts > MAX_KEY_PARTS {
-            return Err(Error::limit("", self.parts, MAX_KEY_PARTS, "parts").at("key"));
+            return Err(Error::limit(self.parts, MAX_KEY_PARTS, "parts"));
         }
         Ok(())
     }
@@ -179,7 +179,7 @@ impl<'a> KeyWriter<'a> {
     }
 
     fn too_long(&self, size: usize, limit: usize, unit: &str) -> Error {
-        Error::limit("", size, limit, unit).at(&format!("key[{}]", self.parts - 1))
+        Error::limit(size, limit, unit).at(Place::element(self.parts - 1))
     }
 }
 

@@ -51,8 +51,11 @@ fn ordered_vectors() {
 #[test]
 fn limits_name_the_part_and_the_limit() {
     let long = Part::String("x".repeat(1025).into());
-    let error = encode(&[Part::Bool(true), long]).unwrap_err();
-    assert_eq!(error.message, "key[1]: 1025 UTF-16 code units are over the limit of 1024 UTF-16 code units");
+    let error = encode(&[Part::Bool(true), long]).unwrap_err().at("key");
+    assert_eq!(
+        error.to_string(),
+        "key[1]: 1025 UTF-16 code units are over the limit of 1024 UTF-16 code units"
+    );
     assert!(encode(&[Part::String("é".repeat(1024).into())]).is_ok());
     assert!(encode(&[Part::String("😀".repeat(513).into())]).is_err());
     assert!(encode(&[Part::Bytes(vec![0; 1025].into())]).is_err());

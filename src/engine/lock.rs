@@ -1,7 +1,7 @@
 //! Locks: leases with a name, an owner and a fencing token.
 
 use super::answer::{Answer, Ending, lost};
-use crate::base::error::{Error, Result};
+use crate::base::error::{At, Error, Result};
 use crate::base::limits::{MAX_DURATION_MS, check_name};
 use crate::store::rows::lock::Lock;
 use crate::store::{Batch, ReadTxn, Step, StepResult};
@@ -23,13 +23,13 @@ impl LockRequest {
     /// # Errors
     /// `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`.
     pub fn validate(&self) -> Result<()> {
-        check_name(&self.name, "name")?;
-        check_name(&self.owner, "owner")?;
+        check_name(&self.name).at("name")?;
+        check_name(&self.owner).at("owner")?;
         if (1..=MAX_DURATION_MS).contains(&self.duration_ms) {
             return Ok(());
         }
-        let message = format!("duration: {} ms; give 1 to {MAX_DURATION_MS} ms", self.duration_ms);
-        Err(Error::invalid(message))
+        let message = format!("{} ms; give 1 to {MAX_DURATION_MS} ms", self.duration_ms);
+        Err(Error::invalid(message).at("duration"))
     }
 }
 

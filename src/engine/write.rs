@@ -57,8 +57,8 @@ impl Write {
 }
 
 fn lease_lost() -> Error {
-    let message = "id: the message's lease was lost; it was, or will be, delivered again";
-    Error::new(Code::Conflict, message)
+    let message = "the message's lease was lost; it was, or will be, delivered again";
+    Error::new(Code::Conflict, message).at("id")
 }
 
 /// Told the answer, once.

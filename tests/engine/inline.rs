@@ -36,7 +36,7 @@ fn a_search_gives_up_in_time_and_finds_the_same() {
             let rare = if at % RARE == 0 { " rare" } else { "" };
             format!(r#"{{"text":"common w{} other w{}{rare}"}}"#, at % 7, at % 13)
         });
-        let fields = [("text".into(), path_of(b"text", "fields").unwrap())];
+        let fields = [("text".into(), path_of(b"text").unwrap())];
         let index = definition::search_index(key(&["d"]), &fields, Tokenizer::Unicode).unwrap();
         task(&mut kv, Write::CreateSearchIndex(index));
 
@@ -93,7 +93,7 @@ fn the_pages_of_a_search_after_the_first_are_found_together() {
     let folder = tempfile::tempdir().unwrap();
     let mut kv = open(&folder.path().join("pages.db"), &quiet());
     load(&mut kv, |at| format!(r#"{{"text":"common w{}"}}"#, at % 7));
-    let fields = [("text".into(), path_of(b"text", "fields").unwrap())];
+    let fields = [("text".into(), path_of(b"text").unwrap())];
     let index = definition::search_index(key(&["d"]), &fields, Tokenizer::Unicode).unwrap();
     task(&mut kv, Write::CreateSearchIndex(index));
 
@@ -122,7 +122,7 @@ fn a_list_looks_at_so_many_entries_of_an_index_at_a_time() {
     let mut kv = open(&folder.path().join("list.db"), &quiet());
     load(&mut kv, |at| format!(r#"{{"some":{},"all":1}}"#, u8::from(at < MAX_INLINE_INDEXED_KEYS)));
     for field in ["some", "all"] {
-        let on = [(field.into(), path_of(field.as_bytes(), "on").unwrap())];
+        let on = [(field.into(), path_of(field.as_bytes()).unwrap())];
         let index = definition::ordered_index(key(&["d"]), descendants(&key(&["d"])), &on, false).unwrap();
         task(&mut kv, Write::CreateOrderedIndex(index));
     }

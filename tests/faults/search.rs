@@ -11,7 +11,7 @@ use keyval::engine::request::Write;
 use keyval::store::rows::index::SearchIndex;
 
 fn index(field: &str) -> SearchIndex {
-    let fields = [(field.to_string(), path_of(field.as_bytes(), "fields").unwrap())];
+    let fields = [(field.to_string(), path_of(field.as_bytes()).unwrap())];
     definition::search_index(key(&["docs"]), &fields, Tokenizer::Unicode).unwrap()
 }
 

@@ -112,7 +112,7 @@ const PLANTED: [(&str, &str); 31] = [
 
 /// Makes a search index and an ordered one.
 fn make_indexes(kv: &mut Kv, prefix: &str) {
-    let field = |name: &str| vec![(name.to_string(), path_of(name.as_bytes(), "on").unwrap())];
+    let field = |name: &str| vec![(name.to_string(), path_of(name.as_bytes()).unwrap())];
     let range = Selector { prefix: Some(key(&[prefix])), ..Selector::default() }.range().unwrap();
     let words = definition::search_index(key(&[prefix]), &field("text"), Tokenizer::Porter).unwrap();
     let values = definition::ordered_index(key(&[prefix]), range, &field("it's"), false).unwrap();
@@ -296,7 +296,7 @@ fn a_retention_of_dead_letters_that_is_no_duration_is_corrupt_until_one_is_set()
         ));
         let error = try_commit(&mut kv, Commit::of(set(&["a"], "1"))).expect_err(value);
         assert_eq!(error.code, Code::Corrupt, "{value}: {error}");
-        assert!(error.message.contains("deadLetterRetention"), "{value}: {error}");
+        assert!(error.to_string().contains("deadLetterRetention"), "{value}: {error}");
         close(kv);
         let mut kv = open(&path, &Options { dead_letter_retention_ms: Some(None), ..quiet() });
         put(&mut kv, set(&["a"], "1"));
@@ -316,7 +316,7 @@ fn a_consumer_beyond_the_newest_change_is_corrupt() {
     let holder = LeaseHolder { name: "reader".into(), lease: 0, lease_ms: 1000 };
     let error = write(&mut kv, Write::TakeConsumer(holder, None)).unwrap_err();
     assert_eq!(error.code, Code::Corrupt, "{error}");
-    assert!(error.message.contains("position"), "{error}");
+    assert!(error.to_string().contains("position"), "{error}");
 }
 
 /// Seen to fail: an overflow stopped the store.

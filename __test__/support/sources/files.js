@@ -14,11 +14,19 @@ export function filesBelow(folder, ending) {
     .sort()
 }
 
+const COMMENTS_AND_TEXTS =
+  /\/\/[^\n]*|\/\*[\s\S]*?\*\/|r(#+)"[\s\S]*?"\1|"(?:[^"\\]|\\[\s\S])*"|'(?:[^'\\\n]|\\[^\n]{1,8})'/g
+
 /** Comments and the insides of text literals become blanks; what is left has the same length. */
 export function withoutComments(source) {
-  const pattern =
-    /\/\/[^\n]*|\/\*[\s\S]*?\*\/|r(#+)"[\s\S]*?"\1|"(?:[^"\\]|\\[\s\S])*"|'(?:[^'\\\n]|\\[^\n]{1,8})'/g
-  return source.replace(pattern, (text) => text.replace(/[^\n]/g, " "))
+  return source.replace(COMMENTS_AND_TEXTS, (text) => text.replace(/[^\n]/g, " "))
+}
+
+/** The text literals of a source, as `{ at, text }`: with their quotation marks, and where they begin. */
+export function textsOf(source) {
+  return [...source.matchAll(COMMENTS_AND_TEXTS)]
+    .filter(([text]) => /^[r"]/.test(text))
+    .map(({ 0: text, index }) => ({ at: index, text }))
 }
 
 export function read(folder, file) {

@@ -1,7 +1,7 @@
 // Reads the Rust of `src/` as far as its structure needs it: which file names which other one, through `use`, paths and re-exports.
 import { join } from "node:path"
 import { root } from "../runtimes.js"
-import { filesBelow, read, withoutComments } from "./files.js"
+import { filesBelow, read, textsOf, withoutComments } from "./files.js"
 
 const SRC = join(root, "src")
 
@@ -16,14 +16,15 @@ function endOfItem(source, from) {
   return source.length
 }
 
+/** Where the `#[cfg(test)]` items are in code without comments and texts, as `[begin, end]`. */
+function testItems(code) {
+  return [...code.matchAll(/#\[cfg\(test\)\]/g)].map(({ index }) => [index, endOfItem(code, index)])
+}
+
 /** Rust without comments, texts and `#[cfg(test)]` items. */
 export function rustCode(source) {
-  let code = withoutComments(source)
-  for (;;) {
-    const at = code.search(/#\[cfg\(test\)\]/)
-    if (at < 0) return code
-    code = code.slice(0, at) + code.slice(endOfItem(code, at))
-  }
+  const code = withoutComments(source)
+  return testItems(code).reduceRight((rest, [begin, end]) => rest.slice(0, begin) + rest.slice(end), code)
 }
 
 /** Files of `#[cfg(test)] mod name;` in a file: `name.rs`, or what a `#[path = "…"]` says. */
@@ -39,8 +40,8 @@ export function modulePath(file) {
   return path.at(-1) === "mod" ? path.slice(0, -1) : path.at(0) === "lib" ? [] : path
 }
 
-/** Every file of `src/` with its code, but those that only tests have. */
-export function rustSources() {
+/** Every file of `src/` but those that only tests have. */
+function programFiles() {
   const files = filesBelow(SRC, ".rs")
   const tests = files.flatMap((file) => {
     const folders = [file.split("/").slice(0, -1), modulePath(file)]
@@ -48,9 +49,23 @@ export function rustSources() {
       folders.map((folder) => [...folder, name].join("/")),
     )
   })
-  return new Map(
-    files.filter((file) => !tests.includes(file)).map((file) => [file, rustCode(read(SRC, file))]),
-  )
+  return files.filter((file) => !tests.includes(file))
+}
+
+/** Every file of `src/` with its code, but those that only tests have. */
+export function rustSources() {
+  return new Map(programFiles().map((file) => [file, rustCode(read(SRC, file))]))
+}
+
+/** The text literals of the program in `src/`, each as `{ file, text, before }`: with what is called with it. */
+export function rustTexts() {
+  return programFiles().flatMap((file) => {
+    const source = read(SRC, file)
+    const tests = testItems(withoutComments(source))
+    return textsOf(source)
+      .filter(({ at }) => !tests.some(([begin, end]) => begin <= at && at < end))
+      .map(({ at, text }) => ({ file, text, before: source.slice(0, at).trimEnd() }))
+  })
 }
 
 /** What a `use` names: `a::{b, c::{self, d as e}}` is `a::b as b`, `a::c as c`, `a::c::d as e`, as `{ path, name }`. */

@@ -22,7 +22,7 @@ const FILE_FORMS: &str = "give \"backup.db\", or another path";
 const MEMORY_NAMES: [&str; 7] = ["memory", "mem", "inmemory", "in-memory", "temp", "tmp", "temporary"];
 
 impl Location {
-    /// Reads a URL or a path.
+    /// Reads a URL or a path; the caller names it in errors.
     ///
     /// ```
     /// use keyval::base::config::Location;
@@ -34,10 +34,15 @@ impl Location {
     /// # Errors
     /// `INVALID_ARGUMENT` for what is neither, `UNSUPPORTED` for a server.
     pub fn parse(url: &str) -> Result<Self> {
+        Self::read(url, FORMS)
+    }
+
+    /// `forms`: what is said of how to write a place.
+    fn read(url: &str, forms: &str) -> Result<Self> {
         if url == ":memory:" || url == "file::memory:" {
             return Ok(Self::Memory);
         }
-        refuse_framed(url)?;
+        refuse_framed(url, forms)?;
         refuse_memory_like(url)?;
         let scheme = scheme(url).map(str::to_ascii_lowercase);
         let path = match scheme.as_deref() {
@@ -45,42 +50,35 @@ impl Location {
             Some("file") => file_path(url.get("file:".len()..).unwrap_or_default(), url)?,
             Some("libsql" | "http" | "https" | "ws" | "wss") => {
                 let message =
-                    format!("url: {} is a server; this version opens files and \":memory:\"", shown(url));
+                    format!("{} is a server; this version opens files and \":memory:\"", shown(url));
                 return Err(Error::new(Code::Unsupported, message));
             }
             Some(other) => {
-                return Err(refused(&format!("the scheme {:?} is not known; {FORMS}", short(other))));
+                return Err(Error::invalid(format!("the scheme {:?} is not known; {forms}", short(other))));
             }
         };
         if path.is_empty() || path.contains('\0') {
-            return Err(refused(&format!("the path is empty or holds a NUL; {FORMS}")));
+            return Err(Error::invalid(format!("the path is empty or holds a NUL; {forms}")));
         }
         refuse_mistaken(&path)?;
-        refuse_no_text(&path)?;
+        refuse_no_text(&path, forms)?;
         Ok(Self::File(path.into()))
     }
 
-    /// Reads a URL or a path of a file alone, which errors name `path`.
+    /// Reads a URL or a path of a file alone.
     ///
     /// # Errors
     /// The same, and `INVALID_ARGUMENT` for memory.
     pub fn parse_file(url: &str) -> Result<PathBuf> {
-        match Self::parse(url) {
+        match Self::read(url, FILE_FORMS) {
             Ok(Self::File(path)) => Ok(path),
-            Ok(Self::Memory) => Err(Error::invalid(format!("path: it must be a file; {FILE_FORMS}"))),
+            Ok(Self::Memory) => Err(Error::invalid(format!("it must be a file; {FILE_FORMS}"))),
             Err(_) if means_memory(url) => {
-                Err(Error::invalid(format!("path: {:?} seems to mean memory; {FILE_FORMS}", shown(url))))
+                Err(Error::invalid(format!("{:?} seems to mean memory; {FILE_FORMS}", shown(url))))
             }
-            Err(error) => {
-                let message = error.message.replacen("url:", "path:", 1).replace(FORMS, FILE_FORMS);
-                Err(Error { message, ..error })
-            }
+            Err(error) => Err(error),
         }
     }
-}
-
-fn refused(message: &str) -> Error {
-    Error::invalid(format!("url: {message}"))
 }
 
 /// A URL without what may be a secret: user, query and fragment.
@@ -98,28 +96,28 @@ fn without_parameters(url: &str) -> &str {
 }
 
 /// What a text in a file of settings has around it.
-fn refuse_framed(url: &str) -> Result<()> {
+fn refuse_framed(url: &str, forms: &str) -> Result<()> {
     let bare = url.trim();
     if bare.is_empty() && !url.is_empty() {
-        return Err(refused(&format!("it is white space alone; {FORMS}")));
+        return Err(Error::invalid(format!("it is white space alone; {forms}")));
     }
     if bare != url {
-        return Err(refused(&format!("it begins or ends with white space; give {:?}", shown(bare))));
+        return Err(Error::invalid(format!("it begins or ends with white space; give {:?}", shown(bare))));
     }
     for quote in ['"', '\'', '`'] {
         if let Some(inner) = url.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote)) {
-            return Err(refused(&format!("it stands in quotes; give {} without them", shown(inner))));
+            return Err(Error::invalid(format!("it stands in quotes; give {} without them", shown(inner))));
         }
     }
     Ok(())
 }
 
 /// What JavaScript makes of what is no text, alone or as a name within the path.
-fn refuse_no_text(path: &str) -> Result<()> {
+fn refuse_no_text(path: &str, forms: &str) -> Result<()> {
     let Some(Slip { name, meant }) = slip(path, is_separator) else { return Ok(()) };
     let within = if name == path { String::new() } else { format!(" in {:?}", short(path)) };
-    Err(refused(&format!(
-        "{:?}{within} is what JavaScript makes of something that is no text; {FORMS}; a file of this name is {meant:?}",
+    Err(Error::invalid(format!(
+        "{:?}{within} is what JavaScript makes of something that is no text; {forms}; a file of this name is {meant:?}",
         short(name)
     )))
 }
@@ -134,7 +132,7 @@ fn refuse_memory_like(url: &str) -> Result<()> {
         return Ok(());
     }
     let message = "give \":memory:\" alone, which takes no folder and no parameters and is private to its Kv";
-    Err(refused(&format!("{:?} seems to mean memory; {message}", shown(url))))
+    Err(Error::invalid(format!("{:?} seems to mean memory; {message}", shown(url))))
 }
 
 fn means_memory(url: &str) -> bool {
@@ -157,7 +155,7 @@ fn scheme(url: &str) -> Option<&str> {
 }
 
 fn parameters_of(url: &str) -> Error {
-    refused(&format!("{:?} has parameters; give options instead (a path may hold ? and #)", shown(url)))
+    Error::invalid(format!("{:?} has parameters; give options instead (a path may hold ? and #)", shown(url)))
 }
 
 /// A path may hold `?`; what stands behind it must not look like SQLite's parameters.
@@ -182,18 +180,18 @@ fn file_path(rest: &str, url: &str) -> Result<String> {
         if has_escape(rest) {
             let message =
                 "has a % escape, which is read in \"file:///abs/app.db\" alone; give a path without escapes";
-            return Err(refused(&format!("{:?} {message}", shown(url))));
+            return Err(Error::invalid(format!("{:?} {message}", shown(url))));
         }
         return Ok(rest.to_string());
     };
     let path = authority.strip_prefix("localhost").unwrap_or(authority);
     if !path.starts_with('/') || path.contains(['?', '#']) {
-        return Err(refused(&format!(
+        return Err(Error::invalid(format!(
             "{:?} is not a local file URL; give \"file:app.db\" or \"file:///abs/app.db\"",
             shown(url)
         )));
     }
-    let broken = || refused(&format!("{:?} has a broken % escape", shown(url)));
+    let broken = || Error::invalid(format!("{:?} has a broken % escape", shown(url)));
     let decoded = percent_decode(path).ok_or_else(broken)?;
     Ok(without_drive_slash(&decoded).to_string())
 }
@@ -210,20 +208,22 @@ fn refuse_mistaken(path: &str) -> Result<()> {
     let (first, has_more) = path.split_once(is_separator).map_or((path, false), |(first, _)| (first, true));
     if first == "~" || (has_more && first.starts_with('~')) {
         let message = "begins with ~, which only a shell expands; give join(os.homedir(), \"app.db\")";
-        return Err(refused(&format!("{told:?} {message}")));
+        return Err(Error::invalid(format!("{told:?} {message}")));
     }
     if first.contains("${") || is_variable(first) || is_windows_variable(path) {
         let message = "begins with a variable, which nothing expands here; give the path that it stands for, \
                        or ./ before a name that is meant so";
-        return Err(refused(&format!("{told:?} {message}")));
+        return Err(Error::invalid(format!("{told:?} {message}")));
     }
     if !cfg!(windows) && is_drive(path) {
-        return Err(refused(&format!("{told:?} is a path of Windows; give one of this system")));
+        return Err(Error::invalid(format!("{told:?} is a path of Windows; give one of this system")));
     }
     let last = path.rsplit(is_separator).next().unwrap_or_default();
     if ["", ".", ".."].contains(&last) {
         let inside = format!("{}/app.db", short(path.trim_end_matches(is_separator)));
-        return Err(refused(&format!("{told:?} names a folder; give a file in it, such as {inside:?}")));
+        return Err(Error::invalid(format!(
+            "{told:?} names a folder; give a file in it, such as {inside:?}"
+        )));
     }
     Ok(())
 }

@@ -58,10 +58,10 @@ impl Durability {
             "full" => Ok(Self::Full),
             "normal" => Ok(Self::Normal),
             "off" => Ok(Self::Off),
-            _ => Err(Error::invalid(format!(
-                "durability: {:?} is not one of \"full\", \"normal\", \"off\"",
-                short(text)
-            ))),
+            _ => {
+                let message = format!("{:?} is not one of \"full\", \"normal\", \"off\"", short(text));
+                Err(Error::invalid(message).at("durability"))
+            }
         }
     }
 }
@@ -76,10 +76,10 @@ impl ChangeLog {
             "keys" => Ok(Self::Keys),
             "values" => Ok(Self::Values),
             "off" => Ok(Self::Off),
-            _ => Err(Error::invalid(format!(
-                "changeLog: {:?} is not one of \"keys\", \"values\", \"off\"",
-                short(text)
-            ))),
+            _ => {
+                let message = format!("{:?} is not one of \"keys\", \"values\", \"off\"", short(text));
+                Err(Error::invalid(message).at("changeLog"))
+            }
         }
     }
 
@@ -141,7 +141,7 @@ impl Options {
     /// `INVALID_ARGUMENT`.
     pub fn validate(&self) -> Result<()> {
         let refuse =
-            |name: &str, ms: i64, range: &str| Err(Error::invalid(format!("{name}: {ms} ms; give {range}")));
+            |name, ms: i64, range: &str| Err(Error::invalid(format!("{ms} ms; give {range}")).at(name));
         if let Some(Some(ms)) = self.dead_letter_retention_ms
             && ms < MIN_DEAD_LETTER_RETENTION_MS
         {

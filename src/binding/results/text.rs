@@ -3,7 +3,7 @@
 use napi::bindgen_prelude::{ToNapiValue, TypeName, Uint8Array};
 use napi::{ValueType, sys};
 
-use crate::base::error::Error;
+use crate::base::error::{Error, SystemError};
 use crate::codec::key_json::{json_string, write_string};
 use crate::codec::value::Counter;
 use crate::engine::commit::{Outcome, Reply};
@@ -14,7 +14,18 @@ pub type Thrown = napi::Error<&'static str>;
 
 /// Makes an error that is thrown at the caller.
 pub fn thrown(error: Error) -> Thrown {
-    Thrown::new(error.code.as_str(), error.message)
+    let mut thrown = Thrown::new(error.code.as_str(), error.to_string());
+    if let Some(source) = error.system() {
+        thrown.set_cause(napi::Error::from_reason(source_json(source)));
+    }
+    thrown
+}
+
+/// The system's error as `lib/shared/errors.ts` reads it: `{"message":…,"errno":…,"sqlite":…,"operation":…,"path":…}`.
+fn source_json(source: &SystemError) -> String {
+    let SystemError { message, errno, sqlite, operation, path } = source;
+    serde_json::json!({ "message": message, "errno": errno, "sqlite": sqlite, "operation": operation, "path": path })
+        .to_string()
 }
 
 /// UTF-8 text as a JavaScript string. ASCII, the usual case, is copied without decoding.
@@ -188,9 +199,13 @@ fn write_reply(reply: &Reply, out: &mut Vec<u8>) {
     out.extend_from_slice(text.as_bytes());
 }
 
-/// Appends an error: `{"code":"…","message":"…","unknown":false}`.
+/// Appends an error: `{"code":"…","message":"…","unknown":false}`, with the `source` that it has.
 pub fn write_error(error: &Error, out: &mut Vec<u8>) {
     out.extend_from_slice(format!("{{\"code\":\"{}\",\"message\":", error.code.as_str()).as_bytes());
-    write_string(&error.message, out);
-    out.extend_from_slice(format!(",\"unknown\":{}}}", error.outcome_unknown).as_bytes());
+    write_string(&error.to_string(), out);
+    out.extend_from_slice(format!(",\"unknown\":{}", error.outcome_unknown).as_bytes());
+    if let Some(source) = error.system() {
+        out.extend_from_slice(format!(",\"source\":{}", source_json(source)).as_bytes());
+    }
+    out.push(b'}');
 }

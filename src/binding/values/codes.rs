@@ -29,8 +29,8 @@ const END_UNREADABLE: u8 = 4;
 const WAIT_QUEUE: u8 = 0;
 const WAIT_LEASE: u8 = 1;
 
-fn unknown<T>(name: &str, code: u8) -> Result<T> {
-    Err(Error::invalid(format!("{name}: there is no {code}")))
+fn unknown<T>(name: &'static str, code: u8) -> Result<T> {
+    Err(Error::invalid(format!("there is no {code}")).at(name))
 }
 
 /// When a commit issues a versionstamp.

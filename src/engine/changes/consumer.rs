@@ -38,8 +38,9 @@ pub fn take<'a>(
     let locked_until = stands.as_ref().and_then(|consumer| consumer.locked_until);
     let own_prefix = match stands {
         Some(consumer) if prefix.is_some_and(|prefix| prefix != consumer.prefix) => {
-            let message = "prefix: this consumer exists with another one; leave prefix out, or delete the consumer first";
-            return Err(Error::invalid(message));
+            let message =
+                "this consumer exists with another one; leave prefix out, or delete the consumer first";
+            return Err(Error::invalid(message).at("prefix"));
         }
         Some(consumer) => Cow::Owned(consumer.prefix),
         None => Cow::Borrowed(prefix.unwrap_or_default()),
@@ -89,11 +90,9 @@ pub fn commit<'a>(
     }
     let head = seen.log_state()?.head;
     if !(consumer.position..=head).contains(&seq) {
-        let message = format!(
-            "seq: {seq} is not from the position, {}, to the newest change, {head}",
-            consumer.position
-        );
-        return Err(Error::invalid(message));
+        let message =
+            format!("{seq} is not from the position, {}, to the newest change, {head}", consumer.position);
+        return Err(Error::invalid(message).at("seq"));
     }
     batch.push(Step::PutConsumer {
         name: &holder.name,

@@ -111,7 +111,8 @@ pub fn trim(seen: &mut dyn ReadTxn, batch: &mut Batch<'_>, seq: i64) -> Result<E
     let state = seen.log_state()?;
     check_logged(&state)?;
     if seq > state.head {
-        return Err(Error::invalid(format!("seq: {seq} is beyond the newest change, {}", state.head)));
+        let message = format!("{seq} is beyond the newest change, {}", state.head);
+        return Err(Error::invalid(message).at("seq"));
     }
     let up_to = if seq == -1 { state.head } else { seq };
     batch.push(Step::TrimLogTo(up_to, TRIM_STEP_ROWS));

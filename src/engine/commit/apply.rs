@@ -10,7 +10,7 @@ use super::draft::{Draft, Known, Value};
 use super::patch::{Encoded, merge};
 use super::{Check, Commit, Mutation, Outcome, Reply, Stamping, check_value_bytes};
 use crate::base::config::Durability;
-use crate::base::error::{Code, Error, Result};
+use crate::base::error::{Code, Error, Place, Result};
 use crate::codec::key;
 use crate::codec::key::KeyWriter;
 use crate::codec::key_json::preview_key;
@@ -275,16 +275,14 @@ fn lost() -> Error {
     }
 }
 
-/// Where in a commit an error is. A message has no key.
-fn place(commit: &Commit, index: usize) -> String {
-    let number = (commit.mutations.len() > 1).then(|| format!("mutations[{index}]"));
+/// The same error with its mutation and its key. A message has no key.
+fn located(error: Error, commit: &Commit, index: usize) -> Error {
     let mutation = commit.mutations.get(index).filter(|one| !matches!(one, Mutation::Enqueue(_)));
-    let key = mutation.map(|mutation| format!("key {}", preview_key(mutation.key())));
-    match (number, key) {
-        (Some(number), Some(key)) => format!("{number}, {key}: "),
-        (Some(one), None) | (None, Some(one)) => format!("{one}: "),
-        (None, None) => String::new(),
-    }
+    let error = match mutation {
+        Some(mutation) => error.at(Place::entry(preview_key(mutation.key()))),
+        None => error,
+    };
+    if commit.mutations.len() > 1 { error.at(("mutations", index)) } else { error }
 }
 
 impl WriteJob for CommitJob {
@@ -308,7 +306,7 @@ impl WriteJob for CommitJob {
             Decision { seen, batch, draft: drafted.then(Draft::default), room, damaged: Vec::new() };
         decided.reserve_exact(commit.mutations.len());
         for (index, mutation) in commit.mutations.iter().enumerate() {
-            let reply = decision.mutate(mutation).map_err(|error| error.at(&place(commit, index)))?;
+            let reply = decision.mutate(mutation).map_err(|error| located(error, commit, index))?;
             decided.push(Decided { end: decision.batch.steps.len(), reply });
         }
         let damaged = decision.damaged;
@@ -326,8 +324,7 @@ impl WriteJob for CommitJob {
         }
         let index = self.decided.iter().take_while(|decided| decided.end <= refusal.step).count();
         let key = refusal.key.clone();
-        let holder =
-            unique::expired_holder(refusal).map_err(|error| error.at(&place(&self.commit, index)))?;
+        let holder = unique::expired_holder(refusal).map_err(|error| located(error, &self.commit, index))?;
         self.room.push(Room { key, holder });
         Ok(())
     }

@@ -50,7 +50,7 @@ fn wrapping(operation: Arithmetic, int: u64, operand: u64) -> Counter {
 fn unsigned(operand: &BigInt) -> Result<u64> {
     operand.to_u64().ok_or_else(|| {
         let what = if operand.sign() == Sign::Minus { "negative" } else { "over 2^64 - 1" };
-        Error::invalid(format!("value: the stored counter is a KvU64, and the operand is {what}"))
+        Error::invalid(format!("the stored counter is a KvU64, and the operand is {what}")).at("value")
     })
 }
 

@@ -145,7 +145,7 @@ impl Commit {
     pub fn validate(&self) -> Result<()> {
         let operations = self.checks.len() + self.mutations.len();
         if operations > MAX_COMMIT_OPERATIONS {
-            return Err(Error::limit("commit", operations, MAX_COMMIT_OPERATIONS, "checks and mutations"));
+            return Err(Error::limit(operations, MAX_COMMIT_OPERATIONS, "checks and mutations").at("commit"));
         }
         let (mut keys, mut values) = (0, 0);
         for mutation in &self.mutations {
@@ -160,7 +160,7 @@ impl Commit {
         }
         for (bytes, unit) in [(values, "bytes of values"), (keys, "bytes of keys")] {
             if bytes > MAX_COMMIT_BYTES {
-                return Err(Error::limit("commit", bytes, MAX_COMMIT_BYTES, unit));
+                return Err(Error::limit(bytes, MAX_COMMIT_BYTES, unit).at("commit"));
             }
         }
         Ok(())
@@ -193,7 +193,7 @@ impl Commit {
 /// `LIMIT_EXCEEDED`.
 pub fn check_value_bytes(bytes: usize) -> Result<()> {
     if bytes > MAX_VALUE_BYTES {
-        return Err(Error::limit("value", bytes, MAX_VALUE_BYTES, "bytes"));
+        return Err(Error::limit(bytes, MAX_VALUE_BYTES, "bytes").at("value"));
     }
     Ok(())
 }
@@ -201,7 +201,7 @@ pub fn check_value_bytes(bytes: usize) -> Result<()> {
 fn check_expiry(expires_in_ms: Option<i64>) -> Result<()> {
     match expires_in_ms {
         Some(ms) if !(1..=MAX_DURATION_MS).contains(&ms) => {
-            Err(Error::invalid(format!("expiresIn: {ms} ms; give 1 to {MAX_DURATION_MS} ms")))
+            Err(Error::invalid(format!("{ms} ms; give 1 to {MAX_DURATION_MS} ms")).at("expiresIn"))
         }
         _ => Ok(()),
     }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::filter::{self, Path, path_of};
 use super::range::Selector;
-use crate::base::error::{Error, Result, short};
+use crate::base::error::{At, Error, Result, short};
 use crate::base::limits::MAX_INDEX_FIELDS;
 use crate::codec::key_json::json_string;
 use crate::engine::answer::NamedIndex;
@@ -36,10 +36,10 @@ impl Tokenizer {
             "unicode61" => Ok(Self::Unicode),
             "porter" => Ok(Self::Porter),
             "ascii" => Ok(Self::Ascii),
-            _ => Err(Error::invalid(format!(
-                "tokenize: {:?} is not one of \"unicode61\", \"porter\", \"ascii\"",
-                short(text)
-            ))),
+            _ => {
+                let message = format!("{:?} is not one of \"unicode61\", \"porter\", \"ascii\"", short(text));
+                Err(Error::invalid(message).at("tokenize"))
+            }
         }
     }
 
@@ -71,12 +71,12 @@ impl Tokenizer {
 /// # Errors
 /// `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`.
 pub fn search_index(prefix: Vec<u8>, fields: &[(String, Path)], tokenizer: Tokenizer) -> Result<SearchIndex> {
-    check_fields("fields", fields.len())?;
+    check_fields(fields.len()).at("fields")?;
     let names: Vec<String> = fields.iter().map(|(name, _)| json_string(name)).collect();
     Ok(SearchIndex {
         range: Selector { prefix: Some(prefix.clone()), ..Selector::default() }.range()?,
         prefix,
-        paths: fields.iter().map(|(name, path)| json_path("fields", name, path)).collect::<Result<_>>()?,
+        paths: fields.iter().map(|(name, path)| json_path(name, path)).collect::<Result<_>>().at("fields")?,
         tokenizer: tokenizer.of_fts5(),
         spec: format!("{{\"fields\":[{}],\"tokenize\":\"{}\"}}", names.join(","), tokenizer.name()),
     })
@@ -86,14 +86,12 @@ pub fn search_index(prefix: Vec<u8>, fields: &[(String, Path)], tokenizer: Token
 ///
 /// # Errors
 /// `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`.
-fn check_fields(argument: &str, count: usize) -> Result<()> {
+fn check_fields(count: usize) -> Result<()> {
     if count == 0 {
-        return Err(Error::invalid(format!(
-            "{argument}: it is empty; give at least one path, such as \"title\""
-        )));
+        return Err(Error::invalid("it is empty; give at least one path, such as \"title\""));
     }
     if count > MAX_INDEX_FIELDS {
-        return Err(Error::limit(argument, count, MAX_INDEX_FIELDS, "fields"));
+        return Err(Error::limit(count, MAX_INDEX_FIELDS, "fields"));
     }
     Ok(())
 }
@@ -102,7 +100,7 @@ fn check_fields(argument: &str, count: usize) -> Result<()> {
 ///
 /// # Errors
 /// `INVALID_ARGUMENT`.
-fn json_path(argument: &str, name: &str, path: &Path) -> Result<String> {
+fn json_path(name: &str, path: &Path) -> Result<String> {
     let mut text = String::from("$");
     for step in path {
         match step {
@@ -113,7 +111,7 @@ fn json_path(argument: &str, name: &str, path: &Path) -> Result<String> {
                 let plain = plain.filter(|member| !member.contains(['"', '\\', '\0'])).ok_or_else(|| {
                     let message =
                         "a field with a quotation mark, a backslash or a NUL in it cannot be indexed";
-                    Error::invalid(format!("{argument}: {:?}: {message}", short(name)))
+                    Error::invalid(format!("{:?}: {message}", short(name)))
                 })?;
                 text.push_str(&format!(".\"{plain}\""));
             }
@@ -162,7 +160,7 @@ pub fn definition_of(row: &IndexRow) -> Result<Definition> {
     let spec: SearchSpec = serde_json::from_str(&row.spec).map_err(|_| corrupt_index())?;
     let tokenizer = Tokenizer::parse(&spec.tokenize).map_err(|_| corrupt_index())?;
     let fields = spec.fields.into_iter().map(|name| {
-        let path = path_of(name.as_bytes(), "fields")?;
+        let path = path_of(name.as_bytes())?;
         Ok((name, path))
     });
     search_index(row.prefix.clone(), &fields.collect::<Result<Vec<_>>>()?, tokenizer).map(Definition::Search)
@@ -197,13 +195,13 @@ pub fn ordered_index(
     on: &[(String, Path)],
     unique: bool,
 ) -> Result<OrderedIndex> {
-    check_fields("on", on.len())?;
+    check_fields(on.len()).at("on")?;
     let names: Vec<&str> = on.iter().map(|(name, _)| name.as_str()).collect();
     let names = serde_json::to_string(&names).unwrap_or_default();
     Ok(OrderedIndex {
         prefix,
         range,
-        paths: on.iter().map(|(name, path)| json_path("on", name, path)).collect::<Result<_>>()?,
+        paths: on.iter().map(|(name, path)| json_path(name, path)).collect::<Result<_>>().at("on")?,
         unique,
         spec: format!("{{\"on\":{names},\"unique\":{unique}}}"),
     })
@@ -218,7 +216,7 @@ pub fn ordered_definition_of(row: &IndexRow) -> Result<(OrderedSpec, OrderedInde
     let fields = spec
         .on
         .iter()
-        .map(|name| Ok((name.clone(), path_of(name.as_bytes(), "on")?)))
+        .map(|name| Ok((name.clone(), path_of(name.as_bytes())?)))
         .collect::<Result<Vec<_>>>()?;
     let range = Selector { prefix: Some(row.prefix.clone()), ..Default::default() }.range()?;
     let index = ordered_index(row.prefix.clone(), range, &fields, spec.unique)?;

@@ -52,8 +52,8 @@ pub fn create_ordered<'a>(
 /// The error of a unique index that cannot be made.
 #[must_use]
 pub fn not_unique() -> Error {
-    let message = "on: two entries under the prefix have the same values; no unique index can be made";
-    Error::new(Code::Conflict, message)
+    let message = "two entries under the prefix have the same values; no unique index can be made";
+    Error::new(Code::Conflict, message).at("on")
 }
 
 /// Removes the indexes of a prefix, or the one of a name; tells how many there were.

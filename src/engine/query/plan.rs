@@ -95,7 +95,7 @@ fn scans_of(
     };
     let (mut scans, mut bound) = (vec![first], 0);
     for name in &spec.on {
-        let path = path_of(name.as_bytes(), "on")?;
+        let path = path_of(name.as_bytes())?;
         let bounds: Vec<Bound> = tests
             .iter()
             .filter(|(at, _)| **at == path)

@@ -26,15 +26,14 @@ impl Selector {
     /// `INVALID_ARGUMENT` if it names nothing, or bounds that are outside of its prefix or the wrong way round.
     pub fn range(&self) -> Result<Range<Vec<u8>>> {
         if self.prefix.is_none() && self.start.is_none() && self.end.is_none() {
-            return Err(Error::invalid(
-                "selector: it is empty; give prefix, start or end ({ prefix: [] } is everything)",
-            ));
+            let message = "it is empty; give prefix, start or end ({ prefix: [] } is everything)";
+            return Err(Error::invalid(message).at("selector"));
         }
         let prefix = self.prefix.as_deref().unwrap_or_default();
         let all = if prefix.is_empty() { Vec::new()..vec![END_OF_KEYS] } else { key::descendants(prefix) };
         for (name, bound) in [("start", &self.start), ("end", &self.end)] {
             if bound.as_ref().is_some_and(|bound| !bound.starts_with(prefix)) {
-                return Err(Error::invalid(format!("{name}: it is not under the prefix")));
+                return Err(Error::invalid("it is not under the prefix").at(name));
             }
         }
         let start = self.start.clone().map_or(all.start.clone(), |start| start.max(all.start));
@@ -42,7 +41,7 @@ impl Selector {
         if let Some(given) = &self.start
             && given > &end
         {
-            return Err(Error::invalid("start: it is after end"));
+            return Err(Error::invalid("it is after end").at("start"));
         }
         Ok(start..end)
     }
@@ -58,7 +57,7 @@ pub fn after_cursor(range: Range<Vec<u8>>, cursor: &str, reverse: bool) -> Resul
     }
     let last = cursor::decode(cursor, reverse)?;
     if !range.contains(&last) {
-        return Err(Error::invalid("cursor: it is of another list; pass a cursor of the same selector"));
+        return Err(Error::invalid("it is of another list; pass a cursor of the same selector").at("cursor"));
     }
     Ok(after_key(range, &last, reverse))
 }
@@ -91,7 +90,7 @@ mod tests {
     fn refusals() {
         assert!(Selector::default().range().is_err());
         let outside = Selector { prefix: Some(key(&["a"])), start: Some(key(&["b"])), end: None };
-        assert!(outside.range().unwrap_err().message.starts_with("start"));
+        assert!(outside.range().unwrap_err().to_string().starts_with("start: "));
         let reversed = Selector { prefix: None, start: Some(key(&["b"])), end: Some(key(&["a"])) };
         assert!(reversed.range().unwrap_err().message.contains("after end"));
         let everything = Selector { prefix: Some(Vec::new()), ..Selector::default() };

@@ -118,7 +118,7 @@ fn index_of(txn: &mut dyn ReadTxn, prefix: &[u8]) -> Result<IndexRow> {
     let indexes = txn.indexes()?.into_iter().filter(|index| index.kind == IndexKind::Search);
     indexes.filter(|index| serves(&index.prefix)).max_by_key(|index| index.prefix.len()).ok_or_else(|| {
         let message = "there is no search index of this prefix, or of one above it; call createIndex(prefix, { fields }) once";
-        Error::invalid(format!("prefix: {message}"))
+        Error::invalid(message).at("prefix")
     })
 }
 

@@ -1,7 +1,7 @@
 //! The dead letter queue.
 
 use super::enqueue::{NewMessage, Schedule, keys_of, schedule_of};
-use crate::base::error::{Error, Result, short};
+use crate::base::error::{Error, Place, Result, short};
 use crate::base::limits::MAX_PAGE_BYTES;
 use crate::codec::key_json::json_string;
 use crate::codec::page::{self, Page, Tail};
@@ -63,15 +63,16 @@ pub fn requeue<'a>(
     let Some(DeadLetter { message, damaged, .. }) = seen.dead_letter(letter)? else {
         return Ok(Ending::Known(Answer::Id(None)));
     };
-    let named = |error: Error| {
-        let message = format!("dead letter {}: {}; delete it", json_string(&short(letter)), error.message);
-        Error { message, ..error }
+    let unreadable = |part: &str| {
+        let place = Place::subject(format!("dead letter {}", json_string(&short(letter))));
+        Error::corrupt(format!("its {part} cannot be read; delete it")).at(place)
     };
     if let Some(column) = damaged {
-        return Err(named(Error::corrupt(format!("its {column} cannot be read"))));
+        return Err(unreadable(column));
     }
-    let Schedule { backoff_ms, dead_letter } = schedule_of(&message.backoff_schedule).map_err(named)?;
-    let keys = keys_of(message.keys_if_undelivered.as_deref()).map_err(named)?;
+    let schedule = schedule_of(&message.backoff_schedule).map_err(|_| unreadable("schedule"))?;
+    let Schedule { backoff_ms, dead_letter } = schedule;
+    let keys = keys_of(message.keys_if_undelivered.as_deref()).map_err(|_| unreadable("keys"))?;
     // Another one may stand under its deduplication key by now: this one is asked for, and is not lost for that.
     let deduplication_key = match message.deduplication_key {
         Some(key) if seen.standing_message(&message.queue, &key)?.is_some() => None,

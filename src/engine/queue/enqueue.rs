@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::base::error::{Error, Result};
+use crate::base::error::{At, Error, Result};
 use crate::base::limits::{MAX_BACKOFF_STEPS, MAX_DURATION_MS, MAX_UNDELIVERED_KEYS, check_name};
 use crate::codec::key;
 use crate::store::Step;
@@ -64,22 +64,22 @@ impl NewMessage {
     /// # Errors
     /// `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`.
     pub fn validate(&self) -> Result<()> {
-        check_name(&self.queue, "queue")?;
+        check_name(&self.queue).at("queue")?;
         for (name, key) in
             [("orderingKey", &self.ordering_key), ("deduplicationKey", &self.deduplication_key)]
         {
-            key.as_deref().map_or(Ok(()), |key| check_name(key, name))?;
+            key.as_deref().map_or(Ok(()), |key| check_name(key).at(name))?;
         }
-        check_duration(self.delay_ms, "delay")?;
+        check_duration(self.delay_ms).at("delay")?;
         if self.backoff_ms.len() > MAX_BACKOFF_STEPS {
-            return Err(Error::limit("backoffSchedule", self.backoff_ms.len(), MAX_BACKOFF_STEPS, "waits"));
+            return Err(Error::limit(self.backoff_ms.len(), MAX_BACKOFF_STEPS, "waits").at("backoffSchedule"));
         }
         for (index, ms) in self.backoff_ms.iter().enumerate() {
-            check_duration(*ms, &format!("backoffSchedule[{index}]"))?;
+            check_duration(*ms).at(("backoffSchedule", index))?;
         }
         let keys = self.keys_if_undelivered.len();
         if keys > MAX_UNDELIVERED_KEYS {
-            return Err(Error::limit("keysIfUndelivered", keys, MAX_UNDELIVERED_KEYS, "keys"));
+            return Err(Error::limit(keys, MAX_UNDELIVERED_KEYS, "keys").at("keysIfUndelivered"));
         }
         Ok(())
     }
@@ -133,11 +133,11 @@ pub fn new_id() -> String {
     crate::base::clock::new_id().to_string()
 }
 
-fn check_duration(ms: i64, name: &str) -> Result<()> {
+fn check_duration(ms: i64) -> Result<()> {
     if (0..=MAX_DURATION_MS).contains(&ms) {
         return Ok(());
     }
-    Err(Error::invalid(format!("{name}: {ms} ms; give 0 to {MAX_DURATION_MS} ms")))
+    Err(Error::invalid(format!("{ms} ms; give 0 to {MAX_DURATION_MS} ms")))
 }
 
 fn schedule_text(backoff_ms: &[i64], dead_letter: bool) -> String {

@@ -136,7 +136,7 @@ impl Undelivered {
         let (key, by_an_index) = (refusal.key.clone(), refusal.holder.is_some());
         match unique::expired_holder(refusal) {
             Ok(holder) => self.room.push((key, holder)),
-            Err(error) if by_an_index => self.refused.push((key, error.message)),
+            Err(error) if by_an_index => self.refused.push((key, error.to_string())),
             Err(error) => return Err(error),
         }
         Ok(())
@@ -151,7 +151,7 @@ impl Undelivered {
         });
         let mut keys = match readable {
             Ok(keys) => keys,
-            Err(error) => return vec![error.message],
+            Err(error) => return vec![error.to_string()],
         };
         keys.sort();
         keys.dedup();

@@ -24,7 +24,7 @@ use super::rows::index::Define;
 use super::{BackupRequest, InFlight, Notice, ReadJob, Reader, Store, Wake, WriteJob, fail_all};
 use crate::base::clock::Clock;
 use crate::base::config::{Durability, Fault, Location, Options};
-use crate::base::error::{Code, Error, Result};
+use crate::base::error::{At, Code, Error, Place, Result, SystemError};
 
 mod backup;
 mod commit_monitor;
@@ -80,15 +80,14 @@ pub fn open(location: &Location, options: &Options, define: Define) -> Result<Ar
             LocalStore::start(Storage::Memory(Arc::clone(&db)), db, options, define)
         }
         Location::File(path) => {
-            open_file(path, options, define).map_err(|error| error.at(&format!("{}: ", display_path(path))))
+            open_file(path, options, define).map_err(|error| error.at(Place::subject(display_path(path))))
         }
     }
 }
 
 fn open_file(path: &Path, options: &Options, define: Define) -> Result<Arc<LocalStore>> {
     // Further connections are opened later, when the working directory may be another one.
-    let absolute = std::path::absolute(path)
-        .map_err(|error| Error::invalid(format!("url: the path cannot be made absolute: {error}")))?;
+    let absolute = std::path::absolute(path).map_err(|error| no_absolute_path(path, &error)).at("url")?;
     let path = absolute.as_path();
     if path.is_dir() {
         return Err(Error::invalid("it is a folder; give a file in it, such as \"app.db\""));
@@ -129,14 +128,18 @@ pub fn file_id(location: &Location) -> Option<String> {
     }
 }
 
+/// There is no working directory that a relative path could be in.
+fn no_absolute_path(path: &Path, error: &std::io::Error) -> Error {
+    let message = format!("the path cannot be made absolute: {error}");
+    Error::invalid(message).because(SystemError::of(error, "getcwd", Some(path)))
+}
+
 impl LocalStore {
     fn start(place: Storage, db: Arc<Mutex<Db>>, options: &Options, define: Define) -> Result<Arc<Self>> {
         let store = Arc::new(Self { shared: Arc::new(Shared::new()), place, openers: Mutex::new(1) });
         store.apply(options);
         store.shared.clock.witness(schema::seen_ms(&db.lock().connection)?);
-        let no_thread = |error| Error::new(Code::Unavailable, format!("a thread cannot be started: {error}"));
-        let reader = ReaderThread::new(Arc::clone(&store.shared), store.read_connection(RANGE_CACHE))
-            .map_err(no_thread)?;
+        let reader = ReaderThread::new(Arc::clone(&store.shared), store.read_connection(RANGE_CACHE))?;
         let whereabouts = match &store.place {
             Storage::File { path, .. } => Some(Whereabouts::of(path)),
             Storage::Memory(_) => None,
@@ -145,7 +148,7 @@ impl LocalStore {
         let shared = Arc::clone(&store.shared);
         let fault = Arc::clone(&shared);
         let body = move || run(&shared, writer, reader);
-        threads::spawn("keyval-writer", body, move || fault.fail()).map_err(no_thread)?;
+        threads::spawn("keyval-writer", body, move || fault.fail())?;
         Ok(store)
     }
 
@@ -206,7 +209,7 @@ impl LocalStore {
                         }
                         Ok(Arc::new(Mutex::new(db)))
                     };
-                    connect().map_err(|error: Error| error.at(&format!("{}: ", display_path(&path))))
+                    connect().map_err(|error: Error| error.at(Place::subject(display_path(&path))))
                 })
             }
         }

@@ -148,8 +148,8 @@ impl ReaderThread {
     /// Starts it.
     ///
     /// # Errors
-    /// Those of the system.
-    pub fn new(shared: Arc<Shared>, connect: Connect) -> std::io::Result<Self> {
+    /// `UNAVAILABLE` where the system has no thread left.
+    pub fn new(shared: Arc<Shared>, connect: Connect) -> Result<Self> {
         let fault = Arc::clone(&shared);
         let body = move || serve(&shared, &connect);
         Ok(Self { handle: threads::spawn("keyval-reader", body, move || fault.fail())? })

@@ -47,16 +47,15 @@ impl WatchRequest {
     /// `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`.
     pub fn validate(&self) -> Result<()> {
         if self.targets.len() > MAX_WATCHED_KEYS {
-            return Err(Error::limit("keys", self.targets.len(), MAX_WATCHED_KEYS, "keys"));
+            return Err(Error::limit(self.targets.len(), MAX_WATCHED_KEYS, "keys").at("keys"));
         }
         if self.buffer_keys.is_some_and(|keys| !(1..=MAX_BUFFER_KEYS).contains(&keys)) {
-            return Err(Error::invalid(format!(
-                "bufferSize: give a whole number from 1 to {MAX_BUFFER_KEYS}"
-            )));
+            let message = format!("give a whole number from 1 to {MAX_BUFFER_KEYS}");
+            return Err(Error::invalid(message).at("bufferSize"));
         }
         match &self.from {
             Some(stamp) if Stamp::parse(stamp).is_none() => {
-                Err(Error::invalid("from: it is no versionstamp; give the versionstamp of a batch"))
+                Err(Error::invalid("it is no versionstamp; give the versionstamp of a batch").at("from"))
             }
             _ => Ok(()),
         }

@@ -9,7 +9,7 @@ use super::matches::{Anchor, Filter, Path, Step, Test, folded};
 use super::one_of::OneOf;
 use super::operand::Operand;
 use super::typed::Typed;
-use crate::base::error::{Error, Result, short};
+use crate::base::error::{At, Error, Place, Result, short};
 use crate::base::limits::{MAX_FILTER_CONDITIONS, MAX_FILTER_DEPTH};
 use crate::codec::json_text;
 use crate::codec::json_text::Json;
@@ -37,11 +37,35 @@ enum Node {
 pub fn parse(text: &[u8]) -> Result<Filter> {
     let node = json_text::parse_within(text, MAX_TEXT_DEPTH).map(node_of).ok_or_else(damaged)?;
     let mut parser = Parser { conditions: 0 };
-    parser.condition(node, &Vec::new(), "where", 0)
+    parser.condition(node, &Vec::new(), &Trail::Where, 0)
 }
 
 fn damaged() -> Error {
-    Error::invalid("where: it cannot be read")
+    Error::invalid("it cannot be read").at("where")
+}
+
+/// The way into a filter, up to the condition that is read: it becomes a place only where one is refused.
+enum Trail<'a> {
+    /// The argument itself.
+    Where,
+    /// A member of an object.
+    Member(&'a Trail<'a>, &'a str),
+    /// An element of an array.
+    Element(&'a Trail<'a>, usize),
+}
+
+impl From<&Trail<'_>> for Place {
+    fn from(trail: &Trail<'_>) -> Self {
+        match trail {
+            Trail::Where => Self::from("where"),
+            Trail::Member(outer, name) => Self::from(*outer).member(name),
+            Trail::Element(outer, index) => Self::from(*outer).index(*index),
+        }
+    }
+}
+
+fn refused(place: &Trail<'_>, message: impl Into<String>) -> Error {
+    Error::invalid(message).at(place)
 }
 
 fn node_of(json: Json<'_>) -> Node {
@@ -77,21 +101,21 @@ struct Parser {
 
 impl Parser {
     /// A condition on what stands at a path.
-    fn condition(&mut self, node: Node, path: &Path, place: &str, depth: usize) -> Result<Filter> {
+    fn condition(&mut self, node: Node, path: &Path, place: &Trail<'_>, depth: usize) -> Result<Filter> {
         if depth > MAX_FILTER_DEPTH {
-            return Err(Error::limit(place, depth, MAX_FILTER_DEPTH, "levels"));
+            return Err(Error::limit(depth, MAX_FILTER_DEPTH, "levels").at(place));
         }
         self.conditions += 1;
         if self.conditions > MAX_FILTER_CONDITIONS {
-            return Err(Error::limit("where", self.conditions, MAX_FILTER_CONDITIONS, "conditions"));
+            let limit = Error::limit(self.conditions, MAX_FILTER_CONDITIONS, "conditions");
+            return Err(limit.at(&Trail::Where));
         }
         let members = match node {
             Node::Object(members) => members,
-            other if path.is_empty() && place == "where" => {
+            other if path.is_empty() && matches!(place, Trail::Where) => {
                 let what = if matches!(other, Node::Array(_)) { "an array" } else { "a value" };
-                return Err(Error::invalid(format!(
-                    "{place}: {what} is no filter; give an object such as {{ status: \"open\" }}"
-                )));
+                let message = format!("{what} is no filter; give an object such as {{ status: \"open\" }}");
+                return Err(refused(place, message));
             }
             other => {
                 return Ok(Filter::At(path.clone(), Test::Equal(no_pattern(operand(other, place)?, place)?)));
@@ -100,7 +124,7 @@ impl Parser {
         if members.is_empty() {
             let message =
                 "it is empty, and would match everything; leave it out, or name a field or an operator";
-            return Err(Error::invalid(format!("{place}: {message}")));
+            return Err(refused(place, message));
         }
         let is_field = |name: &[u8]| !name.starts_with(b"$");
         let compares = |name: &[u8]| {
@@ -108,25 +132,32 @@ impl Parser {
         };
         if members.iter().any(|(name, _)| is_field(name)) && members.iter().any(|(name, _)| compares(name)) {
             let message = "it has operators and fields side by side; put them into $and";
-            return Err(Error::invalid(format!("{place}: {message}")));
+            return Err(refused(place, message));
         }
         let mut all = Vec::with_capacity(members.len());
         for (name, value) in members {
             let text = String::from_utf8_lossy(&name);
-            let place = within(place, &format_args!(".{}", short(&text)));
+            let place = &Trail::Member(place, &text);
             all.push(if is_field(&name) {
                 let mut longer = path.clone();
-                longer.extend(path_of(&name, &place)?);
+                longer.extend(path_of(&name).at(place)?);
                 longer.truncate(MAX_PATH_STEPS);
-                self.condition(value, &longer, &place, depth + 1)?
+                self.condition(value, &longer, place, depth + 1)?
             } else {
-                self.operator(&text, value, path, &place, depth)?
+                self.operator(&text, value, path, place, depth)?
             });
         }
         Ok(if all.len() == 1 { all.remove(0) } else { Filter::And(all) })
     }
 
-    fn operator(&mut self, name: &str, node: Node, path: &Path, place: &str, depth: usize) -> Result<Filter> {
+    fn operator(
+        &mut self,
+        name: &str,
+        node: Node,
+        path: &Path,
+        place: &Trail<'_>,
+        depth: usize,
+    ) -> Result<Filter> {
         let at = |test: Test| Filter::At(path.clone(), test);
         let not = |test: Test| Filter::Not(Box::new(Filter::At(path.clone(), test)));
         Ok(match name {
@@ -135,7 +166,7 @@ impl Parser {
             "$not" => match node {
                 Node::Object(_) => Filter::Not(Box::new(self.condition(node, path, place, depth + 1)?)),
                 Node::Leaf(operand) if is_pattern(&operand) => return Err(pattern(place)),
-                _ => return Err(Error::invalid(format!("{place}: give a condition, such as {{ $gt: 5 }}"))),
+                _ => return Err(refused(place, "give a condition, such as { $gt: 5 }")),
             },
             "$eq" => at(Test::Equal(operand(node, place)?)),
             "$ne" => not(Test::Equal(operand(node, place)?)),
@@ -161,33 +192,28 @@ impl Parser {
             unknown => {
                 let advice = advice(unknown);
                 let unknown = short(unknown);
-                return Err(Error::invalid(format!("{place}: there is no operator {unknown}; {advice}")));
+                return Err(refused(place, format!("there is no operator {unknown}; {advice}")));
             }
         })
     }
 
-    fn several(&mut self, node: Node, path: &Path, place: &str, depth: usize) -> Result<Vec<Filter>> {
+    fn several(&mut self, node: Node, path: &Path, place: &Trail<'_>, depth: usize) -> Result<Vec<Filter>> {
         let Node::Array(conditions) = node else {
-            return Err(Error::invalid(format!("{place}: give an array of conditions")));
+            return Err(refused(place, "give an array of conditions"));
         };
         if conditions.is_empty() {
-            return Err(Error::invalid(format!("{place}: it is empty; give at least one condition")));
+            return Err(refused(place, "it is empty; give at least one condition"));
         }
         let mut all = Vec::with_capacity(conditions.len());
         for (index, condition) in conditions.into_iter().enumerate() {
-            let place = within(place, &format_args!("[{index}]"));
+            let place = &Trail::Element(place, index);
             if !matches!(condition, Node::Object(_)) {
-                return Err(Error::invalid(format!("{place}: it is no condition; give an object")));
+                return Err(refused(place, "it is no condition; give an object"));
             }
-            all.push(self.condition(condition, path, &place, depth + 1)?);
+            all.push(self.condition(condition, path, place, depth + 1)?);
         }
         Ok(all)
     }
-}
-
-/// Places are made for each condition before it is known to be one: however long names are, they stay short.
-fn within(place: &str, step: &impl std::fmt::Display) -> String {
-    short(&format!("{place}{step}")).into_owned()
 }
 
 fn when(holds: bool, filter: Filter) -> Filter {
@@ -195,12 +221,9 @@ fn when(holds: bool, filter: Filter) -> Filter {
 }
 
 /// `profile.verified`, `items[0].price`.
-pub fn path_of(name: &[u8], place: &str) -> Result<Path> {
-    let refuse = || {
-        Error::invalid(format!(
-            "{place}: it is no path; give one such as \"profile.verified\" or \"items[0].price\""
-        ))
-    };
+pub fn path_of(name: &[u8]) -> Result<Path> {
+    let refuse =
+        || Error::invalid("it is no path; give one such as \"profile.verified\" or \"items[0].price\"");
     let mut path = Vec::new();
     for part in name.split(|byte| *byte == b'.') {
         let bracket = part.iter().position(|byte| *byte == b'[');
@@ -228,7 +251,7 @@ fn index_of(digits: &[u8]) -> Option<usize> {
     std::str::from_utf8(digits).ok().filter(|_| only_digits)?.parse().ok()
 }
 
-fn operand(node: Node, place: &str) -> Result<Operand> {
+fn operand(node: Node, place: &Trail<'_>) -> Result<Operand> {
     match node {
         Node::Leaf(Operand::Value(Typed::Undefined)) => Err(undefined(place)),
         Node::Leaf(operand) => Ok(operand),
@@ -241,34 +264,35 @@ fn is_pattern(operand: &Operand) -> bool {
 }
 
 /// A RegExp would be compared with a stored one, where nearly everybody means what it matches. Only `$eq` and `$ne` leave no doubt.
-fn no_pattern(operand: Operand, place: &str) -> Result<Operand> {
+fn no_pattern(operand: Operand, place: &Trail<'_>) -> Result<Operand> {
     if is_pattern(&operand) { Err(pattern(place)) } else { Ok(operand) }
 }
 
-fn pattern(place: &str) -> Error {
-    Error::invalid(format!(
-        "{place}: a RegExp matches no text here, and {NO_PATTERNS}; an equal RegExp that is stored is found by $eq"
-    ))
+fn pattern(place: &Trail<'_>) -> Error {
+    refused(
+        place,
+        format!(
+            "a RegExp matches no text here, and {NO_PATTERNS}; an equal RegExp that is stored is found by $eq"
+        ),
+    )
 }
 
 /// What `$contains` looks for.
-fn sought(node: Node, place: &str) -> Result<Typed<'static>> {
+fn sought(node: Node, place: &Trail<'_>) -> Result<Typed<'static>> {
     let value = value(node, place)?;
     if value.holds_regexp() { Err(pattern(place)) } else { Ok(value) }
 }
 
-fn undefined(place: &str) -> Error {
-    Error::invalid(format!(
-        "{place}: it is undefined; leave it out, or ask {{ $null: true }} for what is absent"
-    ))
+fn undefined(place: &Trail<'_>) -> Error {
+    refused(place, "it is undefined; leave it out, or ask { $null: true } for what is absent")
 }
 
 /// A whole value: arrays and objects are compared as they are.
-fn value(node: Node, place: &str) -> Result<Typed<'static>> {
+fn value(node: Node, place: &Trail<'_>) -> Result<Typed<'static>> {
     match node {
         Node::Leaf(Operand::Value(value)) => Ok(value),
         Node::Leaf(Operand::Now(_)) => {
-            Err(Error::invalid(format!("{place}: kv.now() can be compared, and not be part of a value here")))
+            Err(refused(place, "kv.now() can be compared, and not be part of a value here"))
         }
         Node::Array(elements) => {
             elements.into_iter().map(|one| value(one, place)).collect::<Result<Vec<_>>>().map(Typed::Array)
@@ -281,61 +305,62 @@ fn value(node: Node, place: &str) -> Result<Typed<'static>> {
     }
 }
 
-fn ordered(node: Node, place: &str) -> Result<Operand> {
+fn ordered(node: Node, place: &Trail<'_>) -> Result<Operand> {
     let operand = operand(node, place)?;
     match &operand {
-        Operand::Value(value) if !value.is_ordered() => Err(Error::invalid(format!(
-            "{place}: it has no order; give a number, a bigint, a string, a Date or kv.now()"
-        ))),
+        Operand::Value(value) if !value.is_ordered() => {
+            Err(refused(place, "it has no order; give a number, a bigint, a string, a Date or kv.now()"))
+        }
         _ => Ok(operand),
     }
 }
 
-fn among(node: Node, place: &str) -> Result<OneOf> {
+fn among(node: Node, place: &Trail<'_>) -> Result<OneOf> {
     let Node::Array(nodes) = node else {
-        return Err(Error::invalid(format!("{place}: give an array of values")));
+        return Err(refused(place, "give an array of values"));
     };
     if nodes.len() > MAX_FILTER_CONDITIONS {
-        return Err(Error::limit(place, nodes.len(), MAX_FILTER_CONDITIONS, "values"));
+        return Err(Error::limit(nodes.len(), MAX_FILTER_CONDITIONS, "values").at(place));
     }
     let operands = nodes.into_iter().enumerate();
     let operands = operands.map(|(index, node)| {
-        let place = within(place, &format_args!("[{index}]"));
-        no_pattern(operand(node, &place)?, &place)
+        let place = &Trail::Element(place, index);
+        no_pattern(operand(node, place)?, place)
     });
     operands.collect::<Result<_>>().map(OneOf::of)
 }
 
-fn between(node: Node, place: &str) -> Result<Test> {
+fn between(node: Node, place: &Trail<'_>) -> Result<Test> {
     let Node::Array(nodes) = node else {
-        return Err(Error::invalid(format!("{place}: give [from, to]")));
+        return Err(refused(place, "give [from, to]"));
     };
     let mut bounds = nodes.into_iter();
     match (bounds.next(), bounds.next(), bounds.next()) {
-        (Some(low), Some(high), None) => {
-            Ok(Test::Between(ordered(low, &format!("{place}[0]"))?, ordered(high, &format!("{place}[1]"))?))
-        }
-        _ => Err(Error::invalid(format!("{place}: give [from, to]"))),
+        (Some(low), Some(high), None) => Ok(Test::Between(
+            ordered(low, &Trail::Element(place, 0))?,
+            ordered(high, &Trail::Element(place, 1))?,
+        )),
+        _ => Err(refused(place, "give [from, to]")),
     }
 }
 
-fn text(node: Node, place: &str) -> Result<Typed<'static>> {
+fn text(node: Node, place: &Trail<'_>) -> Result<Typed<'static>> {
     match node {
         Node::Leaf(Operand::Value(value @ Typed::String(_))) => Ok(value),
-        _ => Err(Error::invalid(format!("{place}: give a string"))),
+        _ => Err(refused(place, "give a string")),
     }
 }
 
-fn folded_text(node: Node, place: &str) -> Result<Vec<u8>> {
+fn folded_text(node: Node, place: &Trail<'_>) -> Result<Vec<u8>> {
     match text(node, place)? {
         Typed::String(text) => Ok(folded(&text)),
         _ => Err(damaged()),
     }
 }
 
-fn flag(node: Node, place: &str) -> Result<bool> {
+fn flag(node: Node, place: &Trail<'_>) -> Result<bool> {
     match node {
         Node::Leaf(Operand::Value(Typed::Bool(flag))) => Ok(flag),
-        _ => Err(Error::invalid(format!("{place}: give true or false"))),
+        _ => Err(refused(place, "give true or false")),
     }
 }

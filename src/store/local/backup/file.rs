@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::Mutex;
 
 use super::source::Source;
-use crate::base::error::{Code, Error, Result};
+use crate::base::error::{Code, Error, Result, SystemError};
 use crate::store::local::os::folders;
 use crate::store::local::os::folders::exists;
 use crate::store::local::os::identity::{FileId, display_path};
@@ -105,7 +105,11 @@ impl Target {
     }
 
     fn hold(&mut self) -> Result<()> {
-        let folder = fs::canonicalize(&self.folder).map_err(failed("the folder cannot be used"))?;
+        let folder = fs::canonicalize(&self.folder).map_err(failed(
+            "the folder cannot be used",
+            "open",
+            &self.folder,
+        ))?;
         let place = folder.join(&self.name);
         if !BUSY_TARGETS.lock().insert(place.clone()) {
             return Err(Error::new(Code::Busy, "another backup to this path is running; wait for its end"));
@@ -158,16 +162,20 @@ impl PartialFile {
         let attempt = crate::base::clock::new_id().as_u128() & 0xffff_ffff;
         name.push(format!("{PARTIAL}{attempt:08x}"));
         let path = target.folder.join(name);
-        let file = File::create_new(&path)
-            .map_err(failed("no file can be made there; check the path and its permissions"))?;
+        let file = File::create_new(&path).map_err(failed(
+            "no file can be made there; check the path and its permissions",
+            "open",
+            &path,
+        ))?;
         let partial = Self { path, file, published: false };
         if let Source::File { path, .. } = source
             && let Ok(original) = fs::metadata(path)
         {
-            partial
-                .file
-                .set_permissions(original.permissions())
-                .map_err(failed("its permissions cannot be set"))?;
+            partial.file.set_permissions(original.permissions()).map_err(failed(
+                "its permissions cannot be set",
+                "chmod",
+                &partial.path,
+            ))?;
         }
         Ok(partial)
     }
@@ -182,7 +190,7 @@ impl PartialFile {
     /// # Errors
     /// `UNAVAILABLE`.
     pub fn sync(&self) -> Result<()> {
-        self.file.sync_data().map_err(failed("it cannot be synced to disk"))
+        self.file.sync_data().map_err(failed("it cannot be synced to disk", "sync", &self.path))
     }
 
     /// Makes a whole database of one file out of it, on disk; tells its size. No connection may be open on it.
@@ -197,7 +205,7 @@ impl PartialFile {
             file.sync_all()?;
             Ok(file.metadata()?.len())
         };
-        seal().map_err(failed("it cannot be written to disk"))
+        seal().map_err(failed("it cannot be written to disk", "write", &self.path))
     }
 
     /// Gives it its final name.
@@ -211,14 +219,19 @@ impl PartialFile {
             ErrorKind::AlreadyExists => {
                 Error::invalid("the file exists by now; give another path, or overwrite: true")
             }
-            ErrorKind::NotFound => Error::new(
-                Code::Unavailable,
-                "its unfinished file is gone; another process has backed up to the same path",
-            ),
-            _ => failed("it cannot be renamed")(error),
+            ErrorKind::NotFound => {
+                let message = "its unfinished file is gone; another process has backed up to the same path";
+                let source = SystemError::of(&error, "rename", Some(&self.path));
+                Error::new(Code::Unavailable, message).because(source)
+            }
+            _ => failed("it cannot be renamed", "rename", &target.path)(error),
         })?;
         self.published = true;
-        folders::sync(&target.folder).map_err(failed("its folder cannot be synced to disk"))
+        folders::sync(&target.folder).map_err(failed(
+            "its folder cannot be synced to disk",
+            "sync",
+            &target.folder,
+        ))
     }
 
     fn replace(&self, target: &Target) -> io::Result<()> {
@@ -275,12 +288,14 @@ fn without_suffix(path: &Path, suffix: &str) -> Option<PathBuf> {
     (!name.is_empty()).then(|| path.with_file_name(name))
 }
 
-fn failed(what: &'static str) -> impl Fn(io::Error) -> Error {
-    move |error| match error.kind() {
-        ErrorKind::StorageFull => {
-            Error::new(Code::Unavailable, format!("the disk is full; free some space ({error})"))
-        }
-        _ if is_lack_of_descriptors(&error) => Error::new(Code::Unavailable, NO_DESCRIPTOR),
-        _ => Error::new(Code::Unavailable, format!("{what}: {error}")),
+/// What to say of an operation that failed on a file or a folder.
+fn failed(what: &'static str, operation: &'static str, path: &Path) -> impl Fn(io::Error) -> Error {
+    move |error| {
+        let message = match error.kind() {
+            ErrorKind::StorageFull => format!("the disk is full; free some space ({error})"),
+            _ if is_lack_of_descriptors(&error) => NO_DESCRIPTOR.to_string(),
+            _ => format!("{what}: {error}"),
+        };
+        Error::new(Code::Unavailable, message).because(SystemError::of(&error, operation, Some(path)))
     }
 }

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use self::file::{PartialFile, Target};
 use super::schema::settings::Settings;
 use super::sqlite::{Connection, Db, PageCopy, may_fail};
-use crate::base::error::{Code, Error, Result};
+use crate::base::error::{Code, Error, Place, Result};
 use crate::store::local::os::identity::{FileId, display_path};
 use crate::store::local::os::threads;
 use crate::store::sql::Sql;
@@ -58,8 +58,7 @@ impl Backups {
                 running.push((handle, thread));
             }
             Err(error) => {
-                let message = format!("a thread cannot be started: {error}");
-                handle.end(Err(Error::new(Code::Unavailable, message)));
+                handle.end(Err(error));
             }
         }
     }
@@ -77,7 +76,7 @@ impl Backups {
 }
 
 fn take(request: &BackupRequest, source: &Source) -> Result<Backup> {
-    let at = |error: Error| error.at(&format!("backup to {}: ", display_path(&request.target)));
+    let at = |error: Error| error.at(Place::subject(format!("backup to {}", display_path(&request.target))));
     request.handle.go_on()?;
     let result = Target::claim(&request.target, request.overwrite, source).and_then(|target| {
         let taken = write(&target, source, &request.handle);

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::identity::display_path;
-use crate::base::error::{Code, Error, Result};
+use crate::base::error::{Code, Error, Result, SystemError};
 use crate::store::local::sqlite::{NO_DESCRIPTOR, is_lack_of_descriptors};
 
 /// Makes a folder and those above it that are missing; `made` gets them, the innermost last.
@@ -58,8 +58,11 @@ pub fn exists(path: &Path) -> bool {
 
 /// What to say of a folder that cannot be made or synced.
 pub fn failed(folder: &Path, what: &str, error: &io::Error) -> Error {
+    let operation = if what == "created" { "mkdir" } else { "sync" };
+    let source = SystemError::of(error, operation, Some(folder));
     if is_lack_of_descriptors(error) {
-        return Error::new(Code::Unavailable, NO_DESCRIPTOR);
+        return Error::new(Code::Unavailable, NO_DESCRIPTOR).because(source);
     }
-    Error::new(Code::Unavailable, format!("the folder {} cannot be {what}: {error}", display_path(folder)))
+    let message = format!("the folder {} cannot be {what}: {error}", display_path(folder));
+    Error::new(Code::Unavailable, message).because(source)
 }

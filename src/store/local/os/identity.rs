@@ -6,7 +6,7 @@ use std::time::Duration;
 
 #[cfg(unix)]
 use crate::base::clock::Stopwatch;
-use crate::base::error::{Code, Error, short};
+use crate::base::error::{Code, Error, Place, short};
 
 /// A file: its device and inode, or, where there are none, its canonical path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -223,7 +223,7 @@ pub const MOVED: &str =
 
 /// The file that was opened is not at its path any more.
 pub fn moved(path: &Path) -> Error {
-    Error::new(Code::Unavailable, format!("{}: {MOVED}", display_path(path)))
+    Error::new(Code::Unavailable, MOVED).at(Place::subject(display_path(path)))
 }
 
 #[cfg(target_os = "linux")]

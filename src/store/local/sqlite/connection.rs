@@ -15,7 +15,7 @@ use super::last_error::last_error;
 use super::log_index::LogIndex;
 use super::statement::{Param, Statement};
 use crate::base::config::Fault;
-use crate::base::error::{Error, Result};
+use crate::base::error::{At, Error, Result};
 
 const PERSISTENT: u32 = ffi::SQLITE_PREPARE_PERSISTENT as u32;
 
@@ -60,16 +60,16 @@ impl Connection {
 
     fn open_with(path: &Path, fault: Option<Fault>, create: c_int) -> Result<Self> {
         initialize();
-        let text = path.to_str().ok_or_else(|| Error::invalid("url: the path is not valid Unicode"))?;
+        let text = path.to_str().ok_or_else(|| Error::invalid("the path is not valid Unicode")).at("url")?;
         // SQLite would read a path that begins so as a URL.
         let text = if text.starts_with("file:") { format!("./{text}") } else { text.to_string() };
-        let name = CString::new(text).map_err(|_| Error::invalid("url: the path holds a NUL"))?;
+        let name = CString::new(text).map_err(|_| Error::invalid("the path holds a NUL")).at("url")?;
         let flags = ffi::SQLITE_OPEN_READWRITE | create | ffi::SQLITE_OPEN_NOMUTEX;
         let mut connection =
             Self { db: ptr::null_mut(), fault, busy: None, checkpoints: None, log_index: ptr::null() };
         // SAFETY: `name` lives through the call; on failure `db` is null or an object that Drop closes.
         let code = unsafe { ffi::sqlite3_open_v2(name.as_ptr(), &raw mut connection.db, flags, ptr::null()) };
-        connection.check(code)?;
+        connection.check(code).map_err(|error| error.of_file(path))?;
         // SAFETY: `db` is open; `Drop` takes the handler back.
         unsafe {
             ffi::sqlite3_extended_result_codes(connection.db, 1);

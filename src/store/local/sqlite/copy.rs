@@ -9,9 +9,10 @@ use libsql::ffi;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::connection::Connection;
-use super::error::{error_of, may_fail};
-use super::files::MAIN;
-use super::last_error::last_error;
+use super::error::cause::of_code;
+use super::error::{error_with, may_fail};
+use super::files::{self, MAIN};
+use super::last_error::{last_error, of_connection};
 use crate::base::config::Fault;
 use crate::base::error::{Code, Error, Result};
 
@@ -70,7 +71,7 @@ impl<S: AsRef<Connection>> PageCopy<S> {
             ffi::SQLITE_OK | ffi::SQLITE_DONE => {
                 Ok(Step { done: code == ffi::SQLITE_DONE, remaining: pages(remaining), total: pages(total) })
             }
-            code => Err(error_of(code, "in a backup")),
+            code => Err(self.failure(code, "in a backup")),
         }
     }
 
@@ -81,9 +82,19 @@ impl<S: AsRef<Connection>> PageCopy<S> {
     pub fn finish(mut self) -> Result<Connection> {
         match self.end() {
             ffi::SQLITE_OK => {}
-            code => return Err(error_of(code, "at the end of a backup")),
+            code => return Err(self.failure(code, "at the end of a backup")),
         }
         self.target.take().ok_or_else(|| Error::new(Code::Unavailable, "the copy has no target"))
+    }
+
+    /// With what the system said of the file: of the copy, unless the store could not be read.
+    fn failure(&self, code: i32, message: &str) -> Error {
+        let source = self.source.lock();
+        let is_read = of_code(code, message).is_some_and(|known| known.operation == Some("read"));
+        let db = self.target.as_ref().filter(|_| !is_read).map_or(source.as_ref().db, |target| target.db);
+        // SAFETY: both are open, and the source is locked.
+        let known = unsafe { of_connection(db, code, message, files::take_errno(db)) };
+        error_with(code, message, known)
     }
 
     fn end(&mut self) -> i32 {

@@ -14,11 +14,11 @@ pub const NO_DESCRIPTOR: &str = "too many open files: no file descriptor is left
 /// `ENFILE` and `EMFILE`, which have these numbers on every Unix.
 const NONE_LEFT: [i32; 2] = [23, 24];
 
-/// What to say of an error that a lack of descriptors may have caused, if there is none now.
-pub fn advice(extended: c_int) -> Option<&'static str> {
+/// The system's error, where one of SQLite's may be of a lack of descriptors, and there is none now.
+pub fn lack(extended: c_int) -> Option<io::Error> {
     let may_be = matches!(extended & 0xff, ffi::SQLITE_CANTOPEN | ffi::SQLITE_IOERR);
-    let exhausted = || File::open("/dev/null").is_err_and(|error| is_lack(&error));
-    (may_be && cfg!(unix) && exhausted()).then_some(NO_DESCRIPTOR)
+    let exhausted = || File::open("/dev/null").err().filter(is_lack);
+    if may_be && cfg!(unix) { exhausted() } else { None }
 }
 
 /// Whether an error of the system is a lack of descriptors.

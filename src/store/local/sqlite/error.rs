@@ -4,9 +4,12 @@ use std::ffi::c_int;
 
 use libsql::ffi;
 
+use self::cause::of_code;
 use super::descriptors;
 use crate::base::config::Fault;
-use crate::base::error::{Code, Error, Result};
+use crate::base::error::{Code, Error, Result, SystemError};
+
+pub mod cause;
 
 /// `SQLITE_CORRUPT_INDEX`: what is to be removed from an index is not in it.
 pub const INDEX_IS_DAMAGED: c_int = ffi::SQLITE_CORRUPT | (3 << 8);
@@ -14,6 +17,11 @@ pub const INDEX_IS_DAMAGED: c_int = ffi::SQLITE_CORRUPT | (3 << 8);
 /// Our error for a result code. Codes are matched, never messages: 517 (a stale snapshot) has the message of
 /// 5.
 pub fn error_of(extended: c_int, message: &str) -> Error {
+    error_with(extended, message, of_code(extended, message))
+}
+
+/// The same, with what is known of the system's own error.
+pub fn error_with(extended: c_int, message: &str, mut source: Option<SystemError>) -> Error {
     let (code, advice) = match extended & 0xff {
         ffi::SQLITE_CORRUPT if extended == INDEX_IS_DAMAGED => (
             Code::Corrupt,
@@ -38,8 +46,16 @@ pub fn error_of(extended: c_int, message: &str) -> Error {
         ffi::SQLITE_CONSTRAINT => (Code::Conflict, "a constraint of the table refuses it"),
         _ => (Code::Corrupt, "the file does not have the expected form"),
     };
-    let advice = descriptors::advice(extended).unwrap_or(advice);
-    Error::new(code, format!("{advice} (SQLite {extended}: {message})"))
+    let lack = descriptors::lack(extended);
+    let advice = if lack.is_some() { descriptors::NO_DESCRIPTOR } else { advice };
+    if let (Some(lack), Some(source)) = (lack, &mut source) {
+        (source.errno, source.message) = (lack.raw_os_error(), lack.to_string());
+    }
+    let error = Error::new(code, format!("{advice} (SQLite {extended}: {message})"));
+    match source {
+        Some(source) => error.because(source),
+        None => error,
+    }
 }
 
 /// Whether an error of SQLite may be that of a sync, or one after it.

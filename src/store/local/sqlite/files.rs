@@ -134,24 +134,44 @@ impl File<'_> {
     }
 }
 
-/// Whether the system said that it could not read: SQLite takes such an error for damage, and says so.
+/// The system's error of an operation on a file of a connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Errno {
+    /// Its number.
+    pub number: c_int,
+    /// What the file's name has behind that of the database.
+    pub suffix: &'static str,
+}
+
+impl Errno {
+    /// Whether the system could not read: SQLite takes such an error for damage, and says so.
+    pub fn is_of_reading(self) -> bool {
+        /// `EIO`, `ENXIO`, `ERANGE`: those that SQLite translates.
+        const UNREADABLE: [c_int; 3] = [5, 6, 34];
+        UNREADABLE.contains(&self.number)
+    }
+}
+
+/// The system's error of the last operation on the files of a connection that failed, which is forgotten.
 ///
 /// # Safety
 /// `db` is open.
 #[cfg(unix)]
-pub unsafe fn take_read_error(db: *mut ffi::sqlite3) -> bool {
-    /// `EIO`, `ENXIO`, `ERANGE`: those that SQLite translates.
-    const UNREADABLE: [c_int; 3] = [5, 6, 34];
+pub unsafe fn take_errno(db: *mut ffi::sqlite3) -> Option<Errno> {
     // SAFETY: by the caller.
-    let of = |which| unsafe { File::of(db, which) }.map_or(0, |file| file.take_errno());
-    let both = [of(ffi::SQLITE_FCNTL_FILE_POINTER), of(ffi::SQLITE_FCNTL_JOURNAL_POINTER)];
-    both.iter().any(|errno| UNREADABLE.contains(errno))
+    let of = |which, suffix| {
+        unsafe { File::of(db, which) }.map(|file| Errno { number: file.take_errno(), suffix })
+    };
+    // Both are asked, so that neither remembers anything.
+    let both = [of(ffi::SQLITE_FCNTL_FILE_POINTER, ""), of(ffi::SQLITE_FCNTL_JOURNAL_POINTER, "-wal")];
+    let failed = || both.into_iter().flatten().filter(|errno| errno.number != 0);
+    failed().find(|errno| errno.is_of_reading()).or_else(|| failed().next())
 }
 
 /// There SQLite does not translate.
 #[cfg(not(unix))]
-pub unsafe fn take_read_error(_: *mut ffi::sqlite3) -> bool {
-    false
+pub unsafe fn take_errno(_: *mut ffi::sqlite3) -> Option<Errno> {
+    None
 }
 
 fn told(code: Option<c_int>, doing: &str) -> Result<()> {

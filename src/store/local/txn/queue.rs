@@ -73,7 +73,7 @@ impl QueueRead for LocalRead<'_> {
         let unreadable = |error: Error| {
             let mut rows = self.db.statement(Sql::MessageAt)?.query(&[row.into()])?;
             rows.next()?;
-            Ok(Standing::Damaged(damaged(&rows, &error.message)))
+            Ok(Standing::Damaged(damaged(&rows, &error.to_string())))
         };
         id.or_else(unreadable).map(Some)
     }
@@ -120,7 +120,7 @@ impl LocalRead<'_> {
 fn claimable(rows: &Rows<'_>) -> Claimable {
     match message(rows) {
         Ok(message) => Claimable::Message(Box::new(message)),
-        Err(error) => Claimable::Damaged(damaged(rows, &error.message)),
+        Err(error) => Claimable::Damaged(damaged(rows, &error.to_string())),
     }
 }
 

@@ -1,2 +1,0 @@
-// Its name until all that import it say files.js.
-export * from "./files.js"
