@@ -16,6 +16,9 @@
 //! What the binding takes from `engine` and `store` is data: requests, writes, answers, notices. A test
 //! compares this table with the sources (`__test__/structure/calls.test.js`).
 
+// A library says what it has to say by its results.
+#![deny(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
+
 pub mod base;
 // Without Node there is nobody to call it: `#[napi]` exports nothing in unit tests.
 #[cfg(all(feature = "node", not(test)))]
