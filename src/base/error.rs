@@ -365,6 +365,33 @@ mod tests {
         assert_eq!(deep.to_string().chars().count(), 301);
     }
 
+    #[derive(serde::Deserialize)]
+    struct Texts {
+        at: Vec<(String, String, String)>,
+        limit: Vec<(String, usize, usize, String, String)>,
+        short: Vec<(String, usize, Option<Kept>)>,
+    }
+
+    /// How much of a long text is kept: of its beginning, and of its end.
+    type Kept = (usize, usize);
+
+    /// The words of `lib/shared/errors.ts` too (`__test__/unit/error-texts.test.js`).
+    #[test]
+    fn every_case_of_the_table() {
+        let texts: Texts = serde_json::from_str(include_str!("../../testdata/error-texts.json")).unwrap();
+        for (place, message, text) in texts.at {
+            assert_eq!(Error::invalid(message).at(place).to_string(), text);
+        }
+        for (what, size, limit, unit, text) in texts.limit {
+            let error = Error::limit(size, limit, &unit).at(what);
+            assert_eq!((error.code, error.to_string()), (Code::LimitExceeded, text));
+        }
+        for (letter, times, kept) in texts.short {
+            let cut = |(begin, end)| format!("{}…{}", letter.repeat(begin), letter.repeat(end));
+            assert_eq!(short(&letter.repeat(times)), kept.map_or(letter.repeat(times), cut));
+        }
+    }
+
     #[test]
     fn a_long_text_is_cut_in_its_middle() {
         for text in [String::new(), "é".repeat(300)] {

@@ -281,10 +281,10 @@ function count(type: Counting, stored: unknown, given: Operand): bigint | KvU64 
   const operand = given instanceof KvU64 ? given.value : BigInt(given)
   if (stored === undefined) return given instanceof KvU64 ? given : operand
   if (stored instanceof KvU64) {
-    if (BigInt.asUintN(64, operand) !== operand)
-      throw invalidArgument(
-        "value: the stored counter is a KvU64, and the operand is negative or over 2^64 - 1",
-      )
+    if (BigInt.asUintN(64, operand) !== operand) {
+      const what = operand < 0n ? "negative" : "over 2^64 - 1"
+      throw invalidArgument(`value: the stored counter is a KvU64, and the operand is ${what}`)
+    }
     return new KvU64(BigInt.asUintN(64, combine(type, stored.value, operand)))
   }
   const isInteger = typeof stored === "bigint" || Number.isInteger(stored)

@@ -71,10 +71,11 @@ mod tests {
 
     #[test]
     fn every_case_of_the_table() {
-        let cases: Vec<[Option<String>; 4]> = serde_json::from_str(CASES).unwrap();
+        let cases: Vec<Vec<Option<String>>> = serde_json::from_str(CASES).unwrap();
         assert!(cases.len() > 30);
         for case in cases {
-            let [operation, stored, operand, expected] = case.clone();
+            let [operation, stored, operand, expected, message] =
+                [0, 1, 2, 3, 4].map(|at| case.get(at).cloned().flatten());
             let operation = match operation.unwrap().as_str() {
                 "sum" => Arithmetic::Sum,
                 "max" => Arithmetic::Max,
@@ -84,7 +85,13 @@ mod tests {
             let expected = expected.unwrap();
             match result {
                 Ok(result) => assert_eq!(result, counter(&expected), "{case:?}"),
-                Err(error) => assert_eq!(error.code.as_str(), expected, "{case:?}"),
+                Err(error) => {
+                    assert_eq!(
+                        (error.code.as_str(), error.to_string()),
+                        (&*expected, message.unwrap()),
+                        "{case:?}"
+                    );
+                }
             }
         }
     }
