@@ -52,6 +52,7 @@ import { queuesRandom } from "./queues/random.js"
 import { queuesRetry } from "./queues/retry.js"
 import { entryRefusals } from "./refusals/entries-and-commits.js"
 import { errorMessages } from "./refusals/error-messages.js"
+import { everyArgument } from "./refusals/every-argument.js"
 import { everyCall } from "./refusals/every-call.js"
 import { subscriptionRefusals } from "./refusals/watch-queues-locks.js"
 import { watchConverges } from "./watch/converges.js"
@@ -134,6 +135,7 @@ const suites = {
   "error messages": errorMessages,
   "refusals, entries and commits": entryRefusals,
   "arguments of every call": everyCall,
+  "every argument of every call": everyArgument,
   "refusals, watches, queues and locks": subscriptionRefusals,
 
   // kv/
