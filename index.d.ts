@@ -2,8 +2,10 @@
  * `@buntime/keyval`: Deno KV's programming model for Bun and Node, on libSQL.
  *
  * This file is the public contract, written by hand. Sizes are in bytes, times in milliseconds, unless a name
- * says otherwise. An option that is `undefined` is as good as not given. Every rejected call rejects with a
- * {@link KvError}; a call that is rejected has written nothing, unless its error says `outcome: "unknown"`.
+ * says otherwise. An option that is `undefined` is as good as not given. Every call that fails gives a
+ * {@link KvError}, or what the program's own code threw while the call ran it (a getter or a proxy in an argument, an iterator, a
+ * schema, the function of a transaction, `onProgress`, a tracer), as it is. A call that is rejected has written nothing, unless its
+ * error says `outcome: "unknown"`.
  *
  * @module
  */
