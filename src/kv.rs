@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::base::clock;
-use crate::base::clock::Stopwatch;
+use crate::base::clock::{self, Stopwatch};
 use crate::base::config::{
     DEFAULT_BUSY_TIMEOUT_MS, DEFAULT_SWEEP_INTERVAL_MS, Durability, Location, Options,
 };
