@@ -20,6 +20,8 @@ const RUNNING: i64 = i64::MIN;
 /// The end of the year 9999. A clock beyond it is wrong, and beyond 48 bits of milliseconds no UUIDv7 has
 /// room for it.
 const LAST_MS: i64 = 253_402_300_799_999;
+/// Where no store gets that runs on from there.
+pub const BEYOND_MS: i64 = LAST_MS + 100 * 365 * 24 * 60 * 60 * 1000;
 /// A smaller step is noticed by no lease, which is renewed when two thirds of it are left.
 const SMALLEST_STEP_US: i64 = 30_000;
 

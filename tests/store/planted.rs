@@ -28,7 +28,7 @@ use libsql::Value;
 use parking_lot::Mutex;
 
 /// What is planted, and what the message names.
-const PLANTED: [(&str, &str); 31] = [
+const PLANTED: [(&str, &str); 33] = [
     ("CREATE TRIGGER thief AFTER INSERT ON kv_entries BEGIN DELETE FROM kv_entries; END", "trigger thief is not"),
     ("CREATE TRIGGER kv_thief AFTER INSERT ON kv_changes BEGIN DELETE FROM kv_changes; END", "trigger kv_thief is not"),
     ("CREATE TRIGGER kv_entries AFTER INSERT ON kv_entries BEGIN SELECT 1; END", "trigger kv_entries is not"),
@@ -76,6 +76,8 @@ const PLANTED: [(&str, &str); 31] = [
     ("DROP INDEX kv_ordered_2", "index kv_ordered_2 is missing"),
     ("UPDATE sqlite_sequence SET seq = 9223372036854775807 WHERE name = 'kv_changes'", "number"),
     ("UPDATE kv_meta SET value = 9223372036854775807 WHERE key = 'sequence'", "number"),
+    ("INSERT OR REPLACE INTO kv_meta (key, value) VALUES ('time', 9223372036854775807)", "a time that no clock"),
+    ("INSERT OR REPLACE INTO kv_meta (key, value) VALUES ('time', '2026-01-01')", "a time that no clock"),
     (
         "PRAGMA writable_schema = ON; UPDATE sqlite_schema
          SET rootpage = (SELECT rootpage FROM sqlite_schema WHERE name = 'kv_changes') WHERE name = 'kv_entries'",
@@ -173,7 +175,8 @@ fn a_table_of_others_beside_ours_is_let_be() {
 
 /// What is planted while the file is open: the next write and the next page of the feed say so. So that none waits for ever, or
 /// is told that the disk is full.
-const PLANTED_LIVE: [&str; 7] = [
+const PLANTED_LIVE: [&str; 8] = [
+    "INSERT OR REPLACE INTO kv_meta (key, value) VALUES ('time', 9223372036854775807)",
     "UPDATE sqlite_sequence SET seq = 9223372036854775807 WHERE name = 'kv_changes'",
     "INSERT INTO kv_changes (seq, key, op, versionstamp) VALUES (9223372036854775807, x'', 'delete', '')",
     "UPDATE kv_changes SET seq = 9223372036854775807",
@@ -224,6 +227,30 @@ fn a_number_that_is_planted_while_the_file_is_open_is_corrupt() {
             assert_eq!(error.code, Code::Corrupt, "{sql}: {error}");
             assert!(!error.outcome_unknown, "{sql}: {error}");
         }
+    }
+}
+
+/// Seen to fail: a set was CONFLICT, as by a unique index, or said nothing of the way out.
+#[test]
+fn a_damaged_search_index_is_named_as_one_and_can_be_removed() {
+    for damage in ["UPDATE kv_search_1_data SET block = x'00'", "DELETE FROM kv_search_1_data"] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kv.db");
+        let mut kv = open(&path, &quiet());
+        put(&mut kv, set(&["a", "b"], r#"{"text":"words"}"#));
+        make_indexes(&mut kv, "a");
+        close(kv);
+        Raw::open(&path).execute(damage);
+        let mut kv = open(&path, &quiet());
+        let again = || Commit::of(set(&["a", "b"], r#"{"text":"others"}"#));
+        let error = try_commit(&mut kv, again()).expect_err(damage);
+        assert_eq!(error.code, Code::Corrupt, "{damage}: {error}");
+        assert!(error.message.contains("search index is damaged"), "{damage}: {error}");
+        put(&mut kv, set(&["c"], "1"));
+        write(&mut kv, Write::RemoveIndexes(key(&["a"]), None)).unwrap();
+        put(&mut kv, set(&["a", "b"], r#"{"text":"others"}"#));
+        make_indexes(&mut kv, "a");
+        close(kv);
     }
 }
 

@@ -28,6 +28,7 @@ async function opened(damage, use) {
     await first.set(["a"], 1)
     await first.enqueue(1, { queue: "jobs", deduplicationKey: "once" })
     await first.consumer("reader", { lease: "1h" }).read()
+    await first.lock("nightly", { duration: "1h" })
     await first.close()
     await sql(file, damage)
     const kv = new Kv(file, { sweepInterval: 0 })
@@ -95,5 +96,36 @@ test("a queue whose name is bytes holds up no other", LIMITED, () =>
 test("a lease that ends at no date is told as one", LIMITED, () =>
   opened("UPDATE kv_consumers SET locked_until = 9007199254740993", async (kv) => {
     await refused(() => kv.consumer("reader").read(), "BUSY", /lease until the time 9007199254740992/)
+  }),
+)
+
+// Seen to fail: another owner got the lock beside the first.
+for (const column of ["expires_at", "token", "owner"])
+  test(`a lock whose ${column} is of another kind is given to nobody`, LIMITED, () =>
+    opened(`UPDATE kv_locks SET ${column} = x'00'`, async (kv) => {
+      await refused(() => kv.lock("nightly", { duration: "1h" }), "CORRUPT", /kv_locks/)
+      await (await kv.lock("another", { duration: "1h" })).release()
+    }),
+  )
+
+// Seen to fail: it began again before the first change; behind the end, `lag` was negative.
+for (const position of ["'x'", "-9223372036854775807", "9223372036854775807"])
+  test(`a consumer at the position ${position} is refused until it is deleted`, LIMITED, () =>
+    opened(`UPDATE kv_consumers SET position = ${position}, locked_until = NULL`, async (kv) => {
+      const consumer = kv.consumer("reader")
+      await refused(() => consumer.read(), "CORRUPT", /consumer|position/)
+      await consumer.delete()
+      assert.equal((await consumer.read()).length, 1)
+    }),
+  )
+
+// Seen to fail: the file was opened, and the next sweep removed the entry, as if its time had come.
+test("a time that no clock gets to expires nothing", LIMITED, () =>
+  opened("INSERT OR REPLACE INTO kv_meta (key, value) VALUES ('time', 0)", async (kv, file) => {
+    await kv.set(["kept"], 1, { expiresIn: "7d" })
+    await sql(file, "UPDATE kv_meta SET value = 9223372036854775807 WHERE key = 'time'")
+    await refused(() => kv.set(["b"], 1), "CORRUPT", /a time that no clock gets to/)
+    await sql(file, "UPDATE kv_meta SET value = 0 WHERE key = 'time'")
+    assert.equal((await kv.get(["kept"])).value, 1)
   }),
 )

@@ -325,6 +325,19 @@ export function deadLetters(target) {
     assert.deepEqual(await kv.queueStats(), { pending: 1, processing: 0, dlq: 0, total: 1 })
   })
 
+  // Seen to fail, on version 0.1.0: it took those of all queues.
+  test("purge of one queue leaves the dead letters of the others", async () => {
+    const { kv } = store
+    const queues = ["mine", "theirs"]
+    await kill(queues.map((queue) => [queue, { queue }]))
+    assert.deepEqual(await kv.dlq.purge({ queue: "mine" }), { deletedCount: 1 })
+    assert.deepEqual(
+      (await kv.dlq.list()).map(({ queue }) => queue),
+      ["theirs"],
+    )
+    assert.deepEqual(await kv.dlq.purge({ queue: "nobody's" }), { deletedCount: 0 })
+  })
+
   test("purge of 2500", async () => {
     const { kv } = store
     for (let round = 0; round < 5; round++) {

@@ -3,7 +3,7 @@
 //! written.
 
 use super::index_row::row_of;
-use super::numbers::refuse_last_numbers;
+use super::numbers::{refuse_impossible_time, refuse_last_numbers};
 use super::objects::Objects;
 use crate::base::error::{Code, Error, Result, short};
 use crate::store::local::sqlite::Connection;
@@ -45,6 +45,7 @@ pub fn inspect(connection: &Connection, define: Define) -> Result<i64> {
     refuse_others(&found, &ours)?;
     refuse_misplaced(connection)?;
     refuse_last_numbers(connection)?;
+    refuse_impossible_time(connection)?;
     Ok(version)
 }
 

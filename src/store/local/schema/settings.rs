@@ -1,10 +1,11 @@
 //! The settings in `kv_meta`.
 
+use crate::base::clock::BEYOND_MS;
 use crate::base::config::{ChangeLog, MIN_DEAD_LETTER_RETENTION_MS};
 use crate::base::error::{Error, Result};
 use crate::codec::stamp::Stamp;
 use crate::store::local::sqlite::Rows;
-use crate::store::sql::schema::{LAST_NUMBER, used_up};
+use crate::store::sql::schema::{LAST_NUMBER, impossible_time, used_up};
 
 /// The settings that all openers of a file share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,10 +42,12 @@ impl Settings {
             match rows.text(0)? {
                 "clock" => clock = Stamp::parse(rows.text(1)?),
                 "change_log" => change_log = ChangeLog::parse(rows.text(1)?).ok(),
-                "retention_ms" => retention_ms = Some(rows.int(1)).filter(|ms| *ms >= 0),
-                "sequence" => sequence = Some(rows.int(1)),
-                "dead_letter_retention_ms" => dead_letter_retention_ms = Some(rows.int(1)),
-                "time" => time_ms = rows.int(1),
+                "retention_ms" => retention_ms = rows.stored_int(1).ok().filter(|ms| *ms >= 0),
+                "sequence" => sequence = rows.stored_int(1).ok(),
+                "dead_letter_retention_ms" => {
+                    dead_letter_retention_ms = Some(rows.stored_int(1).unwrap_or(0))
+                }
+                "time" => time_ms = rows.stored_int(1).unwrap_or(-1),
                 _ => {}
             }
         }
@@ -53,6 +56,9 @@ impl Settings {
             return Err(Error::corrupt(
                 "the file's kv_meta has a dead_letter_retention_ms that is no duration; open the file with the option deadLetterRetention",
             ));
+        }
+        if !(0..BEYOND_MS).contains(&time_ms) {
+            return Err(impossible_time());
         }
         match (clock, change_log, retention_ms, sequence) {
             (Some(clock), Some(change_log), Some(retention_ms), Some(sequence)) => {

@@ -11,6 +11,9 @@ use crate::base::error::{Code, Error, Result, SystemError};
 
 pub mod cause;
 
+const SEARCH_IS_DAMAGED: &str =
+    "a search index is damaged: make it again (removeIndex, createIndex), or restore the file from a backup";
+
 /// `SQLITE_CORRUPT_INDEX`: what is to be removed from an index is not in it.
 pub const INDEX_IS_DAMAGED: c_int = ffi::SQLITE_CORRUPT | (3 << 8);
 
@@ -27,6 +30,13 @@ pub fn error_with(extended: c_int, message: &str, mut source: Option<SystemError
             Code::Corrupt,
             "an index does not agree with its table, and cannot be built again: remove it (removeIndex), or restore the file from a backup",
         ),
+        ffi::SQLITE_CORRUPT if extended == ffi::SQLITE_CORRUPT_VTAB => (Code::Corrupt, SEARCH_IS_DAMAGED),
+        // No statement of ours gives a row a number that another has; FTS5 does where its tables are damaged.
+        ffi::SQLITE_CONSTRAINT
+            if matches!(extended, ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_ROWID) =>
+        {
+            (Code::Corrupt, SEARCH_IS_DAMAGED)
+        }
         ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED => {
             (Code::Busy, "another process holds the write lock; raise busyTimeout, or write less at a time")
         }

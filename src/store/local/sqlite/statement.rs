@@ -210,10 +210,13 @@ impl Rows<'_> {
         }
     }
 
-    /// A column as an integer, `None` for NULL.
+    /// A column as a number, `None` for NULL. A text or bytes are none either: SQLite sorts them behind all numbers, so as a time they never come,
+    /// for its conditions and for what reads this.
     #[must_use]
     pub fn optional_int(&self, column: c_int) -> Option<i64> {
-        (!self.is_null(column)).then(|| self.int(column))
+        // SAFETY: as above.
+        let kind = unsafe { ffi::sqlite3_column_type(self.statement.raw, column) };
+        matches!(kind, ffi::SQLITE_INTEGER | ffi::SQLITE_FLOAT).then(|| self.int(column))
     }
 
     /// Whether a column is NULL.

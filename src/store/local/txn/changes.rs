@@ -38,7 +38,7 @@ impl ChangeRead for LocalRead<'_> {
                 key: rows.blob(1),
                 kind: kind(rows.text(2)?)?,
                 versionstamp: rows.text(3)?,
-                value: rows.optional_int(4).map(|column| (encoding(column), rows.blob(5))),
+                value: (!rows.is_null(4)).then(|| (encoding(rows.int(4)), rows.blob(5))),
             };
             if visit(change)? == Flow::Stop {
                 break;

@@ -2,7 +2,9 @@
 
 use super::read::LocalRead;
 use super::write::LocalWrite;
+use crate::base::clock::Gap;
 use crate::base::error::{Error, Result};
+use crate::store::local::sqlite::Rows;
 use crate::store::rows::consumer::Consumer;
 use crate::store::sql::Sql;
 use crate::store::{ConsumerRead, Step, StepResult};
@@ -13,14 +15,20 @@ impl ConsumerRead for LocalRead<'_> {
         if !rows.next()? {
             return Ok(None);
         }
-        Ok(Some(Consumer {
-            prefix: rows.blob(0).to_vec(),
-            position: rows.int(1),
-            lease: rows.int(2),
-            locked_until: rows.optional_int(3).map(|until| self.gap.end_of(until)),
-            updated_at: rows.int(4),
-        }))
+        stored(&rows, self.gap).map(Some).map_err(|_| {
+            Error::corrupt("the stored consumer is damaged: delete it (consumer.delete()), or restore the file from a backup")
+        })
     }
+}
+
+/// A position of another kind would begin a consumer again at the first change.
+fn stored(rows: &Rows<'_>, gap: Gap) -> Result<Consumer> {
+    let (position, lease, updated_at) = (rows.stored_int(1)?, rows.stored_int(2)?, rows.stored_int(4)?);
+    if position < 0 {
+        return Err(Error::corrupt("a position before all changes"));
+    }
+    let locked_until = if rows.is_null(3) { None } else { Some(gap.end_of(rows.stored_int(3)?)) };
+    Ok(Consumer { prefix: rows.blob(0).to_vec(), position, lease, locked_until, updated_at })
 }
 
 impl LocalWrite<'_> {

@@ -22,7 +22,7 @@ const NEEDED: [(i32, &str, bool); 5] = [
 
 fn dead_letter(rows: &Rows<'_>) -> DeadLetter {
     let is_damaged = |(column, _, may_be_null): &&(i32, &str, bool)| {
-        rows.text(*column).is_err() || !may_be_null && rows.optional_int(*column).is_none()
+        rows.text(*column).is_err() || !may_be_null && rows.is_null(*column)
     };
     DeadLetter {
         id: lossy(rows, 0),

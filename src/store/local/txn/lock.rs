@@ -2,7 +2,9 @@
 
 use super::read::LocalRead;
 use super::write::LocalWrite;
+use crate::base::clock::Gap;
 use crate::base::error::{Error, Result};
+use crate::store::local::sqlite::Rows;
 use crate::store::rows::lock::Lock;
 use crate::store::sql::Sql;
 use crate::store::{LockRead, Step, StepResult};
@@ -13,10 +15,18 @@ impl LockRead for LocalRead<'_> {
         if !rows.next()? {
             return Ok(None);
         }
-        let (owner, token, expires_at) =
-            (rows.text(0)?.to_string(), rows.int(1), self.gap.end_of(rows.int(2)));
-        Ok(Some(Lock { owner, token, expires_at }))
+        stored_lock(&rows, self.gap).map(Some).map_err(|_| {
+            Error::corrupt(
+                "the stored lock is damaged: delete its row in kv_locks, or restore the file from a backup",
+            )
+        })
     }
+}
+
+/// A number or a name of another kind would free a lock that is held.
+fn stored_lock(rows: &Rows<'_>, gap: Gap) -> Result<Lock> {
+    let (token, expires_at) = (rows.stored_int(1)?, gap.end_of(rows.stored_int(2)?));
+    Ok(Lock { owner: rows.stored_text(0)?.to_string(), token, expires_at })
 }
 
 impl LocalWrite<'_> {

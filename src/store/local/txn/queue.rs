@@ -125,11 +125,7 @@ fn claimable(rows: &Rows<'_>) -> Claimable {
 }
 
 fn optional_text(rows: &Rows<'_>, column: i32) -> Result<Option<String>> {
-    if rows.optional_int(column).is_none() {
-        Ok(None)
-    } else {
-        rows.text(column).map(|text| Some(text.to_string()))
-    }
+    if rows.is_null(column) { Ok(None) } else { rows.text(column).map(|text| Some(text.to_string())) }
 }
 
 fn name_of(status: Status) -> &'static str {

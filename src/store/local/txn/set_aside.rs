@@ -34,7 +34,7 @@ pub fn lossy(rows: &Rows<'_>, column: i32) -> String {
 
 /// `None` if there is none, or none that can be read.
 pub fn sound_text(rows: &Rows<'_>, column: i32) -> Option<String> {
-    rows.optional_int(column).and_then(|_| rows.text(column).ok()).map(str::to_string)
+    if rows.is_null(column) { None } else { rows.text(column).ok().map(str::to_string) }
 }
 
 /// Why no claim would ever look at a message, by its row as `Sql::CheckMessages` gives it.
