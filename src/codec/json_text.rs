@@ -76,6 +76,30 @@ pub fn element(text: &[u8], index: usize) -> Option<&[u8]> {
     reader.skipped()
 }
 
+/// Whether a test holds of each object that has a member of this name; what is within such an object is not looked at. False also if the
+/// text is damaged.
+pub fn every_with(text: &[u8], name: &[u8], test: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+    let mut reader = Reader { text, at: 0, max_depth: MAX_DEPTH };
+    reader.every_with(name, test).is_some()
+}
+
+/// The texts of an array's elements; `None` if the text is no array.
+#[must_use]
+pub fn elements(text: &[u8]) -> Option<Vec<&[u8]>> {
+    let mut reader = Reader { text, at: 0, max_depth: MAX_DEPTH };
+    reader.expect(b'[')?;
+    let mut elements = Vec::new();
+    if reader.eat(b']') {
+        return Some(elements);
+    }
+    loop {
+        elements.push(reader.skipped()?);
+        if !reader.eat(b',') {
+            return reader.expect(b']').map(|()| elements);
+        }
+    }
+}
+
 /// A member of an object where it lies.
 #[derive(Debug, Clone)]
 pub struct Member<'a> {
@@ -230,6 +254,34 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(digits).ok()
     }
 
+    /// `None` as soon as the test does not hold of one.
+    fn every_with(&mut self, name: &[u8], test: &mut dyn FnMut(&[u8]) -> bool) -> Option<()> {
+        self.blank();
+        let from = self.at;
+        let end = match self.peek()? {
+            b'{' => b'}',
+            b'[' => b']',
+            _ => return self.skip(0),
+        };
+        self.at += 1;
+        if self.eat(end) {
+            return Some(());
+        }
+        loop {
+            if end == b'}' {
+                if self.name_is(name)? {
+                    self.at = from;
+                    return self.skipped().filter(|object| test(object)).map(drop);
+                }
+                self.expect(b':')?;
+            }
+            self.every_with(name, test)?;
+            if !self.eat(b',') {
+                return self.expect(end);
+            }
+        }
+    }
+
     fn value(&mut self, depth: usize) -> Option<Json<'a>> {
         if depth > self.max_depth {
             return None;
@@ -338,50 +390,5 @@ fn push_code(code: u32, out: &mut Vec<u8>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn members_and_elements() {
-        let text = br#" { "a" : [ 1 , {"b":"x\"y"} , [] ] , "c\u0064" : null } "#;
-        let list = member(text, b"a").unwrap();
-        assert_eq!(element(list, 1), Some(br#"{"b":"x\"y"}"#.as_slice()));
-        assert_eq!(element(list, 2), Some(b"[]".as_slice()));
-        assert_eq!((element(list, 3), element(text, 0), member(list, b"a")), (None, None, None));
-        assert_eq!(member(text, b"cd"), Some(b"null".as_slice()));
-        assert_eq!(member(text, b"d"), None);
-    }
-
-    #[test]
-    fn strings() {
-        let of = |text: &'static [u8]| match parse(text) {
-            Some(Json::String(bytes)) => bytes.into_owned(),
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(of(br#""\ud83d\ude00\n\u00e9""#), "\u{1f600}\né".as_bytes());
-        assert_eq!(of(br#""\ud800\u0041""#), [0xed, 0xa0, 0x80, b'A']);
-        assert_eq!(parse(br#""\x""#), None);
-    }
-
-    proptest! {
-        #[test]
-        fn damaged_text_holds_nothing(text in proptest::collection::vec(proptest::sample::select(br#"{}[]",:\u0123e-tn "#.to_vec()), 0..40)) {
-            let _ = (parse(&text), member(&text, b"t"), element(&text, 1));
-        }
-
-        #[test]
-        fn reads_what_serde_writes(value in any::<Vec<(String, f64, Option<bool>)>>()) {
-            prop_assume!(value.iter().all(|(_, number, _)| number.is_finite()));
-            let text = serde_json::to_vec(&value).unwrap();
-            let Some(Json::Array(rows)) = parse(&text) else { panic!("no array") };
-            for (row, (name, number, flag)) in rows.iter().zip(&value) {
-                let Json::Array(parts) = row else { panic!("no row") };
-                prop_assert_eq!(&parts[0], &Json::String(Cow::Borrowed(name.as_bytes())));
-                prop_assert_eq!(&parts[1], &Json::Number(*number));
-                prop_assert_eq!(&parts[2], &flag.map_or(Json::Null, Json::Bool));
-            }
-        }
-    }
-}
+#[path = "json_text_tests.rs"]
+mod tests;

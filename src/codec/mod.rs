@@ -6,4 +6,5 @@ pub mod key;
 pub mod key_json;
 pub mod page;
 pub mod stamp;
+pub mod tags;
 pub mod value;

@@ -6,6 +6,7 @@ use num_traits::FromPrimitive;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::tags;
 use crate::base::error::{Code, Error, Result};
 
 /// JSON text with nothing to revive.
@@ -158,8 +159,7 @@ const MAX_BRACKETS: usize = 4 * MAX_DEPTH;
 const TAG_BEGINS: &[u8] = b"{\"__type\"";
 
 /// Refuses a stored value that nobody can read. What is to be changed or matched is looked at as a whole, so
-/// that nothing is made of it, written over or deleted because of what only seems to be there. What is in a
-/// tag JavaScript knows.
+/// that nothing is made of it, written over or deleted because of what only seems to be there.
 ///
 /// # Errors
 /// `CORRUPT`; `UNSUPPORTED` for an encoding that this version does not know.
@@ -170,6 +170,9 @@ pub fn check(encoding: u8, bytes: &[u8]) -> Result<()> {
         }
         JSON | TAGGED_JSON if is_too_deep(encoding, bytes) => {
             Err(Error::corrupt("the stored value is nested over 200 levels deep"))
+        }
+        TAGGED_JSON if !tags::are_sound(bytes) => {
+            Err(Error::corrupt("the stored value has a tag that is damaged"))
         }
         U64 if bytes.len() != size_of::<u64>() => {
             Err(Error::corrupt("the stored value is a KvU64 that is not 8 bytes"))
