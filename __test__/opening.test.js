@@ -194,6 +194,7 @@ describe("opening", () => {
           join(folder, "undefined", "kv.db"),
           pathToFileURL(join(folder, "[object Object]", "kv.db")),
           "~/app.db",
+          "file:///~/app.db",
           "$HOME/app.db",
           "dir/sub/",
           ...(process.platform === "win32" ? [] : ["C:\\data\\app.db"]),

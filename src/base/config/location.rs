@@ -205,7 +205,9 @@ fn has_escape(text: &str) -> bool {
 /// Paths that would be taken by the letter, where something else is meant: shells expand them, other systems have them.
 fn refuse_mistaken(path: &str) -> Result<()> {
     let told = short(path);
-    let (first, has_more) = path.split_once(is_separator).map_or((path, false), |(first, _)| (first, true));
+    // A URL of a file puts a slash before what was meant to be expanded.
+    let begin = path.trim_start_matches(is_separator);
+    let (first, has_more) = begin.split_once(is_separator).map_or((begin, false), |(first, _)| (first, true));
     if first == "~" || (has_more && first.starts_with('~')) {
         let message = "begins with ~, which only a shell expands; give join(os.homedir(), \"app.db\")";
         return Err(Error::invalid(format!("{told:?} {message}")));

@@ -105,6 +105,10 @@ fn what_evidently_means_something_else() {
         ("~/app.db", "homedir()"),
         ("~ada/app.db", "homedir()"),
         ("file:~/app.db", "homedir()"),
+        // Seen to fail: each made a folder of that name.
+        ("/~/app.db", "homedir()"),
+        ("file:///~/app.db", "homedir()"),
+        ("file:///$HOME/app.db", "variable"),
         ("$HOME/app.db", "variable"),
         ("${dir}/app.db", "variable"),
         ("%APPDATA%/app.db", "variable"),
