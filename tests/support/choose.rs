@@ -93,8 +93,8 @@ impl Chooser {
         match self.0.below(12) {
             0..4 => (0, int.to_string().into_bytes()),
             4 => (1, format!(r#"{{"__type":"bigint","value":"{int}"}}"#).into_bytes()),
-            5 => (1, br#"[{"__type":"date","value":"5"}]"#.to_vec()),
-            6 => (1, br#"{"__type":"date","value":"5"}"#.to_vec()),
+            5 => (1, br#"[{"__type":"date","value":5}]"#.to_vec()),
+            6 => (1, br#"{"__type":"date","value":5}"#.to_vec()),
             7 => (3, (u64::MAX - self.0.next() % 3).to_le_bytes().to_vec()),
             8 => (2, (0..self.0.below(4)).map(|_| 255).collect()),
             9 if self.0.one_in(20) => (0, format!("\"{}\"", "v".repeat(300_000)).into_bytes()),
