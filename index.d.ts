@@ -1882,8 +1882,12 @@ export class Kv {
    * entries, if there is nothing; with `exact`, absent keys too). Expiry is reported within a second of its
    * time. A commit of this process is reported at once; of another, within 25 ms in 95 % of cases.
    *
+   * It begins with the call, which never waits: all that this process commits after it is reported. While the
+   * store is busy (another process recovers the file after a crash), writes that follow wait until the watch
+   * has begun, and an error of the store comes with the first batch instead.
+   *
    * @throws {KvError} `INVALID_ARGUMENT` (target, options), `LIMIT_EXCEEDED` (over 1000 keys), `UNSUPPORTED`
-   *   with `changeLog: "off"`, `BUSY` (as {@link Kv}), `CLOSED`.
+   *   with `changeLog: "off"`, `CORRUPT`, `UNAVAILABLE`, `CLOSED`.
    *
    * @example
    * ```js

@@ -8,10 +8,8 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::base::clock::{self, Stopwatch};
-use crate::base::config::{
-    DEFAULT_BUSY_TIMEOUT_MS, DEFAULT_SWEEP_INTERVAL_MS, Durability, Location, Options,
-};
+use crate::base::clock::Stopwatch;
+use crate::base::config::{DEFAULT_SWEEP_INTERVAL_MS, Durability, Location, Options};
 use crate::base::error::{At, Code, Error, Result, SystemError};
 use crate::base::metrics::{Metrics, Operation};
 use crate::engine::answer::Answer;
@@ -44,13 +42,8 @@ pub struct Kv {
     /// Under this number messages are in flight here.
     holder: u64,
     attention: Option<Box<dyn Any + Send>>,
-    /// The busy timeout.
-    patience: Duration,
     attached: bool,
 }
-
-/// Between two looks of a watch that wants to begin on a busy store.
-const PAUSE: Duration = Duration::from_millis(1);
 
 /// Told what a read found, once, on another thread.
 pub type Answered = Box<dyn FnOnce(Result<Answer>) + Send>;
@@ -91,7 +84,6 @@ impl Kv {
             looked: Arc::default(),
             holder: 0,
             attention: None,
-            patience: milliseconds(options.busy_timeout_ms.unwrap_or(DEFAULT_BUSY_TIMEOUT_MS)),
             attached: true,
         };
         kv.holder = kv.store.in_flight().holder();
@@ -269,7 +261,8 @@ impl Kv {
         self.store.in_flight().stop_renewing(id, lease);
     }
 
-    /// Begins a watch: what is committed after this is told.
+    /// Begins a watch: what is committed after this is told. If the store is busy, it takes its place on the reader
+    /// thread: what this process writes after this waits for that, and its errors come with the first batch.
     ///
     /// # Errors
     /// `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`, `UNSUPPORTED`, those of the store.
@@ -277,20 +270,12 @@ impl Kv {
         request.validate()?;
         let reader = self.reader.as_mut().ok_or_else(Error::closed)?;
         let watch = Arc::new(Watch::new(request, Arc::clone(&self.followers)));
-        // It has its place when the call returns, as `new Kv` has its file: so it waits here. A store is busy for as long as another
-        // process recovers its log after a crash.
-        let waited = Stopwatch::start();
-        loop {
-            match reader.try_read(Access::System, &mut |txn| watch.begin(txn)) {
-                Ok(false) if waited.elapsed() < self.patience => clock::pause(PAUSE),
-                Ok(false) => {
-                    watch.stop();
-                    let message = "another process holds the file; raise busyTimeout, or try again";
-                    return Err(Error::new(Code::Busy, message));
-                }
-                begun => return begun.map(|_| Arc::clone(&watch)).inspect_err(|_| watch.stop()),
-            }
+        let begun = reader.try_read(Access::System, &mut |txn| watch.begin(txn));
+        if !begun.inspect_err(|_| watch.stop())? {
+            let begins = Arc::clone(&watch);
+            self.store.read_first(Box::new(move |txn| begins.begin_given(txn)));
         }
+        Ok(watch)
     }
 
     /// The watches of this `Kv`.

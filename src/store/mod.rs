@@ -53,6 +53,10 @@ pub trait Store: Send + Sync {
     /// Hands a read to the reader thread.
     fn read(&self, job: ReadJob);
 
+    /// The same, of a read that goes before all operations that are handed over after it, by any `Kv` on this store: they wait
+    /// until it has run.
+    fn read_first(&self, job: ReadJob);
+
     /// Copies a snapshot of the store into a file; the news goes to the order's handle.
     fn backup(&self, request: BackupRequest);
 

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
 
-use crate::support::{close, commit, commit_ok, delete, key, open, quiet, read, set};
+use crate::support::fault::{BUSY, Plan, Trap};
+use crate::support::file::File;
+use crate::support::{close, commit, commit_ok, delete, key, open, put, quiet, read, set, stage, wait};
 use keyval::base::limits::{MAX_ALL_BACKLOGS_KEYS, MAX_BACKLOG_KEYS, MAX_WATCH_BATCH_KEYS};
 use keyval::codec::page::Page;
 use keyval::engine::answer::Answer;
@@ -216,4 +219,89 @@ fn every_batch_of_a_backlog_can_be_resumed_from() {
     }
     assert_eq!(told, last);
     close(kv);
+}
+
+/// A file with two `Kv`, whose statements can be made to fail.
+struct Busy {
+    trap: Trap,
+    kv: Kv,
+    beside: Kv,
+    _file: File,
+}
+
+impl Busy {
+    fn new() -> Self {
+        let (trap, file) = (Trap::default(), File::new());
+        let [kv, beside] = [(), ()].map(|()| file.open_with(&trap.options()));
+        Self { trap, kv, beside, _file: file }
+    }
+
+    /// Keeps the reader thread until something is sent, or nothing can be sent any more.
+    fn hold_reader(&self) -> Sender<()> {
+        let (begun, begins) = channel();
+        let (release, released) = channel::<()>();
+        let done = move |_| {
+            begun.send(()).unwrap();
+            let _ = released.recv();
+        };
+        self.kv.read_later(Request::Head, Box::new(done));
+        wait(&begins, "the reader thread");
+        release
+    }
+
+    /// Begins a watch as if another process held the file, which it does until the trap is disarmed.
+    fn watch(&mut self) -> Arc<Watch> {
+        self.trap.arm(Plan::From(0, BUSY));
+        watch(&mut self.kv, None)
+    }
+
+    fn close(self) {
+        close(self.kv);
+        close(self.beside);
+    }
+}
+
+/// The flags of a step, and what it tells: keys.
+fn told(kv: &Kv, watch: &Arc<Watch>) -> (u64, Vec<String>) {
+    let page = page_of(read(kv, Request::Watch(Arc::clone(watch))));
+    let text: Vec<serde_json::Value> = serde_json::from_slice(&page.text).unwrap();
+    let keys = text[..page.len() * 3].chunks(3).map(|parts| parts[0][1].as_str().unwrap().to_string());
+    (text.last().unwrap()[0].as_u64().unwrap(), keys.collect())
+}
+
+/// It is begun on the reader thread then, and what is written after it waits, by any `Kv` of the process.
+/// Seen to fail: with a read that the writes do not wait for.
+#[test]
+fn a_watch_of_a_busy_store_misses_nothing() {
+    let mut file = Busy::new();
+    let release = file.hold_reader();
+    let watch = file.watch();
+    file.trap.disarm();
+    let end = stage(&mut file.beside, commit(vec![set(&["k", "a"], "1")]));
+    file.beside.flush();
+    // Time for a writer that does not wait.
+    for _ in 0..10_000 {
+        std::thread::yield_now();
+    }
+    drop(release);
+    wait(&end, "a set").unwrap();
+    assert_eq!(told(&file.kv, &watch), (4, vec!["a".to_string()]));
+    watch.stop();
+    file.close();
+}
+
+/// Then nobody knows what it has missed, and it tells the present state, as one whose place was trimmed does.
+/// Seen to fail: without a note that it could not begin, it told nothing.
+#[test]
+fn a_watch_that_cannot_begin_starts_with_the_state() {
+    let mut file = Busy::new();
+    let watch = file.watch();
+    let (send, failed) = channel();
+    file.kv.read_later(Request::Head, Box::new(move |answer| send.send(answer.is_err()).unwrap()));
+    assert!(wait(&failed, "a read behind it"));
+    file.trap.disarm();
+    put(&mut file.beside, set(&["k", "a"], "1"));
+    assert_eq!(told(&file.kv, &watch), (1 | 2 | 4, vec!["a".to_string()]));
+    watch.stop();
+    file.close();
 }

@@ -177,12 +177,16 @@ impl Followers {
 
     /// Looks at what changed: the answer names the watches that are not clean any more.
     pub fn wakeups(&self, txn: &mut dyn ReadTxn) -> Result<Answer> {
-        let mut state = self.state.lock();
-        if state.clean == 0 {
-            state.position = None;
+        if self.state.lock().looked_up_to().is_none() {
+            return Ok(Answer::Wakeups { more: false, ids: Vec::new() });
         }
-        let Some(after) = state.position else { return Ok(Answer::Wakeups { more: false, ids: Vec::new() }) };
+        // Before the lock: the first read of a snapshot may wait for another process, and the event loop waits for
+        // the lock.
         let log = txn.log_state()?;
+        let mut state = self.state.lock();
+        let Some(after) = state.looked_up_to() else {
+            return Ok(Answer::Wakeups { more: false, ids: Vec::new() });
+        };
         let mut woken = Vec::new();
         if after + 1 < log.first || log.mode == ChangeLog::Off {
             // Changes went before they were looked at, or are not written any more: every watch finds out for
@@ -204,6 +208,14 @@ impl Followers {
 }
 
 impl State {
+    /// Up to which change the clean watches were looked for; `None` while there are none.
+    fn looked_up_to(&mut self) -> Option<i64> {
+        if self.clean == 0 {
+            self.position = None;
+        }
+        self.position
+    }
+
     fn wake(&mut self, key: &[u8], seq: i64, woken: &mut Vec<u32>) {
         let Self { targets, watches, clean, .. } = self;
         for_each_beginning(key, |beginning| {

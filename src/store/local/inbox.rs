@@ -27,6 +27,9 @@ pub struct Inbox<T> {
 #[derive(Debug)]
 struct State<T> {
     items: Vec<T>,
+    /// How many hold back what is pushed.
+    holds: usize,
+    held: Vec<T>,
     interval: Option<Duration>,
     stopped: bool,
     failed: Option<Error>,
@@ -59,7 +62,14 @@ pub enum Turn<T> {
 
 impl<T> Default for Inbox<T> {
     fn default() -> Self {
-        let state = State { items: Vec::new(), interval: None, stopped: false, failed: None };
+        let state = State {
+            items: Vec::new(),
+            holds: 0,
+            held: Vec::new(),
+            interval: None,
+            stopped: false,
+            failed: None,
+        };
         Self { state: Mutex::new(state), signal: Condvar::new(), news: AtomicUsize::new(0) }
     }
 }
@@ -71,15 +81,45 @@ impl<T> Inbox<T> {
     /// The reason, with the work.
     pub fn push(&self, mut items: Vec<T>) -> Result<(), (Vec<T>, Error)> {
         let mut state = self.state.lock();
-        if let Some(error) = &state.failed {
-            return Err((items, error.clone()));
+        if let Some(error) = state.refusal() {
+            return Err((items, error));
         }
-        if state.stopped {
-            return Err((items, Error::closed()));
+        if state.holds > 0 {
+            state.held.append(&mut items);
+        } else {
+            state.items.append(&mut items);
+            self.tell(state);
         }
-        state.items.append(&mut items);
+        Ok(())
+    }
+
+    /// The same, for work that passes what is held back.
+    ///
+    /// # Errors
+    /// The reason, with the work.
+    pub fn push_past(&self, item: T) -> Result<(), (T, Error)> {
+        let mut state = self.state.lock();
+        if let Some(error) = state.refusal() {
+            return Err((item, error));
+        }
+        state.items.push(item);
         self.tell(state);
         Ok(())
+    }
+
+    /// What is pushed from now on waits for a `release` of its own.
+    pub fn hold(&self) {
+        self.state.lock().holds += 1;
+    }
+
+    /// Ends a `hold`; the last one hands over what has waited, in its order.
+    pub fn release(&self) {
+        let mut state = self.state.lock();
+        state.holds = state.holds.saturating_sub(1);
+        if state.holds == 0 {
+            state.take_held();
+            self.tell(state);
+        }
     }
 
     /// Sets the time between two ticks.
@@ -89,9 +129,10 @@ impl<T> Inbox<T> {
         self.tell(state);
     }
 
-    /// The thread ends when it has done what waits.
+    /// The thread ends when it has done what waits, also what was held back.
     pub fn stop(&self) {
         let mut state = self.state.lock();
+        state.take_held();
         state.stopped = true;
         self.tell(state);
     }
@@ -99,6 +140,7 @@ impl<T> Inbox<T> {
     /// Refuses work from now on, and gives back what waits.
     pub fn fail(&self, error: Error) -> Vec<T> {
         let mut state = self.state.lock();
+        state.take_held();
         state.failed = Some(error);
         std::mem::take(&mut state.items)
     }
@@ -147,5 +189,16 @@ impl<T> Inbox<T> {
         self.news.fetch_add(1, Ordering::Relaxed);
         drop(state);
         self.signal.notify_one();
+    }
+}
+
+impl<T> State<T> {
+    /// Why nothing is taken any more.
+    fn refusal(&self) -> Option<Error> {
+        self.failed.clone().or_else(|| self.stopped.then(Error::closed))
+    }
+
+    fn take_held(&mut self) {
+        self.items.append(&mut self.held);
     }
 }

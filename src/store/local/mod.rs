@@ -18,7 +18,7 @@ use self::os::identity::{FileId, MOVED, Whereabouts, display_path, moved};
 use self::os::{folders, threads};
 use self::reader::{LocalReader, ReaderThread};
 use self::shared::Shared;
-use self::sqlite::{Connection, Db};
+use self::sqlite::{Connect, Connection, Db, Wait};
 use self::writer::Writer;
 use super::rows::index::Define;
 use super::{BackupRequest, InFlight, Notice, ReadJob, Reader, Store, Wake, WriteJob, fail_all};
@@ -180,23 +180,26 @@ impl LocalStore {
     }
 
     /// Opens a connection for reading when it is called.
-    fn read_connection(&self, cache: &'static str) -> Box<dyn Fn() -> Result<Arc<Mutex<Db>>> + Send> {
+    fn read_connection(&self, cache: &'static str) -> Connect {
         match &self.place {
             Storage::Memory(db) => {
                 let db = Arc::clone(db);
-                Box::new(move || Ok(Arc::clone(&db)))
+                Box::new(move |_| Ok(Arc::clone(&db)))
             }
             Storage::File { id, path, fault } => {
                 let (id, path, fault) = (id.clone(), path.clone(), fault.clone());
                 let shared = Arc::clone(&self.shared);
-                Box::new(move || {
+                Box::new(move |wait| {
                     if FileId::of(&path).as_ref() != Some(&id) {
                         return Err(moved(&path));
                     }
                     let connect = || {
                         let connection = Connection::open_existing(&path, fault.clone())?;
                         // The first read may meet another process that recovers the log after a crash.
-                        connection.set_busy_timeout(shared.busy_timeout_ms());
+                        connection.set_busy_timeout(match wait {
+                            Wait::BusyTimeout => shared.busy_timeout_ms(),
+                            Wait::Never => 0,
+                        });
                         // What is in the log is the writer's to bring into the file.
                         connection.keep_untouched();
                         connection.execute("PRAGMA query_only = ON")?;
@@ -205,6 +208,9 @@ impl LocalStore {
                         db.open_log()?;
                         db.connection.set_busy_timeout(0);
                         if !db.connection.is_log_whole() {
+                            if wait == Wait::Never {
+                                return Err(Error::new(Code::Busy, "the log is being made whole"));
+                            }
                             shared.mend_log()?;
                         }
                         Ok(Arc::new(Mutex::new(db)))
@@ -218,7 +224,7 @@ impl LocalStore {
 
 impl Store for LocalStore {
     fn reader(&self) -> Result<Box<dyn Reader>> {
-        let points = self.read_connection(POINT_CACHE)()?;
+        let points = self.read_connection(POINT_CACHE)(Wait::BusyTimeout)?;
         let ranges = self.read_connection(RANGE_CACHE);
         let in_memory = matches!(self.place, Storage::Memory(_));
         Ok(Box::new(LocalReader::new(Arc::clone(&self.shared), points, ranges, in_memory)))
@@ -232,12 +238,11 @@ impl Store for LocalStore {
     }
 
     fn read(&self, job: ReadJob) {
-        if let Err((jobs, error)) = self.shared.reads.push(vec![job]) {
-            for job in jobs {
-                job(Err(error.clone()));
-            }
-            self.shared.wake(&Notice::NONE);
-        }
+        self.shared.read(job);
+    }
+
+    fn read_first(&self, job: ReadJob) {
+        self.shared.read_first(job);
     }
 
     fn backup(&self, request: BackupRequest) {

@@ -11,7 +11,7 @@ use super::os::threads;
 use super::schema;
 use super::shared::Shared;
 use super::sqlite::commit_mark::CommitMark;
-use super::sqlite::{Connect, Db};
+use super::sqlite::{Connect, Db, Wait};
 use crate::base::clock::Stopwatch;
 use crate::base::error::Result;
 use crate::store::Notice;
@@ -120,7 +120,7 @@ enum Observation {
 impl Observer {
     fn db(&mut self) -> Option<Arc<Mutex<Db>>> {
         if self.db.is_none() {
-            self.db = (self.connect)().ok();
+            self.db = (self.connect)(Wait::BusyTimeout).ok();
         }
         self.db.clone()
     }

@@ -14,7 +14,7 @@ use super::sqlite::commit_mark::CommitMark;
 use super::txn::read::LocalRead;
 use crate::base::clock::Moment;
 use crate::base::error::{Code, Result};
-use crate::store::local::sqlite::{Connect, Db};
+use crate::store::local::sqlite::{Connect, Db, Wait};
 use crate::store::sql::Sql;
 use crate::store::{Access, Notice, ReadWork, Reader};
 
@@ -57,7 +57,7 @@ impl LocalReader {
             return Ok(Arc::clone(&self.points));
         }
         if self.ranges.is_none() {
-            self.ranges = Some((self.connect)()?);
+            self.ranges = Some((self.connect)(Wait::Never)?);
         }
         Ok(Arc::clone(self.ranges.as_ref().unwrap_or(&self.points)))
     }
@@ -93,7 +93,10 @@ impl LocalReader {
 
 impl Reader for LocalReader {
     fn try_read(&mut self, access: Access, work: ReadWork<'_>) -> Result<bool> {
-        let connection = self.connection(access)?;
+        let connection = match self.connection(access) {
+            Err(error) if error.code == Code::Busy => return Ok(false),
+            connection => connection?,
+        };
         let Some(mut db) = connection.try_lock_for(MEMORY_PATIENCE) else { return Ok(false) };
         // What stands there is not decided yet. The reader thread waits until it is.
         if !db.connection.is_log_whole() {
@@ -184,7 +187,7 @@ fn serve_one(
     job: crate::store::ReadJob,
 ) {
     if db.is_none() {
-        match connect() {
+        match connect(Wait::BusyTimeout) {
             Ok(opened) => *db = Some(opened),
             Err(error) => return job(Err(error)),
         }

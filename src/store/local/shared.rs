@@ -75,10 +75,30 @@ impl Shared {
         self.wake(&Notice::NONE);
     }
 
-    /// Has the writer make the log whole, and waits for it. Not to be called on the writer's thread.
+    /// Hands a read to the reader thread.
+    pub fn read(&self, job: ReadJob) {
+        if let Err((jobs, error)) = self.reads.push(vec![job]) {
+            for job in jobs {
+                job(Err(error.clone()));
+            }
+            self.wake(&Notice::NONE);
+        }
+    }
+
+    /// The same, of a read that goes before what is handed to the writer after it.
+    pub fn read_first(self: &Arc<Self>, job: ReadJob) {
+        let held = HeldWrites::of(self);
+        self.read(Box::new(move |txn| {
+            let _until_it_has_run = held;
+            job(txn);
+        }));
+    }
+
+    /// Has the writer make the log whole, and waits for it. Not to be called on the writer's thread. It passes what
+    /// is held back, because the read that holds it back may be what asks for this.
     pub fn mend_log(&self) -> Result<()> {
         let (send, receive) = std::sync::mpsc::sync_channel(1);
-        if let Err((_, error)) = self.writes.push(vec![Box::new(Mend(send))]) {
+        if let Err((_, error)) = self.writes.push_past(Box::new(Mend(send))) {
             return Err(error);
         }
         receive.recv().unwrap_or_else(|_| Err(Error::closed()))
@@ -97,6 +117,22 @@ impl Shared {
 pub fn fault() -> Error {
     let reason = "the store was stopped by a fault in KeyVal itself; close every Kv on it, open it again, and report it";
     Error::new(Code::Unavailable, reason)
+}
+
+/// Holds back what is handed to the writer, until it is dropped.
+struct HeldWrites(Arc<Shared>);
+
+impl HeldWrites {
+    fn of(shared: &Arc<Shared>) -> Self {
+        shared.writes.hold();
+        Self(Arc::clone(shared))
+    }
+}
+
+impl Drop for HeldWrites {
+    fn drop(&mut self) {
+        self.0.writes.release();
+    }
 }
 
 /// Waits until the writer has made the log whole, as it does before any work.

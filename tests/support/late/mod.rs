@@ -80,6 +80,9 @@ struct Shared {
 struct Inbox {
     writes: Vec<Job>,
     reads: Vec<ReadJob>,
+    /// Reads that are to run before the writes that wait for them.
+    first: usize,
+    behind: Vec<Job>,
     /// Who is to hear when all that was handed over before has ended.
     barriers: Vec<Done>,
     /// The last opener has left; nothing is taken any more.
@@ -125,7 +128,19 @@ impl Shared {
             drop(inbox);
             return fail_all(jobs, &Error::closed());
         }
-        inbox.writes.extend(jobs);
+        let writes = if inbox.first > 0 { &mut inbox.behind } else { &mut inbox.writes };
+        writes.extend(jobs);
+        self.signal.notify_one();
+    }
+
+    /// A read that goes first has run.
+    fn let_in(&self) {
+        let mut inbox = self.inbox.lock();
+        inbox.first -= 1;
+        if inbox.first == 0 {
+            let Inbox { writes, behind, .. } = &mut *inbox;
+            writes.append(behind);
+        }
         self.signal.notify_one();
     }
 }
@@ -156,6 +171,15 @@ impl Store for LateStore {
     fn read(&self, job: ReadJob) {
         self.shared.inbox.lock().reads.push(job);
         self.shared.signal.notify_one();
+    }
+
+    fn read_first(&self, job: ReadJob) {
+        let shared = Arc::clone(&self.shared);
+        shared.inbox.lock().first += 1;
+        self.read(Box::new(move |txn| {
+            job(txn);
+            shared.let_in();
+        }));
     }
 
     fn backup(&self, request: BackupRequest) {

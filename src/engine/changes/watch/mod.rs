@@ -93,8 +93,8 @@ struct WatchPosition {
 
 #[derive(Debug, Clone)]
 enum Phase {
-    /// It has not begun.
-    Start { emit_initial: bool, from: Option<String> },
+    /// It has not begun. `late`: it could not when it was to, and does not know what has changed since.
+    Start { emit_initial: bool, from: Option<String>, late: bool },
     /// It tells the present state: from this target on, after this key.
     State { target: usize, after: Option<Vec<u8>>, reset: bool, told: bool },
     /// It tells what changes.
@@ -109,7 +109,7 @@ impl Watch {
         let id = followers.add(&targets, true);
         let places = targets.iter().enumerate().map(|(position, target)| (target.key.clone(), position));
         let by_key = places.filter(|_| targets.len() > FEW_TARGETS).collect();
-        let phase = Phase::Start { emit_initial: request.emit_initial, from: request.from };
+        let phase = Phase::Start { emit_initial: request.emit_initial, from: request.from, late: false };
         let position = Mutex::new(WatchPosition {
             phase,
             backlog: Backlog::after(0, ""),
@@ -136,22 +136,18 @@ impl Watch {
     /// # Errors
     /// `UNSUPPORTED` if the log is off, those of the store.
     pub fn begin(&self, txn: &mut dyn ReadTxn) -> Result<()> {
-        let mut position = self.position.lock();
-        let log = txn.log_state()?;
-        check_logged(&log)?;
-        let Phase::Start { emit_initial, from } = position.phase.clone() else { return Ok(()) };
-        position.stand_at(log.head, log.newest_stamp.clone());
-        position.phase = match from {
-            // A commit of after the newest one is of another store, or of one that was restored since.
-            Some(from) if from < log.trimmed_stamp || from > log.newest_stamp => Phase::from_the_state(true),
-            Some(from) => {
-                position.stand_at(position_after(txn, &log, &from)?, from);
-                Phase::Changes
-            }
-            None if emit_initial => Phase::from_the_state(false),
-            None => Phase::Changes,
-        };
-        Ok(())
+        let log = logged(txn)?;
+        self.position.lock().begin(txn, &log)
+    }
+
+    /// The same for a watch that was given away already. If it fails, the watch begins with its first batch: with
+    /// the present state, because of what was committed meanwhile.
+    pub fn begin_given(&self, txn: Result<&mut dyn ReadTxn>) {
+        if txn.and_then(|txn| self.begin(txn)).is_err()
+            && let Phase::Start { late, .. } = &mut self.position.lock().phase
+        {
+            *late = true;
+        }
     }
 
     /// Reads the next batch; its tail is `Tail::Batch`.
@@ -159,10 +155,9 @@ impl Watch {
     /// # Errors
     /// `UNSUPPORTED` if the log is off, those of the store. The watch stands where it stood.
     pub fn step(&self, txn: &mut dyn ReadTxn, inline: bool) -> Result<Answer> {
-        self.begin(txn)?;
+        let log = logged(txn)?;
         let mut position = self.position.lock();
-        let log = txn.log_state()?;
-        check_logged(&log)?;
+        position.begin(txn, &log)?;
         if matches!(position.phase, Phase::Changes) {
             position.backlog.skip_to(self.followers.passed(self.id));
             if position.backlog.position + 1 < log.first {
@@ -280,7 +275,31 @@ impl Watch {
     }
 }
 
+/// The log, which is on. Asked before the position is locked: the first read of a snapshot may wait for another
+/// process, and the event loop waits for no lock that is held meanwhile.
+fn logged(txn: &mut dyn ReadTxn) -> Result<LogState> {
+    let log = txn.log_state()?;
+    check_logged(&log)?;
+    Ok(log)
+}
+
 impl WatchPosition {
+    fn begin(&mut self, txn: &mut dyn ReadTxn, log: &LogState) -> Result<()> {
+        let Phase::Start { emit_initial, from, late } = self.phase.clone() else { return Ok(()) };
+        self.stand_at(log.head, log.newest_stamp.clone());
+        self.phase = match from {
+            // A commit of after the newest one is of another store, or of one that was restored since.
+            Some(from) if from < log.trimmed_stamp || from > log.newest_stamp => Phase::from_the_state(true),
+            Some(from) => {
+                self.stand_at(position_after(txn, log, &from)?, from);
+                Phase::Changes
+            }
+            None if emit_initial || late => Phase::from_the_state(late && !emit_initial),
+            None => Phase::Changes,
+        };
+        Ok(())
+    }
+
     fn stand_at(&mut self, position: i64, token: String) {
         self.backlog = Backlog::after(position, &token);
         self.token = token;

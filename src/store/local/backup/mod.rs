@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use self::file::{PartialFile, Target};
 use super::schema::settings::Settings;
-use super::sqlite::{Connection, Db, PageCopy, may_fail};
+use super::sqlite::{Connection, Db, PageCopy, Wait, may_fail};
 use crate::base::error::{Code, Error, Place, Result};
 use crate::store::local::os::identity::{FileId, display_path};
 use crate::store::local::os::threads;
@@ -136,7 +136,7 @@ impl Snapshot {
         let db = match source {
             Source::File { connect, path, id } => {
                 same_file(path, id)?;
-                let db = connect()?;
+                let db = connect(Wait::BusyTimeout)?;
                 same_file(path, id)?;
                 db
             }

@@ -9,7 +9,16 @@ use crate::base::error::{Error, Result};
 use crate::store::sql::{STATEMENTS, Sql};
 
 /// Opens the connection that is read from.
-pub type Connect = Box<dyn Fn() -> Result<Arc<Mutex<Db>>> + Send>;
+pub type Connect = Box<dyn Fn(Wait) -> Result<Arc<Mutex<Db>>> + Send>;
+
+/// Whether a connection that is opened waits for other processes, up to the busy timeout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// It does.
+    BusyTimeout,
+    /// It does not: `BUSY`.
+    Never,
+}
 
 /// Statements that are made for indexes and stay prepared.
 const MADE: usize = 16;

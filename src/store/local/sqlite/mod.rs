@@ -22,7 +22,7 @@ mod statement;
 
 pub use connection::Connection;
 pub use copy::PageCopy;
-pub use db::{Connect, Db};
+pub use db::{Connect, Db, Wait};
 pub use descriptors::{NO_DESCRIPTOR, is_lack as is_lack_of_descriptors};
 pub use error::{INDEX_IS_DAMAGED, error_of, may_fail};
 pub use mend::{Announced, Doubt};
