@@ -1,8 +1,10 @@
-//! Law 3 and law 9 at random: operations against a sorted map, in memory, in a file, and on a store that answers as a server does, with
-//! a clock that goes on and back. What fails prints its seed: `KEYVAL_SEED=… KEYVAL_STEPS=… cargo test --no-default-features --test model`.
+//! Random operations against a sorted map: whatever is committed, listed, counted, read or swept, by one after
+//! another or several at once, the store and the map agree, in memory, in a file, and on a store that answers as a
+//! server does. Time is injected: the clock goes on and back. Messages are in `engine/queue_model.rs`.
+//!
+//! What fails prints its seed: `KEYVAL_SEED=… KEYVAL_STEPS=… cargo test --no-default-features --test model`.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
@@ -23,12 +25,12 @@ use keyval::engine::query::range::after_cursor;
 use keyval::engine::request::{Request, Write};
 use keyval::kv::Kv;
 use keyval::store::rows::index::OrderedIndex;
-use serde_json::Value;
 use support::choose::{Chooser, Selected};
+use support::compare::{assert_entry, assert_log, assert_rows, assert_value};
 use support::late::{self, Counts};
-use support::model::{End, Model, Row, Telling};
+use support::model::{End, Model, Row};
 use support::page::{Entry, Parts, entries};
-use support::random::Random;
+use support::random::{Random, with_seeds};
 use support::raw::Raw;
 use support::{HOUR_MS, T0, close, open, quiet, read, stage, sweep, wait, write};
 use tempfile::TempDir;
@@ -36,7 +38,6 @@ use tempfile::TempDir;
 mod support;
 
 const STEPS: u64 = 1_500;
-const SEEDS: u64 = 3;
 
 /// Where the store is.
 #[derive(Clone)]
@@ -63,34 +64,15 @@ struct Pair {
     seen_seq: i64,
 }
 
-/// Prints the seed if the test fails.
-struct Seed(u64);
-
-impl Drop for Seed {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("to repeat it: KEYVAL_SEED={}", self.0);
-        }
-    }
-}
-
-fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|text| text.parse().expect(name))
-}
-
 fn run(target: impl Fn(u64) -> Target) {
-    let steps = number("KEYVAL_STEPS").unwrap_or(STEPS);
-    let fresh = keyval::base::clock::new_id().as_u64_pair().1;
-    let seeds = number("KEYVAL_SEED").map_or_else(|| vec![1, 2, fresh >> 16], |seed| vec![seed]);
-    for seed in seeds.into_iter().take(usize::try_from(SEEDS).unwrap()) {
-        let _print = Seed(seed);
+    with_seeds(STEPS, |seed, steps| {
         let mut pair = Pair::new(Random::new(seed), target(seed));
         for _ in 0..steps {
             pair.step();
         }
         pair.compare();
         close(pair.kv);
-    }
+    });
 }
 
 /// Follows the choices of a fuzzer to their end.
@@ -352,39 +334,9 @@ impl Pair {
         let tellings = std::mem::take(&mut self.model.log);
         let Some(folder) = &self.folder else { return };
         let raw = Raw::open(&path_in(Some(folder)));
-        let rows = raw.entries().into_iter().map(|entry| {
-            let encoding = u8::try_from(entry.encoding).unwrap();
-            let (versionstamp, expires_at, value) = (entry.versionstamp, entry.expires_at, entry.value);
-            (entry.key, Row { versionstamp, expires_at, encoding, value })
-        });
-        let rows: BTreeMap<_, _> = rows.collect();
-        assert!(rows == self.model.rows, "rows\n{:?}\nmodel\n{:?}", shown(&rows), shown(&self.model.rows));
-        self.compare_log(&raw, tellings);
-    }
-
-    fn compare_log(&mut self, raw: &Raw, tellings: Vec<Telling>) {
-        let mut changes = raw.changes_after(self.seen_seq).into_iter().peekable();
-        if self.change_log == ChangeLog::Off {
-            assert!(changes.next().is_none());
-            return;
-        }
-        let mut last = String::new();
-        for Telling { stamp, keys } in tellings {
-            let group = changes.peek().expect("a commit that the log does not tell").versionstamp.clone();
-            assert!(group > last && stamp.is_none_or(|stamp| stamp == group), "{group} after {last}");
-            for _ in 0..keys.len() {
-                let change = changes.next().expect("a key that the log does not tell");
-                self.seen_seq = change.seq;
-                let (op, value) = keys.get(&change.key).expect("a key that was not changed");
-                assert_eq!((&change.versionstamp, change.op.as_str()), (&group, *op), "{change:?}");
-                let kept = value.clone().filter(|_| self.change_log == ChangeLog::Values);
-                let told = change.encoding.map(|encoding| u8::try_from(encoding).unwrap()).zip(change.value);
-                assert!(told == kept, "{op} of {:?}", change.key);
-            }
-            last = group;
-        }
-        assert!(changes.next().is_none(), "the log tells more than was done");
-        self.newest = self.newest.clone().max(last);
+        assert_rows(&raw, &self.model.rows);
+        let newest = assert_log(&raw, self.change_log, &mut self.seen_seq, tellings);
+        self.newest = self.newest.clone().max(newest);
     }
 }
 
@@ -432,34 +384,4 @@ fn read_soon(kv: &Kv, key: &Vec<u8>) -> Receiver<Result<Answer>> {
 /// The log is kept: its trimming has a test of its own.
 fn options(change_log: ChangeLog) -> Options {
     Options { change_log: Some(change_log), retention_ms: Some(10_000 * HOUR_MS), ..quiet() }
-}
-
-fn shown(rows: &BTreeMap<Vec<u8>, Row>) -> Vec<(String, Option<i64>, u8, usize)> {
-    let json = |key: &[u8]| {
-        let mut out = Vec::new();
-        keyval::codec::key_json::write(key, &mut out).unwrap();
-        String::from_utf8(out).unwrap()
-    };
-    rows.iter().map(|(key, row)| (json(key), row.expires_at, row.encoding, row.value.len())).collect()
-}
-
-fn assert_entry(found: &Entry, key: &[u8], row: &Row, keys_only: bool) {
-    let mut json = Vec::new();
-    keyval::codec::key_json::write(key, &mut json).unwrap();
-    assert_eq!(found.key, serde_json::from_slice::<Value>(&json).unwrap());
-    if keys_only {
-        assert_eq!(found.versionstamp.as_ref(), Some(&row.versionstamp));
-        assert_eq!(found.expires_at, row.expires_at);
-    } else {
-        assert_value(found, row);
-    }
-}
-
-fn assert_value(found: &Entry, row: &Row) {
-    let known = (found.versionstamp.as_deref(), found.expires_at, found.encoding);
-    assert_eq!(known, (Some(row.versionstamp.as_str()), row.expires_at, row.encoding));
-    match row.encoding {
-        0 | 1 => assert!(found.value == serde_json::from_slice::<Value>(&row.value).unwrap()),
-        _ => assert_eq!(found.bytes, row.value),
-    }
 }

@@ -21,6 +21,7 @@ use keyval::kv::Kv;
 
 pub mod atomicity;
 pub mod choose;
+pub mod compare;
 pub mod fault;
 pub mod file;
 pub mod jobs;

@@ -51,3 +51,29 @@ impl Random {
         &from[self.below(from.len())]
     }
 }
+
+/// Prints the seed if the test fails.
+struct Seed(u64);
+
+impl Drop for Seed {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("to repeat it: KEYVAL_SEED={}", self.0);
+        }
+    }
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().expect(name))
+}
+
+/// Runs something with two seeds that are always the same and a new one, or with the one of `KEYVAL_SEED`; and with a
+/// number of steps, or that of `KEYVAL_STEPS`.
+pub fn with_seeds(steps: u64, run: impl Fn(u64, u64)) {
+    let steps = number("KEYVAL_STEPS").unwrap_or(steps);
+    let fresh = keyval::base::clock::new_id().as_u64_pair().1 >> 16;
+    for seed in number("KEYVAL_SEED").map_or_else(|| vec![1, 2, fresh], |seed| vec![seed]) {
+        let _print = Seed(seed);
+        run(seed, steps);
+    }
+}
