@@ -6,6 +6,7 @@ mod awaited;
 mod dropped_kv;
 mod inline;
 mod late_store;
+mod queue_model;
 #[path = "../support/mod.rs"]
 mod support;
 mod watch;

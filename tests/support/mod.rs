@@ -26,6 +26,7 @@ pub mod fault;
 pub mod file;
 pub mod jobs;
 pub mod late;
+pub mod messages;
 pub mod model;
 pub mod page;
 pub mod random;

@@ -177,7 +177,9 @@ impl WorkJob {
             if message.ordering_key.as_ref().is_some_and(|key| keys.passed.contains(key)) {
                 continue;
             }
-            if let Some(lock_ms) = in_flight.holds(&message.id, message.state.lease) {
+            if message.state.status == Status::Processing
+                && let Some(lock_ms) = in_flight.holds(&message.id, message.state.lease)
+            {
                 // The clock stepped forward: it is being handled here all the same.
                 batch.push(Step::Extend(leased(&message), lock_ms));
                 continue;

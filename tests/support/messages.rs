@@ -1,0 +1,172 @@
+//! A model of the messages of one queue: what may become of each.
+
+use std::collections::BTreeMap;
+
+use keyval::engine::queue::settle::{End, Settled};
+
+/// A message, and what has become of it.
+#[derive(Debug)]
+pub struct Message {
+    id: String,
+    ready_at: i64,
+    /// How many were added before it.
+    number: usize,
+    key: Option<&'static str>,
+    backoff_ms: Vec<i64>,
+    attempts: usize,
+    lease: i64,
+    lock_ms: i64,
+    since: i64,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// It waits for a time, or behind another.
+    Waits,
+    /// This process handles it.
+    Handled,
+    /// Its handler is gone, and its lease runs out between these times.
+    Forgotten {
+        earliest: i64,
+        latest: i64,
+    },
+    /// It is no message any more.
+    Done,
+    Dead,
+}
+
+impl Message {
+    pub fn new(id: String, ready_at: i64, key: Option<&'static str>, backoff_ms: Vec<i64>) -> Self {
+        let (number, attempts, lease, lock_ms, since) = (0, 0, 0, 0, 0);
+        Self { id, ready_at, number, key, backoff_ms, attempts, lease, lock_ms, since, state: State::Waits }
+    }
+
+    fn is_last(&self) -> bool {
+        self.attempts == self.backoff_ms.len() + 1
+    }
+
+    fn is_in_flight(&self) -> bool {
+        matches!(self.state, State::Handled | State::Forgotten { .. })
+    }
+
+    fn is_ready(&self, now: i64) -> bool {
+        self.state == State::Waits && self.ready_at <= now
+    }
+
+    /// Its lease may have run out.
+    fn may_have_lapsed(&self, now: i64) -> bool {
+        matches!(self.state, State::Forgotten { earliest, .. } if earliest <= now)
+    }
+
+    /// Its lease has run out for certain.
+    fn has_lapsed(&self, now: i64) -> bool {
+        matches!(self.state, State::Forgotten { latest, .. } if latest <= now)
+    }
+
+    /// The next one of its key waits until it is gone.
+    fn holds_up(&self) -> bool {
+        self.is_in_flight() || self.state == State::Waits && self.attempts > 0
+    }
+
+    fn place(&self) -> (i64, usize) {
+        (self.ready_at, self.number)
+    }
+
+    fn end(&mut self, end: &End, now: i64) {
+        self.state = State::Waits;
+        match end {
+            End::Done => self.state = State::Done,
+            End::Failed(_) if self.is_last() => self.state = State::Dead,
+            End::Failed(_) => self.ready_at = now + self.backoff_ms[self.attempts - 1],
+            End::Returned => self.attempts -= 1,
+            End::Released => self.attempts = self.attempts.min(self.backoff_ms.len()),
+            other => panic!("not chosen: {other:?}"),
+        }
+    }
+}
+
+/// All of them, also those that are no more.
+pub struct Messages {
+    pub now: i64,
+    by_id: BTreeMap<String, Message>,
+}
+
+impl Messages {
+    pub fn at(now: i64) -> Self {
+        Self { now, by_id: BTreeMap::new() }
+    }
+
+    pub fn add(&mut self, message: Message) {
+        let number = self.by_id.len();
+        self.by_id.insert(message.id.clone(), Message { number, ..message });
+    }
+
+    /// Its lease is not extended any more; it may have been just now, or not since it was claimed.
+    pub fn forget(&mut self, id: &str) {
+        let message = self.by_id.get_mut(id).unwrap();
+        let (earliest, latest) = (message.since + message.lock_ms, self.now + message.lock_ms);
+        message.state = State::Forgotten { earliest, latest };
+    }
+
+    pub fn settle(&mut self, settled: &Settled, is_lost: bool) {
+        let (now, message) = (self.now, self.by_id.get_mut(&settled.id).unwrap());
+        let holds = message.is_in_flight() && message.lease == settled.lease;
+        if holds && is_lost && message.is_last() && message.may_have_lapsed(now) {
+            // A claim has found it before.
+            message.state = State::Dead;
+            return;
+        }
+        assert_eq!(is_lost, !holds, "at {now}, {settled:?} of {message:?}");
+        if holds {
+            message.end(&settled.end, now);
+        }
+    }
+
+    pub fn claim(&mut self, id: &str, lease: i64, attempts: usize, lock_ms: i64) {
+        let (now, message) = (self.now, &self.by_id[id]);
+        assert!(message.is_ready(now) || message.may_have_lapsed(now), "at {now}, claimed: {message:?}");
+        assert!(!message.is_last(), "one attempt too many: {message:?}");
+        assert_eq!((lease, attempts), (message.lease + 1, message.attempts + 1), "{message:?}");
+        let (key, place, was_first) = (message.key, message.place(), message.attempts == 0);
+        for other in
+            self.by_id.values_mut().filter(|other| key.is_some() && other.key == key && other.id != id)
+        {
+            if other.is_last() && other.may_have_lapsed(now) {
+                other.state = State::Dead;
+            }
+            assert!(!other.holds_up(), "at {now}, {id} passes {other:?}");
+            assert!(
+                !was_first || !other.is_ready(now) || place < other.place(),
+                "{id} comes before {other:?}"
+            );
+        }
+        let message = self.by_id.get_mut(id).unwrap();
+        (message.lease, message.attempts, message.state) = (lease, attempts, State::Handled);
+        (message.lock_ms, message.since) = (lock_ms, now);
+    }
+
+    /// Nothing can be claimed now; what the look for it has found at the end of its last attempt is dead.
+    pub fn assert_nothing_is_left(&mut self) {
+        let now = self.now;
+        for message in self.by_id.values_mut().filter(|message| message.is_last() && message.has_lapsed(now))
+        {
+            message.state = State::Dead;
+        }
+        for message in self.by_id.values() {
+            assert!(!message.has_lapsed(now), "at {now}, left: {message:?}");
+            let of_key = |other: &&Message| message.key.is_some() && other.key == message.key;
+            let waits =
+                self.by_id.values().filter(of_key).any(|other| other.id != message.id && other.holds_up());
+            assert!(!message.is_ready(now) || waits, "at {now}, left: {message:?}");
+        }
+    }
+
+    pub fn is_any_left(&self) -> bool {
+        self.by_id.values().any(|message| message.is_in_flight() || message.state == State::Waits)
+    }
+
+    pub fn dead(&self) -> usize {
+        self.by_id.values().filter(|message| message.state == State::Dead).count()
+    }
+}
