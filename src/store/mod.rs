@@ -2,7 +2,8 @@
 //! file is the seam: the engine sees these traits and nothing below them.
 //!
 //! Every store is libSQL, in a file, in memory or on a server: the tables, their SQL (`sql/`), paths into JSON, FTS5's expressions
-//! and the numbers of rows are the same everywhere. What differs is who runs the SQL, and what a request costs.
+//! and the numbers of rows are the same everywhere, and are named here as what they are. What differs is who runs the SQL, and
+//! what a request costs.
 //!
 //! Whatever reads or writes fails with the store's errors: `BUSY`, `CLOSED`, `CORRUPT`, `UNAVAILABLE`. The others are
 //! named where they arise.

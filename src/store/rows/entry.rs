@@ -36,7 +36,8 @@ pub fn is_live(expires_at: Option<i64>, now_ms: i64) -> bool {
     expires_at.is_none_or(|at| at > now_ms)
 }
 
-/// The budget of a statement on a thread that must not block.
+/// The budget of a statement on a thread that must not block. Only `Reader::try_read` gives one, and only an embedded
+/// store reads there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Budget {
     /// So long.
