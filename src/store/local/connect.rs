@@ -25,7 +25,8 @@ pub fn connect(path: &Path, options: &Options, define: Define) -> Result<Db> {
     connection.set_busy_timeout(options.busy_timeout_ms.unwrap_or(DEFAULT_BUSY_TIMEOUT_MS));
     connection.execute(WRITE_CACHE)?;
     connection.checkpoint_by_itself();
-    schema::open(&mut connection, options, define).inspect_err(|_| {
+    let sync_names = || sync_names(path);
+    schema::open(&mut connection, options, define, sync_names).inspect_err(|_| {
         // Closing would write a foreign database's log into it. Without a log, closing leaves nothing behind.
         if has_log {
             connection.keep_untouched();
@@ -55,6 +56,13 @@ fn has_write_ahead_log(path: &Path) -> bool {
 pub fn create_parent(path: &Path) -> Result<()> {
     let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) else { return Ok(()) };
     folders::make(parent, &mut Vec::new())
+}
+
+/// Waits until the names of a new file, and of the folders above it, are on disk.
+fn sync_names(path: &Path) -> Result<()> {
+    // SQLite has made the file that a symbolic link leads to. There is none in memory.
+    let file = std::fs::canonicalize(path).ok();
+    file.as_deref().and_then(Path::parent).map_or(Ok(()), folders::sync_all_above)
 }
 
 /// Each name would have a log of its own, and two processes would lose each other's commits.

@@ -15,7 +15,7 @@ use self::backup::Source;
 use self::connect::{connect, create_parent, refuse_second_name};
 use self::inbox::{Taker, Turn};
 use self::os::identity::{FileId, MOVED, Whereabouts, display_path, moved};
-use self::os::{folders, threads};
+use self::os::threads;
 use self::reader::{LocalReader, ReaderThread};
 use self::shared::Shared;
 use self::sqlite::{Connect, Connection, Db, Wait};
@@ -106,11 +106,7 @@ fn open_file(path: &Path, options: &Options, define: Define) -> Result<Arc<Local
     }
     refuse_second_name(path)?;
     create_parent(path)?;
-    let is_new = !folders::exists(path);
     let db = connect(path, options, define)?;
-    if let Some(parent) = path.parent().filter(|_| is_new) {
-        folders::sync(parent).map_err(|error| folders::failed(parent, "synced to disk", &error))?;
-    }
     let id = FileId::of(path)
         .ok_or_else(|| Error::new(Code::Unavailable, "the file vanished while it was opened"))?;
     let place = Storage::File { id: id.clone(), path: path.to_path_buf(), fault: options.fault.clone() };

@@ -66,6 +66,7 @@ impl Target {
         };
         target.check()?;
         folders::make(&target.folder, &mut target.made)?;
+        folders::sync_all_above(&target.folder)?;
         target.hold()?;
         target.remove_leftovers();
         Ok(target)

@@ -1,4 +1,4 @@
-//! Folders that are made for a file. A new name is on disk when the folder that holds it is: so each is synced in its parent.
+//! Folders that are made for a file, and their names on disk: a new name is there when the folder that holds it is synced.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -8,7 +8,8 @@ use super::identity::display_path;
 use crate::base::error::{Code, Error, Result, SystemError};
 use crate::store::local::sqlite::{NO_DESCRIPTOR, is_lack_of_descriptors};
 
-/// Makes a folder and those above it that are missing; `made` gets them, the innermost last.
+/// Makes a folder and those above it that are missing; `made` gets them, the innermost last. Their names are not on disk yet: see
+/// `sync_all_above`.
 ///
 /// # Errors
 /// `UNAVAILABLE`.
@@ -17,14 +18,37 @@ pub fn make(folder: &Path, made: &mut Vec<PathBuf>) -> Result<()> {
     for folder in missing.into_iter().rev() {
         match fs::create_dir(folder) {
             Ok(()) => made.push(folder.to_path_buf()),
-            // Another process has made it, and may not have synced it yet.
             Err(error) if error.kind() == ErrorKind::AlreadyExists && folder.is_dir() => {}
             Err(error) => return Err(failed(folder, "created", &error)),
         }
-        let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
-        sync(parent.unwrap_or(Path::new("."))).map_err(|error| failed(folder, "synced to disk", &error))?;
     }
     Ok(())
+}
+
+/// Waits until a folder, those above it in its file system, and the names in it are on disk. Also where they were found: whoever made
+/// them may have been killed before it synced them, or may be about to.
+///
+/// # Errors
+/// `UNAVAILABLE`.
+pub fn sync_all_above(folder: &Path) -> Result<()> {
+    let folder = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_path_buf());
+    let device = device(&folder);
+    for above in folder.ancestors().take_while(|above| self::device(above) == device) {
+        sync(above).map_err(|error| failed(above, "synced to disk", &error))?;
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn device(folder: &Path) -> Option<u64> {
+    use std::os::unix::fs::MetadataExt;
+    fs::metadata(folder).ok().map(|found| found.dev())
+}
+
+/// There folders cannot be synced.
+#[cfg(not(unix))]
+fn device(_: &Path) -> Option<u64> {
+    None
 }
 
 /// Waits until the names in a folder are on disk, where the file system can do that.
@@ -57,7 +81,7 @@ pub fn exists(path: &Path) -> bool {
 }
 
 /// What to say of a folder that cannot be made or synced.
-pub fn failed(folder: &Path, what: &str, error: &io::Error) -> Error {
+fn failed(folder: &Path, what: &str, error: &io::Error) -> Error {
     let operation = if what == "created" { "mkdir" } else { "sync" };
     let source = SystemError::of(error, operation, Some(folder));
     if is_lack_of_descriptors(error) {

@@ -22,11 +22,17 @@ pub mod settings;
 const RETRY: Duration = Duration::from_millis(1);
 
 /// Makes a connection's file ours: creates or upgrades the schema in one transaction and writes the settings
-/// that the opener insists on. A file that is not ours, or newer, is left as it is.
+/// that the opener insists on. A file that is not ours, or newer, is left as it is. `sync_names` is called before the first schema is
+/// committed, so that the names of a file that has one are on disk, whoever was killed meanwhile.
 ///
 /// # Errors
 /// `CORRUPT`, `UNSUPPORTED`, `BUSY`, `UNAVAILABLE`.
-pub fn open(connection: &mut Connection, options: &Options, define: Define) -> Result<()> {
+pub fn open(
+    connection: &mut Connection,
+    options: &Options,
+    define: Define,
+    sync_names: impl FnOnce() -> Result<()>,
+) -> Result<()> {
     let found = inspect(connection, define)?;
     if connection.is_read_only() {
         return Err(Error::new(
@@ -40,7 +46,7 @@ pub fn open(connection: &mut Connection, options: &Options, define: Define) -> R
         return Ok(());
     }
     connection.execute("BEGIN IMMEDIATE")?;
-    let result = migrate(connection, define).and_then(|()| write_settings(connection, options));
+    let result = migrate(connection, define, sync_names).and_then(|()| write_settings(connection, options));
     if result.is_err() {
         return connection.execute("ROLLBACK").and(result);
     }
@@ -107,8 +113,11 @@ fn write_ahead(connection: &Connection, busy_timeout_ms: i64) -> Result<()> {
 }
 
 /// Inside a write transaction, so that of two processes one creates the schema and the other finds it.
-fn migrate(connection: &Connection, define: Define) -> Result<()> {
+fn migrate(connection: &Connection, define: Define, sync_names: impl FnOnce() -> Result<()>) -> Result<()> {
     let found = inspect(connection, define)?;
+    if found == 0 {
+        sync_names()?;
+    }
     for (version, migration) in (1i64..).zip(MIGRATIONS).skip(usize::try_from(found).unwrap_or(0)) {
         connection.execute(migration)?;
         if version == 1 {
