@@ -1,21 +1,12 @@
 // Deno loads the addon with --allow-ffi alone, and ends each file of tests without a crash, whatever is live in it.
 import assert from "node:assert/strict"
 import { spawnSync } from "node:child_process"
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, before, describe, test } from "node:test"
+import { DENO, optional } from "../support/optional.js"
 import { nodeOnly, root } from "../support/runtimes.js"
-
-/** The package `deno` brings it in a package of the platform; without install scripts its launcher is only a notice. */
-function findDeno() {
-  const scope = join(root, "node_modules/@deno")
-  const packages = existsSync(scope) ? readdirSync(scope) : []
-  return packages.map((name) => join(scope, name, "deno")).find((path) => existsSync(path))
-}
-
-const deno = findDeno()
-const skip = nodeOnly.skip ?? (deno === undefined && "no deno: run npm install")
 
 const PROGRAM = `
 import { Kv, KvError } from "@buntime/keyval"
@@ -47,9 +38,9 @@ const LIVE = {
 }
 const RUNS = 3
 
-describe("Deno", { skip, timeout: 600_000 }, () => {
+describe("Deno", { ...nodeOnly, ...optional("deno"), timeout: 600_000 }, () => {
   let folder
-  const run = (...args) => spawnSync(deno, args, { cwd: folder, encoding: "utf8", env: { NO_COLOR: "1" } })
+  const run = (...args) => spawnSync(DENO, args, { cwd: folder, encoding: "utf8", env: { NO_COLOR: "1" } })
 
   before(() => {
     folder = mkdtempSync(join(tmpdir(), "keyval-deno-"))

@@ -1,6 +1,8 @@
 // What some tests need and not every machine has. A test asks: `test(name, optional("libfaketime"), …)`.
 import { spawnSync } from "node:child_process"
-import { existsSync } from "node:fs"
+import { existsSync, readdirSync } from "node:fs"
+import { join } from "node:path"
+import { root } from "./runtimes.js"
 
 const runs = (command, ...args) => spawnSync(command, args, { stdio: "ignore" }).status === 0
 
@@ -9,8 +11,18 @@ export const FAKETIME = ["x86_64-linux-gnu", "aarch64-linux-gnu", "."]
   .map((place) => `/usr/lib/${place}/faketime/libfaketimeMT.so.1`)
   .find((path) => existsSync(path))
 
+/** The package `deno` brings it in a package of the platform; without install scripts its launcher is only a notice. */
+export const DENO = findDeno()
+
+function findDeno() {
+  const scope = join(root, "node_modules/@deno")
+  const packages = existsSync(scope) ? readdirSync(scope) : []
+  return packages.map((name) => join(scope, name, "deno")).find((path) => existsSync(path))
+}
+
 const FOUND = {
   cc: () => process.platform === "linux" && runs("cc", "--version"),
+  deno: () => DENO !== undefined,
   libfaketime: () => FAKETIME !== undefined,
   valgrind: () => runs("valgrind", "--version"),
 }
