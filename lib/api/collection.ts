@@ -21,7 +21,7 @@ import { describe, invalidArgument, KvError, short } from "../shared/errors.js"
 import { copyKey } from "../shared/keys.js"
 import { isList, isRevokedProxy } from "../shared/kinds.js"
 import { refuseExtra, takeOptions } from "../shared/options.js"
-import { awaited, type Origin, originOf, traced } from "../shared/stacks.js"
+import { fromCaller } from "../shared/stacks.js"
 
 const STANDARD = "~standard"
 
@@ -82,9 +82,7 @@ export class Collection<Input, Output> implements KvCollection<Input, Output> {
     options?: KvExpireOptions,
     ...extra: unknown[]
   ): Promise<KvSetResult> {
-    const origin = originOf(false)
-    const done = this.#set(id, value, options, extra, origin)
-    return origin === undefined ? awaited(done) : done
+    return fromCaller(this.#set(id, value, options, extra))
   }
 
   async #set(
@@ -92,16 +90,10 @@ export class Collection<Input, Output> implements KvCollection<Input, Output> {
     value: Input,
     options: KvExpireOptions | undefined,
     extra: readonly unknown[],
-    origin: Origin | undefined,
   ): Promise<KvSetResult> {
     refuseExtra(extra)
     const key = this.key(id)
-    const parsed = await this.parse(value)
-    try {
-      return await this.#kv.set(key, parsed, options)
-    } catch (error) {
-      throw traced(error, origin)
-    }
+    return this.#kv.set(key, await this.#parsed(value), options)
   }
 
   async delete(id: KvCollectionId, ...extra: unknown[]): Promise<KvDeleteResult> {
@@ -132,6 +124,10 @@ export class Collection<Input, Output> implements KvCollection<Input, Output> {
 
   async parse(value: Input, ...extra: unknown[]): Promise<Output> {
     refuseExtra(extra)
+    return fromCaller(this.#parsed(value))
+  }
+
+  async #parsed(value: Input): Promise<Output> {
     // What resolves a promise is asked for its `then`.
     if (typeof value === "object" && value !== null && isRevokedProxy(value))
       throw invalidArgument("value: it is a revoked proxy")

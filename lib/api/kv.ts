@@ -61,7 +61,7 @@ import { describe, invalidArgument } from "../shared/errors.js"
 import { isKeyList } from "../shared/keys.js"
 import { checkConsistency, refuseExtra, refuseOptions, settingsOf, takeOptions } from "../shared/options.js"
 import { COMMIT_VERSIONSTAMP, createNow, UUIDV7 } from "../shared/placeholders.js"
-import { attempt, nearOrigin, originOf } from "../shared/stacks.js"
+import { attempt, fromCaller, nearOrigin, originOf } from "../shared/stacks.js"
 import type { Transport } from "../transport.js"
 import { backup } from "./backup.js"
 import { changesOf } from "./changes/changes.js"
@@ -180,7 +180,7 @@ export class Kv implements Contract {
   ): Promise<{ count: number }> {
     return attempt(() => {
       refuseExtra(extra)
-      return setMany(this.#transport, entries, options)
+      return fromCaller(setMany(this.#transport, entries, options))
     })
   }
 
@@ -355,7 +355,7 @@ export class Kv implements Contract {
   backup(path: string | URL, options?: KvBackupOptions, ...extra: unknown[]): Promise<KvBackupResult> {
     return attempt(() => {
       refuseExtra(extra)
-      return backup(this.#transport, path, options)
+      return fromCaller(backup(this.#transport, path, options))
     })
   }
 

@@ -157,3 +157,11 @@ export async function awaited<R>(promise: Promise<R>, near: Tick | undefined = t
     throw error
   }
 }
+
+/** The same promise, of a call that waits for something of ours before it fails; its errors lead to the caller, or to where `origin` was noted. */
+export function fromCaller<R>(promise: Promise<R>, origin: Origin | undefined = originOf(false)): Promise<R> {
+  if (origin === undefined) return awaited(promise)
+  return promise.catch((error: unknown) => {
+    throw traced(error, origin)
+  })
+}

@@ -7,6 +7,7 @@ import { copyKey } from "../../shared/keys.js"
 import { isList } from "../../shared/kinds.js"
 import { MAX_READ_CHANGES } from "../../shared/limits.js"
 import { flag, refuseExtra, takeOptions, wholeNumber } from "../../shared/options.js"
+import { fromCaller, originOf } from "../../shared/stacks.js"
 import type { ChangesReader, Transport } from "../../transport.js"
 import { NoticeWaiter, persist } from "./notice-waiter.js"
 
@@ -25,7 +26,7 @@ export function changesOf(transport: Transport): KvChanges {
     },
     async trim(seq: number, ...extra: unknown[]) {
       refuseExtra(extra)
-      return trim(transport, seq)
+      return fromCaller(trim(transport, seq))
     },
   })
 }
@@ -53,6 +54,8 @@ class ChangesIterator<T> implements KvChangesIterator<T> {
   #more = true
   #waiter: NoticeWaiter | undefined
   #last: Promise<unknown> = Promise.resolve()
+  /** What fails later leads to where the feed was begun. */
+  readonly #origin = originOf(false)
 
   constructor(transport: Transport, given?: KvChangesOptions) {
     const options = takeOptions<KvChangesOptions>(given, OPTIONS)
@@ -77,7 +80,7 @@ class ChangesIterator<T> implements KvChangesIterator<T> {
     }
     const next = this.#last.then(() => this.#read())
     this.#last = next.catch(() => {})
-    return next
+    return fromCaller(next, this.#origin)
   }
 
   /** Closing ends a live feed quietly; one that closing cuts rejects, so that it is not taken for a whole one. */

@@ -7,6 +7,7 @@ import { copyKey } from "../../shared/keys.js"
 import { isList } from "../../shared/kinds.js"
 import { MAX_READ_CHANGES } from "../../shared/limits.js"
 import { refuseExtra, takeOptions, wholeNumber } from "../../shared/options.js"
+import { fromCaller, originOf } from "../../shared/stacks.js"
 import type { ChangesReader, Transport } from "../../transport.js"
 import { NoticeWaiter, persist } from "./notice-waiter.js"
 
@@ -49,6 +50,10 @@ export class Consumer<T> implements KvConsumer<T> {
   async read(limit: number = DEFAULT_READ_CHANGES, ...extra: unknown[]): Promise<KvChange<T>[]> {
     refuseExtra(extra)
     wholeNumber(limit, "limit", 1, MAX_READ_CHANGES)
+    return fromCaller(this.#readOnce(limit))
+  }
+
+  async #readOnce(limit: number): Promise<KvChange<T>[]> {
     const hold = await this.#take()
     if (typeof hold === "number") throw this.#busy(hold)
     const reader = this.#open(hold)
@@ -148,8 +153,10 @@ export class Consumer<T> implements KvConsumer<T> {
   [Symbol.asyncIterator](): AsyncIterableIterator<KvChange<T>, undefined> {
     const reading: Reading = { passed: undefined, renewAt: 0, waiter: undefined }
     const changes = this.#read(reading)
+    // What fails later leads to where the loop was begun.
+    const origin = originOf(false)
     return {
-      next: () => changes.next(),
+      next: () => fromCaller(changes.next(), origin),
       return: () => {
         // A generator's own `return` waits behind a `next` that waits for changes.
         reading.waiter?.detach()

@@ -4,7 +4,7 @@ import type { KvEntry, KvKey, KvSearchIterator, KvSearchOptions } from "../../..
 import { closed } from "../../shared/errors.js"
 import { copyKey } from "../../shared/keys.js"
 import { takeOptions, wholeNumber } from "../../shared/options.js"
-import { awaited, originOf, traced } from "../../shared/stacks.js"
+import { fromCaller, originOf } from "../../shared/stacks.js"
 import type { SearchReader, Transport } from "../../transport.js"
 import { unreadOf } from "../../value/unreadable.js"
 import { filterText } from "./filter.js"
@@ -34,7 +34,7 @@ export class SearchIterator<T> implements KvSearchIterator<T> {
   next(): Promise<IteratorResult<KvEntry<T>, undefined>> {
     const next = this.#last.then(() => this.#next())
     this.#last = next.catch(() => {})
-    return this.#origin === undefined ? awaited(next) : next
+    return fromCaller(next, this.#origin)
   }
 
   async #next(): Promise<IteratorResult<KvEntry<T>, undefined>> {
@@ -43,21 +43,13 @@ export class SearchIterator<T> implements KvSearchIterator<T> {
       if (entry === undefined && (!this.#more || this.#left === 0)) return { done: true, value: undefined }
       // One that is cut is not taken for a whole one.
       if (this.#transport.closed) throw closed()
-      if (entry === undefined) await this.#traced()
+      if (entry === undefined) await this.#load()
       else {
         this.#at++
         const unread = unreadOf(entry)
         if (unread !== undefined) throw unread
         return { done: false, value: entry }
       }
-    }
-  }
-
-  async #traced(): Promise<void> {
-    try {
-      await this.#load()
-    } catch (error) {
-      throw traced(error, this.#origin)
     }
   }
 

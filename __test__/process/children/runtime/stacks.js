@@ -10,6 +10,9 @@ await kv.set(["text"], "a")
 await kv.createIndex(["u"], { on: ["e"], unique: true })
 await kv.set(["u", 1], { e: 1 })
 await plant(kv, ["planted"], '{"a":{"__type":"bigint","value":"no"}}')
+await kv.consumer("held").read()
+await kv.consumer("prefix", { prefix: ["one"] }).read()
+await kv.changes.trim(1)
 if (busy) for (let n = 0; n < 300; n++) await Promise.all([kv.get(["n"]), kv.set(["n"], n)])
 
 /** Gives it in another turn of the event loop, where nothing of the call is on the stack any more. */
@@ -18,6 +21,17 @@ async function later(value) {
   return { value }
 }
 const schema = { "~standard": { version: 1, vendor: "test", validate: later } }
+const refusal = { issues: [{ message: "no" }] }
+const refusing = {
+  "~standard": { version: 1, vendor: "test", validate: async () => (await later(refusal)).value },
+}
+const withoutLog = new Kv(":memory:", { changeLog: "off" })
+
+/** Entries of which the second one is bad. */
+async function* badEntries() {
+  yield { key: ["entries"], value: 1 }
+  yield { key: [{}], value: 1 }
+}
 
 /** To these nothing but the noted frames leads. */
 const noted = {
@@ -30,6 +44,21 @@ const noted = {
       tx.set(["u", 2], { e: 1 })
     }),
   "set of a collection with a schema: CONFLICT": () => kv.collection(["u"], schema).set(2, { e: 1 }),
+  "set of a collection whose schema refuses": () => kv.collection(["u"], refusing).set(2, 1),
+  "parse of a collection whose schema refuses": () => kv.collection(["u"], refusing).parse(1),
+  "a feed without a log": async () => {
+    for await (const _ of withoutLog.changes());
+  },
+  "a feed from what is trimmed": async () => {
+    for await (const _ of kv.changes({ from: 1 }));
+  },
+  "a loop of a consumer without a log": async () => {
+    for await (const _ of withoutLog.consumer("loop"));
+  },
+  "read of a consumer without a log": () => withoutLog.consumer("read").read(),
+  "read of a consumer: BUSY": () => kv.consumer("held").read(),
+  "read of a consumer: another prefix": () => kv.consumer("prefix", { prefix: ["other"] }).read(),
+  "setMany of entries that come later": () => kv.setMany(badEntries()),
 }
 
 const tries = {
@@ -40,6 +69,7 @@ const tries = {
   "getMany of what cannot be read": () => kv.getMany([["planted"]]),
   "set of a bad key": () => kv.set(["a", {}], 1),
   "set of a bad value": () => kv.set(["a"], () => {}),
+  "setMany of a bad value": () => kv.setMany([{ key: ["a"], value: () => {} }]),
   "set with a bad ttl": () => kv.set(["a"], 1, { expiresIn: "soon" }),
   "set: CONFLICT": () => kv.set(["u", 2], { e: 1 }),
   "setMany: CONFLICT": () => kv.setMany([{ key: ["u", 2], value: { e: 1 } }]),
@@ -101,6 +131,10 @@ const unawaited = {
   "collection's set": () => kv.collection(["u"]).set(2, { e: 1 }),
   commit: () => kv.atomic().set(["u", 2], { e: 1 }).commit(),
   setMany: () => kv.setMany([{ key: ["u", 2], value: { e: 1 } }]),
+  "setMany of entries that come later": noted["setMany of entries that come later"],
+  "set of a collection whose schema refuses": noted["set of a collection whose schema refuses"],
+  "parse of a collection whose schema refuses": noted["parse of a collection whose schema refuses"],
+  "read of a consumer: BUSY": noted["read of a consumer: BUSY"],
 }
 const isBun = "bun" in process.versions
 // In Bun frames are noted for every write.
