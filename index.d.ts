@@ -1570,6 +1570,9 @@ export interface KvBackupResult {
 /**
  * A key-value database.
  *
+ * Once its file, or the `-wal` or `-shm` of it, was moved, deleted or replaced, every call is `UNAVAILABLE` until each `Kv` on it is
+ * closed: writes from the next one, reads within a second. `docs/durability.md` says who notices it, and when.
+ *
  * @example
  * ```js
  * import { Kv } from "@buntime/keyval"

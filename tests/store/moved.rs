@@ -5,9 +5,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::support::{close, everything, is_definite, open, put, quiet, set, try_commit};
+use crate::support::{close, everything, is_definite, keys_of, open, put, quiet, set, try_commit, try_read};
 use keyval::base::error::{Code, Error};
 use keyval::engine::commit::Commit;
+use keyval::engine::request::Request;
 use keyval::kv::Kv;
 use tempfile::TempDir;
 
@@ -61,6 +62,24 @@ fn a_renamed_file_has_all_that_was_acknowledged() {
     close(store.kv);
     let found = holds(&store.folder.path().join("new.db"));
     assert!(found.contains("before") && !found.contains("after"), "{found}");
+}
+
+/// Seen to fail: without the check of either thread, its gets, or its counts, went on answering.
+#[test]
+fn once_it_was_noticed_each_read_says_so() {
+    let mut store = Open::new();
+    let requests = || [Request::Get(keys_of(&[&["before"]])), Request::Count(vec![]..vec![0xff], None)];
+    for request in requests() {
+        store.kv.read_now(&request).unwrap();
+        try_read(&store.kv, request).unwrap();
+    }
+    fs::rename(store.path("app.db"), store.path("new.db")).unwrap();
+    store.refuses();
+    for request in requests() {
+        assert_moved(&store.kv.read_now(&request).unwrap_err());
+        assert_moved(&try_read(&store.kv, request).unwrap_err());
+    }
+    close(store.kv);
 }
 
 /// Seen to fail: without `Writer::leave`, SQLite left the entry in the log of the old name.

@@ -185,10 +185,15 @@ pub fn sweep(kv: &Kv) -> Result<()> {
 }
 
 /// Reads on the reader thread.
-pub fn read(kv: &Kv, request: Request) -> Answer {
+pub fn try_read(kv: &Kv, request: Request) -> Result<Answer> {
     let (send, receive) = mpsc::channel();
     kv.read_later(request, Box::new(move |answer| drop(send.send(answer))));
-    wait(&receive, "read").unwrap()
+    wait(&receive, "read")
+}
+
+/// Reads on the reader thread what must go well.
+pub fn read(kv: &Kv, request: Request) -> Answer {
+    try_read(kv, request).unwrap()
 }
 
 /// Reads on this thread, which leaves no statement running behind it; the writer's lock on memory is short.

@@ -377,6 +377,8 @@ export function backup(target) {
     await refusedAt(file, "UNAVAILABLE", /moved/)
     assert.equal(existsSync(own), false)
     renameSync(`${own}.moved`, own)
+    await refusedAt(file, "UNAVAILABLE", /moved/)
+    await store.reopen()
     await store.kv.backup(file)
   })
 

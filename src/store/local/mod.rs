@@ -13,8 +13,9 @@ use parking_lot::Mutex;
 
 use self::backup::Source;
 use self::connect::{connect, create_parent, refuse_second_name};
+use self::file_check::FileCheck;
 use self::inbox::{Taker, Turn};
-use self::os::identity::{FileId, MOVED, Whereabouts, display_path, moved};
+use self::os::identity::{FileId, MOVED, display_path};
 use self::os::threads;
 use self::reader::{LocalReader, ReaderThread};
 use self::shared::Shared;
@@ -29,6 +30,7 @@ use crate::base::error::{At, Code, Error, Place, Result, SystemError};
 mod backup;
 mod commit_monitor;
 mod connect;
+mod file_check;
 mod group;
 mod inbox;
 mod observer;
@@ -132,15 +134,16 @@ fn no_absolute_path(path: &Path, error: &std::io::Error) -> Error {
 
 impl LocalStore {
     fn start(place: Storage, db: Arc<Mutex<Db>>, options: &Options, define: Define) -> Result<Arc<Self>> {
-        let store = Arc::new(Self { shared: Arc::new(Shared::new()), place, openers: Mutex::new(1) });
+        let files = FileCheck::of(match &place {
+            Storage::File { path, .. } => Some(path),
+            Storage::Memory(_) => None,
+        });
+        let shared = Arc::new(Shared::new(files));
+        let store = Arc::new(Self { shared, place, openers: Mutex::new(1) });
         store.apply(options);
         store.shared.clock.witness(schema::seen_ms(&db.lock().connection)?);
         let reader = ReaderThread::new(Arc::clone(&store.shared), store.read_connection(RANGE_CACHE))?;
-        let whereabouts = match &store.place {
-            Storage::File { path, .. } => Some(Whereabouts::of(path)),
-            Storage::Memory(_) => None,
-        };
-        let writer = Writer::new(Arc::clone(&store.shared), db, whereabouts, options.group_slice, define);
+        let writer = Writer::new(Arc::clone(&store.shared), db, options.group_slice, define);
         let shared = Arc::clone(&store.shared);
         let fault = Arc::clone(&shared);
         let body = move || run(&shared, writer, reader);
@@ -159,6 +162,7 @@ impl LocalStore {
         if *openers == 0 {
             return Ok(false);
         }
+        self.shared.check_files_now()?;
         if options.insists() {
             connect(path, options, define)?;
         }
@@ -182,13 +186,12 @@ impl LocalStore {
                 let db = Arc::clone(db);
                 Box::new(move |_| Ok(Arc::clone(&db)))
             }
-            Storage::File { id, path, fault } => {
-                let (id, path, fault) = (id.clone(), path.clone(), fault.clone());
+            Storage::File { path, fault, .. } => {
+                let (path, fault) = (path.clone(), fault.clone());
                 let shared = Arc::clone(&self.shared);
                 Box::new(move |wait| {
-                    if FileId::of(&path).as_ref() != Some(&id) {
-                        return Err(moved(&path));
-                    }
+                    // It is opened by path, as its log is: what is there now would be read, or made.
+                    shared.check_files_now()?;
                     let connect = || {
                         let connection = Connection::open_existing(&path, fault.clone())?;
                         // The first read may meet another process that recovers the log after a crash.
@@ -211,7 +214,10 @@ impl LocalStore {
                         }
                         Ok(Arc::new(Mutex::new(db)))
                     };
-                    connect().map_err(|error: Error| error.at(Place::subject(display_path(&path))))
+                    let db =
+                        connect().map_err(|error: Error| error.at(Place::subject(display_path(&path))))?;
+                    shared.check_files_now()?;
+                    Ok(db)
                 })
             }
         }
@@ -269,8 +275,7 @@ impl Store for LocalStore {
     }
 
     fn attend(&self, expiries: bool) -> Box<dyn Any + Send> {
-        let in_memory = matches!(self.place, Storage::Memory(_));
-        Box::new(observer::attend(&self.shared, || self.read_connection(MONITOR_CACHE), in_memory, expiries))
+        Box::new(observer::attend(&self.shared, || self.read_connection(MONITOR_CACHE), expiries))
     }
 
     fn wake_at(&self, at_ms: i64) {

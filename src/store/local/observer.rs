@@ -1,5 +1,5 @@
-//! The commit monitor's thread: it notices commits of other processes, due times and expiries. One thread a
-//! store, which runs only while somebody is attentive.
+//! The commit monitor's thread: it notices commits of other processes, due times, expiries, and files that are not
+//! where they were opened. One thread a store, which runs only while somebody is attentive.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,15 +34,11 @@ pub struct Attention {
 }
 
 /// Begins to be attentive; the first one starts the thread.
-pub fn attend(
-    shared: &Arc<Shared>,
-    connect: impl FnOnce() -> Connect,
-    in_memory: bool,
-    expiries: bool,
-) -> Attention {
+pub fn attend(shared: &Arc<Shared>, connect: impl FnOnce() -> Connect, expiries: bool) -> Attention {
     shared.monitor.attend(expiries, || {
         let (watched, connect) = (Arc::clone(shared), connect());
         let fault = Arc::clone(shared);
+        let in_memory = shared.files.is_in_memory();
         let body = move || serve(&watched, &mut Observer { db: None, connect, in_memory });
         threads::spawn("keyval-monitor", body, move || fault.fail()).ok()
     });
@@ -61,6 +57,7 @@ fn serve(shared: &Arc<Shared>, observer: &mut Observer) {
     let mut commits = shared.monitor.commits();
     let mut expiries_looked: Option<Stopwatch> = None;
     let mut blind: Option<Stopwatch> = None;
+    let mut are_moved = false;
     // What was committed since they became attentive, and before this first look, shows in no second one.
     shared.wake(&Notice::ELSEWHERE);
     loop {
@@ -84,6 +81,11 @@ fn serve(shared: &Arc<Shared>, observer: &mut Observer) {
             blind = None;
         } else if blind.as_ref().is_none_or(|since| since.elapsed() >= BLIND_PAUSE) {
             blind = Some(Stopwatch::start());
+            notice |= Notice::ELSEWHERE;
+        }
+        if !are_moved && shared.check_files().is_err() {
+            // Who waits looks, and meets the error.
+            are_moved = true;
             notice |= Notice::ELSEWHERE;
         }
         pause = (pause + pause / 4).min(LONGEST_PAUSE);

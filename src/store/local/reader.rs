@@ -93,6 +93,7 @@ impl LocalReader {
 
 impl Reader for LocalReader {
     fn try_read(&mut self, access: Access, work: ReadWork<'_>) -> Result<bool> {
+        self.shared.check_files()?;
         let connection = match self.connection(access) {
             Err(error) if error.code == Code::Busy => return Ok(false),
             connection => connection?,
@@ -186,6 +187,9 @@ fn serve_one(
     db: &mut Option<Arc<Mutex<Db>>>,
     job: crate::store::ReadJob,
 ) {
+    if let Err(error) = shared.check_files() {
+        return job(Err(error));
+    }
     if db.is_none() {
         match connect(Wait::BusyTimeout) {
             Ok(opened) => *db = Some(opened),

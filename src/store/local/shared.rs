@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 
 use super::backup::Backups;
 use super::commit_monitor::CommitMonitor;
+use super::file_check::FileCheck;
 use super::inbox::Inbox;
 use crate::base::clock::Clock;
 use crate::base::config::{DEFAULT_BUSY_TIMEOUT_MS, Durability};
@@ -26,6 +27,7 @@ pub struct Shared {
     pub clock: Clock,
     pub busy_timeout_ms: AtomicI64,
     pub strongest: Mutex<Durability>,
+    pub files: FileCheck,
     pub monitor: CommitMonitor,
     pub in_flight: Arc<InFlight>,
     pub tick: Mutex<Option<MakeJob>>,
@@ -35,8 +37,9 @@ pub struct Shared {
 
 impl Shared {
     /// Of a store that is being opened.
-    pub fn new() -> Self {
+    pub fn new(files: FileCheck) -> Self {
         Self {
+            files,
             writes: Inbox::default(),
             reads: Inbox::default(),
             backups: Backups::default(),
@@ -64,6 +67,30 @@ impl Shared {
     /// Hands a notice to all who asked for notices; one that panics is not called again.
     pub fn wake(&self, notice: &Notice) {
         self.wakes.lock().retain(|wake| catch_unwind(AssertUnwindSafe(|| wake(notice))).unwrap_or(false));
+    }
+
+    /// Whether the files are where they were opened, as of a second ago. Not for the writer's thread.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE` if they are not.
+    pub fn check_files(&self) -> Result<()> {
+        self.files.known()?;
+        self.files.look_sometimes().inspect_err(|_| self.empty_log_of_moved())
+    }
+
+    /// The same, as of now.
+    ///
+    /// # Errors
+    /// Those of `check_files`.
+    pub fn check_files_now(&self) -> Result<()> {
+        self.files.known()?;
+        self.files.look().inspect_err(|_| self.empty_log_of_moved())
+    }
+
+    /// Has the writer notice it, which then brings its log into the file: the next file at the path would be taken to own
+    /// that log.
+    fn empty_log_of_moved(&self) {
+        self.tick_now();
     }
 
     /// A thread met a fault of ours: nothing here can be trusted any more.

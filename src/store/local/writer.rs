@@ -8,7 +8,6 @@ use std::time::Duration;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::group::{Ending, Group, Job, Transaction};
-use super::os::identity::Whereabouts;
 use super::schema::reindex::rebuild_indexes;
 use super::schema::settings::Settings;
 use super::shared::{Shared, fault};
@@ -28,8 +27,6 @@ const MEMORY_SLICE: Duration = Duration::from_millis(1);
 pub struct Writer {
     shared: Arc<Shared>,
     db: Arc<Mutex<Db>>,
-    /// Where the files are, if it is not memory.
-    whereabouts: Option<Whereabouts>,
     slice: Duration,
     define: Define,
     synchronous: Option<Durability>,
@@ -43,18 +40,11 @@ pub struct Writer {
 
 impl Writer {
     /// The writer of a store.
-    pub fn new(
-        shared: Arc<Shared>,
-        db: Arc<Mutex<Db>>,
-        whereabouts: Option<Whereabouts>,
-        slice: Option<Duration>,
-        define: Define,
-    ) -> Self {
-        let slice = slice.unwrap_or(if whereabouts.is_none() { MEMORY_SLICE } else { FILE_SLICE });
+    pub fn new(shared: Arc<Shared>, db: Arc<Mutex<Db>>, slice: Option<Duration>, define: Define) -> Self {
+        let slice = slice.unwrap_or(if shared.files.is_in_memory() { MEMORY_SLICE } else { FILE_SLICE });
         Self {
             shared,
             db,
-            whereabouts,
             slice,
             define,
             synchronous: None,
@@ -78,7 +68,7 @@ impl Writer {
     /// the file was. What is undecided stays in the log, for who opens it next.
     pub fn leave(&mut self) {
         let db = self.db.lock();
-        if self.whereabouts.as_mut().is_some_and(Whereabouts::have_changed) {
+        if self.shared.files.look().is_err() {
             let _ = db.connection.empty_log();
         }
         if !db.connection.is_log_at_rest() {
@@ -177,13 +167,10 @@ impl Writer {
 
     /// Whether the files are not where they were. Then what is committed goes into the file, wherever it is now, and leaves no
     /// log behind that another file at its path would be taken to own.
-    fn moved(&mut self, db: &Db) -> Option<Error> {
-        let files = self.whereabouts.as_mut()?;
-        if !files.have_changed() {
-            return None;
-        }
+    fn moved(&self, db: &Db) -> Option<Error> {
+        let error = self.shared.files.look().err()?;
         let _ = db.connection.empty_log();
-        Some(files.error())
+        Some(error)
     }
 
     fn begin(&mut self, db: &mut Db, asked: Durability, rebuild: bool) -> Result<Settings> {

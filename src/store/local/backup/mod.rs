@@ -11,7 +11,7 @@ use self::file::{PartialFile, Target};
 use super::schema::settings::Settings;
 use super::sqlite::{Connection, Db, PageCopy, Wait, may_fail};
 use crate::base::error::{Code, Error, Place, Result};
-use crate::store::local::os::identity::{FileId, display_path};
+use crate::store::local::os::identity::display_path;
 use crate::store::local::os::threads;
 use crate::store::sql::Sql;
 use crate::store::{Backup, BackupHandle, BackupRequest, Progress};
@@ -134,12 +134,7 @@ impl Snapshot {
     /// Of a file: an open read transaction, which writers of all processes leave alone. Of memory: a copy in memory.
     fn of(source: &Source, handle: &BackupHandle) -> Result<Self> {
         let db = match source {
-            Source::File { connect, path, id } => {
-                same_file(path, id)?;
-                let db = connect(Wait::BusyTimeout)?;
-                same_file(path, id)?;
-                db
-            }
+            Source::File { connect, .. } => connect(Wait::BusyTimeout)?,
             Source::Memory(db) => Arc::new(Mutex::new(Db::new(in_memory(db, handle)?))),
         };
         let mut pinned = db.lock();
@@ -150,15 +145,6 @@ impl Snapshot {
         let page_bytes = page_size.and_then(|text| text.parse().ok()).unwrap_or(0);
         Ok(Self { db, versionstamp: settings.clock.to_string(), page_bytes })
     }
-}
-
-/// Connections are opened by path: one that was moved away would be made anew, empty.
-fn same_file(path: &Path, id: &FileId) -> Result<()> {
-    if FileId::of(path).as_ref() == Some(id) {
-        return Ok(());
-    }
-    let message = format!("the store's file {} was moved, removed or replaced", display_path(path));
-    Err(Error::new(Code::Unavailable, message))
 }
 
 fn in_memory(store: &Arc<Mutex<Db>>, handle: &BackupHandle) -> Result<Connection> {

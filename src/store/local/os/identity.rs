@@ -106,7 +106,9 @@ impl Whereabouts {
 
     /// What is said of it.
     pub fn error(&self) -> Error {
-        self.files.first().map_or_else(Error::closed, |(path, _)| moved(path))
+        self.files.first().map_or_else(Error::closed, |(path, _)| {
+            Error::new(Code::Unavailable, MOVED).at(Place::subject(display_path(path)))
+        })
     }
 }
 
@@ -217,14 +219,9 @@ impl Stamp {
     }
 }
 
-/// The advice with it.
+/// The file that was opened is not at its path any more, and the advice with it.
 pub const MOVED: &str =
     "the file was moved, deleted or replaced while it was open; close every Kv on it and open it again";
-
-/// The file that was opened is not at its path any more.
-pub fn moved(path: &Path) -> Error {
-    Error::new(Code::Unavailable, MOVED).at(Place::subject(display_path(path)))
-}
 
 #[cfg(target_os = "linux")]
 #[cfg(test)]
