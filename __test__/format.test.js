@@ -130,14 +130,14 @@ for (const [version, released] of Object.entries(RELEASED)) {
           "SELECT value FROM kv_meta WHERE key = 'retention_ms'",
         )
         assert.equal(retention, 50 * 365 * 86_400_000)
-        const told = rows.map(({ op, key }) => [op, key])
+        const reported = rows.map(({ op, key }) => [op, key])
         const sets = released.sets.map(({ key }) => ["create", hexOf(key)])
         const changes = released.changes.map(([op, key]) => [op, hexOf(key)])
         const news = [
           ["create", ["new"]],
           ["delete", ["ttl", "expired"]],
         ].map(([op, key]) => [op, hexOf(key)])
-        assert.deepEqual(told, [...sets, ...changes, ...news])
+        assert.deepEqual(reported, [...sets, ...changes, ...news])
         for (const { op, value } of rows) assert.equal(value === null, op === "delete")
       }))
 

@@ -19,7 +19,7 @@ use crate::engine::changes::watch::{Watch, WatchRequest};
 use crate::engine::commit::apply::{CommitJob, Done};
 use crate::engine::commit::{Commit, Outcome};
 use crate::engine::query::definition::definition_of;
-use crate::engine::queue::deliver::{Work, WorkJob, Worked};
+use crate::engine::queue::deliver::{ClaimJob, ClaimRequest, Claimed};
 use crate::engine::queue::heartbeat::{extend_due, give_back, never_begun};
 use crate::engine::queue::settle::{End, Settled};
 use crate::engine::read::answer;
@@ -41,7 +41,7 @@ pub struct Kv {
     looked: Arc<Looked>,
     /// Under this number messages are in flight here.
     holder: u64,
-    attention: Option<Box<dyn Any + Send>>,
+    monitoring: Option<Box<dyn Any + Send>>,
     attached: bool,
 }
 
@@ -83,7 +83,7 @@ impl Kv {
             awaited: Arc::default(),
             looked: Arc::default(),
             holder: 0,
-            attention: None,
+            monitoring: None,
             attached: true,
         };
         kv.holder = kv.store.in_flight().holder();
@@ -92,7 +92,7 @@ impl Kv {
         kv.on_finished(Box::new(move |notice| {
             let open = open.strong_count() > 0;
             if let Some(awaited) = awaited.upgrade() {
-                awaited.told(notice);
+                awaited.on_notice(notice);
             }
             if open && notice.has(&Notice::TIME) {
                 extend_due(&store);
@@ -208,20 +208,20 @@ impl Kv {
     }
 
     /// Stages a write with an answer of its own; `flush` hands it over.
-    pub fn write(&mut self, write: Write, told: AnswerDone) {
-        let noted = self.noted(Operation::Other, told);
+    pub fn write(&mut self, write: Write, done: AnswerDone) {
+        let noted = self.noted(Operation::Other, done);
         self.staged.push(Box::new(AnswerJob::new(write, self.durability, noted)));
     }
 
     fn noted<T: 'static>(
         &self,
         operation: Operation,
-        told: impl FnOnce(Result<T>) + Send + 'static,
+        done: impl FnOnce(Result<T>) + Send + 'static,
     ) -> Box<dyn FnOnce(Result<T>) + Send> {
         let (metrics, watch) = (Arc::clone(&self.metrics), Stopwatch::start());
         Box::new(move |answer| {
             metrics.note(operation, 1, watch.elapsed(), answer.is_ok());
-            told(answer);
+            done(answer);
         })
     }
 
@@ -233,26 +233,26 @@ impl Kv {
 
     /// Settles and claims messages. Claims and automatic acknowledgements need no sync of their own: a power cut delivers
     /// once more.
-    pub fn work(&mut self, request: Work, told: AnswerDone) {
+    pub fn claim(&mut self, request: ClaimRequest, done: AnswerDone) {
         let (in_flight, store) = (Arc::clone(self.store.in_flight()), Arc::downgrade(&self.store));
         let (holder, lock_ms) = (self.holder, request.lock_ms);
         let ended: Vec<_> = request.settled.iter().map(|one| (one.id.clone(), one.lease)).collect();
-        let tell = self.noted(Operation::Queue, move |worked: Result<Worked>| {
+        let noted = self.noted(Operation::Queue, move |claimed: Result<Claimed>| {
             // What could not be settled is in flight until it is, or until it is given up.
-            for (id, lease) in ended.iter().filter(|_| worked.is_ok()) {
+            for (id, lease) in ended.iter().filter(|_| claimed.is_ok()) {
                 in_flight.stop_renewing(id, *lease);
             }
-            let messages = worked.as_ref().map_or(&[][..], |worked| worked.messages.as_slice());
+            let messages = claimed.as_ref().map_or(&[][..], |claimed| claimed.messages.as_slice());
             if let Some(store) = store.upgrade().filter(|_| !messages.is_empty()) {
                 match in_flight.add(holder, messages, lock_ms, store.clock().now_ms()) {
                     Some(at_ms) => store.wake_at(at_ms),
                     None => give_back(&*store, messages.iter().map(never_begun).collect()),
                 }
             }
-            told(worked.map(|worked| worked.answer()));
+            done(claimed.map(|claimed| claimed.answer()));
         });
         let durability = Durability::Normal.min(self.durability);
-        let job = WorkJob::new(request, Arc::clone(self.store.in_flight()), durability, tell);
+        let job = ClaimJob::new(request, Arc::clone(self.store.in_flight()), durability, noted);
         self.staged.push(Box::new(job));
     }
 
@@ -291,9 +291,9 @@ impl Kv {
     }
 
     /// Pays attention to other processes and to times, or not any more; with `expiries`, what expires is told.
-    pub fn attend(&mut self, attentive: bool, expiries: bool) {
+    pub fn monitor(&mut self, on: bool, expiries: bool) {
         // The new one first, so that the thread is not stopped in between.
-        self.attention = attentive.then(|| self.store.attend(expiries));
+        self.monitoring = on.then(|| self.store.monitor(expiries));
     }
 
     /// See `Store::wake_at`.
@@ -336,7 +336,7 @@ impl Kv {
         }
         self.flush();
         self.reader = None;
-        self.attention = None;
+        self.monitoring = None;
         self.attached = false;
         let left = self.store.in_flight().leave(self.holder);
         let abandoned = |(id, lease)| Settled { id, lease, end: End::Abandoned };

@@ -190,12 +190,12 @@ impl Pair {
             Ok(Outcome::Committed { versionstamp, .. }) => versionstamp.as_deref(),
             _ => None,
         };
-        let told = self.model.log.len();
+        let before = self.model.log.len();
         assert_eq!(End::of(result), self.model.commit(commit, stamp), "{commit:?}: {result:?}");
         if !matches!(result, Ok(Outcome::Committed { .. })) {
             return;
         }
-        let logged = self.model.log.len() > told && self.change_log != ChangeLog::Off;
+        let logged = self.model.log.len() > before && self.change_log != ChangeLog::Off;
         match (commit.stamping, stamp) {
             (Stamping::IfChanged, stamp) => assert_eq!(stamp, None),
             (Stamping::Never, Some(stamp)) => assert!(self.newest.as_str() <= stamp, "{stamp} is old"),

@@ -19,7 +19,7 @@ async function failAndReport({ Kv, file, folder, faults }) {
     folder: ["mkdir other EACCES", () => new Kv(`${folder}/new/app.db`)],
     backup: ["rename other EIO", (kv) => kv.backup(`${folder}/copy.db`)],
   }
-  const told = {}
+  const reported = {}
   for (const [name, [fault, call]] of Object.entries(calls)) {
     const copy = `${folder}/${name}.db`
     if (existsSync(file)) copyFileSync(file, copy)
@@ -30,13 +30,13 @@ async function failAndReport({ Kv, file, folder, faults }) {
     const { code, cause } = await (async () => call(kv))().catch((error) => error)
     faults.clear()
     await kv.close()
-    told[name] = [code, cause instanceof Error, cause?.message, { ...cause }]
+    reported[name] = [code, cause instanceof Error, cause?.message, { ...cause }]
   }
-  return told
+  return reported
 }
 
 /**
- * Whoever is told that the disk failed can look up what the system said, by its own names. Seen to fail: no error had a cause.
+ * Whoever learns that the disk failed can look up what the system said, by its own names. Seen to fail: no error had a cause.
  */
 for (const runtime of runtimes)
   describe(`faults: causes in ${runtime}`, needsFaults, () => {
@@ -56,11 +56,11 @@ for (const runtime of runtimes)
           folder: { ...EACCES, operation: "mkdir", path: "new" },
           backup: { ...EIO, operation: "rename", path: "copy.db" },
         }
-        const told = await play(runtime, failAndReport)
+        const reported = await play(runtime, failAndReport)
         for (const [name, known] of Object.entries(expected)) {
-          const [code, isError, message, cause] = told[name]
+          const [code, isError, message, cause] = reported[name]
           const path = `${folder}/${known.path}`
-          assert.deepEqual([code, isError], ["UNAVAILABLE", true], `${name}: ${told[name]}`)
+          assert.deepEqual([code, isError], ["UNAVAILABLE", true], `${name}: ${reported[name]}`)
           assert.deepEqual(cause, { ...known, path }, name)
           assert.ok(message.startsWith(`${known.code}: `), message)
           assert.ok(message.endsWith(`, ${known.operation} '${path}'`), message)

@@ -78,17 +78,17 @@ export class Recording {
 /**
  * Gives a folder whose files can be made to fail, in processes that are started for it:
  *
- *     test("a failed sync is told", needsFaults, () =>
+ *     test("a failed sync is reported", needsFaults, () =>
  *       withFaults(async ({ faults, play }) => {
  *         faults.fail("sync", "wal", { nth: 2 })
- *         const told = await play("bun", async ({ Kv, file }) => {
+ *         const reported = await play("bun", async ({ Kv, file }) => {
  *           const kv = new Kv(file)
  *           await kv.set(["a"], 1)
  *           const outcome = await kv.set(["b"], 1).catch((error) => error.outcome)
  *           await kv.close()
  *           return outcome
  *         })
- *         assert.equal(told, "unknown")
+ *         assert.equal(reported, "unknown")
  *         assert.equal(faults.injected("sync", "wal"), 1)
  *       }))
  *

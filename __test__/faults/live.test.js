@@ -13,16 +13,16 @@ const LIVE = ["watch", "watch as an iterator", "feed", "consumer", "listener"]
 const RETRY_MS = 1000
 
 /**
- * All that waits for news; prints what each of them is told (`watch 1`, `watch error UNAVAILABLE`), and at last all of it, with its
- * milliseconds. Ends when each was told 0. Handed over as text.
+ * All kinds of subscribers; prints what each of them receives (`watch 1`, `watch error UNAVAILABLE`), and at last all of it, with its
+ * milliseconds. Ends when each has received 0. Handed over as text.
  */
 async function live({ Kv, file }) {
   const kv = new Kv(file, { sweepInterval: 0 })
   const began = performance.now()
-  const told = {}
+  const reported = {}
   const tell = (who, what) => {
-    told[who] ??= []
-    told[who].push([what, Math.round(performance.now() - began)])
+    reported[who] ??= []
+    reported[who].push([what, Math.round(performance.now() - began)])
     console.log(`${who} ${what}`)
   }
   const onError = (who) => (error) => tell(who, `error ${error.code}`)
@@ -59,13 +59,13 @@ async function live({ Kv, file }) {
   console.log("ready")
   await Promise.all(ended)
   await kv.close()
-  return told
+  return reported
 }
 
 describe("faults: what waits for news", needsFaults, () => {
-  // Seen to fail: watches and feeds were silent for as long as the disk did not read; only consumers and listeners told it.
+  // Seen to fail: watches and feeds were silent for as long as the disk did not read; only consumers and listeners reported it.
   for (const runtime of runtimes)
-    test(`${runtime}: a disk that does not read for a while is told to each, and each goes on`, () =>
+    test(`${runtime}: a disk that does not read for a while is reported to each, and each goes on`, () =>
       withFaults(async ({ file, faults, start, started }) => {
         const kv = new Kv(file)
         const write = (n) => kv.atomic().set(["now"], n).set(["log", n], "x".repeat(5000)).enqueue(n).commit()
@@ -86,10 +86,11 @@ describe("faults: what waits for news", needsFaults, () => {
         await write(0)
         const { code, stdout, stderr } = await ended
         assert.equal(code, 0, stderr)
-        const told = JSON.parse(stdout.trim().split("\n").at(-1))
+        const reported = JSON.parse(stdout.trim().split("\n").at(-1))
         for (const who of LIVE) {
           const [values, errors] = [[], []]
-          for (const [what, ms] of told[who]) (typeof what === "number" ? values : errors).push([what, ms])
+          for (const [what, ms] of reported[who])
+            (typeof what === "number" ? values : errors).push([what, ms])
           assert.deepEqual(
             values.map(([value]) => value),
             [1, 2, 0],

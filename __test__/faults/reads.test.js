@@ -35,17 +35,17 @@ async function readAndTell({ Kv, file, folder, faults, args: [operation, kind, f
     let brought
     return async (kv) => {
       if (brought) return brought
-      const { told, end, failed } = begun(kv, begin)
-      brought = told.then(end)
-      return Promise.race([told, failed])
+      const { reported, end, failed } = begun(kv, begin)
+      brought = reported.then(end)
+      return Promise.race([reported, failed])
     }
   }
   const begun = (kv, begin) => {
     const parts = {}
-    const told = new Promise((resolve) => (parts.resolve = resolve))
+    const reported = new Promise((resolve) => (parts.resolve = resolve))
     const failed = new Promise((_, reject) => (parts.reject = reject))
     const one = begin(kv, parts.resolve, parts.reject)
-    return { told, failed, end: () => one.stop() }
+    return { reported, failed, end: () => one.stop() }
   }
   const CALLS = {
     get: (kv) => kv.get(["k", 250]),
@@ -91,7 +91,7 @@ async function readAndTell({ Kv, file, folder, faults, args: [operation, kind, f
       return [code, retryable, message]
     }
   }
-  const told = {}
+  const reported = {}
   for (const [name, call] of Object.entries(CALLS)) {
     const copy = `${folder}/${name.replace(/\W/g, "")}.db`
     for (const end of ["", "-wal"])
@@ -103,11 +103,11 @@ async function readAndTell({ Kv, file, folder, faults, args: [operation, kind, f
     const failed = await outcome(() => call(kv))
     faults.clear()
     const again = await outcome(() => call(kv))
-    told[name] = { failed, again, injected: faults.injected(operation, kind) - before }
+    reported[name] = { failed, again, injected: faults.injected(operation, kind) - before }
     await kv.close()
     for (const end of ["", "-wal", "-shm"]) rmSync(`${copy}${end}`, { force: true })
   }
-  return told
+  return reported
 }
 
 /** Opens while operations fail, and again when they pass; tells both, and how often something failed. */
@@ -123,7 +123,7 @@ async function openAndTell({ Kv, file, faults, args: [all, ever] }) {
       return [code, retryable, message]
     }
   }
-  const told = []
+  const reported = []
   for (const [at, [operation, kind, errno]] of all.entries()) {
     const copy = file.replace("store", `copy-${at}`)
     for (const end of ["", "-wal"])
@@ -133,14 +133,14 @@ async function openAndTell({ Kv, file, faults, args: [all, ever] }) {
     const failed = await outcome(copy)
     faults.clear()
     const again = await outcome(copy)
-    told.push({
+    reported.push({
       what: `${operation} ${kind} ${errno}`,
       failed,
       again,
       injected: faults.injected(operation, kind) - before,
     })
   }
-  return told
+  return reported
 }
 
 const RIGHT = ["UNAVAILABLE", true]
@@ -151,7 +151,7 @@ const OPENING_LOG = ["read wal", "write wal", "sync wal"]
 
 /**
  * A system that cannot read is not a damaged file: nobody is sent to his backups, and nothing that waits ends. Seen to fail:
- * where nobody asks for the system's error, each call but the backup is told as CORRUPT. Opening was right before.
+ * where nobody asks for the system's error, each call but the backup is reported as CORRUPT. Opening was right before.
  */
 for (const runtime of runtimes)
   describe(`faults: reads in ${runtime}`, needsFaults, () => {

@@ -8,17 +8,17 @@ async function setAndTell({ Kv, file, faults, args: [operation, kind, fault] }) 
   const kv = new Kv(file)
   await kv.set(["before"], 1)
   faults.fail(operation, kind, fault)
-  const told = await kv.set(["a"], "x".repeat(20_000)).then(
+  const reported = await kv.set(["a"], "x".repeat(20_000)).then(
     () => "ok",
     ({ code, outcome }) => [code, outcome],
   )
   faults.clear()
   await kv.close().catch(() => {})
-  return told
+  return reported
 }
 
 /**
- * The shim itself: what it records, and that the operations that it is told to fail do fail. Seen to fail: without
+ * The shim itself: what it records, and that the operations that it is to fail do fail. Seen to fail: without
  * `pwrite64`, and without `fdatasync` in it, which the addon calls.
  */
 for (const runtime of runtimes)
@@ -44,7 +44,7 @@ for (const runtime of runtimes)
         assert.ok(closed.some((event) => event.type === "unlink" && event.path === `${file}-wal`))
       }))
 
-    test("a sync, a write, a short write and a read fail as told, and nothing else does", () =>
+    test("a sync, a write, a short write and a read fail as requested, and nothing else does", () =>
       withFaults(async ({ play, faults }) => {
         const sync = await play(runtime, setAndTell, ["sync", "wal", { nth: 1 }])
         // The log was made whole by the next sync: the set is undone for certain, and no outcome is unknown.
@@ -52,8 +52,8 @@ for (const runtime of runtimes)
         assert.equal(faults.injected("sync", "wal"), 1)
         for (const fault of [{ errno: "ENOSPC" }, { errno: "EIO", short: true }]) {
           const before = faults.injected("write", "wal")
-          const told = await play(runtime, setAndTell, ["write", "wal", { ...fault, times: 1000 }])
-          assert.equal(typeof told[0], "string")
+          const reported = await play(runtime, setAndTell, ["write", "wal", { ...fault, times: 1000 }])
+          assert.equal(typeof reported[0], "string")
           assert.ok(faults.injected("write", "wal") > before)
         }
         faults.fail("read", "db", { times: Infinity })

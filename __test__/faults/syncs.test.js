@@ -5,7 +5,7 @@ import { runtimes } from "../support/runtimes.js"
 import { within } from "../support/waiting.js"
 import { needsFaults, withFaults } from "./index.js"
 
-/** Sets, and again when it is told to. Handed over as text. */
+/** Sets, and again on request. Handed over as text. */
 async function setAtWord({ Kv, file, mark }) {
   const kv = new Kv(file)
   await kv.set(["before"], 1)

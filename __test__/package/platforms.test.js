@@ -82,7 +82,7 @@ describe("platforms: where no binary fits", nodeOnly, () => {
   after(() => rmSync(folder, { recursive: true, force: true }))
 
   /** What a program that loads the addon says as it fails, on a platform that is made up. */
-  function told(runtime, { platform, arch }) {
+  function messageOf(runtime, { platform, arch }) {
     const program = `
       Object.defineProperty(process, "platform", { value: ${JSON.stringify(platform)} })
       Object.defineProperty(process, "arch", { value: ${JSON.stringify(arch)} })
@@ -93,7 +93,7 @@ describe("platforms: where no binary fits", nodeOnly, () => {
 
   for (const runtime of ["node", "bun"]) {
     test(`a platform that is not brought, in ${runtime}`, () => {
-      const message = told(runtime, { platform: "freebsd", arch: "x64" })
+      const message = messageOf(runtime, { platform: "freebsd", arch: "x64" })
       assert.match(
         message,
         /no binary for freebsd-x64\. It brings: linux-x64-gnu, .*npm run build.*docs\/platforms\.md/,
@@ -101,7 +101,7 @@ describe("platforms: where no binary fits", nodeOnly, () => {
     })
 
     test(`a package of the platform that was not installed, in ${runtime}`, () => {
-      const message = told(runtime, { platform: "darwin", arch: "arm64" })
+      const message = messageOf(runtime, { platform: "darwin", arch: "arm64" })
       assert.match(
         message,
         /darwin-arm64 is missing.*@buntime\/keyval-darwin-arm64.*--omit=optional.*npm run build/,
@@ -112,7 +112,7 @@ describe("platforms: where no binary fits", nodeOnly, () => {
     test(`a binary that does not load, in ${runtime}`, () => {
       const file = join(folder, "keyval.win32-x64.node")
       writeFileSync(file, "no library")
-      const message = told(runtime, { platform: "win32", arch: "x64" })
+      const message = messageOf(runtime, { platform: "win32", arch: "x64" })
       rmSync(file)
       assert.match(message, /binary does not load: .*npm run build/s)
     })

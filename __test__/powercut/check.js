@@ -8,7 +8,7 @@ import { readLog } from "../faults/log.js"
 import { Random } from "../support/random.js"
 import { tempFolder } from "../support/targets.js"
 import { Disk } from "./disk.js"
-import { broken, Told } from "./laws.js"
+import { broken, Reported } from "./laws.js"
 
 const { log, root, before, scenario, mode, seed, states, kept, without } = JSON.parse(process.argv[2])
 const MOST_KEPT = 3
@@ -72,13 +72,13 @@ function moments() {
 }
 
 const disk = new Disk({ root, before, mode, random })
-const told = new Told()
+const reported = new Reported()
 const law = { ...scenario, base: await baseOf() }
 const wrong = []
 let at = 0
 for (const moment of moments()) {
   for (; at < moment; at++) {
-    if (events[at].type === "mark") told.take(events[at].text)
+    if (events[at].type === "mark") reported.take(events[at].text)
     else disk.feed(events[at])
   }
   const state = join(place.path, "state")
@@ -89,14 +89,14 @@ for (const moment of moments()) {
   const found = join(place.path, "found")
   rmSync(found, { recursive: true, force: true })
   cpSync(state, found, { recursive: true })
-  const reasons = await broken(state, law, told, sql).catch((error) => [`threw: ${error.stack}`])
+  const reasons = await broken(state, law, reported, sql).catch((error) => [`threw: ${error.stack}`])
   if (reasons.length === 0) continue
   const folder = join(kept, `${mode}-${moment}-${cut}`)
   if (wrong.length < MOST_KEPT) cpSync(found, folder, { recursive: true })
   wrong.push({ mode, moment, cut, reasons: reasons.slice(0, 5), all: reasons.length, folder })
 }
 place.dispose()
-const acknowledged = told.acknowledged().length
+const acknowledged = reported.acknowledged().length
 console.log(
   JSON.stringify({ mode, states, events: events.length, acknowledged, failedSyncs: disk.failedSyncs, wrong }),
 )

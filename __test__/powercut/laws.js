@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { Kv } from "@buntime/keyval"
 
 /** What the marks up to a cut say: what was begun, acknowledged, handled. */
-export class Told {
+export class Reported {
   commits = new Map()
   handled = new Set()
   settled = []
@@ -40,14 +40,14 @@ export class Told {
 const nameOf = (key) => JSON.stringify(key, (_, part) => (typeof part === "bigint" ? `${part}n` : part))
 
 /** Everything that a state holds: by KeyVal, then, when it is closed, by SQL. */
-async function read(file, sql, told) {
+async function read(file, sql, reported) {
   const kv = new Kv(file, { sweepInterval: 0 })
   const entries = new Map()
   const found = []
   try {
     for await (const entry of kv.list([])) entries.set(nameOf(entry.key), entry)
     const indexes = await kv.listIndexes()
-    for (const { prefix, of } of told.indexes) {
+    for (const { prefix, of } of reported.indexes) {
       const isThere = indexes.some((index) => nameOf(index.prefix) === nameOf(prefix) && index.name === of)
       const under = [...entries.values()].filter(({ key }) => nameOf(key.slice(0, 2)) === nameOf(prefix))
       const expected = under.filter(({ value }) => (of === "n" ? value.n >= 0 : value.pad !== "")).length
@@ -69,18 +69,19 @@ async function read(file, sql, told) {
  * @param {{ store: string, durable: string[], base: Map<string, object>, isSure: boolean }} scenario `durable`: processes
  *   whose writes are acknowledged when they are on disk; `base`: entries that were there at first; `isSure`: all are durable
  */
-export async function broken(folder, { store, durable, base, isSure }, told, sql) {
+export async function broken(folder, { store, durable, base, isSure }, reported, sql) {
   const file = join(folder, store)
   const isDurable = ({ name }) => durable.includes(name)
-  const acknowledged = told.acknowledged()
+  const acknowledged = reported.acknowledged()
   const must = acknowledged.filter(isDurable)
   if (!existsSync(file)) {
-    const isRight = must.length === 0 && base.size === 0 && ![...told.loads, ...told.indexes].some(isDurable)
+    const isRight =
+      must.length === 0 && base.size === 0 && ![...reported.loads, ...reported.indexes].some(isDurable)
     return isRight ? [] : ["lost: the file is not there"]
   }
   let state
   try {
-    state = await read(file, sql, told)
+    state = await read(file, sql, reported)
   } catch (error) {
     return [`opens: ${error.code ?? ""} ${error.message}`]
   }
@@ -90,25 +91,25 @@ export async function broken(folder, { store, durable, base, isSure }, told, sql
     ...(state.log === 0 ? [] : [`log: ${state.log} keys of the change log differ from the entries`]),
     ...(existsSync(`${file}-wal`) ? ["opens: a log is left after closing"] : []),
     ...must.filter((one) => !(one.versionstamp <= clock)).map((one) => `lost: ${one.id}`),
-    ...(isSure ? told.reads : [])
+    ...(isSure ? reported.reads : [])
       .filter((one) => !(one.versionstamp <= clock))
       .map((one) => `lost: ${one.versionstamp}, which was read`),
     ...[...base]
       .filter(([name, { versionstamp }]) => entries.get(name)?.versionstamp !== versionstamp)
       .map(([name]) => `lost: ${name}, of the older file`),
-    ...wholeness(entries, told, acknowledged, clock),
-    ...loads(entries, told.loads.filter(isDurable)),
+    ...wholeness(entries, reported, acknowledged, clock),
+    ...loads(entries, reported.loads.filter(isDurable)),
     ...state.indexes.filter(({ isThere }) => isSure && !isThere).map(({ of }) => `lost: the index of ${of}`),
     ...state.indexes
       .filter(({ isThere, expected, count }) => isThere && expected !== count)
       .map(({ of, expected, count }) => `torn: the index of ${of} finds ${count} of ${expected}`),
-    ...messages(state, told, acknowledged, clock, isSure),
-    ...backups(folder, told, sql),
+    ...messages(state, reported, acknowledged, clock, isSure),
+    ...backups(folder, reported, sql),
   ]
 }
 
 /** A state is what the commits up to its clock have made, in their order: no hole, nothing of later ones, nothing torn. */
-function wholeness(entries, told, acknowledged, clock) {
+function wholeness(entries, reported, acknowledged, clock) {
   const expected = new Map()
   const wrong = []
   for (const { id, writes, versionstamp } of acknowledged)
@@ -116,10 +117,10 @@ function wholeness(entries, told, acknowledged, clock) {
       for (const [key, isSet] of writes)
         expected.set(nameOf(key), { id: isSet ? id : undefined, versionstamp })
   const touched = new Map()
-  for (const { id, writes, versionstamp } of told.commits.values())
+  for (const { id, writes, versionstamp } of reported.commits.values())
     if (!versionstamp)
       for (const [key] of writes) touched.set(nameOf(key), [...(touched.get(nameOf(key)) ?? []), id])
-  for (const { id, writes, isRefused } of told.commits.values())
+  for (const { id, writes, isRefused } of reported.commits.values())
     if (isRefused && writes.some(([key]) => entries.get(nameOf(key))?.value.by === id))
       wrong.push(`torn: ${id} was refused and is there`)
   for (const [name, { id, versionstamp }] of expected) {
@@ -130,7 +131,7 @@ function wholeness(entries, told, acknowledged, clock) {
       wrong.push(`torn: ${name} is by ${found?.value.by} instead of ${id} at ${versionstamp}`)
   }
   for (const [name, { key, value }] of entries) {
-    const writer = told.commits.get(value?.by)
+    const writer = reported.commits.get(value?.by)
     if (writer && writer.versionstamp > clock)
       wrong.push(`order: ${name} is of ${writer.id}, after the last commit`)
     if (
@@ -139,7 +140,7 @@ function wholeness(entries, told, acknowledged, clock) {
     )
       wrong.push(`torn: ${name} is by ${value.by}, and the others are not`)
   }
-  const owners = new Set([...told.commits.values()].map(({ name }) => name))
+  const owners = new Set([...reported.commits.values()].map(({ name }) => name))
   for (const name of owners) {
     const counter = Number(entries.get(nameOf(["count", name]))?.value ?? 0n)
     const counted = [...entries.values()].filter(({ key }) => key[0] === "u" && key[1] === name).length
@@ -148,29 +149,30 @@ function wholeness(entries, told, acknowledged, clock) {
   return wrong
 }
 
-function loads(entries, told) {
+function loads(entries, reported) {
   const isWhole = ({ id, count }) =>
     Array.from({ length: count }, (_, at) => entries.has(nameOf(["m", id, at]))).every(Boolean)
-  return told.filter((one) => !isWhole(one)).map(({ id }) => `lost: entries of setMany ${id}`)
+  return reported.filter((one) => !isWhole(one)).map(({ id }) => `lost: entries of setMany ${id}`)
 }
 
 /** A message is there from its commit until it was handled. */
-function messages({ queued }, told, acknowledged, clock, isSure) {
+function messages({ queued }, reported, acknowledged, clock, isSure) {
   const wrong = []
   for (const { id, message, versionstamp } of acknowledged) {
     if (!message) continue
     const isThere = queued.has(id)
-    if (versionstamp <= clock && !isThere && !told.handled.has(id)) wrong.push(`lost: the message of ${id}`)
+    if (versionstamp <= clock && !isThere && !reported.handled.has(id))
+      wrong.push(`lost: the message of ${id}`)
     if (versionstamp > clock && isThere) wrong.push(`torn: the message of ${id} without its commit`)
   }
   if (isSure)
-    for (const { by } of told.settled)
+    for (const { by } of reported.settled)
       if (queued.has(by)) wrong.push(`back: the message of ${by}, acknowledged`)
   return wrong
 }
 
-function backups(folder, told, sql) {
-  return [...told.backups.values()].flatMap(({ path, versionstamp }) => {
+function backups(folder, reported, sql) {
+  return [...reported.backups.values()].flatMap(({ path, versionstamp }) => {
     const copy = join(folder, path)
     if (!existsSync(copy)) return [`lost: the backup ${path}`]
     const { integrity, clock } = sql(copy)

@@ -50,7 +50,7 @@ export const SCENARIOS = {
       isKilled: true,
     })),
   },
-  // Whose sync fails is killed before it learns of it: the other finds a hole that nobody has told of.
+  // Whose sync fails is killed before it learns of it: the other finds a hole that nobody has announced.
   "a failed sync that nobody lives to tell of": {
     processes: [
       { ...FULL, listen: true, faults: [["sync", "wal", { nth: 10, kills: true }]], isKilled: true },

@@ -86,7 +86,7 @@ class Member {
     assert.equal(signal, "SIGKILL", `${this.what} ended by itself with ${code}: ${stderr}`)
   }
 
-  /** Closes its stdin and waits for its good end; one that hangs is killed, and told. */
+  /** Closes its stdin and waits for its good end; one that hangs is killed, and reported. */
   async end(patienceMs = PATIENCE_MS) {
     this.child.stdin.end()
     const timer = setTimeout(() => this.child.kill("SIGKILL"), patienceMs)

@@ -7,8 +7,8 @@ const PATIENCE_MS = 60_000
 export async function within(promise, what = "what was awaited", ms = PATIENCE_MS) {
   let timer
   const late = new Promise((_, reject) => {
-    const told = () => (typeof what === "function" ? what() : what)
-    timer = setTimeout(() => reject(new Error(`after ${ms} ms there is still not: ${told()}`)), ms)
+    const description = () => (typeof what === "function" ? what() : what)
+    timer = setTimeout(() => reject(new Error(`after ${ms} ms there is still not: ${description()}`)), ms)
   })
   try {
     return await Promise.race([promise, late])

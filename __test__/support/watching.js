@@ -3,7 +3,7 @@ import { inspect } from "node:util"
 import { STAMP } from "./assert.js"
 import { Gate, Inbox, within } from "./waiting.js"
 
-/** A key as text, types told apart. */
+/** A key as text, with the type of each part. */
 export function nameOf(key) {
   return inspect(key.map((part) => (part instanceof Uint8Array ? { bytes: [...part] } : part)))
 }
@@ -18,7 +18,7 @@ export function said(entries) {
 }
 
 /** A map that is built from batches alone, by the rules that `KvWatchInfo` gives; and the batches. */
-export class Told {
+export class Reported {
   inbox = new Inbox()
   entries = new Map()
   dropped = 0
@@ -38,7 +38,7 @@ export class Told {
     assert.equal(typeof initial, "boolean")
     assert.equal(typeof reset, "boolean")
     const before = this.inbox.all.at(-1)
-    // Within the present state a token may say that nothing was told yet.
+    // Within the present state a token may say that nothing was reported yet.
     if (before && !initial) assert.ok(versionstamp >= before.versionstamp, "tokens never go back")
     if (reset) this.entries.clear()
     const names = new Set(entries.map(({ key }) => nameOf(key)))
@@ -99,19 +99,19 @@ export function errorsInto(list) {
 
 /** A watch whose batches and errors are kept. */
 export function watchInto(kv, what, options) {
-  const told = new Told()
+  const reported = new Reported()
   const errors = []
-  const subscription = kv.watch(what, told.callback, { onError: errorsInto(errors), ...options })
-  return { told, errors, subscription }
+  const subscription = kv.watch(what, reported.callback, { onError: errorsInto(errors), ...options })
+  return { reported, errors, subscription }
 }
 
 /** A watch whose callbacks, once their batch is kept, wait at a gate. */
 export function watchGated(kv, what) {
-  const told = new Told()
+  const reported = new Reported()
   const gate = new Gate()
   kv.watch(what, async (...batch) => {
-    told.callback(...batch)
+    reported.callback(...batch)
     await gate.pass()
   })
-  return { told, gate }
+  return { reported, gate }
 }

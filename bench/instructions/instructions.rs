@@ -19,7 +19,7 @@ use keyval::engine::commit::arithmetic::Arithmetic;
 use keyval::engine::commit::{Commit, Mutation};
 use keyval::engine::get::Keys;
 use keyval::engine::query::list::ListQuery;
-use keyval::engine::queue::deliver::Work;
+use keyval::engine::queue::deliver::ClaimRequest;
 use keyval::engine::queue::enqueue::{DEFAULT_QUEUE, NewMessage};
 use keyval::engine::queue::settle::{End, Settled};
 use keyval::engine::request::Request;
@@ -73,8 +73,8 @@ fn enqueue() -> Commit {
 /// Settles and claims; gives what was claimed, as settled.
 fn work(kv: &mut Kv, settled: Vec<Settled>, claim: usize) -> Vec<Settled> {
     let (send, receive) = mpsc::channel();
-    let request = Work { queue: DEFAULT_QUEUE.into(), settled, claim, lock_ms: 60_000 };
-    kv.work(request, Box::new(move |answer| drop(send.send(answer))));
+    let request = ClaimRequest { queue: DEFAULT_QUEUE.into(), settled, claim, lock_ms: 60_000 };
+    kv.claim(request, Box::new(move |answer| drop(send.send(answer))));
     kv.flush();
     let Answer::Page(page) = receive.recv().unwrap().unwrap() else { panic!("no page") };
     let parts: Vec<serde_json::Value> = serde_json::from_slice(&page.text).unwrap();

@@ -33,17 +33,17 @@ export class Subscription implements KvSubscription {
 
 /** Hands an error to who wants to know of it; one who fails at that is not asked to explain. */
 export function report(
-  onError: ((...told: never[]) => unknown) | undefined,
+  onError: ((...args: never[]) => unknown) | undefined,
   what: string,
-  ...told: unknown[]
+  ...args: unknown[]
 ): void {
   if (onError === undefined) {
-    console.error(`@buntime/keyval: ${what}:`, ...told)
+    console.error(`@buntime/keyval: ${what}:`, ...args)
     return
   }
   const failed = (error: unknown) => console.error("@buntime/keyval: onError failed:", error)
   try {
-    Promise.resolve((onError as (...told: unknown[]) => unknown)(...told)).catch(failed)
+    Promise.resolve((onError as (...args: unknown[]) => unknown)(...args)).catch(failed)
   } catch (error) {
     failed(error)
   }

@@ -47,11 +47,12 @@ pub fn parse(text: &str) -> Result<i64> {
 /// `INVALID_ARGUMENT` if it is negative or no number; `LIMIT_EXCEEDED` beyond 100 years.
 pub fn from_ms(ms: f64) -> Result<i64> {
     if !ms.is_finite() || ms < 0.0 {
-        return Err(Error::invalid(format!("{} is not a duration; give {FORMS}", shown(ms))));
+        return Err(Error::invalid(format!("{} is not a duration; give {FORMS}", preview_number(ms))));
     }
     #[allow(clippy::cast_precision_loss)]
     if ms > MAX_DURATION_MS as f64 {
-        let message = format!("{} ms are over the limit of {MAX_DURATION_MS} ms (100 years)", shown(ms));
+        let message =
+            format!("{} ms are over the limit of {MAX_DURATION_MS} ms (100 years)", preview_number(ms));
         return Err(Error::new(crate::base::error::Code::LimitExceeded, message));
     }
     #[allow(clippy::cast_possible_truncation)]
@@ -59,7 +60,7 @@ pub fn from_ms(ms: f64) -> Result<i64> {
 }
 
 /// A number as JavaScript writes it.
-fn shown(number: f64) -> String {
+fn preview_number(number: f64) -> String {
     if number.is_infinite() {
         return if number > 0.0 { "Infinity".into() } else { "-Infinity".into() };
     }
@@ -121,8 +122,8 @@ mod tests {
             assert!(error.message.contains(&format!("{text:?}")), "{}", error.message);
         }
         assert!(from_ms(f64::NAN).is_err());
-        for (ms, told) in [(f64::INFINITY, "Infinity is"), (-0.5, "-0.5 is"), (1e300, "1e+300 ms")] {
-            assert!(from_ms(ms).unwrap_err().message.starts_with(told));
+        for (ms, message) in [(f64::INFINITY, "Infinity is"), (-0.5, "-0.5 is"), (1e300, "1e+300 ms")] {
+            assert!(from_ms(ms).unwrap_err().message.starts_with(message));
         }
         assert!(parse("101y").unwrap_err().message.contains("100 years"));
     }

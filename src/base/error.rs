@@ -188,14 +188,14 @@ impl Place {
 
     /// A stored entry, by the beginning of its key.
     #[must_use]
-    pub fn entry(shown: String) -> Self {
-        Self(vec![Step::Entry(shown)])
+    pub fn entry(preview: String) -> Self {
+        Self(vec![Step::Entry(preview)])
     }
 
     /// A file, a dead letter, or what is done with one: `backup to /srv/copy.db`.
     #[must_use]
-    pub fn subject(shown: String) -> Self {
-        Self(vec![Step::Subject(shown)])
+    pub fn subject(preview: String) -> Self {
+        Self(vec![Step::Subject(preview)])
     }
 
     /// An element of this one.

@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_noted_is_told() {
+    fn what_was_noted_is_reported() {
         let metrics = Metrics::default();
         assert_eq!(metrics.json(), "{}");
         metrics.note(Operation::Get, 2, Duration::from_micros(7), true);

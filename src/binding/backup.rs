@@ -35,8 +35,8 @@ impl Handle {
     #[napi(catch_unwind)]
     pub fn backup_next(&self, id: u32, backup: &Backup) -> napi::Result<(), CodeName> {
         let mailbox = self.mailbox().map_err(thrown)?;
-        backup.handle.next(Box::new(move |news| {
-            mailbox.post_backup_event(id, news);
+        backup.handle.next(Box::new(move |event| {
+            mailbox.post_backup_event(id, event);
             mailbox.announce();
         }));
         Ok(())

@@ -83,6 +83,6 @@ impl Handle {
     #[napi(catch_unwind)]
     pub fn changes_trim(&mut self, env: Env, id: u32, seq: Raw) -> napi::Result<(), CodeName> {
         let seq = convert::whole_number(env, seq).at("seq").map_err(thrown)?;
-        self.write(id, Write::TrimLog(seq))
+        self.write(id, Write::TrimChanges(seq))
     }
 }

@@ -139,7 +139,7 @@ impl Handle {
     ) -> napi::Result<(), CodeName> {
         let mutation = || {
             let values = ArrayText { encoding, text: raw::data(env, data) };
-            Ok(Mutation::Splice {
+            Ok(Mutation::Append {
                 key: one_key(env, key)?,
                 front,
                 values,

@@ -222,8 +222,8 @@ impl Handle {
     /// Stages a write with an answer of its own, which comes by mail under `id`.
     pub(super) fn write(&mut self, id: u32, write: Write) -> napi::Result<(), CodeName> {
         let mailbox = self.mailbox().map_err(thrown)?;
-        let told = Box::new(move |answer| mailbox.post_answer(id, answer));
-        self.kv().map(|kv| kv.write(write, told)).map_err(thrown)
+        let done = Box::new(move |answer| mailbox.post_answer(id, answer));
+        self.kv().map(|kv| kv.write(write, done)).map_err(thrown)
     }
 
     /// Counts a range, `{ prefix, start, end, where }`; the answer comes by mail under `id`.

@@ -16,8 +16,8 @@ impl Handle {
     pub fn set_notice_reasons(&mut self, reasons: u8) -> napi::Result<(), CodeName> {
         let reasons = Notice::from_bits(reasons);
         self.mailbox().map_err(thrown)?.wait_for(&reasons);
-        let attentive = reasons != Notice::NONE;
-        self.kv().map(|kv| kv.attend(attentive, reasons.has(&Notice::CHANGES))).map_err(thrown)
+        let on = reasons != Notice::NONE;
+        self.kv().map(|kv| kv.monitor(on, reasons.has(&Notice::CHANGES))).map_err(thrown)
     }
 
     /// Asks to be told when the store's clock has reached a time; it may come early.

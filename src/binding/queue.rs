@@ -12,7 +12,7 @@ use super::values::raw::{Raw, member};
 use crate::base::error::{At, Error, Result};
 use crate::base::limits::{MAX_LEASE_MS, MIN_LEASE_MS, check_name};
 use crate::engine::commit::Mutation;
-use crate::engine::queue::deliver::Work;
+use crate::engine::queue::deliver::ClaimRequest;
 use crate::engine::queue::enqueue::NewMessage;
 use crate::engine::queue::settle::Settled;
 use crate::engine::request::{Request, Write};
@@ -70,14 +70,14 @@ impl Handle {
         let given = |name| member(env, request, name);
         let settled = std::mem::take(&mut self.settling);
         let mailbox = self.mailbox().map_err(thrown)?;
-        let request = Work {
+        let request = ClaimRequest {
             queue: raw::lossy_text(env, given(c"queue")),
             settled,
             claim: raw::count(env, given(c"claim")),
             lock_ms: raw::int64(env, given(c"lockMs")),
         };
-        let told = Box::new(move |answer| mailbox.post_answer(id, answer));
-        self.kv().map(|kv| kv.work(request, told)).map_err(thrown)
+        let done = Box::new(move |answer| mailbox.post_answer(id, answer));
+        self.kv().map(|kv| kv.claim(request, done)).map_err(thrown)
     }
 
     /// A handler has ended, and its message will be settled later: its lease is not extended any more.

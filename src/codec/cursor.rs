@@ -66,7 +66,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn damage_is_told(text in "[a-z]{1,9}", at in 0usize..20, with in "[A-Za-z0-9_-]") {
+        fn damage_is_found(text in "[a-z]{1,9}", at in 0usize..20, with in "[A-Za-z0-9_-]") {
             let cursor = encode(&encode_key(&[Part::String(text.into())]).unwrap(), false);
             let at = at % cursor.len();
             let damaged = format!("{}{with}{}", &cursor[..at], &cursor[at + 1..]);

@@ -20,11 +20,11 @@ type Names = Arc<BTreeSet<String>>;
 /// The queues and leases that are waited for.
 #[derive(Debug, Default)]
 pub struct Awaited {
-    state: Mutex<State>,
+    state: Mutex<AwaitedState>,
 }
 
 #[derive(Debug, Default, Clone)]
-struct State {
+struct AwaitedState {
     queues: Names,
     consumers: Names,
     last: Option<Look>,
@@ -40,7 +40,7 @@ struct Look {
 
 impl Look {
     /// Until when a later one finds nothing that this one has not; `None` if it may find something now.
-    fn stands_until(self, later: Self) -> Option<i64> {
+    fn valid_until(self, later: Self) -> Option<i64> {
         let again_ms = self.at_ms.saturating_add(AWAITED_LOOK_MS);
         let stands = self.number == later.number && (self.at_ms..again_ms).contains(&later.at_ms);
         stands.then_some(again_ms)
@@ -68,7 +68,7 @@ impl Awaited {
     }
 
     /// A commit of this process has named everything it concerns: there is no reason to look at all names.
-    pub fn told(&self, notice: &Notice) {
+    pub fn on_notice(&self, notice: &Notice) {
         let Some((after, up_to)) = notice.numbers() else { return };
         if let Some(last) = self.state.lock().last.as_mut().filter(|last| last.number == after) {
             last.number = up_to;
@@ -84,7 +84,7 @@ impl Awaited {
     }
 }
 
-impl State {
+impl AwaitedState {
     fn names(&mut self, kind: Kind) -> &mut Names {
         match kind {
             Kind::Queue => &mut self.queues,
@@ -97,8 +97,8 @@ impl State {
 /// concerns any name there are none, and the time at which to look again all the same.
 pub fn dues(txn: &mut dyn ReadTxn, awaited: &Awaited, inline: bool) -> Result<Answer> {
     let look = Look { number: txn.last_number()?, at_ms: txn.now_ms() };
-    let State { queues, consumers, last } = awaited.state.lock().clone();
-    if let Some(again_ms) = last.and_then(|last| last.stands_until(look)) {
+    let AwaitedState { queues, consumers, last } = awaited.state.lock().clone();
+    if let Some(again_ms) = last.and_then(|last| last.valid_until(look)) {
         return Ok(Answer::Dues(Dues { again_ms: Some(again_ms), ..Dues::default() }));
     }
     let mut left = Left { looks: if inline { MAX_INLINE_DUES } else { usize::MAX } };

@@ -58,7 +58,7 @@ pub fn release<'a>(
 ) -> Result<Ending> {
     let ours = live(seen, name)?.is_some_and(|lock| lock.token == token);
     if ours {
-        batch.push(Step::RemoveLock(name));
+        batch.push(Step::DeleteLock(name));
     }
     Ok(Ending::Known(Answer::Found(ours)))
 }

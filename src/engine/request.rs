@@ -125,7 +125,7 @@ pub enum Write {
     /// Removes the indexes of a prefix, or the one of a name.
     RemoveIndexes(Vec<u8>, Option<String>),
     /// Forgets a step of the changes up to a number, -1 being all.
-    TrimLog(i64),
+    TrimChanges(i64),
 }
 
 impl Write {

@@ -92,7 +92,7 @@ impl SweepJob {
         }
         set_aside(batch, damaged, &self.undelivered);
         if !behind_nothing.is_empty() {
-            batch.push(Step::LetGo(behind_nothing.into_iter().collect()));
+            batch.push(Step::Unblock(behind_nothing.into_iter().collect()));
         }
         Ok(())
     }
@@ -123,7 +123,7 @@ impl SweepJob {
 impl WriteJob for SweepJob {
     fn decide<'a>(&'a mut self, seen: &mut dyn ReadTxn, batch: &mut Batch<'a>) -> Result<()> {
         batch.push(Step::SweepExpired(SWEEP_STEP_ENTRIES));
-        batch.push(Step::TrimLog { in_use_ms: CONSUMER_IN_USE_MS, limit: SWEEP_STEP_ENTRIES });
+        batch.push(Step::TrimChanges { in_use_ms: CONSUMER_IN_USE_MS, limit: SWEEP_STEP_ENTRIES });
         batch.push(Step::SweepLocks(SWEEP_STEP_ENTRIES));
         if let Some(Letters::First(after) | Letters::Further(after)) = self.letters {
             self.letters_at = batch.push(Step::SweepDeadLetters { after, limit: SWEEP_STEP_ENTRIES });

@@ -29,7 +29,7 @@ impl Write {
             },
             Self::Requeue { letter, id } => dead_letters::requeue(seen, batch, letter, id),
             Self::DeleteDeadLetter(id) => {
-                batch.push(Step::RemoveDeadLetter(id));
+                batch.push(Step::DeleteDeadLetter(id));
                 Ok(Ending::found())
             }
             Self::PurgeDeadLetters(queue) => {
@@ -45,13 +45,13 @@ impl Write {
             Self::CommitConsumer(holder, seq) => consumer::commit(seen, batch, holder, *seq),
             Self::ReleaseConsumer(holder) => consumer::release(seen, batch, holder),
             Self::DeleteConsumer(name) => {
-                batch.push(Step::RemoveConsumer(name));
+                batch.push(Step::DeleteConsumer(name));
                 Ok(Ending::found())
             }
             Self::CreateSearchIndex(index) => indexes::create(seen, batch, index),
             Self::CreateOrderedIndex(index) => indexes::create_ordered(seen, batch, index),
             Self::RemoveIndexes(prefix, name) => indexes::remove(seen, batch, prefix, name.as_deref()),
-            Self::TrimLog(seq) => feed::trim(seen, batch, *seq),
+            Self::TrimChanges(seq) => feed::trim(seen, batch, *seq),
         }
     }
 }
@@ -71,15 +71,15 @@ pub struct AnswerJob {
     undelivered: Undelivered,
     ending: Option<Ending>,
     answer: Option<Answer>,
-    told: Option<AnswerDone>,
+    done: Option<AnswerDone>,
 }
 
 impl AnswerJob {
-    /// A write that tells `told`.
+    /// A write that calls `done`.
     #[must_use]
-    pub fn new(write: Write, durability: Durability, told: AnswerDone) -> Self {
+    pub fn new(write: Write, durability: Durability, done: AnswerDone) -> Self {
         let undelivered = Undelivered::default();
-        Self { write, durability, undelivered, ending: None, answer: None, told: Some(told) }
+        Self { write, durability, undelivered, ending: None, answer: None, done: Some(done) }
     }
 }
 
@@ -106,8 +106,8 @@ impl WriteJob for AnswerJob {
     fn finish(mut self: Box<Self>, outcome: Result<()>) {
         let answer = self.answer.take();
         let makes_unique = matches!(self.write, Write::CreateOrderedIndex(_));
-        if let Some(told) = self.told.take() {
-            told(outcome.and_then(|()| answer.ok_or_else(lost)).map_err(|error| match error.code {
+        if let Some(done) = self.done.take() {
+            done(outcome.and_then(|()| answer.ok_or_else(lost)).map_err(|error| match error.code {
                 Code::Conflict if makes_unique => indexes::not_unique(),
                 _ => error,
             }));
@@ -121,8 +121,8 @@ impl WriteJob for AnswerJob {
 
 impl Drop for AnswerJob {
     fn drop(&mut self) {
-        if let Some(told) = self.told.take() {
-            told(Err(lost()));
+        if let Some(done) = self.done.take() {
+            done(Err(lost()));
         }
     }
 }

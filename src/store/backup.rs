@@ -53,16 +53,16 @@ pub type Listener = Box<dyn FnOnce(Result<BackupEvent>) + Send>;
 /// heard and more is asked for.
 pub struct BackupHandle {
     watched: bool,
-    state: Mutex<State>,
+    state: Mutex<BackupState>,
     signal: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+struct BackupState {
     listener: Option<Listener>,
     /// The newest one that was not delivered yet.
     progress: Option<Progress>,
-    all_told: bool,
+    all_reported: bool,
     approved: bool,
     stopped: Option<Error>,
     outcome: Option<Result<Backup>>,
@@ -70,15 +70,15 @@ struct State {
     held: Vec<Box<dyn Any + Send>>,
 }
 
-impl State {
+impl BackupState {
     /// The next event for a listener, if there is one.
-    fn news(&mut self) -> Option<Result<BackupEvent>> {
+    fn next_event(&mut self) -> Option<Result<BackupEvent>> {
         if self.ended {
             let outcome = self.outcome.take().unwrap_or_else(|| Err(Error::closed()));
             return Some(outcome.map(BackupEvent::Done));
         }
         let progress = self.progress.take()?;
-        self.all_told = progress.copied_bytes == progress.total_bytes;
+        self.all_reported = progress.copied_bytes == progress.total_bytes;
         Some(Ok(BackupEvent::Progress(progress)))
     }
 }
@@ -93,11 +93,11 @@ impl BackupHandle {
     /// Asks for the next event.
     pub fn next(&self, listener: Listener) {
         let mut state = self.state.lock();
-        state.approved |= state.all_told;
+        state.approved |= state.all_reported;
         self.signal.notify_all();
-        if let Some(news) = state.news() {
+        if let Some(event) = state.next_event() {
             drop(state);
-            return listener(news);
+            return listener(event);
         }
         state.listener = Some(listener);
     }
@@ -122,17 +122,17 @@ impl BackupHandle {
     }
 
     /// For the store: reports progress.
-    pub fn tell(&self, progress: Progress) {
+    pub fn report(&self, progress: Progress) {
         if !self.watched {
             return;
         }
         let mut state = self.state.lock();
         state.progress = Some(progress);
         let Some(listener) = state.listener.take() else { return };
-        let news = state.news();
+        let event = state.next_event();
         drop(state);
-        if let Some(news) = news {
-            listener(news);
+        if let Some(event) = event {
+            listener(event);
         }
     }
 
@@ -160,10 +160,10 @@ impl BackupHandle {
         state.outcome = Some(outcome);
         let held = std::mem::take(&mut state.held);
         if let Some(listener) = state.listener.take()
-            && let Some(news) = state.news()
+            && let Some(event) = state.next_event()
         {
             drop(state);
-            listener(news);
+            listener(event);
         } else {
             drop(state);
         }

@@ -9,18 +9,18 @@ use parking_lot::Mutex;
 use super::rows::queue::Message;
 
 /// A lease is extended when a third of it is over: two attempts may fail.
-const BEATS: i64 = 3;
+const HEARTBEATS_PER_LEASE: i64 = 3;
 /// Nothing is to be extended.
 const NEVER: i64 = i64::MAX;
 
 /// The messages that one process handles, of one store.
 #[derive(Debug)]
 pub struct InFlight {
-    state: Mutex<State>,
+    state: Mutex<InFlightState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct InFlightState {
     leases: HashMap<String, Lease>,
     /// Those that have not left.
     holders: HashSet<u64>,
@@ -50,13 +50,17 @@ pub struct Due {
 
 impl Default for InFlight {
     fn default() -> Self {
-        let state =
-            State { leases: HashMap::new(), holders: HashSet::new(), renew_at: NEVER, last_holder: 0 };
+        let state = InFlightState {
+            leases: HashMap::new(),
+            holders: HashSet::new(),
+            renew_at: NEVER,
+            last_holder: 0,
+        };
         Self { state: Mutex::new(state) }
     }
 }
 
-impl State {
+impl InFlightState {
     /// When the first lease is to be extended.
     fn first(&self) -> i64 {
         self.leases.values().map(|lease| lease.renew_at).min().unwrap_or(NEVER)
@@ -80,7 +84,7 @@ impl InFlight {
         if !state.holders.contains(&holder) {
             return None;
         }
-        let renew_at = now_ms.saturating_add(lock_ms / BEATS);
+        let renew_at = now_ms.saturating_add(lock_ms / HEARTBEATS_PER_LEASE);
         for message in messages {
             let lease = Lease { holder, number: message.state.lease, lock_ms, renew_at };
             state.leases.insert(message.id.clone(), lease);
@@ -133,7 +137,7 @@ impl InFlight {
         }
         for Due { id, number, lock_ms } in leases {
             if let Some(lease) = state.leases.get_mut(id).filter(|lease| lease.number == *number) {
-                lease.renew_at = lease.renew_at.max(now_ms.saturating_add(lock_ms / BEATS));
+                lease.renew_at = lease.renew_at.max(now_ms.saturating_add(lock_ms / HEARTBEATS_PER_LEASE));
             }
         }
         state.renew_at = state.first();

@@ -76,7 +76,7 @@ pub trait Store: Send + Sync {
 
     /// Until what it gives is dropped, commits of other processes are noticed, and the time of `wake_at`; with
     /// `expiries`, what expires is swept within a second.
-    fn attend(&self, expiries: bool) -> Box<dyn Any + Send>;
+    fn monitor(&self, expiries: bool) -> Box<dyn Any + Send>;
 
     /// Wakes with `Notice::TIME` when the store's clock has reached a time, or earlier: who still waits then asks again.
     fn wake_at(&self, at_ms: i64);

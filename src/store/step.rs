@@ -107,7 +107,7 @@ pub enum Step<'a> {
         ready: Ready,
     },
     /// Removes a message, and lets the next one of its ordering key go. Gives `Flag`: whether it was found.
-    Remove(Leased<'a>),
+    DeleteMessage(Leased<'a>),
     /// Extends a lease to so many milliseconds from now. Gives `Flag`: whether it was found.
     Extend(Leased<'a>, i64),
     /// Makes a message a dead letter, and lets the next one of its ordering key go.
@@ -120,9 +120,9 @@ pub enum Step<'a> {
     /// The same for rows of `kv_queue` that cannot be read.
     SetAside(Vec<Damaged>),
     /// Lets the first message go that is blocked with a queue and an ordering key, of each of these.
-    LetGo(Vec<(String, String)>),
+    Unblock(Vec<(String, String)>),
     /// Removes a dead letter. Gives `Flag`: whether it was found.
-    RemoveDeadLetter(&'a str),
+    DeleteDeadLetter(&'a str),
     /// Removes dead letters of one queue or of all, at most so many. Gives `Count`.
     PurgeDeadLetters(Option<&'a str>, usize),
     /// Removes, of so many dead letters behind a row, those that are older than the file's
@@ -146,7 +146,7 @@ pub enum Step<'a> {
         duration_ms: i64,
     },
     /// Removes a lock.
-    RemoveLock(&'a str),
+    DeleteLock(&'a str),
     /// Removes expired locks, at most so many. Gives `Count`.
     SweepLocks(usize),
     /// Writes a consumer. Gives `Lease`.
@@ -163,25 +163,25 @@ pub enum Step<'a> {
         lease_ms: Option<i64>,
     },
     /// Removes a consumer. Gives `Flag`: whether there was one.
-    RemoveConsumer(&'a str),
+    DeleteConsumer(&'a str),
 
     /// Removes changes that are older than the file's `retention`, at most so many; none that a consumer which was used in the last
     /// `in_use_ms` has not passed. Gives `Count`.
-    TrimLog {
+    TrimChanges {
         /// See above.
         in_use_ms: i64,
         /// The most rows.
         limit: usize,
     },
     /// Removes changes up to a number, at most so many. Gives `Count`.
-    TrimLogTo(i64, usize),
+    TrimChangesTo(i64, usize),
 
     /// Makes a search index, with what is stored already.
     CreateSearchIndex(&'a SearchIndex),
     /// Makes an ordered index. `CONFLICT` if it is unique and cannot be.
     CreateOrderedIndex(&'a OrderedIndex),
     /// Removes an index.
-    DropIndex(IndexRow),
+    RemoveIndex(IndexRow),
 }
 
 /// What a step gave.

@@ -8,7 +8,7 @@ use keyval::engine::answer::{Answer, ConsumerLease, Dues};
 use keyval::engine::awaited::Kind;
 use keyval::engine::changes::consumer::LeaseHolder;
 use keyval::engine::commit::Mutation;
-use keyval::engine::queue::deliver::Work;
+use keyval::engine::queue::deliver::ClaimRequest;
 use keyval::engine::queue::enqueue::NewMessage;
 use keyval::engine::queue::settle::{End, Settled};
 use keyval::engine::request::{Request, Write};
@@ -93,11 +93,11 @@ impl Waiting {
     /// Commits something, and waits until it is told.
     fn commit(&mut self, one: Write) {
         write(&mut self.kv, one).unwrap();
-        self.wait_until_told();
+        self.wait_until_notified();
     }
 
     /// A group is told before the next one begins.
-    fn wait_until_told(&mut self) {
+    fn wait_until_notified(&mut self) {
         put(&mut self.kv, set(&["k"], "1"));
     }
 
@@ -112,12 +112,12 @@ impl Waiting {
     }
 
     /// Settles, then claims a message of a queue, if there is one.
-    fn work(&mut self, queue: &str, settled: Vec<Settled>, claim: usize) -> Option<(String, i64)> {
+    fn claim(&mut self, queue: &str, settled: Vec<Settled>, claim: usize) -> Option<(String, i64)> {
         let (send, receive) = std::sync::mpsc::channel();
-        let work = Work { queue: queue.into(), settled, claim, lock_ms: HOUR_MS };
-        self.kv.work(work, Box::new(move |answer| drop(send.send(answer))));
+        let request = ClaimRequest { queue: queue.into(), settled, claim, lock_ms: HOUR_MS };
+        self.kv.claim(request, Box::new(move |answer| drop(send.send(answer))));
         self.kv.flush();
-        let Answer::Page(page) = wait(&receive, "work").unwrap() else { panic!("no page") };
+        let Answer::Page(page) = wait(&receive, "claim").unwrap() else { panic!("no page") };
         let parts: Value = serde_json::from_slice(&page.text).unwrap();
         Some((parts[0].as_str()?.to_string(), parts[1].as_i64()?))
     }
@@ -149,11 +149,11 @@ fn a_commit_that_takes_no_number_is_no_reason_to_look() {
 
 /// Seen to fail: with `Awaited::told` left out, each of the names was looked up after each commit of the process itself.
 #[test]
-fn nor_is_one_that_is_told_here() {
+fn nor_is_one_that_is_notified_here() {
     let mut waiting = Waiting::new();
     for _ in 0..3 {
         put(&mut waiting.kv, message(&name(7), None, 0));
-        waiting.wait_until_told();
+        waiting.wait_until_notified();
         assert_eq!(waiting.look_now(), nothing());
     }
     let given_back = holder(5, waiting.leases[5]);
@@ -171,7 +171,7 @@ fn a_number_that_another_process_took_is_a_reason_also_behind_one_of_its_own() {
         for _ in 0..own_commits {
             put(&mut waiting.kv, message(&name(7), None, 0));
         }
-        waiting.wait_until_told();
+        waiting.wait_until_notified();
         assert_eq!(waiting.look_now(), None, "after {own_commits}");
         assert!(tells_of_release(&waiting.look(), 5));
         assert_eq!(waiting.look_now(), nothing());
@@ -211,15 +211,15 @@ fn whatever_somebody_may_wait_for_takes_a_number() {
     let ends = [End::Returned, End::Released, End::Failed("it failed".into())];
     let mut now = T0;
     for end in ends {
-        let (id, lease) = waiting.work("ordered", Vec::new(), 1).unwrap();
+        let (id, lease) = waiting.claim("ordered", Vec::new(), 1).unwrap();
         assert!(!takes(&waiting), "a claim");
-        waiting.work("ordered", vec![Settled { id, lease, end: end.clone() }], 0);
+        waiting.claim("ordered", vec![Settled { id, lease, end: end.clone() }], 0);
         assert!(takes(&waiting), "{end:?}");
         now += HOUR_MS;
         waiting.kv.freeze_clock(Some(now));
     }
-    let (id, lease) = waiting.work("ordered", Vec::new(), 1).unwrap();
-    waiting.work("ordered", vec![Settled { id, lease, end: End::Done }], 0);
+    let (id, lease) = waiting.claim("ordered", Vec::new(), 1).unwrap();
+    waiting.claim("ordered", vec![Settled { id, lease, end: End::Done }], 0);
     assert!(takes(&waiting), "the next one of an ordering key is free to go");
 
     let (other, lease) = (holder(5, waiting.leases[5]), waiting.leases[5]);

@@ -10,7 +10,7 @@ use keyval::codec::value::JSON;
 use keyval::engine::answer::Answer;
 use keyval::engine::commit::Mutation;
 use keyval::engine::query::definition::definition_of;
-use keyval::engine::queue::deliver::Work;
+use keyval::engine::queue::deliver::ClaimRequest;
 use keyval::engine::queue::enqueue::{DEFAULT_QUEUE, NewMessage};
 use keyval::engine::request::Request;
 use keyval::kv::Kv;
@@ -31,8 +31,9 @@ fn add(kv: &mut Kv, id: &str, backoff_ms: &[i64]) {
 
 fn begin_claim(kv: &mut Kv) -> Receiver<Result<Answer>> {
     let (send, receive) = channel();
-    let request = Work { queue: DEFAULT_QUEUE.into(), settled: Vec::new(), claim: 10, lock_ms: LEASE_MS };
-    kv.work(request, Box::new(move |answer| drop(send.send(answer))));
+    let request =
+        ClaimRequest { queue: DEFAULT_QUEUE.into(), settled: Vec::new(), claim: 10, lock_ms: LEASE_MS };
+    kv.claim(request, Box::new(move |answer| drop(send.send(answer))));
     kv.flush();
     receive
 }

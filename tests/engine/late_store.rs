@@ -12,7 +12,7 @@ use keyval::engine::answer::Answer;
 use keyval::engine::changes::followers::{Reach, Target};
 use keyval::engine::changes::watch::WatchRequest;
 use keyval::engine::commit::Mutation;
-use keyval::engine::queue::deliver::Work;
+use keyval::engine::queue::deliver::ClaimRequest;
 use keyval::engine::queue::enqueue::NewMessage;
 use keyval::engine::queue::settle::{End, Settled};
 use keyval::engine::request::Request;
@@ -41,22 +41,22 @@ fn a_watch_tells_what_is_written_after_it_began() {
             .collect();
         kv.flush();
         ends.iter().for_each(|end| drop(wait(end, "a set").unwrap()));
-        let mut told = BTreeSet::new();
-        while told.len() < 3 {
+        let mut reported = BTreeSet::new();
+        while reported.len() < 3 {
             let Answer::Page(page) = read(&kv, Request::Watch(Arc::clone(&watch))) else { panic!("no page") };
             let text: Vec<Value> = serde_json::from_slice(&page.text).unwrap();
-            assert_ne!(text.last().unwrap()[0], 0, "seed {seed}: only {told:?} was told");
-            told.extend(text[..page.len() * 3].chunks(3).map(|parts| parts[0].to_string()));
+            assert_ne!(text.last().unwrap()[0], 0, "seed {seed}: only {reported:?} was reported");
+            reported.extend(text[..page.len() * 3].chunks(3).map(|parts| parts[0].to_string()));
         }
         watch.stop();
         close(kv);
     }
 }
 
-fn work(kv: &mut Kv, settled: Vec<Settled>, claim: usize) -> Receiver<Result<Answer>> {
+fn claim(kv: &mut Kv, settled: Vec<Settled>, claim: usize) -> Receiver<Result<Answer>> {
     let (send, receive) = channel();
-    let work = Work { queue: "q".into(), settled, claim, lock_ms: HOUR_MS };
-    kv.work(work, Box::new(move |answer| drop(send.send(answer))));
+    let request = ClaimRequest { queue: "q".into(), settled, claim, lock_ms: HOUR_MS };
+    kv.claim(request, Box::new(move |answer| drop(send.send(answer))));
     receive
 }
 
@@ -85,7 +85,7 @@ fn each_message_is_delivered_once_and_in_the_order_of_its_key() {
         messages.iter().for_each(|end| drop(wait(end, "a message").unwrap()));
         let (mut delivered, mut settled) = (Vec::new(), [Vec::new(), Vec::new()]);
         while delivered.len() < MESSAGES {
-            let claims = settled.each_mut().map(|settled| work(&mut kv, std::mem::take(settled), 4));
+            let claims = settled.each_mut().map(|settled| claim(&mut kv, std::mem::take(settled), 4));
             kv.flush();
             for (claim, settled) in claims.iter().zip(&mut settled) {
                 let Answer::Page(page) = wait(claim, "a claim").unwrap() else { panic!("no page") };

@@ -18,7 +18,7 @@ use keyval::base::error::Result;
 use keyval::codec::value::JSON;
 use keyval::engine::answer::Answer;
 use keyval::engine::commit::{Mutation, Outcome};
-use keyval::engine::queue::deliver::Work;
+use keyval::engine::queue::deliver::ClaimRequest;
 use keyval::engine::queue::enqueue::NewMessage;
 use keyval::engine::queue::settle::{End, Settled};
 use keyval::engine::request::Request;
@@ -34,7 +34,7 @@ const SCHEDULES: [&[i64]; 4] = [&[], &[0], &[30], &[5, 0, 50]];
 /// What is handed over, with where its answer comes.
 enum Staged {
     Added(Message, Receiver<Result<Outcome>>),
-    Worked(Work, Receiver<Result<Answer>>),
+    Claimed(ClaimRequest, Receiver<Result<Answer>>),
 }
 
 /// The store and the model, side by side.
@@ -108,7 +108,7 @@ impl Pair {
         let many = self.random.below(4);
         let mut staged: Vec<_> =
             (0..many).map(|_| if self.by_turns { self.add() } else { self.stage() }).collect();
-        staged.push(self.work());
+        staged.push(self.claim());
         self.kv.flush();
         staged.into_iter().for_each(|one| self.expect(one));
     }
@@ -119,7 +119,7 @@ impl Pair {
     }
 
     fn stage(&mut self) -> Staged {
-        if self.random.one_in(2) { self.add() } else { self.work() }
+        if self.random.one_in(2) { self.add() } else { self.claim() }
     }
 
     fn add(&mut self) -> Staged {
@@ -138,7 +138,7 @@ impl Pair {
         Staged::Added(message, end)
     }
 
-    fn work(&mut self) -> Staged {
+    fn claim(&mut self) -> Staged {
         let mut settled = Vec::new();
         while self.random.one_in(2) {
             // One that was let go of may have been claimed again.
@@ -150,19 +150,19 @@ impl Pair {
             let ends = [End::Done, End::Failed("no".into()), End::Returned, End::Released];
             settled.push(Settled { id, lease, end: self.random.pick(&ends).clone() });
         }
-        let work = Work {
+        let request = ClaimRequest {
             queue: "q".into(),
             settled,
             claim: self.random.below(6),
             lock_ms: *self.random.pick(&[30, 300]),
         };
-        self.hand_over(work)
+        self.hand_over(request)
     }
 
-    fn hand_over(&mut self, work: Work) -> Staged {
+    fn hand_over(&mut self, request: ClaimRequest) -> Staged {
         let (send, receive) = channel();
-        self.kv.work(work.clone(), Box::new(move |answer| drop(send.send(answer))));
-        Staged::Worked(work, receive)
+        self.kv.claim(request.clone(), Box::new(move |answer| drop(send.send(answer))));
+        Staged::Claimed(request, receive)
     }
 
     /// They are committed in the order in which they were handed over.
@@ -172,28 +172,28 @@ impl Pair {
                 wait(&end, "a message").unwrap();
                 self.model.add(message);
             }
-            Staged::Worked(work, end) => {
-                let Answer::Page(page) = wait(&end, "work").unwrap() else { panic!("no page") };
+            Staged::Claimed(request, end) => {
+                let Answer::Page(page) = wait(&end, "claim").unwrap() else { panic!("no page") };
                 let text: Vec<Value> = serde_json::from_slice(&page.text).unwrap();
-                self.worked(&work, &text, page.len());
+                self.claimed(&request, &text, page.len());
             }
         }
     }
 
-    fn worked(&mut self, work: &Work, text: &[Value], claimed: usize) {
+    fn claimed(&mut self, request: &ClaimRequest, text: &[Value], claimed: usize) {
         let tail = text.last().unwrap();
         let lost: Vec<_> = tail[2].as_array().unwrap().iter().map(|at| at.as_u64().unwrap()).collect();
-        for (at, settled) in work.settled.iter().enumerate() {
+        for (at, settled) in request.settled.iter().enumerate() {
             self.model.settle(settled, lost.contains(&(at as u64)));
         }
-        assert!(claimed <= work.claim, "{claimed} instead of {}", work.claim);
+        assert!(claimed <= request.claim, "{claimed} instead of {}", request.claim);
         for parts in text[..claimed * 4].chunks(4) {
             let (id, lease) = (parts[0].as_str().unwrap().to_string(), parts[1].as_i64().unwrap());
             let attempts = usize::try_from(parts[2].as_u64().unwrap()).unwrap();
-            self.model.claim(&id, lease, attempts, work.lock_ms);
+            self.model.claim(&id, lease, attempts, request.lock_ms);
             self.handled.push((id, lease));
         }
-        if claimed < work.claim {
+        if claimed < request.claim {
             assert_eq!(tail[0], false, "more than what is there");
             self.model.assert_nothing_is_left();
         }
@@ -206,8 +206,8 @@ impl Pair {
             held.into_iter().map(|(id, lease)| Settled { id, lease, end: End::Done }).collect();
         while self.model.is_any_left() {
             self.go_to(self.model.now + 1_000);
-            let work = Work { queue: "q".into(), settled, claim: 7, lock_ms: 30 };
-            let staged = self.hand_over(work);
+            let request = ClaimRequest { queue: "q".into(), settled, claim: 7, lock_ms: 30 };
+            let staged = self.hand_over(request);
             self.kv.flush();
             self.expect(staged);
             let held = std::mem::take(&mut self.handled);

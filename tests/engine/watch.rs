@@ -50,22 +50,22 @@ fn step(kv: &mut Kv, watch: &Arc<Watch>) -> Option<(BTreeMap<usize, String>, Str
             flags => assert_eq!(flags, 4),
         }
         let mut stamp = "";
-        let mut told = BTreeMap::new();
+        let mut reported = BTreeMap::new();
         for parts in text[..page.len() * 3].chunks(3) {
             if let Some(given) = parts[2].as_str() {
                 stamp = given;
             }
             assert!(
-                told.insert(parts[0][1].as_str().unwrap().parse().unwrap(), stamp.to_string()).is_none(),
+                reported.insert(parts[0][1].as_str().unwrap().parse().unwrap(), stamp.to_string()).is_none(),
                 "each key once a batch"
             );
         }
-        return Some((told, tail[1].as_str().unwrap().to_string()));
+        return Some((reported, tail[1].as_str().unwrap().to_string()));
     }
 }
 
 /// Which watches have more to tell: `[more,id,…]`.
-fn news(kv: &mut Kv) -> Vec<u32> {
+fn wakeups(kv: &mut Kv) -> Vec<u32> {
     let request = Request::Wakeups(kv.followers());
     match kv.read_now(&request).unwrap() {
         Answer::Wakeups { more, ids } => std::iter::once(u32::from(more)).chain(ids).collect(),
@@ -90,15 +90,15 @@ fn a_backlog_is_walked_once() {
     let mut last = BTreeMap::new();
     write(&mut kv, 0..keys, "1", &mut last);
     write(&mut kv, 0..keys, "2", &mut last);
-    let (mut told, mut batches, mut newest) = (BTreeMap::new(), 0, String::new());
+    let (mut reported, mut batches, mut newest) = (BTreeMap::new(), 0, String::new());
     while let Some((entries, versionstamp)) = step(&mut kv, &watch) {
         assert!(entries.len() <= BATCH && versionstamp >= newest);
         for (number, stamp) in entries {
-            assert!(told.insert(number, stamp).is_none(), "{number} is told twice");
+            assert!(reported.insert(number, stamp).is_none(), "{number} is reported twice");
         }
         (batches, newest) = (batches + 1, versionstamp);
     }
-    assert_eq!(told, last);
+    assert_eq!(reported, last);
     assert_eq!(watch.rows_walked(), 2 * keys as u64);
     // A batch of which much was put off until it is told later may be short; few are.
     assert!(batches <= keys / BATCH + 2, "{batches} batches");
@@ -116,11 +116,11 @@ fn what_concerns_others_is_not_walked() {
     for round in 0..10 {
         let sets = (0..500).map(|number| set(&["other", &format!("{round} {number}")], "1")).collect();
         commit_ok(&mut kv, commit(sets));
-        assert_eq!(news(&mut kv), [0]);
+        assert_eq!(wakeups(&mut kv), [0]);
     }
     let mut last = BTreeMap::new();
     write(&mut kv, 0..1, "1", &mut last);
-    assert_eq!(news(&mut kv), [0, watch.id]);
+    assert_eq!(wakeups(&mut kv), [0, watch.id]);
     assert_eq!(step(&mut kv, &watch).unwrap().0, last);
     assert_eq!(watch.rows_walked(), 1);
     close(kv);
@@ -135,8 +135,8 @@ fn tokens_never_go_back() {
     let mut last = BTreeMap::new();
     write(&mut kv, 0..1, "1", &mut last);
     let (rowless, _) = commit_ok(&mut kv, commit(vec![set(&["k", "gone"], "1"), delete(&["k", "gone"])]));
-    let (told, mut newest) = step(&mut kv, &watch).unwrap();
-    assert_eq!((told.len(), &newest), (1, &rowless));
+    let (reported, mut newest) = step(&mut kv, &watch).unwrap();
+    assert_eq!((reported.len(), &newest), (1, &rowless));
     write(&mut kv, 0..2 * BATCH, "2", &mut last);
     while let Some((_, versionstamp)) = step(&mut kv, &watch) {
         assert!(versionstamp >= newest, "{versionstamp} after {newest}");
@@ -154,12 +154,12 @@ fn many_watches_share_the_room_for_what_waits() {
     let watches: Vec<_> = (0..MAX_ALL_BACKLOGS_KEYS / BATCH).map(|_| watch(&mut kv, None)).collect();
     let mut last = BTreeMap::new();
     write(&mut kv, 0..3 * BATCH, "1", &mut last);
-    let mut told = BTreeMap::new();
+    let mut reported = BTreeMap::new();
     for batch in 1..=3 {
-        told.extend(step(&mut kv, &watches[7]).unwrap().0);
+        reported.extend(step(&mut kv, &watches[7]).unwrap().0);
         assert_eq!(watches[7].rows_walked(), (batch * BATCH) as u64);
     }
-    assert_eq!(told, last);
+    assert_eq!(reported, last);
     watches.iter().for_each(|watch| watch.stop());
     close(kv);
 }
@@ -167,25 +167,25 @@ fn many_watches_share_the_room_for_what_waits() {
 /// What is committed between two batches is merged into what waits: a key that changes all the time is told in its turn, and
 /// the rows are walked past once.
 #[test]
-fn a_key_that_never_rests_is_told_in_its_turn() {
+fn a_key_that_never_rests_is_reported_in_its_turn() {
     let mut kv = open(Path::new(":memory:"), &quiet());
     let watch = watch(&mut kv, None);
     let mut last = BTreeMap::new();
     write(&mut kv, 0..10 * BATCH, "0", &mut last);
-    let (mut rows, mut hot, mut told) = (10 * BATCH, 0, BTreeMap::new());
+    let (mut rows, mut hot, mut reported) = (10 * BATCH, 0, BTreeMap::new());
     for round in 0..10 {
         let (entries, _) = step(&mut kv, &watch).unwrap();
         hot += usize::from(entries.contains_key(&0));
-        told.extend(entries);
+        reported.extend(entries);
         write(&mut kv, 0..1, &round.to_string(), &mut last);
         write(&mut kv, 5 * BATCH..6 * BATCH, &round.to_string(), &mut last);
         rows += 1 + BATCH;
     }
     assert!(hot > 0);
     while let Some((entries, _)) = step(&mut kv, &watch) {
-        told.extend(entries);
+        reported.extend(entries);
     }
-    assert_eq!(told, last);
+    assert_eq!(reported, last);
     assert_eq!(watch.rows_walked(), rows as u64);
     close(kv);
 }
@@ -199,25 +199,25 @@ fn every_batch_of_a_backlog_can_be_resumed_from() {
     for round in 0..4 {
         write(&mut kv, round * BATCH..6 * BATCH, "0", &mut last);
     }
-    let mut told = BTreeMap::new();
+    let mut reported = BTreeMap::new();
     while let Some((entries, versionstamp)) = step(&mut kv, &slow) {
-        told.extend(entries);
+        reported.extend(entries);
         let targets = vec![Target { key: key(&["k"]), reach: Reach::Under }];
         let from = Some(versionstamp);
         let request =
             WatchRequest { targets, emit_initial: false, from, buffer_keys: None, drop_newest: false };
         let resumed = kv.watch(request).unwrap();
-        let mut all = told.clone();
+        let mut all = reported.clone();
         while let Some((entries, _)) = step(&mut kv, &resumed) {
             all.extend(entries);
         }
         resumed.stop();
         assert_eq!(all, last);
-        if told.len() < 4 * BATCH {
+        if reported.len() < 4 * BATCH {
             write(&mut kv, 0..10, "1", &mut last);
         }
     }
-    assert_eq!(told, last);
+    assert_eq!(reported, last);
     close(kv);
 }
 
@@ -262,7 +262,7 @@ impl Busy {
 }
 
 /// The flags of a step, and what it tells: keys.
-fn told(kv: &Kv, watch: &Arc<Watch>) -> (u64, Vec<String>) {
+fn reported(kv: &Kv, watch: &Arc<Watch>) -> (u64, Vec<String>) {
     let page = page_of(read(kv, Request::Watch(Arc::clone(watch))));
     let text: Vec<serde_json::Value> = serde_json::from_slice(&page.text).unwrap();
     let keys = text[..page.len() * 3].chunks(3).map(|parts| parts[0][1].as_str().unwrap().to_string());
@@ -285,7 +285,7 @@ fn a_watch_of_a_busy_store_misses_nothing() {
     }
     drop(release);
     wait(&end, "a set").unwrap();
-    assert_eq!(told(&file.kv, &watch), (4, vec!["a".to_string()]));
+    assert_eq!(reported(&file.kv, &watch), (4, vec!["a".to_string()]));
     watch.stop();
     file.close();
 }
@@ -301,7 +301,7 @@ fn a_watch_that_cannot_begin_starts_with_the_state() {
     assert!(wait(&failed, "a read behind it"));
     file.trap.disarm();
     put(&mut file.beside, set(&["k", "a"], "1"));
-    assert_eq!(told(&file.kv, &watch), (1 | 2 | 4, vec!["a".to_string()]));
+    assert_eq!(reported(&file.kv, &watch), (1 | 2 | 4, vec!["a".to_string()]));
     watch.stop();
     file.close();
 }

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::support;
 use crate::support::fault::{BUSY, CODES, CONSTRAINT, Plan, Trace};
-use crate::support::raw::State;
+use crate::support::raw::RawState;
 use crate::support::template::{Copy, Template};
 use crate::support::{
     append, commit, delete, delete_under, is_definite, key, set, stage, sum, touch, try_commit, wait,
@@ -53,7 +53,7 @@ struct World {
     effects: Vec<Effect>,
 }
 
-fn plain(state: &State) -> Entries {
+fn plain(state: &RawState) -> Entries {
     let strip = |entry: &support::raw::Entry| (entry.expires_at, entry.encoding, entry.value.clone());
     state.entries.iter().map(|entry| (entry.key.clone(), strip(entry))).collect()
 }
@@ -83,7 +83,7 @@ impl World {
         (entries, log)
     }
 
-    fn news(&self, state: &State) -> Vec<(Vec<u8>, String)> {
+    fn changes_of(&self, state: &RawState) -> Vec<(Vec<u8>, String)> {
         let known = self.template.state.changes.len();
         state.changes[known..].iter().map(|change| (change.key.clone(), change.op.clone())).collect()
     }
@@ -112,26 +112,26 @@ fn run(copy: &mut Copy, plan: Plan) -> (Vec<Result<Outcome>>, Trace) {
 }
 
 /// `Ok` is applied, a definite error is not, and operations of an unknown outcome share one fate.
-fn assert_no_lie(label: &str, world: &World, results: &[Result<Outcome>], state: &State) {
+fn assert_no_lie(label: &str, world: &World, results: &[Result<Outcome>], state: &RawState) {
     let numbered = || results.iter().enumerate();
     let ok: BTreeSet<_> = numbered().filter(|(_, result)| result.is_ok()).map(|(index, _)| index).collect();
     let unknown = numbered().filter(|(_, result)| result.as_ref().is_err_and(|error| !is_definite(error)));
     let ok_or_unknown = ok.iter().copied().chain(unknown.map(|(index, _)| index)).collect();
-    let found = (plain(state), world.news(state));
+    let found = (plain(state), world.changes_of(state));
     let candidates = [world.with(&ok), world.with(&ok_or_unknown)];
     assert!(candidates.contains(&found), "{label}: {results:?}\nfound {found:?}\nexpected {candidates:?}");
     assert_stamps(label, world, results, state);
 }
 
 /// Those that are applied have growing versionstamps, which their log rows and their entries bear.
-fn assert_stamps(label: &str, world: &World, results: &[Result<Outcome>], state: &State) {
+fn assert_stamps(label: &str, world: &World, results: &[Result<Outcome>], state: &RawState) {
     let mut last = world.template.state.clock.clone();
     for (result, effect) in results.iter().zip(&world.effects) {
         let Ok(Outcome::Committed { versionstamp: Some(stamp), .. }) = result else { continue };
         assert!(*stamp > last, "{label}: {stamp} after {last}");
         last.clone_from(stamp);
-        let told = state.changes.iter().filter(|change| change.versionstamp == *stamp).count();
-        assert_eq!(told, effect.log.len(), "{label}: {stamp}");
+        let logged = state.changes.iter().filter(|change| change.versionstamp == *stamp).count();
+        assert_eq!(logged, effect.log.len(), "{label}: {stamp}");
     }
     assert!(state.clock >= last, "{label}: the clock stands at {}, before {last}", state.clock);
 }

@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, Receiver};
 use crate::support::fault::{BUSY, Plan, Trap};
 use crate::support::file::File;
 use crate::support::jobs::{Gate, Job, fault_in_the_code};
-use crate::support::raw::State;
+use crate::support::raw::RawState;
 use crate::support::{
     close, everything, is_definite, key, put, quiet, read, set, stage, sweep, try_commit, wait,
 };
@@ -22,9 +22,9 @@ use keyval::store::{Next, PutKey, Step, Store, WriteJob, local};
 type End = Receiver<Result<Outcome>>;
 
 /// When all have left: the file is as those who were told `Ok` left it, and another opening works.
-fn assert_truth(file: &File, told: &[(&str, Result<Outcome>)]) {
+fn assert_truth(file: &File, outcomes: &[(&str, Result<Outcome>)]) {
     let state = file.state();
-    for (name, result) in told {
+    for (name, result) in outcomes {
         assert_eq!(holds(&state, name), result.is_ok(), "{name}: {result:?}");
     }
     let mut again = file.open();
@@ -33,7 +33,7 @@ fn assert_truth(file: &File, told: &[(&str, Result<Outcome>)]) {
     assert!(holds(&file.state(), "again"));
 }
 
-fn holds(state: &State, name: &str) -> bool {
+fn holds(state: &RawState, name: &str) -> bool {
     state.entry(&key(&[name])).is_some()
 }
 
@@ -80,15 +80,15 @@ fn all_that_waits_and_all_that_comes_fails() {
     let (store, mut kv, mut other) = (file.store(&quiet()), file.open(), file.open());
     put(&mut kv, set(&["before"], "1"));
     let gate = Gate::shut(&*store);
-    let ((a, told_a), (panics, told_panic), (b, told_b)) = (setting("a"), panicking(1), setting("b"));
+    let ((a, done_a), (panics, done_panic), (b, done_b)) = (setting("a"), panicking(1), setting("b"));
     store.write(vec![a, panics, b]);
-    let told_c = stage(&mut other, Commit::of(set(&["c"], "1")));
+    let done_c = stage(&mut other, Commit::of(set(&["c"], "1")));
     other.flush();
     gate.open();
-    assert_fault(&wait(&told_panic, "the panicking one"));
+    assert_fault(&wait(&done_panic, "the panicking one"));
     // It ran before the panic: usually, but not surely, in the same transaction.
-    let a = wait(&told_a, "a");
-    let (b, c) = (wait(&told_b, "b"), wait(&told_c, "c"));
+    let a = wait(&done_a, "a");
+    let (b, c) = (wait(&done_b, "b"), wait(&done_c, "c"));
     assert_fault(&b);
     assert_fault(&c);
     let mut joins = file.open();
@@ -107,13 +107,13 @@ fn all_that_waits_and_all_that_comes_fails() {
 fn run_alone(file: &File, trap: &Trap, plan: Plan, run: usize) -> [Result<Outcome>; 2] {
     let store = file.store(&trap.options());
     let gate = Gate::shut(&*store);
-    let ((a, told_a), (panics, _told), (b, told_b)) = (setting("a"), panicking(run), setting("b"));
+    let ((a, done_a), (panics, _done), (b, done_b)) = (setting("a"), panicking(run), setting("b"));
     trap.arm(plan);
     store.write(vec![a, panics, b]);
     gate.open();
-    let told = [wait(&told_a, "a"), wait(&told_b, "b")];
+    let outcomes = [wait(&done_a, "a"), wait(&done_b, "b")];
     leave(&store);
-    told
+    outcomes
 }
 
 /// Seen to fail: with what waits behind the panic dropped; with groups of one.
@@ -121,8 +121,8 @@ fn run_alone(file: &File, trap: &Trap, plan: Plan, run: usize) -> [Result<Outcom
 fn what_ran_alone_before_the_panic_stays() {
     const NEVER: usize = usize::MAX;
     let trap = Trap::default();
-    let told = run_alone(&File::new(), &trap, Plan::Watch, NEVER);
-    assert!(told.iter().all(Result::is_ok), "{told:?}");
+    let outcomes = run_alone(&File::new(), &trap, Plan::Watch, NEVER);
+    assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
     let steps = trap.disarm().steps;
     // The gate's own COMMIT comes first.
     let at = steps.iter().rposition(|sql| sql == "COMMIT").unwrap();
@@ -138,19 +138,19 @@ fn what_ran_alone_before_the_panic_stays() {
 #[test]
 fn in_memory() {
     let store = local::open(&Location::Memory, &quiet(), definition_of).unwrap();
-    let (before, told_before) = setting("before");
+    let (before, done_before) = setting("before");
     store.write(vec![before]);
-    wait(&told_before, "before").unwrap();
-    let ((a, told_a), (panics, told_panic)) = (setting("a"), panicking(1));
+    wait(&done_before, "before").unwrap();
+    let ((a, done_a), (panics, done_panic)) = (setting("a"), panicking(1));
     store.write(vec![panics, a]);
-    assert_fault(&wait(&told_panic, "the panicking one"));
-    assert_fault(&wait(&told_a, "a"));
-    let (late, told_late) = setting("late");
+    assert_fault(&wait(&done_panic, "the panicking one"));
+    assert_fault(&wait(&done_a, "a"));
+    let (late, done_late) = setting("late");
     store.write(vec![late]);
-    assert_fault(&wait(&told_late, "late"));
-    let (counted, told_count) = mpsc::channel();
+    assert_fault(&wait(&done_late, "late"));
+    let (counted, done_count) = mpsc::channel();
     store.read(Box::new(move |txn| counted.send(txn.unwrap().count(&(vec![]..vec![0xff]))).unwrap()));
-    assert_eq!(wait(&told_count, "count").unwrap(), 1, "a delete that was not committed is seen");
+    assert_eq!(wait(&done_count, "count").unwrap(), 1, "a delete that was not committed is seen");
     leave(&store);
 }
 
@@ -177,10 +177,10 @@ fn a_completion_that_panics() {
     let file = File::new();
     let mut kv = file.open();
     kv.stage(Commit::of(set(&["a"], "1")), Box::new(|_| fault_in_the_code())).unwrap();
-    let told_b = stage(&mut kv, Commit::of(set(&["b"], "1")));
+    let done_b = stage(&mut kv, Commit::of(set(&["b"], "1")));
     kv.flush();
     // It shared the commit, which is on disk; or the store was closed before its turn.
-    let b = wait(&told_b, "b");
+    let b = wait(&done_b, "b");
     let late = try_commit(&mut kv, Commit::of(set(&["late"], "1")));
     close(kv);
     assert_truth(&file, &[("b", b), ("late", late)]);
@@ -192,21 +192,21 @@ fn a_wake_up_that_panics() {
     let file = File::new();
     let mut kv = file.open();
     kv.on_finished(Box::new(|_| fault_in_the_code()));
-    let told = try_commit(&mut kv, Commit::of(set(&["a"], "1")));
+    let outcome = try_commit(&mut kv, Commit::of(set(&["a"], "1")));
     let late = try_commit(&mut kv, Commit::of(set(&["late"], "1")));
     close(kv);
-    assert_truth(&file, &[("a", told), ("late", late)]);
+    assert_truth(&file, &[("a", outcome), ("late", late)]);
 }
 
 #[test]
 fn a_completion_that_panics_after_a_panic() {
     let store = local::open(&Location::Memory, &quiet(), definition_of).unwrap();
     let gate = Gate::shut(&*store);
-    let ((panics, _told), (a, told_a)) = (panicking(1), setting("a"));
+    let ((panics, _done), (a, done_a)) = (panicking(1), setting("a"));
     let deaf =
         CommitJob::new(Commit::of(set(&["b"], "1")), Durability::Off, Box::new(|_| fault_in_the_code()));
     store.write(vec![panics, Box::new(deaf), a]);
     gate.open();
-    assert_fault(&wait(&told_a, "a"));
+    assert_fault(&wait(&done_a, "a"));
     leave(&store);
 }

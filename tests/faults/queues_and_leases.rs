@@ -9,18 +9,18 @@ use keyval::codec::value::JSON;
 use keyval::engine::changes::consumer::LeaseHolder;
 use keyval::engine::commit::{Commit, Mutation, Outcome};
 use keyval::engine::lock::LockRequest;
-use keyval::engine::queue::deliver::Work;
+use keyval::engine::queue::deliver::ClaimRequest;
 use keyval::engine::queue::enqueue::NewMessage;
 use keyval::engine::queue::settle::{End, Settled};
 use keyval::engine::request::Write;
 use keyval::kv::Kv;
 
-fn work(kv: &mut Kv, settled: &[Settled]) -> Result<Option<Outcome>> {
+fn claim(kv: &mut Kv, settled: &[Settled]) -> Result<Option<Outcome>> {
     let (send, receive) = std::sync::mpsc::channel();
-    let request = Work { queue: "q".into(), settled: settled.to_vec(), claim: 10, lock_ms: 1_000 };
-    kv.work(request, Box::new(move |answer| drop(send.send(answer))));
+    let request = ClaimRequest { queue: "q".into(), settled: settled.to_vec(), claim: 10, lock_ms: 1_000 };
+    kv.claim(request, Box::new(move |answer| drop(send.send(answer))));
     kv.flush();
-    wait(&receive, "work").map(|_| None)
+    wait(&receive, "claim").map(|_| None)
 }
 
 fn message(ordering_key: Option<&str>) -> NewMessage {
@@ -71,14 +71,14 @@ fn messages() {
     let enqueue = Mutation::Enqueue(Box::new(message(Some("k"))));
     all_or_nothing_of("enqueue", &template, Commit::of(enqueue.clone()));
     all_or_nothing_of("among others", &template, commit(vec![set(&["plain"], "2"), enqueue]));
-    all_or_nothing("claim", &template, &|kv| work(kv, &[]));
+    all_or_nothing("claim", &template, &|kv| claim(kv, &[]));
     let ends = [
         settled("held", 1, End::Done),
         settled("failing", 2, End::Failed("no".into())),
         settled("lapsed", 1, End::Returned),
         settled("lost", 1, End::Done),
     ];
-    all_or_nothing("settle and claim", &template, &|kv| work(kv, &ends));
+    all_or_nothing("settle and claim", &template, &|kv| claim(kv, &ends));
     all_or_nothing_write("purge", &template, &Write::PurgeDeadLetters(None));
 }
 
@@ -87,10 +87,10 @@ fn messages() {
 fn damaged_messages() {
     let damaged = |sql: &str| queues().alter(sql);
     let template = damaged("UPDATE kv_queue SET backoff_schedule = x'ff' WHERE id IN ('ready', 'last')");
-    all_or_nothing("claim", &template, &|kv| work(kv, &[]));
+    all_or_nothing("claim", &template, &|kv| claim(kv, &[]));
     let template = damaged("UPDATE kv_queue SET deduplication_key = x'ff' WHERE id = 'failing'");
     let ends = [settled("failing", 2, End::Failed("no".into()))];
-    all_or_nothing("settle", &template, &|kv| work(kv, &ends));
+    all_or_nothing("settle", &template, &|kv| claim(kv, &ends));
     let template = damaged(
         "UPDATE kv_queue SET status = 'unknown' WHERE id IN ('failing', 'held');
          INSERT INTO kv_meta VALUES ('dead_letter_retention_ms', 60000)",
@@ -115,5 +115,5 @@ fn leases_and_the_log() {
     all_or_nothing_write("lock", &template, &Write::TakeLock(request));
     all_or_nothing_write("take", &template, &Write::TakeConsumer(new, None));
     all_or_nothing_write("commit", &template, &Write::CommitConsumer(holder, 4));
-    all_or_nothing_write("trim", &template, &Write::TrimLog(3));
+    all_or_nothing_write("trim", &template, &Write::TrimChanges(3));
 }

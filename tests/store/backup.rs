@@ -12,16 +12,16 @@ use keyval::base::error::{Code, Result};
 use keyval::kv::Kv;
 use keyval::store::{Backup, BackupEvent, BackupHandle};
 
-fn news(handle: &BackupHandle) -> Result<BackupEvent> {
+fn event(handle: &BackupHandle) -> Result<BackupEvent> {
     let (send, receive) = mpsc::channel();
-    handle.next(Box::new(move |news| drop(send.send(news))));
-    wait(&receive, "news of a backup")
+    handle.next(Box::new(move |event| drop(send.send(event))));
+    wait(&receive, "event of a backup")
 }
 
 fn back_up(kv: &mut Kv, target: &Path, overwrite: bool) -> Result<Backup> {
     let handle = kv.backup(target.to_str().unwrap(), overwrite, true)?;
     loop {
-        if let BackupEvent::Done(backup) = news(&handle)? {
+        if let BackupEvent::Done(backup) = event(&handle)? {
             return Ok(backup);
         }
     }
@@ -108,9 +108,9 @@ fn close_ends_a_backup_that_waits_for_its_caller() {
         let mut kv = open(&place, &support::quiet());
         put(&mut kv, set(&["a"], "1"));
         let handle = kv.backup(backups.join("copy.db").to_str().unwrap(), false, true).unwrap();
-        assert!(matches!(news(&handle), Ok(BackupEvent::Progress(_))));
+        assert!(matches!(event(&handle), Ok(BackupEvent::Progress(_))));
         close(kv);
         assert!(!backups.exists());
-        assert_eq!(news(&handle).unwrap_err().code, Code::Closed);
+        assert_eq!(event(&handle).unwrap_err().code, Code::Closed);
     }
 }

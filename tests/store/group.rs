@@ -109,13 +109,13 @@ fn no_update_is_lost() {
     let expected = THREADS as usize * ROUNDS * SUMS_A_ROUND;
     assert_eq!(hits, format!(r#"{{"__type":"bigint","value":"{expected}"}}"#));
     // The log names each commit once, in order, and nothing else.
-    let mut told = BTreeSet::new();
+    let mut logged = BTreeSet::new();
     for change in &state.changes[ACCOUNTS.len()..] {
         assert!(change.versionstamp >= last, "{change:?} after {last}");
         last.clone_from(&change.versionstamp);
-        told.insert(change.versionstamp.clone());
+        logged.insert(change.versionstamp.clone());
     }
-    assert_eq!(told, unique);
+    assert_eq!(logged, unique);
 }
 
 /// Seen to fail: with an opener's end taken for the end of the store.
@@ -183,12 +183,12 @@ fn a_close_waits_for_its_own_writes() {
     let file = File::new();
     let (store, mut kv) = (file.store(&quiet()), file.open());
     let gate = Gate::shut(&*store);
-    let (tell, told) = mpsc::channel();
-    let committed = tell.clone();
+    let (send, received) = mpsc::channel();
+    let committed = send.clone();
     kv.stage(Commit::of(set(&["a"], "1")), Box::new(move |_| committed.send("committed").unwrap())).unwrap();
-    kv.close(Box::new(move || tell.send("closed").unwrap()));
+    kv.close(Box::new(move || send.send("closed").unwrap()));
     gate.open();
-    assert_eq!([wait(&told, "first"), wait(&told, "second")], ["committed", "closed"]);
+    assert_eq!([wait(&received, "first"), wait(&received, "second")], ["committed", "closed"]);
     store.detach(Box::new(|| {}));
 }
 

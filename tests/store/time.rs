@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::support::fault::{FULL, Plan, Trap};
 use crate::support::file::File;
 use crate::support::page::{Parts, entries};
-use crate::support::raw::State;
+use crate::support::raw::RawState;
 use crate::support::{
     HOUR_MS, T0, append, check, close, commit, commit_ok, delete, delete_tree, key, keys_of, open, put,
     quiet, read, read_now, set, set_for, stage, sum, sweep, touch, try_commit, wait,
@@ -216,17 +216,17 @@ fn mortals(kv: &mut Kv, many: usize) {
 }
 
 /// Keys that expired at a time.
-fn expired(state: &State, at: i64) -> BTreeSet<Vec<u8>> {
+fn expired(state: &RawState, at: i64) -> BTreeSet<Vec<u8>> {
     let gone = state.entries.iter().filter(|entry| entry.expires_at.is_some_and(|expiry| expiry <= at));
     gone.map(|entry| entry.key.clone()).collect()
 }
 
 /// The log grew by one delete a key that left, under stamps that are newer than all before.
-fn assert_swept(before: &State, after: &State, gone: &BTreeSet<Vec<u8>>) {
-    let news = &after.changes[before.changes.len()..];
-    let told: BTreeSet<_> = news.iter().map(|change| change.key.clone()).collect();
-    assert_eq!((news.len(), &told), (gone.len(), gone));
-    assert!(news.iter().all(|change| change.op == "delete" && change.versionstamp > before.clock));
+fn assert_swept(before: &RawState, after: &RawState, gone: &BTreeSet<Vec<u8>>) {
+    let added = &after.changes[before.changes.len()..];
+    let deleted: BTreeSet<_> = added.iter().map(|change| change.key.clone()).collect();
+    assert_eq!((added.len(), &deleted), (gone.len(), gone));
+    assert!(added.iter().all(|change| change.op == "delete" && change.versionstamp > before.clock));
     let stay: Vec<_> = before.entries.iter().filter(|entry| !gone.contains(&entry.key)).collect();
     assert_eq!(after.entries.iter().collect::<Vec<_>>(), stay);
 }

@@ -6,7 +6,7 @@ use keyval::engine::request::Write;
 use keyval::kv::Kv;
 
 use super::fault::{CODES, Plan};
-use super::raw::State;
+use super::raw::RawState;
 use super::template::Template;
 use super::{is_definite, try_commit, write};
 
@@ -19,7 +19,7 @@ pub type Action<'a> = &'a dyn Fn(&mut Kv) -> Result<Option<Outcome>>;
 /// What it comes to when nothing fails.
 pub struct Clean {
     pub outcome: std::result::Result<Option<Outcome>, Code>,
-    pub state: State,
+    pub state: RawState,
     pub steps: Vec<String>,
 }
 

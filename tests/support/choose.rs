@@ -148,7 +148,7 @@ impl Chooser {
                     _ => ArrayText { encoding: 0, text: b"[1,[\"x\",2]]".to_vec() },
                 };
                 let front = self.0.one_in(2);
-                Mutation::Splice { key, front, values, expires_in_ms: self.time_to_live() }
+                Mutation::Append { key, front, values, expires_in_ms: self.time_to_live() }
             }
             12 => Mutation::Touch { key, expires_in_ms: self.0.between(1, 80) },
             13 | 14 => Mutation::Delete(key),

@@ -18,7 +18,7 @@ pub fn assert_rows(raw: &Raw, expected: &BTreeMap<Vec<u8>, Row>) {
         (entry.key, Row { versionstamp, expires_at, encoding, value })
     });
     let rows: BTreeMap<_, _> = rows.collect();
-    assert!(rows == *expected, "rows\n{:?}\nmodel\n{:?}", shown(&rows), shown(expected));
+    assert!(rows == *expected, "rows\n{:?}\nmodel\n{:?}", summary(&rows), summary(expected));
 }
 
 /// The log tells what the commits have told since `seen_seq`, in their order, and no more. Gives the newest
@@ -39,8 +39,8 @@ pub fn assert_log(raw: &Raw, change_log: ChangeLog, seen_seq: &mut i64, tellings
             let (op, value) = keys.get(&change.key).expect("a key that was not changed");
             assert_eq!((&change.versionstamp, change.op.as_str()), (&group, *op), "{change:?}");
             let kept = value.clone().filter(|_| change_log == ChangeLog::Values);
-            let told = change.encoding.map(|encoding| u8::try_from(encoding).unwrap()).zip(change.value);
-            assert!(told == kept, "{op} of {:?}", change.key);
+            let value = change.encoding.map(|encoding| u8::try_from(encoding).unwrap()).zip(change.value);
+            assert!(value == kept, "{op} of {:?}", change.key);
         }
         last = group;
     }
@@ -71,7 +71,7 @@ pub fn assert_value(found: &Entry, row: &Row) {
     }
 }
 
-fn shown(rows: &BTreeMap<Vec<u8>, Row>) -> Vec<(String, Option<i64>, u8, usize)> {
+fn summary(rows: &BTreeMap<Vec<u8>, Row>) -> Vec<(String, Option<i64>, u8, usize)> {
     let json = |key: &[u8]| {
         let mut out = Vec::new();
         key_json::write(key, &mut out).unwrap();

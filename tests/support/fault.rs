@@ -33,7 +33,7 @@ impl Plan {
 }
 
 #[derive(Default)]
-struct State {
+struct FaultState {
     plan: Option<Plan>,
     steps: Vec<String>,
     failed: Vec<usize>,
@@ -41,7 +41,7 @@ struct State {
 
 /// A trap for statements.
 #[derive(Clone, Default)]
-pub struct Trap(Arc<Mutex<State>>);
+pub struct Trap(Arc<Mutex<FaultState>>);
 
 /// What went by while the trap was armed.
 #[derive(Debug, Clone)]
@@ -62,17 +62,17 @@ impl Trap {
 
     /// From now on steps are counted, from 0.
     pub fn arm(&self, plan: Plan) {
-        *self.0.lock() = State { plan: Some(plan), ..State::default() };
+        *self.0.lock() = FaultState { plan: Some(plan), ..FaultState::default() };
     }
 
     /// No more faults; tells what went by.
     pub fn disarm(&self) -> Trace {
-        let State { steps, failed, .. } = std::mem::take(&mut *self.0.lock());
+        let FaultState { steps, failed, .. } = std::mem::take(&mut *self.0.lock());
         Trace { steps, failed }
     }
 }
 
-impl State {
+impl FaultState {
     fn step(&mut self, sql: &str) -> Option<i32> {
         let plan = self.plan?;
         let number = self.steps.len();

@@ -10,7 +10,7 @@ use keyval::store::local::{self, LocalStore};
 use tempfile::TempDir;
 
 use super::quiet;
-use super::raw::{self, State};
+use super::raw::{self, RawState};
 
 pub struct File {
     folder: TempDir,
@@ -45,7 +45,7 @@ impl File {
     }
 
     /// What is in the file, row by row.
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> RawState {
         raw::state(&self.path())
     }
 }

@@ -17,11 +17,11 @@ pub struct Message {
     lease: i64,
     lock_ms: i64,
     since: i64,
-    state: State,
+    state: MessageState,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum MessageState {
     /// It waits for a time, or behind another.
     Waits,
     /// This process handles it.
@@ -39,7 +39,18 @@ enum State {
 impl Message {
     pub fn new(id: String, ready_at: i64, key: Option<&'static str>, backoff_ms: Vec<i64>) -> Self {
         let (number, attempts, lease, lock_ms, since) = (0, 0, 0, 0, 0);
-        Self { id, ready_at, number, key, backoff_ms, attempts, lease, lock_ms, since, state: State::Waits }
+        Self {
+            id,
+            ready_at,
+            number,
+            key,
+            backoff_ms,
+            attempts,
+            lease,
+            lock_ms,
+            since,
+            state: MessageState::Waits,
+        }
     }
 
     fn is_last(&self) -> bool {
@@ -47,26 +58,26 @@ impl Message {
     }
 
     fn is_in_flight(&self) -> bool {
-        matches!(self.state, State::Handled | State::Forgotten { .. })
+        matches!(self.state, MessageState::Handled | MessageState::Forgotten { .. })
     }
 
     fn is_ready(&self, now: i64) -> bool {
-        self.state == State::Waits && self.ready_at <= now
+        self.state == MessageState::Waits && self.ready_at <= now
     }
 
     /// Its lease may have run out.
     fn may_have_lapsed(&self, now: i64) -> bool {
-        matches!(self.state, State::Forgotten { earliest, .. } if earliest <= now)
+        matches!(self.state, MessageState::Forgotten { earliest, .. } if earliest <= now)
     }
 
     /// Its lease has run out for certain.
     fn has_lapsed(&self, now: i64) -> bool {
-        matches!(self.state, State::Forgotten { latest, .. } if latest <= now)
+        matches!(self.state, MessageState::Forgotten { latest, .. } if latest <= now)
     }
 
     /// The next one of its key waits until it is gone.
     fn holds_up(&self) -> bool {
-        self.is_in_flight() || self.state == State::Waits && self.attempts > 0
+        self.is_in_flight() || self.state == MessageState::Waits && self.attempts > 0
     }
 
     fn place(&self) -> (i64, usize) {
@@ -74,10 +85,10 @@ impl Message {
     }
 
     fn end(&mut self, end: &End, now: i64) {
-        self.state = State::Waits;
+        self.state = MessageState::Waits;
         match end {
-            End::Done => self.state = State::Done,
-            End::Failed(_) if self.is_last() => self.state = State::Dead,
+            End::Done => self.state = MessageState::Done,
+            End::Failed(_) if self.is_last() => self.state = MessageState::Dead,
             End::Failed(_) => self.ready_at = now + self.backoff_ms[self.attempts - 1],
             End::Returned => self.attempts -= 1,
             End::Released => self.attempts = self.attempts.min(self.backoff_ms.len()),
@@ -106,7 +117,7 @@ impl Messages {
     pub fn forget(&mut self, id: &str) {
         let message = self.by_id.get_mut(id).unwrap();
         let (earliest, latest) = (message.since + message.lock_ms, self.now + message.lock_ms);
-        message.state = State::Forgotten { earliest, latest };
+        message.state = MessageState::Forgotten { earliest, latest };
     }
 
     pub fn settle(&mut self, settled: &Settled, is_lost: bool) {
@@ -114,7 +125,7 @@ impl Messages {
         let holds = message.is_in_flight() && message.lease == settled.lease;
         if holds && is_lost && message.is_last() && message.may_have_lapsed(now) {
             // A claim has found it before.
-            message.state = State::Dead;
+            message.state = MessageState::Dead;
             return;
         }
         assert_eq!(is_lost, !holds, "at {now}, {settled:?} of {message:?}");
@@ -133,7 +144,7 @@ impl Messages {
             self.by_id.values_mut().filter(|other| key.is_some() && other.key == key && other.id != id)
         {
             if other.is_last() && other.may_have_lapsed(now) {
-                other.state = State::Dead;
+                other.state = MessageState::Dead;
             }
             assert!(!other.holds_up(), "at {now}, {id} passes {other:?}");
             assert!(
@@ -142,7 +153,7 @@ impl Messages {
             );
         }
         let message = self.by_id.get_mut(id).unwrap();
-        (message.lease, message.attempts, message.state) = (lease, attempts, State::Handled);
+        (message.lease, message.attempts, message.state) = (lease, attempts, MessageState::Handled);
         (message.lock_ms, message.since) = (lock_ms, now);
     }
 
@@ -151,7 +162,7 @@ impl Messages {
         let now = self.now;
         for message in self.by_id.values_mut().filter(|message| message.is_last() && message.has_lapsed(now))
         {
-            message.state = State::Dead;
+            message.state = MessageState::Dead;
         }
         for message in self.by_id.values() {
             assert!(!message.has_lapsed(now), "at {now}, left: {message:?}");
@@ -163,10 +174,10 @@ impl Messages {
     }
 
     pub fn is_any_left(&self) -> bool {
-        self.by_id.values().any(|message| message.is_in_flight() || message.state == State::Waits)
+        self.by_id.values().any(|message| message.is_in_flight() || message.state == MessageState::Waits)
     }
 
     pub fn dead(&self) -> usize {
-        self.by_id.values().filter(|message| message.state == State::Dead).count()
+        self.by_id.values().filter(|message| message.state == MessageState::Dead).count()
     }
 }

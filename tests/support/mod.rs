@@ -94,7 +94,7 @@ pub fn sum(parts: &[&str], by: i64) -> Mutation {
 /// An append of the members of a JSON array.
 pub fn append(parts: &[&str], json: &str) -> Mutation {
     let values = ArrayText { encoding: JSON, text: json.as_bytes().to_vec() };
-    Mutation::Splice { key: key(parts), front: false, values, expires_in_ms: None }
+    Mutation::Append { key: key(parts), front: false, values, expires_in_ms: None }
 }
 
 /// Another time to live.

@@ -39,13 +39,13 @@ impl End {
 }
 
 /// How the log tells one key: the operation, and what stands there afterwards.
-pub type Told = (&'static str, Option<(u8, Vec<u8>)>);
+pub type Logged = (&'static str, Option<(u8, Vec<u8>)>);
 
 /// The rows of a commit in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Telling {
     pub stamp: Option<String>,
-    pub keys: BTreeMap<Vec<u8>, Told>,
+    pub keys: BTreeMap<Vec<u8>, Logged>,
 }
 
 /// The store.
@@ -93,7 +93,7 @@ impl Model {
             self.rows = before;
             return End::Error(Code::Conflict);
         }
-        self.tell(&before, touched, stamp);
+        self.log_changes(&before, touched, stamp);
         End::Committed(replies)
     }
 
@@ -105,11 +105,11 @@ impl Model {
             .collect()
     }
 
-    fn tell(&mut self, before: &BTreeMap<Vec<u8>, Row>, touched: Vec<Vec<u8>>, stamp: Option<&str>) {
+    fn log_changes(&mut self, before: &BTreeMap<Vec<u8>, Row>, touched: Vec<Vec<u8>>, stamp: Option<&str>) {
         let mut keys = BTreeMap::new();
         for key in touched {
             let was_live = before.get(&key).is_some_and(|row| self.is_live(row));
-            let told = match (self.rows.get(&key), before.contains_key(&key)) {
+            let kind = match (self.rows.get(&key), before.contains_key(&key)) {
                 (Some(row), _) => {
                     let op = if was_live { "update" } else { "create" };
                     (op, Some((row.encoding, row.value.clone())))
@@ -117,7 +117,7 @@ impl Model {
                 (None, true) => ("delete", None),
                 (None, false) => continue,
             };
-            keys.insert(key, told);
+            keys.insert(key, kind);
         }
         if !keys.is_empty() {
             self.log.push(Telling { stamp: stamp.map(str::to_string), keys });
@@ -131,7 +131,7 @@ impl Model {
                 self.rows.remove(&key);
                 (key, expires_in_ms, (*encoding, value.clone()), Reply::Done)
             }
-            Mutation::Delete(key) => return Ok(self.remove(vec![key.clone()], touched)),
+            Mutation::Delete(key) => return Ok(self.delete(vec![key.clone()], touched)),
             Mutation::DeleteRange(range) => {
                 let bounds = (Bound::Included(&range.start), Bound::Excluded(&range.end));
                 let keys = if range.start < range.end {
@@ -139,15 +139,15 @@ impl Model {
                 } else {
                     Vec::new()
                 };
-                return Ok(self.remove(keys, touched));
+                return Ok(self.delete(keys, touched));
             }
             Mutation::Arithmetic { key, operation, operand, expires_in_ms } => {
                 let counter = calculate(self.live(key), *operation, operand)?;
                 (key.clone(), expires_in_ms, stored(&counter), Reply::Counter(counter))
             }
-            Mutation::Splice { key, front, values, expires_in_ms } => {
+            Mutation::Append { key, front, values, expires_in_ms } => {
                 let added = (values.encoding, values.text.clone());
-                let (encoding, text) = splice(self.live(key), added, *front)?;
+                let (encoding, text) = append(self.live(key), added, *front)?;
                 let length = members(&text).unwrap().len() as u64;
                 (key.clone(), expires_in_ms, (encoding, text), Reply::Count(length))
             }
@@ -194,7 +194,7 @@ impl Model {
         }
     }
 
-    fn remove(&mut self, keys: Vec<Vec<u8>>, touched: &mut Vec<Vec<u8>>) -> Reply {
+    fn delete(&mut self, keys: Vec<Vec<u8>>, touched: &mut Vec<Vec<u8>>) -> Reply {
         let mut live = 0;
         for key in keys {
             live += u64::from(self.live(&key).is_some());
@@ -210,7 +210,7 @@ impl Model {
         let gone: Vec<_> =
             before.iter().filter(|(_, row)| !self.is_live(row)).map(|(key, _)| key.clone()).collect();
         self.rows.retain(|key, _| !gone.contains(key));
-        self.tell(&before, gone, None);
+        self.log_changes(&before, gone, None);
     }
 }
 
@@ -266,7 +266,7 @@ fn members(text: &[u8]) -> Option<Vec<Value>> {
     serde_json::from_slice(text).ok()
 }
 
-fn splice(row: Option<&Row>, added: (u8, Vec<u8>), front: bool) -> Applied<(u8, Vec<u8>)> {
+fn append(row: Option<&Row>, added: (u8, Vec<u8>), front: bool) -> Applied<(u8, Vec<u8>)> {
     let old = row.map_or((0, b"[]".to_vec()), |row| (row.encoding, row.value.clone()));
     if old.0 > 1 || members(&old.1).is_none() {
         return Err(Code::TypeMismatch);

@@ -29,19 +29,19 @@ pub struct Entry {
 pub fn entries(page: &Page, parts: Parts) -> Vec<Entry> {
     let stride = if parts == Parts::Listed { 3 } else { 2 };
     let json: Vec<Value> = serde_json::from_slice(&page.text).unwrap();
-    let (told, tail) = json.split_at(json.len() - 3);
+    let (items, tail) = json.split_at(json.len() - 3);
     let size = usize::try_from(tail[1].as_u64().unwrap()).unwrap();
-    let (told, odd) = told.split_at(size * stride);
+    let (listed, odd) = items.split_at(size * stride);
     assert_eq!(odd.len(), 3 * usize::try_from(tail[0].as_u64().unwrap()).unwrap());
     assert_eq!((tail[2] == 1, size), (page.more, page.len()));
     let mut found: Vec<Entry> = Vec::new();
-    for told in told.chunks(stride) {
-        let versionstamp = match told.last().unwrap() {
+    for entry in listed.chunks(stride) {
+        let versionstamp = match entry.last().unwrap() {
             Value::Number(same) if same.as_u64() == Some(0) => newest_stamp(&found),
             stamp => stamp.as_str().map(str::to_string),
         };
-        let key = if parts == Parts::Known { Value::Null } else { whole(&told[0]) };
-        let value = if parts == Parts::Keys { Value::Null } else { told[stride - 2].clone() };
+        let key = if parts == Parts::Known { Value::Null } else { whole(&entry[0]) };
+        let value = if parts == Parts::Keys { Value::Null } else { entry[stride - 2].clone() };
         found.push(Entry { key, value, versionstamp, expires_at: None, encoding: 0, bytes: Vec::new() });
     }
     for odd in odd.chunks(3) {

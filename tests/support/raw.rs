@@ -33,7 +33,7 @@ pub struct Change {
 
 /// All that commits write.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct State {
+pub struct RawState {
     pub entries: Vec<Entry>,
     pub changes: Vec<Change>,
     /// The last versionstamp that was issued.
@@ -121,13 +121,13 @@ impl Raw {
         words
     }
 
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> RawState {
         self.execute("BEGIN");
         let clock = self.rows("SELECT value FROM kv_meta WHERE key = 'clock'", ());
         let clock = text(clock[0][0].clone());
         let rows = OTHERS.iter().flat_map(|sql| self.rows(sql, ())).map(|row| format!("{row:?}"));
         let others = rows.chain(self.words()).collect();
-        let state = State { entries: self.entries(), changes: self.changes_after(0), clock, others };
+        let state = RawState { entries: self.entries(), changes: self.changes_after(0), clock, others };
         self.execute("COMMIT");
         state
     }
@@ -139,11 +139,11 @@ impl Raw {
 }
 
 /// The state of a file.
-pub fn state(path: &Path) -> State {
+pub fn state(path: &Path) -> RawState {
     Raw::open(path).state()
 }
 
-impl State {
+impl RawState {
     /// The keys that stand, live or expired.
     pub fn keys(&self) -> BTreeSet<&[u8]> {
         self.entries.iter().map(|entry| entry.key.as_slice()).collect()
@@ -155,7 +155,7 @@ impl State {
     }
 
     /// The keys that stand if one believes the change log, from its beginning.
-    pub fn told_keys(&self) -> BTreeSet<&[u8]> {
+    pub fn logged_keys(&self) -> BTreeSet<&[u8]> {
         let mut keys = BTreeSet::new();
         for change in &self.changes {
             match change.op.as_str() {

@@ -7,7 +7,7 @@ use keyval::kv::Kv;
 use tempfile::TempDir;
 
 use super::fault::Trap;
-use super::raw::{self, Raw, State};
+use super::raw::{self, Raw, RawState};
 use super::{HOUR_MS, T0, close, commit, commit_ok, open, quiet, set, set_for, sum};
 
 /// When the copies are used; what was to live for a second is dead by then.
@@ -18,7 +18,7 @@ const A_SECOND: Option<i64> = Some(1_000);
 pub struct Template {
     folder: TempDir,
     /// What is in it.
-    pub state: State,
+    pub state: RawState,
     planted: String,
 }
 
@@ -99,12 +99,12 @@ impl Copy {
         self.folder.path().join("kv.db")
     }
 
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> RawState {
         raw::state(&self.path())
     }
 
     /// Closes; what a fresh opening finds.
-    pub fn close(self) -> State {
+    pub fn close(self) -> RawState {
         let path = self.path();
         close(self.kv);
         Raw::open(&path).assert_sound();

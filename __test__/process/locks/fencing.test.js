@@ -16,10 +16,10 @@ const HOLDERS = 4
 /** What was held when: one at a time, each token larger than the one before, one owner for each. */
 function check(lines) {
   const wrong = []
-  const told = { holds: 0, refreshes: 0, accepted: 0, refused: 0, late: 0, freed: [] }
+  const reported = { holds: 0, refreshes: 0, accepted: 0, refused: 0, late: 0, freed: [] }
   /** @type {{ name: string, token: bigint, expiresAt: number, owner: string, given: boolean, killed: boolean } | null} */
   let held = null
-  /** When the line of a `hold` was there, at the latest; one that was killed has not told. */
+  /** When the line of a `hold` was there, at the latest; one that was killed has not reported. */
   const notedAt = (name, line) => {
     const found = lines.find(([event, who], at) => at > line && event === "noted" && who === name)
     return found ? Number(found[2]) : Number.POSITIVE_INFINITY
@@ -27,9 +27,9 @@ function check(lines) {
   const events = {
     hold(line, name, text, now, expires, owner) {
       const [token, at, expiresAt] = [BigInt(text), Number(now), Number(expires)]
-      told.holds++
+      reported.holds++
       if (held && token === held.token) {
-        told.refreshes++
+        reported.refreshes++
         if (owner !== held.owner) wrong.push(`${token} belongs to ${held.owner} and to ${owner}`)
       } else if (held && token < held.token) {
         // Unless the process stood still between the two, and has lost it meanwhile.
@@ -38,7 +38,7 @@ function check(lines) {
       } else if (held) {
         if (!held.given && at < held.expiresAt)
           wrong.push(`${name} has ${token} at ${at}, and ${held.name} ${held.token} until ${held.expiresAt}`)
-        if (held.killed && !held.given) told.freed.push(at - held.expiresAt)
+        if (held.killed && !held.given) reported.freed.push(at - held.expiresAt)
       }
       held = { name, token, expiresAt, owner, given: false, killed: false }
     },
@@ -49,13 +49,13 @@ function check(lines) {
       if (held?.name === name) held.killed = true
     },
     noted: () => {},
-    late: () => told.late++,
+    late: () => reported.late++,
     released: () => {},
-    accepted: () => told.accepted++,
-    refused: () => told.refused++,
+    accepted: () => reported.accepted++,
+    refused: () => reported.refused++,
   }
   for (const [line, [event, ...words]] of lines.entries()) events[event](line, ...words)
-  return { wrong, told }
+  return { wrong, reported }
 }
 
 /** The tokens that what is protected has accepted, in the order of the commits. */
@@ -125,9 +125,9 @@ describe(`process: locks (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
           "nobody takes the lock any more",
         )
         await Promise.all([...members.values()].map(({ member }) => member.end()))
-        const { wrong, told } = check(readJournal(path))
+        const { wrong, reported } = check(readJournal(path))
         const tokens = await acceptedTokens(kv)
-        t.diagnostic(JSON.stringify({ kills: KILLS, ...told }))
+        t.diagnostic(JSON.stringify({ kills: KILLS, ...reported }))
         assert.deepEqual(wrong, [])
         assert.deepEqual(
           tokens,
@@ -135,9 +135,12 @@ describe(`process: locks (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
           "a smaller token was accepted",
         )
         // A killed writer may have been accepted and not have noted it.
-        assert.ok(tokens.length >= told.accepted, `${tokens.length} accepted, ${told.accepted} noted`)
+        assert.ok(tokens.length >= reported.accepted, `${tokens.length} accepted, ${reported.accepted} noted`)
         // A machine may hold up whoever takes it next, but not each time.
-        assert.ok(told.freed.length === 0 || Math.min(...told.freed) < 10_000, `free ${told.freed} ms late`)
+        assert.ok(
+          reported.freed.length === 0 || Math.min(...reported.freed) < 10_000,
+          `free ${reported.freed} ms late`,
+        )
         await until(async () => !(await kv.lock.status("the lock")).held, "the lock does not end by itself")
       } finally {
         await crew.dismiss()

@@ -38,9 +38,9 @@ describe("process: out of file descriptors", { ...nodeOnly, skip: process.platfo
       }
     })
 
-  // Seen to fail: the watch was told of nothing until there were descriptors again.
+  // Seen to fail: the watch received nothing until there were descriptors again.
   for (const runtime of runtimes)
-    test(`${runtime}: a commit of another process is told`, { timeout: 600_000 }, () => {
+    test(`${runtime}: a commit of another process is reported`, { timeout: 600_000 }, () => {
       const folder = tempFolder()
       try {
         const shell = ["-c", 'ulimit -n 120; exec "$@"', "sh", commandOf(runtime), WATCHER]

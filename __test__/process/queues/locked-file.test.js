@@ -22,7 +22,7 @@ describe("process: watches and listeners on a file that is locked", nodeOnly, ()
         await kv.enqueue(2)
         await live.says(/^start 1 1$/)
         await locker.ask("lock", /^locked$/)
-        // What was handled cannot be told, for longer than it has patience.
+        // What was handled cannot be settled for longer than busyTimeout.
         await live.ask("end", /^end 1$/)
         await live.says(/^error BUSY$/)
         const set = kv.set(["a"], "written when it was free")
@@ -33,8 +33,8 @@ describe("process: watches and listeners on a file that is locked", nodeOnly, ()
         await live.ask("end", /^end 2$/)
         await until(async () => (await kv.queueStats()).total === 0, "what was handled is not gone")
         await live.end()
-        const told = live.lines.filter((line) => !line.startsWith("error"))
-        assert.deepEqual(told.sort(), [
+        const reported = live.lines.filter((line) => !line.startsWith("error"))
+        assert.deepEqual(reported.sort(), [
           "closed false false",
           "end 1",
           "end 2",

@@ -11,7 +11,7 @@ const ALLOWED_BYTES = 12 * 1024 * 1024
 const ROUNDS = 3
 const SCENARIOS = ["a slow watch", "a watch that is stuck", "iterators that nobody reads on", "a listener"]
 
-/** Law 10: memory is flat, however slow the one who is told. Seen to fail: keep what a watch was told, or 1 KB of each commit. */
+/** Law 10: memory is flat, however slow a subscriber is. Seen to fail: keep what a watch received, or 1 KB of each commit. */
 describe("process: memory of what lives on", { ...nodeOnly, concurrency: 2 }, () => {
   for (const runtime of runtimes) {
     for (const scenario of SCENARIOS) {
@@ -20,12 +20,12 @@ describe("process: memory of what lives on", { ...nodeOnly, concurrency: 2 }, ()
         try {
           const flags = runtime === "node" ? ["--expose-gc", "--max-semi-space-size=2"] : []
           const args = [scenario, join(folder.path, "store.db"), OPERATIONS, ALLOWED_BYTES, ROUNDS]
-          const { before, after, told } = await runOk(runtime, "subscriptions/memory.js", args, {
+          const { before, after, received } = await runOk(runtime, "subscriptions/memory.js", args, {
             flags,
             timeoutMs: 580_000,
           })
           const mib = (bytes) => `${(bytes / 1024 / 1024).toFixed(1)} MiB`
-          t.diagnostic(`${mib(before)} to ${mib(after)}; ${JSON.stringify(told)}`)
+          t.diagnostic(`${mib(before)} to ${mib(after)}; ${JSON.stringify(received)}`)
           assert.ok(
             after - before < ALLOWED_BYTES,
             `rss grew from ${mib(before)} to ${mib(after)}, in each round`,

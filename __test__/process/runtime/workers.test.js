@@ -30,16 +30,16 @@ const SUBSCRIPTIONS = {
   program: "subscriptions/workers.js",
   options: { concurrency: 2 },
   scenarios: {
-    "workers are terminated while they are told": "drained",
+    "workers are terminated while they are called": "drained",
     "busy workers are terminated": "drained",
     "a worker that is terminated at once": "closed",
-    "the main thread is told while workers come and go": [4, 5],
+    "the main thread is called while workers come and go": [4, 5],
     "a worker without a main store is terminated, and another comes": "drained",
     "a worker ends when its subscriptions are stopped": ["alive", 0],
     "a worker ends when its store is closed": ["alive", 0],
     "process.exit in a worker's handler": "drained",
     "the main thread closes first": "closed",
-    "process.exit while workers are told": "exits",
+    "process.exit while workers are called": "exits",
   },
 }
 

@@ -47,9 +47,9 @@ describe(`process: crash (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
         const writer = runtimes[kill % 2]
         // The first line is "ready"; most are killed when they have acknowledged something, some as they begin.
         const lines = [2, 20, 2, 1][kill % 4]
-        const told = await killed(writer, file, `r${kill}`, { lines, runMs: 20 + random.int(500) })
-        assert.ok(lines === 1 || told.length > 0, "the writer was killed before it wrote anything")
-        acknowledged.push(...told)
+        const reported = await killed(writer, file, `r${kill}`, { lines, runMs: 20 + random.int(500) })
+        assert.ok(lines === 1 || reported.length > 0, "the writer was killed before it wrote anything")
+        acknowledged.push(...reported)
         writeFileSync(notes, JSON.stringify(acknowledged))
         const reader = runtimes[Math.floor(kill / 2) % 2]
         const { wrong } = await runOk(reader, "store/crash-reader.js", [file, notes], { timeoutMs: 120_000 })

@@ -114,7 +114,7 @@ describe("a damaged entry that an index has", () => {
     }))
 
   // Nobody can say which of the two is right.
-  test("is told how to go on, where it now shares a value that must be unique", () =>
+  test("says how to go on, where it now shares a value that must be unique", () =>
     damaged(
       withEntries({ on: ["mail"], unique: true }),
       (file) => alter(file, `{"mail":"third@x","n":1}`, `{"mail":"first@x","n":1}`),

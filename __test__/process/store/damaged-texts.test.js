@@ -93,7 +93,7 @@ test("a queue whose name is bytes holds up no other", LIMITED, () =>
 )
 
 // Seen to fail, by a script on the build before: `read` was a RangeError.
-test("a lease that ends at no date is told as one", LIMITED, () =>
+test("a lease that ends at no date is reported as one", LIMITED, () =>
   opened("UPDATE kv_consumers SET locked_until = 9007199254740993", async (kv) => {
     await refused(() => kv.consumer("reader").read(), "BUSY", /lease until the time 9007199254740992/)
   }),

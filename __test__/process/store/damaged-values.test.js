@@ -1,4 +1,4 @@
-// A value that is damaged on disk is told to those who read it, and to nobody else; no message shows what is stored.
+// A value that is damaged on disk is reported to those who read it, and to nobody else; no message shows what is stored.
 import assert from "node:assert/strict"
 import { join } from "node:path"
 import { after, before, describe, test } from "node:test"
@@ -76,7 +76,7 @@ describe("process: a damaged value", nodeOnly, () => {
     assert.equal(count.value, 0)
   })
 
-  test("is told without showing what is stored", async () => {
+  test("is reported without showing what is stored", async () => {
     const error = await refused(() => kv.get(["bad"]), "CORRUPT")
     assert.doesNotMatch(error.message, /sekret/)
     await refused(() => collect(kv.list({ prefix: [] })), ["CORRUPT", "UNSUPPORTED"])
@@ -210,12 +210,12 @@ describe("process: a damaged message", nodeOnly, () => {
     await counts(kv, { pending: 0, processing: 0, dlq: 5 })
     assert.deepEqual(listener.values.toSorted(), ["a", "z"])
     assert.equal(listener.subscription.closed, false)
-    const told = listener.errors.all.map(({ error, message }) => [
+    const reported = listener.errors.all.map(({ error, message }) => [
       error.code,
       message.value,
       message.attempts,
     ])
-    assert.deepEqual(told, Array(5).fill(["CORRUPT", undefined, 1]))
+    assert.deepEqual(reported, Array(5).fill(["CORRUPT", undefined, 1]))
     await kv.enqueue("later")
     await listener.inbox.until(() => listener.values.includes("later"), "the listener goes on")
     await listener.stop()

@@ -274,7 +274,7 @@ describe("process: what is on disk", nodeOnly, () => {
     )
   })
 
-  test("what has expired is told as deleted, also by a commit that sets and deletes it", async () => {
+  test("what has expired is reported as deleted, also by a commit that sets and deletes it", async () => {
     const [log] = await afterwards(
       (open) =>
         open({}, async (kv) => {

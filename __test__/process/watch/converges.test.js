@@ -40,21 +40,24 @@ async function fill(kv) {
 async function contentOf(kv) {
   const entries = []
   for await (const { key, value, versionstamp } of kv.list({ prefix: [] }))
-    entries.push({ key, told: { value: typeof value === "bigint" ? String(value) : value, versionstamp } })
+    entries.push({
+      key,
+      reported: { value: typeof value === "bigint" ? String(value) : value, versionstamp },
+    })
   return entries
 }
 
 async function expectedOf(kv, what) {
   return (await contentOf(kv))
     .filter(({ key }) => isWatched(what, key))
-    .map(({ key, told }) => [nameOf(key), told])
+    .map(({ key, reported }) => [nameOf(key), reported])
     .sort(([a], [b]) => (a < b ? -1 : 1))
 }
 
 /** Both as they stand; the names on which they differ. */
 function differences(state, expected) {
   const [a, b] = [state, expected].map(
-    (list) => new Map(list.map(([name, told]) => [name, JSON.stringify(told)])),
+    (list) => new Map(list.map(([name, reported]) => [name, JSON.stringify(reported)])),
   )
   return [...new Set([...a.keys(), ...b.keys()])].filter((name) => a.get(name) !== b.get(name))
 }
@@ -72,10 +75,10 @@ async function converged(kv, { what, member }) {
     120_000,
   )
   assert.deepEqual(last.wrong, [], member.what)
-  return last.told
+  return last.reported
 }
 
-/** Law 5. Kills writers and watchers on one file, and gives what all watchers were told when the last write is over. */
+/** Law 5. Kills writers and watchers on one file, and gives what all watchers received when the last write is over. */
 async function follow({ crew, kv, file, folder }, { kills, random, trim = false }) {
   await fill(kv)
   let lives = 0
@@ -128,17 +131,17 @@ async function follow({ crew, kv, file, folder }, { kills, random, trim = false 
   for (let at = 0; at < GROUPS; at++)
     await kv.set(["w", at, at], "soon gone", { expiresIn: 100 + random.int(300) })
   const watchers = [...steady, ...killed]
-  const told = []
-  for (const watcher of watchers) told.push(await converged(kv, watcher))
+  const reported = []
+  for (const watcher of watchers) reported.push(await converged(kv, watcher))
   await Promise.all(watchers.map(({ member }) => member.end()))
-  return told
+  return reported
 }
 
-const add = (told, name) => told.reduce((sum, one) => sum + one[name], 0)
+const add = (reported, name) => reported.reduce((sum, one) => sum + one[name], 0)
 
-function report(t, kv, told) {
+function report(t, kv, reported) {
   const sums = Object.fromEntries(
-    ["batches", "entries", "initial", "resets"].map((name) => [name, add(told, name)]),
+    ["batches", "entries", "initial", "resets"].map((name) => [name, add(reported, name)]),
   )
   t.diagnostic(JSON.stringify({ kills: KILLS, ...sums, ...kv }))
 }
@@ -150,9 +153,9 @@ function report(t, kv, told) {
 describe(`process: watches converge (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
   test(`${KILLS} kills among writers and watchers`, { timeout: 600_000 + KILLS * 10_000 }, (t) =>
     withCrew(async (place) => {
-      const told = await follow(place, { kills: KILLS, random: new Random(SEED) })
-      report(t, { commits: String((await place.kv.get(["w", "commits"])).value) }, told)
-      assert.equal(add(told, "resets"), 0, "the log was kept, and a watch has begun anew")
+      const reported = await follow(place, { kills: KILLS, random: new Random(SEED) })
+      report(t, { commits: String((await place.kv.get(["w", "commits"])).value) }, reported)
+      assert.equal(add(reported, "resets"), 0, "the log was kept, and a watch has begun anew")
     }),
   )
 
@@ -160,13 +163,13 @@ describe(`process: watches converge (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
   test("the log is trimmed before they have read it", { timeout: 600_000 + KILLS * 10_000 }, (t) =>
     withCrew(
       async (place) => {
-        const told = await follow(place, {
+        const reported = await follow(place, {
           kills: Math.ceil(KILLS / 2),
           random: new Random(SEED + 1),
           trim: true,
         })
-        report(t, {}, told)
-        assert.ok(add(told, "resets") > 0, "no watch had to begin anew")
+        report(t, {}, reported)
+        assert.ok(add(reported, "resets") > 0, "no watch had to begin anew")
       },
       { retention: "20ms" },
     ),

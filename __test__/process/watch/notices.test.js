@@ -15,9 +15,9 @@ const MOST_MS = 2000
 /** The machine may hold up what tells of a commit, but not in each of these. */
 const ROUNDS = 8
 
-/** What one program has printed: when it was told of each commit, and when it heard of it from the test. */
+/** What one program has printed: when it learned of each commit, and when it heard of it from the test. */
 class Ear {
-  told = new Map()
+  reported = new Map()
   heard = new Map()
 
   hear(line) {
@@ -27,14 +27,14 @@ class Ear {
     this[kind].set(n, Number(time))
   }
 
-  /** How much later it was told than it could be: not before the commit, and not before its process ran. */
+  /** How much later it learned than it could: not before the commit, and not before its process ran. */
   waits(committed) {
     const wait = ([n, time]) => [n, Math.max(0, time - Math.max(committed.get(n), this.heard.get(n)))]
-    return [...this.told].map(wait)
+    return [...this.reported].map(wait)
   }
 }
 
-/** Commits now and then, and gives for each program how long it took to be told of each commit. */
+/** Commits now and then, and gives for each program how long it took to learn of each commit. */
 async function measure({ crew, kv, file }, mode, random) {
   const ears = runtimes.map(() => new Ear())
   const members = runtimes.map((runtime, at) =>
@@ -44,8 +44,8 @@ async function measure({ crew, kv, file }, mode, random) {
   const committed = new Map()
   const areTold = (n) =>
     until(
-      () => ears.every(({ told }) => told.has(n)),
-      () => `${mode}: they were told of ${ears.map(({ told }) => told.size)}, but not all of ${n}`,
+      () => ears.every(({ reported }) => reported.has(n)),
+      () => `${mode}: they learned of ${ears.map(({ reported }) => reported.size)}, but not all of ${n}`,
     )
   for (let at = 0; at < COMMITS; at++) {
     const n = String(at)
@@ -59,13 +59,14 @@ async function measure({ crew, kv, file }, mode, random) {
     }
     committed.set(n, performance.timeOrigin + performance.now())
     for (const { child } of members) child.stdin.write(`${n}\n`)
-    // A watch may be told of two commits at once, if the second one came before it had looked: its newest state is enough.
+    // A watch may report two commits at once, if the second one came before it had looked: its newest state is enough.
     if (at % 2 === 1 || at === COMMITS - 1) await areTold(n)
   }
-  const isWhole = ({ heard, told }) => heard.size === COMMITS && (mode === "watch" || told.size === COMMITS)
+  const isWhole = ({ heard, reported }) =>
+    heard.size === COMMITS && (mode === "watch" || reported.size === COMMITS)
   await until(
     () => ears.every(isWhole),
-    () => `${mode}: of ${COMMITS} they were told ${ears.map(({ told }) => told.size)}`,
+    () => `${mode}: of ${COMMITS} they learned of ${ears.map(({ reported }) => reported.size)}`,
   )
   await Promise.all(members.map((member) => member.end()))
   return ears.map((ear) => ear.waits(committed))
@@ -92,9 +93,14 @@ describe(`process: notices (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
                 share,
               ),
             )
-            const told = { n: waits.length, p50: p50.toFixed(1), p95: p95.toFixed(1), max: most.toFixed(1) }
-            t.diagnostic(`${runtimes[index]} ${mode}, round ${round}, in ms: ${JSON.stringify(told)}`)
-            assert.ok(waits.length >= COMMITS / 2, `told ${waits.length} of ${COMMITS} times`)
+            const reported = {
+              n: waits.length,
+              p50: p50.toFixed(1),
+              p95: p95.toFixed(1),
+              max: most.toFixed(1),
+            }
+            t.diagnostic(`${runtimes[index]} ${mode}, round ${round}, in ms: ${JSON.stringify(reported)}`)
+            assert.ok(waits.length >= COMMITS / 2, `reported ${waits.length} of ${COMMITS} times`)
             if (p50 >= MEDIAN_MS) return `half of them took more than ${p50} ms`
             const worst = Math.max(...least[index].values())
             return worst >= MOST_MS ? `one took ${worst} ms, in each round` : undefined

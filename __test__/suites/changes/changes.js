@@ -7,7 +7,7 @@ import { Inbox, within } from "../../support/waiting.js"
 const DONE = { done: true, value: undefined }
 
 /** `type key`, for short. */
-function told(changes) {
+function reported(changes) {
   return changes.map(({ type, key }) => `${type} ${key.join("/")}`)
 }
 
@@ -44,7 +44,7 @@ export function changes(target) {
     await kv.delete(["b"])
     note(await kv.set(["b"], 3))
     const given = await read()
-    assert.deepEqual(told(given), [
+    assert.deepEqual(reported(given), [
       "create b",
       "create a",
       "update b",
@@ -83,7 +83,7 @@ export function changes(target) {
       .delete(["never"])
       .commit()
     const given = await read({ from: head + 1 })
-    assert.deepEqual(told(given).sort(), ["create new", "delete old", "update back"])
+    assert.deepEqual(reported(given).sort(), ["create new", "delete old", "update back"])
     assert.ok(given.every((change) => change.versionstamp === versionstamp))
     assert.deepEqual(
       given.map(({ seq }) => seq),
@@ -105,7 +105,7 @@ export function changes(target) {
       .commit()
     await refused(() => kv.atomic().set(["b"], 1).sum(["a"], 1n).commit(), "TYPE_MISMATCH")
     await kv.set(["c"], 1)
-    assert.deepEqual(told(await read()), ["create a", "create c"])
+    assert.deepEqual(reported(await read()), ["create a", "create c"])
     assert.equal(await kv.changes.head(), (await read())[1].seq)
   })
 
@@ -115,7 +115,7 @@ export function changes(target) {
     await store.kv.delete(["n"])
     const given = await read({ from: head + 1 })
     assert.deepEqual(
-      told(given).sort(),
+      reported(given).sort(),
       [1, 2, 3, 4, 5].map((at) => `delete n/${at}`),
     )
     assert.equal(new Set(given.map(({ versionstamp }) => versionstamp)).size, 1)
@@ -161,8 +161,8 @@ export function changes(target) {
       await kv.set(key, 1)
     }
     await kv.delete(["t", 1, 2])
-    assert.deepEqual(told(await read({ prefix: ["t", 1] })), ["create t/1/2", "delete t/1/2"])
-    assert.deepEqual(told(await read({ prefix: ["t"] })), [
+    assert.deepEqual(reported(await read({ prefix: ["t", 1] })), ["create t/1/2", "delete t/1/2"])
+    assert.deepEqual(reported(await read({ prefix: ["t"] })), [
       "create t/1",
       "create t/10",
       "create t/1",
@@ -180,17 +180,17 @@ export function changes(target) {
     await kv.set(["rare", 1], 1)
     await kv.setMany(entries.slice(3000))
     await kv.set(["rare", 2], 1)
-    assert.deepEqual(told(await read({ prefix: ["rare"] })), ["create rare/1", "create rare/2"])
-    assert.deepEqual(told(await read({ prefix: ["rare"], limit: 1 })), ["create rare/1"])
+    assert.deepEqual(reported(await read({ prefix: ["rare"] })), ["create rare/1", "create rare/2"])
+    assert.deepEqual(reported(await read({ prefix: ["rare"], limit: 1 })), ["create rare/1"])
     const consumer = kv.consumer("c", { prefix: ["rare"] })
-    assert.deepEqual(told(await consumer.read(1)), ["create rare/1"])
-    assert.deepEqual(told(await consumer.read(10)), ["create rare/1", "create rare/2"])
+    assert.deepEqual(reported(await consumer.read(1)), ["create rare/1"])
+    assert.deepEqual(reported(await consumer.read(10)), ["create rare/1", "create rare/2"])
   })
 
   test("limit counts what is given, not what is passed over", async () => {
     for (let at = 0; at < 20; at++) await store.kv.set([at % 2 ? "odd" : "even", at], at)
-    assert.deepEqual(told(await read({ limit: 3 })), ["create even/0", "create odd/1", "create even/2"])
-    assert.deepEqual(told(await read({ prefix: ["odd"], limit: 2 })), ["create odd/1", "create odd/3"])
+    assert.deepEqual(reported(await read({ limit: 3 })), ["create even/0", "create odd/1", "create even/2"])
+    assert.deepEqual(reported(await read({ prefix: ["odd"], limit: 2 })), ["create odd/1", "create odd/3"])
     assert.equal((await read({ limit: 1_000_000 })).length, 20)
   })
 
@@ -238,9 +238,9 @@ export function changes(target) {
   test("live gives what is there, then waits", async () => {
     await write(3)
     const { inbox } = tail()
-    assert.deepEqual(told(await inbox.take(3)), ["create n/1", "create n/2", "create n/3"])
+    assert.deepEqual(reported(await inbox.take(3)), ["create n/1", "create n/2", "create n/3"])
     await store.kv.delete(["n", 1])
-    assert.deepEqual(told([await inbox.next()]), ["delete n/1"])
+    assert.deepEqual(reported([await inbox.next()]), ["delete n/1"])
     await write(600, 10)
     const given = await inbox.take(600)
     assert.deepEqual(
@@ -259,8 +259,8 @@ export function changes(target) {
     await store.kv.set(["y", 2], 1)
     await store.kv.set(["x", 2], 1)
     await within(some.ended, "the end after two")
-    assert.deepEqual(told(some.inbox.all), ["create x/1", "create x/2"])
-    assert.deepEqual(told(await later.inbox.take(2)), ["create y/2", "create x/2"])
+    assert.deepEqual(reported(some.inbox.all), ["create x/1", "create x/2"])
+    assert.deepEqual(reported(await later.inbox.take(2)), ["create y/2", "create x/2"])
   })
 
   test("live sees the writes of another Kv", { skip: !target.shared }, async () => {

@@ -9,7 +9,7 @@ const DONE = { done: true, value: undefined }
 const [HOUR, DAY] = [3_600_000, 86_400_000]
 
 /** `type key`, for short. */
-function told(changes) {
+function reported(changes) {
   return changes.map(({ type, key }) => `${type} ${key.join("/")}`)
 }
 
@@ -87,7 +87,7 @@ export function changesRetention(target) {
       await store.kv.changes.trim(-1)
     }
     await write(1, 6)
-    assert.deepEqual(told([await inbox.next()]), ["create n/6"])
+    assert.deepEqual(reported([await inbox.next()]), ["create n/6"])
   })
 
   test("expiry: a delete when it is removed, once; a key that is set after it is created", async () => {
@@ -98,7 +98,7 @@ export function changesRetention(target) {
     await store.kv.set(["again"], 2)
     await store.sweep()
     await store.sweep()
-    const given = told(await read())
+    const given = reported(await read())
     assert.deepEqual(
       given.filter((text) => text.endsWith(" k")),
       ["create k", "delete k"],
@@ -138,7 +138,7 @@ export function changesRetention(target) {
     await store.kv.set(["silent"], 1)
     await store.reopen({ changeLog: "keys" })
     await store.kv.set(["heard"], 1)
-    assert.deepEqual(told(await read()), ["create heard"])
+    assert.deepEqual(reported(await read()), ["create heard"])
     await refused(() => read({ from: 2 }), "HISTORY_GONE")
     await refused(() => store.kv.consumer("c").read(), "HISTORY_GONE")
   })
@@ -156,7 +156,7 @@ export function changesRetention(target) {
       assert.equal((await read({}, brief.kv)).length, 2)
       brief.at(T0 + 130_000)
       await brief.sweep()
-      assert.deepEqual(told(await read({}, brief.kv)), ["update k"])
+      assert.deepEqual(reported(await read({}, brief.kv)), ["update k"])
     })
   })
 

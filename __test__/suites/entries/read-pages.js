@@ -291,7 +291,7 @@ export function readPages(target) {
     }
   })
 
-  test("paginate has 100 entries a page if it is not told, and takes 1000", async () => {
+  test("paginate has 100 entries a page by default, and takes 1000", async () => {
     await fill(store.kv, ["n"], 1001)
     assert.equal((await store.kv.paginate(["n"])).entries.length, 100)
     assert.equal((await store.kv.paginate(["n"], { limit: 1000 })).entries.length, 1000)

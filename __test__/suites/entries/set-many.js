@@ -67,7 +67,7 @@ export function setMany(target) {
     assert.deepEqual(times, [T0 + 1000, T0 + 2, undefined])
   })
 
-  test("onProgress is told growing counts up to the last, each of what is on disk", async () => {
+  test("onProgress receives growing counts up to the last, each of what is on disk", async () => {
     const counts = []
     await store.kv.setMany(generate(3500), { onProgress: ({ count }) => counts.push(count) })
     assert.equal(counts.at(-1), 3500)
@@ -119,16 +119,16 @@ export function setMany(target) {
       yield* generate(2500)
       throw boom
     }
-    let told = 0
+    let reported = 0
     const load = store.kv.setMany(failing(), {
       onProgress({ count }) {
-        told = count
+        reported = count
       },
     })
     await assert.rejects(load, (error) => error === boom)
-    assert.ok(told >= 1000)
+    assert.ok(reported >= 1000)
     const values = await valuesOf(store.kv, ["n"])
-    assert.ok(values.length >= told && values.length <= 2500)
+    assert.ok(values.length >= reported && values.length <= 2500)
     assert.deepEqual(values, upTo(values.length))
   })
 

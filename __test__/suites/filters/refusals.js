@@ -60,7 +60,7 @@ export function whereRefusals(target) {
       }))
   }
 
-  test("a misspelt operator is told the one that is meant", async () => {
+  test("a misspelt operator: the error names the one that is meant", async () => {
     for (const [wrong, meant] of Object.entries(bad.misspelt)) {
       const error = await refused(
         () => store.kv.count(["a"], { where: { a: { [wrong]: 1 } } }),

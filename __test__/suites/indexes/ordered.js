@@ -338,8 +338,8 @@ export function orderedIndexes(target) {
       await kv.createIndex(["a"], { on: ["x"] })
       await kv.createIndex(["a"], { on: ["x", "y.z"] })
       await kv.createIndex(["a"], { fields: ["x"] })
-      const told = (await kv.listIndexes()).map(({ createdAt, ...index }) => index)
-      assert.deepEqual(told, [
+      const reported = (await kv.listIndexes()).map(({ createdAt, ...index }) => index)
+      assert.deepEqual(reported, [
         { prefix: ["a"], name: "x", kind: "ordered", on: ["x"], unique: false },
         { prefix: ["a"], name: "x,y.z", kind: "ordered", on: ["x", "y.z"], unique: false },
         { prefix: ["a"], name: "search", kind: "search", fields: ["x"], tokenize: "unicode61" },

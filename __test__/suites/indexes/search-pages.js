@@ -92,7 +92,7 @@ export function searchPages(target) {
     }
 
     // Seen to fail: tell what matched when it was found, whatever stands there now.
-    test("what does not match any more is left out, what still does is told as it is now", async () => {
+    test("what does not match any more is left out, what still does is returned as it is now", async () => {
       const [iterator, left] = await begun()
       const [deleted, emptied, replaced, expiring, renewed] = left.slice(-5)
       await store.kv.set(["t", emptied], { text: "pear" })
@@ -107,20 +107,20 @@ export function searchPages(target) {
       store.at(T0)
       await store.kv.touch(["t", expiring], { expiresIn: 1000 })
       store.at(T0 + 1000)
-      const told = await rest(iterator)
+      const reported = await rest(iterator)
       assert.deepEqual(
-        told.map(([id]) => id),
+        reported.map(([id]) => id),
         [...left.slice(0, -5), renewed],
       )
-      assert.deepEqual(told.at(-1), [renewed, "apple pear"])
+      assert.deepEqual(reported.at(-1), [renewed, "apple pear"])
     })
 
     test("an index that is made anew, of other words, changes nothing of it", async () => {
       const [iterator, left] = await begun()
       await store.kv.createIndex(["t"], { fields: ["other"] })
-      const told = await rest(iterator)
+      const reported = await rest(iterator)
       assert.deepEqual(
-        told.map(([id]) => id),
+        reported.map(([id]) => id),
         left,
       )
     })
@@ -132,25 +132,25 @@ export function searchPages(target) {
     })
 
     // Seen to fail: go on by an offset in a search that is made anew for each page.
-    test(`with writes of all kinds, what is left alone is told once; seed ${SEED}`, async () => {
+    test(`with writes of all kinds, what is left alone is returned once; seed ${SEED}`, async () => {
       const random = new Random(SEED)
       const ids = Array.from({ length: 1500 }, (_, at) => `${at}`)
       await index(store.kv, Object.fromEntries(ids.map((id) => [id, `apple ${pad}`])))
       const changed = new Set()
-      const told = []
+      const reported = []
       for await (const { key, value } of store.kv.search(["t"], "apple")) {
-        told.push(key[1])
+        reported.push(key[1])
         assert.match(value.text, /apple/)
-        if (told.length % 20 !== 0) continue
+        if (reported.length % 20 !== 0) continue
         const id = random.pick(ids)
         changed.add(id)
         const change = random.int(4)
         if (change === 0) await store.kv.delete(["t", id])
         else await store.kv.set(["t", id], { text: ["pear", "apple pear", `apple ${pad}`][change - 1] })
       }
-      assert.equal(new Set(told).size, told.length)
+      assert.equal(new Set(reported).size, reported.length)
       assert.deepEqual(
-        ids.filter((id) => !changed.has(id) && !told.includes(id)),
+        ids.filter((id) => !changed.has(id) && !reported.includes(id)),
         [],
       )
     })

@@ -185,9 +185,9 @@ export function search(target) {
 
     test("unicode61 is the default", async () => {
       await index(store.kv, {})
-      const [{ createdAt, ...told }] = await store.kv.listIndexes()
+      const [{ createdAt, ...reported }] = await store.kv.listIndexes()
       const kind = { name: "search", kind: "search" }
-      assert.deepEqual(told, { prefix: ["t"], ...kind, fields: ["text"], tokenize: "unicode61" })
+      assert.deepEqual(reported, { prefix: ["t"], ...kind, fields: ["text"], tokenize: "unicode61" })
       assert.ok(createdAt > 0)
     })
   })

@@ -69,7 +69,7 @@ export function uniqueIndexes(target) {
       assert.equal(await kv.count(["seats"]), 8)
     })
 
-    test("numbers, bigints and dates are told apart exactly", async () => {
+    test("numbers, bigints and dates are distinguished exactly", async () => {
       const { kv } = store
       await kv.createIndex(["n"], { on: ["v"], unique: true })
       const values = [2n ** 80n, 2n ** 80n + 1n, 2 ** 53, 0.1, 0.2, "1", true, false, new Date(7), -5n]

@@ -295,7 +295,7 @@ export function backup(target) {
       ["a number", 5, undefined, "INVALID_ARGUMENT", /path/],
       ["an empty path", "", undefined, "INVALID_ARGUMENT", /path/],
       ["memory", ":memory:", undefined, "INVALID_ARGUMENT", /^path: .*backup\.db/],
-      // Seen to fail: it was told to give ":memory:", and ":temp:" and "true" were made.
+      // Seen to fail: its error said to give ":memory:", and ":temp:" and "true" were made.
       ["memory with parameters", ":memory:?x", undefined, "INVALID_ARGUMENT", /^path: .*backup\.db/],
       ["memory of another name", ":temp:", undefined, "INVALID_ARGUMENT", /^path: .*backup\.db/],
       ["white space", " ", undefined, "INVALID_ARGUMENT", /^path: .*backup\.db/],
@@ -323,7 +323,7 @@ export function backup(target) {
     await Promise.all(all)
     const lost = same.filter(({ status }) => status === "rejected")
     assert.equal(lost.length, 1)
-    // Behind the other one it finds its path taken, beside it it is told to wait.
+    // Behind the other one it finds its path taken, beside it it is asked to wait.
     assert.ok(["BUSY", "INVALID_ARGUMENT"].includes(lost[0].reason.code), lost[0].reason.message)
     for (const name of [...names, file]) assert.equal((await restored(name)).length, 2500)
     assert.equal(readdirSync(folder.path).length, 4)

@@ -47,7 +47,7 @@ export function lifecycle(target) {
   }
 
   // Seen to fail: it said "this Kv is closed" alone.
-  test("a handler and a transaction that close came before are told what to await", async () => {
+  test("a handler and a transaction that close came before learn what to await", async () => {
     const { kv } = store
     const said = [/close\(\) was called/, /listener\.stop\(/]
     const errors = []

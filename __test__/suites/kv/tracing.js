@@ -79,14 +79,14 @@ export function tracing(target) {
         kv.transaction(() => Promise.reject(own)),
         own,
       )
-      const told = spans().map(({ name, attributes, status, events }) => ({
+      const reported = spans().map(({ name, attributes, status, events }) => ({
         name,
         attributes,
         status,
         events,
       }))
-      assert.equal(told[2].status.message, "RangeError")
-      assert.ok(!JSON.stringify(told).includes("hunter2"), JSON.stringify(told))
+      assert.equal(reported[2].status.message, "RangeError")
+      assert.ok(!JSON.stringify(reported).includes("hunter2"), JSON.stringify(reported))
     })
 
     test("calls that give several results are unchanged; so is what runs on", async () => {

@@ -3,7 +3,7 @@ import { beforeEach, test } from "node:test"
 import { counts, Listener } from "../../support/listener.js"
 import { T0, useStore } from "../../support/store.js"
 import { eventually, Gate, Inbox } from "../../support/waiting.js"
-import { Told } from "../../support/watching.js"
+import { Reported } from "../../support/watching.js"
 
 const IDLE = 50
 const COMMITS = 40
@@ -11,17 +11,17 @@ const COMMITS = 40
 /** Whom a commit wakes: those whom it concerns, and no other. Looks are counted. */
 export function wakeups(target) {
   const store = useStore(target)
-  let told
+  let reported
 
   beforeEach(() => {
-    told = 0
+    reported = 0
   })
 
   /** How often the store was asked, by what it was asked for; each time beside two reads of the metrics' own, which are left out. */
   async function asked() {
     const { operations } = await store.kv.metrics("json")
     const count = (name) => operations[name]?.count ?? 0
-    return { changes: count("changes"), queue: count("queue"), other: count("other") - 2 * told++ }
+    return { changes: count("changes"), queue: count("queue"), other: count("other") - 2 * reported++ }
   }
 
   /** Follows a feed into an inbox. */
@@ -191,11 +191,11 @@ export function wakeups(target) {
   test("who is not woken misses nothing when the changes of others are trimmed", async () => {
     const { kv } = store
     const idle = [feed("idle", 0), loop("c", "idle", 1)]
-    const told = new Told()
-    const watch = kv.watch({ prefix: ["idle"] }, told.callback, { emitInitial: false })
+    const reported = new Reported()
+    const watch = kv.watch({ prefix: ["idle"] }, reported.callback, { emitInitial: false })
     const other = feed("other")
     await greet(idle, "idle")
-    await told.until((entries) => entries.size === idle.length)
+    await reported.until((entries) => entries.size === idle.length)
     for (let at = 0; at < COMMITS; at++) await kv.set(["other", at], at)
     // The look that woke this one for the last of them was for all.
     await other.take(COMMITS)
@@ -204,9 +204,9 @@ export function wakeups(target) {
       await kv.set(["idle", at, "again"], at)
       assert.deepEqual((await inbox.next()).key, ["idle", at, "again"])
     }
-    await told.until((entries) => entries.size === 2 * idle.length)
+    await reported.until((entries) => entries.size === 2 * idle.length)
     assert.deepEqual(
-      told.batches.filter(({ reset }) => reset),
+      reported.batches.filter(({ reset }) => reset),
       [],
     )
     watch.stop()

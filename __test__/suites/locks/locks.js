@@ -225,15 +225,17 @@ export function locks(target) {
   })
 
   // Seen to fail: ask on the thread for reads that take long. It came after seconds.
-  test("who holds a lock is told beside a read that takes long", { skip: !target.persistent }, async () => {
+  test("who holds a lock is reported beside a read that takes long", {
+    skip: !target.persistent,
+  }, async () => {
     const { kv } = store
     await kv.setMany(Array.from({ length: 20_000 }, (_, at) => ({ key: ["n", at], value: { at } })))
-    const told = []
+    const reported = []
     const where = { $or: Array.from({ length: 100 }, (_, at) => ({ at: -1 - at })) }
-    const counted = kv.count(["n"], { where }).then(() => told.push("count"))
+    const counted = kv.count(["n"], { where }).then(() => reported.push("count"))
     assert.equal((await kv.lock.status("x")).held, false)
-    told.push("status")
+    reported.push("status")
     await counted
-    assert.deepEqual(told, ["status", "count"])
+    assert.deepEqual(reported, ["status", "count"])
   })
 }

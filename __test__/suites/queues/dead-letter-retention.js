@@ -21,13 +21,13 @@ export function deadLetterRetention(target) {
     test(`${name}: deadLetter: false leaves none behind; keysIfUndelivered are written and watched`, async () => {
       const { kv } = store
       const keys = [["undelivered", 1]]
-      const told = deferred()
-      kv.watch({ prefix: ["undelivered"] }, told.resolve, { emitInitial: false })
+      const reported = deferred()
+      kv.watch({ prefix: ["undelivered"] }, reported.resolve, { emitInitial: false })
       await add(kv, "m", { backoffSchedule: [], deadLetter: false, keysIfUndelivered: keys })
       const listener = new Listener(kv, fail)
       const { error } = await listener.errors.next("the error")
       assert.equal(error.message, "error of m")
-      const entries = await within(told.promise, "the batch")
+      const entries = await within(reported.promise, "the batch")
       assert.deepEqual(
         entries.map(({ key, value }) => [key, value]),
         [[keys[0], "m"]],
@@ -164,15 +164,15 @@ export function deadLetterRetention(target) {
 
     // Seen to fail: an opener that said nothing took it back.
     test("it lives in the file; null is for ever again", { skip: !target.persistent }, async () => {
-      const told = async (options) => (await (await brief.reopen(options)).info()).deadLetterRetentionMs
-      assert.equal(await told({ deadLetterRetention: undefined }), HOUR)
-      assert.equal(await told({ deadLetterRetention: "2m" }), 120_000)
-      assert.equal(await told({ deadLetterRetention: undefined }), 120_000)
+      const reported = async (options) => (await (await brief.reopen(options)).info()).deadLetterRetentionMs
+      assert.equal(await reported({ deadLetterRetention: undefined }), HOUR)
+      assert.equal(await reported({ deadLetterRetention: "2m" }), 120_000)
+      assert.equal(await reported({ deadLetterRetention: undefined }), 120_000)
       const second = brief.another({ deadLetterRetention: 5 })
       assert.equal((await brief.kv.info()).deadLetterRetentionMs, 5)
       assert.equal((await second.info()).deadLetterRetentionMs, 5)
-      assert.equal(await told({ deadLetterRetention: null }), null)
-      assert.equal(await told({ deadLetterRetention: undefined }), null)
+      assert.equal(await reported({ deadLetterRetention: null }), null)
+      assert.equal(await reported({ deadLetterRetention: undefined }), null)
     })
   })
 

@@ -40,9 +40,9 @@ export function deadLetters(target) {
     await counts(kv, { dlq: 1 })
     const [letter, ...rest] = await kv.dlq.list()
     assert.deepEqual(rest, [])
-    const { id: own, ...told } = letter
+    const { id: own, ...reported } = letter
     assert.ok(typeof own === "string" && own.length > 0)
-    assert.deepEqual(told, {
+    assert.deepEqual(reported, {
       originalId: id,
       value: { n: 1n },
       errorMessage: "attempt 2 of mine",
@@ -73,15 +73,15 @@ export function deadLetters(target) {
       ["undelivered", "two", 2n],
     ]
     await kv.set(keys[0], "before", { expiresIn: "1h" })
-    const told = deferred()
+    const reported = deferred()
     kv.watch(
       { prefix: ["undelivered"] },
-      async (entries) => told.resolve([entries, await kv.dlq.list(), await kv.queueStats()]),
+      async (entries) => reported.resolve([entries, await kv.dlq.list(), await kv.queueStats()]),
       { emitInitial: false },
     )
     await kv.enqueue(new Map([["m", 1n]]), { keysIfUndelivered: keys, backoffSchedule: [] })
     new Listener(kv, () => Promise.reject(new Error("no")))
-    const [entries, letters, stats] = await within(told.promise, "the batch")
+    const [entries, letters, stats] = await within(reported.promise, "the batch")
     assert.deepEqual(said(entries), said(await kv.getMany(keys)))
     assert.equal(letters.length, 1)
     assert.deepEqual(stats, { pending: 0, processing: 0, dlq: 1, total: 1 })
@@ -170,8 +170,8 @@ export function deadLetters(target) {
     const shared = Array.from({ length: 4 }, (_, n) => [n, { keysIfUndelivered: [["last"], ["each", n]] }])
     await kill(shared, kv, { concurrency: 4 })
     const changes = await collect(kv.changes())
-    const told = changes.map(({ key, versionstamp }) => JSON.stringify([key, versionstamp]))
-    assert.equal(new Set(told).size, told.length, told.join(" "))
+    const reported = changes.map(({ key, versionstamp }) => JSON.stringify([key, versionstamp]))
+    assert.equal(new Set(reported).size, reported.length, reported.join(" "))
     assert.equal(changes.filter(({ key }) => key[0] === "each").length, 4)
   })
 

@@ -262,7 +262,7 @@ export function queuesLifecycle(target) {
     await store.reopen()
     store.at(T0)
     const again = new Listener(store.kv, undefined, { concurrency: 8 })
-    // The first one's end may have been told before the close, or it was given back while its handler was at its end.
+    // The first one's end may have been reported before the close, or it was given back while its handler was at its end.
     const given = await again.take(29)
     assert.ok(given.every(({ value, attempts }) => attempts === (value === 0 ? 2 : 1)))
     await drained(store.kv)

@@ -67,7 +67,7 @@ export function errorMessages(target) {
     })
   }
 
-  // Seen to fail: a URL was told with its parameters and its user.
+  // Seen to fail: a URL was shown with its parameters and its user.
   for (const url of ["file:a.db?authToken=hidden", "file:///a.db?authToken=hidden", "file://u:hidden@h/a.db"])
     test(`a message holds no secret of ${url}`, async () => {
       for (const call of [() => new Kv(url), () => store.kv.backup(url)]) {

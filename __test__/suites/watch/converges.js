@@ -4,7 +4,7 @@ import { snapshot } from "../../support/assert.js"
 import { compareParts, isUnder } from "../../support/models/key-order.js"
 import { Random } from "../../support/random.js"
 import { T0, useStore } from "../../support/store.js"
-import { errorsInto, nameOf, said, Told } from "../../support/watching.js"
+import { errorsInto, nameOf, Reported, said } from "../../support/watching.js"
 
 const SEED = Number(process.env.KEYVAL_SEED ?? Math.floor(Math.random() * 2 ** 31))
 const STEPS = Number(process.env.KEYVAL_STEPS ?? 400)
@@ -110,15 +110,19 @@ class Run {
   /** A watch whose callback takes its time, some turns of the event loop, and throws now and then. */
   watch() {
     const [target, options, belongs] = this.targets.any()
-    const [random, told, slow] = [new Random(this.random.int(2 ** 31)), new Told(), this.random.int(4) * 10]
+    const [random, reported, slow] = [
+      new Random(this.random.int(2 ** 31)),
+      new Reported(),
+      this.random.int(4) * 10,
+    ]
     const boom = new Error("thrown by a callback")
     const callback = async (...batch) => {
-      told.callback(...batch)
+      reported.callback(...batch)
       for (let at = random.int(slow + 1); at > 0; at--) await new Promise((resolve) => setImmediate(resolve))
       if (random.chance(0.05)) throw boom
     }
     const onError = (error) => error !== boom && errorsInto(this.errors)(error)
-    const watch = { target, options, belongs, told, subscription: null, callback, onError }
+    const watch = { target, options, belongs, reported, subscription: null, callback, onError }
     watch.subscription = this.kv.watch(target, callback, { onError, ...options })
     this.watches.push(watch)
   }
@@ -126,13 +130,13 @@ class Run {
   /** Stops one watch, and goes on with it from its token. */
   async resume() {
     const watch = this.random.pick(this.watches)
-    const { target, options, told, subscription, callback, onError } = watch
+    const { target, options, reported, subscription, callback, onError } = watch
     subscription.stop()
     await subscription.finished
-    const from = told.batches.at(-1)?.versionstamp
+    const from = reported.batches.at(-1)?.versionstamp
     // Stopped within the present state there is no state to go on from: begin again.
-    const whole = told.batches.length > 0 && !told.batches.at(-1).initial
-    if (!whole) told.entries.clear()
+    const whole = reported.batches.length > 0 && !reported.batches.at(-1).initial
+    if (!whole) reported.entries.clear()
     const how = whole ? { from } : {}
     watch.subscription = this.kv.watch(target, callback, { onError, ...options, ...how })
   }
@@ -145,20 +149,20 @@ class Run {
   /** Law 5. */
   async converged() {
     const all = await snapshot(this.store.kv)
-    for (const { target, options, belongs, told } of this.watches) {
+    for (const { target, options, belongs, reported } of this.watches) {
       const expected = said(all.filter(({ key }) => belongs(key)))
       const versions = new Map(all.map(({ key, versionstamp }) => [nameOf(key), versionstamp]))
       const same = (entries) =>
         entries.size === expected.length &&
         [...entries].every(([name, { versionstamp }]) => versions.get(name) === versionstamp)
       try {
-        await told.until(same, "the state of the store")
+        await reported.until(same, "the state of the store")
       } catch (error) {
-        if (told.inbox.failure) throw error
-        assert.deepEqual(told.said(), expected, `watch of ${JSON.stringify([target, options], shown)}`)
+        if (reported.inbox.failure) throw error
+        assert.deepEqual(reported.said(), expected, `watch of ${JSON.stringify([target, options], shown)}`)
         throw error
       }
-      assert.deepEqual(told.said(), expected)
+      assert.deepEqual(reported.said(), expected)
     }
   }
 }
@@ -189,7 +193,7 @@ export function watchConverges(target) {
       }
       await run.converged()
       assert.deepEqual(run.errors, [])
-      assert.ok(run.watches.every(({ told }) => told.batches.every(({ dropped }) => dropped === 0)))
+      assert.ok(run.watches.every(({ reported }) => reported.batches.every(({ dropped }) => dropped === 0)))
     })
   }
 }

@@ -3,7 +3,7 @@ import { test } from "node:test"
 import { snapshot } from "../../support/assert.js"
 import { useStore } from "../../support/store.js"
 import { eventually, Gate, within } from "../../support/waiting.js"
-import { errorsInto, nextBatch, said, Told, watchGated } from "../../support/watching.js"
+import { errorsInto, nextBatch, Reported, said, watchGated } from "../../support/watching.js"
 
 const VALUE = "v".repeat(20_000)
 /** A batch ends when it is over this: one of the present state, and one of changes. */
@@ -26,24 +26,26 @@ export function watchLarge(target) {
       return atomic.commit()
     }
     await write("a")
-    const told = new Told()
+    const reported = new Reported()
     const gate = new Gate()
     kv.watch(["k"], async (...batch) => {
-      told.callback(...batch)
-      if (told.entries.size === 60) await gate.pass()
+      reported.callback(...batch)
+      if (reported.entries.size === 60) await gate.pass()
     })
-    await told.until((entries) => entries.size === 60)
-    const seen = told.batches.length
+    await reported.until((entries) => entries.size === 60)
+    const seen = reported.batches.length
     const { versionstamp } = await write("b")
     gate.open()
-    await told.until((entries) => [...entries.values()].every((entry) => entry.versionstamp === versionstamp))
-    assert.ok(seen > 5 && told.batches.length - seen > 5, "more than one batch")
-    for (const batch of told.batches) {
+    await reported.until((entries) =>
+      [...entries.values()].every((entry) => entry.versionstamp === versionstamp),
+    )
+    assert.ok(seen > 5 && reported.batches.length - seen > 5, "more than one batch")
+    for (const batch of reported.batches) {
       const bytes = weight(batch)
       const most = batch.initial ? STATE_BYTES : BATCH_BYTES
       assert.ok(bytes <= most + VALUE.length + 1, `a batch of ${bytes} bytes`)
     }
-    assert.deepEqual(told.said(), said(await snapshot(kv)))
+    assert.deepEqual(reported.said(), said(await snapshot(kv)))
   })
 
   test("resumed in the middle of a commit of large values it loses nothing", async () => {
@@ -54,12 +56,12 @@ export function watchLarge(target) {
     await atomic.commit()
     await kv.set(["k", 30], "small")
     for (const read of [1, 2, 3]) {
-      const told = new Told()
+      const reported = new Reported()
       const iterator = kv.watch({ prefix: ["k"] }, { from: start })
-      for (let at = 0; at < read; at++) told.apply(await nextBatch(iterator))
+      for (let at = 0; at < read; at++) reported.apply(await nextBatch(iterator))
       iterator.stop()
-      const rest = kv.watch({ prefix: ["k"] }, { from: told.batches.at(-1).versionstamp })
-      while (told.entries.size < 31) told.apply(await nextBatch(rest))
+      const rest = kv.watch({ prefix: ["k"] }, { from: reported.batches.at(-1).versionstamp })
+      while (reported.entries.size < 31) reported.apply(await nextBatch(rest))
       rest.stop()
     }
   })
@@ -69,65 +71,65 @@ export function watchLarge(target) {
     const large = new Uint8Array(8 * 1024 * 1024).fill(7)
     await kv.set(["k", 1], large)
     await kv.set(["k", 2], "small")
-    const told = new Told()
-    kv.watch(["k"], told.callback)
-    await told.until((entries) => entries.size === 2)
-    assert.deepEqual(told.entries.get("[ 'k', 1 ]").value, large)
+    const reported = new Reported()
+    kv.watch(["k"], reported.callback)
+    await reported.until((entries) => entries.size === 2)
+    assert.deepEqual(reported.entries.get("[ 'k', 1 ]").value, large)
     const { versionstamp } = await kv.atomic().set(["k", 0], 0).set(["k", 1], large).set(["k", 2], 2).commit()
-    for (const at of [0, 1, 2]) await told.reaches(["k", at], versionstamp)
+    for (const at of [0, 1, 2]) await reported.reaches(["k", at], versionstamp)
   })
 
   test("with bufferSize a batch is not cut", async () => {
-    const told = new Told()
-    store.kv.watch(["k"], told.callback, { bufferSize: 100, emitInitial: false })
+    const reported = new Reported()
+    store.kv.watch(["k"], reported.callback, { bufferSize: 100, emitInitial: false })
     const atomic = store.kv.atomic()
     for (let at = 0; at < 20; at++) atomic.set(["k", at], VALUE)
     await atomic.commit()
-    const { entries, dropped } = await told.next()
+    const { entries, dropped } = await reported.next()
     assert.deepEqual([entries.length, dropped], [20, 0])
   })
 
   for (const overflowStrategy of ["drop-oldest", "drop-newest"]) {
-    test(`a long backlog with bufferSize, ${overflowStrategy}: what is not told is counted`, async () => {
+    test(`a long backlog with bufferSize, ${overflowStrategy}: what is not reported is counted`, async () => {
       const { kv } = store
-      const told = new Told()
+      const reported = new Reported()
       const gate = new Gate()
       const callback = async (...batch) => {
-        told.callback(...batch)
+        reported.callback(...batch)
         await gate.pass()
       }
       kv.watch(["k"], callback, { bufferSize: 50, overflowStrategy })
-      await told.next()
+      await reported.next()
       await kv.setMany(Array.from({ length: 12_000 }, (_, at) => ({ key: ["k", at], value: at })))
       gate.open()
-      const changed = () => told.entries.size + told.dropped
-      await told.until(() => changed() >= 12_000)
+      const changed = () => reported.entries.size + reported.dropped
+      await reported.until(() => changed() >= 12_000)
       await kv.set(["k", "end"], 1)
-      await told.until((entries) => entries.has("[ 'k', 'end' ]"))
+      await reported.until((entries) => entries.has("[ 'k', 'end' ]"))
       assert.equal(changed(), 12_001)
-      assert.ok(told.batches.every(({ entries }) => entries.length <= 50))
+      assert.ok(reported.batches.every(({ entries }) => entries.length <= 50))
     })
   }
 
   test("a backlog of many changes of few keys is one batch", async () => {
     const { kv } = store
-    const { told, gate } = watchGated(kv, ["k"])
-    await told.next()
+    const { reported, gate } = watchGated(kv, ["k"])
+    await reported.next()
     for (let round = 0; round < 20; round++) {
       const atomic = kv.atomic()
       for (let at = 0; at < 300; at++) atomic.set(["k", at], round)
       await atomic.commit()
     }
     gate.open()
-    await told.until((entries) => entries.size === 300)
+    await reported.until((entries) => entries.size === 300)
     await kv.set(["k", "end"], 1)
-    await told.until((entries) => entries.has("[ 'k', 'end' ]"))
-    assert.deepEqual(told.said(), said(await snapshot(kv)))
-    const times = told.batches.flatMap(({ entries }) => entries).length
+    await reported.until((entries) => entries.has("[ 'k', 'end' ]"))
+    assert.deepEqual(reported.said(), said(await snapshot(kv)))
+    const times = reported.batches.flatMap(({ entries }) => entries).length
     assert.equal(times, 301, "each key once, and the last")
   })
 
-  test("1000 absent keys are told as absent, in batches", async () => {
+  test("1000 absent keys are reported as absent, in batches", async () => {
     const keys = Array.from({ length: 1000 }, (_, at) => ["k", at])
     await store.kv.set(["k", 999], 1)
     const iterator = store.kv.watch(keys, { exact: true })
@@ -170,12 +172,12 @@ export function watchLarge(target) {
   // It lives in the file, for every opener: silence would be taken for peace.
   test("a watch ends when the change log is turned off", { skip: !target.shared }, async () => {
     const errors = []
-    const told = new Told()
-    const subscription = store.kv.watch(["k"], told.callback, { onError: errorsInto(errors) })
+    const reported = new Reported()
+    const subscription = store.kv.watch(["k"], reported.callback, { onError: errorsInto(errors) })
     const iterator = store.kv.watch(["k"])
     const tail = store.kv.changes({ live: true })
     const loop = store.kv.consumer("c")[Symbol.asyncIterator]()
-    await told.next()
+    await reported.next()
     await nextBatch(iterator)
     const ends = [iterator.next(), tail.next(), loop.next()].map((waiting) =>
       waiting.then(

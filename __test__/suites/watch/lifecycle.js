@@ -3,7 +3,7 @@ import { test } from "node:test"
 import { refused } from "../../support/assert.js"
 import { useStore } from "../../support/store.js"
 import { Gate, Inbox, within } from "../../support/waiting.js"
-import { nextBatch, said, Told } from "../../support/watching.js"
+import { nextBatch, Reported, said } from "../../support/watching.js"
 
 const DONE = { done: true, value: undefined }
 
@@ -12,29 +12,29 @@ export function watchLifecycle(target) {
   const store = useStore(target)
 
   function watching(options) {
-    const told = new Told()
-    return { told, subscription: store.kv.watch(["k"], told.callback, options) }
+    const reported = new Reported()
+    return { reported, subscription: store.kv.watch(["k"], reported.callback, options) }
   }
 
-  /** After this whatever a stopped watch could have told was told. */
+  /** After this whatever a stopped watch could report was reported. */
   async function fence() {
-    const told = new Told()
-    const subscription = store.kv.watch(["k"], told.callback, { emitInitial: false })
+    const reported = new Reported()
+    const subscription = store.kv.watch(["k"], reported.callback, { emitInitial: false })
     await store.kv.set(["k", "fence"], 1)
-    await told.next()
+    await reported.next()
     subscription.stop()
   }
 
   test("stop ends it at once", async () => {
-    const { told, subscription } = watching()
-    await told.next()
+    const { reported, subscription } = watching()
+    await reported.next()
     assert.equal(subscription.closed, false)
     const written = store.kv.set(["k"], 1)
     subscription.stop()
     assert.equal(subscription.closed, true)
     await written
     await fence()
-    assert.equal(told.batches.length, 1)
+    assert.equal(reported.batches.length, 1)
     await within(subscription.finished, "finished")
     subscription.stop()
     assert.equal(subscription.closed, true)
@@ -42,46 +42,46 @@ export function watchLifecycle(target) {
 
   test("stopped as soon as it began it tells nothing", async () => {
     await store.kv.set(["k"], 1)
-    const { told, subscription } = watching()
+    const { reported, subscription } = watching()
     subscription.stop()
     await within(subscription.finished, "finished")
     await fence()
-    assert.equal(told.batches.length, 0)
+    assert.equal(reported.batches.length, 0)
   })
 
   test("dispose stops", async () => {
-    const { told, subscription } = watching()
-    await told.next()
+    const { reported, subscription } = watching()
+    await reported.next()
     subscription[Symbol.dispose]()
     assert.equal(subscription.closed, true)
     await within(subscription.finished, "finished")
     await fence()
-    assert.equal(told.batches.length, 1)
+    assert.equal(reported.batches.length, 1)
   })
 
   test("stop from inside the callback", async () => {
-    const told = new Told()
+    const reported = new Reported()
     const subscription = store.kv.watch(["k"], (...batch) => {
       subscription.stop()
-      told.callback(...batch)
+      reported.callback(...batch)
     })
-    await told.next()
+    await reported.next()
     await within(subscription.finished, "finished")
     await fence()
-    assert.equal(told.batches.length, 1)
+    assert.equal(reported.batches.length, 1)
   })
 
   test("stop in the middle of the present state", async () => {
     await store.kv.setMany(Array.from({ length: 1200 }, (_, at) => ({ key: ["k", at], value: at })))
-    const told = new Told()
+    const reported = new Reported()
     const subscription = store.kv.watch(["k"], (...batch) => {
-      told.callback(...batch)
+      reported.callback(...batch)
       subscription.stop()
     })
-    await told.next()
+    await reported.next()
     await within(subscription.finished, "finished")
     await fence()
-    assert.equal(told.batches.length, 1)
+    assert.equal(reported.batches.length, 1)
   })
 
   test("finished waits for the callback that runs", async () => {
@@ -129,16 +129,16 @@ export function watchLifecycle(target) {
   })
 
   test("close of the Kv ends it", async () => {
-    const { told, subscription } = watching()
-    await told.next()
+    const { reported, subscription } = watching()
+    await reported.next()
     await within(store.kv.close(), "close")
     assert.equal(subscription.closed, true)
     await within(subscription.finished, "finished")
     subscription.stop()
-    assert.equal(told.batches.length, 1)
+    assert.equal(reported.batches.length, 1)
   })
 
-  test("close ends one that has told nothing yet", async () => {
+  test("close ends one that has reported nothing yet", async () => {
     const { subscription } = watching()
     await within(store.kv.close(), "close")
     assert.equal(subscription.closed, true)
@@ -164,15 +164,15 @@ export function watchLifecycle(target) {
 
   test("closing one Kv ends its watches alone", { skip: !target.shared }, async () => {
     const other = store.another()
-    const there = new Told()
+    const there = new Reported()
     const ended = other.watch(["k"], there.callback)
-    const { told, subscription } = watching()
-    await told.next()
+    const { reported, subscription } = watching()
+    await reported.next()
     await there.next()
     await other.close()
     assert.deepEqual([ended.closed, subscription.closed], [true, false])
     await store.kv.set(["k"], 1)
-    assert.deepEqual(said((await told.next()).entries), ["[ 'k' ]=1"])
+    assert.deepEqual(said((await reported.next()).entries), ["[ 'k' ]=1"])
     assert.equal(there.batches.length, 1)
   })
 
@@ -192,15 +192,15 @@ export function watchLifecycle(target) {
     iterator.stop()
   })
 
-  test("an iterator that is not read holds no values: the newest state is told once", async () => {
+  test("an iterator that is not read holds no values: the newest state is reported once", async () => {
     const iterator = store.kv.watch(["k"])
     await nextBatch(iterator)
     for (let at = 0; at < 100; at++) await store.kv.set(["k"], at)
     await store.kv.set(["k", "end"], 1)
-    const told = new Told()
-    while (!told.entries.has("[ 'k', 'end' ]")) told.apply(await nextBatch(iterator))
-    assert.deepEqual(told.said(), ["[ 'k' ]=99", "[ 'k', 'end' ]=1"])
-    assert.ok(told.batches.length <= 2, "at most one batch was made before it was asked for")
+    const reported = new Reported()
+    while (!reported.entries.has("[ 'k', 'end' ]")) reported.apply(await nextBatch(iterator))
+    assert.deepEqual(reported.said(), ["[ 'k' ]=99", "[ 'k', 'end' ]=1"])
+    assert.ok(reported.batches.length <= 2, "at most one batch was made before it was asked for")
     iterator.stop()
   })
 
@@ -262,13 +262,13 @@ export function watchLifecycle(target) {
     await store.kv.setMany(Array.from({ length: 1200 }, (_, at) => ({ key: ["k", at], value: at })))
     const iterator = store.kv.watch(["k"])
     const batches = await within(Promise.all([1, 2, 3].map(() => iterator.next())), "three batches")
-    const told = new Told()
+    const reported = new Reported()
     for (const { done, value } of batches) {
       assert.equal(done, false)
-      told.apply(value)
+      reported.apply(value)
     }
-    while (told.entries.size < 1200) told.apply(await nextBatch(iterator))
-    const keys = told.batches.flatMap(({ entries }) => entries.map(({ key }) => key[1]))
+    while (reported.entries.size < 1200) reported.apply(await nextBatch(iterator))
+    const keys = reported.batches.flatMap(({ entries }) => entries.map(({ key }) => key[1]))
     assert.deepEqual(
       keys,
       keys.map((_, at) => at),
@@ -282,9 +282,9 @@ export function watchLifecycle(target) {
       subscription.stop()
       if (at % 100 === 0) await within(subscription.finished, "finished")
     }
-    const { told } = watching()
-    await told.next()
+    const { reported } = watching()
+    await reported.next()
     await store.kv.set(["k"], 1)
-    assert.deepEqual(said((await told.next()).entries), ["[ 'k' ]=1"])
+    assert.deepEqual(said((await reported.next()).entries), ["[ 'k' ]=1"])
   })
 }

@@ -3,7 +3,7 @@ import { test } from "node:test"
 import { refused, snapshot } from "../../support/assert.js"
 import { useStore } from "../../support/store.js"
 import { Gate, within } from "../../support/waiting.js"
-import { nameOf, nextBatch, said, Told, watchGated, watchInto } from "../../support/watching.js"
+import { nameOf, nextBatch, Reported, said, watchGated, watchInto } from "../../support/watching.js"
 
 /** Resume tokens, a log that no longer reaches back, and bounded batches. */
 export function watchResume(target) {
@@ -42,35 +42,35 @@ export function watchResume(target) {
     assert.deepEqual([said(batch.entries), batch.initial, batch.reset], [["[ 'k' ]=1"], false, false])
   })
 
-  test("the versionstamp of a commit is one too, and commits of its millisecond are told", async () => {
+  test("the versionstamp of a commit is one too, and commits of its millisecond are reported", async () => {
     const stamps = []
     for (let at = 0; at < 5; at++) stamps.push((await store.kv.set(["k", at], at)).versionstamp)
     for (let at = 0; at < 4; at++) {
-      const { told, subscription } = watching(["k"], { from: stamps[at] })
-      await told.reaches(["k", 4], stamps[4])
-      assert.equal(told.entries.size, 4 - at)
+      const { reported, subscription } = watching(["k"], { from: stamps[at] })
+      await reported.reaches(["k", 4], stamps[4])
+      assert.equal(reported.entries.size, 4 - at)
       subscription.stop()
     }
   })
 
   test("from the newest commit it tells what comes", async () => {
     const { versionstamp } = await store.kv.set(["k"], 1)
-    const { told } = watching(["k"], { from: versionstamp })
+    const { reported } = watching(["k"], { from: versionstamp })
     await store.kv.set(["k", "end"], 1)
-    const batch = await told.next()
+    const batch = await reported.next()
     assert.deepEqual([said(batch.entries), batch.reset], [["[ 'k', 'end' ]=1"], false])
   })
 
   test("a chain of watches, each from the token of the one before, misses nothing", async () => {
     let batch = await oneBatch({ prefix: [] })
-    const told = new Told()
+    const reported = new Reported()
     for (let at = 0; at < 600; at++) await store.kv.set(["k", at % 590], at)
-    while (told.entries.size < 590) {
+    while (reported.entries.size < 590) {
       batch = await oneBatch({ prefix: [] }, { from: batch.versionstamp })
       assert.ok(batch.entries.length > 0 && batch.entries.length <= 500)
-      told.apply(batch)
+      reported.apply(batch)
     }
-    assert.deepEqual(told.said(), said(await snapshot(store.kv)))
+    assert.deepEqual(reported.said(), said(await snapshot(store.kv)))
   })
 
   // Seen to fail: give a batch that ends within a commit the versionstamp of that commit.
@@ -79,18 +79,18 @@ export function watchResume(target) {
     const { versionstamp: start } = await kv.set(["other"], 1)
     await kv.setMany(Array.from({ length: 1000 }, (_, at) => ({ key: ["k", at], value: at })))
     for (const read of [1, 2]) {
-      const told = new Told()
+      const reported = new Reported()
       const iterator = kv.watch({ prefix: ["k"] }, { from: start })
-      for (let at = 0; at < read; at++) told.apply(await nextBatch(iterator))
+      for (let at = 0; at < read; at++) reported.apply(await nextBatch(iterator))
       iterator.stop()
-      const { versionstamp } = told.batches.at(-1)
+      const { versionstamp } = reported.batches.at(-1)
       const again = kv.watch({ prefix: ["k"] }, { from: versionstamp })
       await kv.set(["k", "end"], read)
-      while (told.entries.get("[ 'k', 'end' ]")?.value !== read) told.apply(await nextBatch(again))
+      while (reported.entries.get("[ 'k', 'end' ]")?.value !== read) reported.apply(await nextBatch(again))
       again.stop()
-      assert.equal(told.entries.size, 1001)
+      assert.equal(reported.entries.size, 1001)
       assert.deepEqual(
-        told.said(),
+        reported.said(),
         said(await snapshot(kv)).filter((text) => text.includes("'k'")),
       )
     }
@@ -99,16 +99,16 @@ export function watchResume(target) {
   test("resumed in the middle of a large delete it loses nothing", async () => {
     const { kv } = store
     await kv.setMany(Array.from({ length: 1200 }, (_, at) => ({ key: ["k", at], value: at })))
-    const { told, subscription } = watching({ prefix: ["k"] })
-    await told.until((entries) => entries.size === 1200)
+    const { reported, subscription } = watching({ prefix: ["k"] })
+    await reported.until((entries) => entries.size === 1200)
     subscription.stop()
-    const from = told.batches.at(-1).versionstamp
+    const from = reported.batches.at(-1).versionstamp
     await kv.delete(["k"])
     const first = await oneBatch({ prefix: ["k"] }, { from })
-    told.apply(first)
-    assert.equal(told.entries.size, 1200 - first.entries.length)
+    reported.apply(first)
+    assert.equal(reported.entries.size, 1200 - first.entries.length)
     const rest = kv.watch({ prefix: ["k"] }, { from: first.versionstamp })
-    while (told.entries.size > 0) told.apply(await nextBatch(rest))
+    while (reported.entries.size > 0) reported.apply(await nextBatch(rest))
     rest.stop()
   })
 
@@ -117,17 +117,17 @@ export function watchResume(target) {
     const { kv } = store
     await kv.setMany(Array.from({ length: 1200 }, (_, at) => ({ key: ["k", at], value: at })))
     for (const trimmed of [false, true]) {
-      const told = new Told()
-      told.apply(await oneBatch(["k"]))
+      const reported = new Reported()
+      reported.apply(await oneBatch(["k"]))
       await kv.set(["k", 0], "later")
       await kv.delete(["k", 1])
       if (trimmed) await kv.changes.trim(-1)
-      const { versionstamp: from } = told.batches[0]
-      kv.watch(["k"], told.callback, { from })
+      const { versionstamp: from } = reported.batches[0]
+      kv.watch(["k"], reported.callback, { from })
       const { versionstamp } = await kv.set(["k", 1], "again")
-      await told.reaches(["k", 1], versionstamp)
-      await told.until((entries) => entries.size === 1200)
-      assert.deepEqual(told.said(), said(await snapshot(kv)))
+      await reported.reaches(["k", 1], versionstamp)
+      await reported.until((entries) => entries.size === 1200)
+      assert.deepEqual(reported.said(), said(await snapshot(kv)))
     }
   })
 
@@ -136,16 +136,16 @@ export function watchResume(target) {
     skip: !target.persistent,
   }, async () => {
     await store.kv.set(["k", 1], 1)
-    const told = new Told()
-    told.apply(await oneBatch(["k"]))
+    const reported = new Reported()
+    reported.apply(await oneBatch(["k"]))
     await store.reopen({ changeLog: "off" })
     await store.kv.set(["k", 2], 2)
     await store.kv.delete(["k", 1])
     await store.reopen({ changeLog: "keys" })
-    store.kv.watch(["k"], told.callback, { from: told.batches[0].versionstamp })
+    store.kv.watch(["k"], reported.callback, { from: reported.batches[0].versionstamp })
     const { versionstamp } = await store.kv.set(["k", 3], 3)
-    await told.reaches(["k", 3], versionstamp)
-    assert.deepEqual(told.said(), ["[ 'k', 2 ]=2", "[ 'k', 3 ]=3"])
+    await reported.reaches(["k", 3], versionstamp)
+    assert.deepEqual(reported.said(), ["[ 'k', 2 ]=2", "[ 'k', 3 ]=3"])
   })
 
   test("from survives a new opening", { skip: !target.persistent }, async () => {
@@ -161,22 +161,22 @@ export function watchResume(target) {
   test("if the log no longer reaches back it says reset, and the present state follows", async () => {
     const { kv } = store
     await kv.setMany(Array.from({ length: 1200 }, (_, at) => ({ key: ["k", at], value: at })))
-    const { told, subscription } = watching(["k"])
-    await told.until((entries) => entries.size === 1200)
+    const { reported, subscription } = watching(["k"])
+    await reported.until((entries) => entries.size === 1200)
     subscription.stop()
-    const seen = told.batches.length
+    const seen = reported.batches.length
     await kv.delete(["k", 7])
     await kv.set(["k", 8], "changed")
     await kv.changes.trim(-1)
-    kv.watch(["k"], told.callback, { from: told.batches.at(-1).versionstamp })
-    await told.until((entries) => entries.size === 1199 && entries.get("[ 'k', 8 ]").value === "changed")
-    const [first, ...rest] = told.batches.slice(seen)
+    kv.watch(["k"], reported.callback, { from: reported.batches.at(-1).versionstamp })
+    await reported.until((entries) => entries.size === 1199 && entries.get("[ 'k', 8 ]").value === "changed")
+    const [first, ...rest] = reported.batches.slice(seen)
     assert.deepEqual([first.initial, first.reset], [true, true])
     assert.ok(rest.length >= 2)
     assert.ok(rest.every(({ initial, reset, entries }) => initial && !reset && entries.length <= 500))
-    assert.deepEqual(told.said(), said(await snapshot(kv)))
+    assert.deepEqual(reported.said(), said(await snapshot(kv)))
     await kv.set(["k", "end"], 1)
-    const { initial, reset, entries } = await told.next()
+    const { initial, reset, entries } = await reported.next()
     assert.deepEqual([initial, reset, said(entries)], [false, false, ["[ 'k', 'end' ]=1"]])
   })
 
@@ -193,50 +193,50 @@ export function watchResume(target) {
   test("a slow watch that the trim has overtaken is reset", async () => {
     const { kv } = store
     await kv.set(["k", "old"], 1)
-    const { told, gate } = watchGated(kv, ["k"])
-    await told.next()
+    const { reported, gate } = watchGated(kv, ["k"])
+    await reported.next()
     await kv.delete(["k", "old"])
     await kv.set(["k", "new"], 1)
     await kv.changes.trim(-1)
     await kv.set(["k", "newest"], 1)
     gate.open()
-    const { reset, initial } = await told.next()
+    const { reset, initial } = await reported.next()
     assert.deepEqual([reset, initial], [true, true])
-    await told.until((entries) => entries.size === 2)
-    assert.deepEqual(told.said(), ["[ 'k', 'new' ]=1", "[ 'k', 'newest' ]=1"])
+    await reported.until((entries) => entries.size === 2)
+    assert.deepEqual(reported.said(), ["[ 'k', 'new' ]=1", "[ 'k', 'newest' ]=1"])
   })
 
-  test("a trim of what was told resets nobody", async () => {
-    const { told } = watching(["k"])
-    await told.next()
+  test("a trim of what was reported resets nobody", async () => {
+    const { reported } = watching(["k"])
+    await reported.next()
     for (let at = 0; at < 5; at++) {
       await store.kv.set(["k"], at)
-      assert.equal((await told.next()).reset, false)
+      assert.equal((await reported.next()).reset, false)
       await store.kv.changes.trim(-1)
     }
     await store.kv.set(["k"], "end")
-    const { reset, entries } = await told.next()
+    const { reset, entries } = await reported.next()
     assert.deepEqual([reset, said(entries)], [false, ["[ 'k' ]='end'"]])
   })
 
   /** A watch whose callback was held while `write` wrote; gives the batch after it. */
   async function overflow(options, write) {
-    const told = new Told()
+    const reported = new Reported()
     const gate = new Gate()
     const subscription = store.kv.watch(
       { prefix: ["k"] },
       async (...batch) => {
-        told.callback(...batch)
+        reported.callback(...batch)
         await gate.pass()
       },
       options,
     )
-    await told.next()
+    await reported.next()
     await write(store.kv)
     gate.open()
-    const batch = await told.next()
+    const batch = await reported.next()
     await store.kv.set(["k", "end"], 1)
-    const last = await told.next()
+    const last = await reported.next()
     assert.deepEqual([said(last.entries), last.dropped], [["[ 'k', 'end' ]=1"], 0])
     subscription.stop()
     return [batch.entries.map(({ key }) => key[1]).sort(), batch.dropped]
@@ -275,21 +275,21 @@ export function watchResume(target) {
     }
   })
 
-  test("the present state is told whole, whatever bufferSize is", async () => {
+  test("the present state is reported whole, whatever bufferSize is", async () => {
     await store.kv.setMany(Array.from({ length: 20 }, (_, at) => ({ key: ["k", at], value: at })))
-    const { told } = watching(["k"], { bufferSize: 3 })
-    await told.until((entries) => entries.size === 20)
-    assert.equal(told.dropped, 0)
-    assert.ok(told.batches.every(({ initial }) => initial))
+    const { reported } = watching(["k"], { bufferSize: 3 })
+    await reported.until((entries) => entries.size === 20)
+    assert.equal(reported.dropped, 0)
+    assert.ok(reported.batches.every(({ initial }) => initial))
   })
 
   // Seen to fail: swap the two strategies; or do not begin `dropped` anew.
-  test("a dropped key is told when it changes again", async () => {
+  test("a dropped key is reported when it changes again", async () => {
     const [kept] = await overflow({ bufferSize: 2 }, tenKeys)
     assert.deepEqual(kept, [0, 9])
-    const { told } = watching(["k"], { bufferSize: 2, emitInitial: false })
+    const { reported } = watching(["k"], { bufferSize: 2, emitInitial: false })
     await store.kv.set(["k", 3], "again")
-    assert.deepEqual(said((await told.next()).entries), [`${nameOf(["k", 3])}='again'`])
+    assert.deepEqual(said((await reported.next()).entries), [`${nameOf(["k", 3])}='again'`])
   })
 
   test("with a changeLog that is off there is no watch", async () => {

@@ -3,7 +3,7 @@ import { test } from "node:test"
 import { keysOf, refused } from "../../support/assert.js"
 import { T0, useStore } from "../../support/store.js"
 import { Gate } from "../../support/waiting.js"
-import { errorsInto, nameOf, said, Told, watchGated, watchInto } from "../../support/watching.js"
+import { errorsInto, nameOf, Reported, said, watchGated, watchInto } from "../../support/watching.js"
 
 /** [name, target, options, keys that it tells of, keys that it does not] */
 const TARGETS = [
@@ -101,36 +101,36 @@ export function watch(target) {
       const { kv } = store
       const all = [...keys, ...others]
       await kv.setMany(all.map((key) => ({ key, value: 1 })))
-      const { told, errors } = watching(what, options)
-      await told.until((entries) => entries.size === keys.length)
-      assert.deepEqual(told.said(), said(keys.map((key) => ({ key, value: 1, versionstamp: "" }))))
-      assert.ok(told.batches.every(({ initial }) => initial))
+      const { reported, errors } = watching(what, options)
+      await reported.until((entries) => entries.size === keys.length)
+      assert.deepEqual(reported.said(), said(keys.map((key) => ({ key, value: 1, versionstamp: "" }))))
+      assert.ok(reported.batches.every(({ initial }) => initial))
 
-      const seen = told.batches.length
+      const seen = reported.batches.length
       for (const key of all) await kv.set(key, 2)
       if (others.length > 0) await kv.delete(others)
       await kv.delete({ prefix: [] })
       await kv.setMany([...others, ...keys].map((key) => ({ key, value: 3 })))
       const fence = await kv.set(keys[0], "end")
-      await told.reaches(keys[0], fence.versionstamp)
-      const later = told.batches.slice(seen)
+      await reported.reaches(keys[0], fence.versionstamp)
+      const later = reported.batches.slice(seen)
       assert.ok(later.every(({ initial, reset }) => !initial && !reset))
       const names = new Set(later.flatMap(({ entries }) => entries.map(({ key }) => nameOf(key))))
       assert.deepEqual([...names].sort(), keys.map(nameOf).sort())
       assert.deepEqual(
-        told.said(),
+        reported.said(),
         said(keys.map((key, at) => ({ key, value: at ? 3 : "end", versionstamp: "" }))),
       )
       assert.deepEqual(errors, [])
     })
   }
 
-  test("an entry is told as get shows it", async () => {
+  test("an entry is reported as get shows it", async () => {
     store.at(T0)
     await store.kv.set(["k", 1n], new Map([["at", new Date(5)]]), { expiresIn: 1000 })
     await store.kv.set(["k", 2n], null)
-    const { told } = watching(["k"])
-    const { entries } = await told.next()
+    const { reported } = watching(["k"])
+    const { entries } = await reported.next()
     assert.deepEqual(
       entries,
       await store.kv.getMany([
@@ -139,7 +139,7 @@ export function watch(target) {
       ]),
     )
     await store.kv.set(["k", 1n], Uint8Array.of(1, 2), { expiresIn: 5 })
-    const later = await told.next()
+    const later = await reported.next()
     assert.deepEqual(later.entries, [await store.kv.get(["k", 1n])])
     assert.equal(later.entries[0].expiresAt, T0 + 5)
     assert.equal(later.versionstamp, later.entries[0].versionstamp)
@@ -147,19 +147,19 @@ export function watch(target) {
 
   test("a key is a copy of what it was when the watch began", async () => {
     const key = ["k"]
-    const { told } = watching(key, { exact: true })
+    const { reported } = watching(key, { exact: true })
     key[0] = "other"
-    await told.next()
+    await reported.next()
     await store.kv.set(["k"], 1)
-    assert.deepEqual(said((await told.next()).entries), ["[ 'k' ]=1"])
+    assert.deepEqual(said((await reported.next()).entries), ["[ 'k' ]=1"])
   })
 
   for (const [name, [value, write]] of Object.entries(WRITERS)) {
-    test(`${name} is told`, async () => {
-      const { told } = watching(["k"])
-      await told.next()
+    test(`${name} is reported`, async () => {
+      const { reported } = watching(["k"])
+      await reported.next()
       await write(store.kv)
-      const { entries } = await told.next()
+      const { entries } = await reported.next()
       assert.deepEqual(
         entries.map((entry) => entry.value),
         [value],
@@ -169,24 +169,24 @@ export function watch(target) {
   }
 
   for (const [name, remove] of Object.entries(DELETERS)) {
-    test(`${name} is told as null`, async () => {
+    test(`${name} is reported as null`, async () => {
       await store.kv.set(["k"], 1)
-      const { told } = watching(["k"])
-      assert.deepEqual(said((await told.next()).entries), ["[ 'k' ]=1"])
+      const { reported } = watching(["k"])
+      assert.deepEqual(said((await reported.next()).entries), ["[ 'k' ]=1"])
       await remove(store.kv)
-      assert.deepEqual((await told.next()).entries, [{ key: ["k"], value: null, versionstamp: null }])
+      assert.deepEqual((await reported.next()).entries, [{ key: ["k"], value: null, versionstamp: null }])
     })
   }
 
-  test("a prefix delete of many is told key by key, in batches of at most 500", async () => {
+  test("a prefix delete of many is reported key by key, in batches of at most 500", async () => {
     const keys = Array.from({ length: 1200 }, (_, at) => ["n", at])
     await store.kv.setMany(keys.map((key) => ({ key, value: 0 })))
-    const { told } = watching({ prefix: ["n"] })
-    await told.until((entries) => entries.size === 1200)
-    const seen = told.batches.length
+    const { reported } = watching({ prefix: ["n"] })
+    await reported.until((entries) => entries.size === 1200)
+    const seen = reported.batches.length
     await store.kv.delete(["n"])
-    await told.until((entries) => entries.size === 0)
-    const later = told.batches.slice(seen)
+    await reported.until((entries) => entries.size === 0)
+    const later = reported.batches.slice(seen)
     assert.ok(later.length >= 3)
     assert.ok(later.every(({ entries }) => entries.length <= 500))
     assert.equal(later.flatMap(({ entries }) => entries).length, 1200)
@@ -194,17 +194,17 @@ export function watch(target) {
 
   test("touch tells nothing", async () => {
     await store.kv.set(["k"], 1)
-    const { told } = watching(["k"])
-    await told.next()
+    const { reported } = watching(["k"])
+    await reported.next()
     assert.deepEqual(await store.kv.touch(["k"], { expiresIn: "1h" }), { ok: true })
     await store.kv.set(["k", "end"], 1)
-    assert.deepEqual(said((await told.next()).entries), ["[ 'k', 'end' ]=1"])
+    assert.deepEqual(said((await reported.next()).entries), ["[ 'k', 'end' ]=1"])
   })
 
-  test("what was not applied is not told", async () => {
+  test("what was not applied is not reported", async () => {
     await store.kv.set(["k"], 1)
-    const { told } = watching(["k"])
-    await told.next()
+    const { reported } = watching(["k"])
+    await reported.next()
     const failed = store.kv
       .atomic()
       .check({ key: ["k"], versionstamp: null })
@@ -215,41 +215,41 @@ export function watch(target) {
       ["TYPE_MISMATCH"],
     )
     await store.kv.set(["k", "end"], 1)
-    assert.deepEqual(said((await told.next()).entries), ["[ 'k', 'end' ]=1"])
+    assert.deepEqual(said((await reported.next()).entries), ["[ 'k', 'end' ]=1"])
   })
 
   test("the present state of 1200 entries comes in batches of at most 500, all initial", async () => {
     await store.kv.setMany(Array.from({ length: 1200 }, (_, at) => ({ key: ["n", at], value: at })))
-    const { told } = watching({ prefix: ["n"] })
-    await told.until((entries) => entries.size === 1200)
-    assert.ok(told.batches.length >= 3)
-    assert.ok(told.batches.every(({ initial, dropped }) => initial && dropped === 0))
-    assert.ok(told.batches.every(({ entries }) => entries.length > 0 && entries.length <= 500))
-    const keys = told.batches.flatMap(({ entries }) => entries.map(({ key }) => key))
+    const { reported } = watching({ prefix: ["n"] })
+    await reported.until((entries) => entries.size === 1200)
+    assert.ok(reported.batches.length >= 3)
+    assert.ok(reported.batches.every(({ initial, dropped }) => initial && dropped === 0))
+    assert.ok(reported.batches.every(({ entries }) => entries.length > 0 && entries.length <= 500))
+    const keys = reported.batches.flatMap(({ entries }) => entries.map(({ key }) => key))
     assert.deepEqual(keys, await keysOf(store.kv, ["n"]), "each once, in the order of a list")
   })
 
-  test("what is written while the present state is told is not lost", async () => {
+  test("what is written while the present state is reported is not lost", async () => {
     const { kv } = store
     await kv.setMany(Array.from({ length: 1200 }, (_, at) => ({ key: ["n", at], value: 0 })))
-    const { told, gate } = watchGated(kv, { prefix: ["n"] })
-    await told.next()
+    const { reported, gate } = watchGated(kv, { prefix: ["n"] })
+    await reported.next()
     await kv.set(["n", 0], "after")
     await kv.set(["n", 1199], "before")
     await kv.delete(["n", 1])
     await kv.delete(["n", 1198])
     const { versionstamp } = await kv.set(["n", 1200], "new")
     gate.open()
-    await told.reaches(["n", 1200], versionstamp)
-    await told.until((entries) => entries.size === 1199 && entries.get("[ 'n', 0 ]").value === "after")
-    assert.equal(told.entries.get("[ 'n', 1199 ]").value, "before")
-    assert.equal(told.entries.has("[ 'n', 1 ]") || told.entries.has("[ 'n', 1198 ]"), false)
+    await reported.reaches(["n", 1200], versionstamp)
+    await reported.until((entries) => entries.size === 1199 && entries.get("[ 'n', 0 ]").value === "after")
+    assert.equal(reported.entries.get("[ 'n', 1199 ]").value, "before")
+    assert.equal(reported.entries.has("[ 'n', 1 ]") || reported.entries.has("[ 'n', 1198 ]"), false)
   })
 
   test("the present state of nothing is one batch without entries", async () => {
     for (const what of [["k"], [["k"], ["l"]], { prefix: ["k"] }, { prefix: [] }]) {
-      const { told } = watching(what)
-      const { entries, initial, dropped } = await told.next()
+      const { reported } = watching(what)
+      const { entries, initial, dropped } = await reported.next()
       assert.deepEqual([entries, initial, dropped], [[], true, 0])
     }
     await store.kv.set(["k", 1], 1)
@@ -257,17 +257,17 @@ export function watch(target) {
 
   test("the present state of exact keys names those that are absent", async () => {
     await store.kv.set(["b"], 1)
-    const { told } = watching([["a"], ["b"]], { exact: true })
-    const { entries, initial } = await told.next()
+    const { reported } = watching([["a"], ["b"]], { exact: true })
+    const { entries, initial } = await reported.next()
     assert.equal(initial, true)
     assert.deepEqual(said(entries), ["[ 'a' ]=gone", "[ 'b' ]=1"])
   })
 
   test("emitInitial: false tells only what is written after the call", async () => {
     await store.kv.set(["k"], 1)
-    const { told } = watching(["k"], { emitInitial: false })
+    const { reported } = watching(["k"], { emitInitial: false })
     const { versionstamp } = await store.kv.set(["k", 2], 2)
-    const batch = await told.next()
+    const batch = await reported.next()
     assert.deepEqual(said(batch.entries), ["[ 'k', 2 ]=2"])
     assert.deepEqual(
       [batch.initial, batch.reset, batch.dropped, batch.versionstamp],
@@ -276,55 +276,55 @@ export function watch(target) {
   })
 
   // Seen to fail: do not await the callback.
-  test("a slow callback is told the newest state once, and nothing twice", async () => {
+  test("a slow callback receives the newest state once, and nothing twice", async () => {
     const { kv } = store
     await kv.set(["k", "gone"], 1)
-    const told = new Told()
+    const reported = new Reported()
     const gate = new Gate()
     let running = 0
     kv.watch(["k"], async (...batch) => {
       assert.equal(++running, 1)
-      told.callback(...batch)
+      reported.callback(...batch)
       await gate.pass()
       running--
     })
-    await told.next()
+    await reported.next()
     for (let at = 0; at < 100; at++) await kv.set(["k", "n"], at)
     await kv.set(["k", "once"], 1)
     await kv.delete(["k", "gone"])
-    assert.equal(told.batches.length, 1, "a batch is awaited before the next")
+    assert.equal(reported.batches.length, 1, "a batch is awaited before the next")
     gate.open()
-    const { entries } = await told.next()
+    const { entries } = await reported.next()
     assert.deepEqual(said(entries), ["[ 'k', 'gone' ]=gone", "[ 'k', 'n' ]=99", "[ 'k', 'once' ]=1"])
     await kv.set(["k", "end"], 1)
-    assert.deepEqual(said((await told.next()).entries), ["[ 'k', 'end' ]=1"])
+    assert.deepEqual(said((await reported.next()).entries), ["[ 'k', 'end' ]=1"])
   })
 
   test("what a callback throws goes to onError, and the watch goes on", async () => {
     const boom = [new Error("sync"), "async", new Error("again")]
-    const told = new Told()
+    const reported = new Reported()
     const errors = []
     const subscription = store.kv.watch(
       ["k"],
       (...batch) => {
-        told.callback(...batch)
-        const error = boom[told.batches.length - 1]
+        reported.callback(...batch)
+        const error = boom[reported.batches.length - 1]
         if (error === "async") return Promise.reject(error)
         if (error) throw error
       },
       { onError: errorsInto(errors) },
     )
     for (let at = 0; at < 4; at++) {
-      await told.next()
+      await reported.next()
       await store.kv.set(["k"], at)
     }
-    assert.deepEqual(said((await told.next()).entries), ["[ 'k' ]=3"])
+    assert.deepEqual(said((await reported.next()).entries), ["[ 'k' ]=3"])
     assert.deepEqual(errors, boom)
     assert.equal(subscription.closed, false)
   })
 
   test("without onError it is printed", async () => {
-    const printed = new Told().inbox
+    const printed = new Reported().inbox
     const real = console.error
     console.error = (...what) => printed.put(what)
     try {

@@ -50,7 +50,7 @@ impl Location {
             Some("file") => file_path(url.get("file:".len()..).unwrap_or_default(), url)?,
             Some("libsql" | "http" | "https" | "ws" | "wss") => {
                 let message =
-                    format!("{} is a server; this version opens files and \":memory:\"", shown(url));
+                    format!("{} is a server; this version opens files and \":memory:\"", preview_url(url));
                 return Err(Error::new(Code::Unsupported, message));
             }
             Some(other) => {
@@ -74,7 +74,7 @@ impl Location {
             Ok(Self::File(path)) => Ok(path),
             Ok(Self::Memory) => Err(Error::invalid(format!("it must be a file; {FILE_FORMS}"))),
             Err(_) if means_memory(url) => {
-                Err(Error::invalid(format!("{:?} seems to mean memory; {FILE_FORMS}", shown(url))))
+                Err(Error::invalid(format!("{:?} seems to mean memory; {FILE_FORMS}", preview_url(url))))
             }
             Err(error) => Err(error),
         }
@@ -82,13 +82,13 @@ impl Location {
 }
 
 /// A URL without what may be a secret: user, query and fragment.
-fn shown(url: &str) -> String {
+fn preview_url(url: &str) -> String {
     let open = without_parameters(url);
-    let told = match open.split_once("://") {
+    let preview = match open.split_once("://") {
         Some((scheme, rest)) => format!("{scheme}://{}", rest.rsplit('@').next().unwrap_or_default()),
         None => open.to_string(),
     };
-    short(&told).into_owned()
+    short(&preview).into_owned()
 }
 
 fn without_parameters(url: &str) -> &str {
@@ -102,11 +102,17 @@ fn refuse_framed(url: &str, forms: &str) -> Result<()> {
         return Err(Error::invalid(format!("it is white space alone; {forms}")));
     }
     if bare != url {
-        return Err(Error::invalid(format!("it begins or ends with white space; give {:?}", shown(bare))));
+        return Err(Error::invalid(format!(
+            "it begins or ends with white space; give {:?}",
+            preview_url(bare)
+        )));
     }
     for quote in ['"', '\'', '`'] {
         if let Some(inner) = url.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote)) {
-            return Err(Error::invalid(format!("it stands in quotes; give {} without them", shown(inner))));
+            return Err(Error::invalid(format!(
+                "it stands in quotes; give {} without them",
+                preview_url(inner)
+            )));
         }
     }
     Ok(())
@@ -132,7 +138,7 @@ fn refuse_memory_like(url: &str) -> Result<()> {
         return Ok(());
     }
     let message = "give \":memory:\" alone, which takes no folder and no parameters and is private to its Kv";
-    Err(Error::invalid(format!("{:?} seems to mean memory; {message}", shown(url))))
+    Err(Error::invalid(format!("{:?} seems to mean memory; {message}", preview_url(url))))
 }
 
 fn means_memory(url: &str) -> bool {
@@ -155,7 +161,10 @@ fn scheme(url: &str) -> Option<&str> {
 }
 
 fn parameters_of(url: &str) -> Error {
-    Error::invalid(format!("{:?} has parameters; give options instead (a path may hold ? and #)", shown(url)))
+    Error::invalid(format!(
+        "{:?} has parameters; give options instead (a path may hold ? and #)",
+        preview_url(url)
+    ))
 }
 
 /// A path may hold `?`; what stands behind it must not look like SQLite's parameters.
@@ -180,7 +189,7 @@ fn file_path(rest: &str, url: &str) -> Result<String> {
         if has_escape(rest) {
             let message =
                 "has a % escape, which is read in \"file:///abs/app.db\" alone; give a path without escapes";
-            return Err(Error::invalid(format!("{:?} {message}", shown(url))));
+            return Err(Error::invalid(format!("{:?} {message}", preview_url(url))));
         }
         return Ok(rest.to_string());
     };
@@ -188,10 +197,10 @@ fn file_path(rest: &str, url: &str) -> Result<String> {
     if !path.starts_with('/') || path.contains(['?', '#']) {
         return Err(Error::invalid(format!(
             "{:?} is not a local file URL; give \"file:app.db\" or \"file:///abs/app.db\"",
-            shown(url)
+            preview_url(url)
         )));
     }
-    let broken = || Error::invalid(format!("{:?} has a broken % escape", shown(url)));
+    let broken = || Error::invalid(format!("{:?} has a broken % escape", preview_url(url)));
     let decoded = percent_decode(path).ok_or_else(broken)?;
     Ok(without_drive_slash(&decoded).to_string())
 }
@@ -204,27 +213,27 @@ fn has_escape(text: &str) -> bool {
 
 /// Paths that would be taken by the letter, where something else is meant: shells expand them, other systems have them.
 fn refuse_mistaken(path: &str) -> Result<()> {
-    let told = short(path);
+    let preview = short(path);
     // A URL of a file puts a slash before what was meant to be expanded.
     let begin = path.trim_start_matches(is_separator);
     let (first, has_more) = begin.split_once(is_separator).map_or((begin, false), |(first, _)| (first, true));
     if first == "~" || (has_more && first.starts_with('~')) {
         let message = "begins with ~, which only a shell expands; give join(os.homedir(), \"app.db\")";
-        return Err(Error::invalid(format!("{told:?} {message}")));
+        return Err(Error::invalid(format!("{preview:?} {message}")));
     }
     if first.contains("${") || is_variable(first) || is_windows_variable(path) {
         let message = "begins with a variable, which nothing expands here; give the path that it stands for, \
                        or ./ before a name that is meant so";
-        return Err(Error::invalid(format!("{told:?} {message}")));
+        return Err(Error::invalid(format!("{preview:?} {message}")));
     }
     if !cfg!(windows) && is_drive(path) {
-        return Err(Error::invalid(format!("{told:?} is a path of Windows; give one of this system")));
+        return Err(Error::invalid(format!("{preview:?} is a path of Windows; give one of this system")));
     }
     let last = path.rsplit(is_separator).next().unwrap_or_default();
     if ["", ".", ".."].contains(&last) {
         let inside = format!("{}/app.db", short(path.trim_end_matches(is_separator)));
         return Err(Error::invalid(format!(
-            "{told:?} names a folder; give a file in it, such as {inside:?}"
+            "{preview:?} names a folder; give a file in it, such as {inside:?}"
         )));
     }
     Ok(())

@@ -85,8 +85,8 @@ impl Mailbox {
     }
 
     /// BackupEvent of a backup.
-    pub fn post_backup_event(&self, id: u32, news: Result<BackupEvent>) {
-        self.post(id, news, |news, letters| write_backup_event(&news, &mut letters.text));
+    pub fn post_backup_event(&self, id: u32, event: Result<BackupEvent>) {
+        self.post(id, event, |event, letters| write_backup_event(&event, &mut letters.text));
     }
 
     /// Something without a result ended.

@@ -154,8 +154,8 @@ pub fn write_outcome(outcome: &Outcome, out: &mut Vec<u8>) {
 }
 
 /// Appends news of a backup: `[copied,total]`, or `{"bytes":…,"versionstamp":"…"}`.
-pub fn write_backup_event(news: &BackupEvent, out: &mut Vec<u8>) {
-    let text = match news {
+pub fn write_backup_event(event: &BackupEvent, out: &mut Vec<u8>) {
+    let text = match event {
         BackupEvent::Progress(progress) => format!("[{},{}]", progress.copied_bytes, progress.total_bytes),
         BackupEvent::Done(backup) => {
             format!("{{\"bytes\":{},\"versionstamp\":\"{}\"}}", backup.bytes, backup.versionstamp)

@@ -30,7 +30,7 @@ pub fn take<'a>(
     holder: &'a LeaseHolder,
     prefix: Option<&'a [u8]>,
 ) -> Result<Ending> {
-    let state = seen.log_state()?;
+    let state = seen.change_log_state()?;
     check_logged(&state)?;
     let (now, stands) = (seen.now_ms(), seen.consumer(&holder.name)?);
     let position = stands.as_ref().map_or(state.first - 1, |consumer| consumer.position);
@@ -88,7 +88,7 @@ pub fn commit<'a>(
     if holder.lease == 0 || holder.lease != consumer.lease || consumer.locked_until.is_none() {
         return Err(lost());
     }
-    let head = seen.log_state()?.head;
+    let head = seen.change_log_state()?.head;
     if !(consumer.position..=head).contains(&seq) {
         let message =
             format!("{seq} is not from the position, {}, to the newest change, {head}", consumer.position);
@@ -119,7 +119,7 @@ pub fn release<'a>(seen: &mut dyn ReadTxn, batch: &mut Batch<'a>, holder: &'a Le
 /// # Errors
 /// `UNSUPPORTED`, those of the store.
 pub fn status(txn: &mut dyn ReadTxn, name: &str) -> Result<Answer> {
-    let state = txn.log_state()?;
+    let state = txn.change_log_state()?;
     check_logged(&state)?;
     let position = txn.consumer(name)?.map_or(state.first - 1, |consumer| consumer.position);
     Ok(Answer::Consumer { position, head: state.head, held_until_ms: held_until(txn, name)? })

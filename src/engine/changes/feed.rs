@@ -9,7 +9,7 @@ use crate::base::limits::{MAX_INLINE_LOG_ROWS, MAX_LOG_ROWS, MAX_PAGE_BYTES, TRI
 use crate::codec::key;
 use crate::codec::page::{self, Page, Tail};
 use crate::engine::answer::{Answer, Ending};
-use crate::store::rows::changes::{Change, LogScan, LogState};
+use crate::store::rows::changes::{Change, ChangeLogState, ChangeScan};
 use crate::store::{Batch, Flow, ReadTxn, Step};
 
 /// What is left of a feed.
@@ -29,7 +29,7 @@ pub struct ChangesQuery {
 ///
 /// # Errors
 /// `UNSUPPORTED`.
-pub fn check_logged(state: &LogState) -> Result<()> {
+pub fn check_logged(state: &ChangeLogState) -> Result<()> {
     if state.mode != ChangeLog::Off {
         return Ok(());
     }
@@ -41,7 +41,7 @@ pub fn check_logged(state: &LogState) -> Result<()> {
 ///
 /// # Errors
 /// `HISTORY_GONE`.
-pub fn check_history(state: &LogState, after: i64) -> Result<()> {
+pub fn check_history(state: &ChangeLogState, after: i64) -> Result<()> {
     if after.saturating_add(1) >= state.first {
         return Ok(());
     }
@@ -60,7 +60,7 @@ pub fn check_history(state: &LogState, after: i64) -> Result<()> {
 /// # Errors
 /// `HISTORY_GONE`, `UNSUPPORTED`, those of the store.
 pub fn page(txn: &mut dyn ReadTxn, query: &ChangesQuery, inline: bool) -> Result<Answer> {
-    let state = txn.log_state()?;
+    let state = txn.change_log_state()?;
     check_logged(&state)?;
     let passed = query.follower.as_ref().map_or(0, |follower| follower.passed());
     let after = query.after.unwrap_or(state.first - 1).max(passed);
@@ -68,13 +68,13 @@ pub fn page(txn: &mut dyn ReadTxn, query: &ChangesQuery, inline: bool) -> Result
     let rows = if inline { MAX_INLINE_LOG_ROWS } else { MAX_LOG_ROWS };
     let mut page = Page::with_capacity(1024);
     let (mut position, mut full) = (after, false);
-    txn.scan_log(LogScan { after, limit: rows, values: true }, &mut |change| {
+    txn.scan_changes(ChangeScan { after, limit: rows, values: true }, &mut |change| {
         full = page.len() == query.limit || page.size_bytes() >= MAX_PAGE_BYTES;
         if full {
             return Ok(Flow::Stop);
         }
         if key::is_under(change.key, &query.prefix) {
-            page.push_change(&shown(&change))?;
+            page.push_change(&page_change(&change))?;
         }
         position = change.seq;
         Ok(Flow::Continue)
@@ -88,7 +88,7 @@ pub fn page(txn: &mut dyn ReadTxn, query: &ChangesQuery, inline: bool) -> Result
     Ok(Answer::Page(page))
 }
 
-fn shown<'a>(change: &Change<'a>) -> page::Change<'a> {
+fn page_change<'a>(change: &Change<'a>) -> page::Change<'a> {
     let &Change { seq, key, kind, versionstamp, value } = change;
     page::Change { seq, operation: kind as u8, key, value, versionstamp }
 }
@@ -98,7 +98,7 @@ fn shown<'a>(change: &Change<'a>) -> page::Change<'a> {
 /// # Errors
 /// `UNSUPPORTED`, those of the store.
 pub fn head(txn: &mut dyn ReadTxn) -> Result<Answer> {
-    let state = txn.log_state()?;
+    let state = txn.change_log_state()?;
     check_logged(&state)?;
     Ok(Answer::Number(state.head))
 }
@@ -108,14 +108,14 @@ pub fn head(txn: &mut dyn ReadTxn) -> Result<Answer> {
 /// # Errors
 /// `INVALID_ARGUMENT` for a number that is still to come, `UNSUPPORTED`, those of the store.
 pub fn trim(seen: &mut dyn ReadTxn, batch: &mut Batch<'_>, seq: i64) -> Result<Ending> {
-    let state = seen.log_state()?;
+    let state = seen.change_log_state()?;
     check_logged(&state)?;
     if seq > state.head {
         let message = format!("{seq} is beyond the newest change, {}", state.head);
         return Err(Error::invalid(message).at("seq"));
     }
     let up_to = if seq == -1 { state.head } else { seq };
-    batch.push(Step::TrimLogTo(up_to, TRIM_STEP_ROWS));
+    batch.push(Step::TrimChangesTo(up_to, TRIM_STEP_ROWS));
     Ok(Ending::of(move |result| {
         let count = result.count();
         Ok(Answer::Trimmed { count, more: count == TRIM_STEP_ROWS as u64, up_to })

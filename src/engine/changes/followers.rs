@@ -15,7 +15,7 @@ use crate::base::limits::{
 };
 use crate::codec::key::{for_each_beginning, is_under};
 use crate::engine::answer::Answer;
-use crate::store::rows::changes::LogScan;
+use crate::store::rows::changes::ChangeScan;
 use crate::store::{Flow, ReadTxn};
 
 /// How far a watch of a key reaches.
@@ -53,11 +53,11 @@ impl Target {
 /// The watches of one `Kv`.
 #[derive(Debug, Default)]
 pub struct Followers {
-    state: Mutex<State>,
+    state: Mutex<FollowersState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct FollowersState {
     /// Every change up to this one was looked at for the clean watches; `None` while there are none.
     position: Option<i64>,
     targets: HashMap<Vec<u8>, Vec<(u32, Reach)>>,
@@ -157,7 +157,7 @@ impl Followers {
     pub fn settle(&self, id: u32, position: i64) -> bool {
         let mut state = self.state.lock();
         let known = *state.position.get_or_insert(position);
-        let State { watches, clean, .. } = &mut *state;
+        let FollowersState { watches, clean, .. } = &mut *state;
         let Some(mark) = watches.get_mut(&id) else { return false };
         let was_clean = std::mem::replace(&mut mark.clean, known <= position);
         mark.position = mark.position.max(position);
@@ -182,7 +182,7 @@ impl Followers {
         }
         // Before the lock: the first read of a snapshot may wait for another process, and the event loop waits for
         // the lock.
-        let log = txn.log_state()?;
+        let log = txn.change_log_state()?;
         let mut state = self.state.lock();
         let Some(after) = state.looked_up_to() else {
             return Ok(Answer::Wakeups { more: false, ids: Vec::new() });
@@ -196,8 +196,8 @@ impl Followers {
             return Ok(Answer::Wakeups { more: false, ids: woken });
         }
         let mut position = after;
-        let scan = LogScan { after, limit: MAX_INLINE_LOG_ROWS, values: false };
-        txn.scan_log(scan, &mut |change| {
+        let scan = ChangeScan { after, limit: MAX_INLINE_LOG_ROWS, values: false };
+        txn.scan_changes(scan, &mut |change| {
             state.wake(change.key, change.seq, &mut woken);
             position = change.seq;
             Ok(Flow::Continue)
@@ -207,7 +207,7 @@ impl Followers {
     }
 }
 
-impl State {
+impl FollowersState {
     /// Up to which change the clean watches were looked for; `None` while there are none.
     fn looked_up_to(&mut self) -> Option<i64> {
         if self.clean == 0 {

@@ -31,7 +31,7 @@ enum Pending {
     /// This.
     Known(Reply),
     /// How many entries its steps removed.
-    Removed,
+    Deleted,
     /// What its only step gave.
     Step,
 }
@@ -72,18 +72,18 @@ impl<'a> Decision<'_, 'a> {
             }
             Mutation::Delete(key) => {
                 self.delete(PutKey::Known(Cow::Borrowed(key)))?;
-                Ok(Pending::Removed)
+                Ok(Pending::Deleted)
             }
             Mutation::DeleteRange(range) => {
                 self.batch.push(Step::DeleteRange(range));
                 if let Some(draft) = &mut self.draft {
-                    draft.remove_range(range);
+                    draft.delete_range(range);
                 }
-                Ok(Pending::Removed)
+                Ok(Pending::Deleted)
             }
             Mutation::DeleteMatching(range, filter) => {
                 self.delete_matching(range, filter)?;
-                Ok(Pending::Removed)
+                Ok(Pending::Deleted)
             }
             Mutation::Arithmetic { key, operation, operand, expires_in_ms } => {
                 let stored = self.stored(key, Counter::decode)?;
@@ -92,7 +92,7 @@ impl<'a> Decision<'_, 'a> {
                 self.replace(key, encoding, bytes, *expires_in_ms)?;
                 Ok(Pending::Known(Reply::Counter(counter)))
             }
-            Mutation::Splice { key, front, values, expires_in_ms } => {
+            Mutation::Append { key, front, values, expires_in_ms } => {
                 let old = self.stored(key, ArrayText::decode)?.unwrap_or_else(ArrayText::empty);
                 let joined = if *front { values.clone().join(&old) } else { old.join(values) };
                 let length = joined.len();
@@ -171,7 +171,7 @@ impl<'a> Decision<'_, 'a> {
 
     fn delete(&mut self, key: PutKey<'a>) -> Result<()> {
         if let Some(draft) = &mut self.draft {
-            draft.remove(full_key(&key)?, key.clone());
+            draft.delete(full_key(&key)?, key.clone());
         }
         self.batch.push(Step::Delete(key));
         Ok(())
@@ -195,7 +195,7 @@ impl<'a> Decision<'_, 'a> {
         let mut written = Vec::new();
         if let Some(draft) = &mut self.draft {
             keys.retain(|key| matches!(draft.known(key), Known::Nothing));
-            written = draft.remove_matching(range, filter, now);
+            written = draft.delete_matching(range, filter, now);
         }
         let stored = keys.into_iter().map(|key| PutKey::Known(Cow::Owned(key)));
         stored.chain(written).try_for_each(|key| self.delete(key))
@@ -261,7 +261,7 @@ impl CommitJob {
         }
     }
 
-    fn tell(&mut self, result: Result<Outcome>) {
+    fn finish_with(&mut self, result: Result<Outcome>) {
         if let Some(done) = self.done.take() {
             done(result);
         }
@@ -351,7 +351,7 @@ impl WriteJob for CommitJob {
                     steps.for_each(drop);
                     reply
                 }
-                Pending::Removed => Reply::Count(steps.map(|step| step.count()).sum()),
+                Pending::Deleted => Reply::Count(steps.map(|step| step.count()).sum()),
                 Pending::Step => steps.last().map_or(Reply::Done, reply_of),
             });
         }
@@ -361,7 +361,7 @@ impl WriteJob for CommitJob {
 
     fn finish(mut self: Box<Self>, result: Result<()>) {
         let outcome = self.outcome.take();
-        self.tell(result.and_then(|()| outcome.ok_or_else(lost)));
+        self.finish_with(result.and_then(|()| outcome.ok_or_else(lost)));
     }
 
     fn durability(&self) -> Durability {
@@ -380,6 +380,6 @@ fn reply_of(result: StepResult) -> Reply {
 
 impl Drop for CommitJob {
     fn drop(&mut self) {
-        self.tell(Err(lost()));
+        self.finish_with(Err(lost()));
     }
 }

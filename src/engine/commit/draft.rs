@@ -56,12 +56,12 @@ impl<'a> Draft<'a> {
     }
 
     /// An entry is removed.
-    pub fn remove(&mut self, full: Vec<u8>, key: PutKey<'a>) {
+    pub fn delete(&mut self, full: Vec<u8>, key: PutKey<'a>) {
         self.entries.insert(full, Entry { key, value: None });
     }
 
     /// A range is removed.
-    pub fn remove_range(&mut self, range: &'a Range<Vec<u8>>) {
+    pub fn delete_range(&mut self, range: &'a Range<Vec<u8>>) {
         for (_, entry) in self.entries.iter_mut().filter(|(key, _)| is_in(range, key)) {
             entry.value = None;
         }
@@ -70,22 +70,22 @@ impl<'a> Draft<'a> {
 
     /// Removes the entries of a range that match, of those that the commit has written; names them in key
     /// order.
-    pub fn remove_matching(
+    pub fn delete_matching(
         &mut self,
         range: &Range<Vec<u8>>,
         filter: &Filter,
         now_ms: i64,
     ) -> Vec<PutKey<'a>> {
-        let mut removed = Vec::new();
+        let mut deleted = Vec::new();
         for (full, entry) in self.entries.iter_mut().filter(|(key, _)| is_in(range, key)) {
             let matches = |value: &Value<'_>| filter.matches(value.encoding, &value.bytes, now_ms);
             if entry.value.as_ref().is_some_and(matches) {
                 entry.value = None;
-                removed.push((full.clone(), entry.key.clone()));
+                deleted.push((full.clone(), entry.key.clone()));
             }
         }
-        removed.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-        removed.into_iter().map(|(_, key)| key).collect()
+        deleted.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        deleted.into_iter().map(|(_, key)| key).collect()
     }
 }
 

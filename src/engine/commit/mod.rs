@@ -61,7 +61,7 @@ pub enum Mutation {
         expires_in_ms: Option<i64>,
     },
     /// Adds to an array.
-    Splice {
+    Append {
         /// The encoded key.
         key: Vec<u8>,
         /// Before what is there, not after it.
@@ -212,7 +212,7 @@ impl Mutation {
         match self {
             Self::Set { expires_in_ms, .. }
             | Self::Arithmetic { expires_in_ms, .. }
-            | Self::Splice { expires_in_ms, .. }
+            | Self::Append { expires_in_ms, .. }
             | Self::Patch { expires_in_ms, .. } => *expires_in_ms,
             Self::Touch { expires_in_ms, .. } => Some(*expires_in_ms),
             Self::Delete(_) | Self::DeleteRange(_) | Self::DeleteMatching(..) | Self::Enqueue(_) => None,
@@ -222,7 +222,7 @@ impl Mutation {
     /// Whether an entry gets a value, and with it a versionstamp.
     #[must_use]
     pub fn writes_value(&self) -> bool {
-        matches!(self, Self::Set { .. } | Self::Arithmetic { .. } | Self::Splice { .. } | Self::Patch { .. })
+        matches!(self, Self::Set { .. } | Self::Arithmetic { .. } | Self::Append { .. } | Self::Patch { .. })
     }
 
     /// Whether it looks at what is stored, or at what an earlier mutation has written.
@@ -230,7 +230,7 @@ impl Mutation {
     pub fn reads_entries(&self) -> bool {
         matches!(
             self,
-            Self::Arithmetic { .. } | Self::Splice { .. } | Self::Patch { .. } | Self::DeleteMatching(..)
+            Self::Arithmetic { .. } | Self::Append { .. } | Self::Patch { .. } | Self::DeleteMatching(..)
         )
     }
 
@@ -241,7 +241,7 @@ impl Mutation {
             Self::Set { key, .. }
             | Self::Delete(key)
             | Self::Arithmetic { key, .. }
-            | Self::Splice { key, .. }
+            | Self::Append { key, .. }
             | Self::Patch { key, .. }
             | Self::Touch { key, .. } => key,
             Self::DeleteRange(range) | Self::DeleteMatching(range, _) => &range.start,
@@ -252,7 +252,7 @@ impl Mutation {
     fn value_bytes(&self) -> usize {
         match self {
             Self::Set { value, .. } => value.len(),
-            Self::Splice { values, .. } => values.text.len(),
+            Self::Append { values, .. } => values.text.len(),
             Self::Patch { patch, .. } => patch.bytes.len(),
             Self::Enqueue(message) => message.value.len(),
             _ => 0,

@@ -16,7 +16,7 @@ pub fn create<'a>(seen: &mut dyn ReadTxn, batch: &mut Batch<'a>, index: &'a Sear
             if old.spec == index.spec && seen.stands(old.id, &Definition::Search(index.clone()))? {
                 return Ok(Ending::Known(Answer::Done));
             }
-            batch.push(Step::DropIndex(old));
+            batch.push(Step::RemoveIndex(old));
         }
     }
     batch.push(Step::CreateSearchIndex(index));
@@ -38,7 +38,7 @@ pub fn create_ordered<'a>(
             if old.spec == index.spec && seen.stands(old.id, &Definition::Ordered(index.clone()))? {
                 return Ok(Ending::Known(Answer::Done));
             }
-            batch.push(Step::DropIndex(old));
+            batch.push(Step::RemoveIndex(old));
         }
     }
     if index.unique {
@@ -66,7 +66,7 @@ pub fn remove(
     let mut count = 0;
     for index in seen.indexes()?.into_iter().filter(|index| index.prefix == prefix) {
         if name.is_none_or(|name| name == name_of(&index)) {
-            batch.push(Step::DropIndex(index));
+            batch.push(Step::RemoveIndex(index));
             count += 1;
         }
     }

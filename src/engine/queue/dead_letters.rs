@@ -78,7 +78,7 @@ pub fn requeue<'a>(
         Some(key) if seen.standing_message(&message.queue, &key)?.is_some() => None,
         key => key,
     };
-    batch.push(Step::RemoveDeadLetter(letter));
+    batch.push(Step::DeleteDeadLetter(letter));
     let again = NewMessage {
         id: id.into(),
         delay_ms: 0,

@@ -27,7 +27,7 @@ const LOOK: usize = 64;
 
 /// What a listener asks for.
 #[derive(Debug, Clone)]
-pub struct Work {
+pub struct ClaimRequest {
     /// The queue's name.
     pub queue: String,
     /// First, all of these.
@@ -40,7 +40,7 @@ pub struct Work {
 
 /// What came of it.
 #[derive(Debug, Default)]
-pub struct Worked {
+pub struct Claimed {
     /// Claimed messages.
     pub messages: Vec<Message>,
     /// Settled attempts whose lease was lost, by number.
@@ -51,7 +51,7 @@ pub struct Worked {
     pub due_ms: Option<i64>,
 }
 
-impl Worked {
+impl Claimed {
     /// As a page of the messages.
     #[must_use]
     pub fn answer(&self) -> Answer {
@@ -66,7 +66,7 @@ impl Worked {
 }
 
 /// Told what came of it, once.
-pub type WorkDone = Box<dyn FnOnce(Result<Worked>) + Send>;
+pub type ClaimDone = Box<dyn FnOnce(Result<Claimed>) + Send>;
 
 /// What is decided next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,8 +82,8 @@ enum Round {
 }
 
 /// A listener's work on its way through the writer.
-pub struct WorkJob {
-    work: Work,
+pub struct ClaimJob {
+    request: ClaimRequest,
     in_flight: Arc<InFlight>,
     durability: Durability,
     undelivered: Undelivered,
@@ -92,8 +92,8 @@ pub struct WorkJob {
     extended: Extended,
     looked: usize,
     bytes: usize,
-    worked: Worked,
-    done: Option<WorkDone>,
+    result: Claimed,
+    done: Option<ClaimDone>,
 }
 
 /// What was decided in a round. It counts once the steps are applied.
@@ -111,7 +111,7 @@ struct Decided {
     due_ms: Option<i64>,
 }
 
-impl Work {
+impl ClaimRequest {
     /// Attempts that have ended, and leases that are due.
     fn settle<'a>(
         &'a self,
@@ -137,12 +137,17 @@ impl Work {
     }
 }
 
-impl WorkJob {
+impl ClaimJob {
     /// Work that tells `done`.
     #[must_use]
-    pub fn new(work: Work, in_flight: Arc<InFlight>, durability: Durability, done: WorkDone) -> Self {
+    pub fn new(
+        request: ClaimRequest,
+        in_flight: Arc<InFlight>,
+        durability: Durability,
+        done: ClaimDone,
+    ) -> Self {
         Self {
-            work,
+            request,
             in_flight,
             durability,
             undelivered: Undelivered::default(),
@@ -151,16 +156,16 @@ impl WorkJob {
             extended: Extended::default(),
             looked: 0,
             bytes: 0,
-            worked: Worked::default(),
+            result: Claimed::default(),
             done: Some(done),
         }
     }
 
     /// Claims what is ready. A message may depend on one that is buried before it in this round: it waits for the next one.
     fn claim(&self, seen: &mut dyn ReadTxn, batch: &mut Batch<'_>) -> Result<Decided> {
-        let Self { work, in_flight, undelivered, looked, bytes, worked, .. } = self;
-        let wanted = work.claim - worked.messages.len();
-        let ready = seen.ready_messages(&work.queue, wanted.min(LOOK))?;
+        let Self { request, in_flight, undelivered, looked, bytes, result, .. } = self;
+        let wanted = request.claim - result.messages.len();
+        let ready = seen.ready_messages(&request.queue, wanted.min(LOOK))?;
         let mut decided = Decided::default();
         batch.steps.reserve(ready.len());
         let (mut keys, mut aside) = (Keys::default(), Vec::new());
@@ -185,12 +190,12 @@ impl WorkJob {
                 continue;
             }
             decided.bytes += message.value.len();
-            let is_first = worked.messages.is_empty() && decided.claiming.is_empty();
+            let is_first = result.messages.is_empty() && decided.claiming.is_empty();
             if bytes + decided.bytes > MAX_CLAIM_BYTES && !is_first {
                 decided.more = true;
                 break;
             }
-            if let Some(claimed) = take(seen, batch, message, work.lock_ms, undelivered, &mut keys)? {
+            if let Some(claimed) = take(seen, batch, message, request.lock_ms, undelivered, &mut keys)? {
                 decided.claiming.push(claimed);
             }
         }
@@ -202,52 +207,52 @@ impl WorkJob {
     /// A round is at its end; gives whether it found messages.
     fn take_in(&mut self, decided: Decided, results: &[StepResult]) -> bool {
         let is_up = |step: usize| results.get(step).is_some_and(StepResult::is_up);
-        let Self { worked, .. } = self;
+        let Self { result, .. } = self;
         if self.round == Round::Settle {
             self.extended = decided.extended;
             self.extended.applied(results);
         }
-        worked.lost.extend(decided.lost);
+        result.lost.extend(decided.lost);
         let lost = decided.settling.into_iter().filter(|(step, _)| !is_up(*step));
-        worked.lost.extend(lost.map(|(_, index)| index));
-        worked.lost.sort_unstable();
+        result.lost.extend(lost.map(|(_, index)| index));
+        result.lost.sort_unstable();
         let claimed = decided.claiming.into_iter().filter(|(step, _)| is_up(*step));
-        worked.messages.extend(claimed.map(|(_, message)| message));
-        worked.more |= decided.more;
-        worked.due_ms = decided.due_ms;
+        result.messages.extend(claimed.map(|(_, message)| message));
+        result.more |= decided.more;
+        result.due_ms = decided.due_ms;
         self.looked += decided.looked;
         self.bytes += decided.bytes;
         decided.looked > 0
     }
 
     fn after(&self, round: Round, found: bool) -> Round {
-        let Self { work, worked, .. } = self;
+        let Self { request, result, .. } = self;
         match round {
-            Round::Settle if work.claim > 0 => Round::Claim,
+            Round::Settle if request.claim > 0 => Round::Claim,
             Round::Settle | Round::Due | Round::End => Round::End,
-            Round::Claim if !found || worked.more || worked.messages.len() == work.claim => Round::Due,
+            Round::Claim if !found || result.more || result.messages.len() == request.claim => Round::Due,
             Round::Claim => Round::Claim,
         }
     }
 }
 
-impl WriteJob for WorkJob {
+impl WriteJob for ClaimJob {
     fn begin(&mut self) {
         self.round = Round::Settle;
         (self.looked, self.bytes) = (0, 0);
         self.extended = Extended::default();
-        self.worked = Worked::default();
+        self.result = Claimed::default();
     }
 
     fn decide<'a>(&'a mut self, seen: &mut dyn ReadTxn, batch: &mut Batch<'a>) -> Result<()> {
         match self.round {
             Round::Settle => {
-                let Self { work, in_flight, undelivered, decided, .. } = self;
-                *decided = work.settle(seen, batch, in_flight, undelivered)?;
+                let Self { request, in_flight, undelivered, decided, .. } = self;
+                *decided = request.settle(seen, batch, in_flight, undelivered)?;
             }
             Round::Claim => self.decided = self.claim(seen, batch)?,
             Round::Due | Round::End => {
-                let due_ms = seen.queue_due(&self.work.queue)?;
+                let due_ms = seen.queue_due(&self.request.queue)?;
                 self.decided = Decided { due_ms, ..Decided::default() };
             }
         }
@@ -269,9 +274,9 @@ impl WriteJob for WorkJob {
         if outcome.is_ok() {
             self.extended.note(&self.in_flight);
         }
-        let worked = std::mem::take(&mut self.worked);
+        let result = std::mem::take(&mut self.result);
         if let Some(done) = self.done.take() {
-            done(outcome.map(|()| worked));
+            done(outcome.map(|()| result));
         }
     }
 
@@ -280,7 +285,7 @@ impl WriteJob for WorkJob {
     }
 }
 
-impl Drop for WorkJob {
+impl Drop for ClaimJob {
     fn drop(&mut self) {
         if let Some(done) = self.done.take() {
             done(Err(lost()));

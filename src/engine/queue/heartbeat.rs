@@ -4,7 +4,7 @@
 
 use std::sync::{Arc, Weak};
 
-use super::deliver::{Work, WorkJob};
+use super::deliver::{ClaimJob, ClaimRequest};
 use super::extend::{Extended, extend};
 use super::settle::{End, Settled};
 use crate::base::config::Durability;
@@ -63,8 +63,8 @@ pub fn give_back(store: &dyn Store, settled: Vec<Settled>) {
     if settled.is_empty() {
         return;
     }
-    let work = Work { queue: String::new(), settled, claim: 0, lock_ms: 0 };
-    let job = WorkJob::new(work, Arc::clone(store.in_flight()), Durability::Off, Box::new(drop));
+    let request = ClaimRequest { queue: String::new(), settled, claim: 0, lock_ms: 0 };
+    let job = ClaimJob::new(request, Arc::clone(store.in_flight()), Durability::Off, Box::new(drop));
     store.write(vec![Box::new(job)]);
 }
 

@@ -66,7 +66,7 @@ pub fn end<'a>(
     let Settled { id, lease, end } = settled;
     let leased = Leased { id: Cow::Borrowed(id.as_str()), lease: *lease };
     if *end == End::Done {
-        return Ok(Ended::At(batch.push(Step::Remove(leased))));
+        return Ok(Ended::At(batch.push(Step::DeleteMessage(leased))));
     }
     let message = match seen.leased_message(id, *lease)? {
         Some(Claimable::Message(message)) => *message,
@@ -113,7 +113,7 @@ pub fn exhaust(batch: &mut Batch<'_>, message: &Message, error: &str, undelivere
     if schedule_of(&message.backoff_schedule).is_ok_and(|schedule| !schedule.dead_letter) {
         let Message { keys_if_undelivered, encoding, value, .. } = message;
         undelivered.write(batch, keys_if_undelivered.as_deref(), *encoding, value);
-        return batch.push(Step::Remove(leased(message)));
+        return batch.push(Step::DeleteMessage(leased(message)));
     }
     bury(batch, message, error, undelivered)
 }

@@ -13,14 +13,14 @@ const NEVER: i64 = i64::MAX;
 
 /// The state that the thread shares with the others.
 pub struct CommitMonitor {
-    state: Mutex<State>,
+    state: Mutex<MonitorState>,
     signal: Condvar,
     /// Commits of this process.
     commits: AtomicU64,
 }
 
-struct State {
-    attentive: usize,
+struct MonitorState {
+    monitoring: usize,
     /// How many of them want expiries swept.
     expiring: usize,
     due_ms: i64,
@@ -32,8 +32,14 @@ struct State {
 
 impl Default for CommitMonitor {
     fn default() -> Self {
-        let state =
-            State { attentive: 0, expiring: 0, due_ms: NEVER, poll: false, stopped: false, thread: None };
+        let state = MonitorState {
+            monitoring: 0,
+            expiring: 0,
+            due_ms: NEVER,
+            poll: false,
+            stopped: false,
+            thread: None,
+        };
         Self { state: Mutex::new(state), signal: Condvar::new(), commits: AtomicU64::new(0) }
     }
 }
@@ -72,9 +78,9 @@ impl CommitMonitor {
     }
 
     /// Somebody begins to be attentive; `start` gives the thread, if there is none yet.
-    pub fn attend(&self, expiries: bool, start: impl FnOnce() -> Option<JoinHandle<()>>) {
+    pub fn start(&self, expiries: bool, start: impl FnOnce() -> Option<JoinHandle<()>>) {
         let mut state = self.state.lock();
-        state.attentive += 1;
+        state.monitoring += 1;
         state.expiring += usize::from(expiries);
         state.poll = true;
         if state.thread.is_none() && !state.stopped {
@@ -87,7 +93,7 @@ impl CommitMonitor {
     /// Somebody is not attentive any more.
     pub fn leave(&self, expiries: bool) {
         let mut state = self.state.lock();
-        state.attentive -= 1;
+        state.monitoring -= 1;
         state.expiring -= usize::from(expiries);
     }
 
@@ -103,7 +109,7 @@ impl CommitMonitor {
             if state.stopped {
                 return Reason::Stop;
             }
-            let waits = state.attentive > 0;
+            let waits = state.monitoring > 0;
             let now_ms = clock.now_ms();
             let time = state.due_ms <= now_ms;
             if waits && (time || state.poll) {
@@ -119,7 +125,7 @@ impl CommitMonitor {
             }
             let until_due = u64::try_from(state.due_ms.saturating_sub(now_ms)).unwrap_or(0);
             let pause = pause.min(Duration::from_millis(until_due));
-            if self.signal.wait_for(&mut state, pause).timed_out() && state.attentive > 0 && !state.stopped {
+            if self.signal.wait_for(&mut state, pause).timed_out() && state.monitoring > 0 && !state.stopped {
                 let time = state.due_ms <= clock.now_ms();
                 if time {
                     state.due_ms = NEVER;

@@ -18,14 +18,14 @@ const SHORT: Duration = Duration::from_micros(250);
 /// The inbox of one thread.
 #[derive(Debug)]
 pub struct Inbox<T> {
-    state: Mutex<State<T>>,
+    state: Mutex<InboxState<T>>,
     signal: Condvar,
     /// Changes when there is something to look at; read without the lock while spinning.
-    news: AtomicUsize,
+    pushes: AtomicUsize,
 }
 
 #[derive(Debug)]
-struct State<T> {
+struct InboxState<T> {
     items: Vec<T>,
     /// How many hold back what is pushed.
     holds: usize,
@@ -62,7 +62,7 @@ pub enum Turn<T> {
 
 impl<T> Default for Inbox<T> {
     fn default() -> Self {
-        let state = State {
+        let state = InboxState {
             items: Vec::new(),
             holds: 0,
             held: Vec::new(),
@@ -70,7 +70,7 @@ impl<T> Default for Inbox<T> {
             stopped: false,
             failed: None,
         };
-        Self { state: Mutex::new(state), signal: Condvar::new(), news: AtomicUsize::new(0) }
+        Self { state: Mutex::new(state), signal: Condvar::new(), pushes: AtomicUsize::new(0) }
     }
 }
 
@@ -88,7 +88,7 @@ impl<T> Inbox<T> {
             state.held.append(&mut items);
         } else {
             state.items.append(&mut items);
-            self.tell(state);
+            self.wake(state);
         }
         Ok(())
     }
@@ -103,7 +103,7 @@ impl<T> Inbox<T> {
             return Err((item, error));
         }
         state.items.push(item);
-        self.tell(state);
+        self.wake(state);
         Ok(())
     }
 
@@ -118,7 +118,7 @@ impl<T> Inbox<T> {
         state.holds = state.holds.saturating_sub(1);
         if state.holds == 0 {
             state.take_held();
-            self.tell(state);
+            self.wake(state);
         }
     }
 
@@ -126,7 +126,7 @@ impl<T> Inbox<T> {
     pub fn set_interval(&self, interval: Option<Duration>) {
         let mut state = self.state.lock();
         state.interval = interval;
-        self.tell(state);
+        self.wake(state);
     }
 
     /// The thread ends when it has done what waits, also what was held back.
@@ -134,7 +134,7 @@ impl<T> Inbox<T> {
         let mut state = self.state.lock();
         state.take_held();
         state.stopped = true;
-        self.tell(state);
+        self.wake(state);
     }
 
     /// Refuses work from now on, and gives back what waits.
@@ -176,23 +176,23 @@ impl<T> Inbox<T> {
     }
 
     fn spin(&self, idle: &Stopwatch) {
-        let seen = self.news.load(Ordering::Relaxed);
+        let seen = self.pushes.load(Ordering::Relaxed);
         if !self.state.lock().items.is_empty() {
             return;
         }
-        while self.news.load(Ordering::Relaxed) == seen && idle.elapsed() < SPIN {
+        while self.pushes.load(Ordering::Relaxed) == seen && idle.elapsed() < SPIN {
             std::hint::spin_loop();
         }
     }
 
-    fn tell(&self, state: parking_lot::MutexGuard<'_, State<T>>) {
-        self.news.fetch_add(1, Ordering::Relaxed);
+    fn wake(&self, state: parking_lot::MutexGuard<'_, InboxState<T>>) {
+        self.pushes.fetch_add(1, Ordering::Relaxed);
         drop(state);
         self.signal.notify_one();
     }
 }
 
-impl<T> State<T> {
+impl<T> InboxState<T> {
     /// Why nothing is taken any more.
     fn refusal(&self) -> Option<Error> {
         self.failed.clone().or_else(|| self.stopped.then(Error::closed))

@@ -274,8 +274,8 @@ impl Store for LocalStore {
         self.shared.wakes.lock().push(wake);
     }
 
-    fn attend(&self, expiries: bool) -> Box<dyn Any + Send> {
-        Box::new(observer::attend(&self.shared, || self.read_connection(MONITOR_CACHE), expiries))
+    fn monitor(&self, expiries: bool) -> Box<dyn Any + Send> {
+        Box::new(observer::monitor(&self.shared, || self.read_connection(MONITOR_CACHE), expiries))
     }
 
     fn wake_at(&self, at_ms: i64) {

@@ -28,24 +28,24 @@ const EXPIRY_PAUSE: Duration = Duration::from_millis(500);
 const BLIND_PAUSE: Duration = Duration::from_millis(100);
 
 /// A waiter that needs notices, until it is dropped.
-pub struct Attention {
+pub struct Monitoring {
     shared: Arc<Shared>,
     expiries: bool,
 }
 
 /// Begins to be attentive; the first one starts the thread.
-pub fn attend(shared: &Arc<Shared>, connect: impl FnOnce() -> Connect, expiries: bool) -> Attention {
-    shared.monitor.attend(expiries, || {
+pub fn monitor(shared: &Arc<Shared>, connect: impl FnOnce() -> Connect, expiries: bool) -> Monitoring {
+    shared.monitor.start(expiries, || {
         let (watched, connect) = (Arc::clone(shared), connect());
         let fault = Arc::clone(shared);
         let in_memory = shared.files.is_in_memory();
         let body = move || serve(&watched, &mut Observer { db: None, connect, in_memory });
         threads::spawn("keyval-monitor", body, move || fault.fail()).ok()
     });
-    Attention { shared: Arc::clone(shared), expiries }
+    Monitoring { shared: Arc::clone(shared), expiries }
 }
 
-impl Drop for Attention {
+impl Drop for Monitoring {
     fn drop(&mut self) {
         self.shared.monitor.leave(self.expiries);
     }
@@ -162,7 +162,7 @@ impl Observer {
 fn version(db: &mut Db) -> Result<i64> {
     db.end_stray_transaction()?;
     db.run(Sql::Begin)?;
-    let mut rows = db.statement(Sql::LogState)?.query(&[])?;
+    let mut rows = db.statement(Sql::ChangeLogState)?.query(&[])?;
     rows.next()?;
     drop(rows);
     db.connection.find_commit_mark();

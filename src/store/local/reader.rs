@@ -19,7 +19,7 @@ use crate::store::sql::Sql;
 use crate::store::{Access, Notice, ReadWork, Reader};
 
 /// In memory the writer may hold the connection: this long a reader waits on its own thread.
-const MEMORY_PATIENCE: Duration = Duration::from_micros(200);
+const MAX_LOCK_WAIT: Duration = Duration::from_micros(200);
 
 /// A reader for one thread, with connections of its own (in memory: the only one, for both).
 pub struct LocalReader {
@@ -98,7 +98,7 @@ impl Reader for LocalReader {
             Err(error) if error.code == Code::Busy => return Ok(false),
             connection => connection?,
         };
-        let Some(mut db) = connection.try_lock_for(MEMORY_PATIENCE) else { return Ok(false) };
+        let Some(mut db) = connection.try_lock_for(MAX_LOCK_WAIT) else { return Ok(false) };
         // What stands there is not decided yet. The reader thread waits until it is.
         if !db.connection.is_log_whole() {
             return Ok(false);

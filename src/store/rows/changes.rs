@@ -17,7 +17,7 @@ pub enum ChangeKind {
 
 /// Where the log begins and ends, in one snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogState {
+pub struct ChangeLogState {
     /// How much of a change commits log.
     pub mode: ChangeLog,
     /// The newest sequence number; 0 before the first change.
@@ -47,7 +47,7 @@ pub struct Change<'a> {
 
 /// Which rows are read.
 #[derive(Debug, Clone, Copy)]
-pub struct LogScan {
+pub struct ChangeScan {
     /// Rows after this number, in order.
     pub after: i64,
     /// The most rows.
@@ -59,11 +59,15 @@ pub struct LogScan {
 /// Reads of the log.
 pub trait ChangeRead {
     /// The state of the log.
-    fn log_state(&mut self) -> Result<LogState>;
+    fn change_log_state(&mut self) -> Result<ChangeLogState>;
 
     /// Shows rows in order.
     ///
     /// # Errors
     /// Those of the store and of `visit`.
-    fn scan_log(&mut self, scan: LogScan, visit: &mut dyn FnMut(Change<'_>) -> Result<Flow>) -> Result<()>;
+    fn scan_changes(
+        &mut self,
+        scan: ChangeScan,
+        visit: &mut dyn FnMut(Change<'_>) -> Result<Flow>,
+    ) -> Result<()>;
 }

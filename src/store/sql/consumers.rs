@@ -11,4 +11,4 @@ pub const PUT_CONSUMER: &str =
        position = excluded.position, lease = excluded.lease, locked_until = excluded.locked_until,
        updated_at = CASE WHEN excluded.locked_until IS NULL THEN updated_at ELSE excluded.updated_at END";
 
-pub const REMOVE_CONSUMER: &str = "DELETE FROM kv_consumers WHERE name = ?1";
+pub const DELETE_CONSUMER: &str = "DELETE FROM kv_consumers WHERE name = ?1";

@@ -36,9 +36,9 @@ pub const DEAD_LETTER_AT: &str = concat_letter!("WHERE rowid = ?1");
 
 pub const DEAD_LETTER_IDS: &str = "SELECT rowid, id FROM kv_dlq";
 
-pub const REMOVE_DEAD_LETTER: &str = "DELETE FROM kv_dlq WHERE id IN (?1, CAST(?1 AS BLOB))";
+pub const DELETE_DEAD_LETTER: &str = "DELETE FROM kv_dlq WHERE id IN (?1, CAST(?1 AS BLOB))";
 
-pub const REMOVE_DEAD_LETTER_AT: &str = "DELETE FROM kv_dlq WHERE rowid = ?1";
+pub const DELETE_DEAD_LETTER_AT: &str = "DELETE FROM kv_dlq WHERE rowid = ?1";
 
 pub const PURGE_ALL_DEAD_LETTERS: &str =
     "DELETE FROM kv_dlq WHERE rowid IN (SELECT rowid FROM kv_dlq ORDER BY rowid LIMIT ?1)";

@@ -47,15 +47,15 @@ pub const INSERT: &str =
 pub const SET_EXPIRY: &str = "UPDATE kv_entries SET expires_at = ?2
      WHERE key = ?1 AND (expires_at IS NULL OR expires_at > ?3)";
 
-pub const REMOVE: &str = "DELETE FROM kv_entries WHERE key = ?1 RETURNING expires_at";
+pub const DELETE: &str = "DELETE FROM kv_entries WHERE key = ?1 RETURNING expires_at";
 
-pub const REMOVE_RANGE: &str =
+pub const DELETE_RANGE_RETURNING: &str =
     "DELETE FROM kv_entries WHERE key >= ?1 AND key < ?2 RETURNING key, expires_at";
 
 pub const COUNT_EXPIRED: &str = "SELECT count(*) FROM kv_entries INDEXED BY kv_entries_expiry
      WHERE expires_at <= ?3 AND key >= ?1 AND key < ?2";
 
-pub const DROP_RANGE: &str = "DELETE FROM kv_entries WHERE key >= ?1 AND key < ?2";
+pub const DELETE_RANGE: &str = "DELETE FROM kv_entries WHERE key >= ?1 AND key < ?2";
 
 pub const SWEEP: &str = "DELETE FROM kv_entries WHERE rowid IN
        (SELECT rowid FROM kv_entries WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)

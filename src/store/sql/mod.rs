@@ -58,17 +58,17 @@ pub enum Sql {
     /// Another expiry for a live entry.
     SetExpiry,
     /// One key.
-    Remove,
+    Delete,
     /// A range, naming what goes.
-    RemoveRange,
+    DeleteRangeReturning,
     /// Notes a range as deleted.
-    LogRange,
+    LogDeletedRange,
     /// Expired entries of a range.
     CountExpired,
     /// A range.
-    DropRange,
+    DeleteRange,
     /// One change.
-    Log,
+    LogChange,
     /// Expired entries.
     Sweep,
     /// Removes the expired entries of a range.
@@ -78,17 +78,17 @@ pub enum Sql {
     /// The number of the last change, and the commit, that goes when the log is trimmed.
     TrimCut,
     /// Changes up to a number.
-    TrimLog,
+    TrimChanges,
     /// Notes the newest commit whose changes may be missing.
     SetTrimmed,
     /// The position that the log is kept for.
     OldestPosition,
     /// The state of the log.
-    LogState,
+    ChangeLogState,
     /// Changes in order.
-    ScanLog,
+    ScanChanges,
     /// The same, without values.
-    ScanLogKeys,
+    ScanChangeKeys,
     /// The last number that was given out.
     Sequence,
     /// Notes it.
@@ -97,7 +97,7 @@ pub enum Sql {
     CheckMessages,
     MessageAt,
     SetAside,
-    RemoveRow,
+    DeleteMessageAt,
     /// When a queue has something to do.
     QueueDue,
     NextQueue,
@@ -106,7 +106,7 @@ pub enum Sql {
     /// Counts of one queue.
     QueueStats,
     /// The message with a deduplication key.
-    StandingMessage,
+    DuplicateMessage,
     /// Adds a message.
     InsertMessage,
     /// Messages whose lease ran out.
@@ -144,8 +144,8 @@ pub enum Sql {
     DeadLetterAt,
     DeadLetterIds,
     /// Removes one.
-    RemoveDeadLetter,
-    RemoveDeadLetterAt,
+    DeleteDeadLetter,
+    DeleteDeadLetterAt,
     /// Removes some.
     PurgeAllDeadLetters,
     PurgeDeadLetters,
@@ -156,7 +156,7 @@ pub enum Sql {
     /// Writes a lock.
     PutLock,
     /// Removes a lock.
-    RemoveLock,
+    DeleteLock,
     /// Removes expired ones.
     SweepLocks,
     /// A consumer.
@@ -164,7 +164,7 @@ pub enum Sql {
     /// Writes a consumer.
     PutConsumer,
     /// Removes a consumer.
-    RemoveConsumer,
+    DeleteConsumer,
     /// All indexes.
     Indexes,
     /// Notes an index.
@@ -207,22 +207,22 @@ impl Sql {
             Self::UpdateKeeping => entries::UPDATE_KEEPING,
             Self::Insert => entries::INSERT,
             Self::SetExpiry => entries::SET_EXPIRY,
-            Self::Remove => entries::REMOVE,
-            Self::RemoveRange => entries::REMOVE_RANGE,
-            Self::LogRange => changes::LOG_RANGE,
+            Self::Delete => entries::DELETE,
+            Self::DeleteRangeReturning => entries::DELETE_RANGE_RETURNING,
+            Self::LogDeletedRange => changes::LOG_DELETED_RANGE,
             Self::CountExpired => entries::COUNT_EXPIRED,
-            Self::DropRange => entries::DROP_RANGE,
-            Self::Log => changes::LOG,
+            Self::DeleteRange => entries::DELETE_RANGE,
+            Self::LogChange => changes::LOG_CHANGE,
             Self::Sweep => entries::SWEEP,
             Self::SweepRange => entries::SWEEP_RANGE,
             Self::HasExpired => entries::HAS_EXPIRED,
             Self::TrimCut => changes::TRIM_CUT,
-            Self::TrimLog => changes::TRIM_LOG,
+            Self::TrimChanges => changes::TRIM_CHANGES,
             Self::SetTrimmed => meta::SET_TRIMMED,
             Self::OldestPosition => consumers::OLDEST_POSITION,
-            Self::LogState => changes::LOG_STATE,
-            Self::ScanLog => changes::SCAN_LOG,
-            Self::ScanLogKeys => changes::SCAN_LOG_KEYS,
+            Self::ChangeLogState => changes::CHANGE_LOG_STATE,
+            Self::ScanChanges => changes::SCAN_CHANGES,
+            Self::ScanChangeKeys => changes::SCAN_CHANGE_KEYS,
             Self::Sequence => meta::SEQUENCE,
             Self::SetSequence => meta::SET_SEQUENCE,
             Self::Info => meta::INFO,
@@ -231,7 +231,7 @@ impl Sql {
             Self::NextQueue => queue::NEXT_QUEUE,
             Self::AllQueueStats => queue::ALL_QUEUE_STATS,
             Self::QueueStats => queue::QUEUE_STATS,
-            Self::StandingMessage => queue::STANDING_MESSAGE,
+            Self::DuplicateMessage => queue::DUPLICATE_MESSAGE,
             Self::InsertMessage => queue::INSERT_MESSAGE,
             Self::LapsedMessages => queue::LAPSED_MESSAGES,
             Self::ReadyMessages => queue::READY_MESSAGES,
@@ -249,24 +249,24 @@ impl Sql {
             Self::CheckMessages => queue::CHECK_MESSAGES,
             Self::MessageAt => queue::MESSAGE_AT,
             Self::SetAside => dead_letters::SET_ASIDE,
-            Self::RemoveRow => queue::REMOVE_ROW,
+            Self::DeleteMessageAt => queue::DELETE_MESSAGE_AT,
             Self::ScanAllDeadLetters => dead_letters::SCAN_ALL_DEAD_LETTERS,
             Self::ScanDeadLetters => dead_letters::SCAN_DEAD_LETTERS,
             Self::DeadLetter => dead_letters::DEAD_LETTER,
             Self::DeadLetterAt => dead_letters::DEAD_LETTER_AT,
             Self::DeadLetterIds => dead_letters::DEAD_LETTER_IDS,
-            Self::RemoveDeadLetter => dead_letters::REMOVE_DEAD_LETTER,
-            Self::RemoveDeadLetterAt => dead_letters::REMOVE_DEAD_LETTER_AT,
+            Self::DeleteDeadLetter => dead_letters::DELETE_DEAD_LETTER,
+            Self::DeleteDeadLetterAt => dead_letters::DELETE_DEAD_LETTER_AT,
             Self::PurgeAllDeadLetters => dead_letters::PURGE_ALL_DEAD_LETTERS,
             Self::PurgeDeadLetters => dead_letters::PURGE_DEAD_LETTERS,
             Self::OldDeadLetters => dead_letters::OLD_DEAD_LETTERS,
             Self::Lock => locks::LOCK,
             Self::PutLock => locks::PUT_LOCK,
-            Self::RemoveLock => locks::REMOVE_LOCK,
+            Self::DeleteLock => locks::DELETE_LOCK,
             Self::SweepLocks => locks::SWEEP_LOCKS,
             Self::Consumer => consumers::CONSUMER,
             Self::PutConsumer => consumers::PUT_CONSUMER,
-            Self::RemoveConsumer => consumers::REMOVE_CONSUMER,
+            Self::DeleteConsumer => consumers::DELETE_CONSUMER,
             Self::Indexes => indexes::INDEXES,
             Self::InsertIndex => indexes::INSERT_INDEX,
             Self::LastIndex => indexes::LAST_INDEX,

@@ -36,7 +36,7 @@ pub const QUEUE_STATS: &str =
      FROM (SELECT count(*) AS processing FROM kv_queue WHERE queue = ?4
        AND status = 'processing' AND (locked_until > ?1 OR locked_until > ?2 AND locked_until < ?3))";
 
-pub const STANDING_MESSAGE: &str =
+pub const DUPLICATE_MESSAGE: &str =
     "SELECT id, rowid FROM kv_queue WHERE queue = ?1 AND deduplication_key = ?2";
 
 pub const INSERT_MESSAGE: &str =
@@ -84,7 +84,7 @@ pub const RETURN: &str =
        updated_at = ?5
      WHERE id = ?1 AND lease = ?2 AND status = 'processing' RETURNING queue";
 
-/// The row that is to be removed, by `REMOVE_ROW`: `RETURNING` would make a table in memory for it each time.
+/// The row that is to be removed, by `DELETE_MESSAGE_AT`: `RETURNING` would make a table in memory for it each time.
 pub const LEASED_ROW: &str =
     "SELECT rowid, queue, ordering_key FROM kv_queue WHERE id = ?1 AND lease = ?2 AND status = 'processing'";
 
@@ -105,4 +105,4 @@ pub const CHECK_MESSAGES: &str =
 
 pub const MESSAGE_AT: &str = concat_message!("WHERE rowid = ?1");
 
-pub const REMOVE_ROW: &str = "DELETE FROM kv_queue WHERE rowid = ?1";
+pub const DELETE_MESSAGE_AT: &str = "DELETE FROM kv_queue WHERE rowid = ?1";

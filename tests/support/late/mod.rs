@@ -123,8 +123,8 @@ impl Store for LateStore {
         self.shared.wakes.lock().push(wake);
     }
 
-    fn attend(&self, expiries: bool) -> Box<dyn Any + Send> {
-        self.shared.rows.attend(expiries)
+    fn monitor(&self, expiries: bool) -> Box<dyn Any + Send> {
+        self.shared.rows.monitor(expiries)
     }
 
     fn wake_at(&self, at_ms: i64) {

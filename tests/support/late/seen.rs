@@ -7,7 +7,7 @@ use std::fmt::Debug;
 use std::ops::Range;
 
 use keyval::base::error::{Error, Result};
-use keyval::store::rows::changes::{Change, LogScan, LogState};
+use keyval::store::rows::changes::{Change, ChangeLogState, ChangeScan};
 use keyval::store::rows::consumer::Consumer;
 use keyval::store::rows::index::{Definition, IndexRow, IndexedEntry, OrderedScan, SearchScan};
 use keyval::store::rows::lock::Lock;
@@ -51,7 +51,7 @@ struct Answered<T> {
     answer: Result<T>,
 }
 
-fn shown<T: Debug>(answer: &Result<T>) -> String {
+fn summary<T: Debug>(answer: &Result<T>) -> String {
     format!("{answer:?}")
 }
 
@@ -61,7 +61,7 @@ impl<T: Debug + Send + 'static> Read for Answered<T> {
     }
 
     fn holds(&self, txn: &mut dyn ReadTxn) -> bool {
-        shown(&(self.ask)(txn)) == shown(&self.answer)
+        summary(&(self.ask)(txn)) == summary(&self.answer)
     }
 
     fn answer(&self) -> &dyn Any {
@@ -228,14 +228,18 @@ struct KeptChange {
 }
 
 impl ChangeRead for Reads<'_> {
-    fn log_state(&mut self) -> Result<LogState> {
-        self.ask("log_state", |txn| txn.log_state())
+    fn change_log_state(&mut self) -> Result<ChangeLogState> {
+        self.ask("change_log_state", |txn| txn.change_log_state())
     }
 
-    fn scan_log(&mut self, scan: LogScan, visit: &mut dyn FnMut(Change<'_>) -> Result<Flow>) -> Result<()> {
-        let changes = self.ask(("scan_log", scan), move |txn| {
+    fn scan_changes(
+        &mut self,
+        scan: ChangeScan,
+        visit: &mut dyn FnMut(Change<'_>) -> Result<Flow>,
+    ) -> Result<()> {
+        let changes = self.ask(("scan_changes", scan), move |txn| {
             let mut changes = Vec::new();
-            txn.scan_log(scan, &mut |change| {
+            txn.scan_changes(scan, &mut |change| {
                 let value = change.value.map(|(encoding, value)| (encoding, value.to_vec()));
                 let (key, versionstamp) = (change.key.to_vec(), change.versionstamp.to_string());
                 changes.push(KeptChange { seq: change.seq, key, kind: change.kind, versionstamp, value });

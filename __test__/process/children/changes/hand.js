@@ -1,4 +1,4 @@
-// hand.js <file> <lease in ms>: does with the consumer "c" what it is told: read <limit>, wait <limit> (until nobody else has
+// hand.js <file> <lease in ms>: does with the consumer "c" what its stdin says: read <limit>, wait <limit> (until nobody else has
 // the lease), commit <seq>, release; prints what came of it.
 import { setTimeout as sleep } from "node:timers/promises"
 import { Kv } from "@buntime/keyval"

@@ -1,4 +1,4 @@
-// search.js <file>: writes and searches under ["t"] as it is told, line by line: "set id words", "delete id",
+// search.js <file>: writes and searches under ["t"] as its stdin says, line by line: "set id words", "delete id",
 // "find words" (prints `found` and the ids).
 import { Kv } from "@buntime/keyval"
 import { hear, print } from "../lines.js"

@@ -1,4 +1,4 @@
-// descriptors-watch.js <file>: begins to watch when no file descriptor is left, lets another process write, and prints what it was told.
+// descriptors-watch.js <file>: begins to watch when no file descriptor is left, lets another process write, and prints what the watch reported.
 // descriptors-watch.js <file> write: the other process, which writes for each line of stdin.
 import { spawn } from "node:child_process"
 import { closeSync, openSync } from "node:fs"
@@ -22,21 +22,21 @@ async function watch() {
   const writer = spawn(process.execPath, arguments_, { stdio: ["pipe", "pipe", "inherit"] })
   await new Promise((resolve) => writer.stdout.once("data", resolve))
   const taken = exhaust()
-  const told = []
+  const reported = []
   let heard = () => {}
   const subscription = kv.watch(["theirs"], (entries) => {
-    for (const { value } of entries) told.push(value)
+    for (const { value } of entries) reported.push(value)
     heard()
   })
   for (const value of ["one", "two"]) {
     writer.stdin.write(`${value}\n`)
-    while (!told.includes(value)) await new Promise((resolve) => (heard = resolve))
+    while (!reported.includes(value)) await new Promise((resolve) => (heard = resolve))
   }
   for (const descriptor of taken) closeSync(descriptor)
   subscription.stop()
   writer.stdin.end()
   await kv.close()
-  print(JSON.stringify(told))
+  print(JSON.stringify(reported))
 }
 
 /** Opens a file until no descriptor is left. */

@@ -4,7 +4,7 @@ import { Kv } from "@buntime/keyval"
 import { printJson } from "../lines.js"
 
 const [folder] = process.argv.slice(2)
-const told = ({ code, retryable, message }) => ({ code, retryable, message })
+const summary = ({ code, retryable, message }) => ({ code, retryable, message })
 
 const kvs = []
 let refused
@@ -14,7 +14,7 @@ for (let at = 0; refused === undefined; at++) {
     kvs.push(kv)
     await kv.set(["a"], 1)
   } catch (error) {
-    refused = told(error)
+    refused = summary(error)
   }
 }
 // The last one may lack a connection that its first write would have opened.
@@ -25,8 +25,8 @@ const calls = []
 for (const kv of kvs) {
   await kv.set(["b"], 1)
   await kv.get(["a"])
-  await kv.count([]).catch((error) => calls.push(told(error)))
-  await kv.backup(join(folder, "copy.db")).catch((error) => calls.push(told(error)))
+  await kv.count([]).catch((error) => calls.push(summary(error)))
+  await kv.backup(join(folder, "copy.db")).catch((error) => calls.push(summary(error)))
 }
 
 await broken.close()

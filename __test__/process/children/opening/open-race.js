@@ -1,4 +1,4 @@
-// open-race.js <folder>: prints `ready`; told a number and a time in ms since the epoch, it opens the new file of that number then,
+// open-race.js <folder>: prints `ready`; given a number and a time in ms since the epoch, it opens the new file of that number then,
 // writes and closes, and prints `done`, or the error.
 import { join } from "node:path"
 import { Kv } from "@buntime/keyval"

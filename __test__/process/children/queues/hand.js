@@ -1,4 +1,4 @@
-// hand.js <file> <lease>: takes messages and acknowledges the newest when it is told to: "ack", or "nack".
+// hand.js <file> <lease>: takes messages and acknowledges the newest on request: "ack", or "nack".
 import { Kv } from "@buntime/keyval"
 import { hear, print } from "../lines.js"
 
@@ -21,7 +21,7 @@ print("listening")
 hear({
   async line(said) {
     try {
-      await (said === "ack" ? kv.ackMessage(newest) : kv.nackMessage(newest, { error: "told to" }))
+      await (said === "ack" ? kv.ackMessage(newest) : kv.nackMessage(newest, { error: "asked to" }))
       print("acked")
     } catch ({ code }) {
       print(`refused ${code}`)

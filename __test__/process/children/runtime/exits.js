@@ -6,7 +6,7 @@ import { printJson } from "../lines.js"
 const [scenario, file] = process.argv.slice(2)
 const open = (options) => new Kv(file, options)
 
-/** Files below a path that this process holds open; null where that cannot be told. */
+/** Files below a path that this process holds open; null where that cannot be determined. */
 function held(path) {
   if (process.platform !== "linux") return null
   const links = readdirSync("/proc/self/fd").map((fd) => {

@@ -11,7 +11,7 @@ const [WINDOW_MS, MOST_MS, MOST_WAKE_UPS] = limits.map(Number)
 const WINDOWS = 8
 const kv = new Kv(file, { sweepInterval: "1m" })
 
-/** How often threads of ours have waited; null where that cannot be told. */
+/** How often threads of ours have waited; null where that cannot be determined. */
 function waits() {
   if (process.platform !== "linux") return null
   const tasks = readdirSync("/proc/self/task").map((task) => `/proc/self/task/${task}`)

@@ -29,7 +29,7 @@ function checkNumbers(what, numbers, last, step = 1) {
 
 function checkStamp(what, entry, acknowledged) {
   if (acknowledged && entry && entry.versionstamp !== acknowledged.versionstamp)
-    wrong.push(`stamps: ${what} has ${entry.versionstamp}, told was ${acknowledged.versionstamp}`)
+    wrong.push(`stamps: ${what} has ${entry.versionstamp}, acknowledged was ${acknowledged.versionstamp}`)
 }
 
 async function checkChain(kind, life, chain) {
@@ -70,7 +70,7 @@ async function checkLarge(life) {
     const { value } = await kv.get(["large", life, slot])
     const expected = last < slot ? -1 : last - ((last - slot) % SLOTS)
     if ((value?.n ?? -1) !== expected && value?.n !== last + 1)
-      wrong.push(`lost: ${life} large ${slot} is ${value?.n}, told was ${expected}`)
+      wrong.push(`lost: ${life} large ${slot} is ${value?.n}, acknowledged was ${expected}`)
     if (value && value.text !== largeText(value.n)) wrong.push(`torn: ${life} large ${value.n}`)
   }
 }
@@ -104,8 +104,9 @@ async function checkCounters() {
   const total = parts.reduce((sum, part) => sum + part, 0n)
   if (sum !== total) wrong.push(`torn: the counter of all is ${sum}, the counters together ${total}`)
   names.forEach((life, at) => {
-    const [count, told] = [Number(parts[at + 1]), SUMS * (lastOf(life, "counter") + 1)]
-    if (count < told || count > told + SUMS) wrong.push(`lost: ${life} counted ${count}, told were ${told}`)
+    const [count, written] = [Number(parts[at + 1]), SUMS * (lastOf(life, "counter") + 1)]
+    if (count < written || count > written + SUMS)
+      wrong.push(`lost: ${life} counted ${count}, written were ${written}`)
   })
   return parts.slice(1, names.length + 1).reduce((sum, part) => sum + part, 0n)
 }

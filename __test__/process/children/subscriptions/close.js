@@ -30,16 +30,16 @@ const scenarios = {
     const later = []
     const listener = kv.listenQueue(
       async ({ id }) => {
-        started.tell()
-        await release.told
+        started.send()
+        await release.received
         later.push(await codeOf(kv.get(["a"])), await codeOf(kv.ackMessage(id)))
       },
       { concurrency: 3, lockDuration: 100, onError: (error) => printJson(String(error)) },
     )
-    await started.told
+    await started.received
     await kv.close()
     const closed = listener.closed
-    release.tell()
+    release.send()
     await listener.finished
     const again = open()
     const { total } = await again.queueStats()
@@ -57,10 +57,10 @@ const scenarios = {
     let calls = 0
     const watch = kv.watch(["a"], async () => {
       calls++
-      started.tell()
-      await release.told
+      started.send()
+      await release.received
     })
-    await started.told
+    await started.received
     for (let at = 0; at < 10; at++) await kv.set(["a"], at)
     await kv.close()
     let finished = false
@@ -69,7 +69,7 @@ const scenarios = {
     })
     await wait(20)
     const before = finished
-    release.tell()
+    release.send()
     await watch.finished
     await wait(20)
     printJson({ before, calls })
@@ -81,7 +81,7 @@ const scenarios = {
     const [watched, handled] = [signal(), signal()]
     kv.watch(["a"], () => endless(watched))
     kv.listenQueue(() => endless(handled), { concurrency: 5, lockDuration: 100 })
-    await Promise.all([watched.told, handled.told])
+    await Promise.all([watched.received, handled.received])
     await kv.close()
     printJson("closed")
   },
@@ -94,7 +94,7 @@ const scenarios = {
       kv.watch(["a"], () => endless(watched)),
       kv.listenQueue(() => endless(handled), { concurrency: 5, lockDuration: 100 }),
     ]
-    await Promise.all([watched.told, handled.told])
+    await Promise.all([watched.received, handled.received])
     for (const one of subscriptions) one.stop()
     printJson("stopped")
   },
@@ -173,9 +173,9 @@ const scenarios = {
     const closed = signal()
     const listener = kv.listenQueue(async () => {
       await kv.close()
-      closed.tell()
+      closed.send()
     })
-    await closed.told
+    await closed.received
     await listener.finished
     printJson(listener.closed)
   },
@@ -185,9 +185,9 @@ const scenarios = {
     const closed = signal()
     const watch = kv.watch(["a"], async () => {
       await kv.close()
-      closed.tell()
+      closed.send()
     })
-    await closed.told
+    await closed.received
     await watch.finished
     printJson(watch.closed)
   },

@@ -123,7 +123,7 @@ const scenarios = {
     for await (const { seq } of kv.changes({ live: true })) if (seq === 50) process.exit(0)
   },
 
-  async "process.exit while they are told"() {
+  async "process.exit while they are called"() {
     const kv = open()
     kv.watch(["a"], () => wait(1))
     kv.listenQueue(() => wait(1), { concurrency: 20 })
@@ -144,14 +144,14 @@ const scenarios = {
     }, 20)
   },
 
-  async "forgotten and collected, it is told still"() {
-    const [begun, told, handled] = [signal(), signal(), signal()]
+  async "forgotten and collected, it is still called"() {
+    const [begun, called, handled] = [signal(), signal(), signal()]
     ;(() => {
       const kv = open()
-      kv.watch(["a"], (entries, { initial }) => (initial ? begun.tell() : told.tell(entries[0].value)))
-      kv.listenQueue(({ value }) => handled.tell(value))
+      kv.watch(["a"], (entries, { initial }) => (initial ? begun.send() : called.send(entries[0].value)))
+      kv.listenQueue(({ value }) => handled.send(value))
     })()
-    await begun.told
+    await begun.received
     for (let at = 0; at < 2; at++) {
       await wait(20)
       collectGarbage()
@@ -159,25 +159,25 @@ const scenarios = {
     const other = open()
     await other.set(["a"], 1)
     await other.enqueue(2)
-    printJson([await told.told, await handled.told])
+    printJson([await called.received, await handled.received])
     process.exit(0)
   },
 
   async "two on one file, one is closed"() {
     const [first, second] = [open(), open()]
     let calls = 0
-    const told = signal()
+    const called = signal()
     first.watch(["a"], () => calls++)
-    second.watch(["a"], (entries) => entries[0]?.value === "after" && told.tell())
+    second.watch(["a"], (entries) => entries[0]?.value === "after" && called.send())
     first.listenQueue(() => {})
     const handled = signal()
-    second.listenQueue(({ value }) => value === "after" && handled.tell())
+    second.listenQueue(({ value }) => value === "after" && handled.send())
     await first.set(["a"], "before")
     await first.close()
     const before = calls
     await second.set(["a"], "after")
     await second.enqueue("after")
-    await Promise.all([told.told, handled.told])
+    await Promise.all([called.received, handled.received])
     await second.close()
     printJson(calls === before)
   },

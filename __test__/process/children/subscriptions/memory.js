@@ -1,5 +1,5 @@
 // memory.js <scenario> <file> <operations> <allowed bytes> <rounds>: prints how large the process is before and after so many operations, in bytes, and what
-// was told. Before that, as many in each round of the warm-up.
+// received. Before that, as many in each round of the warm-up.
 import { setTimeout as wait } from "node:timers/promises"
 import { Kv } from "@buntime/keyval"
 import { printJson } from "../lines.js"
@@ -10,7 +10,7 @@ const TOGETHER = 200
 const kv = new Kv(file, { durability: "off", sweepInterval: 0 })
 const WARM_UPS = 2
 const PAD = "x".repeat(1000)
-const told = { calls: 0, entries: 0 }
+const received = { calls: 0, entries: 0 }
 
 function collectGarbage() {
   for (let at = 0; at < 3; at++) (globalThis.gc ?? globalThis.Bun?.gc)?.(true)
@@ -44,7 +44,7 @@ async function handleAll(round) {
   while (handled < COUNT) await wait(5)
   listener.stop()
   await listener.finished
-  told.calls += handled
+  received.calls += handled
 }
 
 /** The rounds of the warm-up, and the one that is measured; another one if it has grown too much, as it may once. */
@@ -68,8 +68,8 @@ const scenarios = {
     kv.watch(
       ["n"],
       async (entries) => {
-        told.calls++
-        told.entries += entries.length
+        received.calls++
+        received.entries += entries.length
         await wait(50)
       },
       { emitInitial: false },
@@ -79,7 +79,7 @@ const scenarios = {
 
   async "a watch that is stuck"() {
     kv.watch(["n"], () => {
-      told.calls++
+      received.calls++
       return new Promise(() => {})
     })
     return measure(write)
@@ -97,5 +97,5 @@ const scenarios = {
   },
 }
 
-printJson({ ...(await scenarios[scenario]()), told })
+printJson({ ...(await scenarios[scenario]()), received })
 await kv.close()

@@ -9,13 +9,13 @@ process.on("unhandledRejection", (reason) => {
 
 export const open = (options) => new Kv(process.argv[3], { busyTimeout: "1m", sweepInterval: 0, ...options })
 
-/** Resolves at the first call of `tell`; gives what it was told. */
+/** Resolves at the first call of `send`; gives its argument. */
 export function signal() {
-  let tell
-  const told = new Promise((resolve) => {
-    tell = resolve
+  let send
+  const received = new Promise((resolve) => {
+    send = resolve
   })
-  return { tell, told }
+  return { send, received }
 }
 
 /** Later, without keeping the process alive. */
@@ -38,7 +38,7 @@ export function collectGarbage() {
 }
 
 /** Says that it was called, and never ends. */
-export function endless({ tell }) {
-  tell()
+export function endless({ send }) {
+  send()
   return new Promise(() => {})
 }

@@ -45,7 +45,7 @@ const THROWN = {
 const scenarios = {
   async "handlers that throw anything"() {
     const kv = open()
-    const told = new Map()
+    const handled = new Map()
     const fail = {
       now: (thrown) => {
         throw thrown
@@ -68,7 +68,7 @@ const scenarios = {
         onError(error, message) {
           if (!message) return console.error("not of a handler:", error)
           const same = error === thrown.get(message.id)
-          told.set(message.id, (told.get(message.id) ?? 0) + (same ? 1 : 1000))
+          handled.set(message.id, (handled.get(message.id) ?? 0) + (same ? 1 : 1000))
         },
       },
     )
@@ -88,13 +88,13 @@ const scenarios = {
       error: message("error"),
       text: message("text"),
       cut: message("long")?.length <= 8192,
-      times: [...new Set(told.values())],
+      times: [...new Set(handled.values())],
     })
   },
 
   async "callbacks that throw anything"() {
     const kv = open()
-    const told = []
+    const errors = []
     let turn = 0
     const names = Object.keys(THROWN)
     const watch = kv.watch(
@@ -104,12 +104,12 @@ const scenarios = {
         if (turn <= names.length) throw thrown
         return Promise.reject(thrown)
       },
-      { onError: (error) => told.push(error) },
+      { onError: (error) => errors.push(error) },
     )
     while (turn < names.length * 2) await kv.set(["a"], turn)
     watch.stop()
     await watch.finished
-    printJson({ all: told.length >= names.length * 2 })
+    printJson({ all: errors.length >= names.length * 2 })
   },
 
   async "onError that throws"() {

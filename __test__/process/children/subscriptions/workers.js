@@ -72,7 +72,7 @@ async function drain(kv) {
 }
 
 const scenarios = {
-  async "workers are terminated while they are told"(file) {
+  async "workers are terminated while they are called"(file) {
     const kv = await open(file)
     for (let round = 0; round < ROUNDS; round++) {
       const { worker, said } = begin("live", file)
@@ -111,7 +111,7 @@ const scenarios = {
     return "closed"
   },
 
-  async "the main thread is told while workers come and go"(file) {
+  async "the main thread is called while workers come and go"(file) {
     const kv = await open(file)
     let newest
     let [handled, done] = [0, 0]
@@ -178,7 +178,7 @@ const scenarios = {
     return "closed"
   },
 
-  async "process.exit while workers are told"(file) {
+  async "process.exit while workers are called"(file) {
     const kv = await open(file)
     kv.watch(["a"], () => {})
     const workers = [begin("busy", file), begin("live", file)]

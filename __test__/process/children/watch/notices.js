@@ -1,4 +1,4 @@
-// notices.js <watch|listen> <file> <queue>: waits, and prints `told <n> <ms since the epoch>` for each commit that it is told of, and
+// notices.js <watch|listen> <file> <queue>: waits, and prints `reported <n> <ms since the epoch>` for each commit that it learns of, and
 // `heard <n> <ms since the epoch>` for each line of stdin: a machine that holds it up does so to both.
 import { Kv } from "@buntime/keyval"
 import { hear, print } from "../lines.js"
@@ -6,7 +6,7 @@ import { hear, print } from "../lines.js"
 const [mode, file, queue] = process.argv.slice(2)
 const kv = new Kv(file, { busyTimeout: "1m", sweepInterval: 0 })
 const now = () => performance.timeOrigin + performance.now()
-const tell = (n, at) => print(`told ${n} ${at}`)
+const tell = (n, at) => print(`reported ${n} ${at}`)
 
 function watch() {
   return kv.watch(

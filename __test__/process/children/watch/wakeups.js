@@ -22,14 +22,14 @@ async function takeOver(name) {
 const loops = names.flatMap((name) => [follow(name), takeOver(name)])
 print("waiting")
 
-/** Metrics count two reads of their own, once they were told. */
-let told = 0
+/** Metrics count two reads of their own, once they were read. */
+let reads = 0
 
 hear({
   async line() {
     const { operations } = await kv.metrics("json")
     const all = Object.values(operations).reduce((sum, { count }) => sum + count, 0)
-    print(`asked ${all - 2 * told++}`)
+    print(`asked ${all - 2 * reads++}`)
   },
   async end() {
     for (const listener of listeners) listener.stop()

@@ -12,12 +12,12 @@ const kv = new Kv(file, { busyTimeout: "1m", sweepInterval: 0 })
 const kept = place && existsSync(place) ? JSON.parse(readFileSync(place, "utf8")) : null
 const map = new Map(kept?.entries)
 const wrong = []
-const told = { batches: 0, entries: 0, resets: 0, initial: 0 }
+const reported = { batches: 0, entries: 0, resets: 0, initial: 0 }
 let token = kept?.token ?? ""
 
 function apply({ key, value, versionstamp }) {
   const name = nameOf(key)
-  if (!isWatched({ target, exact }, key)) wrong.push(`told of ${name}`)
+  if (!isWatched({ target, exact }, key)) wrong.push(`reported of ${name}`)
   if (versionstamp === null) {
     if (value !== null) wrong.push(`${name} is gone and has a value`)
     map.delete(name)
@@ -30,10 +30,10 @@ function apply({ key, value, versionstamp }) {
 }
 
 async function onBatch(entries, { versionstamp, initial, reset, dropped }) {
-  told.batches++
-  told.entries += entries.length
-  if (initial) told.initial++
-  if (reset) told.resets++
+  reported.batches++
+  reported.entries += entries.length
+  if (initial) reported.initial++
+  if (reset) reported.resets++
   if (reset) map.clear()
   if (dropped !== 0) wrong.push(`dropped ${dropped} keys`)
   if (entries.length > 500) wrong.push(`a batch of ${entries.length}`)
@@ -63,7 +63,7 @@ print("watching")
 
 hear({
   line() {
-    printJson({ state: [...map].sort(([a], [b]) => (a < b ? -1 : 1)), told, wrong })
+    printJson({ state: [...map].sort(([a], [b]) => (a < b ? -1 : 1)), reported, wrong })
   },
   async end() {
     watch.stop()

@@ -19,7 +19,7 @@ use crate::codec::key::for_each_beginning;
 use crate::codec::page::{BATCH_AGAIN, BATCH_INITIAL, BATCH_PRESENT, BATCH_RESET, Page, Tail};
 use crate::codec::stamp::Stamp;
 use crate::engine::answer::Answer;
-use crate::store::rows::changes::{LogScan, LogState};
+use crate::store::rows::changes::{ChangeLogState, ChangeScan};
 use crate::store::{Flow, ReadTxn};
 
 mod state;
@@ -96,7 +96,7 @@ enum Phase {
     /// It has not begun. `late`: it could not when it was to, and does not know what has changed since.
     Start { emit_initial: bool, from: Option<String>, late: bool },
     /// It tells the present state: from this target on, after this key.
-    State { target: usize, after: Option<Vec<u8>>, reset: bool, told: bool },
+    State { target: usize, after: Option<Vec<u8>>, reset: bool, reported: bool },
     /// It tells what changes.
     Changes,
 }
@@ -165,8 +165,8 @@ impl Watch {
             }
         }
         match position.phase.clone() {
-            Phase::State { target, after, reset, told } => {
-                self.state(txn, &mut position, inline, StatePosition { target, after, reset, told })
+            Phase::State { target, after, reset, reported } => {
+                self.state(txn, &mut position, inline, StatePosition { target, after, reset, reported })
             }
             _ => self.changes(txn, &mut position, inline, &log),
         }
@@ -191,16 +191,16 @@ impl Watch {
                 Listed::All => at.target += 1,
             }
         }
-        let flags = BATCH_PRESENT | BATCH_INITIAL | if at.reset && !at.told { BATCH_RESET } else { 0 };
+        let flags = BATCH_PRESENT | BATCH_INITIAL | if at.reset && !at.reported { BATCH_RESET } else { 0 };
         let is_end = at.target >= self.targets.len();
-        if is_end && page.is_empty() && at.told {
+        if is_end && page.is_empty() && at.reported {
             position.phase = Phase::Changes;
             return Ok(position.nothing(BATCH_AGAIN));
         }
         position.phase = if is_end {
             Phase::Changes
         } else {
-            Phase::State { target: at.target, after: at.after, reset: at.reset, told: true }
+            Phase::State { target: at.target, after: at.after, reset: at.reset, reported: true }
         };
         Ok(if is_end { position.batch(page, flags) } else { part_of_the_state(page, flags) })
     }
@@ -211,7 +211,7 @@ impl Watch {
         txn: &mut dyn ReadTxn,
         position: &mut WatchPosition,
         inline: bool,
-        log: &LogState,
+        log: &ChangeLogState,
     ) -> Result<Answer> {
         // With `bufferSize` nothing stays in the backlog: what is not told is dropped.
         let room = self.buffer_keys.map_or_else(|| self.followers.backlog_keys(), |_| MAX_BACKLOG_KEYS);
@@ -230,7 +230,7 @@ impl Watch {
                 break;
             }
             let is_long = inline && looked >= MAX_INLINE_LOG_ROWS && self.buffer_keys.is_none();
-            if is_long || !position.backlog.tell(txn, changed, is_end, &mut page, inline)? {
+            if is_long || !position.backlog.report(txn, changed, is_end, &mut page, inline)? {
                 return Ok(Answer::WouldBlock);
             }
             looked += 1;
@@ -255,7 +255,7 @@ impl Watch {
             return Ok(());
         }
         let limit = if inline { MAX_INLINE_LOG_ROWS } else { MAX_LOG_ROWS };
-        txn.scan_log(LogScan { after: backlog.position, limit, values: false }, &mut |change| {
+        txn.scan_changes(ChangeScan { after: backlog.position, limit, values: false }, &mut |change| {
             backlog.pass(&change, self.takes(change.key));
             Ok(if backlog.is_full(room) { Flow::Stop } else { Flow::Continue })
         })
@@ -277,14 +277,14 @@ impl Watch {
 
 /// The log, which is on. Asked before the position is locked: the first read of a snapshot may wait for another
 /// process, and the event loop waits for no lock that is held meanwhile.
-fn logged(txn: &mut dyn ReadTxn) -> Result<LogState> {
-    let log = txn.log_state()?;
+fn logged(txn: &mut dyn ReadTxn) -> Result<ChangeLogState> {
+    let log = txn.change_log_state()?;
     check_logged(&log)?;
     Ok(log)
 }
 
 impl WatchPosition {
-    fn begin(&mut self, txn: &mut dyn ReadTxn, log: &LogState) -> Result<()> {
+    fn begin(&mut self, txn: &mut dyn ReadTxn, log: &ChangeLogState) -> Result<()> {
         let Phase::Start { emit_initial, from, late } = self.phase.clone() else { return Ok(()) };
         self.stand_at(log.head, log.newest_stamp.clone());
         self.phase = match from {
@@ -305,7 +305,7 @@ impl WatchPosition {
         self.token = token;
     }
 
-    fn reset(&mut self, log: &LogState) {
+    fn reset(&mut self, log: &ChangeLogState) {
         self.stand_at(log.head, log.newest_stamp.clone());
         self.phase = Phase::from_the_state(true);
     }
@@ -336,7 +336,7 @@ fn part_of_the_state(mut page: Page, flags: u8) -> Answer {
 
 impl Phase {
     fn from_the_state(reset: bool) -> Self {
-        Self::State { target: 0, after: None, reset, told: false }
+        Self::State { target: 0, after: None, reset, reported: false }
     }
 }
 
@@ -344,7 +344,7 @@ struct StatePosition {
     target: usize,
     after: Option<Vec<u8>>,
     reset: bool,
-    told: bool,
+    reported: bool,
 }
 
 /// Targets that are not told by another one already.

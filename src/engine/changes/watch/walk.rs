@@ -8,7 +8,7 @@ use crate::base::error::Result;
 use crate::base::limits::{MAX_BACKLOG_BYTES, MAX_BACKLOG_KEYS, MAX_INLINE_BYTES};
 use crate::codec::page::Page;
 use crate::engine::answer::entry_of;
-use crate::store::rows::changes::{Change, LogScan, LogState};
+use crate::store::rows::changes::{Change, ChangeLogState, ChangeScan};
 use crate::store::{ChangeKind, Flow, ReadTxn};
 
 /// Keys that changed and are still to be delivered, in the order of their first change since they were
@@ -139,7 +139,7 @@ impl Backlog {
     /// Appends the current value of a key, unless the part of the log that is still to be walked has a later
     /// change of it: then it is delivered there, once. False: its value is too large to be read on this
     /// thread.
-    pub fn tell(
+    pub fn report(
         &self,
         txn: &mut dyn ReadTxn,
         changed: &Changed,
@@ -165,13 +165,13 @@ impl Backlog {
 }
 
 /// The position after a commit: a search in the log, which is in the order of commits.
-pub fn position_after(txn: &mut dyn ReadTxn, log: &LogState, stamp: &str) -> Result<i64> {
+pub fn position_after(txn: &mut dyn ReadTxn, log: &ChangeLogState, stamp: &str) -> Result<i64> {
     let (mut low, mut high) = (log.first - 1, log.head);
     // Changes up to `low` are of the commit or older, those after `high` are newer.
     while low < high {
         let middle = low + (high - low) / 2;
         let mut older = false;
-        txn.scan_log(LogScan { after: middle, limit: 1, values: false }, &mut |change| {
+        txn.scan_changes(ChangeScan { after: middle, limit: 1, values: false }, &mut |change| {
             older = change.versionstamp <= stamp;
             Ok(Flow::Stop)
         })?;

@@ -106,7 +106,7 @@ fn write(target: &Target, source: &Source, handle: &BackupHandle) -> Result<Back
             break;
         }
         let total_bytes = step.total * page_bytes;
-        handle.tell(Progress { copied_bytes: total_bytes - step.remaining * page_bytes, total_bytes });
+        handle.report(Progress { copied_bytes: total_bytes - step.remaining * page_bytes, total_bytes });
         unsynced += u64::from(FILE_STEP) * page_bytes;
         if unsynced >= SYNC_BYTES {
             partial.sync()?;
@@ -116,7 +116,7 @@ fn write(target: &Target, source: &Source, handle: &BackupHandle) -> Result<Back
     drop(copy.finish()?);
     may_fail(fault.as_ref(), "backup: sync")?;
     let bytes = partial.seal()?;
-    handle.tell(Progress { copied_bytes: bytes, total_bytes: bytes });
+    handle.report(Progress { copied_bytes: bytes, total_bytes: bytes });
     handle.wait_for_approval()?;
     may_fail(fault.as_ref(), "backup: rename")?;
     partial.publish(target)?;

@@ -119,16 +119,16 @@ fn not_ours(object: &Object) -> Error {
 /// a statement names the table that is noted for it, SQLite looks at.
 fn refuse_misplaced(connection: &Connection) -> Result<()> {
     let misplaced = "WITH tree AS (
-             SELECT type || ' ' || name AS shown, name, rootpage FROM sqlite_schema
+             SELECT type || ' ' || name AS object, name, rootpage FROM sqlite_schema
              WHERE type IN ('table', 'index') AND (sql IS NULL OR sql NOT LIKE 'CREATE VIRTUAL %'))
-         SELECT shown FROM tree WHERE rootpage < 2
-         UNION ALL SELECT min(shown) FROM tree GROUP BY rootpage HAVING count(*) > 1
+         SELECT object FROM tree WHERE rootpage < 2
+         UNION ALL SELECT min(object) FROM tree GROUP BY rootpage HAVING count(*) > 1
          UNION ALL SELECT 'index ' || list.name FROM tree, pragma_table_list(tree.name) AS made, pragma_index_list(tree.name) AS list
              WHERE list.name NOT IN (SELECT name FROM tree) AND NOT (made.wr AND list.origin = 'pk')";
     let found = connection.query_text(misplaced, &[])?;
-    found.map_or(Ok(()), |shown| {
+    found.map_or(Ok(()), |object| {
         let message = "is not where KeyVal put it in the file; restore the file from a backup";
-        Err(Error::corrupt(format!("{} {message}", short(&shown))))
+        Err(Error::corrupt(format!("{} {message}", short(&object))))
     })
 }
 

@@ -95,11 +95,11 @@ pub fn seen_ms(connection: &Connection) -> Result<i64> {
 /// Turns the write-ahead log on; in memory there is none. Two processes that do so at once get `BUSY` without
 /// SQLite's busy timeout being asked (it could be a deadlock), so it is waited for here.
 fn write_ahead(connection: &Connection, busy_timeout_ms: i64) -> Result<()> {
-    let patience = Duration::from_millis(u64::try_from(busy_timeout_ms).unwrap_or(0));
+    let timeout = Duration::from_millis(u64::try_from(busy_timeout_ms).unwrap_or(0));
     let watch = Stopwatch::start();
     let mode = loop {
         match connection.query_text("PRAGMA journal_mode = WAL", &[]) {
-            Err(error) if error.code == Code::Busy && watch.elapsed() < patience => clock::pause(RETRY),
+            Err(error) if error.code == Code::Busy && watch.elapsed() < timeout => clock::pause(RETRY),
             mode => break mode?,
         }
     };

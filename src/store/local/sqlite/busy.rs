@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn patience_ends_at_the_timeout_and_begins_anew_with_the_next_wait() {
+    fn the_wait_ends_at_the_timeout_and_starts_again_with_the_next_one() {
         assert!(!waiting(0).pause(0));
         let busy = waiting(20);
         for _ in 0..2 {

@@ -26,9 +26,9 @@ impl Checkpoints {
     /// `db` is open, and closes before what is given is dropped.
     pub unsafe fn install(db: *mut ffi::sqlite3) -> Box<Self> {
         let checkpoints = Box::<Self>::default();
-        let told = ptr::from_ref::<Self>(&checkpoints).cast_mut().cast::<c_void>();
+        let context = ptr::from_ref::<Self>(&checkpoints).cast_mut().cast::<c_void>();
         // SAFETY: by the caller; the box does not move what it holds.
-        unsafe { ffi::sqlite3_wal_hook(db, Some(after_commit), told) };
+        unsafe { ffi::sqlite3_wal_hook(db, Some(after_commit), context) };
         checkpoints
     }
 
@@ -40,18 +40,18 @@ impl Checkpoints {
 
 /// SQLite's hook of a commit to a log.
 unsafe extern "C" fn after_commit(
-    told: *mut c_void,
+    context: *mut c_void,
     db: *mut ffi::sqlite3,
     name: *const c_char,
     pages: c_int,
 ) -> c_int {
     if pages >= PAGES {
         let mode = ffi::SQLITE_CHECKPOINT_PASSIVE;
-        // SAFETY: SQLite gives its connection and a name; `told` is what `install` gave, which lives.
+        // SAFETY: SQLite gives its connection and a name; `context` is what `install` gave, which lives.
         unsafe {
             let code = ffi::sqlite3_wal_checkpoint_v2(db, name, mode, ptr::null_mut(), ptr::null_mut());
             if is_of_sync(code) {
-                (*told.cast::<Checkpoints>()).sync_failed.store(true, Ordering::Relaxed);
+                (*context.cast::<Checkpoints>()).sync_failed.store(true, Ordering::Relaxed);
             }
         }
     }

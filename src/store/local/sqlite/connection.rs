@@ -194,8 +194,8 @@ impl Connection {
     /// `BUSY` if a reader holds it back: then as much as it allows; those of SQLite.
     pub fn empty_log(&self) -> Result<()> {
         /// So long it waits for readers.
-        const PATIENCE_MS: i64 = 100;
-        self.set_busy_timeout(PATIENCE_MS);
+        const TIMEOUT_MS: i64 = 100;
+        self.set_busy_timeout(TIMEOUT_MS);
         let mode = ffi::SQLITE_CHECKPOINT_TRUNCATE;
         // SAFETY: `db` is open, the name is a C string, the counts are not asked for.
         let code = unsafe {

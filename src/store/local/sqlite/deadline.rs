@@ -29,8 +29,8 @@ struct Due {
 
 impl Deadline {
     /// From now on. `db` is open, and stays so until this is dropped.
-    pub(super) fn after(db: *mut ffi::sqlite3, patience: Budget) -> Self {
-        let limit = match patience {
+    pub(super) fn after(db: *mut ffi::sqlite3, budget: Budget) -> Self {
+        let limit = match budget {
             Budget::Time(limit) => limit,
             Budget::Steps(steps) => {
                 let steps = c_int::try_from(steps).unwrap_or(c_int::MAX);
@@ -40,9 +40,9 @@ impl Deadline {
             }
         };
         let due = Box::new(Due { watch: Stopwatch::start(), limit });
-        let told = ptr::from_ref::<Due>(&due).cast_mut().cast::<c_void>();
+        let context = ptr::from_ref::<Due>(&due).cast_mut().cast::<c_void>();
         // SAFETY: `db` is open; `due` stays where it is until Drop has taken the handler away.
-        unsafe { ffi::sqlite3_progress_handler(db, STEPS_A_LOOK, Some(has_passed), told) };
+        unsafe { ffi::sqlite3_progress_handler(db, STEPS_A_LOOK, Some(has_passed), context) };
         Self { db, _due: Some(due) }
     }
 }
@@ -55,7 +55,7 @@ impl Drop for Deadline {
 }
 
 unsafe extern "C" fn has_passed(due: *mut c_void) -> c_int {
-    // SAFETY: it is what `after` has told, which lives, and is only read.
+    // SAFETY: it is what `after` has given, which lives, and is only read.
     let due = unsafe { &*due.cast::<Due>() };
     c_int::from(due.watch.elapsed() >= due.limit)
 }

@@ -49,7 +49,7 @@ impl File<'_> {
         // SAFETY: the file is open, the buffer has that many bytes.
         let code =
             self.methods.xRead.map(|read| unsafe { read(self.raw, into.as_mut_ptr().cast(), length, at) });
-        told(code, "reading a file")
+        outcome(code, "reading a file")
     }
 
     /// Writes all of it.
@@ -61,7 +61,7 @@ impl File<'_> {
         // SAFETY: the file is open, the buffer has that many bytes.
         let code =
             self.methods.xWrite.map(|write| unsafe { write(self.raw, bytes.as_ptr().cast(), length, at) });
-        told(code, "writing a file")
+        outcome(code, "writing a file")
     }
 
     /// Its size.
@@ -72,7 +72,7 @@ impl File<'_> {
         let mut bytes = 0;
         // SAFETY: the file is open.
         let code = self.methods.xFileSize.map(|size| unsafe { size(self.raw, &raw mut bytes) });
-        told(code, "looking at a file").map(|()| bytes)
+        outcome(code, "looking at a file").map(|()| bytes)
     }
 
     /// Cuts it.
@@ -81,7 +81,7 @@ impl File<'_> {
     /// Those of SQLite.
     pub fn truncate(&self, bytes: i64) -> Result<()> {
         // SAFETY: the file is open.
-        told(self.methods.xTruncate.map(|truncate| unsafe { truncate(self.raw, bytes) }), "cutting a file")
+        outcome(self.methods.xTruncate.map(|truncate| unsafe { truncate(self.raw, bytes) }), "cutting a file")
     }
 
     /// Waits until what was written is on disk.
@@ -91,7 +91,7 @@ impl File<'_> {
     pub fn sync(&self) -> Result<()> {
         // SAFETY: the file is open.
         let code = self.methods.xSync.map(|sync| unsafe { sync(self.raw, ffi::SQLITE_SYNC_NORMAL) });
-        told(code, "syncing a file")
+        outcome(code, "syncing a file")
     }
 
     /// The first region of the log's index, which all connections share; mapped for as long as this one is open.
@@ -113,7 +113,7 @@ impl File<'_> {
         let what = if take { ffi::SQLITE_SHM_LOCK } else { ffi::SQLITE_SHM_UNLOCK };
         let flags = what | ffi::SQLITE_SHM_EXCLUSIVE;
         // SAFETY: the file is open; the lock is one of SQLite's, and is held by nothing else of this connection.
-        told(self.methods.xShmLock.map(|ask| unsafe { ask(self.raw, lock, 1, flags) }), "locking the log")
+        outcome(self.methods.xShmLock.map(|ask| unsafe { ask(self.raw, lock, 1, flags) }), "locking the log")
     }
 
     /// The system's error of the last operation that failed, which is forgotten.
@@ -174,7 +174,7 @@ pub unsafe fn take_errno(_: *mut ffi::sqlite3) -> Option<Errno> {
     None
 }
 
-fn told(code: Option<c_int>, doing: &str) -> Result<()> {
+fn outcome(code: Option<c_int>, doing: &str) -> Result<()> {
     match code {
         Some(ffi::SQLITE_OK) => Ok(()),
         Some(code) => Err(error_of(code, doing)),

@@ -94,8 +94,8 @@ impl Connection {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let mark = UNDER_WAY | ((*PROCESS << 8 | count & 0xff) & !UNDER_WAY_BITS);
         let state = self.log_index().and_then(|index| index.get(STATE));
-        let told = state.is_some_and(|state| swap(state, WHOLE, mark));
-        Announced(told.then_some(mark))
+        let announced = state.is_some_and(|state| swap(state, WHOLE, mark));
+        Announced(announced.then_some(mark))
     }
 
     /// After a commit that ended well, or wrote nothing.
@@ -186,12 +186,12 @@ fn is_under_way(state: u32) -> bool {
 /// The state, as soon as the commit of another process has told how it ended; that gave up its lock already. One that was
 /// killed never tells.
 fn ended(index: &LogIndex) -> u32 {
-    const PATIENCE: Duration = Duration::from_millis(50);
+    const TIMEOUT: Duration = Duration::from_millis(50);
     const PAUSE: Duration = Duration::from_micros(100);
     let watch = Stopwatch::start();
     loop {
         let state = word(index, STATE);
-        if !is_under_way(state) || watch.elapsed() >= PATIENCE {
+        if !is_under_way(state) || watch.elapsed() >= TIMEOUT {
             return state;
         }
         clock::pause(PAUSE);
@@ -281,10 +281,10 @@ impl Extent {
     fn check(&self, sums: [u32; 2], frame: &[u8]) -> Result<[u32; 2]> {
         let (header, page) = frame.split_at(FRAME_HEADER_BYTES);
         let (what, rest) = header.split_at(8);
-        let (salts, told) = rest.split_at(8);
+        let (salts, checksums) = rest.split_at(8);
         let sums = self.sum(self.sum(sums, what), page);
         let is_sound =
-            words(salts, u32::from_ne_bytes).eq(self.salts) && words(told, u32::from_be_bytes).eq(sums);
+            words(salts, u32::from_ne_bytes).eq(self.salts) && words(checksums, u32::from_be_bytes).eq(sums);
         if is_sound { Ok(sums) } else { Err(corrupt_log()) }
     }
 

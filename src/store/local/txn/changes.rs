@@ -2,14 +2,14 @@
 
 use super::read::{LocalRead, change_log, encoding};
 use crate::base::error::{Error, Result};
-use crate::store::rows::changes::{Change, LogScan, LogState};
+use crate::store::rows::changes::{Change, ChangeLogState, ChangeScan};
 use crate::store::sql::Sql;
 use crate::store::sql::schema::{LAST_NUMBER, used_up};
 use crate::store::{ChangeKind, ChangeRead, Flow};
 
 impl ChangeRead for LocalRead<'_> {
-    fn log_state(&mut self) -> Result<LogState> {
-        let mut rows = self.db.statement(Sql::LogState)?.query(&[])?;
+    fn change_log_state(&mut self) -> Result<ChangeLogState> {
+        let mut rows = self.db.statement(Sql::ChangeLogState)?.query(&[])?;
         rows.next()?;
         let given = rows.optional_int(1).unwrap_or(0);
         // If numbers were given out that no change has, a reader would wait for those changes for ever.
@@ -17,7 +17,7 @@ impl ChangeRead for LocalRead<'_> {
         if given.max(head) >= LAST_NUMBER {
             return Err(used_up());
         }
-        Ok(LogState {
+        Ok(ChangeLogState {
             mode: change_log(&rows, 0)?,
             head,
             first: rows.optional_int(2).unwrap_or(head + 1),
@@ -26,8 +26,12 @@ impl ChangeRead for LocalRead<'_> {
         })
     }
 
-    fn scan_log(&mut self, scan: LogScan, visit: &mut dyn FnMut(Change<'_>) -> Result<Flow>) -> Result<()> {
-        let sql = if scan.values { Sql::ScanLog } else { Sql::ScanLogKeys };
+    fn scan_changes(
+        &mut self,
+        scan: ChangeScan,
+        visit: &mut dyn FnMut(Change<'_>) -> Result<Flow>,
+    ) -> Result<()> {
+        let sql = if scan.values { Sql::ScanChanges } else { Sql::ScanChangeKeys };
         let mut rows = self.db.statement(sql)?.query(&[scan.after.into(), scan.limit.into()])?;
         while rows.next()? {
             if rows.int(0) >= LAST_NUMBER {

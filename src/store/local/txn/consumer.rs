@@ -53,12 +53,12 @@ impl LocalWrite<'_> {
                 self.run(Sql::PutConsumer, &params)?;
                 Ok(StepResult::Lease { number, until_ms: until_ms.unwrap_or(now_ms) })
             }
-            Step::RemoveConsumer(name) => {
-                let removed = self.run(Sql::RemoveConsumer, &[(*name).into()])? > 0;
-                if removed {
+            Step::DeleteConsumer(name) => {
+                let deleted = self.run(Sql::DeleteConsumer, &[(*name).into()])? > 0;
+                if deleted {
                     self.notice.add_consumer(name);
                 }
-                Ok(StepResult::Flag(removed))
+                Ok(StepResult::Flag(deleted))
             }
             _ => Err(Error::corrupt("a step of another kind")),
         }

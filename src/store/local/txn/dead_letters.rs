@@ -90,13 +90,13 @@ impl LocalRead<'_> {
     }
 
     /// The row of one whose id is shown so, because it is damaged. All of them are looked at.
-    fn damaged_letter(&mut self, shown: &str) -> Result<Option<i64>> {
-        if !shown.contains(REPLACEMENT) {
+    fn damaged_letter(&mut self, id: &str) -> Result<Option<i64>> {
+        if !id.contains(REPLACEMENT) {
             return Ok(None);
         }
         let mut rows = self.db.statement(Sql::DeadLetterIds)?.query(&[])?;
         while rows.next()? {
-            if lossy(&rows, 1) == shown {
+            if lossy(&rows, 1) == id {
                 return Ok(Some(rows.int(0)));
             }
         }
@@ -108,7 +108,7 @@ impl LocalWrite<'_> {
     /// A step of dead letters.
     pub fn letter_step(&mut self, step: &Step<'_>) -> Result<StepResult> {
         match step {
-            Step::RemoveDeadLetter(id) => self.remove_letter(id),
+            Step::DeleteDeadLetter(id) => self.delete_dead_letter(id),
             Step::PurgeDeadLetters(Some(queue), limit) => {
                 let params = [(*limit).into(), (*queue).into()];
                 self.run(Sql::PurgeDeadLetters, &params).map(StepResult::Count)
@@ -121,14 +121,14 @@ impl LocalWrite<'_> {
         }
     }
 
-    fn remove_letter(&mut self, id: &str) -> Result<StepResult> {
-        let removed = self.run(Sql::RemoveDeadLetter, &[id.into()])?;
-        if removed == 0
+    fn delete_dead_letter(&mut self, id: &str) -> Result<StepResult> {
+        let deleted = self.run(Sql::DeleteDeadLetter, &[id.into()])?;
+        if deleted == 0
             && let Some(row) = self.read.damaged_letter(id)?
         {
-            return self.run(Sql::RemoveDeadLetterAt, &[row.into()]).map(flag);
+            return self.run(Sql::DeleteDeadLetterAt, &[row.into()]).map(flag);
         }
-        Ok(flag(removed))
+        Ok(flag(deleted))
     }
 
     fn sweep_letters(&mut self, after: i64, limit: usize) -> Result<StepResult> {
@@ -146,7 +146,7 @@ impl LocalWrite<'_> {
         }
         drop(rows);
         for row in &old {
-            self.run(Sql::RemoveDeadLetterAt, &[(*row).into()])?;
+            self.run(Sql::DeleteDeadLetterAt, &[(*row).into()])?;
         }
         let last = last.filter(|_| looked == limit);
         Ok(StepResult::Swept { count: old.len() as u64, last })

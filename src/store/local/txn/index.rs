@@ -179,7 +179,7 @@ impl LocalWrite<'_> {
         match step {
             Step::CreateSearchIndex(index) => self.create_search(index),
             Step::CreateOrderedIndex(index) => self.create_ordered(index),
-            Step::DropIndex(index) => self.drop_index(index),
+            Step::RemoveIndex(index) => self.drop_index(index),
             _ => Err(Error::corrupt("a step of another kind")),
         }
         .map(|()| StepResult::Done)

@@ -41,7 +41,7 @@ impl LocalWrite<'_> {
                 self.run(Sql::PutLock, &params)?;
                 Ok(StepResult::Lease { number, until_ms })
             }
-            Step::RemoveLock(name) => self.run(Sql::RemoveLock, &[(*name).into()]).map(|_| StepResult::Done),
+            Step::DeleteLock(name) => self.run(Sql::DeleteLock, &[(*name).into()]).map(|_| StepResult::Done),
             Step::SweepLocks(limit) => {
                 let (from_ms, to_ms) = self.read.gap.open(now_ms);
                 let params = [now_ms.into(), (*limit).into(), from_ms.into(), to_ms.into()];

@@ -47,7 +47,7 @@ impl NetChange {
 
     /// An entry was removed.
     #[must_use]
-    pub fn removed(was_live: bool) -> Self {
+    pub fn deleted(was_live: bool) -> Self {
         Self { was_stored: true, was_live, is_stored: false }
     }
 

@@ -64,7 +64,7 @@ impl QueueRead for LocalRead<'_> {
 
     fn standing_message(&mut self, queue: &str, deduplication_key: &str) -> Result<Option<Standing>> {
         let params = [queue.into(), deduplication_key.into()];
-        let mut rows = self.db.statement(Sql::StandingMessage)?.query(&params)?;
+        let mut rows = self.db.statement(Sql::DuplicateMessage)?.query(&params)?;
         if !rows.next()? {
             return Ok(None);
         }
@@ -188,7 +188,7 @@ impl LocalWrite<'_> {
                 self.run(Sql::Block, &params).map(flag)
             }
             Step::Return { message, attempts, ready } => self.give_back(message, *attempts, *ready),
-            Step::Remove(message) => self.remove_message(message).map(StepResult::Flag),
+            Step::DeleteMessage(message) => self.delete_message(message).map(StepResult::Flag),
             Step::Extend(Leased { id, lease }, ms) => {
                 let until_ms = self.read.now_ms.saturating_add(*ms);
                 let params = [(&**id).into(), (*lease).into(), until_ms.into()];
@@ -196,7 +196,7 @@ impl LocalWrite<'_> {
             }
             Step::Bury { message, reason } => self.bury(message, reason),
             Step::SetAside(damaged) => self.set_aside(damaged).map(|()| StepResult::Done),
-            Step::LetGo(keys) => {
+            Step::Unblock(keys) => {
                 let mut keys = keys.iter();
                 let each = keys.try_for_each(|(queue, key)| self.let_next_go(queue, Some(key)));
                 each.map(|()| StepResult::Done)
@@ -272,7 +272,7 @@ impl LocalWrite<'_> {
     }
 
     /// Whether it was found.
-    fn remove_message(&mut self, Leased { id, lease }: &Leased<'_>) -> Result<bool> {
+    fn delete_message(&mut self, Leased { id, lease }: &Leased<'_>) -> Result<bool> {
         let mut rows = self.read.db.statement(Sql::LeasedRow)?.query(&[(&**id).into(), (*lease).into()])?;
         if !rows.next()? {
             return Ok(false);
@@ -280,7 +280,7 @@ impl LocalWrite<'_> {
         // They may have been damaged meanwhile: then nothing was let go by them, and the sweep looks for it.
         let (row, ordered) = (rows.int(0), sound_text(&rows, 2).map(|key| (lossy(&rows, 1), key)));
         drop(rows);
-        self.run(Sql::RemoveRow, &[row.into()])?;
+        self.run(Sql::DeleteMessageAt, &[row.into()])?;
         if let Some((queue, key)) = ordered {
             self.let_next_go(&queue, Some(&key))?;
         }
@@ -305,7 +305,7 @@ impl LocalWrite<'_> {
             self.read.now_ms.into(),
         ];
         self.run(Sql::Bury, &params)?;
-        self.remove_message(message).map(StepResult::Flag)
+        self.delete_message(message).map(StepResult::Flag)
     }
 }
 

@@ -106,6 +106,6 @@ impl LocalWrite<'_> {
             now_ms.into(),
             one.keys_if_undelivered.as_deref().into(),
         ])?;
-        self.read.db.statement(Sql::RemoveRow)?.run(&[one.row.into()])
+        self.read.db.statement(Sql::DeleteMessageAt)?.run(&[one.row.into()])
     }
 }

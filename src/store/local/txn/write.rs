@@ -130,9 +130,9 @@ impl<'a> LocalWrite<'a> {
             Step::Expire(key, ms) => self.expire(key, *ms).map(StepResult::Flag),
             Step::Delete(key) => {
                 let key = self.key_of(key)?;
-                self.remove(&key).map(StepResult::Count)
+                self.delete(&key).map(StepResult::Count)
             }
-            Step::DeleteRange(range) => self.remove_range(range).map(StepResult::Count),
+            Step::DeleteRange(range) => self.delete_range(range).map(StepResult::Count),
             Step::SweepExpired(limit) => {
                 let params = [self.read.now_ms.into(), (*limit).into()];
                 self.sweep(Sql::Sweep, &params).map(StepResult::Count)
@@ -142,11 +142,15 @@ impl<'a> LocalWrite<'a> {
                 let params = [self.read.now_ms.into(), start.into(), end.into()];
                 self.sweep(Sql::SweepRange, &params).map(StepResult::Count)
             }
-            Step::TrimLog { in_use_ms, limit } => self.trim_old(*in_use_ms, *limit).map(StepResult::Count),
-            Step::TrimLogTo(seq, limit) => self.trim(AFTER_EVERY_STAMP, *seq, *limit).map(StepResult::Count),
-            Step::PutLock { .. } | Step::RemoveLock(_) | Step::SweepLocks(_) => self.lock_step(step),
-            Step::PutConsumer { .. } | Step::RemoveConsumer(_) => self.consumer_step(step),
-            Step::CreateSearchIndex(_) | Step::CreateOrderedIndex(_) | Step::DropIndex(_) => {
+            Step::TrimChanges { in_use_ms, limit } => {
+                self.trim_old(*in_use_ms, *limit).map(StepResult::Count)
+            }
+            Step::TrimChangesTo(seq, limit) => {
+                self.trim(AFTER_EVERY_STAMP, *seq, *limit).map(StepResult::Count)
+            }
+            Step::PutLock { .. } | Step::DeleteLock(_) | Step::SweepLocks(_) => self.lock_step(step),
+            Step::PutConsumer { .. } | Step::DeleteConsumer(_) => self.consumer_step(step),
+            Step::CreateSearchIndex(_) | Step::CreateOrderedIndex(_) | Step::RemoveIndex(_) => {
                 self.index_step(step)
             }
             of_messages => self.message_step(of_messages),
@@ -198,9 +202,9 @@ impl<'a> LocalWrite<'a> {
     }
 
     /// Whether it was live, as a count.
-    fn remove(&mut self, key: &[u8]) -> Result<u64> {
+    fn delete(&mut self, key: &[u8]) -> Result<u64> {
         let now_ms = self.read.now_ms;
-        let mut rows = self.read.db.statement(Sql::Remove)?.query(&[key.into()])?;
+        let mut rows = self.read.db.statement(Sql::Delete)?.query(&[key.into()])?;
         if !rows.next()? {
             return Ok(0);
         }
@@ -209,34 +213,34 @@ impl<'a> LocalWrite<'a> {
         while rows.next()? {}
         drop(rows);
         match &mut self.net {
-            Some(net) => net.note(key, NetChange::removed(live)),
+            Some(net) => net.note(key, NetChange::deleted(live)),
             None => self.log(key, ChangeKind::Delete, None)?,
         }
         Ok(u64::from(live))
     }
 
-    fn remove_range(&mut self, range: &Range<Vec<u8>>) -> Result<u64> {
+    fn delete_range(&mut self, range: &Range<Vec<u8>>) -> Result<u64> {
         let (start, end) = (range.start.as_slice(), range.end.as_slice());
         if self.net.is_none() {
-            return self.remove_range_logged(range);
+            return self.delete_range_logged(range);
         }
-        let removed = self.removed(Sql::RemoveRange, &[start.into(), end.into()])?;
+        let deleted = self.deleted(Sql::DeleteRangeReturning, &[start.into(), end.into()])?;
         if let Some(net) = &mut self.net {
-            removed.iter().for_each(|(key, live)| net.note(key, NetChange::removed(*live)));
+            deleted.iter().for_each(|(key, live)| net.note(key, NetChange::deleted(*live)));
         }
-        Ok(removed.iter().filter(|(_, live)| *live).count() as u64)
+        Ok(deleted.iter().filter(|(_, live)| *live).count() as u64)
     }
 
     /// All in SQL.
-    fn remove_range_logged(&mut self, range: &Range<Vec<u8>>) -> Result<u64> {
+    fn delete_range_logged(&mut self, range: &Range<Vec<u8>>) -> Result<u64> {
         let (start, end) = (range.start.as_slice(), range.end.as_slice());
         let issued = self.issued;
         let expired = count(self.read.db, Sql::CountExpired, range, self.read.now_ms)?;
         if self.settings.change_log != ChangeLog::Off {
             let stamp = issue(&mut self.issued, &mut self.text, &self.settings, self.read.now_ms);
-            append(self.read.db, Sql::LogRange, &[start.into(), end.into(), stamp.into()])?;
+            append(self.read.db, Sql::LogDeletedRange, &[start.into(), end.into(), stamp.into()])?;
         }
-        self.read.db.statement(Sql::DropRange)?.run(&[start.into(), end.into()])?;
+        self.read.db.statement(Sql::DeleteRange)?.run(&[start.into(), end.into()])?;
         let total = self.read.db.connection.changes();
         if total == 0 {
             // Nothing was noted under the stamp: it need not be written down either.
@@ -264,7 +268,7 @@ impl<'a> LocalWrite<'a> {
             ChangeKind::Delete => "delete",
         };
         let params = [key.into(), op.into(), stamp.into(), encoding, value];
-        append(self.read.db, Sql::Log, &params)
+        append(self.read.db, Sql::LogChange, &params)
     }
 
     /// The same; what is at the key is read, if the log wants it.
@@ -281,25 +285,25 @@ impl<'a> LocalWrite<'a> {
     }
 
     fn sweep(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<u64> {
-        let removed = self.removed(sql, params)?;
-        for (key, live) in &removed {
+        let deleted = self.deleted(sql, params)?;
+        for (key, live) in &deleted {
             match &mut self.net {
-                Some(net) => net.note(key, NetChange::removed(*live)),
+                Some(net) => net.note(key, NetChange::deleted(*live)),
                 None => self.log(key, ChangeKind::Delete, None)?,
             }
         }
-        Ok(removed.len() as u64)
+        Ok(deleted.len() as u64)
     }
 
     /// The keys that a statement removes, and whether each was live.
-    fn removed(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<Vec<(Vec<u8>, bool)>> {
+    fn deleted(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<Vec<(Vec<u8>, bool)>> {
         let now_ms = self.read.now_ms;
         let mut rows = self.read.db.statement(sql)?.query(params)?;
-        let mut removed = Vec::new();
+        let mut deleted = Vec::new();
         while rows.next()? {
-            removed.push((rows.blob(0).to_vec(), is_live(rows.optional_int(1), now_ms)));
+            deleted.push((rows.blob(0).to_vec(), is_live(rows.optional_int(1), now_ms)));
         }
-        Ok(removed)
+        Ok(deleted)
     }
 
     fn trim_old(&mut self, in_use_ms: i64, limit: usize) -> Result<u64> {
@@ -325,7 +329,7 @@ impl<'a> LocalWrite<'a> {
         let (cut, stamp) = (rows.int(0), rows.text(1)?.to_string());
         drop(rows);
         db.statement(Sql::SetTrimmed)?.run(&[stamp.as_str().into()])?;
-        db.statement(Sql::TrimLog)?.run(&[cut.into()])?;
+        db.statement(Sql::TrimChanges)?.run(&[cut.into()])?;
         Ok(db.connection.changes())
     }
 
