@@ -10,11 +10,15 @@ import { tempFolder } from "../support/targets.js"
 import { Disk } from "./disk.js"
 import { broken, Reported } from "./laws.js"
 
-const { log, root, before, scenario, mode, seed, states, kept, without } = JSON.parse(process.argv[2])
+const { log, root, before, scenario, mode, seed, states, kept, without, ignored } = JSON.parse(
+  process.argv[2],
+)
 const MOST_KEPT = 3
 const random = new Random(seed)
 /** `without`, to see the check fail: operations that are taken as not done, as if the code had left them out. */
 const events = readLog(log).filter(({ type, kind }) => type !== without?.type || kind !== without.kind)
+/** `ignored`, for the same: syncs that are taken as failed, as if the code had passed over that. */
+for (const event of events) if (event.type === "sync" && event.kind === ignored?.kind) event.result = -1
 const place = tempFolder()
 
 const DIFFERENT = `SELECT count(*) AS n FROM (SELECT key, op, versionstamp, max(seq) FROM kv_changes GROUP BY key) c

@@ -3,6 +3,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { gunzipSync } from "node:zlib"
 import { Recording } from "../faults/index.js"
+import { readLog } from "../faults/log.js"
 import { run, runOk } from "../support/runtimes.js"
 import { tempFolder } from "../support/targets.js"
 
@@ -11,11 +12,17 @@ const FULL = { runtime: "node", durability: "full" }
 const NORMAL = { runtime: "bun", durability: "normal" }
 const failing = (operation, rate, errno, more) =>
   ["db", "wal"].map((kind) => [operation, kind, { rate, errno, ...more }])
+/** The log is written into the file, and begun again, when it has 16 MB: before the last rounds, in which nothing fails. */
+const FILLER = { filler: 750_000, calmRounds: 4 }
+/** The first sync of the database fails, and half of the others do. */
+const HALF = ["sync", "db", { nth: 1, rate: 0.5 }]
+const FIRST = { nth: 1, rate: 0.2 }
 
 /**
  * What is recorded. Of a process: its runtime, its durability, and what workload.js knows. `begins`: a file to begin with.
+ * `sees`: syncs that must have passed or failed while the processes ran, or while they opened the file.
  *
- * @type {Record<string, { processes: object[], store?: string, begins?: string }>}
+ * @type {Record<string, { processes: object[], store?: string, begins?: string, sees?: string[] }>}
  */
 export const SCENARIOS = {
   "durability full": { processes: [FULL] },
@@ -28,10 +35,37 @@ export const SCENARIOS = {
   "a file of schema 2": { processes: [FULL], begins: "schema-2" },
   "new folders": { processes: [{ ...FULL, reopen: 6 }], store: "a/b/c/store.db" },
   "indexes and setMany": { processes: [{ ...FULL, calls: ["index", "load"], reopen: 10 }] },
-  // The log is 16 MB when it is written into the file and begun again.
-  "a long log": { processes: [{ ...FULL, mostBytes: 1_500_000 }] },
+  "a long log": { processes: [{ ...FULL, ...FILLER }], sees: ["passed db, running"] },
   backups: { processes: [{ ...FULL, calls: ["backup"] }] },
   "failed syncs": { processes: [{ ...FULL, faults: failing("sync", 0.1, "EIO"), isKilled: true }] },
+  "failed syncs of checkpoints": {
+    processes: [{ ...FULL, ...FILLER, faults: [HALF], isKilled: true }],
+    sees: ["failed db, running", "passed db, running"],
+  },
+  "failed syncs of checkpoints, durability normal": {
+    processes: [{ ...NORMAL, ...FILLER, faults: [HALF, ["sync", "wal", FIRST]], isKilled: true }],
+    sees: ["failed wal, running", "failed db, running", "passed db, running"],
+  },
+  "failed syncs, indexes and setMany": {
+    processes: [
+      { ...FULL, calls: ["index", "load"], faults: failing("sync", 0.1, "EIO", { nth: 1 }), isKilled: true },
+    ],
+    sees: ["failed wal, running"],
+  },
+  "failed syncs of a migration": {
+    processes: [
+      { ...FULL, faults: failing("sync", 0.2, "EIO", { nth: 1 }), failsOpening: true, isKilled: true },
+    ],
+    begins: "schema-1",
+    sees: ["failed wal, opening"],
+  },
+  // Each closing writes the log into the file.
+  "failed syncs, then opened again": {
+    processes: [
+      { ...FULL, runtime: "bun", reopen: 3, faults: failing("sync", 0.2, "EIO", { nth: 1 }), isKilled: true },
+    ],
+    sees: ["failed wal, running", "failed db, running", "passed db, running"],
+  },
   "failed writes": {
     processes: [{ ...FULL, faults: failing("write", 0.01, "EIO", { short: true }), isKilled: true }],
   },
@@ -72,6 +106,9 @@ export async function recordAndCut(scenario, options) {
   const [log, before] = ["log", "before"].map((name) => join(kept, name))
   const { checks, dispose } = await record(scenario, options)
   try {
+    const seen = syncsOf(checks[0].log)
+    const missing = scenario.sees?.filter((one) => !seen.has(one)) ?? []
+    if (missing.length > 0) throw new Error(`the workload had no sync that ${missing.join(", nor ")}`)
     const results = await Promise.all(checks.map(check))
     if (results.some(({ wrong }) => wrong.length > 0)) {
       cpSync(checks[0].log, log)
@@ -82,6 +119,17 @@ export async function recordAndCut(scenario, options) {
   } finally {
     dispose()
   }
+}
+
+/** Which kinds of syncs were made: `passed db, running`, `failed wal, opening`. */
+function syncsOf(log) {
+  let when = "opening"
+  const seen = new Set()
+  for (const { type, kind, result, text } of readLog(log)) {
+    if (type === "mark" && JSON.parse(text).type === "opened") when = "running"
+    if (type === "sync") seen.add(`${result === 0 ? "passed" : "failed"} ${kind}, ${when}`)
+  }
+  return seen
 }
 
 /** Judges a recording that was kept again: the same cuts of the same log. */

@@ -7,7 +7,9 @@ import { marker } from "../faults/log.js"
 import { Random } from "../support/random.js"
 
 const options = JSON.parse(process.argv[2])
-const { file, name, seed, rounds, durability, listen, reopen, calls, faults, mostBytes, isKilled } = options
+const { file, name, seed, rounds, durability, listen, reopen, calls, filler, isKilled } = options
+/** Faults: from the beginning, or once the store is open; until the last rounds. */
+const { faults, failsOpening, calmRounds } = options
 const random = new Random(seed)
 const write = marker(process.env.KEYVAL_FAULTS_LOG)
 const mark = (type, more) => write(JSON.stringify({ type, name, ...more }))
@@ -15,9 +17,11 @@ const text = (mostBytes) => "some words ".repeat(random.int(mostBytes / 11))
 /** Reads and writes of one turn share groups; more would only make all of them large. */
 const MOST_AT_ONCE = 5
 const SLOTS = 20
+/** Keys of the bytes that fill the log, one after another. */
+const FILLERS = 2
 
 let kv
-/** Openings of one store that may fail in a row: each syncs a few times, and one of ten syncs fails. */
+/** Openings of one store that may fail in a row: each syncs a few times, and up to one of five syncs fails. */
 const MOST_REFUSALS = 50
 /** Stores that are being closed: their listeners end. */
 const closing = new WeakSet()
@@ -83,7 +87,7 @@ async function commit(writes, more, run) {
 const ACTIONS = {
   set(at) {
     const key = ["k", name, at]
-    const pad = text(random.chance(0.7) ? 3000 : (mostBytes ?? 150_000))
+    const pad = text(random.chance(0.7) ? 3000 : 150_000)
     return commit(
       () => [[key, true]],
       {},
@@ -125,6 +129,18 @@ const ACTIONS = {
   },
 }
 
+/** In each round so many bytes that the log is written into the file, and begun again, within the run. */
+function fill(at) {
+  const key = ["k", name, "filler", at % FILLERS]
+  // SQLite does not write a page again that stays as it is.
+  const pad = `${at},`.repeat(filler / 2).slice(0, filler)
+  return commit(
+    () => [[key, true]],
+    {},
+    (by) => kv.set(key, { by, pad, n: at }),
+  )
+}
+
 const CALLS = {
   async load() {
     const id = `${name} ${++commits}`
@@ -160,11 +176,12 @@ const WEIGHTS = [
   "read",
 ]
 
-async function round() {
+async function round(number) {
   const work = Array.from({ length: 1 + random.int(MOST_AT_ONCE) }, (_, at) =>
     // No key is written twice in one round, so the acknowledged order of a key's writes is its order.
     ACTIONS[random.pick(WEIGHTS)](random.int(SLOTS) * MOST_AT_ONCE + at),
   )
+  if (filler) work.push(fill(number))
   await Promise.allSettled(work)
 }
 
@@ -173,10 +190,13 @@ function setFaults(control) {
 }
 
 const control = new Control(process.env.KEYVAL_FAULTS_CONTROL)
+if (failsOpening) setFaults(control)
 open()
-setFaults(control)
+mark("opened")
+if (!failsOpening) setFaults(control)
 for (let at = 1; at <= rounds; at++) {
-  await round()
+  if (at === rounds - calmRounds) control.clear()
+  await round(at)
   if (calls && at % 4 === 0) await CALLS[random.pick(calls)]().catch(() => {})
   if (reopen && at % reopen === 0) await reopened()
 }
