@@ -127,7 +127,27 @@ struct Folders {
     since: Stopwatch,
     /// The stamps were the same at two looks that were so far apart that a change after the second would have made others.
     is_settled: bool,
-    granule: Duration,
+    steps: Steps,
+}
+
+/// Longer than two changes of a folder can get the same time.
+#[cfg(unix)]
+#[derive(Debug, Clone, Copy)]
+struct Steps {
+    /// Where times have nanoseconds: the clock that a kernel takes them from ticks a hundred times a second at least.
+    fine: Duration,
+    /// Elsewhere: the coarsest file system counts in steps of 2 s.
+    coarse: Duration,
+}
+
+#[cfg(unix)]
+impl Steps {
+    const USUAL: Self = Self { fine: Duration::from_millis(100), coarse: Duration::from_secs(3) };
+
+    /// That of folders with these stamps. A file system that counts in seconds gives no nanoseconds, whoever sets a time.
+    fn of(self, stamps: &[Stamp]) -> Duration {
+        if stamps.iter().all(|stamp| stamp.changed.1 != 0) { self.fine } else { self.coarse }
+    }
 }
 
 /// A folder, and when its names, or itself, were changed last, in seconds and nanoseconds.
@@ -141,9 +161,6 @@ struct Stamp {
 
 #[cfg(unix)]
 impl Folders {
-    /// Longer than two changes of a folder can get the same time: the coarsest file system counts in steps of 2 s.
-    const GRANULE: Duration = Duration::from_secs(3);
-
     /// Of a path, and of the file that it leads to.
     fn of(path: &Path, file: &Path, keeps_times: fn(&Path) -> bool) -> Self {
         let mut paths: Vec<_> =
@@ -158,14 +175,15 @@ impl Folders {
             stamps: None,
             since: Stopwatch::start(),
             is_settled: false,
-            granule: Self::GRANULE,
+            steps: Steps::USUAL,
         }
     }
 
     /// Whether it is certain that no name in them has changed since the files were looked at. Where it is not, they are to be
     /// looked at now, after this.
     fn are_as_they_were(&mut self) -> bool {
-        if self.paths.is_empty() || (!self.is_settled && self.since.elapsed() < self.granule) {
+        let step = self.stamps.as_ref().map_or(self.steps.fine, |stamps| self.steps.of(stamps));
+        if self.paths.is_empty() || (!self.is_settled && self.since.elapsed() < step) {
             return false;
         }
         let found: Option<Vec<_>> = self.paths.iter().map(|path| Stamp::of(path)).collect();
