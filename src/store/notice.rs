@@ -1,15 +1,15 @@
 //! Notices: events that may have happened, as they are reported to waiters. A notice says that polling is
 //! worthwhile, never that there is something to see.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::BitOrAssign;
 
 /// A set of reasons to look, and the names of what they are of.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Notice {
     bits: u8,
-    /// Queues, and how often there was a reason to look at each.
-    queues: BTreeMap<String, u32>,
+    /// Queues in the order of their names, and how often there was a reason to look at each.
+    queues: Vec<(String, u32)>,
     consumers: BTreeSet<String>,
     /// The last number of before the commit, and its own last one, if it took any (`ReadTxn::last_number`).
     numbers: Option<(i64, i64)>,
@@ -30,7 +30,7 @@ impl Notice {
     const LEASE: u8 = 16;
 
     const fn of(bits: u8) -> Self {
-        Self { bits, queues: BTreeMap::new(), consumers: BTreeSet::new(), numbers: None }
+        Self { bits, queues: Vec::new(), consumers: BTreeSet::new(), numbers: None }
     }
 
     /// Reasons from their bits.
@@ -58,9 +58,20 @@ impl Notice {
     /// A queue has a message for somebody.
     pub fn add_queue(&mut self, name: &str) {
         self.bits |= Self::QUEUE;
-        match self.queues.get_mut(name) {
-            Some(looks) => *looks = looks.saturating_add(1),
-            None => drop(self.queues.insert(name.to_string(), 1)),
+        match self.place_of(name) {
+            Ok(found) => self.add_looks(found, 1),
+            Err(place) => self.queues.insert(place, (name.to_string(), 1)),
+        }
+    }
+
+    /// Where a queue is among them, or would be.
+    fn place_of(&self, name: &str) -> std::result::Result<usize, usize> {
+        self.queues.binary_search_by(|(known, _)| known.as_str().cmp(name))
+    }
+
+    fn add_looks(&mut self, place: usize, more: u32) {
+        if let Some((_, looks)) = self.queues.get_mut(place) {
+            *looks = looks.saturating_add(more);
         }
     }
 
@@ -123,8 +134,10 @@ impl BitOrAssign for Notice {
     fn bitor_assign(&mut self, mut other: Self) {
         self.bits |= other.bits;
         for (name, looks) in other.queues {
-            let all = self.queues.entry(name).or_default();
-            *all = all.saturating_add(looks);
+            match self.place_of(&name) {
+                Ok(found) => self.add_looks(found, looks),
+                Err(place) => self.queues.insert(place, (name, looks)),
+            }
         }
         self.consumers.append(&mut other.consumers);
         self.numbers = self.numbers.or(other.numbers);
