@@ -36,7 +36,7 @@ async function hold({ token, expiresAt, release }) {
   }
   if (random.chance(0.3)) {
     // Overstays its lock, as a process that was paused does, and writes as if it had it still.
-    await wait(expiresAt - Date.now() + random.int(60))
+    await wait(Math.max(expiresAt - Date.now(), 0) + random.int(60))
     await write(token)
   }
   if (random.chance(0.1)) return
