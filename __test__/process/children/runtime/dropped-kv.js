@@ -7,7 +7,7 @@ import { eventually, pause } from "../../../support/waiting.js"
 import { printJson } from "../lines.js"
 
 const [scenario, file, place] = process.argv.slice(2)
-const STORES = 60
+const STORES = 30
 const VALUE_BYTES = 1_000_000
 /** Threads of the runtime come and go; a store has two. */
 const OWN_THREADS = 20
