@@ -1,6 +1,8 @@
-// Refuses words in the pages that users and contributors read for which English has a plainer one: `node scripts/words.mjs`.
+// Refuses words for which English has a plainer one, in the pages that users and contributors read and in the
+// comments of the folders below: `node scripts/words.mjs`.
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { fail, root } from "./support.mjs"
 
 const WORDS = [
@@ -13,16 +15,34 @@ const WORDS = [
 const PAGES = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "index.d.ts"]
 for (const page of readdirSync(join(root, "docs"))) if (page.endsWith(".md")) PAGES.push(`docs/${page}`)
 
-const found = PAGES.flatMap((page) =>
-  readFileSync(join(root, page), "utf8")
-    .split("\n")
-    .flatMap((line, at) =>
-      WORDS.flatMap(([word, better]) =>
-        // Code may be named as it likes.
-        [...line.replace(/`[^`]*`/g, "").matchAll(word)].map(
-          ([text]) => `${page}:${at + 1}: ${JSON.stringify(text)}; say ${better}`,
-        ),
+const FOLDERS = ["lib", "__test__"]
+const SOURCE = /(?<!\.d)\.[tj]s$/
+/** The comment in a line of TypeScript or JavaScript: after `//`, or a line of a block. */
+const COMMENT = /(?:^|\s)\/[/*].*|^\s*\*.*/
+
+/** What is wrong with the words of a page; with those of the comments alone, if it is a source. */
+export function wordFaults(name, text, isSource) {
+  return text.split("\n").flatMap((line, at) => {
+    const prose = isSource ? (COMMENT.exec(line)?.[0] ?? "") : line
+    return WORDS.flatMap(([word, better]) =>
+      // Code may be named as it likes.
+      [...prose.replace(/`[^`]*`/g, "").matchAll(word)].map(
+        ([found]) => `${name}:${at + 1}: ${JSON.stringify(found)}; say ${better}`,
       ),
-    ),
-)
-if (found.length > 0) fail(`Plainer words are wanted:\n${found.join("\n")}`)
+    )
+  })
+}
+
+function sources(folder) {
+  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+    const name = `${folder}/${entry.name}`
+    if (entry.isDirectory()) return sources(name)
+    return SOURCE.test(name) ? [name] : []
+  })
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const faults = (isSource) => (name) => wordFaults(name, readFileSync(join(root, name), "utf8"), isSource)
+  const found = [...PAGES.flatMap(faults(false)), ...FOLDERS.flatMap(sources).flatMap(faults(true))]
+  if (found.length > 0) fail(`Plainer words are wanted:\n${found.join("\n")}`)
+}

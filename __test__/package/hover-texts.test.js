@@ -6,7 +6,7 @@ import { read } from "../support/sources/documents.js"
 /** The line begins a member of an object type. */
 const MEMBER =
   /^\s+(?:static |readonly )*(?:(?:\[Symbol\.\w+\]|\[\w+: [^\]]+\]|"[^"]+"|\$?\w+)\??\s*[:(<]|[(<])/
-/** What stands in a union within one line. */
+/** What is in a union within one line. */
 const INLINE_MEMBERS = /[{;] (?:readonly )?(\w+)\??:/g
 
 /** How deep a line begins within parentheses and angle brackets; comments and strings do not count. */

@@ -16,7 +16,7 @@ const constantsOf = (source) =>
     product(value),
   ])
 
-/** Rows of the page that end with the name of a constant; the figure stands second. */
+/** Rows of the page that end with the name of a constant; the figure comes second. */
 const figuresOf = (page) =>
   rowsOf(page)
     .filter((cells) => /^`[A-Z0-9_]+`$/.test(cells.at(-1)))

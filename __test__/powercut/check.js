@@ -68,7 +68,7 @@ async function baseOf() {
   return base
 }
 
-/** Moments of which most are beside something that matters; a few are anywhere. */
+/** Moments; most are beside something that matters; a few are anywhere. */
 function moments() {
   const matters = events.flatMap(({ type }, at) => (type === "write" ? [] : [at, at + 1]))
   const pick = () => (random.chance(0.66) ? random.pick(matters) : random.int(events.length + 1))

@@ -10,7 +10,7 @@ import { Disk } from "./disk.js"
 
 const SEED = Number(process.env.KEYVAL_SEED ?? Math.floor(Math.random() * 2 ** 30))
 const CUTS = 8
-/** Changes of which each is looked at; of the later ones, every so many: the names are made first. */
+/** Changes that are each looked at; of the later ones, every so many: the names are made first. */
 const EACH = 16
 const EVERY = 8
 /** More changes than any of these makes. */

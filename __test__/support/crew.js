@@ -98,7 +98,7 @@ class Member {
   }
 }
 
-/** So long a write waits in vain before whoever stands still is taken to hold the lock. */
+/** So long a write waits in vain before whoever is stopped is taken to hold the lock. */
 const PROBE_MS = 2000
 
 /** Stops a process where it does not hold the file's lock: nobody could write until it goes on. */

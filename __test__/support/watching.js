@@ -70,7 +70,7 @@ export class Reported {
     return this.inbox.until(() => predicate(this.entries), what)
   }
 
-  /** Waits until a key stands at a versionstamp (`null`: is gone). */
+  /** Waits until a key has a versionstamp (`null`: is gone). */
   reaches(key, versionstamp) {
     const name = nameOf(key)
     return this.until(

@@ -1,5 +1,5 @@
 /**
- * The value codec and what it stands on. Longer than 400 lines: the tests share one set of samples, whose source also
+ * The value codec and what it uses. Longer than 400 lines: the tests share one set of samples, whose source also
  * runs in the other runtime.
  */
 import assert from "node:assert/strict"
@@ -736,7 +736,7 @@ describe("properties", () => {
       tie("set"),
       tie("error"),
     ),
-    // One key that is an object at most: Bun 1.4 holds a map of two equal ones for unequal to itself, read anew.
+    // One key that is an object at most: Bun 1.4 holds a map of two equal ones for unequal to itself, read again.
     map: fc
       .tuple(fc.array(fc.tuple(scalar, tie("value")), { maxLength: 3 }), fc.tuple(tie("value"), tie("value")))
       .map(([pairs, last]) => new Map([...pairs, last])),

@@ -83,7 +83,7 @@ export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => void after(ms, resolve))
 }
 
-/** ES2024, which is newer than what TypeScript is told of here; all runtimes that the package supports have it. */
+/** ES2024, newer than the library that TypeScript compiles against; every supported runtime has it. */
 const { waitAsync } = Atomics as unknown as {
   waitAsync(
     cell: Int32Array,

@@ -1,5 +1,5 @@
 /**
- * What an object is, told by its internal slots and its prototype. Objects of another realm (`node:vm`, a test
+ * What an object is, judged by its internal slots and its prototype. Objects of another realm (`node:vm`, a test
  * runner's sandbox) have built-in prototypes of their own, which are known by their constructor's source text.
  */
 

@@ -100,7 +100,7 @@ export function isPlain(value: unknown): boolean {
   return isObject(value) && isPlainPrototype(Object.getPrototypeOf(value))
 }
 
-/** What a call takes no argument for is refused, as an unknown option is. `extra`: what stands behind its arguments. */
+/** Refuses arguments that a call does not take, like unknown options. `extra`: what follows its arguments. */
 export function refuseExtra(extra: readonly unknown[]): void {
   for (const one of extra)
     if (one !== undefined) throw invalidArgument(`options: this call takes none here, got ${describe(one)}`)

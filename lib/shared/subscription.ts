@@ -31,7 +31,7 @@ export class Subscription implements KvSubscription {
   }
 }
 
-/** Hands an error to who wants to know of it; one who fails at that is not asked to explain. */
+/** Passes an error to `onError`, or logs it; if `onError` itself fails, that is logged. */
 export function report(
   onError: ((...args: never[]) => unknown) | undefined,
   what: string,

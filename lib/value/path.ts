@@ -22,7 +22,7 @@ export function symbolStep(symbol: symbol): Step {
   return { text: `[${cut(String(symbol))}]` }
 }
 
-/** A map's value, told by its key where that is a string; like a member's name it is part of the path. */
+/** A map's value, named by its key where that is a string; like a member's name it is part of the path. */
 export function mapStep(key: unknown, at: number): Step {
   return { text: typeof key === "string" ? `.get(${quote(key)})` : `.values()[${at}]` }
 }

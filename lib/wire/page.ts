@@ -26,7 +26,7 @@ export function parcelOf(packet: Exclude<Packet, undefined>): Parcel {
   return { text: packet[0], bytes: packet[1], base: 0 }
 }
 
-/** What stands at keys that were asked for. */
+/** Entries at the requested keys. */
 export function readKnown(parcel: Parcel, keys: readonly KvKey[]): KvEntryMaybe[] {
   const page = parse(parcel.text, 2)
   const { parts } = page
@@ -74,7 +74,7 @@ export function readListed(parcel: Parcel, prefix: KvKey, keysOnly: boolean): Li
   return { entries, more: page.tail !== 0, unsure: page.tail === 2 }
 }
 
-/** The same as `readRows` where each value stands by itself: one that is damaged is `DAMAGED`, and spoils no other. */
+/** As `readRows`, but each value is read on its own: a damaged one is `DAMAGED`, and affects no other. */
 export function readParts<R extends { value?: unknown }, T>(
   parcel: Parcel,
   stride: number,
@@ -86,8 +86,8 @@ export function readParts<R extends { value?: unknown }, T>(
 }
 
 /**
- * Rows of a page that is no list, each of `stride` parts of which `make` makes it; and what the page ends with. `isOne`: one that cannot be
- * read fails them all.
+ * Rows of a page that is no list, each made by `make` from `stride` parts; and the tail of the page. `isOne`: one
+ * that cannot be read fails them all.
  */
 function readRows<R extends Readable, T>(
   parcel: Parcel,
@@ -158,7 +158,7 @@ const ODD = 3
 interface Parts {
   parts: unknown[]
   size: number
-  /** Where the odd entries are told. */
+  /** Where the odd entries are listed. */
   odd: number
   /** What the page ends with. */
   tail: unknown

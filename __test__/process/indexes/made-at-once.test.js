@@ -60,7 +60,7 @@ async function withMakers(work) {
 }
 
 describe("process: indexes made by two at once", nodeOnly, () => {
-  // Seen to fail: an index was made without a look at what stands.
+  // Seen to fail: an index was made without a look at what exists.
   test("the same index: both succeed, and there is one", { timeout: 600_000 }, () =>
     withMakers(async ({ kv, file, ask }) => {
       for (let round = 0; round < ROUNDS; round++) {

@@ -13,7 +13,7 @@ const SEED = Number(process.env.KEYVAL_SEED ?? Math.floor(Math.random() * 2 ** 3
 const LAST_KILLS = 2
 const SOME_KEYS = Array.from({ length: 20 }, (_, at) => ["w", at % GROUPS, ...(at < 10 ? [] : [at])])
 
-/** Watchers that live through it all, and those that are killed and go on where their map stands. */
+/** Watchers that live through it all, and those that are killed and go on from where their map is. */
 const STEADY = [
   { target: ["w", 3] },
   { target: { prefix: ["w"] }, slowMs: 50 },
@@ -159,7 +159,7 @@ describe(`process: watches converge (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
     }),
   )
 
-  // What a watcher has not read yet is swept away: it begins anew.
+  // What a watcher has not read yet is swept away: it starts over.
   test("the log is trimmed before they have read it", { timeout: 600_000 + KILLS * 10_000 }, (t) =>
     withCrew(
       async (place) => {

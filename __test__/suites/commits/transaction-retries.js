@@ -63,7 +63,7 @@ export function transactionRetries(target) {
         }
         waits.length = 0
         await store.kv.transaction(contended, { maxRetries: 3, retryDelay: "20ms" })
-        // Beside each stands the longest that a turn lasts.
+        // Beside each is the longest that a turn lasts.
         const parts = waits.filter((ms) => ms !== 1000)
         for (const [index, wait] of parts.entries()) seen[index].push(wait)
       }

@@ -174,7 +174,7 @@ export function orderedIndexes(target) {
       }
     })
 
-    // Seen to fail: take what stands in the row that the index named, whatever its key.
+    // Seen to fail: take the entry in the row that the index named, whatever its key.
     test("an entry that is deleted and set again between two pages is found with its own value", async () => {
       const { kv } = store
       await kv.setMany(people(38))

@@ -91,7 +91,7 @@ export function searchPages(target) {
       return [iterator, all.slice(PAGE_AND_SOME)]
     }
 
-    // Seen to fail: tell what matched when it was found, whatever stands there now.
+    // Seen to fail: tell what matched when it was found, whatever is stored now.
     test("what does not match any more is left out, what still does is returned as it is now", async () => {
       const [iterator, left] = await begun()
       const [deleted, emptied, replaced, expiring, renewed] = left.slice(-5)
@@ -131,7 +131,7 @@ export function searchPages(target) {
       await refused(() => rest(iterator), "INVALID_ARGUMENT", /search index/)
     })
 
-    // Seen to fail: go on by an offset in a search that is made anew for each page.
+    // Seen to fail: go on by an offset in a search that is made again for each page.
     test(`with writes of all kinds, what is left alone is returned once; seed ${SEED}`, async () => {
       const random = new Random(SEED)
       const ids = Array.from({ length: 1500 }, (_, at) => `${at}`)

@@ -64,7 +64,7 @@ async function transfers(kv, until) {
 }
 
 /**
- * Seen to fail: copy a file without a read transaction around it (then it begins anew with every commit, and never
+ * Seen to fail: copy a file without a read transaction around it (then it starts over with every commit, and never
  * ends); tell the versionstamp of before the copy; leave the header as it is; keep the unfinished file.
  */
 export function backup(target) {
@@ -370,7 +370,7 @@ export function backup(target) {
     assert.equal((await restored(file)).length, 2500)
   })
 
-  // Seen to fail: open what stands at the path.
+  // Seen to fail: open what is at the path.
   test("a store whose file was moved away is UNAVAILABLE", { skip: !target.persistent }, async () => {
     const own = store.url.slice("file:".length)
     renameSync(own, `${own}.moved`)

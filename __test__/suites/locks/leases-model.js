@@ -125,7 +125,7 @@ class ConsumerRun extends Run {
   /** The oldest change that is kept. */
   first = 1
 
-  /** Readers of each name, some of another `Kv`; made anew after a new opening. */
+  /** Readers of each name, some of another `Kv`; made again after each opening. */
   seat(kvs) {
     this.readers = kvs.flatMap((kv) =>
       ["c", "d"].flatMap((name) =>

@@ -280,7 +280,7 @@ export function deadLetters(target) {
     assert.equal((await kv.get(["k"])).value, "m", "keysIfUndelivered are those of before")
   })
 
-  // Law 4: what is dead is not handled, and the message that stands is not it.
+  // Law 4: what is dead is not handled, and the message that is pending is another one.
   test("requeue loses nothing, also while a message with its deduplication key stands", async () => {
     const { kv } = store
     await kill([["dead", { deduplicationKey: "d" }]])

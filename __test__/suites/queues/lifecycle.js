@@ -81,7 +81,7 @@ export function queuesLifecycle(target) {
   })
 
   test("stopped while it fetches it gives back what comes", async () => {
-    // Time stands still: a lease that nobody gives back never ends.
+    // The clock is frozen: a lease that nobody gives back never ends.
     store.at(T0)
     const { kv } = store
     for (let at = 0; at < 40; at++) await kv.enqueue(at)

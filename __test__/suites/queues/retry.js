@@ -5,7 +5,7 @@ import { counts, drained, Listener } from "../../support/listener.js"
 import { T0, useStore } from "../../support/store.js"
 import { Gate, Inbox, pause, within } from "../../support/waiting.js"
 
-/** What a handler may throw, of which a text has to be made. */
+/** What a handler may throw, and the text made of it. */
 const ODD_ERRORS = Object.fromEntries(
   Object.entries({
     "throws nothing": undefined,

@@ -283,7 +283,7 @@ export function watchResume(target) {
     assert.ok(reported.batches.every(({ initial }) => initial))
   })
 
-  // Seen to fail: swap the two strategies; or do not begin `dropped` anew.
+  // Seen to fail: swap the two strategies; or do not start `dropped` again.
   test("a dropped key is reported when it changes again", async () => {
     const [kept] = await overflow({ bufferSize: 2 }, tenKeys)
     assert.deepEqual(kept, [0, 9])

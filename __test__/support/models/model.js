@@ -108,7 +108,7 @@ export class Model {
     return result
   }
 
-  /** Checks that fail, with what stands there. */
+  /** Checks that fail, with what is stored. */
   conflicts(checks) {
     return checks
       .map(({ key, versionstamp }) => ({ key, versionstamp, stands: this.entry(key)?.versionstamp ?? null }))

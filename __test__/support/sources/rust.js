@@ -107,7 +107,7 @@ function parsed(code) {
 
 /**
  * Which files each file names. A name that a module gives on (`pub use`) leads to the file that it comes from; giving a name on is
- * no call by itself, and neither is naming a module of which nothing is used.
+ * no call by itself, and neither is naming a module without using it.
  */
 export function rustArrows(sources) {
   const modules = new Map([...sources.keys()].map((file) => [modulePath(file).join("::"), file]))

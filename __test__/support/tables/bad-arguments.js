@@ -71,7 +71,7 @@ export const badKeys = [
   ["a negative bigint of 1025 bytes", ["a", -(2n ** 8192n)], LIMIT, /1025/, /1024/],
 ]
 
-/** What stands where one key is expected, and is none; an empty key is a prefix, but no key. */
+/** Values that are no key, given where one key is expected; an empty key is a prefix, but no key. */
 export const noKeys = [
   ["a string", "users", INVALID, /key|selector/i],
   ["a number", 5, INVALID, /key|selector/i],

@@ -1,6 +1,6 @@
 /**
  * Filters, on their way to Rust, which reads and checks them (`src/engine/query/filter/`). Objects, arrays, times and values are
- * told apart by what wraps them, so that a user's own names can never be taken for something else.
+ * distinguished by what wraps them, so that a user's own names can never be taken for something else.
  */
 
 import { types } from "node:util"
@@ -10,7 +10,7 @@ import { MAX_NESTING_DEPTH } from "../../shared/limits.js"
 import { Now } from "../../shared/placeholders.js"
 import { encodeFilterValue } from "../../value/index.js"
 
-/** Conditions within one another, of which one may be an object and an array (`$and`), and a value. Rust counts conditions. */
+/** Nested conditions; one may be an object and an array (`$and`), and a value. Rust counts conditions. */
 const MAX_DEPTH = 3 * MAX_NESTING_DEPTH
 
 type Names = Record<string, unknown>

@@ -168,7 +168,7 @@ class Listener implements QueueWorker, Running {
     this.#schedule()
   }
 
-  /** What was handled is told while there is still a way, and what is not is given back. */
+  /** Settles what was handled while that is still possible, and gives back the rest. */
   end(): void {
     this.stop()
     this.giveBack()
@@ -275,7 +275,7 @@ class Listener implements QueueWorker, Running {
     this.#schedule()
   }
 
-  /** What was handled cannot be told: its leases run out. */
+  /** What was handled cannot be settled: its leases run out. */
   #giveUp(): void {
     this.#closed = true
     for (const { message, lease } of this.#settled.splice(0)) this.#transport.stopRenewing(message, lease)

@@ -27,7 +27,7 @@ const refusing = {
 }
 const withoutLog = new Kv(":memory:", { changeLog: "off" })
 
-/** Entries of which the second one is bad. */
+/** Entries, the second of them bad. */
 async function* badEntries() {
   yield { key: ["entries"], value: 1 }
   yield { key: [{}], value: 1 }

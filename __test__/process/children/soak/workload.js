@@ -8,7 +8,7 @@ export const SUMS = 4
 export const BATCH = 20
 /** Keys of a writer that large values are written to in turn. */
 export const SLOTS = 4
-/** The chains of a writer, each of which awaits a write before the next. */
+/** The chains of a writer; each awaits a write before the next. */
 export const CHAINS = ["log0", "log1", "moved0", "moved1", "counter", "ttl", "batch", "large"]
 
 export const accountKeys = Array.from({ length: ACCOUNTS }, (_, at) => ["account", at])

@@ -1,4 +1,4 @@
-// samples.js write|read <file>: writes every sample, or compares what stands there with them.
+// samples.js write|read <file>: writes every sample, or compares what is stored with them.
 import assert from "node:assert/strict"
 import { Kv } from "@buntime/keyval"
 import { plain } from "../../../support/assert.js"
