@@ -15,10 +15,11 @@ const WORDS = [
 const PAGES = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "index.d.ts"]
 for (const page of readdirSync(join(root, "docs"))) if (page.endsWith(".md")) PAGES.push(`docs/${page}`)
 
-const FOLDERS = ["lib", "__test__"]
-const SOURCE = /(?<!\.d)\.[tj]s$/
-/** The comment in a line of TypeScript or JavaScript: after `//`, or a line of a block. */
-const COMMENT = /(?:^|\s)\/[/*].*|^\s*\*.*/
+const LOCAL = ["backup", "os", "schema", "sqlite"].map((folder) => `src/store/local/${folder}`)
+const FOLDERS = ["lib", "__test__", "src/base", "src/binding", "src/codec", "src/store/sql", ...LOCAL]
+const SOURCE = /(?<!\.d)\.(?:[tj]s|rs)$/
+/** The comment in a line of TypeScript, JavaScript or Rust: after `//`, or a line of a block. */
+const COMMENT = /(?:^|\s)\/[/*].*|^\s*\*\s.*/
 
 /** What is wrong with the words of a page; with those of the comments alone, if it is a source. */
 export function wordFaults(name, text, isSource) {

@@ -5,7 +5,14 @@ import { wordFaults } from "../../scripts/words.mjs"
 
 describe("structure: plain words", () => {
   // Seen to fail: the check read pages alone, and a comment could say anything.
-  for (const line of ["// A watch is told.", "/** It stands there. */", " * Read anew.", "f()\t// anew"])
+  for (const line of [
+    "// A watch is told.",
+    "/** It stands there. */",
+    "/// Of which one.",
+    "//! Who wants it.",
+    " * Read anew.",
+    "f()\t// anew",
+  ])
     test(`a comment is refused: ${line}`, () =>
       assert.deepEqual(
         wordFaults("lib/a.ts", `const a = 1\n${line}`, true).map((fault) => fault.slice(0, 11)),
@@ -13,7 +20,13 @@ describe("structure: plain words", () => {
       ))
 
   test("code and names in a comment are not prose", () => {
-    for (const line of ["const told = 1", 'test("it is told")', "// `told` is a name", "// stands for"])
+    for (const line of [
+      "const told = 1",
+      "*told = 1",
+      'test("it is told")',
+      "// `told` is a name",
+      "// stands for",
+    ])
       assert.deepEqual(wordFaults("lib/a.ts", line, true), [])
   })
 

@@ -101,7 +101,7 @@ impl Clock {
         if running && self.stepped.load(Ordering::Acquire) { *self.gap.lock() } else { Gap::default() }
     }
 
-    /// For tests: stands still at a time, whatever was seen before, or (`None`) runs again.
+    /// For tests: freezes at a time, whatever was seen before, or (`None`) runs again.
     pub fn freeze(&self, at_ms: Option<i64>) {
         self.frozen_ms.store(at_ms.unwrap_or(RUNNING), Ordering::Relaxed);
     }
@@ -229,7 +229,7 @@ mod tests {
         }
     }
 
-    /// Seen to fail: with a clock that is the system's, and with one that stands still until the system's has
+    /// Seen to fail: with a clock that is the system's, and with one that is frozen until the system's has
     /// caught up.
     #[test]
     fn a_step_back_neither_turns_time_back_nor_stops_it() {

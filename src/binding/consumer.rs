@@ -59,7 +59,7 @@ impl Handle {
         self.write(id, Write::DeleteConsumer(name))
     }
 
-    /// Where a consumer stands, now or by mail under `id`: `[position,head,until]`.
+    /// The position of a consumer, now or by mail under `id`: `[position,head,until]`.
     #[napi(catch_unwind)]
     pub fn consumer_status(&mut self, id: u32, name: String) -> napi::Result<Packet, CodeName> {
         self.ask(id, Request::Consumer(name))

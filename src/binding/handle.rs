@@ -31,7 +31,7 @@ use crate::kv::Kv;
 pub type CodeName = &'static str;
 
 /// What an open `Kv` takes that the garbage collector does not see: two threads, caches, what it has in
-/// memory. The collector is told of so much, so that one that nobody holds any more is collected in time.
+/// memory. This is reported to the collector, so that one that nobody holds any more is collected in time.
 const OPEN_BYTES: i64 = 4 << 20;
 
 /// An open `Kv` of one environment.

@@ -10,8 +10,8 @@ use crate::store::Notice;
 
 #[napi]
 impl Handle {
-    /// From now on these reasons to look are told under the id 0: bits of `store::Notice`. Any of them: other
-    /// processes and times are paid attention to.
+    /// From now on these reasons are reported under the id 0: bits of `store::Notice`. With any of
+    /// them, other processes and times are monitored.
     #[napi(catch_unwind)]
     pub fn set_notice_reasons(&mut self, reasons: u8) -> napi::Result<(), CodeName> {
         let reasons = Notice::from_bits(reasons);
@@ -20,7 +20,7 @@ impl Handle {
         self.kv().map(|kv| kv.monitor(on, reasons.has(&Notice::CHANGES))).map_err(thrown)
     }
 
-    /// Asks to be told when the store's clock has reached a time; it may come early.
+    /// Asks for a notice when the store's clock has reached a time; it may come early.
     #[napi(catch_unwind)]
     #[allow(clippy::cast_possible_truncation)]
     pub fn wake_at(&mut self, at_ms: f64) -> napi::Result<(), CodeName> {

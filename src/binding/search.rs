@@ -42,7 +42,7 @@ impl Handle {
         Ok(Search { query: Arc::new(Mutex::new(query().map_err(thrown)?)) })
     }
 
-    /// Reads the next page of a search after `offset` matches, of which `wanted` entries are still to come;
+    /// Reads the next page of a search after `offset` matches; `wanted` entries are still to come;
     /// or nothing, if it comes by mail under `id`.
     #[napi(catch_unwind)]
     pub fn search_page(

@@ -1,5 +1,5 @@
-//! Cursors: where a list stands, as a text that a user can keep. A checksum tells a damaged one, the direction
-//! one of another list.
+//! Cursors: the position of a list, as a text that a user can keep. A checksum reveals a damaged one, the
+//! direction one of another list.
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 

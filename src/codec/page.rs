@@ -26,7 +26,7 @@ const ENCODING_IS_UNKNOWN: u8 = 128;
 
 /// The batch of a watch is part of the present state.
 pub const BATCH_INITIAL: u8 = 1;
-/// The present state begins anew.
+/// The present state begins again.
 pub const BATCH_RESET: u8 = 2;
 /// There is a batch; else the watch is at the end of the log.
 pub const BATCH_PRESENT: u8 = 4;

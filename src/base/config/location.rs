@@ -167,7 +167,7 @@ fn parameters_of(url: &str) -> Error {
     ))
 }
 
-/// A path may hold `?`; what stands behind it must not look like SQLite's parameters.
+/// A path may hold `?`; what follows it must not look like SQLite's parameters.
 fn path_of(url: &str) -> Result<String> {
     let parameter = url.split_once('?').and_then(|(_, rest)| rest.split_once('='));
     match parameter {
@@ -180,7 +180,7 @@ fn path_of(url: &str) -> Result<String> {
     }
 }
 
-/// The path of a `file:` URL, of which `rest` is what stands behind the scheme.
+/// The path of a `file:` URL; `rest` is what follows the scheme.
 fn file_path(rest: &str, url: &str) -> Result<String> {
     let Some(authority) = rest.strip_prefix("//") else {
         if rest.contains(['?', '#']) {

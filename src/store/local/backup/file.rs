@@ -212,7 +212,7 @@ impl PartialFile {
     /// Gives it its final name.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` if something stands there by now, `UNAVAILABLE`.
+    /// `INVALID_ARGUMENT` if something is there by now, `UNAVAILABLE`.
     pub fn publish(mut self, target: &Target) -> Result<()> {
         target.check()?;
         let moved = if target.overwrite { self.replace(target) } else { self.take_free_name(target) };

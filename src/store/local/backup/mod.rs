@@ -26,7 +26,7 @@ pub use source::Source;
 const FILE_STEP: u16 = 1024;
 /// Pages a step in memory, where readers and the writer wait for it: 256 KiB, about as long as a reader is patient.
 const MEMORY_STEP: u16 = 64;
-/// In memory every commit makes the copy begin anew. After so many the rest is taken in one step.
+/// In memory every commit makes the copy start over. After so many the rest is taken in one step.
 const MEMORY_RESTARTS: u32 = 3;
 /// Written bytes between two syncs. Without them the disk gets all at the end, and a commit that syncs its log then
 /// waits for it.

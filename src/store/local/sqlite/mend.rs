@@ -8,7 +8,7 @@
 //! knows are written once more, what lies behind is cut off, and all is synced. It needs no checkpoint, which a reader
 //! could hold back. Of the database's own file a sync may have failed, too: so the next checkpoint copies everything again.
 //!
-//! Whether the log is whole is told to all processes by a word of its index that SQLite leaves to others
+//! Whether the log is whole is announced to all processes in a word of its index that SQLite leaves to others
 //! (sqlite.org/walformat.html: bytes 132 to 135 are unused, and zero in a new index). Zero, as after a crash, is: not whole.
 //!
 //! A process may be killed, or suspended, between a sync that failed and what it says of it, and SQLite gives its lock up
@@ -183,8 +183,8 @@ fn is_under_way(state: u32) -> bool {
     state & UNDER_WAY_BITS == UNDER_WAY
 }
 
-/// The state, as soon as the commit of another process has told how it ended; that gave up its lock already. One that was
-/// killed never tells.
+/// The state, as soon as the commit of another process, which has given up its lock, has announced how it ended.
+/// One that was killed never does.
 fn ended(index: &LogIndex) -> u32 {
     const TIMEOUT: Duration = Duration::from_millis(50);
     const PAUSE: Duration = Duration::from_micros(100);

@@ -252,7 +252,7 @@ impl Rows<'_> {
 impl Drop for Rows<'_> {
     fn drop(&mut self) {
         // SAFETY: the statement lives. The parameters that stay bound are not read before they are bound
-        // anew.
+        // again.
         unsafe { ffi::sqlite3_reset(self.statement.raw) };
     }
 }
