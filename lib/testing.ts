@@ -5,6 +5,7 @@ import { transports } from "./api/kv.js"
 import { callNative } from "./native/addon.js"
 import { core } from "./native/core.js"
 import { NativeTransport } from "./native/transport.js"
+import type { ChangesReader, Writes } from "./transport.js"
 import { reviveKey } from "./wire/key-json.js"
 
 /** Replaces what waits (retries, backoff), or (`undefined`) puts it back. */
@@ -29,6 +30,33 @@ export function shiftClock(kv: Kv, ms: number): void {
 /** Runs one sweep now. */
 export function sweep(kv: Kv): Promise<void> {
   return transportOf(kv).sweep()
+}
+
+/** The next page of a change feed, or the next write of another kind, fails with an error, as it does where the store is busy. */
+export function failNext(kv: Kv, kind: "changes" | keyof Writes, error: Error): void {
+  const transport = transportOf(kv) as Pick<NativeTransport, "open" | "write">
+  const fails = (request: { kind: string }) => request.kind === kind
+  if (kind === "changes") {
+    const open = transport.open.bind(transport)
+    transport.open = (request) => {
+      const reader = open(request)
+      if (!fails(request)) return reader
+      Reflect.deleteProperty(transport, "open")
+      const [feed, page] = [reader as ChangesReader, (reader as ChangesReader).page]
+      feed.page = () => {
+        feed.page = page
+        return Promise.reject(error)
+      }
+      return reader
+    }
+    return
+  }
+  const write = transport.write.bind(transport)
+  transport.write = (request) => {
+    if (!fails(request)) return write(request)
+    Reflect.deleteProperty(transport, "write")
+    return Promise.reject(error)
+  }
 }
 
 export function encodeKey(key: KvKey): Uint8Array {

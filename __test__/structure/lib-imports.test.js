@@ -14,7 +14,7 @@ const MAY_IMPORT = {
   open: ["shared", "transport", "native"],
   api: ["shared", "value", "transport"],
   index: ["shared", "api"],
-  testing: ["shared", "api", "native", "wire"],
+  testing: ["shared", "transport", "api", "native", "wire"],
   internals: ["shared", "api", "native", "wire"],
 }
 /** What one file of a room may import more. */

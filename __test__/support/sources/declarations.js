@@ -37,3 +37,20 @@ export function readDeclarations(source) {
   const values = [...code.matchAll(/export (?:class|const|function|let) (\w+)/g)].map(([, name]) => name)
   return { types, values: [...new Set(values)].sort() }
 }
+
+/** Members that are functions which a program gives, or that take one, as `Type.member`; types of functions by their names. */
+export function readCallbacks(source) {
+  const code = withoutComments(source)
+  const found = new Set(
+    [...code.matchAll(/export type (\w+)(?:<[^>]*>)? = \([^)]*\) =>/g)].map(([, name]) => name),
+  )
+  for (const match of code.matchAll(/export (?:class|interface) (\w+)[^{]*/g)) {
+    const body = bodyAt(code, match.index + match[0].length)
+    // A member begins two columns in, and goes on until the next one.
+    for (const member of body.split(/\n(?= {2}[^ }\])|])/)) {
+      const name = member.match(/^ *(?:static |readonly )*"?([\w~]+)/)?.[1]
+      if (name !== undefined && member.includes("=>")) found.add(`${match[1]}.${name}`)
+    }
+  }
+  return [...found].sort()
+}
