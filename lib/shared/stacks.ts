@@ -24,7 +24,8 @@ interface Tick {
 /**
  * Noting frames costs Node 5 to 15 µs, and up to 80 where the callers' code is optimised: half of a write. So many calls note them at once, and
  * one every ten milliseconds from then on, which is at most a hundredth of the time; the others have what awaits them.
- * Bun notes them in 0.4 µs.
+ * Bun notes them in 0.4 µs. Measured beside a build that notes none (medians of 31 interleaved rounds of calls that are awaited one by one;
+ * two equal builds differ by up to 3 %): a set takes 5 to 7 % more processor time in Node and 4 to 5 % in Bun, a get 1 to 5 % and 2 to 7 %.
  */
 const MAX_NOTES = 64
 const NOTES_A_MS = 0.1
