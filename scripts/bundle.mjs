@@ -17,7 +17,7 @@ const ENTRIES = [
   { from: "testing.ts", to: "testing.js", format: "cjs", through: INTERNALS },
 ]
 
-const common = { bundle: true, platform: "node", target: "es2022", logLevel: "warning" }
+export const common = { bundle: true, platform: "node", target: "es2022", logLevel: "warning" }
 
 /** Imports that match are left as imports of `path`. */
 const external = (filter, path) => ({
@@ -26,13 +26,18 @@ const external = (filter, path) => ({
     onResolve({ filter }, ({ kind }) => (kind === "entry-point" ? undefined : { path, external: true })),
 })
 
-/** Errors show the names of classes, and esbuild renames a class whose own body names it. Its `keepNames` costs each closure a call. */
+/**
+ * The first class that esbuild has renamed, as it does where the class names itself in its body: errors show the names of classes. esbuild's
+ * `keepNames` would cost each closure a call.
+ */
+export function renamedClass(text) {
+  return /\bclass _(\w+)/.exec(text)?.[1]
+}
+
 function checkNames(text) {
-  const renamed = /\bclass (_\w+)/.exec(text)?.[1]
-  if (renamed)
-    fail(
-      `lib/: the class ${renamed.slice(1)} names itself in its body; use \`this\`, or a function beside it`,
-    )
+  const name = renamedClass(text)
+  if (name !== undefined)
+    fail(`lib/: the class ${name} names itself in its body; use \`this\`, or a function beside it`)
 }
 
 /** dist/, whole: what is there goes. */

@@ -6,6 +6,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, before, describe, test } from "node:test"
 import { fileURLToPath } from "node:url"
+import { buildSync } from "esbuild"
+import { common, renamedClass } from "../../scripts/bundle.mjs"
 import { commandOf } from "../support/runtimes.js"
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url))
@@ -106,4 +108,14 @@ describe("package", () => {
     const lib = ["--lib", "es2022,dom", "--types", ""]
     run(process.execPath, [join(ROOT, "node_modules/typescript/bin/tsc"), ...options, ...lib, "types/app.ts"])
   })
+})
+
+// Seen to fail: with a look for another form of a renamed class none was found.
+test("a class whose name the bundle would change is found", () => {
+  const bundled = (contents) =>
+    buildSync({ ...common, stdin: { contents, loader: "ts" }, format: "cjs", write: false }).outputFiles[0]
+      .text
+  assert.equal(renamedClass(bundled("export class Lock { copy() { return new Lock() } }")), "Lock")
+  assert.equal(renamedClass(bundled("export class Lock { static first = new Lock() }")), "Lock")
+  assert.equal(renamedClass(bundled("export class Lock { static first = new this() }")), undefined)
 })
