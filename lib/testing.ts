@@ -8,6 +8,8 @@ import { NativeTransport } from "./native/transport.js"
 import type { ChangesReader, Writes } from "./transport.js"
 import { reviveKey } from "./wire/key-json.js"
 
+/** Replaces what carries a `Kv` that is opened from now on, or (`undefined`) puts the addon back. */
+export { useCarrier } from "./open.js"
 /** Replaces what waits (retries, backoff), or (`undefined`) puts it back. */
 export { useTimer } from "./shared/host.js"
 

@@ -12,6 +12,7 @@ import type {
   KvCheck,
   KvCommitError,
   KvCommitResult,
+  KvConsistency,
   KvDeadLetter,
   KvDeleteResult,
   KvEntry,
@@ -36,10 +37,10 @@ export interface Transport {
   checkOpen(): void
   /** The store's time, in milliseconds since the epoch. */
   now(): number
-  /** Reads a key, with the others of this tick. */
-  get<T>(key: KvKey): Promise<KvEntryMaybe<T>>
-  /** Reads keys from one snapshot, with the others of this tick. */
-  getMany<T>(keys: readonly KvKey[]): Promise<KvEntryMaybe<T>[]>
+  /** Reads a key, with the others of this tick that ask for as much. */
+  get<T>(key: KvKey, consistency: KvConsistency): Promise<KvEntryMaybe<T>>
+  /** Reads keys from one snapshot, with the others of this tick that ask for as much. */
+  getMany<T>(keys: readonly KvKey[], consistency: KvConsistency): Promise<KvEntryMaybe<T>[]>
   /** Begins what is read in steps. */
   open<K extends keyof Readers>(request: Request<Readers, K>): Readers[K]["gives"]
   /** Answers at once where it can. */
@@ -99,6 +100,7 @@ export interface Readers {
       cursor: string
       reverse: boolean
       keysOnly: boolean
+      consistency: KvConsistency
       /** Entries that are looked for at once. */
       batch: number
       where: Where

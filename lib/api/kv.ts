@@ -8,6 +8,7 @@ import type {
   KvCollection,
   KvCommitError,
   KvCommitResult,
+  KvConsistency,
   KvConsumer,
   KvConsumerOptions,
   KvCountOptions,
@@ -59,7 +60,7 @@ import type {
 import { openTransport } from "../open.js"
 import { describe, invalidArgument } from "../shared/errors.js"
 import { isKeyList } from "../shared/keys.js"
-import { checkConsistency, refuseExtra, refuseOptions, settingsOf, takeOptions } from "../shared/options.js"
+import { consistencyOf, refuseExtra, refuseOptions, settingsOf, takeOptions } from "../shared/options.js"
 import { COMMIT_VERSIONSTAMP, createNow, UUIDV7 } from "../shared/placeholders.js"
 import { attempt, fromCaller, nearOrigin, originOf } from "../shared/stacks.js"
 import type { Transport } from "../transport.js"
@@ -119,11 +120,10 @@ export class Kv implements Contract {
     ...extra: unknown[]
   ): Promise<KvEntryMaybe<T> | KvEntryMaybe<T>[]> {
     if (isKeyList(key)) return this.getMany(key, options, ...extra)
-    if (options === undefined && extra.length === 0) return this.#transport.get(key)
+    if (options === undefined && extra.length === 0) return this.#transport.get(key, "strong")
     return attempt(() => {
       refuseExtra(extra)
-      checkGetOptions(options)
-      return this.#transport.get(key)
+      return this.#transport.get(key, consistencyIn(options))
     })
   }
 
@@ -134,8 +134,7 @@ export class Kv implements Contract {
   ): Promise<KvEntryMaybe<T>[]> {
     return attempt(() => {
       refuseExtra(extra)
-      checkGetOptions(options)
-      return this.#transport.getMany(keys)
+      return this.#transport.getMany(keys, consistencyIn(options))
     })
   }
 
@@ -389,6 +388,6 @@ export class Kv implements Contract {
 /** The way from a `Kv` to its transport, for tests alone (`testing.ts`). */
 export const transports = new WeakMap<Contract, Transport>()
 
-function checkGetOptions(options: KvGetOptions | undefined): void {
-  checkConsistency(takeOptions<KvGetOptions>(options, ["consistency"]).consistency)
+function consistencyIn(options: KvGetOptions | undefined): KvConsistency {
+  return consistencyOf(takeOptions<KvGetOptions>(options, ["consistency"]).consistency)
 }

@@ -46,7 +46,7 @@ export interface NativeHandle {
   readBatch(id: number, keys: readonly unknown[], many: boolean): Packet
   keepSnapshot(): void
   releaseSnapshot(): void
-  listOpen(request: Asked<Readers, "list">): NativeList
+  listOpen(request: Omit<Asked<Readers, "list">, "consistency">): NativeList
   listPage(id: number, list: NativeList, limit: number): Packet
   count(id: number, range: Asked<Queries, "count">): Later
   explain(id: number, range: Asked<Queries, "explain">): Later

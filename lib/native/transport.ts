@@ -47,6 +47,7 @@ export class NativeTransport implements Transport {
     return this.#bridge.callSync((handle) => handle.now())
   }
 
+  // Reads leave `consistency` out, here and in lists: a store of this machine is always strong.
   get<T>(key: KvKey): Promise<KvEntryMaybe<T>> {
     return this.#reads.get(key)
   }

@@ -1,6 +1,6 @@
 /** Options: what may be given, and what is refused rather than ignored. */
 
-import type { KvExpireOptions, KvOptions } from "../../index.js"
+import type { KvConsistency, KvExpireOptions, KvOptions } from "../../index.js"
 import { describe, invalidArgument, KvError, short } from "./errors.js"
 import { isList, isPlainPrototype, isRevokedProxy } from "./kinds.js"
 
@@ -160,7 +160,8 @@ export function flag(value: unknown, name: string): boolean {
   throw invalidArgument(`${name}: must be true or false, got ${describe(value)}`)
 }
 
-export function checkConsistency(value: unknown): void {
-  if (value !== undefined && value !== "strong" && value !== "eventual")
-    throw invalidArgument(`consistency: must be "strong" or "eventual", got ${describe(value)}`)
+export function consistencyOf(value: unknown): KvConsistency {
+  if (value === undefined) return "strong"
+  if (value === "strong" || value === "eventual") return value
+  throw invalidArgument(`consistency: must be "strong" or "eventual", got ${describe(value)}`)
 }

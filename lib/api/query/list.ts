@@ -12,7 +12,7 @@ import type {
 import { closed, describe, invalidArgument } from "../../shared/errors.js"
 import { copyKey, type KeyRange, selectorOf } from "../../shared/keys.js"
 import { MAX_PAGE_ENTRIES } from "../../shared/limits.js"
-import { checkConsistency, flag, takeOptions, wholeNumber } from "../../shared/options.js"
+import { consistencyOf, flag, takeOptions, wholeNumber } from "../../shared/options.js"
 import type { ListPage, ListReader, Readers, Request, Transport } from "../../transport.js"
 import { unreadOf } from "../../value/unreadable.js"
 import { filterText } from "./filter.js"
@@ -59,8 +59,8 @@ type ListRequest = Request<Readers, "list">
 /** Begins a list. Bad arguments throw here, before the loop. */
 export function list<T>(transport: Transport, selector: unknown, given?: KvListOptions): ListIterator<T> {
   const options = takeOptions<KvListOptions>(given, LIST_OPTIONS)
-  const { limit, batchSize = DEFAULT_BATCH_ENTRIES, consistency } = options
-  checkConsistency(consistency)
+  const { limit, batchSize = DEFAULT_BATCH_ENTRIES } = options
+  const consistency = consistencyOf(options.consistency)
   const most = limit === undefined ? Infinity : wholeNumber(limit, "limit", 1, Number.MAX_SAFE_INTEGER)
   const request: ListRequest = {
     kind: "list",
@@ -68,6 +68,7 @@ export function list<T>(transport: Transport, selector: unknown, given?: KvListO
     cursor: cursorOf(options.cursor),
     reverse: flag(options.reverse, "reverse"),
     keysOnly: flag(options.keysOnly, "keysOnly"),
+    consistency,
     batch: wholeNumber(batchSize, "batchSize", 1, MAX_PAGE_ENTRIES),
     where: filterText(options.where),
   }
@@ -94,6 +95,7 @@ export async function paginate<T>(
     cursor: cursorOf(options.cursor),
     reverse,
     keysOnly: false,
+    consistency: "strong",
     batch: limit,
     where: filterText(options.where),
   })
