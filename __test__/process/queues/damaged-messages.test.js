@@ -8,8 +8,8 @@ import { sql } from "../../support/runtimes.js"
 import { tempFolder } from "../../support/targets.js"
 
 const DAMAGE = {
-  // Seen to fail, a lease that is a text or bytes and an id of bytes, by a script on the build before: a claim changed no row, and the
-  // message was delivered again and again.
+  // Not seen to fail themselves, a lease that is a text or bytes and an id of bytes: a script had found that a claim changed no row, and
+  // the message was delivered again and again.
   "a lease that is a text": ["lease = 'x'", /damaged: a stored number/],
   "attempts that are bytes": ["attempts = x'31'", /damaged: a stored number/],
   "an id of bytes": ["id = x'6964'", /damaged: a stored text/],

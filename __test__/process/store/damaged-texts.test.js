@@ -48,14 +48,14 @@ for (const [what, bad] of Object.entries(BAD)) {
     }),
   )
 
-  // Seen to fail, a quotation mark, by a script on the build before: `info` threw.
+  // Not seen to fail itself: a script had found that `info` threw for a quotation mark.
   test(`an id of the database with ${what} is given as it stands`, LIMITED, () =>
     opened(`UPDATE kv_meta SET value = ${bad} WHERE key = 'database_id'`, async (kv) => {
       assert.equal(typeof (await kv.info()).databaseId, "string")
     }),
   )
 
-  // Seen to fail, by a script on the build before: a single `get` was CORRUPT.
+  // Not seen to fail itself: a script had found that a single `get` was CORRUPT.
   test(`a versionstamp with ${what} leaves its neighbours readable`, LIMITED, () =>
     opened(`UPDATE kv_entries SET versionstamp = ${bad}`, async (kv) => {
       await kv.set(["b"], 2)
@@ -81,7 +81,7 @@ for (const [what, bad] of Object.entries(BAD)) {
   )
 }
 
-// Seen to fail, by a script on the build before: `queueStats` hung.
+// Not seen to fail itself: a script had found that `queueStats` hung.
 test("a queue whose name is bytes holds up no other", LIMITED, () =>
   opened("UPDATE kv_queue SET queue = x''", async (kv) => {
     const listener = new Listener(kv, () => {}, { queue: "jobs" })
@@ -92,7 +92,7 @@ test("a queue whose name is bytes holds up no other", LIMITED, () =>
   }),
 )
 
-// Seen to fail, by a script on the build before: `read` was a RangeError.
+// Not seen to fail itself: a script had found that `read` was a RangeError.
 test("a lease that ends at no date is reported as one", LIMITED, () =>
   opened("UPDATE kv_consumers SET locked_until = 9007199254740993", async (kv) => {
     await refused(() => kv.consumer("reader").read(), "BUSY", /lease until the time 9007199254740992/)
