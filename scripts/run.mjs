@@ -1,7 +1,8 @@
 // The commands of package.json. Each installs and builds what it needs: `node scripts/run.mjs test`.
 import { readdirSync } from "node:fs"
+import { availableParallelism } from "node:os"
 import { join, relative } from "node:path"
-import { bun, fail, install, root, run } from "./support.mjs"
+import { bun, fail, install, root, run, runTogether } from "./support.mjs"
 
 const node = process.execPath
 const script = (path) => join(root, path)
@@ -26,6 +27,9 @@ const IN_NODE = {
   "Documents, types, the package and the rest": ["__test__"],
 }
 
+/** Test files that run at a time: much of what they do is to wait. Node's own choice would be one where there are two CPUs. */
+const TEST_FILES_AT_ONCE = Math.max(2, availableParallelism() - 1)
+
 const TASKS = {
   build: () => build(["--release", ...rest]),
 
@@ -41,20 +45,20 @@ const TASKS = {
     run(node, [script("scripts/words.mjs")])
   },
 
-  test() {
+  async test() {
     TASKS.check()
     step("Rust: unit, property, model, fault and documentation tests")
     run("cargo", ["test", "--locked"])
     TASKS.instructions()
     build([])
     step("JavaScript in Bun")
-    run(bun(), ["test", "--timeout", "600000", ...testFiles(IN_BOTH)])
+    await testInBun()
     const done = new Set()
     for (const [title, places] of Object.entries(IN_NODE)) {
       const files = testFiles(places).filter((file) => !done.has(file))
       for (const file of files) done.add(file)
       step(title)
-      run(node, ["--test", ...files])
+      run(node, ["--test", `--test-concurrency=${TEST_FILES_AT_ONCE}`, ...files])
     }
   },
 
@@ -87,6 +91,16 @@ const TASKS = {
     build([])
     run(node, [script("scripts/powercut.mjs"), ...rest])
   },
+}
+
+/** In two processes, because one runs file after file: the suites on a file are half of the work. */
+async function testInBun() {
+  const [onFile, rest] = [
+    ["__test__/file.test.js"],
+    IN_BOTH.filter((place) => place !== "__test__/file.test.js"),
+  ]
+  const command = (places) => [bun(), ["test", "--timeout", "600000", ...testFiles(places)]]
+  await runTogether([command(onFile), command(rest)])
 }
 
 /** The steps so far, `{ title, began }`. */
@@ -123,4 +137,4 @@ const [name, ...rest] = process.argv.slice(2)
 if (!Object.hasOwn(TASKS, name)) fail(`usage: node scripts/run.mjs ${Object.keys(TASKS).join(" | ")}`)
 install()
 if (name === "test") process.on("exit", printMinutes)
-TASKS[name]()
+await TASKS[name]()

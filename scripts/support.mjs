@@ -1,5 +1,5 @@
 // What the scripts share: where things are and how they are run.
-import { spawnSync } from "node:child_process"
+import { spawn, spawnSync } from "node:child_process"
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -12,6 +12,31 @@ export function run(command, args, options = {}) {
   if (error?.code === "ENOENT")
     fail(`${command} is not installed. KeyVal builds with Rust (rustup.rs) and Node.`)
   if (status !== 0) fail(`${command} ${args.join(" ")} failed`, status ?? 1)
+}
+
+/**
+ * Runs commands side by side, each `[command, args]`. The first one prints as it goes, the others when they end; all end
+ * before one that failed is named.
+ */
+export async function runTogether(commands) {
+  const failures = await Promise.all(commands.map((command, at) => runOneOf(command, at === 0)))
+  for (const failure of failures.filter(Boolean)) fail(failure)
+}
+
+function runOneOf([command, args], isFirst) {
+  const child = spawn(command, args, {
+    cwd: root,
+    stdio: ["ignore", ...Array(2).fill(isFirst ? "inherit" : "pipe")],
+  })
+  const printed = []
+  for (const stream of [child.stdout, child.stderr]) stream?.on("data", (data) => printed.push(data))
+  return new Promise((resolve) => {
+    child.on("error", ({ message }) => resolve(`${command}: ${message}`))
+    child.on("close", (code) => {
+      process.stdout.write(Buffer.concat(printed))
+      resolve(code === 0 ? undefined : `${command} ${args.join(" ")} failed`)
+    })
+  })
 }
 
 export function fail(message, code = 1) {
