@@ -1,9 +1,10 @@
 // Counts the instructions of the core's hot paths under callgrind and compares them with bench/instructions/instructions.json:
 // `node scripts/instructions.mjs [--write]`. A noisy machine does not move them.
-import { spawnSync } from "node:child_process"
+import { execFile, spawnSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { availableParallelism, tmpdir } from "node:os"
 import { join } from "node:path"
+import { promisify } from "node:util"
 import { fail, root } from "./support.mjs"
 
 const BASELINE = join(root, "bench/instructions/instructions.json")
@@ -24,6 +25,18 @@ const PATHS = {
   "claim and settle, of 64": WRITES,
   "watched change, of 64": READS,
 }
+/**
+ * The tests' profile with the release's optimisation, but without LTO: so SQLite, which `Cargo.toml` sets to the same in
+ * both, and what runs at build time are not compiled once more.
+ */
+const PROFILE = [
+  "profile.dev.opt-level=3",
+  "profile.dev.codegen-units=1",
+  "profile.dev.debug=false",
+  "profile.dev.debug-assertions=false",
+  "profile.dev.overflow-checks=false",
+  "profile.dev.incremental=false",
+]
 /** The same loops of the C library on every CPU. */
 const TUNABLES = "glibc.cpu.hwcaps=-AVX2,-AVX512F,-AVX512VL,-AVX512BW,-ERMS,-FSRM,-MOVBE,-BMI2"
 
@@ -38,7 +51,7 @@ const program = build()
 const folder = mkdtempSync(join(tmpdir(), "keyval-instructions-"))
 const isWriting = process.argv.includes("--write")
 const baseline = isWriting ? {} : JSON.parse(readFileSync(BASELINE, "utf8"))
-const counted = Object.fromEntries(Object.keys(PATHS).map((path) => [path, least(path)]))
+const counted = await countAll()
 rmSync(folder, { recursive: true, force: true })
 if (isWriting) write()
 else compare()
@@ -48,13 +61,12 @@ function skip(reason) {
   process.exit(0)
 }
 
-/** With symbols, which callgrind needs to know where to begin. */
+/** The program whose paths are counted. */
 function build() {
-  const args = ["bench", "--locked", "--no-default-features", "--bench", "instructions", "--no-run"]
-  const env = { ...process.env, CARGO_PROFILE_BENCH_STRIP: "none" }
+  const settings = PROFILE.flatMap((setting) => ["--config", setting])
+  const args = ["build", "--locked", "--no-default-features", "--bench", "instructions", ...settings]
   const { status, stdout } = spawnSync("cargo", [...args, "--message-format=json"], {
     cwd: root,
-    env,
     maxBuffer: 2 ** 26,
     stdio: ["ignore", "pipe", "inherit"],
   })
@@ -64,23 +76,36 @@ function build() {
   return built.executable
 }
 
+/** All paths, as many at a time as there are CPUs: the counts of one do not depend on its neighbours. */
+async function countAll() {
+  const waiting = Object.keys(PATHS)
+  const found = {}
+  const countNext = async () => {
+    for (let path = waiting.shift(); path !== undefined; path = waiting.shift())
+      found[path] = await least(path)
+  }
+  await Promise.all(Array.from({ length: availableParallelism() }, countNext))
+  return Object.fromEntries(Object.keys(PATHS).map((path) => [path, found[path]]))
+}
+
 /** The least of several counts: where memory lies moves a get by 5 % between some runs (seen), and only upwards. */
-function least(path) {
-  let found = count(path)
+async function least(path) {
+  let found = await count(path)
   for (let again = 0; again < RECOUNTS && !(found <= baseline[path] * (1 + TOLERANCE)); again++)
-    found = Math.min(found, count(path))
+    found = Math.min(found, await count(path))
   return found
 }
 
 /** Instructions an operation. */
-function count(path) {
-  const out = join(folder, "out")
+async function count(path) {
+  const out = join(folder, path)
   const flags = ["--tool=callgrind", `--toggle-collect=${PATHS[path]}`, `--callgrind-out-file=${out}`]
   const env = { ...process.env, GLIBC_TUNABLES: TUNABLES }
-  const { status, stdout, stderr } = spawnSync("valgrind", [...flags, program, path], { env })
-  if (status !== 0) fail(`${path}: ${stderr}`)
+  const ran = await promisify(execFile)("valgrind", [...flags, program, path], { env }).catch((error) =>
+    fail(`${path}: ${error.stderr ?? error.message}`),
+  )
   const total = Number(/^(?:summary|totals): (\d+)/m.exec(readFileSync(out, "utf8"))?.[1])
-  const instructions = Math.round(total / Number(stdout))
+  const instructions = Math.round(total / Number(ran.stdout))
   if (!(instructions > 0)) fail(`${path}: nothing was counted`)
   return instructions
 }
