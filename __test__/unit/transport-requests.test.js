@@ -38,7 +38,7 @@ function recordingKv(own = {}) {
 }
 
 describe("requests of a Kv to its transport", () => {
-  // Seen to fail: the option was checked and dropped; no transport was told.
+  // Seen to fail: the option was checked and dropped; no transport was given it.
   test("each read says how consistent it is to be", async () => {
     const { kv, asked } = recordingKv()
     for (const options of [undefined, {}, { consistency: "strong" }, { consistency: "eventual" }]) {

@@ -90,7 +90,7 @@ export function transactionRetries(target) {
       tx.set(["n"], (value ?? 0) + 1)
     }
     useTimer((ms, call) => {
-      // Beside each wait stands the longest that a turn lasts, which is called off.
+      // Beside each wait is the longest that a turn lasts, which is called off.
       if (ms !== 1000) waitedMs += ms
       const timer = setTimeout(call, ms)
       return () => clearTimeout(timer)
