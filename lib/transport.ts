@@ -32,6 +32,7 @@ import type { Encoded } from "./value/index.js"
 /** One `Kv`'s way to its store. What is wrong with a request makes it throw, or reject, a `KvError`. */
 export interface Transport {
   readonly core: Core
+  readonly capabilities: Capabilities
   readonly closed: boolean
   /** Throws if it is closed. */
   checkOpen(): void
@@ -63,6 +64,13 @@ export interface Transport {
   detach(running: Running): void
   /** Ends what is attached, then waits for what is under way. */
   close(): Promise<void>
+}
+
+/** What kind of store it is, and what it can do: data, the same as long as it is open. */
+export interface Capabilities extends Readonly<KvInfo["capabilities"]> {
+  readonly backend: KvInfo["backend"]
+  /** It can be copied to a path. Where it cannot, `api/backup.ts` refuses with `UNSUPPORTED`, and opens no such reader. */
+  readonly backup: boolean
 }
 
 /** What runs until it is ended or detached. */

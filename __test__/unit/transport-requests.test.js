@@ -10,6 +10,7 @@ function recordingKv(own = {}) {
   const missing = (key) => ({ key, value: null, versionstamp: null })
   const transport = {
     closed: false,
+    capabilities: {},
     core: { durationMs: () => 10, encodeKey, uuidv7: () => "" },
     get: async (key, consistency) => {
       asked.push({ kind: "get", consistency })
@@ -26,6 +27,10 @@ function recordingKv(own = {}) {
     write: async (request) => {
       asked.push(request)
       return { ok: true, versionstamp: "", results: [] }
+    },
+    query: async (request) => {
+      asked.push(request)
+      return {}
     },
     ...own,
   }
@@ -64,5 +69,22 @@ describe("requests of a Kv to its transport", () => {
       reads.map(({ consistency }) => consistency),
       ["strong", "strong"],
     )
+  })
+
+  // Seen to fail: `info` took limits of its own, and a store for persistent whose URL is not `:memory:`.
+  test("info tells what the transport is capable of", async () => {
+    const limits = { maxValueBytes: 7, maxKeys: 3, persistent: true }
+    const { kv } = recordingKv({ capabilities: { ...limits, backend: "file", backup: false } })
+    const { backend, capabilities } = await kv.info()
+    assert.deepEqual([backend, capabilities], ["file", limits])
+  })
+
+  // Seen to fail: the transport was asked to open the backup.
+  test("a backup that the store is not capable of is UNSUPPORTED, and its arguments are checked first", async () => {
+    const { kv, asked } = recordingKv({ capabilities: { backup: false } })
+    await assert.rejects(kv.backup("/tmp/copy.db"), { code: "UNSUPPORTED", message: /^backup: / })
+    await assert.rejects(kv.backup(5), { code: "INVALID_ARGUMENT" })
+    await assert.rejects(kv.backup("a", { overwrite: 1 }), { code: "INVALID_ARGUMENT" })
+    assert.deepEqual(asked, [])
   })
 })

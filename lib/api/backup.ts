@@ -2,7 +2,7 @@
 
 import type { KvBackupOptions, KvBackupResult } from "../../index.js"
 import { takeOptionalCallback } from "../shared/callbacks.js"
-import { describe, invalidArgument } from "../shared/errors.js"
+import { describe, invalidArgument, KvError } from "../shared/errors.js"
 import { flag, takeOptions } from "../shared/options.js"
 import type { BackupReader, Transport } from "../transport.js"
 
@@ -14,6 +14,11 @@ export async function backup(
   const options = takeOptions<KvBackupOptions>(given, ["overwrite", "onProgress"])
   const onProgress = takeOptionalCallback(options.onProgress, "onProgress")
   const [path, overwrite] = [pathText(target), flag(options.overwrite, "overwrite")]
+  if (!transport.capabilities.backup)
+    throw new KvError(
+      "UNSUPPORTED",
+      "backup: the store is not on this machine; call it in a program that opens the file itself",
+    )
   const reader = transport.open({ kind: "backup", path, overwrite, watched: onProgress !== undefined })
   for (;;) {
     // Asking for more agrees to what was reported: the copy gets its name only after `onProgress` has taken the last of it.

@@ -2,7 +2,6 @@
 
 import type { KvInfo, KvMetrics, KvOperationMetrics } from "../../index.js"
 import { describe, invalidArgument } from "../shared/errors.js"
-import { MAX_KEYS, MAX_VALUE_BYTES } from "../shared/limits.js"
 import { refuseExtra } from "../shared/options.js"
 import { version } from "../shared/version.js"
 import type { Transport } from "../transport.js"
@@ -15,8 +14,7 @@ export async function infoOf(
   refuseExtra(extra)
   const { databaseId, sqliteVersion, schemaVersion, changeLog, retentionMs, deadLetterRetentionMs } =
     await transport.query({ kind: "storeInfo" })
-  const backend = location === ":memory:" ? "memory" : "file"
-  const capabilities = { maxValueBytes: MAX_VALUE_BYTES, maxKeys: MAX_KEYS, persistent: backend === "file" }
+  const { backend, maxValueBytes, maxKeys, persistent } = transport.capabilities
   return {
     version,
     backend,
@@ -27,7 +25,7 @@ export async function infoOf(
     changeLog,
     retentionMs,
     deadLetterRetentionMs,
-    capabilities,
+    capabilities: { maxValueBytes, maxKeys, persistent },
   }
 }
 

@@ -54,6 +54,8 @@ const NOTICE = 0
 
 export class Bridge {
   readonly budget = new EventLoopBudget()
+  /** The store is a file, else in memory. */
+  readonly isFile: boolean
   readonly #owner: BridgeOwner
   readonly #handle: NativeHandle
   /** Whose letters are taken: when it is woken, the handle may be gone. */
@@ -86,7 +88,9 @@ export class Bridge {
       throw fromNative(error)
     }
     this.#mailbox = this.#handle.mailboxNumber
-    this.#unregister = register(settings)
+    const { isFile, unregister } = register(settings)
+    this.isFile = isFile
+    this.#unregister = unregister
     Lifetime.begin(this, this.#lifetime, this.#handle, this.#unregister)
   }
 

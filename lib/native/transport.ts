@@ -3,9 +3,19 @@
 import type { KvEntryMaybe, KvKey } from "../../index.js"
 import { NoticeDispatcher } from "../notices/dispatcher.js"
 import type { Dues, NoticeStore } from "../notices/store.js"
+import { MAX_KEYS, MAX_VALUE_BYTES } from "../shared/limits.js"
 import type { KvSettings } from "../shared/options.js"
 import { beneath } from "../shared/stacks.js"
-import type { Queries, Readers, Request, Running, Subscriptions, Transport, Writes } from "../transport.js"
+import type {
+  Capabilities,
+  Queries,
+  Readers,
+  Request,
+  Running,
+  Subscriptions,
+  Transport,
+  Writes,
+} from "../transport.js"
 import { fromNative, type NativeHandle } from "./addon.js"
 import { Bridge } from "./bridge.js"
 import { core } from "./core.js"
@@ -17,6 +27,7 @@ import { WRITES, type WriteEntry } from "./writes.js"
 
 export class NativeTransport implements Transport {
   readonly core = core
+  readonly capabilities: Capabilities
   readonly #bridge: Bridge
   readonly #reads: ReadBatcher
   readonly #notices: NoticeDispatcher
@@ -30,6 +41,14 @@ export class NativeTransport implements Transport {
       },
       dispatch: (notice) => notices().dispatch(notice),
       onClosing: () => reads().flush(),
+    })
+    const { isFile } = this.#bridge
+    this.capabilities = Object.freeze({
+      backend: isFile ? "file" : "memory",
+      persistent: isFile,
+      maxValueBytes: MAX_VALUE_BYTES,
+      maxKeys: MAX_KEYS,
+      backup: true,
     })
     this.#reads = new ReadBatcher(this.#bridge)
     this.#notices = new NoticeDispatcher(noticeStoreOf(this.#bridge))
