@@ -36,13 +36,22 @@ export interface Transport {
   readonly closed: boolean
   /** Throws if it is closed. */
   checkOpen(): void
-  /** The store's time, in milliseconds since the epoch. */
+  /**
+   * The store's time, in milliseconds since the epoch. It may be an estimate that lies behind, never ahead (unless the store's clock
+   * was set back, and no answer has come since): it is at least the time at
+   * which the store gave the last answer that has come, so what an answer calls due is due here too. Only the store decides by its time:
+   * what has expired, whose lease it is; here it says when to ask.
+   */
   now(): number
   /** Reads a key, with the others of this tick that ask for as much. */
   get<T>(key: KvKey, consistency: KvConsistency): Promise<KvEntryMaybe<T>>
   /** Reads keys from one snapshot, with the others of this tick that ask for as much. */
   getMany<T>(keys: readonly KvKey[], consistency: KvConsistency): Promise<KvEntryMaybe<T>[]>
-  /** Begins what is read in steps. */
+  /**
+   * Begins what is read in steps. Throws at once what is wrong with the request, and `CLOSED`. What only the store knows (`BUSY`, `CORRUPT`,
+   * `HISTORY_GONE`, that its change log is off) comes with the first step at the latest: a carrier that must ask for it does not throw it
+   * here.
+   */
   open<K extends keyof Readers>(request: Request<Readers, K>): Readers[K]["gives"]
   /** Answers at once where it can. */
   query<K extends keyof Queries>(
@@ -69,7 +78,7 @@ export interface Transport {
 /** What kind of store it is, and what it can do: data, the same as long as it is open. */
 export interface Capabilities extends Readonly<KvInfo["capabilities"]> {
   readonly backend: KvInfo["backend"]
-  /** It can be copied to a path. Where it cannot, `api/backup.ts` refuses with `UNSUPPORTED`, and opens no such reader. */
+  /** It can be copied to a path. Where it cannot, `kv.backup` rejects with `UNSUPPORTED` once its arguments are checked. */
   readonly backup: boolean
 }
 
@@ -130,6 +139,7 @@ export interface Readers {
     }
     gives: WatchReader
   }
+  /** Where `capabilities.backup` says that there is none, nobody opens it. */
   backup: { takes: { path: string; overwrite: boolean; watched: boolean }; gives: BackupReader }
 }
 
@@ -360,7 +370,7 @@ export interface LeaseSubscription {
 }
 
 export interface TimeSubscription {
-  /** Calls at a time, once; of several the earliest counts. It may be early. */
+  /** Calls when `now()` has come to a time, once; of several the earliest counts. It may be early. */
   wakeAt(atMs: number): void
   unsubscribe(): void
 }

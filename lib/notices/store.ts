@@ -13,11 +13,11 @@ export interface NoticeStore {
   readonly closed: boolean
   /** The reasons that are waited for may have changed. */
   updateReasons(): void
-  /** The store's time. */
+  /** The store's time, or an estimate of it, as the transport gives it. */
   now(): number
   /** The same while what runs is ended; nothing after that. */
   timeWhileOpen(): number | undefined
-  /** Asks for a notice at a time; of several calls the earliest counts. */
+  /** Asks for a notice when `now()` has come to a time; of several calls the earliest counts. */
   wakeAt(atMs: number): void
   /** Somebody waits for the messages of a queue (`WAIT_QUEUE`), or for a lease (`WAIT_LEASE`). */
   waitFor(kind: number, name: string): void
