@@ -6,7 +6,6 @@
 export { Kv, transports } from "./api/kv.js"
 export { callNative } from "./native/addon.js"
 export { core } from "./native/core.js"
-export { NativeTransport } from "./native/transport.js"
 export { useCarrier } from "./open.js"
 export { KvError } from "./shared/errors.js"
 export { useTimer } from "./shared/host.js"

@@ -4,8 +4,7 @@ import type { Kv, KvKey } from "../index.js"
 import { transports } from "./api/kv.js"
 import { callNative } from "./native/addon.js"
 import { core } from "./native/core.js"
-import { NativeTransport } from "./native/transport.js"
-import type { ChangesReader, Writes } from "./transport.js"
+import type { ChangesReader, TestControls, Transport, Writes } from "./transport.js"
 import { reviveKey } from "./wire/key-json.js"
 
 /** Replaces what carries a `Kv` that is opened from now on, or (`undefined`) puts the addon back. */
@@ -13,30 +12,39 @@ export { useCarrier } from "./open.js"
 /** Replaces what waits (retries, backoff), or (`undefined`) puts it back. */
 export { useTimer } from "./shared/host.js"
 
-function transportOf(kv: Kv): NativeTransport {
+function transportOf(kv: Kv): Transport {
   const transport = transports.get(kv)
-  if (!(transport instanceof NativeTransport)) throw new TypeError("not a Kv")
+  if (transport === undefined) throw new TypeError("not a Kv")
   return transport
+}
+
+function controlsOf(kv: Kv): TestControls {
+  const { testControls } = transportOf(kv)
+  if (testControls === undefined)
+    throw new TypeError(
+      "the transport of this Kv has no testControls: tests cannot set its clock or run its sweep",
+    )
+  return testControls
 }
 
 /** Freezes the clock of the store at a time, or (`null`) lets it run. */
 export function setClock(kv: Kv, ms: number | null): void {
-  transportOf(kv).callForTests((handle) => handle.freezeClock(ms))
+  controlsOf(kv).freezeClock(ms)
 }
 
 /** The machine's clock is wrong by so many milliseconds from now on: a step, forward or back. */
 export function shiftClock(kv: Kv, ms: number): void {
-  transportOf(kv).callForTests((handle) => handle.shiftClock(ms))
+  controlsOf(kv).shiftClock(ms)
 }
 
 /** Runs one sweep now. */
 export function sweep(kv: Kv): Promise<void> {
-  return transportOf(kv).sweep()
+  return controlsOf(kv).sweep()
 }
 
 /** The next page of a change feed, or the next write of another kind, fails with an error, as it does where the store is busy. */
 export function failNext(kv: Kv, kind: "changes" | keyof Writes, error: Error): void {
-  const transport = transportOf(kv) as Pick<NativeTransport, "open" | "write">
+  const transport = transportOf(kv)
   const fails = (request: { kind: string }) => request.kind === kind
   if (kind === "changes") {
     const open = transport.open.bind(transport)

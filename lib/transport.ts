@@ -33,6 +33,8 @@ import type { Encoded } from "./value/index.js"
 export interface Transport {
   readonly core: Core
   readonly capabilities: Capabilities
+  /** What tests control of the store, if this carrier can. */
+  readonly testControls?: TestControls
   readonly closed: boolean
   /** Throws if it is closed. */
   checkOpen(): void
@@ -80,6 +82,16 @@ export interface Capabilities extends Readonly<KvInfo["capabilities"]> {
   readonly backend: KvInfo["backend"]
   /** It can be copied to a path. Where it cannot, `kv.backup` rejects with `UNSUPPORTED` once its arguments are checked. */
   readonly backup: boolean
+}
+
+/** What tests control of a store (`testing.ts`). */
+export interface TestControls {
+  /** Freezes its clock at a time, or (`null`) lets it run. */
+  freezeClock(atMs: number | null): void
+  /** Its machine's clock is wrong by so many milliseconds from now on. */
+  shiftClock(byMs: number): void
+  /** Runs one sweep. */
+  sweep(): Promise<void>
 }
 
 /** What runs until it is ended or detached. */

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict"
 import { describe, test } from "node:test"
 import { Kv } from "@buntime/keyval"
-import { encodeKey, useCarrier } from "../../dist/testing.js"
+import { encodeKey, setClock, useCarrier } from "../../dist/testing.js"
 
 /** A `Kv` on a transport that notes what it is asked for, and has no entries. `own`: members of its own. */
 function recordingKv(own = {}) {
@@ -86,5 +86,15 @@ describe("requests of a Kv to its transport", () => {
     await assert.rejects(kv.backup(5), { code: "INVALID_ARGUMENT" })
     await assert.rejects(kv.backup("a", { overwrite: 1 }), { code: "INVALID_ARGUMENT" })
     assert.deepEqual(asked, [])
+  })
+
+  // Seen to fail: `not a Kv` was said of every transport but the addon's.
+  test("the controls of tests are those of the transport, or it says that it has none", () => {
+    const noted = []
+    const { kv } = recordingKv({ testControls: { freezeClock: (atMs) => noted.push(atMs) } })
+    setClock(kv, 5)
+    assert.deepEqual(noted, [5])
+    assert.throws(() => setClock(recordingKv().kv, 5), { name: "TypeError", message: /no testControls/ })
+    assert.throws(() => setClock({}, 5), { name: "TypeError", message: "not a Kv" })
   })
 })

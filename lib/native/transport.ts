@@ -13,10 +13,11 @@ import type {
   Request,
   Running,
   Subscriptions,
+  TestControls,
   Transport,
   Writes,
 } from "../transport.js"
-import { fromNative, type NativeHandle } from "./addon.js"
+import { fromNative } from "./addon.js"
 import { Bridge } from "./bridge.js"
 import { core } from "./core.js"
 import { QUERIES, type QueryEntry } from "./queries.js"
@@ -159,14 +160,15 @@ export class NativeTransport implements Transport {
     return this.#bridge.close()
   }
 
-  /** For tests (`testing.ts`). */
-  callForTests(work: (handle: NativeHandle) => void): void {
-    this.#bridge.callSync(work)
-  }
-
-  /** For tests: runs one sweep. */
-  async sweep(): Promise<void> {
-    await this.#bridge.ask((handle, id) => handle.sweep(id), undefined, { body: () => undefined })
+  get testControls(): TestControls {
+    const bridge = this.#bridge
+    return {
+      freezeClock: (atMs) => bridge.callSync((handle) => handle.freezeClock(atMs)),
+      shiftClock: (byMs) => bridge.callSync((handle) => handle.shiftClock(byMs)),
+      async sweep() {
+        await bridge.ask((handle, id) => handle.sweep(id), undefined, { body: () => undefined })
+      },
+    }
   }
 }
 
