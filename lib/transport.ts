@@ -107,8 +107,10 @@ export interface Core {
   /** Equal for equal keys. */
   encodeKey(key: readonly unknown[]): Uint8Array
   durationMs(duration: Duration, name: string): number
+  timeToLiveMs(duration: unknown, name: string): number
   /** A duration within the limits of a lease. */
   leaseMs(lease: Duration, name: string): number
+  checkPrefix(prefix: unknown): void
   checkQueue(queue: unknown): void
   checkConsumer(name: unknown): void
   uuidv7(): string

@@ -22,6 +22,7 @@ import { copyKey } from "../shared/keys.js"
 import { isList, isRevokedProxy } from "../shared/kinds.js"
 import { refuseExtra, takeOptions } from "../shared/options.js"
 import { fromCaller } from "../shared/stacks.js"
+import type { Core } from "../transport.js"
 
 const STANDARD = "~standard"
 
@@ -41,14 +42,16 @@ export class Collection<Input, Output> implements KvCollection<Input, Output> {
   readonly #kv: Kv
   readonly #schema: KvSchema<Input, Output> | undefined
 
-  constructor(kv: Kv, prefix: unknown, schema: unknown) {
+  constructor(kv: Kv, core: Core, prefix: unknown, schema: unknown) {
     if (!isList(prefix) || prefix.length === 0)
       throw invalidArgument(`prefix: must be an array of 1 part or more, got ${describe(prefix)}`)
     if (schema !== undefined && !isSchema(schema))
       throw invalidArgument(
         `schema: must follow Standard Schema, as zod, valibot and arktype do, got ${describe(schema)}`,
       )
-    this.prefix = copyKey(prefix) as KvKey
+    const copy = copyKey(prefix)
+    core.checkPrefix(copy)
+    this.prefix = copy as KvKey
     this.#kv = kv
     this.#schema = schema as KvSchema<Input, Output> | undefined
   }

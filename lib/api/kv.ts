@@ -265,7 +265,7 @@ export class Kv implements Contract {
   collection<Input, Output>(prefix: KvKey, schema: KvSchema<Input, Output>): KvCollection<Input, Output>
   collection(prefix: KvKey, schema?: KvSchema, ...extra: unknown[]): KvCollection {
     refuseExtra(extra)
-    return new Collection(this, prefix, schema)
+    return new Collection(this, this.#transport.core, prefix, schema)
   }
 
   atomic(...extra: unknown[]): KvAtomic & KvChain<object> {

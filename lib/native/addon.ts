@@ -137,6 +137,8 @@ interface Addon {
   encodeKey(key: unknown): Uint8Array
   decodeKey(bytes: Uint8Array): string
   durationMs(duration: unknown, name: string): number
+  timeToLiveMs(duration: unknown, name: string): number
+  checkPrefix(prefix: unknown): void
   leaseMs(lease: unknown, name: string): number
   checkQueue(queue: unknown): void
   checkConsumer(name: unknown): void

@@ -135,16 +135,22 @@ function placeOfEnvironment(): Place {
 /** The names of a time to live, for calls that take more than it. */
 export const EXPIRE: readonly (keyof KvExpireOptions)[] = ["expiresIn", "expireIn"]
 
-/** The time to live of options that hold nothing else. */
-export function expiresIn(options: KvExpireOptions | undefined): unknown {
-  return options === undefined ? undefined : timeToLive(takeOptions<KvExpireOptions>(options, EXPIRE))
+/** What reads a time to live under another name than `expiresIn` (`Core`, `transport.ts`). */
+export interface TimesToLive {
+  timeToLiveMs(duration: unknown, name: string): number
 }
 
-/** The time to live, of either spelling, in options that were taken. */
-export function timeToLive({ expiresIn, expireIn }: KvExpireOptions): unknown {
-  if (expiresIn !== undefined && expireIn !== undefined)
-    throw invalidArgument("expiresIn: expireIn is given too; give one of them")
-  return expiresIn === undefined ? expireIn : expiresIn
+/** The time to live of options that hold nothing else. */
+export function expiresIn(options: KvExpireOptions | undefined, core: TimesToLive): unknown {
+  return options === undefined ? undefined : timeToLive(takeOptions<KvExpireOptions>(options, EXPIRE), core)
+}
+
+/** The time to live, of either spelling, in options that were taken; `place`: of the options, with a dot. */
+export function timeToLive({ expiresIn, expireIn }: KvExpireOptions, core: TimesToLive, place = ""): unknown {
+  if (expireIn === undefined) return expiresIn
+  if (expiresIn !== undefined)
+    throw invalidArgument(`${place}expiresIn: expireIn is given too; give one of them`)
+  return core.timeToLiveMs(expireIn, `${place}expireIn`)
 }
 
 /** A whole number in a range. */

@@ -41,6 +41,19 @@ pub fn duration_ms(env: Env, value: Raw, name: String) -> napi::Result<f64, Code
     convert::needed_duration(env, value).map(|ms| ms as f64).at(name).map_err(thrown)
 }
 
+/// Milliseconds of a time to live, which errors call `name`.
+#[napi(catch_unwind)]
+#[allow(clippy::cast_precision_loss)]
+pub fn time_to_live_ms(env: Env, value: Raw, name: String) -> napi::Result<Option<f64>, CodeName> {
+    convert::time_to_live(env, value).map(|ms| ms.map(|ms| ms as f64)).at(name).map_err(thrown)
+}
+
+/// Refuses what is no prefix of keys.
+#[napi(catch_unwind)]
+pub fn check_prefix(env: Env, prefix: Raw) -> napi::Result<(), CodeName> {
+    convert::prefix(env, prefix, &mut Vec::new()).map(drop).at("prefix").map_err(thrown)
+}
+
 /// A new UUIDv7.
 #[napi(catch_unwind)]
 pub fn uuidv7() -> String {

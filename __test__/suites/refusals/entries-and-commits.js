@@ -146,7 +146,9 @@ export function entryRefusals(target) {
       name,
       (kv, time) => call(kv, { [spelling]: time }),
     ])
-    const rows = bad.badTimes.map(([what, time, codes, ...said]) => [what, time, codes, /expire/, ...said])
+    // Seen to fail: a bad `expireIn` was called `expiresIn`.
+    const called = new RegExp(`\\b${spelling}: `)
+    const rows = bad.badTimes.map(([what, time, codes, ...said]) => [what, time, codes, called, ...said])
     refusesEach(spelling, Object.fromEntries(spelled), rows)
   }
 

@@ -59,7 +59,8 @@ export function everyArgument(target) {
     )
   })
 
-  // Seen to fail: without the look at whole numbers, eleven calls took a text for a limit.
+  // Seen to fail: without the look at whole numbers, eleven calls took a text for a limit; `list` took null for a cursor, `patch` any
+  // text for a versionstamp, `collection` a prefix that no key has.
   describe("what is of another kind is refused by name, and nothing has happened", () => {
     for (const call of CALLS) {
       const row = ARGUMENTS[title(call)]

@@ -3,6 +3,7 @@
 const manyKeys = Array.from({ length: 1001 }, (_, at) => ["d", at])
 const longName = "x".repeat(1025)
 class Custom {}
+const aVersionstamp = "01890a5d-ac96-7000-8000-000000000000"
 
 /** Values of no kind at all: each kind refuses those that it does not take. */
 const ODD = [null, true, 5n, Symbol("s"), () => {}, {}, [], new Date(0), new Map(), new Custom(), "\ud800"]
@@ -21,8 +22,6 @@ export const KINDS = {
   /** A key, or several. */
   keyOrKeys: [...oddBut(isA(Array)), "a", 5, [null], [["a"], "b"], ...LONG_KEYS],
   prefix: [...KEYS_OF_NONE, ...LONG_KEYS],
-  /** Of a collection: its keys are looked at when they are used. */
-  parts: [...oddBut(isA(Array)), "a", 5, []],
   keys: [...oddBut(isA(Array)), "a", 5, ["a"], [["a"], "b"], [["a"], [null]], manyKeys],
   /** One key, several, or a selector. */
   target: [
@@ -70,9 +69,11 @@ export const KINDS = {
     Array.from({ length: 17 }, (_, at) => `f${at}`),
   ],
   stamp: [...oddBut(), 5, "", "odd"],
-  /** A versionstamp that is compared: a text that is none is not equal to any, and `null` stands for an absent key. */
-  compared: [...oddBut((value) => value === null, isOf("string")), 5],
-  cursor: [...oddBut((value) => value === null), 5, "odd", "AAAA"],
+  /** A versionstamp that is compared: `null` stands for an absent key. */
+  compared: [...oddBut((value) => value === null), 5, "", "odd", `${aVersionstamp}0`],
+  cursor: [...oddBut(), 5, "odd", "AAAA"],
+  /** `null` is the first page. */
+  pageCursor: [...oddBut((value) => value === null), 5, "odd", "AAAA"],
   entries: [
     ...oddBut(isA(Array), isA(Map)),
     5,
@@ -87,15 +88,22 @@ export const KINDS = {
 }
 
 const ttl = { expiresIn: "lasting", expireIn: "lasting" }
-const page = { limit: "positive", cursor: "cursor", reverse: "flag", where: "filter" }
+const page = { limit: "positive", reverse: "flag", where: "filter" }
 const range = { start: "prefix", end: "prefix" }
 
 /** Of each interface of options: the kind of each member. `null`: it takes anything. */
 export const OPTIONS = {
   KvGetOptions: { consistency: "choice" },
   KvCountOptions: { where: "filter" },
-  KvListOptions: { ...page, ...range, batchSize: "positive", consistency: "choice", keysOnly: "flag" },
-  KvPaginateOptions: page,
+  KvListOptions: {
+    ...page,
+    ...range,
+    cursor: "cursor",
+    batchSize: "positive",
+    consistency: "choice",
+    keysOnly: "flag",
+  },
+  KvPaginateOptions: { ...page, cursor: "pageCursor" },
   KvExpireOptions: ttl,
   KvSetManyOptions: { onProgress: "callback" },
   KvDeleteOptions: { exact: "flag", where: "filter" },
@@ -177,7 +185,7 @@ export const ARGUMENTS = Object.fromEntries([
     removeIndex: [{ prefix: "prefix", name: "text" }],
     explain: [{ selector: "selector", where: "filter" }],
     patch: writes.patch,
-    collection: [{ prefix: "parts", schema: "schema" }],
+    collection: [{ prefix: "key", schema: "schema" }],
     atomic: [{}],
     transaction: [{ fn: "callback" }, "KvTransactionOptions"],
     watch: [{ target: "target", callback: "callbackOrOptions" }, "KvWatchOptions"],

@@ -48,6 +48,17 @@ export const mistakes = [
     "INVALID_ARGUMENT",
     /versionstamp/,
   ],
+  // Seen to fail: it was no error, and the check was not met.
+  [
+    "check of a text that is no versionstamp",
+    (kv) =>
+      kv
+        .atomic()
+        .check({ key: ["a"], versionstamp: "00000000000000010000" })
+        .commit(),
+    "INVALID_ARGUMENT",
+    /versionstamp/,
+  ],
   [
     "check of a number",
     (kv) =>

@@ -38,7 +38,7 @@ export class Atomic extends MutationMethods {
   /** `origin`: of the call that made it, where there is no other that an error could lead to. */
   constructor(transport: Transport, origin?: Origin) {
     const operations: Operation[] = []
-    super((operation) => operations.push(operation))
+    super(transport.core, (operation) => operations.push(operation))
     this.#transport = transport
     this.#operations = operations
     this.#origin = origin

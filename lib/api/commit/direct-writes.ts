@@ -28,7 +28,7 @@ export function set(
   given: unknown,
   options: KvExpireOptions | undefined,
 ): Promise<KvSetResult> {
-  const ttl = expiresIn(options)
+  const ttl = expiresIn(options, transport.core)
   const uuid = new CommitUuid(transport.core)
   const value = resolve(encodeValue(given, "value"), uuid)
   const { parts, stamped } = writeKey(copyKey(target), uuid)
@@ -45,7 +45,8 @@ export function deleteAll(
 }
 
 export function touch(transport: Transport, key: KvKey, options: KvExpireOptions): Promise<{ ok: boolean }> {
-  return transport.write({ kind: "touch", key: copyKey(key), expiresIn: expiresIn(options) })
+  const ttl = expiresIn(options, transport.core)
+  return transport.write({ kind: "touch", key: copyKey(key), expiresIn: ttl })
 }
 
 export function patch(

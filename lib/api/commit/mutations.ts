@@ -43,31 +43,48 @@ export class CommitUuid {
   }
 }
 
-export function set(key: readonly unknown[], value: unknown, options?: KvExpireOptions): Operation {
+export function set(
+  core: Core,
+  key: readonly unknown[],
+  value: unknown,
+  options?: KvExpireOptions,
+): Operation {
   return {
     type: "set",
     key: copyKey(key),
     stamped: false,
     value: encodeValue(value, "value"),
-    expiresIn: expiresIn(options),
+    expiresIn: expiresIn(options, core),
   }
 }
 
-export function counting(type: Counting, key: KvKey, value: unknown, options?: KvExpireOptions): Operation {
+export function counting(
+  core: Core,
+  type: Counting,
+  key: KvKey,
+  value: unknown,
+  options?: KvExpireOptions,
+): Operation {
   if (typeof value !== "bigint" && !Number.isInteger(value) && !(value instanceof KvU64))
     throw invalidArgument(`value: must be a bigint, an integer or a KvU64, got ${describe(value)}`)
-  return { type, key: copyKey(key), operand: value as Operand, expiresIn: expiresIn(options) }
+  return { type, key: copyKey(key), operand: value as Operand, expiresIn: expiresIn(options, core) }
 }
 
-export function splicing(type: Splicing, key: KvKey, values: unknown, options?: KvExpireOptions): Operation {
+export function splicing(
+  core: Core,
+  type: Splicing,
+  key: KvKey,
+  values: unknown,
+  options?: KvExpireOptions,
+): Operation {
   if (!isList(values)) throw invalidArgument(`values: must be an array, got ${describe(values)}`)
   const value = encodeValue(copyList(values), "values")
-  return { type, key: copyKey(key), value, expiresIn: expiresIn(options) }
+  return { type, key: copyKey(key), value, expiresIn: expiresIn(options, core) }
 }
 
-export function patch(key: KvKey, mergePatch: unknown, options?: KvExpireOptions): Operation {
+export function patch(core: Core, key: KvKey, mergePatch: unknown, options?: KvExpireOptions): Operation {
   const value = encodeValue(mergePatch, "patch")
-  return { type: "patch", key: copyKey(key), value, expiresIn: expiresIn(options) }
+  return { type: "patch", key: copyKey(key), value, expiresIn: expiresIn(options, core) }
 }
 
 const ENQUEUE_OPTIONS: readonly (keyof KvEnqueueOptions)[] = [

@@ -8,7 +8,7 @@ import { copyKey } from "../../shared/keys.js"
 import { isList, isRevokedProxy } from "../../shared/kinds.js"
 import { MAX_LOAD_ENTRIES, MAX_LOAD_UNITS } from "../../shared/limits.js"
 import { EXPIRE, takeOptions, timeToLive } from "../../shared/options.js"
-import type { Transport } from "../../transport.js"
+import type { Core, Transport } from "../../transport.js"
 import { encodeValue } from "../../value/index.js"
 import { CommitUuid, mutationOf, type Operation, resolve } from "./mutations.js"
 
@@ -35,10 +35,10 @@ export async function setMany(
     let at = 0
     const source = iterableOf(entries)
     if (Symbol.asyncIterator in source) {
-      for await (const entry of source) await loading.add(operationOf(entry, at++))
+      for await (const entry of source) await loading.add(operationOf(transport.core, entry, at++))
     } else {
       for (const entry of source) {
-        const full = loading.add(operationOf(entry, at++))
+        const full = loading.add(operationOf(transport.core, entry, at++))
         if (full !== undefined) await full
       }
     }
@@ -60,7 +60,7 @@ function iterableOf(entries: unknown): Iterable<KvSetEntry> | AsyncIterable<KvSe
   return entries as Iterable<KvSetEntry>
 }
 
-function operationOf(entry: KvSetEntry, at: number): SetOperation {
+function operationOf(core: Core, entry: KvSetEntry, at: number): SetOperation {
   if (typeof entry !== "object" || entry === null || types.isPromise(entry))
     throw invalidArgument(`entries[${at}]: must be { key, value }, got ${describe(entry)}`)
   if (isList(entry))
@@ -73,7 +73,7 @@ function operationOf(entry: KvSetEntry, at: number): SetOperation {
     key: copyKey(given.key),
     stamped: false,
     value: encodeValue(given.value, `entries[${at}].value`),
-    expiresIn: timeToLive(given),
+    expiresIn: timeToLive(given, core, `entries[${at}].`),
   }
 }
 

@@ -112,7 +112,7 @@ class Transaction extends MutationMethods implements KvTransaction {
   #ended = false
 
   constructor(transport: Transport) {
-    super((operation) => this.#add(operation))
+    super(transport.core, (operation) => this.#add(operation))
     this.#transport = transport
     this.#uuid = new CommitUuid(transport.core)
   }

@@ -49,7 +49,7 @@ function oneOf(name: string, chosen: KvKey | undefined, given: KvKey | undefined
 }
 
 function cursorOf(cursor: unknown): string {
-  if (cursor === undefined || cursor === null) return ""
+  if (cursor === undefined) return ""
   if (typeof cursor === "string") return cursor
   throw invalidArgument(`cursor: must be a string, got ${describe(cursor)}`)
 }
@@ -92,7 +92,7 @@ export async function paginate<T>(
   const reader = transport.open({
     kind: "list",
     ...selectorOf(selector),
-    cursor: cursorOf(options.cursor),
+    cursor: options.cursor === null ? "" : cursorOf(options.cursor),
     reverse,
     keysOnly: false,
     consistency: "strong",

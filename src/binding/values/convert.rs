@@ -19,6 +19,7 @@ use crate::base::duration;
 use crate::base::error::{At, Error, Place, Result};
 use crate::base::limits::{MAX_KEY_BIGINT_BYTES, MAX_KEY_PARTS, check_name};
 use crate::codec::key::KeyWriter;
+use crate::codec::stamp::Stamp;
 use crate::codec::value::Counter;
 use crate::engine::get::Keys;
 use crate::engine::query::filter::Filter;
@@ -207,27 +208,34 @@ pub fn needed_duration(env: Env, value: Raw) -> Result<i64> {
     duration(env, value)?.ok_or_else(|| Error::invalid("it is missing; give a duration"))
 }
 
-/// A time to live; `None` if it is not given.
-pub fn expires_in(env: Env, value: Raw) -> Result<Option<i64>> {
+/// A time to live; `None` if it is not given. The caller names it in errors.
+pub fn time_to_live(env: Env, value: Raw) -> Result<Option<i64>> {
     match duration(env, value) {
         Ok(Some(0)) => Err(Error::invalid("0 ms; give more than 0")),
         ms => ms,
     }
-    .at("expiresIn")
+}
+
+/// A time to live by its usual name; `None` if it is not given.
+pub fn expires_in(env: Env, value: Raw) -> Result<Option<i64>> {
+    time_to_live(env, value).at("expiresIn")
 }
 
 /// The versionstamp of a check: a text, or `null` for absent.
 pub fn versionstamp(env: Env, value: Raw) -> Result<Option<String>> {
-    match kind(env, value) {
-        ValueType::Null => Ok(None),
-        ValueType::String => long_text(env, value).map(Some),
-        _ => {
-            let what = kind_name(env, value);
-            let message =
-                format!("{what} is not one; give the versionstamp of an entry, or null for an absent key");
-            Err(Error::invalid(message).at("versionstamp"))
+    let what = match kind(env, value) {
+        ValueType::Null => return Ok(None),
+        ValueType::String => {
+            let text = long_text(env, value)?;
+            if Stamp::parse(&text).is_some() {
+                return Ok(Some(text));
+            }
+            "the text".into()
         }
-    }
+        _ => kind_name(env, value),
+    };
+    let message = format!("{what} is not one; give the versionstamp of an entry, or null for an absent key");
+    Err(Error::invalid(message).at("versionstamp"))
 }
 
 /// A text; the caller names it in errors.
