@@ -1,21 +1,24 @@
 //! The queues, and the leases of consumers, that somebody of one `Kv` waits for, by their names. What another
 //! process has committed concerns some of them: one look tells, however many there are.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
 use super::answer::{Answer, Dues};
-use super::changes::consumer;
 use crate::base::error::Result;
 use crate::base::limits::{AWAITED_LOOK_MS, MAX_INLINE_DUES};
+use crate::store::rows::consumer::Lease;
 use crate::store::{Notice, ReadTxn};
 
 /// Names, in the order of their bytes. A look reads a copy, which is made only if a name comes or goes
 /// meanwhile.
-type Names = Arc<BTreeSet<String>>;
+type Queues = Arc<BTreeSet<String>>;
+
+/// The same of consumers, each with the lease that was reported last: nothing is reported twice.
+type Leases = Arc<BTreeMap<String, Option<Lease>>>;
 
 /// The queues and leases that are waited for.
 #[derive(Debug, Default)]
@@ -25,26 +28,27 @@ pub struct Awaited {
 
 #[derive(Debug, Default, Clone)]
 struct AwaitedState {
-    queues: Names,
-    consumers: Names,
-    last: Option<Look>,
+    queues: Queues,
+    leases: Leases,
+    last: Look,
 }
 
-/// A look at all names. Of one that is waited for since, the first look is its own.
-#[derive(Debug, Clone, Copy)]
+/// What was looked at last. Of a name that is waited for since, the first look is its own.
+#[derive(Debug, Default, Clone, Copy)]
 struct Look {
-    /// See `ReadTxn::last_number`. What took numbers up to this one was seen by the look, or told since.
+    /// See `ReadTxn::last_number`. What took numbers up to this one was seen by a look, or reported since.
     number: i64,
-    at_ms: i64,
+    /// See `ConsumerRead::last_release`; likewise.
+    release: i64,
+    queues_ms: Option<i64>,
+    leases_ms: Option<i64>,
 }
 
-impl Look {
-    /// Until when a later one finds nothing that this one has not; `None` if it may find something now.
-    fn valid_until(self, later: Self) -> Option<i64> {
-        let again_ms = self.at_ms.saturating_add(AWAITED_LOOK_MS);
-        let stands = self.number == later.number && (self.at_ms..again_ms).contains(&later.at_ms);
-        stands.then_some(again_ms)
-    }
+/// Until when a look at a time shows what there is, if the file tells of nothing since; `None` if it does not.
+fn valid_until(looked_ms: Option<i64>, now_ms: i64) -> Option<i64> {
+    let looked_ms = looked_ms?;
+    let again_ms = looked_ms.saturating_add(AWAITED_LOOK_MS);
+    (looked_ms..again_ms).contains(&now_ms).then_some(again_ms)
 }
 
 /// What a name is of.
@@ -59,19 +63,31 @@ pub enum Kind {
 impl Awaited {
     /// Somebody waits for it.
     pub fn add(&self, kind: Kind, name: String) {
-        Arc::make_mut(self.state.lock().names(kind)).insert(name);
+        let mut state = self.state.lock();
+        match kind {
+            Kind::Queue => drop(Arc::make_mut(&mut state.queues).insert(name)),
+            Kind::Consumer => drop(Arc::make_mut(&mut state.leases).insert(name, None)),
+        }
     }
 
     /// Nobody does any more.
     pub fn remove(&self, kind: Kind, name: &str) {
-        Arc::make_mut(self.state.lock().names(kind)).remove(name);
+        let mut state = self.state.lock();
+        match kind {
+            Kind::Queue => drop(Arc::make_mut(&mut state.queues).remove(name)),
+            Kind::Consumer => drop(Arc::make_mut(&mut state.leases).remove(name)),
+        }
     }
 
     /// A commit of this process has named everything it concerns: there is no reason to look at all names.
     pub fn on_notice(&self, notice: &Notice) {
         let Some((after, up_to)) = notice.numbers() else { return };
-        if let Some(last) = self.state.lock().last.as_mut().filter(|last| last.number == after) {
+        let last = &mut self.state.lock().last;
+        if last.number == after {
             last.number = up_to;
+            if notice.consumers().next().is_some() {
+                last.release = up_to;
+            }
         }
     }
 
@@ -80,32 +96,52 @@ impl Awaited {
     #[must_use]
     pub fn concerned(&self, notice: &Notice, bits: u8) -> Notice {
         let state = self.state.lock();
-        notice.only(bits, |queue| state.queues.contains(queue), |name| state.consumers.contains(name))
+        notice.only(bits, |queue| state.queues.contains(queue), |name| state.leases.contains_key(name))
     }
-}
 
-impl AwaitedState {
-    fn names(&mut self, kind: Kind) -> &mut Names {
-        match kind {
-            Kind::Queue => &mut self.queues,
-            Kind::Consumer => &mut self.consumers,
+    /// A look has reported these leases.
+    fn looked(&self, look: Look, reported: &[(String, Lease)]) {
+        let mut state = self.state.lock();
+        state.last = look;
+        for (name, lease) in reported {
+            if let Some(known) = Arc::make_mut(&mut state.leases).get_mut(name) {
+                *known = Some(*lease);
+            }
         }
     }
 }
 
-/// When there is something to do next, of each name that has something. Where the file shows nothing that
-/// concerns any name there are none, and the time at which to look again all the same.
+/// When there is something to do next, of each queue that has something, and each lease of which something else
+/// is known than was reported last. Kinds of names that the file shows no reason to look at are left out; then
+/// there is the time at which to look at them all the same.
 pub fn dues(txn: &mut dyn ReadTxn, awaited: &Awaited, inline: bool) -> Result<Answer> {
-    let look = Look { number: txn.last_number()?, at_ms: txn.now_ms() };
-    let AwaitedState { queues, consumers, last } = awaited.state.lock().clone();
-    if let Some(again_ms) = last.and_then(|last| last.valid_until(look)) {
-        return Ok(Answer::Dues(Dues { again_ms: Some(again_ms), ..Dues::default() }));
-    }
+    let now_ms = txn.now_ms();
+    let AwaitedState { queues, leases, last } = awaited.state.lock().clone();
+    let mut look = Look { number: txn.last_number()?, ..last };
+    let (mut due, mut reported, mut again_ms) = (Vec::new(), Vec::new(), None);
     let mut left = Left { looks: if inline { MAX_INLINE_DUES } else { usize::MAX } };
-    let Some(queues) = queues_due(txn, &queues, &mut left)? else { return Ok(Answer::WouldBlock) };
-    let Some(consumers) = leases_held(txn, &consumers, &mut left)? else { return Ok(Answer::WouldBlock) };
-    awaited.state.lock().last = Some(look);
-    Ok(Answer::Dues(Dues { queues, consumers, again_ms: None }))
+    if !queues.is_empty() {
+        again_ms = valid_until(last.queues_ms, now_ms).filter(|_| look.number == last.number);
+        if again_ms.is_none() {
+            let Some(found) = queues_due(txn, &queues, &mut left)? else { return Ok(Answer::WouldBlock) };
+            (due, look.queues_ms) = (found, Some(now_ms));
+        }
+    }
+    if !leases.is_empty() {
+        look.release = txn.last_release()?;
+        match valid_until(last.leases_ms, now_ms).filter(|_| look.release == last.release) {
+            Some(leases_again_ms) => {
+                again_ms = Some(again_ms.map_or(leases_again_ms, |ms| ms.min(leases_again_ms)));
+            }
+            None if leases.len() > left.looks => return Ok(Answer::WouldBlock),
+            None => (reported, look.leases_ms) = (new_leases(txn, &leases)?, Some(now_ms)),
+        }
+    }
+    // The only copy of the names again, which need not be copied to note what was reported.
+    drop((queues, leases));
+    awaited.looked(look, &reported);
+    let consumers = reported.into_iter().map(|(name, lease)| (name, lease.until_ms)).collect();
+    Ok(Answer::Dues(Dues { queues: due, consumers, again_ms }))
 }
 
 /// `None`: that would be too many looks.
@@ -136,20 +172,20 @@ fn queues_due(
     Ok(Some(due))
 }
 
-/// `None`: that would be too many looks.
-fn leases_held(
+/// The leases that are free, and those that are not what was reported last.
+fn new_leases(
     txn: &mut dyn ReadTxn,
-    consumers: &BTreeSet<String>,
-    left: &mut Left,
-) -> Result<Option<Vec<(String, i64)>>> {
-    let mut held = Vec::with_capacity(consumers.len());
-    for name in consumers {
-        if left.is_nothing() {
-            return Ok(None);
-        }
-        held.push((name.clone(), consumer::held_until(txn, name)?.unwrap_or(0)));
-    }
-    Ok(Some(held))
+    leases: &BTreeMap<String, Option<Lease>>,
+) -> Result<Vec<(String, Lease)>> {
+    let now_ms = txn.now_ms();
+    let names: Vec<_> = leases.keys().map(String::as_str).collect();
+    let found = txn.leases(&names)?;
+    let new = leases.iter().zip(found).filter_map(|((name, known), found)| {
+        let lease = if found.until_ms > now_ms { found } else { Lease::default() };
+        let is_new = lease == Lease::default() || *known != Some(lease);
+        is_new.then(|| (name.clone(), lease))
+    });
+    Ok(new.collect())
 }
 
 /// How many looks into the tables may still be made.

@@ -1,7 +1,8 @@
 //! What a commit costs those who wait for queues and leases and whom it does not concern: not a look at each.
 
+use crate::support::fault::{Plan, Trap};
 use crate::support::raw::Raw;
-use crate::support::{HOUR_MS, T0, close, open, put, quiet, read, set, wait, write};
+use crate::support::{HOUR_MS, T0, close, open, put, read, set, wait, write};
 use keyval::base::limits::{AWAITED_LOOK_MS, MAX_INLINE_DUES};
 use keyval::codec::value::JSON;
 use keyval::engine::answer::{Answer, ConsumerLease, Dues};
@@ -24,6 +25,7 @@ struct Waiting {
     kv: Kv,
     leases: Vec<i64>,
     folder: TempDir,
+    trap: Trap,
 }
 
 fn name(at: usize) -> String {
@@ -58,23 +60,44 @@ fn nothing() -> Option<Dues> {
 impl Waiting {
     /// After its first look.
     fn new() -> Self {
-        let folder = TempDir::new().unwrap();
-        let mut kv = open(&folder.path().join("store.db"), &quiet());
-        let mut leases = Vec::new();
+        let mut waiting = Self::for_leases(MANY, 1);
         for at in 0..MANY {
-            put(&mut kv, message(&name(at), None, HOUR_MS));
+            put(&mut waiting.kv, message(&name(at), None, HOUR_MS));
+            waiting.kv.awaited().add(Kind::Queue, name(at));
+        }
+        assert_eq!(waiting.look_now(), None);
+        let all = waiting.look();
+        let again_ms = Some(T0 + AWAITED_LOOK_MS);
+        assert_eq!((all.queues.len(), all.consumers.len(), all.again_ms), (MANY, 0, again_ms));
+        waiting
+    }
+
+    /// One who waits for leases alone, for each `every`th of the consumers that there are, after its first look.
+    fn for_leases(consumers: usize, every: usize) -> Self {
+        let (folder, trap) = (TempDir::new().unwrap(), Trap::default());
+        let mut kv = open(&folder.path().join("store.db"), &trap.options());
+        let mut leases = Vec::new();
+        for at in 0..consumers {
             match write(&mut kv, Write::TakeConsumer(holder(at, 0), None)).unwrap() {
                 Answer::ConsumerTaken(ConsumerLease::Taken { lease, .. }) => leases.push(lease),
                 other => panic!("no lease: {other:?}"),
             }
-            kv.awaited().add(Kind::Queue, name(at));
-            kv.awaited().add(Kind::Consumer, name(at));
+            if at % every == 0 {
+                kv.awaited().add(Kind::Consumer, name(at));
+            }
         }
-        let mut waiting = Self { kv, leases, folder };
-        assert_eq!(waiting.look_now(), None);
+        let waiting = Self { kv, leases, folder, trap };
         let all = waiting.look();
-        assert_eq!((all.queues.len(), all.consumers.len(), all.again_ms), (MANY, MANY, None));
+        assert_eq!((all.consumers.len(), all.again_ms), (consumers.div_ceil(every), None));
         waiting
+    }
+
+    /// What a look tells, and how many rows it asks for.
+    fn counted_look(&self) -> (Dues, usize) {
+        self.trap.arm(Plan::Watch);
+        let found = self.look();
+        // The end of the read may come before or after the answer.
+        (found, self.trap.disarm().steps.iter().filter(|sql| sql.starts_with("SELECT")).count())
     }
 
     /// What is looked at on the calling thread, which stops where that would be many names.
@@ -129,9 +152,12 @@ fn release_elsewhere(at: usize) -> String {
     format!("UPDATE kv_consumers SET locked_until = NULL WHERE name = '{}'", name(at))
 }
 
+/// As this version notes that a lease was given back.
+const NOTE_RELEASE: &str = "INSERT OR REPLACE INTO kv_meta (key, value) SELECT 'released', value FROM kv_meta WHERE key = 'sequence'";
+
 /// The time of the lease that nobody holds any more is told.
 fn tells_of_release(all: &Dues, at: usize) -> bool {
-    all.consumers.contains(&(name(at), 0))
+    all.consumers == [(name(at), 0)]
 }
 
 /// Seen to fail: each of the names was looked up after each commit.
@@ -147,7 +173,7 @@ fn a_commit_that_takes_no_number_is_no_reason_to_look() {
     close(waiting.kv);
 }
 
-/// Seen to fail: with `Awaited::told` left out, each of the names was looked up after each commit of the process itself.
+/// Seen to fail: with `Awaited::on_notice` left out, each of the names was looked up after each commit of the process itself.
 #[test]
 fn nor_is_one_that_is_notified_here() {
     let mut waiting = Waiting::new();
@@ -167,7 +193,7 @@ fn nor_is_one_that_is_notified_here() {
 fn a_number_that_another_process_took_is_a_reason_also_behind_one_of_its_own() {
     for own_commits in 0..3 {
         let mut waiting = Waiting::new();
-        waiting.elsewhere(&format!("{TAKE_NUMBER}; {}", release_elsewhere(5)));
+        waiting.elsewhere(&format!("{TAKE_NUMBER}; {NOTE_RELEASE}; {}", release_elsewhere(5)));
         for _ in 0..own_commits {
             put(&mut waiting.kv, message(&name(7), None, 0));
         }
@@ -230,5 +256,70 @@ fn whatever_somebody_may_wait_for_takes_a_number() {
     assert!(takes(&waiting), "a deletion");
     waiting.commit(Write::DeleteConsumer("nobody".into()));
     assert!(!takes(&waiting), "nobody");
+    close(waiting.kv);
+}
+
+/// Seen to fail: the leases were looked at after each number that was taken.
+#[test]
+fn a_message_of_another_process_costs_the_same_however_many_leases_are_waited_for() {
+    let cost = |leases| {
+        let waiting = Waiting::for_leases(leases, 1);
+        waiting.elsewhere(TAKE_NUMBER);
+        let (found, rows) = waiting.counted_look();
+        assert_eq!(found, nothing().unwrap());
+        close(waiting.kv);
+        rows
+    };
+    assert_eq!(cost(10 * MANY), cost(1));
+}
+
+/// Seen to fail: each lease that was looked at was reported.
+#[test]
+fn of_leases_that_were_given_back_or_taken_elsewhere_those_are_reported_that_changed() {
+    let waiting = Waiting::for_leases(3 * MANY, 3);
+    let until_ms = T0 + 2 * HOUR_MS;
+    let set = |at: usize, what: &str| format!("UPDATE kv_consumers SET {what} WHERE name = '{}'", name(at));
+    let cases = [
+        (release_elsewhere(3), Some((3, 0))),
+        (set(3, &format!("locked_until = {until_ms}, lease = 99999")), Some((3, until_ms))),
+        (set(6, &format!("locked_until = {until_ms}")), Some((6, until_ms))),
+        (set(9, "lease = 99999"), Some((9, T0 + HOUR_MS))),
+        (set(12, "position = 7"), None),
+        (release_elsewhere(13), None),
+        // Each is reported for as long as it is free.
+        (format!("DELETE FROM kv_consumers WHERE name = '{}'", name(3 * MANY - 3)), Some((3 * MANY - 3, 0))),
+    ];
+    for (sql, reported) in cases {
+        waiting.elsewhere(&format!("{TAKE_NUMBER}; {NOTE_RELEASE}; {sql}"));
+        let (found, rows) = waiting.counted_look();
+        let reported: Vec<_> = reported.into_iter().map(|(at, until_ms)| (name(at), until_ms)).collect();
+        assert_eq!(found.consumers, reported, "{sql}");
+        assert!(rows <= 3 * MANY + 10, "{rows} rows for {} leases: {sql}", 3 * MANY);
+        waiting.elsewhere(TAKE_NUMBER);
+        assert_eq!(waiting.look().consumers, [], "{sql}, and nothing since");
+    }
+    waiting.elsewhere(&format!("{TAKE_NUMBER}; {NOTE_RELEASE}; DELETE FROM kv_consumers"));
+    assert_eq!(waiting.look().consumers.len(), MANY);
+    close(waiting.kv);
+}
+
+/// Seen to fail: without a limit to what is passed, all the rows of consumers that nobody waits for were read.
+#[test]
+fn leases_that_nobody_waits_for_are_passed_over() {
+    let waiting = Waiting::for_leases(4 * MANY, 2 * MANY);
+    waiting.elsewhere(&format!("{TAKE_NUMBER}; {NOTE_RELEASE}; {}", release_elsewhere(2 * MANY)));
+    let (found, rows) = waiting.counted_look();
+    assert!(tells_of_release(&found, 2 * MANY));
+    assert!(rows < MANY, "{rows} rows");
+    close(waiting.kv);
+}
+
+/// Seen to fail: where it was an error, no lease was reported.
+#[test]
+fn a_damaged_lease_is_reported_as_one_that_is_free() {
+    let waiting = Waiting::for_leases(MANY, 1);
+    let damage = format!("UPDATE kv_consumers SET locked_until = 'never' WHERE name = '{}'", name(4));
+    waiting.elsewhere(&format!("{TAKE_NUMBER}; {NOTE_RELEASE}; {damage}"));
+    assert!(tells_of_release(&waiting.look(), 4));
     close(waiting.kv);
 }

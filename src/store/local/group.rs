@@ -210,6 +210,9 @@ impl Transaction<'_> {
         if numbered {
             self.db.statement(Sql::SetSequence)?.run(&[self.settings.sequence.into()])?;
         }
+        if self.notice.consumers().next().is_some() {
+            self.db.statement(Sql::SetLastRelease)?.run(&[self.settings.sequence.into()])?;
+        }
         self.note_time(numbered)?;
         let announced = self.db.connection.announce_commit();
         let Err(error) = self.db.run(Sql::Commit) else {

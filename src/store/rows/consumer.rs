@@ -17,8 +17,25 @@ pub struct Consumer {
     pub updated_at: i64,
 }
 
+/// A lease of a consumer; 0 and 0: nobody has it.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Lease {
+    /// `Consumer::lease`.
+    pub number: i64,
+    /// `Consumer::locked_until`.
+    pub until_ms: i64,
+}
+
 /// Reads of consumers.
 pub trait ConsumerRead {
     /// A consumer.
     fn consumer(&mut self, name: &str) -> Result<Option<Consumer>>;
+
+    /// The leases of the consumers of these names, which are in the order of their bytes; of each name one. Of a row that
+    /// is damaged nobody has it: whoever takes it is told.
+    fn leases(&mut self, names: &[&str]) -> Result<Vec<Lease>>;
+
+    /// The last number (`ReadTxn::last_number`) of the last commit in which a lease was given back. The same one
+    /// twice: none was in between, by a version that records it.
+    fn last_release(&mut self) -> Result<i64>;
 }

@@ -5,6 +5,9 @@ pub const OLDEST_POSITION: &str = "SELECT min(position) FROM kv_consumers WHERE 
 pub const CONSUMER: &str =
     "SELECT prefix, position, lease, locked_until, updated_at FROM kv_consumers WHERE name = ?1";
 
+pub const SCAN_LEASES: &str =
+    "SELECT name, lease, locked_until FROM kv_consumers WHERE name >= ?1 ORDER BY name";
+
 pub const PUT_CONSUMER: &str =
     "INSERT INTO kv_consumers (name, prefix, position, lease, locked_until, updated_at)
      VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (name) DO UPDATE SET prefix = excluded.prefix,

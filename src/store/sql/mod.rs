@@ -161,6 +161,12 @@ pub enum Sql {
     SweepLocks,
     /// A consumer.
     Consumer,
+    /// Leases of consumers in the order of their names.
+    ScanLeases,
+    /// The number that was noted when one was last given back.
+    LastRelease,
+    /// Notes it.
+    SetLastRelease,
     /// Writes a consumer.
     PutConsumer,
     /// Removes a consumer.
@@ -265,6 +271,9 @@ impl Sql {
             Self::DeleteLock => locks::DELETE_LOCK,
             Self::SweepLocks => locks::SWEEP_LOCKS,
             Self::Consumer => consumers::CONSUMER,
+            Self::ScanLeases => consumers::SCAN_LEASES,
+            Self::LastRelease => meta::LAST_RELEASE,
+            Self::SetLastRelease => meta::SET_LAST_RELEASE,
             Self::PutConsumer => consumers::PUT_CONSUMER,
             Self::DeleteConsumer => consumers::DELETE_CONSUMER,
             Self::Indexes => indexes::INDEXES,

@@ -5,9 +5,12 @@ use super::write::LocalWrite;
 use crate::base::clock::Gap;
 use crate::base::error::{Error, Result};
 use crate::store::local::sqlite::Rows;
-use crate::store::rows::consumer::Consumer;
+use crate::store::rows::consumer::{Consumer, Lease};
 use crate::store::sql::Sql;
 use crate::store::{ConsumerRead, Step, StepResult};
+
+/// Rows of consumers that are not asked for, after which the next one is sought.
+const PASSED_LEASES: usize = 8;
 
 impl ConsumerRead for LocalRead<'_> {
     fn consumer(&mut self, name: &str) -> Result<Option<Consumer>> {
@@ -19,6 +22,44 @@ impl ConsumerRead for LocalRead<'_> {
             Error::corrupt("the stored consumer is damaged: delete it (consumer.delete()), or restore the file from a backup")
         })
     }
+
+    fn leases(&mut self, names: &[&str]) -> Result<Vec<Lease>> {
+        let mut leases = Vec::with_capacity(names.len());
+        let statement = self.db.statement(Sql::ScanLeases)?;
+        while let Some(from) = names.get(leases.len()) {
+            let (mut rows, mut passed) = (statement.query(&[(*from).into()])?, 0);
+            // The rows of others are cheaper to pass than a name is to seek, if they are few.
+            while passed < PASSED_LEASES && leases.len() < names.len() {
+                if !rows.next()? {
+                    leases.resize(names.len(), Lease::default());
+                    break;
+                }
+                let Ok(name) = rows.stored_text(0) else {
+                    passed += 1;
+                    continue;
+                };
+                let absent = names.iter().skip(leases.len()).take_while(|next| **next < name).count();
+                leases.resize(leases.len() + absent, Lease::default());
+                match names.get(leases.len()) {
+                    Some(next) if *next == name => {
+                        leases.push(stored_lease(&rows, self.gap).unwrap_or_default());
+                        passed = 0;
+                    }
+                    _ => passed += 1,
+                }
+            }
+        }
+        Ok(leases)
+    }
+
+    fn last_release(&mut self) -> Result<i64> {
+        let mut rows = self.db.statement(Sql::LastRelease)?.query(&[])?;
+        Ok(if rows.next()? { rows.int(0) } else { 0 })
+    }
+}
+
+fn stored_lease(rows: &Rows<'_>, gap: Gap) -> Result<Lease> {
+    Ok(Lease { number: rows.stored_int(1)?, until_ms: gap.end_of(rows.stored_int(2)?) })
 }
 
 /// A position of another kind would begin a consumer again at the first change.
