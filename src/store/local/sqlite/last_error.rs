@@ -11,6 +11,8 @@ use crate::base::error::{Error, SystemError};
 
 /// The error of a call that gave a result code, with what SQLite says of it.
 pub fn last_error(db: *mut ffi::sqlite3, code: c_int) -> Error {
+    // Before anything else asks the system.
+    let of_lock = if code & 0xff == ffi::SQLITE_PROTOCOL { lock_that_failed() } else { None };
     if db.is_null() {
         return error_of(code, "out of memory");
     }
@@ -23,7 +25,7 @@ pub fn last_error(db: *mut ffi::sqlite3, code: c_int) -> Error {
     let may_be_of_disk =
         matches!(extended & 0xff, ffi::SQLITE_IOERR | ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB);
     // SAFETY: `db` is open. Also where SQLite does not take it for damage: else it would be remembered.
-    let on_file = if may_be_of_disk { unsafe { files::take_errno(db) } } else { None };
+    let on_file = if may_be_of_disk { unsafe { files::take_errno(db) } } else { of_lock };
     if on_file.is_some_and(files::Errno::is_of_reading) && extended & 0xff != ffi::SQLITE_IOERR {
         (extended, message) = (ffi::SQLITE_IOERR_CORRUPTFS, "the system could not read a file".into());
     }
@@ -68,3 +70,20 @@ pub unsafe fn of_connection(
 
 /// `ENOSPC`, which has this number on every Unix.
 const NO_SPACE: c_int = 28;
+
+/// The system's error of a lock of the log's index, of which SQLite keeps no more than that there is none: it is the last call that
+/// failed on this thread. That another process holds the lock is no error, and whatever no lock can give was of an earlier call.
+fn lock_that_failed() -> Option<files::Errno> {
+    use std::io::ErrorKind::{StaleNetworkFileHandle, TimedOut, Unsupported};
+    let last = std::io::Error::last_os_error();
+    let number = last.raw_os_error()?;
+    let is_of_lock = [NO_LOCKS, DISK_FAILED].contains(&number)
+        || matches!(last.kind(), StaleNetworkFileHandle | TimedOut | Unsupported);
+    (cfg!(unix) && is_of_lock).then_some(files::Errno { number, suffix: "-shm" })
+}
+
+/// `ENOLCK`.
+const NO_LOCKS: c_int = if cfg!(target_os = "linux") { 37 } else { 77 };
+
+/// `EIO`, which has this number on every Unix.
+const DISK_FAILED: c_int = 5;

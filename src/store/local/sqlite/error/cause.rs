@@ -8,7 +8,7 @@ use libsql::ffi;
 use crate::base::error::SystemError;
 
 /// Extended codes of the disk, with their names and the operation that failed.
-const CODES: [(c_int, &str, Option<&str>); 54] = [
+const CODES: [(c_int, &str, Option<&str>); 55] = [
     (ffi::SQLITE_IOERR, "SQLITE_IOERR", None),
     (ffi::SQLITE_IOERR_READ, "SQLITE_IOERR_READ", Some("read")),
     (ffi::SQLITE_IOERR_SHORT_READ, "SQLITE_IOERR_SHORT_READ", Some("read")),
@@ -54,6 +54,7 @@ const CODES: [(c_int, &str, Option<&str>); 54] = [
     (ffi::SQLITE_READONLY_DBMOVED, "SQLITE_READONLY_DBMOVED", Some("write")),
     (ffi::SQLITE_READONLY_CANTINIT, "SQLITE_READONLY_CANTINIT", Some("write")),
     (ffi::SQLITE_READONLY_DIRECTORY, "SQLITE_READONLY_DIRECTORY", Some("write")),
+    (ffi::SQLITE_PROTOCOL, "SQLITE_PROTOCOL", Some("lock")),
     (ffi::SQLITE_PERM, "SQLITE_PERM", None),
     (ffi::SQLITE_AUTH, "SQLITE_AUTH", None),
     (ffi::SQLITE_FULL, "SQLITE_FULL", Some("write")),
