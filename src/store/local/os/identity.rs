@@ -84,17 +84,13 @@ impl Whereabouts {
     /// Whether one of them is not where it was. An error that says nothing of it is passed over.
     #[cfg(unix)]
     pub fn have_changed(&mut self) -> bool {
-        use std::io::ErrorKind;
         use std::os::unix::fs::MetadataExt;
         if self.folders.are_as_they_were() {
             return false;
         }
-        self.files.iter().any(|(path, id)| match std::fs::metadata(path) {
-            Ok(found) => *id != FileId::Inode(found.dev(), found.ino()),
-            Err(error) => matches!(
-                error.kind(),
-                ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::StaleNetworkFileHandle
-            ),
+        self.files.iter().any(|(path, id)| {
+            let found = std::fs::metadata(path).map(|found| FileId::Inode(found.dev(), found.ino()));
+            is_elsewhere(id, found)
         })
     }
 
@@ -110,6 +106,14 @@ impl Whereabouts {
             Error::new(Code::Unavailable, MOVED).at(Place::subject(display_path(path)))
         })
     }
+}
+
+/// Whether a look at its path tells that a file is not there. Other errors say nothing of it, and pass: those of a disk, and
+/// `ESTALE`, which a file server gives for a moment; what is read and written meets them too if they last.
+#[cfg(unix)]
+fn is_elsewhere(id: &FileId, found: std::io::Result<FileId>) -> bool {
+    use std::io::ErrorKind::{NotADirectory, NotFound};
+    found.map_or_else(|error| matches!(error.kind(), NotFound | NotADirectory), |found| found != *id)
 }
 
 /// The folders in which the names of the files are. Whoever moves, deletes or replaces a file changes the times of its folder, so while
