@@ -520,14 +520,14 @@ export interface KvAtomic {
   /** Deletes this key alone, or a range. Its result is the number of live entries deleted. */
   delete<Self extends KvAtomic>(this: Self, key: KvKey | KvSelector): KvChained<Self, number>
   /**
-   * Adds to a counter. The result is a bigint of any size; a missing counter starts at 0. A stored integer number
+   * Adds to a counter. The result is a bigint of up to 2048 bytes (4,932 digits); a missing counter starts at 0. A stored integer number
    * is accepted and becomes a bigint; a stored {@link KvU64} stays one and wraps at 2^64. Keeps a time to live
    * unless `expiresIn` is given.
    *
    * A `KvU64` operand makes a missing counter a `KvU64`, and is refused on any other kind. The result's type follows
    * the operand: count a stored `KvU64` with `KvU64` operands, since with a bigint the type would say `bigint`.
-   * @throws {KvError} on commit: `TYPE_MISMATCH` if something else is stored; `INVALID_ARGUMENT` for a negative operand on
-   *   a `KvU64`.
+   * @throws {KvError} `LIMIT_EXCEEDED` for a larger operand. On commit: `LIMIT_EXCEEDED` for a larger stored number or result;
+   *   `TYPE_MISMATCH` if something else is stored; `INVALID_ARGUMENT` for a negative operand on a `KvU64`.
    */
   sum<Self extends KvAtomic, Operand extends bigint | number | KvU64>(
     this: Self,

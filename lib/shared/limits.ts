@@ -3,6 +3,9 @@
 /** Arrays, objects, maps, sets and errors within one another. */
 export const MAX_NESTING_DEPTH = 100
 
+/** The magnitude of a bigint that `sum`, `max` or `min` takes, meets or makes. */
+export const MAX_COUNTER_BYTES = 2048
+
 /** A value as it is stored. */
 export const MAX_VALUE_BYTES = 16 * 1024 * 1024
 

@@ -8,6 +8,7 @@ use serde::de::IgnoredAny;
 
 use super::tags;
 use crate::base::error::{Code, Error, Result};
+use crate::base::limits::MAX_COUNTER_BYTES;
 
 /// JSON text with nothing to revive.
 pub const JSON: u8 = 0;
@@ -18,10 +19,13 @@ pub const BYTES: u8 = 2;
 /// A `KvU64`: 8 bytes, little-endian.
 pub const U64: u8 = 3;
 
+/// Digits that are read as a number: more than `MAX_COUNTER_BYTES` have, and not many more.
+const MAX_COUNTER_DIGITS: usize = MAX_COUNTER_BYTES * 5 / 2;
+
 /// A stored number that mutations can do arithmetic on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Counter {
-    /// A bigint of any size.
+    /// A bigint.
     Int(BigInt),
     /// A `KvU64`, which wraps.
     U64(u64),
@@ -38,11 +42,11 @@ impl Counter {
     /// Reads a stored counter: a bigint, an integer number, or a `KvU64`.
     ///
     /// # Errors
-    /// `TYPE_MISMATCH` for anything else; those of `check`.
+    /// `TYPE_MISMATCH` for anything else; `LIMIT_EXCEEDED` for one of far too many digits; those of `check`.
     pub fn decode(encoding: u8, bytes: &[u8]) -> Result<Self> {
         let read = match encoding {
             JSON => integer_number(bytes).map(Self::Int),
-            TAGGED_JSON => tagged_integer(bytes).map(Self::Int),
+            TAGGED_JSON => tagged_integer(bytes)?.map(Self::Int),
             U64 => bytes.try_into().ok().map(|bytes| Self::U64(u64::from_le_bytes(bytes))),
             _ => None,
         };
@@ -76,13 +80,28 @@ fn integer_number(bytes: &[u8]) -> Option<BigInt> {
     (number.fract() == 0.0).then(|| BigInt::from_f64(number)).flatten()
 }
 
-fn tagged_integer(bytes: &[u8]) -> Option<BigInt> {
-    let tagged: Tagged<'_> = serde_json::from_slice(bytes).ok()?;
+fn tagged_integer(bytes: &[u8]) -> Result<Option<BigInt>> {
+    let Ok(tagged) = serde_json::from_slice::<Tagged<'_>>(bytes) else { return Ok(None) };
     match (tagged.tag, tagged.value) {
-        ("bigint", digits) => digits.parse().ok(),
-        ("number", "-0") => Some(BigInt::from(0)),
-        _ => None,
+        ("bigint", text) => {
+            let digits = text.strip_prefix('-').unwrap_or(text);
+            if digits.len() > MAX_COUNTER_DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+                return Err(
+                    Error::limit(bytes_of(digits.len()), MAX_COUNTER_BYTES, "bytes").at("stored counter")
+                );
+            }
+            Ok(text.parse().ok())
+        }
+        ("number", "-0") => Ok(Some(BigInt::from(0))),
+        _ => Ok(None),
     }
+}
+
+/// The bytes of a number of so many digits, up to one that its first digits decide on.
+fn bytes_of(digits: usize) -> usize {
+    /// The binary logarithm of 10, in thousandths.
+    const BITS: usize = 3322;
+    (digits.saturating_mul(BITS) / 1000).div_ceil(8)
 }
 
 /// An array as JSON text, in one of the two JSON encodings.
@@ -312,6 +331,18 @@ mod tests {
         assert!(Counter::decode(U64, b"short").is_err());
         assert!(Counter::decode(TAGGED_JSON, br#"{"__type":"date","value":"5"}"#).is_err());
         assert!(Counter::decode(BYTES, b"12").is_err());
+    }
+
+    /// Seen to fail: a million digits took seconds, on the writer's thread.
+    #[test]
+    fn a_counter_of_far_too_many_digits_is_not_read_as_a_number() {
+        for sign in ["", "-"] {
+            let text = format!(r#"{{"__type":"bigint","value":"{sign}{}"}}"#, "9".repeat(8_000_000));
+            let error = Counter::decode(TAGGED_JSON, text.as_bytes()).unwrap_err();
+            assert_eq!(error.to_string(), "stored counter: 3322000 bytes are over the limit of 2048 bytes");
+        }
+        let text = format!(r#"{{"__type":"bigint","value":"{}x"}}"#, "9".repeat(8_000));
+        assert_eq!(Counter::decode(TAGGED_JSON, text.as_bytes()).unwrap_err().code, Code::Corrupt);
     }
 
     fn array(value: &Value) -> ArrayText {

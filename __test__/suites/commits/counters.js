@@ -177,6 +177,35 @@ export function counters(target) {
     })
   }
 
+  // Seen to fail: each was done, the longer ones after seconds in which no other write went on.
+  test("a bigint over the limit is stored, read, replaced and deleted, and not counted with", async () => {
+    const { kv } = store
+    const long = 10n ** 20_000n
+    for (const type of ["sum", "max", "min"])
+      for (const operand of [long, -long, 1n << 4_000_000n]) {
+        const error = await refused(() => kv.atomic()[type](KEY, operand).commit(), "LIMIT_EXCEEDED")
+        assert.match(error.message, /value: \d+ bytes are over the limit of 2048 bytes$/)
+        await refused(() => kv.transaction(async (tx) => tx[type](KEY, operand)), "LIMIT_EXCEEDED")
+      }
+    assert.equal((await kv.get(KEY)).versionstamp, null)
+
+    const { versionstamp } = await kv.set(KEY, long)
+    for (const type of ["sum", "max", "min"]) {
+      const pattern = /stored counter: \d+ bytes are over the limit of 2048 bytes$/
+      const other = kv.atomic().set(["other"], 1)[type](KEY, 1n)
+      await refused(() => other.commit(), "LIMIT_EXCEEDED", pattern)
+      const shown = async (tx) => await tx[type](KEY, 1n).get(KEY)
+      await refused(() => kv.transaction(shown), "LIMIT_EXCEEDED", pattern)
+    }
+    assert.deepEqual(await kv.get(KEY), { key: KEY, value: long, versionstamp })
+    assert.deepEqual((await kv.paginate([])).entries, [{ key: KEY, value: long, versionstamp }])
+    await kv.set(KEY, -long)
+    assert.equal((await kv.get(KEY)).value, -long)
+    await kv.delete(KEY)
+    await kv.atomic().sum(KEY, 1n).commit()
+    assert.equal((await kv.get(KEY)).value, 1n)
+  })
+
   test("64 at once lose nothing", async () => {
     const sums = Array.from({ length: 640 }, (_, at) => store.kv.atomic().sum(KEY, BigInt(at)).commit())
     const results = (await Promise.all(sums)).map((commit) => commit.results[0])

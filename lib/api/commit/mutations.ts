@@ -1,9 +1,10 @@
 /** Mutations as they are given, and what crosses the seam of them. */
 
 import type { KvEnqueueOptions, KvExpireOptions, KvKey } from "../../../index.js"
-import { describe, invalidArgument } from "../../shared/errors.js"
+import { describe, invalidArgument, limitExceeded } from "../../shared/errors.js"
 import { copyKey, copyList, type KeyRange } from "../../shared/keys.js"
 import { isList } from "../../shared/kinds.js"
+import { MAX_COUNTER_BYTES } from "../../shared/limits.js"
 import { expiresIn, flag, takeOptions } from "../../shared/options.js"
 import { COMMIT_VERSIONSTAMP, UUIDV7 } from "../../shared/placeholders.js"
 import { KvU64 } from "../../shared/u64.js"
@@ -67,7 +68,18 @@ export function counting(
 ): Operation {
   if (typeof value !== "bigint" && !Number.isInteger(value) && !(value instanceof KvU64))
     throw invalidArgument(`value: must be a bigint, an integer or a KvU64, got ${describe(value)}`)
+  if (typeof value === "bigint") checkCounter("value", value)
   return { type, key: copyKey(key), operand: value as Operand, expiresIn: expiresIn(options, core) }
+}
+
+/** Numbers from here on have more bytes. */
+const COUNTER_BOUND = 1n << BigInt(8 * MAX_COUNTER_BYTES)
+
+/** Refuses what Rust would refuse (`src/engine/commit/arithmetic.rs`). */
+export function checkCounter(name: string, int: bigint): void {
+  if (int < COUNTER_BOUND && int > -COUNTER_BOUND) return
+  const digits = (int < 0n ? -int : int).toString(16).length
+  throw limitExceeded(name, Math.ceil(digits / 2), MAX_COUNTER_BYTES, "bytes")
 }
 
 export function splicing(

@@ -23,7 +23,15 @@ import { commit, copyCheck } from "./atomic.js"
 import type { ConflictQueue } from "./conflict-queue.js"
 import { mergePatch } from "./merge-patch.js"
 import { MutationMethods } from "./mutation-methods.js"
-import { CommitUuid, type Counting, type Operand, type Operation, resolve, writeKey } from "./mutations.js"
+import {
+  CommitUuid,
+  type Counting,
+  checkCounter,
+  type Operand,
+  type Operation,
+  resolve,
+  writeKey,
+} from "./mutations.js"
 
 const DEFAULT_RETRIES = 10
 
@@ -290,7 +298,13 @@ function count(type: Counting, stored: unknown, given: Operand): bigint | KvU64 
   const isInteger = typeof stored === "bigint" || Number.isInteger(stored)
   if (isInteger && given instanceof KvU64)
     throw new KvError("TYPE_MISMATCH", "the stored value is not a KvU64, and the operand is one")
-  if (isInteger) return combine(type, BigInt(stored as bigint | number), operand)
+  if (isInteger) {
+    const int = BigInt(stored as bigint | number)
+    checkCounter("stored counter", int)
+    const result = combine(type, int, operand)
+    checkCounter("result", result)
+    return result
+  }
   throw new KvError("TYPE_MISMATCH", "the stored value is not a bigint, an integer number or a KvU64")
 }
 

@@ -17,7 +17,7 @@ use super::raw::{
 use super::wording::{KEYS, PARTS, refused_key, refused_part};
 use crate::base::duration;
 use crate::base::error::{At, Error, Place, Result};
-use crate::base::limits::{MAX_KEY_BIGINT_BYTES, MAX_KEY_PARTS, check_name};
+use crate::base::limits::{MAX_COUNTER_BYTES, MAX_KEY_BIGINT_BYTES, MAX_KEY_PARTS, check_name};
 use crate::codec::key::KeyWriter;
 use crate::codec::stamp::Stamp;
 use crate::codec::value::Counter;
@@ -163,7 +163,7 @@ pub fn operand(env: Env, value: Raw, is_u64: bool) -> Result<Counter> {
 fn integer(env: Env, value: Raw) -> Result<BigInt> {
     match kind(env, value) {
         ValueType::BigInt => {
-            let (negative, magnitude) = bigint_words(env, value, crate::base::limits::MAX_VALUE_BYTES / 4)?;
+            let (negative, magnitude) = bigint_words(env, value, MAX_COUNTER_BYTES)?;
             let sign = if negative { Sign::Minus } else { Sign::Plus };
             Ok(BigInt::from_biguint(sign, BigUint::from_bytes_be(&magnitude)))
         }
