@@ -16,6 +16,7 @@ async function failAndReport({ Kv, file, folder, faults }) {
     sync: ["sync wal EIO", (kv) => kv.set(["a"], 1)],
     read: ["read db EIO", (kv) => kv.get(["k", 400])],
     open: ["open db EACCES", () => new Kv(`${folder}/other.db`)],
+    lock: ["lock shm ENOLCK", (kv) => kv.set(["a"], 1)],
     folder: ["mkdir other EACCES", () => new Kv(`${folder}/new/app.db`)],
     backup: ["rename other EIO", (kv) => kv.backup(`${folder}/copy.db`)],
   }
@@ -36,7 +37,8 @@ async function failAndReport({ Kv, file, folder, faults }) {
 }
 
 /**
- * Whoever learns that the disk failed can look up what the system said, by its own names. Seen to fail: no error had a cause.
+ * Whoever learns that the disk failed can look up what the system said, by its own names. Seen to fail: no error had a cause; an error of a lock was
+ * CORRUPT. SQLite tries for 10 s before it gives that one.
  */
 for (const runtime of runtimes)
   describe(`faults: causes in ${runtime}`, needsFaults, () => {
@@ -53,6 +55,13 @@ for (const runtime of runtimes)
           sync: { ...EIO, sqlite: "SQLITE_IOERR_FSYNC", operation: "sync", path: "sync.db-wal" },
           read: { ...EIO, sqlite: "SQLITE_IOERR_CORRUPTFS", operation: "read", path: "read.db" },
           open: { ...EACCES, sqlite: "SQLITE_CANTOPEN", operation: "open", path: "other.db" },
+          lock: {
+            code: "ENOLCK",
+            errno: 37,
+            sqlite: "SQLITE_PROTOCOL",
+            operation: "lock",
+            path: "lock.db-shm",
+          },
           folder: { ...EACCES, operation: "mkdir", path: "new" },
           backup: { ...EIO, operation: "rename", path: "copy.db" },
         }

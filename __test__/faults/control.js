@@ -2,19 +2,19 @@ import { closeSync, openSync, readSync, writeFileSync, writeSync } from "node:fs
 
 // The format of the control file: the same numbers stand in shim.c.
 const KINDS = ["db", "wal", "shm", "other", "folder"]
-const OPERATIONS = ["sync", "write", "read", "truncate", "open", "unlink", "rename", "mkdir"]
+const OPERATIONS = ["sync", "write", "read", "truncate", "open", "unlink", "rename", "mkdir", "lock"]
 const FIELDS = ["calls", "injected", "first", "last", "perMillion", "error", "isShort", "delayUs", "kills"]
 const HEAD = { changes: 0, killAt: 4, seed: 8 }
 const HEAD_BYTES = 16
 const FILE_BYTES = 4096
 const EVER = 2 ** 31 - 1
 /** Of Linux; Bun has no `os.constants.errno` for some. */
-const ERRORS = { EIO: 5, ENOSPC: 28, EMFILE: 24, ENFILE: 23, EACCES: 13, EROFS: 30, EDQUOT: 122 }
+const ERRORS = { EIO: 5, ENOSPC: 28, EMFILE: 24, ENFILE: 23, EACCES: 13, EROFS: 30, EDQUOT: 122, ENOLCK: 37 }
 
 /**
  * Which operations fail. It takes effect at once, in every process under the shim; a process under the shim may use one
  * itself. Kinds of file: `db` (the name ends in .db), `wal`, `shm`, `folder` (its sync), `other`. Operations: `sync`,
- * `write`, `read`, `truncate`, `open`, `unlink`, `rename` (and link), `mkdir`.
+ * `write`, `read`, `truncate`, `open`, `unlink`, `rename` (and link), `mkdir`, `lock` (taking one).
  */
 export class Control {
   #file

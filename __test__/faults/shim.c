@@ -35,7 +35,7 @@
 // ---- The formats: the same numbers stand in control.js and log.js.
 
 enum kind { NONE, DB, WAL, SHM, OTHER, FOLDER, KINDS };
-enum operation { SYNC, WRITE, READ, TRUNCATE, OPEN, UNLINK, RENAME, MAKE_FOLDER, OPERATIONS };
+enum operation { SYNC, WRITE, READ, TRUNCATE, OPEN, UNLINK, RENAME, MAKE_FOLDER, LOCK, OPERATIONS };
 enum record_type {
   R_CREATE = 1, R_FOUND, R_WRITE, R_TRUNCATE, R_SYNC, R_UNLINK, R_RENAME, R_LINK, R_MAKE_FOLDER, R_REMOVE_FOLDER, R_MARK
 };
@@ -232,8 +232,15 @@ int dup(int file) { return copied(file, syscall(SYS_dup, file)); }
 int dup3(int file, int to, int flags) { return copied(file, syscall(SYS_dup3, file, to, flags)); }
 int dup2(int file, int to) { return file == to ? to : copied(file, syscall(SYS_dup3, file, to, 0)); }
 
+// Locks are taken, and not given back, under the rule.
+static int is_locking(int file, int command, const void *argument) {
+  return (command == F_SETLK || command == F_SETLKW) && is_watched(file) && ((const struct flock *)argument)->l_type != F_UNLCK;
+}
+
 #define CONTROL_FILE \
   va_list more; va_start(more, command); void *argument = va_arg(more, void *); va_end(more); \
+  int error = is_locking(file, command, argument) ? fault(LOCK, files[file].kind, NULL) : 0; \
+  if (error) return failed(error); \
   int result = syscall(SYS_fcntl, file, command, argument); \
   return command == F_DUPFD || command == F_DUPFD_CLOEXEC ? copied(file, result) : result;
 int fcntl(int file, int command, ...) { CONTROL_FILE }
