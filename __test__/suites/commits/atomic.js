@@ -143,6 +143,14 @@ export function atomic(target) {
     assert.equal(commit.ok, true)
   })
 
+  test("a check with a versionstamp of Deno KV is not met", async () => {
+    const { kv } = store
+    await kv.set(["a"], 1)
+    const check = { key: ["a"], versionstamp: "0000000000000001000a" }
+    const { ok, conflicts } = await kv.atomic().check(check).set(["a"], 2).commit()
+    assert.deepEqual([ok, conflicts.length, (await kv.get(["a"])).value], [false, 1, 1])
+  })
+
   test("a failed check says what stands there, and nothing is applied", async () => {
     const old = await store.kv.set(["a"], 1)
     const now = await store.kv.set(["a"], 2)

@@ -54,7 +54,7 @@ export const mistakes = [
     (kv) =>
       kv
         .atomic()
-        .check({ key: ["a"], versionstamp: "00000000000000010000" })
+        .check({ key: ["a"], versionstamp: "xx".repeat(10) })
         .commit(),
     "INVALID_ARGUMENT",
     /versionstamp/,
