@@ -1571,7 +1571,7 @@ export interface KvBackupResult {
  * A key-value database.
  *
  * Once its file, or the `-wal` or `-shm` of it, was moved, deleted or replaced, every call is `UNAVAILABLE` until each `Kv` on it is
- * closed: writes from the next one, reads within a second. `docs/durability.md` says who notices it, and when.
+ * closed: writes from the next one, reads some ten seconds later. `docs/durability.md` says who notices it, and when.
  *
  * @example
  * ```js

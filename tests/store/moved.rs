@@ -66,7 +66,7 @@ fn a_renamed_file_has_all_that_was_acknowledged() {
 
 /// Seen to fail: without the check of either thread, its gets, or its counts, went on answering.
 #[test]
-fn once_it_was_noticed_each_read_says_so() {
+fn some_time_after_it_was_noticed_each_read_says_so() {
     let mut store = Open::new();
     let requests = || [Request::Get(keys_of(&[&["before"]])), Request::Count(vec![]..vec![0xff], None)];
     for request in requests() {
@@ -75,6 +75,11 @@ fn once_it_was_noticed_each_read_says_so() {
     }
     fs::rename(store.path("app.db"), store.path("new.db")).unwrap();
     store.refuses();
+    for request in requests() {
+        store.kv.read_now(&request).unwrap();
+        try_read(&store.kv, request).unwrap();
+    }
+    store.kv.freeze_clock(Some(store.kv.now_ms() + 11_000));
     for request in requests() {
         assert_moved(&store.kv.read_now(&request).unwrap_err());
         assert_moved(&try_read(&store.kv, request).unwrap_err());

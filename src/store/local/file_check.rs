@@ -1,5 +1,6 @@
 //! Whether the files of a store are where they were opened. Each write looks, reads and the commit monitor do so about
-//! once a second, and what one of them has noticed all of them refuse from then on.
+//! once a second. What one of them has noticed all writes refuse from then on, and reads a while later: a program can still
+//! read what it needs to end, and does not go on with old data for ever.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -8,18 +9,26 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::os::identity::Whereabouts;
-use crate::base::clock::Stopwatch;
+use crate::base::clock::{Clock, Stopwatch};
 use crate::base::error::{Error, Result};
 
 /// Reads look again when the last look was longer ago: a look takes 1 to 4 µs, and a get 3.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// For so long reads go on once it was noticed.
+const READS_GO_ON_MS: i64 = 10_000;
 
 /// What the threads of a store know of its files.
 pub struct FileCheck {
     /// None in memory.
     files: Option<Mutex<Files>>,
     /// What was noticed. It holds for ever, also if the file comes back: its log may have been written by others.
-    moved: OnceLock<Error>,
+    moved: OnceLock<Moved>,
+}
+
+struct Moved {
+    error: Error,
+    noticed_ms: i64,
 }
 
 struct Files {
@@ -49,36 +58,48 @@ impl FileCheck {
     /// # Errors
     /// `UNAVAILABLE` if they were not where they were opened.
     pub fn known(&self) -> Result<()> {
-        self.moved.get().map_or(Ok(()), |error| Err(error.clone()))
+        self.moved.get().map_or(Ok(()), |moved| Err(moved.error.clone()))
+    }
+
+    /// Whether what was noticed until now keeps from reading.
+    ///
+    /// # Errors
+    /// That of `known`, a while after it was noticed.
+    pub fn let_read(&self, clock: &Clock) -> Result<()> {
+        match self.moved.get() {
+            Some(moved) if clock.now_ms() - moved.noticed_ms >= READS_GO_ON_MS => Err(moved.error.clone()),
+            _ => Ok(()),
+        }
     }
 
     /// Looks now.
     ///
     /// # Errors
     /// `UNAVAILABLE` if they are not where they were opened, or were not at an earlier look.
-    pub fn look(&self) -> Result<()> {
+    pub fn look(&self, clock: &Clock) -> Result<()> {
         self.known()?;
-        self.files.as_ref().map_or(Ok(()), |files| self.look_at(&mut files.lock()))
+        self.files.as_ref().map_or(Ok(()), |files| self.look_at(&mut files.lock(), clock))
     }
 
     /// Looks if the last look was long ago, and nobody else does so at this moment.
     ///
     /// # Errors
     /// Those of `look`.
-    pub fn look_sometimes(&self) -> Result<()> {
+    pub fn look_sometimes(&self, clock: &Clock) -> Result<()> {
         self.known()?;
         match self.files.as_ref().and_then(Mutex::try_lock) {
-            Some(mut files) if files.looked.elapsed() >= files.pause => self.look_at(&mut files),
+            Some(mut files) if files.looked.elapsed() >= files.pause => self.look_at(&mut files, clock),
             _ => Ok(()),
         }
     }
 
-    fn look_at(&self, files: &mut Files) -> Result<()> {
+    fn look_at(&self, files: &mut Files, clock: &Clock) -> Result<()> {
         files.looked = Stopwatch::start();
         if !files.whereabouts.have_changed() {
             return Ok(());
         }
-        Err(self.moved.get_or_init(|| files.whereabouts.error()).clone())
+        let moved = || Moved { error: files.whereabouts.error(), noticed_ms: clock.now_ms() };
+        Err(self.moved.get_or_init(moved).error.clone())
     }
 }
 
@@ -101,10 +122,10 @@ mod tests {
     #[test]
     fn reads_look_when_the_last_look_was_long_ago() {
         let (folder, check) = opened(Duration::ZERO);
-        check.look_sometimes().unwrap();
+        check.look_sometimes(&Clock::default()).unwrap();
         fs::remove_file(folder.path().join("app.db")).unwrap();
         check.known().unwrap();
-        check.look_sometimes().unwrap_err();
+        check.look_sometimes(&Clock::default()).unwrap_err();
         check.known().unwrap_err();
     }
 
@@ -113,11 +134,11 @@ mod tests {
     fn reads_do_not_look_all_the_time_nor_wait_for_another_look() {
         let (folder, check) = opened(Duration::MAX);
         fs::remove_file(folder.path().join("app.db")).unwrap();
-        check.look_sometimes().unwrap();
+        check.look_sometimes(&Clock::default()).unwrap();
         let looks = check.files.as_ref().unwrap().lock();
-        check.look_sometimes().unwrap();
+        check.look_sometimes(&Clock::default()).unwrap();
         drop(looks);
-        check.look().unwrap_err();
+        check.look(&Clock::default()).unwrap_err();
     }
 
     /// Seen to fail: where what was noticed is forgotten.
@@ -126,17 +147,30 @@ mod tests {
         let (folder, check) = opened(Duration::ZERO);
         let [path, other] = ["app.db", "other.db"].map(|name| folder.path().join(name));
         fs::rename(&path, &other).unwrap();
-        check.look().unwrap_err();
+        check.look(&Clock::default()).unwrap_err();
         fs::rename(&other, &path).unwrap();
-        for look in [FileCheck::look, FileCheck::look_sometimes, FileCheck::known] {
-            look(&check).unwrap_err();
+        check.look(&Clock::default()).unwrap_err();
+        check.known().unwrap_err();
+    }
+
+    /// Seen to fail: where reads are refused at once, and where they never are.
+    #[test]
+    fn reads_go_on_for_a_while_once_it_was_noticed() {
+        let (folder, check) = opened(Duration::ZERO);
+        let clock = Clock::default();
+        clock.freeze(Some(1_000_000));
+        fs::remove_file(folder.path().join("app.db")).unwrap();
+        check.look(&clock).unwrap_err();
+        for (passed_ms, is_read) in [(0, true), (READS_GO_ON_MS - 1, true), (READS_GO_ON_MS, false)] {
+            clock.freeze(Some(1_000_000 + passed_ms));
+            assert_eq!(check.let_read(&clock).is_ok(), is_read, "{passed_ms}");
         }
     }
 
     #[test]
     fn there_is_nothing_to_look_at_in_memory() {
         let check = FileCheck::of(None);
-        check.look().unwrap();
-        check.look_sometimes().unwrap();
+        check.look(&Clock::default()).unwrap();
+        check.look_sometimes(&Clock::default()).unwrap();
     }
 }

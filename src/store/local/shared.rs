@@ -69,22 +69,27 @@ impl Shared {
         self.wakes.lock().retain(|wake| catch_unwind(AssertUnwindSafe(|| wake(notice))).unwrap_or(false));
     }
 
-    /// Whether the files are where they were opened, as of a second ago. Not for the writer's thread.
+    /// Whether the files may be read. Not for the writer's thread.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE` if it was noticed a while ago that they are not where they were opened.
+    pub fn check_files(&self) -> Result<()> {
+        if self.files.known().is_err() {
+            return self.files.let_read(&self.clock);
+        }
+        if self.files.look_sometimes(&self.clock).is_err() {
+            self.empty_log_of_moved();
+        }
+        Ok(())
+    }
+
+    /// Whether the files are where they were opened, as of now; for what opens them by their path.
     ///
     /// # Errors
     /// `UNAVAILABLE` if they are not.
-    pub fn check_files(&self) -> Result<()> {
-        self.files.known()?;
-        self.files.look_sometimes().inspect_err(|_| self.empty_log_of_moved())
-    }
-
-    /// The same, as of now.
-    ///
-    /// # Errors
-    /// Those of `check_files`.
     pub fn check_files_now(&self) -> Result<()> {
         self.files.known()?;
-        self.files.look().inspect_err(|_| self.empty_log_of_moved())
+        self.files.look(&self.clock).inspect_err(|_| self.empty_log_of_moved())
     }
 
     /// Has the writer notice it, which then brings its log into the file: the next file at the path would be taken to own

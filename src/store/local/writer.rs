@@ -68,7 +68,7 @@ impl Writer {
     /// the file was. What is undecided stays in the log, for who opens it next.
     pub fn leave(&mut self) {
         let db = self.db.lock();
-        if self.shared.files.look().is_err() {
+        if self.shared.files.look(&self.shared.clock).is_err() {
             let _ = db.connection.empty_log();
         }
         if !db.connection.is_log_at_rest() {
@@ -168,7 +168,7 @@ impl Writer {
     /// Whether the files are not where they were. Then what is committed goes into the file, wherever it is now, and leaves no
     /// log behind that another file at its path would be taken to own.
     fn moved(&self, db: &Db) -> Option<Error> {
-        let error = self.shared.files.look().err()?;
+        let error = self.shared.files.look(&self.shared.clock).err()?;
         let _ = db.connection.empty_log();
         Some(error)
     }
