@@ -15,14 +15,14 @@ use crate::base::metrics::{Metrics, Operation};
 use crate::engine::answer::Answer;
 use crate::engine::awaited::Awaited;
 use crate::engine::changes::followers::Followers;
-use crate::engine::changes::watch::{Watch, WatchRequest};
+use crate::engine::changes::watch::{BeginRead, Watch, WatchRequest};
 use crate::engine::commit::apply::{CommitJob, Done};
 use crate::engine::commit::{Commit, Outcome};
 use crate::engine::query::definition::definition_of;
 use crate::engine::queue::deliver::{ClaimJob, ClaimRequest, Claimed};
 use crate::engine::queue::heartbeat::{extend_due, give_back, never_begun};
 use crate::engine::queue::settle::{End, Settled};
-use crate::engine::read::answer;
+use crate::engine::read::{AnswerRead, answer};
 use crate::engine::request::{Request, Write};
 use crate::engine::sweep::{Looked, SweepJob, Swept};
 use crate::engine::write::{AnswerDone, AnswerJob};
@@ -143,13 +143,9 @@ impl Kv {
 
     /// Answers on the reader thread.
     pub fn read_later(&self, request: Request, done: Answered) {
-        let (metrics, watch) = (Arc::clone(&self.metrics), Stopwatch::start());
-        self.store.read(Box::new(move |txn| {
-            let answered = txn.and_then(|txn| answer(txn, &request, false));
-            let (operation, number) = request.counts_as();
-            metrics.note(operation, number, watch.elapsed(), answered.is_ok());
-            done(answered);
-        }));
+        let (operation, number) = request.counts_as();
+        let noted = self.noted(operation, number, done);
+        self.store.read(Box::new(AnswerRead::new(request, noted)));
     }
 
     /// Stages a commit; `flush` hands it over.
@@ -158,7 +154,7 @@ impl Kv {
     /// `LIMIT_EXCEEDED`; then nothing is staged and `done` is not called.
     pub fn stage(&mut self, commit: Commit, done: Done) -> Result<()> {
         commit.validate()?;
-        let noted = self.noted(commit.counts_as(), done);
+        let noted = self.noted(commit.counts_as(), 1, done);
         self.staged.push(Box::new(CommitJob::new(commit, self.durability, noted)));
         Ok(())
     }
@@ -209,18 +205,19 @@ impl Kv {
 
     /// Stages a write with an answer of its own; `flush` hands it over.
     pub fn write(&mut self, write: Write, done: AnswerDone) {
-        let noted = self.noted(Operation::Other, done);
+        let noted = self.noted(Operation::Other, 1, done);
         self.staged.push(Box::new(AnswerJob::new(write, self.durability, noted)));
     }
 
     fn noted<T: 'static>(
         &self,
         operation: Operation,
+        number: u64,
         done: impl FnOnce(Result<T>) + Send + 'static,
     ) -> Box<dyn FnOnce(Result<T>) + Send> {
         let (metrics, watch) = (Arc::clone(&self.metrics), Stopwatch::start());
         Box::new(move |answer| {
-            metrics.note(operation, 1, watch.elapsed(), answer.is_ok());
+            metrics.note(operation, number, watch.elapsed(), answer.is_ok());
             done(answer);
         })
     }
@@ -237,7 +234,7 @@ impl Kv {
         let (in_flight, store) = (Arc::clone(self.store.in_flight()), Arc::downgrade(&self.store));
         let (holder, lock_ms) = (self.holder, request.lock_ms);
         let ended: Vec<_> = request.settled.iter().map(|one| (one.id.clone(), one.lease)).collect();
-        let noted = self.noted(Operation::Queue, move |claimed: Result<Claimed>| {
+        let noted = self.noted(Operation::Queue, 1, move |claimed: Result<Claimed>| {
             // What could not be settled is in flight until it is, or until it is given up.
             for (id, lease) in ended.iter().filter(|_| claimed.is_ok()) {
                 in_flight.stop_renewing(id, *lease);
@@ -272,8 +269,7 @@ impl Kv {
         let watch = Arc::new(Watch::new(request, Arc::clone(&self.followers)));
         let begun = reader.try_read(Access::System, &mut |txn| watch.begin(txn));
         if !begun.inspect_err(|_| watch.stop())? {
-            let begins = Arc::clone(&watch);
-            self.store.read_first(Box::new(move |txn| begins.begin_given(txn)));
+            self.store.read_first(Box::new(BeginRead(Arc::clone(&watch))));
         }
         Ok(watch)
     }

@@ -13,8 +13,10 @@
 //! | [`codec`] | keys, values, versionstamps, cursors as bytes and text | `base` |
 //! | [`base`] | shared words: errors, limits, options, time | nothing |
 //!
-//! What the binding takes from `engine` and `store` is data: requests, writes, answers, notices. A test
-//! compares this table with the sources (`__test__/structure/calls.test.js`).
+//! What the binding takes from `engine` and `store` is data: requests, writes, answers, notices. Some requests hold on to
+//! what lives longer than they do: a watch, a follower, the names that are waited for, what an earlier page has found. The
+//! binding hands it over with the next request, and does not look into it. A test compares this table with the sources
+//! (`__test__/structure/calls.test.js`).
 
 // A library says what it has to say by its results.
 #![deny(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]

@@ -2,7 +2,6 @@
 //! process has committed concerns some of them: one look tells, however many there are.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -11,7 +10,7 @@ use super::answer::{Answer, Dues};
 use crate::base::error::Result;
 use crate::base::limits::{AWAITED_LOOK_MS, MAX_INLINE_DUES};
 use crate::store::rows::consumer::Lease;
-use crate::store::{Notice, ReadTxn};
+use crate::store::{Notice, ReadTxn, Want};
 
 /// Names, in the order of their bytes. A look reads a copy, which is made only if a name comes or goes
 /// meanwhile.
@@ -117,24 +116,37 @@ impl Awaited {
 pub fn dues(txn: &mut dyn ReadTxn, awaited: &Awaited, inline: bool) -> Result<Answer> {
     let now_ms = txn.now_ms();
     let AwaitedState { queues, leases, last } = awaited.state.lock().clone();
+    let names: Vec<_> = leases.keys().map(String::as_str).collect();
+    if !leases.is_empty() {
+        txn.prefetch(&mut std::iter::once(Want::LastRelease));
+    }
     let mut look = Look { number: txn.last_number()?, ..last };
+    let mut leases_again_ms = None;
+    if !leases.is_empty() {
+        look.release = txn.last_release()?;
+        leases_again_ms = valid_until(last.leases_ms, now_ms).filter(|_| look.release == last.release);
+        if leases_again_ms.is_none() {
+            txn.prefetch(&mut std::iter::once(Want::Leases(&names)));
+        }
+    }
     let (mut due, mut reported, mut again_ms) = (Vec::new(), Vec::new(), None);
-    let mut left = Left { looks: if inline { MAX_INLINE_DUES } else { usize::MAX } };
+    // How many looks into the tables may still be made.
+    let mut looks = if inline { MAX_INLINE_DUES } else { usize::MAX };
     if !queues.is_empty() {
         again_ms = valid_until(last.queues_ms, now_ms).filter(|_| look.number == last.number);
         if again_ms.is_none() {
-            let Some(found) = queues_due(txn, &queues, &mut left)? else { return Ok(Answer::WouldBlock) };
+            let Some(found) = txn.queues_due(&queues, &mut looks)? else { return Ok(Answer::WouldBlock) };
             (due, look.queues_ms) = (found, Some(now_ms));
         }
     }
     if !leases.is_empty() {
-        look.release = txn.last_release()?;
-        match valid_until(last.leases_ms, now_ms).filter(|_| look.release == last.release) {
-            Some(leases_again_ms) => {
-                again_ms = Some(again_ms.map_or(leases_again_ms, |ms| ms.min(leases_again_ms)));
+        match leases_again_ms {
+            Some(leases_ms) => again_ms = Some(again_ms.map_or(leases_ms, |ms: i64| ms.min(leases_ms))),
+            None if leases.len() > looks => return Ok(Answer::WouldBlock),
+            None => {
+                let found = txn.leases(&names)?;
+                (reported, look.leases_ms) = (new_leases(&leases, found, now_ms), Some(now_ms));
             }
-            None if leases.len() > left.looks => return Ok(Answer::WouldBlock),
-            None => (reported, look.leases_ms) = (new_leases(txn, &leases)?, Some(now_ms)),
         }
     }
     // The only copy of the names again, which need not be copied to note what was reported.
@@ -144,59 +156,16 @@ pub fn dues(txn: &mut dyn ReadTxn, awaited: &Awaited, inline: bool) -> Result<An
     Ok(Answer::Dues(Dues { queues: due, consumers, again_ms }))
 }
 
-/// `None`: that would be too many looks.
-fn queues_due(
-    txn: &mut dyn ReadTxn,
-    queues: &BTreeSet<String>,
-    left: &mut Left,
-) -> Result<Option<Vec<(String, i64)>>> {
-    let mut due = Vec::new();
-    let mut next = queues.first().map(String::as_str);
-    while let Some(name) = next {
-        if left.is_nothing() {
-            return Ok(None);
-        }
-        // From name to name in turns: first to the next queue that has messages, then to the next one that is
-        // waited for. So neither many queues without a message nor many that nobody here listens to cost
-        // anything.
-        let Some(found) = txn.next_queue(name)? else { break };
-        // A damaged name has no place among the others: then each is asked for.
-        let found = std::str::from_utf8(&found).unwrap_or(name);
-        if queues.contains(found)
-            && let Some(due_ms) = txn.queue_due(found)?
-        {
-            due.push((found.to_string(), due_ms));
-        }
-        next = queues.range::<str, _>((Bound::Excluded(found), Bound::Unbounded)).next().map(String::as_str);
-    }
-    Ok(Some(due))
-}
-
 /// The leases that are free, and those that are not what was reported last.
 fn new_leases(
-    txn: &mut dyn ReadTxn,
     leases: &BTreeMap<String, Option<Lease>>,
-) -> Result<Vec<(String, Lease)>> {
-    let now_ms = txn.now_ms();
-    let names: Vec<_> = leases.keys().map(String::as_str).collect();
-    let found = txn.leases(&names)?;
+    found: Vec<Lease>,
+    now_ms: i64,
+) -> Vec<(String, Lease)> {
     let new = leases.iter().zip(found).filter_map(|((name, known), found)| {
         let lease = if found.until_ms > now_ms { found } else { Lease::default() };
         let is_new = lease == Lease::default() || *known != Some(lease);
         is_new.then(|| (name.clone(), lease))
     });
-    Ok(new.collect())
-}
-
-/// How many looks into the tables may still be made.
-struct Left {
-    looks: usize,
-}
-
-impl Left {
-    fn is_nothing(&mut self) -> bool {
-        let nothing = self.looks == 0;
-        self.looks = self.looks.saturating_sub(1);
-        nothing
-    }
+    new.collect()
 }

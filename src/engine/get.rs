@@ -4,7 +4,7 @@ use super::answer::{Answer, entry_of};
 use crate::base::error::Result;
 use crate::base::limits::{MAX_INLINE_BYTES, MAX_INLINE_KEYS};
 use crate::codec::page::{Page, TYPICAL_ENTRY_BYTES, Tail};
-use crate::store::ReadTxn;
+use crate::store::{ReadTxn, Want};
 
 /// Encoded keys, one after another.
 #[derive(Debug, Default, Clone)]
@@ -67,6 +67,9 @@ pub fn get(txn: &mut dyn ReadTxn, keys: &Keys, inline: bool) -> Result<Answer> {
     let mut page = Page::with_capacity(keys.len() * TYPICAL_ENTRY_BYTES);
     page.checks_values = keys.checks_values;
     let mut withheld = false;
+    if keys.len() > 1 {
+        txn.prefetch(&mut keys.iter().map(|key| Want::Entry(key, max_value_bytes)));
+    }
     for key in keys.iter() {
         txn.get(key, max_value_bytes, &mut |row| {
             let live = row.filter(|row| row.is_live(now));

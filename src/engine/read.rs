@@ -1,7 +1,7 @@
 //! Reads: gets, lists and counts here, the others where they belong. The same code answers on the JavaScript
 //! thread, where it gives up on what takes long, and on the reader thread.
 
-use super::answer::Answer;
+use super::answer::{Answer, lost};
 use super::changes::{consumer, feed};
 use super::get::get;
 use super::query::list::list;
@@ -10,9 +10,10 @@ use super::query::range::END_OF_KEYS;
 use super::query::{indexes, plan, search};
 use super::queue::dead_letters;
 use super::request::Request;
+use super::write::AnswerDone;
 use super::{awaited, lock};
 use crate::base::error::Result;
-use crate::store::ReadTxn;
+use crate::store::{ReadJob, ReadTxn, Want};
 
 /// Answers a read. `inline`: on a thread that must not be held.
 pub fn answer(txn: &mut dyn ReadTxn, request: &Request, inline: bool) -> Result<Answer> {
@@ -42,6 +43,35 @@ pub fn answer(txn: &mut dyn ReadTxn, request: &Request, inline: bool) -> Result<
 }
 
 fn info(txn: &mut dyn ReadTxn) -> Result<Answer> {
-    let entries = txn.count(&(Vec::new()..vec![END_OF_KEYS]))?;
+    let all = Vec::new()..vec![END_OF_KEYS];
+    txn.prefetch(&mut [Want::Count(&all), Want::Info].into_iter());
+    let entries = txn.count(&all)?;
     Ok(Answer::Info(Box::new(txn.info()?), entries))
+}
+
+/// A read on its way through the reader thread.
+pub struct AnswerRead {
+    request: Request,
+    found: Option<Answer>,
+    done: AnswerDone,
+}
+
+impl AnswerRead {
+    /// A read that reports to `done`.
+    #[must_use]
+    pub fn new(request: Request, done: AnswerDone) -> Self {
+        Self { request, found: None, done }
+    }
+}
+
+impl ReadJob for AnswerRead {
+    fn run(&mut self, txn: &mut dyn ReadTxn) -> Result<()> {
+        self.found = Some(answer(txn, &self.request, false)?);
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>, ran: Result<()>) {
+        let Self { found, done, .. } = *self;
+        done(ran.and_then(|()| found.ok_or_else(lost)));
+    }
 }

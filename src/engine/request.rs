@@ -1,4 +1,4 @@
-//! Reads and writes as data.
+//! Reads and writes as data. What is behind an `Arc` here lives longer than the request: a server would keep it under a number.
 
 use std::ops::Range;
 use std::sync::Arc;

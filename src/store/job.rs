@@ -45,7 +45,7 @@ pub trait WriteJob: Send {
         Err(refusal.error)
     }
 
-    /// The steps are applied.
+    /// The steps are applied, or a check does not hold (`Verdict::failed`).
     ///
     /// # Errors
     /// That of the operation, whose steps have changed nothing then.

@@ -29,7 +29,7 @@ pub use backup::{Backup, BackupEvent, BackupHandle, BackupRequest, Progress};
 pub use in_flight::InFlight;
 pub use job::{Next, WriteJob, fail_all, finish};
 pub use notice::Notice;
-pub use read::{Access, Info, ReadJob, ReadTxn, ReadWork, Reader};
+pub use read::{Access, Info, ReadJob, ReadTxn, ReadWork, Reader, Want};
 pub use rows::changes::{ChangeKind, ChangeRead};
 pub use rows::consumer::ConsumerRead;
 pub use rows::entry::{Budget, Flow, Row, Scan, Visit, is_live};
@@ -37,7 +37,8 @@ pub use rows::index::IndexRead;
 pub use rows::lock::LockRead;
 pub use rows::queue::QueueRead;
 pub use step::{
-    Batch, ConflictingEntry, Expiry, Leased, PutKey, Refusal, Stamping, Step, StepResult, Verdict,
+    Batch, Check, ConflictingEntry, Expiry, FailedCheck, Leased, PutKey, Refusal, Stamping, Step, StepResult,
+    Verdict,
 };
 
 /// Is told of reasons to look; false: not any more.
@@ -52,11 +53,11 @@ pub trait Store: Send + Sync {
     fn write(&self, jobs: Vec<Box<dyn WriteJob>>);
 
     /// Hands a read to the reader thread.
-    fn read(&self, job: ReadJob);
+    fn read(&self, job: Box<dyn ReadJob>);
 
     /// The same, of a read that goes before all operations that are handed over after it, by any `Kv` on this store: they wait
     /// until it has run.
-    fn read_first(&self, job: ReadJob);
+    fn read_first(&self, job: Box<dyn ReadJob>);
 
     /// Copies a snapshot of the store into a file; the news goes to the order's handle.
     fn backup(&self, request: BackupRequest);

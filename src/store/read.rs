@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use super::rows::changes::ChangeRead;
+use super::rows::changes::{ChangeRead, ChangeScan};
 use super::rows::consumer::ConsumerRead;
 use super::rows::entry::{Flow, Row, Scan, Visit};
-use super::rows::index::IndexRead;
+use super::rows::index::{IndexRead, IndexedEntry, OrderedScan, SearchScan};
 use super::rows::lock::LockRead;
 use super::rows::queue::QueueRead;
 use crate::base::error::Result;
@@ -29,10 +29,55 @@ pub struct Info {
     pub size_bytes: i64,
 }
 
+/// A read that is about to be made: a method of `ReadTxn`, with its arguments.
+#[derive(Debug)]
+pub enum Want<'a> {
+    /// `get`.
+    Entry(&'a [u8], usize),
+    /// `scan`.
+    Scan(Scan),
+    /// `count`.
+    Count(&'a Range<Vec<u8>>),
+    /// `info`.
+    Info,
+    /// `change_log_state`.
+    ChangeLogState,
+    /// `scan_changes`.
+    Changes(ChangeScan),
+    /// `consumer`.
+    Consumer(&'a str),
+    /// `leases`.
+    Leases(&'a [&'a str]),
+    /// `last_release`.
+    LastRelease,
+    /// `indexes`.
+    Indexes,
+    /// `scan_index`.
+    OrderedScan(OrderedScan),
+    /// `get_indexed`.
+    IndexedEntry(&'a IndexedEntry, usize),
+    /// `is_match`.
+    Match(&'a SearchScan, &'a [u8]),
+    /// `standing_message`.
+    StandingMessage(&'a str, &'a str),
+    /// `ready_messages`.
+    ReadyMessages(&'a str, usize),
+    /// `leased_message`.
+    LeasedMessage(&'a str, i64),
+    /// `queue_due`.
+    QueueDue(&'a str),
+}
+
 /// One snapshot of the data.
 pub trait ReadTxn: ChangeRead + ConsumerRead + IndexRead + LockRead + QueueRead {
     /// Milliseconds since the epoch by the store's clock, the same throughout the transaction.
     fn now_ms(&self) -> i64;
+
+    /// Announces reads, so that a store to which each costs a request makes them all in one. It is a hint, which changes no answer;
+    /// a store beside the data does not even look at it.
+    fn prefetch<'w>(&mut self, wants: &mut dyn Iterator<Item = Want<'w>>) {
+        let _ = wants;
+    }
 
     /// Shows the entry of a key, live or expired; a value of more than `max_value_bytes` is withheld.
     fn get(&mut self, key: &[u8], max_value_bytes: usize, visit: Visit<'_>) -> Result<()>;
@@ -51,8 +96,19 @@ pub trait ReadTxn: ChangeRead + ConsumerRead + IndexRead + LockRead + QueueRead 
     fn info(&mut self) -> Result<Info>;
 }
 
-/// A read for the reader thread.
-pub type ReadJob = Box<dyn FnOnce(Result<&mut dyn ReadTxn>) + Send>;
+/// A read for the reader thread. A store calls `run`, and `finish` once.
+pub trait ReadJob: Send {
+    /// Reads, and keeps what it has found. A store may call it again, any number of times, on the same snapshot: the last
+    /// call counts. Nobody hears of the others; what an earlier one has found for the next page, or walked past of the log,
+    /// stays found and walked past.
+    ///
+    /// # Errors
+    /// An error ends this read.
+    fn run(&mut self, txn: &mut dyn ReadTxn) -> Result<()>;
+
+    /// Reports what the last call has found, or why there was none.
+    fn finish(self: Box<Self>, ran: Result<()>);
+}
 
 /// The work of a reader.
 pub type ReadWork<'a> = &'a mut dyn FnMut(&mut dyn ReadTxn) -> Result<()>;

@@ -1,11 +1,12 @@
-//! What a write does, as data: the steps that an operation decided on. A store applies them in order, all or none, in one
-//! commit. Time, versionstamps, numbers, what was there before and the change log are the store's.
+//! What a write does, as data: the steps that an operation decided on, and what must hold before them. A store applies them in
+//! order, all or none, in one commit. Time, versionstamps, numbers, what was there before and the change log are the store's.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 use smallvec::SmallVec;
 
+use super::read::Want;
 use super::rows::index::{IndexRow, OrderedIndex, SearchIndex};
 use super::rows::queue::{Damaged, NewMessage};
 use crate::base::error::Error;
@@ -176,10 +177,10 @@ pub enum Step<'a> {
     /// Removes changes up to a number, at most so many. Gives `Count`.
     TrimChangesTo(i64, usize),
 
-    /// Makes a search index, with what is stored already.
-    CreateSearchIndex(&'a SearchIndex),
-    /// Makes an ordered index. `CONFLICT` if it is unique and cannot be.
-    CreateOrderedIndex(&'a OrderedIndex),
+    /// Makes a search index under a number, with what is stored already.
+    CreateSearchIndex(i64, &'a SearchIndex),
+    /// Makes an ordered index under a number. `CONFLICT` if it is unique and cannot be.
+    CreateOrderedIndex(i64, &'a OrderedIndex),
     /// Removes an index.
     RemoveIndex(IndexRow),
 }
@@ -225,18 +226,32 @@ impl StepResult {
     }
 }
 
+/// A precondition of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// The encoded key.
+    pub key: Vec<u8>,
+    /// What must stand there; `None`: nothing, or what has expired.
+    pub versionstamp: Option<String>,
+}
+
 /// What an operation wants done.
 #[derive(Debug)]
 pub struct Batch<'a> {
+    /// All must hold before the first step, by the time of the commit; else no step is applied.
+    pub checks: &'a [Check],
     /// In this order.
     pub steps: SmallVec<[Step<'a>; 1]>,
     /// See `Stamping`.
     pub stamping: Stamping,
+    /// What the next turn of the operation reads first. As `ReadTxn::prefetch`, of what the steps leave: a server answers it
+    /// together with them.
+    pub then: SmallVec<[Want<'a>; 2]>,
 }
 
 impl Default for Batch<'_> {
     fn default() -> Self {
-        Self { steps: SmallVec::new(), stamping: Stamping::IfChanged }
+        Self { checks: &[], steps: SmallVec::new(), stamping: Stamping::IfChanged, then: SmallVec::new() }
     }
 }
 
@@ -255,7 +270,12 @@ pub struct Verdict {
     pub stamp: Option<String>,
     /// One a step.
     pub results: SmallVec<[StepResult; 1]>,
+    /// Checks that do not hold. If there is one, nothing is applied, and there are no results.
+    pub failed: Vec<FailedCheck>,
 }
+
+/// A check of a batch that does not hold: its place, and the versionstamp of what stands at its key.
+pub type FailedCheck = (usize, Option<String>);
 
 /// A unique index refused a `Put`.
 #[derive(Debug)]

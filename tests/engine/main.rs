@@ -7,6 +7,7 @@ mod dropped_kv;
 mod inline;
 mod late_store;
 mod queue_model;
+mod requests;
 #[path = "../support/mod.rs"]
 mod support;
 mod watch;

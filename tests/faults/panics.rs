@@ -5,7 +5,7 @@ use std::sync::mpsc::{self, Receiver};
 
 use crate::support::fault::{BUSY, Plan, Trap};
 use crate::support::file::File;
-use crate::support::jobs::{Gate, Job, fault_in_the_code};
+use crate::support::jobs::{Gate, Job, fault_in_the_code, reading};
 use crate::support::raw::RawState;
 use crate::support::{
     close, everything, is_definite, key, put, quiet, read, set, stage, sweep, try_commit, wait,
@@ -149,7 +149,7 @@ fn in_memory() {
     store.write(vec![late]);
     assert_fault(&wait(&done_late, "late"));
     let (counted, done_count) = mpsc::channel();
-    store.read(Box::new(move |txn| counted.send(txn.unwrap().count(&(vec![]..vec![0xff]))).unwrap()));
+    store.read(reading(move |txn| counted.send(txn.count(&(vec![]..vec![0xff]))).unwrap()));
     assert_eq!(wait(&done_count, "count").unwrap(), 1, "a delete that was not committed is seen");
     leave(&store);
 }

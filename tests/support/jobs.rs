@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use keyval::base::config::Durability;
 use keyval::base::error::Result;
-use keyval::store::{Batch, Next, ReadTxn, Store, Verdict, WriteJob};
+use keyval::store::{Batch, Next, ReadJob, ReadTxn, Store, Verdict, WriteJob};
 
 use super::wait;
 
@@ -49,6 +49,24 @@ impl WriteJob for Job {
     fn durability(&self) -> Durability {
         Durability::Off
     }
+}
+
+struct Reading<F>(F);
+
+impl<F: FnMut(&mut dyn ReadTxn) + Send> ReadJob for Reading<F> {
+    fn run(&mut self, txn: &mut dyn ReadTxn) -> Result<()> {
+        (self.0)(txn);
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>, ran: Result<()>) {
+        ran.expect("a read");
+    }
+}
+
+/// A read that runs a closure.
+pub fn reading(body: impl FnMut(&mut dyn ReadTxn) + Send + 'static) -> Box<dyn ReadJob> {
+    Box::new(Reading(body))
 }
 
 /// Panics without the noise of the panic hook.

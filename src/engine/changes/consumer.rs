@@ -7,7 +7,7 @@ use crate::base::error::{Code, Error, Result};
 use crate::codec::key::Parts;
 use crate::engine::answer::{Answer, ConsumerLease, Ending, lost};
 use crate::store::rows::consumer::Consumer;
-use crate::store::{Batch, ReadTxn, Step, StepResult};
+use crate::store::{Batch, ReadTxn, Step, StepResult, Want};
 
 /// What a holder says of itself.
 #[derive(Debug, Clone)]
@@ -30,6 +30,7 @@ pub fn take<'a>(
     holder: &'a LeaseHolder,
     prefix: Option<&'a [u8]>,
 ) -> Result<Ending> {
+    seen.prefetch(&mut [Want::ChangeLogState, Want::Consumer(&holder.name)].into_iter());
     let state = seen.change_log_state()?;
     check_logged(&state)?;
     let (now, stands) = (seen.now_ms(), seen.consumer(&holder.name)?);
@@ -84,6 +85,7 @@ pub fn commit<'a>(
         let message = "the consumer's lease was lost: another reader took it, it was given back, or it was never taken; read() takes it";
         Error::new(Code::Conflict, message)
     };
+    seen.prefetch(&mut [Want::ChangeLogState, Want::Consumer(&holder.name)].into_iter());
     let Some(consumer) = seen.consumer(&holder.name)? else { return Err(lost()) };
     if holder.lease == 0 || holder.lease != consumer.lease || consumer.locked_until.is_none() {
         return Err(lost());
@@ -119,6 +121,7 @@ pub fn release<'a>(seen: &mut dyn ReadTxn, batch: &mut Batch<'a>, holder: &'a Le
 /// # Errors
 /// `UNSUPPORTED`, those of the store.
 pub fn status(txn: &mut dyn ReadTxn, name: &str) -> Result<Answer> {
+    txn.prefetch(&mut [Want::ChangeLogState, Want::Consumer(name)].into_iter());
     let state = txn.change_log_state()?;
     check_logged(&state)?;
     let position = txn.consumer(name)?.map_or(state.first - 1, |consumer| consumer.position);

@@ -10,7 +10,7 @@ use crate::codec::key;
 use crate::codec::page::{self, Page, Tail};
 use crate::engine::answer::{Answer, Ending};
 use crate::store::rows::changes::{Change, ChangeLogState, ChangeScan};
-use crate::store::{Batch, Flow, ReadTxn, Step};
+use crate::store::{Batch, Flow, ReadTxn, Step, Want};
 
 /// What is left of a feed.
 #[derive(Debug, Clone)]
@@ -60,15 +60,18 @@ pub fn check_history(state: &ChangeLogState, after: i64) -> Result<()> {
 /// # Errors
 /// `HISTORY_GONE`, `UNSUPPORTED`, those of the store.
 pub fn page(txn: &mut dyn ReadTxn, query: &ChangesQuery, inline: bool) -> Result<Answer> {
+    let passed = query.follower.as_ref().map_or(0, |follower| follower.passed());
+    let rows = if inline { MAX_INLINE_LOG_ROWS } else { MAX_LOG_ROWS };
+    let scan = |after| ChangeScan { after, limit: rows, values: true };
+    let known = query.after.map(|after| Want::Changes(scan(after.max(passed))));
+    txn.prefetch(&mut known.into_iter().chain([Want::ChangeLogState]));
     let state = txn.change_log_state()?;
     check_logged(&state)?;
-    let passed = query.follower.as_ref().map_or(0, |follower| follower.passed());
     let after = query.after.unwrap_or(state.first - 1).max(passed);
     check_history(&state, after)?;
-    let rows = if inline { MAX_INLINE_LOG_ROWS } else { MAX_LOG_ROWS };
     let mut page = Page::with_capacity(1024);
     let (mut position, mut full) = (after, false);
-    txn.scan_changes(ChangeScan { after, limit: rows, values: true }, &mut |change| {
+    txn.scan_changes(scan(after), &mut |change| {
         full = page.len() == query.limit || page.size_bytes() >= MAX_PAGE_BYTES;
         if full {
             return Ok(Flow::Stop);

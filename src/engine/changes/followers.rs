@@ -16,7 +16,7 @@ use crate::base::limits::{
 use crate::codec::key::{for_each_beginning, is_under};
 use crate::engine::answer::Answer;
 use crate::store::rows::changes::ChangeScan;
-use crate::store::{Flow, ReadTxn};
+use crate::store::{Flow, ReadTxn, Want};
 
 /// How far a watch of a key reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -177,9 +177,11 @@ impl Followers {
 
     /// Looks at what changed: the answer names the watches that are not clean any more.
     pub fn wakeups(&self, txn: &mut dyn ReadTxn) -> Result<Answer> {
-        if self.state.lock().looked_up_to().is_none() {
+        let Some(known) = self.state.lock().looked_up_to() else {
             return Ok(Answer::Wakeups { more: false, ids: Vec::new() });
-        }
+        };
+        let scan = |after| ChangeScan { after, limit: MAX_INLINE_LOG_ROWS, values: false };
+        txn.prefetch(&mut [Want::ChangeLogState, Want::Changes(scan(known))].into_iter());
         // Before the lock: the first read of a snapshot may wait for another process, and the event loop waits for
         // the lock.
         let log = txn.change_log_state()?;
@@ -196,8 +198,7 @@ impl Followers {
             return Ok(Answer::Wakeups { more: false, ids: woken });
         }
         let mut position = after;
-        let scan = ChangeScan { after, limit: MAX_INLINE_LOG_ROWS, values: false };
-        txn.scan_changes(scan, &mut |change| {
+        txn.scan_changes(scan(after), &mut |change| {
             state.wake(change.key, change.seq, &mut woken);
             position = change.seq;
             Ok(Flow::Continue)

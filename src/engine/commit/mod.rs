@@ -11,21 +11,13 @@ use crate::base::error::{Error, Result};
 use crate::base::limits::{MAX_COMMIT_BYTES, MAX_COMMIT_OPERATIONS, MAX_DURATION_MS, MAX_VALUE_BYTES};
 use crate::base::metrics::Operation;
 use crate::codec::value::{ArrayText, Counter};
-pub use crate::store::Stamping;
+pub use crate::store::{Check, FailedCheck, Stamping};
 
 pub mod apply;
 pub mod arithmetic;
+mod decide;
 mod draft;
 pub mod patch;
-
-/// A precondition.
-#[derive(Debug, Clone)]
-pub struct Check {
-    /// The encoded key.
-    pub key: Vec<u8>,
-    /// What must stand there; `None`: nothing.
-    pub versionstamp: Option<String>,
-}
 
 /// One change.
 #[derive(Debug, Clone)]
@@ -128,7 +120,7 @@ pub enum Outcome {
         replies: Vec<Reply>,
     },
     /// Checks that failed, by number, with what stands there.
-    Conflict(Vec<(usize, Option<String>)>),
+    Conflict(Vec<FailedCheck>),
 }
 
 impl Commit {

@@ -6,12 +6,14 @@ use super::definition::ordered_definition_of;
 use super::definition::{name_of, named};
 use crate::base::error::{Code, Error, Result};
 use crate::engine::answer::{Answer, Ending};
-use crate::store::rows::index::{Definition, IndexKind, OrderedIndex, SearchIndex};
+use crate::store::rows::index::{Definition, IndexKind, IndexRow, OrderedIndex, SearchIndex};
 use crate::store::{Batch, ReadTxn, Step};
 
 /// Makes a search index, in place of the one that its prefix has. The same one is left as it stands.
 pub fn create<'a>(seen: &mut dyn ReadTxn, batch: &mut Batch<'a>, index: &'a SearchIndex) -> Result<Ending> {
-    for old in seen.indexes()? {
+    let indexes = seen.indexes()?;
+    let id = next_id(&indexes)?;
+    for old in indexes {
         if old.kind == IndexKind::Search && old.prefix == index.prefix {
             if old.spec == index.spec && seen.stands(old.id, &Definition::Search(index.clone()))? {
                 return Ok(Ending::Known(Answer::Done));
@@ -19,7 +21,7 @@ pub fn create<'a>(seen: &mut dyn ReadTxn, batch: &mut Batch<'a>, index: &'a Sear
             batch.push(Step::RemoveIndex(old));
         }
     }
-    batch.push(Step::CreateSearchIndex(index));
+    batch.push(Step::CreateSearchIndex(id, index));
     Ok(Ending::Known(Answer::Done))
 }
 
@@ -32,7 +34,9 @@ pub fn create_ordered<'a>(
     batch: &mut Batch<'a>,
     index: &'a OrderedIndex,
 ) -> Result<Ending> {
-    for old in seen.indexes()? {
+    let indexes = seen.indexes()?;
+    let id = next_id(&indexes)?;
+    for old in indexes {
         let same = old.kind == IndexKind::Ordered && old.prefix == index.prefix;
         if same && ordered_definition_of(&old)?.1.paths == index.paths {
             if old.spec == index.spec && seen.stands(old.id, &Definition::Ordered(index.clone()))? {
@@ -45,8 +49,16 @@ pub fn create_ordered<'a>(
         // What has expired is absent, and must not be in the way.
         batch.push(Step::SweepRange(Cow::Borrowed(&index.range)));
     }
-    batch.push(Step::CreateOrderedIndex(index));
+    batch.push(Step::CreateOrderedIndex(id, index));
     Ok(Ending::Known(Answer::Done))
+}
+
+/// The number of an index that is to be made. It is in the names of what the index is made of, so that a store knows all of its SQL
+/// before it begins.
+fn next_id(indexes: &[IndexRow]) -> Result<i64> {
+    let last = indexes.iter().map(|index| index.id).max().unwrap_or(0);
+    last.checked_add(1)
+        .ok_or_else(|| Error::corrupt("an index in kv_indexes has the last number that there is"))
 }
 
 /// The error of a unique index that cannot be made.

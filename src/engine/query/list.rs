@@ -7,11 +7,13 @@ use super::filter::Filter;
 use super::matching::{Indexed, indexed};
 use super::range::after_key;
 use crate::base::error::Result;
-use crate::base::limits::{MAX_FILTERED_ROWS, MAX_INLINE_BYTES, MAX_INLINE_FILTERED_ROWS, MAX_PAGE_BYTES};
+use crate::base::limits::{
+    MAX_FILTERED_ROWS, MAX_INLINE_BYTES, MAX_INLINE_FILTERED_ROWS, MAX_PAGE_BYTES, PREFETCHED_ENTRIES,
+};
 use crate::codec::page::{Page, TYPICAL_ENTRY_BYTES, Tail};
 use crate::engine::answer::{Answer, INLINE_BUDGET, entry_of};
 use crate::store::rows::index::IndexedEntry;
-use crate::store::{Flow, ReadTxn, Scan};
+use crate::store::{Flow, ReadTxn, Scan, Want};
 
 /// A list, or what is left of it.
 #[derive(Debug, Clone)]
@@ -115,7 +117,19 @@ fn list_indexed(
     let (most_rows, most_bytes) =
         if inline { (MAX_INLINE_FILTERED_ROWS, MAX_INLINE_BYTES) } else { (usize::MAX, usize::MAX) };
     let (mut looked, mut looked_bytes) = (0, 0);
+    // Most of what an index gives matches, and is wanted for the page.
+    let (mut announced, at_a_time) = (0, query.limit.saturating_add(1).min(PREFETCHED_ENTRIES));
     while let Some(entry) = if query.reverse { left.next_back() } else { left.next() } {
+        if looked == announced {
+            announced += at_a_time;
+            let wants = |one| Want::IndexedEntry(one, most_bytes);
+            let (first, next) = (std::iter::once(entry), left.clone());
+            if query.reverse {
+                txn.prefetch(&mut first.chain(next.rev()).take(at_a_time).map(wants));
+            } else {
+                txn.prefetch(&mut first.chain(next).take(at_a_time).map(wants));
+            }
+        }
         page.unsure = looked >= most_rows || looked_bytes >= most_bytes;
         if !page.unsure {
             txn.get_indexed(entry, most_bytes, &mut |row| {

@@ -5,9 +5,9 @@ use std::ops::Range;
 use super::filter::Filter;
 use super::plan;
 use crate::base::error::Result;
-use crate::base::limits::{MAX_INDEXED_KEYS, MAX_INLINE_INDEXED_KEYS};
+use crate::base::limits::{MAX_INDEXED_KEYS, MAX_INLINE_INDEXED_KEYS, PREFETCHED_ENTRIES};
 use crate::store::rows::index::IndexedEntry;
-use crate::store::{Flow, ReadTxn, Scan};
+use crate::store::{Flow, ReadTxn, Scan, Want};
 
 /// The candidates that an index gives for a filter.
 pub enum Indexed {
@@ -47,13 +47,16 @@ pub fn for_each_match(
 ) -> Result<()> {
     let now = txn.now_ms();
     if let Indexed::Entries(entries) = indexed(txn, range, filter, false)? {
-        return entries.iter().try_for_each(|entry| {
-            txn.get_indexed(entry, usize::MAX, &mut |row| {
-                let live = row.filter(|row| row.is_live(now));
-                if live.is_some_and(|row| filter.matches(row.encoding, row.value, now)) {
-                    visit(&entry.key);
-                }
-                Ok(())
+        return entries.chunks(PREFETCHED_ENTRIES).try_for_each(|entries| {
+            txn.prefetch(&mut entries.iter().map(|entry| Want::IndexedEntry(entry, usize::MAX)));
+            entries.iter().try_for_each(|entry| {
+                txn.get_indexed(entry, usize::MAX, &mut |row| {
+                    let live = row.filter(|row| row.is_live(now));
+                    if live.is_some_and(|row| filter.matches(row.encoding, row.value, now)) {
+                        visit(&entry.key);
+                    }
+                    Ok(())
+                })
             })
         });
     }

@@ -13,8 +13,8 @@ use super::filter::{Anchor, Filter, Operand, Path, Test, path_of};
 use crate::base::error::Result;
 use crate::base::limits::MAX_INDEXED_KEYS;
 use crate::engine::answer::Answer;
-use crate::store::ReadTxn;
 use crate::store::rows::index::{IndexKind, IndexRow, IndexValue, IndexedEntry, OrderedIndex, OrderedScan};
+use crate::store::{ReadTxn, Want};
 
 /// Of all `$in` together, so many combinations of values are looked up; more are not worth it.
 const MAX_LOOKUPS: usize = 1000;
@@ -217,8 +217,10 @@ fn around(operand: &Operand, now_ms: i64) -> Option<(IndexValue, IndexValue)> {
 /// The entries that a plan gives, in the order of their keys; `None` if it looks at more than `most`.
 pub fn entries_of(txn: &mut dyn ReadTxn, plan: &Plan, most: usize) -> Result<Option<Vec<IndexedEntry>>> {
     let (mut entries, mut looked) = (Vec::new(), 0);
+    let limited = |scan: &OrderedScan| OrderedScan { limit: most + 1, ..scan.clone() };
+    txn.prefetch(&mut plan.scans.iter().map(|scan| Want::OrderedScan(limited(scan))));
     for scan in &plan.scans {
-        let scan = OrderedScan { limit: most + 1 - looked, ..scan.clone() };
+        let scan = limited(scan);
         txn.scan_index(&scan, &mut |entry| {
             looked += 1;
             if scan.range.contains(&entry.key) {
@@ -237,6 +239,7 @@ pub fn entries_of(txn: &mut dyn ReadTxn, plan: &Plan, most: usize) -> Result<Opt
 
 /// How a filter would be answered.
 pub fn explain(txn: &mut dyn ReadTxn, range: &Range<Vec<u8>>, filter: &Filter) -> Result<Answer> {
+    txn.prefetch(&mut [Want::Indexes, Want::Count(range)].into_iter());
     let plan = plan(txn, range, filter)?;
     let found = plan.as_ref().map_or(Ok(None), |plan| entries_of(txn, plan, MAX_INDEXED_KEYS))?;
     let entries = txn.count(range)?;

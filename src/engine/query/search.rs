@@ -12,13 +12,13 @@ use super::filter::Filter;
 use crate::base::error::{Error, Result};
 use crate::base::limits::{
     MAX_INLINE_BYTES, MAX_INLINE_FILTERED_ROWS, MAX_INLINE_SEARCH_MS, MAX_PAGE_BYTES, MAX_PAGE_ENTRIES,
-    MAX_QUERY_WORDS, MAX_RANKED_KEYS,
+    MAX_QUERY_WORDS, MAX_RANKED_KEYS, PREFETCHED_ENTRIES,
 };
 use crate::codec::key;
 use crate::codec::page::{Page, Tail};
 use crate::engine::answer::{Answer, entry_of};
 use crate::store::rows::index::{IndexKind, IndexRow, IndexedEntry, SearchScan};
-use crate::store::{Budget, Flow, ReadTxn, Row};
+use crate::store::{Budget, Flow, ReadTxn, Row, Want};
 
 /// See `MAX_INLINE_SEARCH_MS`.
 const INLINE_BUDGET: Budget = Budget::Time(Duration::from_millis(MAX_INLINE_SEARCH_MS));
@@ -152,8 +152,17 @@ impl<'a> Reading<'a> {
     /// Reads matches that were found before.
     fn ranked(&mut self, txn: &mut dyn ReadTxn, scan: &SearchScan, ranked: &Ranked) -> Result<()> {
         let most = if self.inline { MAX_INLINE_FILTERED_ROWS } else { usize::MAX };
-        for entry in ranked.entries.iter().skip(self.offset - ranked.offset).take(most) {
-            self.known(txn, scan, entry, &ranked.newest)?;
+        let entries = ranked.entries.get(self.offset - ranked.offset..).unwrap_or_default();
+        let at_a_time = self.query.wanted.saturating_add(1).min(PREFETCHED_ENTRIES);
+        for some in entries.get(..most.min(entries.len())).unwrap_or_default().chunks(at_a_time) {
+            txn.prefetch(&mut some.iter().map(|one| Want::IndexedEntry(one, scan.max_value_bytes)));
+            for (looked, entry) in some.iter().enumerate() {
+                let from_here = some.get(looked..).unwrap_or_default();
+                self.known(txn, scan, entry, from_here, &ranked.newest)?;
+                if self.is_over() {
+                    break;
+                }
+            }
             if self.is_over() {
                 break;
             }
@@ -162,12 +171,13 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    /// An entry that matched when it was ranked.
+    /// An entry that matched when it was ranked; `from_here`: it, and those that are looked at after it.
     fn known(
         &mut self,
         txn: &mut dyn ReadTxn,
         scan: &SearchScan,
         entry: &IndexedEntry,
+        from_here: &[IndexedEntry],
         newest: &str,
     ) -> Result<()> {
         let (now, mut is_rewritten) = (self.now_ms, false);
@@ -186,6 +196,12 @@ impl<'a> Reading<'a> {
         if !is_rewritten || self.takes_long {
             return Ok(());
         }
+        // Where one was written since, others were.
+        txn.prefetch(
+            &mut from_here
+                .iter()
+                .flat_map(|one| [Want::Match(scan, &one.key), Want::Entry(&one.key, scan.max_value_bytes)]),
+        );
         if !txn.is_match(scan, &entry.key)? {
             self.offset += 1;
             return Ok(());

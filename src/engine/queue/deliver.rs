@@ -13,14 +13,14 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::extend::{Extended, extend};
-use super::settle::{Ended, Settled, Undelivered, end, exhaust, leased, set_aside};
+use super::settle::{End, Ended, Settled, Undelivered, end, exhaust, leased, set_aside};
 use crate::base::config::Durability;
 use crate::base::error::Result;
 use crate::base::limits::{MAX_CLAIM_BYTES, MAX_CLAIM_LOOKS};
 use crate::codec::page::{Page, Tail};
 use crate::engine::answer::{Answer, lost};
 use crate::store::rows::queue::{Claimable, DeliveryState, Message, Status};
-use crate::store::{Batch, InFlight, Next, ReadTxn, Refusal, Step, StepResult, Verdict, WriteJob};
+use crate::store::{Batch, InFlight, Next, ReadTxn, Refusal, Step, StepResult, Verdict, Want, WriteJob};
 
 /// Messages that one look at a queue reads. More than are wanted, where some are behind their ordering key.
 const LOOK: usize = 64;
@@ -96,6 +96,14 @@ pub struct ClaimJob {
     done: Option<ClaimDone>,
 }
 
+/// What the rounds before have come to.
+struct SoFar<'a> {
+    in_flight: &'a InFlight,
+    looked: usize,
+    bytes: usize,
+    claimed: usize,
+}
+
 /// What was decided in a round. It counts once the steps are applied.
 #[derive(Default)]
 struct Decided {
@@ -122,6 +130,8 @@ impl ClaimRequest {
     ) -> Result<Decided> {
         let mut decided = Decided::default();
         batch.steps.reserve(self.settled.len());
+        let read = self.settled.iter().filter(|settled| settled.end != End::Done);
+        seen.prefetch(&mut read.map(|settled| Want::LeasedMessage(&settled.id, settled.lease)));
         for (index, settled) in self.settled.iter().enumerate() {
             match end(seen, batch, settled, undelivered)? {
                 Ended::At(step) => decided.settling.push((step, index)),
@@ -132,8 +142,65 @@ impl ClaimRequest {
         if self.claim > 0 {
             let now_ms = seen.now_ms();
             decided.extended = extend(in_flight.due(now_ms), now_ms, batch);
+            batch.then.extend(self.next_reads(self.claim));
         }
         Ok(decided)
+    }
+
+    /// Claims what is ready. A message may depend on one that is buried before it in this round: it waits for the next one.
+    fn claim<'a>(
+        &'a self,
+        seen: &mut dyn ReadTxn,
+        batch: &mut Batch<'a>,
+        undelivered: &Undelivered,
+        so_far: &SoFar<'_>,
+    ) -> Result<Decided> {
+        let SoFar { in_flight, looked, bytes, claimed } = *so_far;
+        let wanted = self.claim - claimed;
+        let (now_ms, ready) = (seen.now_ms(), seen.ready_messages(&self.queue, wanted.min(LOOK))?);
+        let mut decided = Decided::default();
+        batch.steps.reserve(ready.len());
+        let (mut keys, mut aside) = (Keys::default(), Vec::new());
+        for one in ready {
+            decided.looked += 1;
+            let (message, is_behind) = match one {
+                Claimable::Message(message) => (*message, false),
+                Claimable::Behind(message) => (*message, true),
+                Claimable::Damaged(damaged) => {
+                    keys.passed.extend(damaged.ordering_key.clone());
+                    aside.push(damaged);
+                    continue;
+                }
+            };
+            if message.ordering_key.as_ref().is_some_and(|key| keys.passed.contains(key)) {
+                continue;
+            }
+            if message.state.status == Status::Processing
+                && let Some(lock_ms) = in_flight.holds(&message.id, message.state.lease)
+            {
+                // The clock stepped forward: it is being handled here all the same.
+                batch.push(Step::Extend(leased(&message), lock_ms));
+                continue;
+            }
+            decided.bytes += message.value.len();
+            let is_first = claimed == 0 && decided.claiming.is_empty();
+            if bytes + decided.bytes > MAX_CLAIM_BYTES && !is_first {
+                decided.more = true;
+                break;
+            }
+            let take = Take { is_behind, now_ms, lock_ms: self.lock_ms };
+            decided.claiming.extend(take.message(batch, message, undelivered, &mut keys));
+        }
+        set_aside(batch, aside, undelivered);
+        decided.more |= looked + decided.looked >= MAX_CLAIM_LOOKS;
+        batch.then.extend(self.next_reads(wanted - decided.claiming.len()));
+        Ok(decided)
+    }
+
+    /// What a turn reads that may claim so many more.
+    fn next_reads(&self, wanted: usize) -> impl Iterator<Item = Want<'_>> {
+        let ready = (wanted > 0).then(|| Want::ReadyMessages(&self.queue, wanted.min(LOOK)));
+        ready.into_iter().chain([Want::QueueDue(&self.queue)])
     }
 }
 
@@ -159,49 +226,6 @@ impl ClaimJob {
             result: Claimed::default(),
             done: Some(done),
         }
-    }
-
-    /// Claims what is ready. A message may depend on one that is buried before it in this round: it waits for the next one.
-    fn claim(&self, seen: &mut dyn ReadTxn, batch: &mut Batch<'_>) -> Result<Decided> {
-        let Self { request, in_flight, undelivered, looked, bytes, result, .. } = self;
-        let wanted = request.claim - result.messages.len();
-        let ready = seen.ready_messages(&request.queue, wanted.min(LOOK))?;
-        let mut decided = Decided::default();
-        batch.steps.reserve(ready.len());
-        let (mut keys, mut aside) = (Keys::default(), Vec::new());
-        for one in ready {
-            decided.looked += 1;
-            let message = match one {
-                Claimable::Message(message) => *message,
-                Claimable::Damaged(damaged) => {
-                    keys.passed.extend(damaged.ordering_key.clone());
-                    aside.push(damaged);
-                    continue;
-                }
-            };
-            if message.ordering_key.as_ref().is_some_and(|key| keys.passed.contains(key)) {
-                continue;
-            }
-            if message.state.status == Status::Processing
-                && let Some(lock_ms) = in_flight.holds(&message.id, message.state.lease)
-            {
-                // The clock stepped forward: it is being handled here all the same.
-                batch.push(Step::Extend(leased(&message), lock_ms));
-                continue;
-            }
-            decided.bytes += message.value.len();
-            let is_first = result.messages.is_empty() && decided.claiming.is_empty();
-            if bytes + decided.bytes > MAX_CLAIM_BYTES && !is_first {
-                decided.more = true;
-                break;
-            }
-            if let Some(claimed) = take(seen, batch, message, request.lock_ms, undelivered, &mut keys)? {
-                decided.claiming.push(claimed);
-            }
-        }
-        set_aside(batch, aside, undelivered);
-        decided.more |= looked + decided.looked >= MAX_CLAIM_LOOKS;
-        Ok(decided)
     }
 
     /// A round is at its end; gives whether it found messages.
@@ -250,7 +274,12 @@ impl WriteJob for ClaimJob {
                 let Self { request, in_flight, undelivered, decided, .. } = self;
                 *decided = request.settle(seen, batch, in_flight, undelivered)?;
             }
-            Round::Claim => self.decided = self.claim(seen, batch)?,
+            Round::Claim => {
+                let Self { request, in_flight, undelivered, looked, bytes, result, decided, .. } = self;
+                let claimed = result.messages.len();
+                let so_far = SoFar { in_flight, looked: *looked, bytes: *bytes, claimed };
+                *decided = request.claim(seen, batch, undelivered, &so_far)?;
+            }
             Round::Due | Round::End => {
                 let due_ms = seen.queue_due(&self.request.queue)?;
                 self.decided = Decided { due_ms, ..Decided::default() };
@@ -305,35 +334,43 @@ struct Keys {
     passed: HashSet<String>,
 }
 
-/// Begins an attempt by a step, or puts the message where it belongs.
-fn take(
-    seen: &mut dyn ReadTxn,
-    batch: &mut Batch<'_>,
-    message: Message,
+/// How a message is taken.
+struct Take {
+    is_behind: bool,
+    now_ms: i64,
     lock_ms: i64,
-    undelivered: &Undelivered,
-    keys: &mut Keys,
-) -> Result<Option<(usize, Message)>> {
-    if message.state.status == Status::Processing {
-        if message.state.attempts >= message.max_attempts {
-            exhaust(batch, &message, DIED, undelivered);
-            keys.passed.extend(message.ordering_key);
-            return Ok(None);
+}
+
+impl Take {
+    /// Begins an attempt by a step, or puts the message where it belongs.
+    fn message(
+        &self,
+        batch: &mut Batch<'_>,
+        message: Message,
+        undelivered: &Undelivered,
+        keys: &mut Keys,
+    ) -> Option<(usize, Message)> {
+        if message.state.status == Status::Processing {
+            if message.state.attempts >= message.max_attempts {
+                exhaust(batch, &message, DIED, undelivered);
+                keys.passed.extend(message.ordering_key);
+                return None;
+            }
+        } else if self.is_behind
+            || message.ordering_key.as_ref().is_some_and(|key| keys.claimed.contains(key))
+        {
+            batch.push(Step::Block(leased(&message)));
+            return None;
         }
-    } else if let Some(key) = &message.ordering_key
-        && (keys.claimed.contains(key) || seen.is_key_busy(&message.queue, key, &message.id)?)
-    {
-        batch.push(Step::Block(leased(&message)));
-        return Ok(None);
+        let step = batch.push(Step::Claim { message: leased(&message), lock_ms: self.lock_ms });
+        keys.claimed.extend(message.ordering_key.clone());
+        let state = DeliveryState {
+            status: Status::Processing,
+            attempts: message.state.attempts + 1,
+            lease: message.state.lease + 1,
+            locked_until: Some(self.now_ms.saturating_add(self.lock_ms)),
+            ..message.state
+        };
+        Some((step, Message { state, ..message }))
     }
-    let step = batch.push(Step::Claim { message: leased(&message), lock_ms });
-    keys.claimed.extend(message.ordering_key.clone());
-    let state = DeliveryState {
-        status: Status::Processing,
-        attempts: message.state.attempts + 1,
-        lease: message.state.lease + 1,
-        locked_until: Some(seen.now_ms().saturating_add(lock_ms)),
-        ..message.state
-    };
-    Ok(Some((step, Message { state, ..message })))
 }

@@ -69,7 +69,7 @@ pub fn end<'a>(
         return Ok(Ended::At(batch.push(Step::DeleteMessage(leased))));
     }
     let message = match seen.leased_message(id, *lease)? {
-        Some(Claimable::Message(message)) => *message,
+        Some(Claimable::Message(message) | Claimable::Behind(message)) => *message,
         Some(Claimable::Damaged(mut damaged)) => {
             if let End::Failed(error) | End::Damaged(error) = end {
                 damaged.reason = format!("{}; {error}", damaged.reason);

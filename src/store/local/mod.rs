@@ -239,11 +239,11 @@ impl Store for LocalStore {
         }
     }
 
-    fn read(&self, job: ReadJob) {
+    fn read(&self, job: Box<dyn ReadJob>) {
         self.shared.read(job);
     }
 
-    fn read_first(&self, job: ReadJob) {
+    fn read_first(&self, job: Box<dyn ReadJob>) {
         self.shared.read_first(job);
     }
 

@@ -16,7 +16,7 @@ use crate::base::clock::Moment;
 use crate::base::error::{Code, Result};
 use crate::store::local::sqlite::{Connect, Db, Wait};
 use crate::store::sql::Sql;
-use crate::store::{Access, Notice, ReadWork, Reader};
+use crate::store::{Access, Notice, ReadJob, ReadWork, Reader};
 
 /// In memory the writer may hold the connection: this long a reader waits on its own thread.
 const MAX_LOCK_WAIT: Duration = Duration::from_micros(200);
@@ -181,19 +181,14 @@ fn serve(shared: &Shared, connect: &Connect) {
     }
 }
 
-fn serve_one(
-    shared: &Shared,
-    connect: &Connect,
-    db: &mut Option<Arc<Mutex<Db>>>,
-    job: crate::store::ReadJob,
-) {
+fn serve_one(shared: &Shared, connect: &Connect, db: &mut Option<Arc<Mutex<Db>>>, job: Box<dyn ReadJob>) {
     if let Err(error) = shared.check_files() {
-        return job(Err(error));
+        return job.finish(Err(error));
     }
     if db.is_none() {
         match connect(Wait::BusyTimeout) {
             Ok(opened) => *db = Some(opened),
-            Err(error) => return job(Err(error)),
+            Err(error) => return job.finish(Err(error)),
         }
     }
     let Some(connection) = db else { return };
@@ -202,7 +197,7 @@ fn serve_one(
     if !db.connection.is_log_whole()
         && let Err(error) = shared.mend_log()
     {
-        return job(Err(error));
+        return job.finish(Err(error));
     }
     // A job that panics drops what it was to complete with, and dropping that completes it with an error.
     let ran = catch_unwind(AssertUnwindSafe(|| run(&mut db, shared.clock.moment(), job)));
@@ -211,10 +206,11 @@ fn serve_one(
     }
 }
 
-fn run(db: &mut Db, at: Moment, job: crate::store::ReadJob) {
+fn run(db: &mut Db, at: Moment, mut job: Box<dyn ReadJob>) {
     if let Err(error) = db.end_stray_transaction().and_then(|()| db.run(Sql::Begin)) {
-        return job(Err(error));
+        return job.finish(Err(error));
     }
-    job(Ok(&mut LocalRead::new(db, at)));
+    let ran = job.run(&mut LocalRead::new(db, at));
     let _ = db.run(Sql::Commit);
+    job.finish(ran);
 }

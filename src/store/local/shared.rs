@@ -14,7 +14,7 @@ use super::inbox::Inbox;
 use crate::base::clock::Clock;
 use crate::base::config::{DEFAULT_BUSY_TIMEOUT_MS, Durability};
 use crate::base::error::{Code, Error, Result};
-use crate::store::{InFlight, Notice, ReadJob, Wake, WriteJob, fail_all};
+use crate::store::{InFlight, Notice, ReadJob, ReadTxn, Wake, WriteJob, fail_all};
 
 /// Makes the job of the interval.
 pub type MakeJob = Box<dyn Fn() -> Box<dyn WriteJob> + Send>;
@@ -22,7 +22,7 @@ pub type MakeJob = Box<dyn Fn() -> Box<dyn WriteJob> + Send>;
 /// State shared by the openers and the threads of a store.
 pub struct Shared {
     pub writes: Inbox<Box<dyn WriteJob>>,
-    pub reads: Inbox<ReadJob>,
+    pub reads: Inbox<Box<dyn ReadJob>>,
     pub backups: Backups,
     pub clock: Clock,
     pub busy_timeout_ms: AtomicI64,
@@ -102,28 +102,24 @@ impl Shared {
     pub fn fail(&self) {
         fail_all(self.writes.fail(fault()), &fault());
         for job in self.reads.fail(fault()) {
-            job(Err(fault()));
+            job.finish(Err(fault()));
         }
         self.wake(&Notice::NONE);
     }
 
     /// Hands a read to the reader thread.
-    pub fn read(&self, job: ReadJob) {
+    pub fn read(&self, job: Box<dyn ReadJob>) {
         if let Err((jobs, error)) = self.reads.push(vec![job]) {
             for job in jobs {
-                job(Err(error.clone()));
+                job.finish(Err(error.clone()));
             }
             self.wake(&Notice::NONE);
         }
     }
 
     /// The same, of a read that goes before what is handed to the writer after it.
-    pub fn read_first(self: &Arc<Self>, job: ReadJob) {
-        let held = HeldWrites::of(self);
-        self.read(Box::new(move |txn| {
-            let _until_it_has_run = held;
-            job(txn);
-        }));
+    pub fn read_first(self: &Arc<Self>, job: Box<dyn ReadJob>) {
+        self.read(Box::new(First { job, held: HeldWrites::of(self) }));
     }
 
     /// Has the writer make the log whole, and waits for it. Not to be called on the writer's thread. It passes what
@@ -164,6 +160,24 @@ impl HeldWrites {
 impl Drop for HeldWrites {
     fn drop(&mut self) {
         self.0.writes.release();
+    }
+}
+
+/// A read that the writer waits for.
+struct First {
+    job: Box<dyn ReadJob>,
+    held: HeldWrites,
+}
+
+impl ReadJob for First {
+    fn run(&mut self, txn: &mut dyn ReadTxn) -> Result<()> {
+        self.job.run(txn)
+    }
+
+    fn finish(self: Box<Self>, ran: Result<()>) {
+        let Self { job, held } = *self;
+        job.finish(ran);
+        drop(held);
     }
 }
 

@@ -70,4 +70,24 @@ pub trait ChangeRead {
         scan: ChangeScan,
         visit: &mut dyn FnMut(Change<'_>) -> Result<Flow>,
     ) -> Result<()>;
+
+    /// The number of the last change up to a commit: a search in the log, which is in the order of commits.
+    fn position_after(&mut self, log: &ChangeLogState, stamp: &str) -> Result<i64> {
+        let (mut low, mut high) = (log.first - 1, log.head);
+        // Changes up to `low` are of the commit or older, those after `high` are newer.
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let mut older = false;
+            self.scan_changes(ChangeScan { after: middle, limit: 1, values: false }, &mut |change| {
+                older = change.versionstamp <= stamp;
+                Ok(Flow::Stop)
+            })?;
+            if older {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        Ok(low)
+    }
 }

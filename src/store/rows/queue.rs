@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::ops::Bound;
 
 use super::entry::Flow;
 use crate::base::error::Result;
@@ -123,6 +124,8 @@ pub struct Stranded {
 pub enum Claimable {
     /// A message.
     Message(Box<Message>),
+    /// A message that another one with its ordering key is in front of: that one is being handled, or waits to be tried again.
+    Behind(Box<Message>),
     /// A row that is none: it would end every claim that meets it.
     Damaged(Damaged),
 }
@@ -182,6 +185,36 @@ pub trait QueueRead {
     /// damaged.
     fn next_queue(&mut self, from: &str) -> Result<Option<Vec<u8>>>;
 
+    /// When queues have something to do next: those that have. `None`: that would be more than so many looks into the
+    /// tables, which are counted down.
+    fn queues_due(
+        &mut self,
+        queues: &BTreeSet<String>,
+        looks: &mut usize,
+    ) -> Result<Option<Vec<(String, i64)>>> {
+        let mut due = Vec::new();
+        let mut next = queues.first().map(String::as_str);
+        while let Some(name) = next {
+            if *looks == 0 {
+                return Ok(None);
+            }
+            *looks -= 1;
+            // From name to name in turns: first to the next queue that has messages, then to the next one that is
+            // asked for. So neither many queues without a message nor many that nobody asks for cost anything.
+            let Some(found) = self.next_queue(name)? else { break };
+            // A damaged name has no place among the others: then each is asked for.
+            let found = std::str::from_utf8(&found).unwrap_or(name);
+            if queues.contains(found)
+                && let Some(due_ms) = self.queue_due(found)?
+            {
+                due.push((found.to_string(), due_ms));
+            }
+            next =
+                queues.range::<str, _>((Bound::Excluded(found), Bound::Unbounded)).next().map(String::as_str);
+        }
+        Ok(Some(due))
+    }
+
     /// Counts messages, of one queue or of all.
     fn queue_stats(&mut self, queue: Option<&str>) -> Result<QueueStats>;
 
@@ -202,11 +235,8 @@ pub trait QueueRead {
     fn standing_message(&mut self, queue: &str, deduplication_key: &str) -> Result<Option<Standing>>;
 
     /// Messages that a listener may take: first those whose lease ran out, then those that are ready, in
-    /// order.
+    /// order. Of those that are ready it says whether one of their ordering key is in front of them.
     fn ready_messages(&mut self, queue: &str, limit: usize) -> Result<Vec<Claimable>>;
-
-    /// Whether another message with an ordering key is being handled, or waits to be tried again.
-    fn is_key_busy(&mut self, queue: &str, ordering_key: &str, id: &str) -> Result<bool>;
 
     /// Looks through so many messages, behind a row, for those that no claim looks at.
     fn stranded_messages(&mut self, after: i64, limit: usize) -> Result<Stranded>;

@@ -10,9 +10,7 @@ pub const ORDERED: &str = "ordered";
 pub const INDEXES: &str = "SELECT id, prefix, spec, created_at, kind FROM kv_indexes ORDER BY id";
 
 pub const INSERT_INDEX: &str =
-    "INSERT INTO kv_indexes (prefix, kind, spec, created_at) VALUES (?1, ?2, ?3, ?4)";
-
-pub const LAST_INDEX: &str = "SELECT max(id) FROM kv_indexes";
+    "INSERT INTO kv_indexes (id, prefix, kind, spec, created_at) VALUES (?1, ?2, ?3, ?4, ?5)";
 
 pub const REMOVE_INDEX: &str = "DELETE FROM kv_indexes WHERE id = ?1";
 

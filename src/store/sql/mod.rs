@@ -113,8 +113,6 @@ pub enum Sql {
     LapsedMessages,
     /// Messages that are ready.
     ReadyMessages,
-    /// Whether an ordering key is taken.
-    IsKeyBusy,
     /// Whether a new message comes after another one of its ordering key.
     IsBehindKey,
     /// Puts aside what comes after a new message of its ordering key.
@@ -175,8 +173,6 @@ pub enum Sql {
     Indexes,
     /// Notes an index.
     InsertIndex,
-    /// The number of the index that was noted last.
-    LastIndex,
     /// Forgets an index.
     RemoveIndex,
     /// The description of the store.
@@ -242,7 +238,6 @@ impl Sql {
             Self::LapsedMessages => queue::LAPSED_MESSAGES,
             Self::ReadyMessages => queue::READY_MESSAGES,
             Self::LeasedMessage => queue::LEASED_MESSAGE,
-            Self::IsKeyBusy => queue::IS_KEY_BUSY,
             Self::IsBehindKey => queue::IS_BEHIND_KEY,
             Self::BlockLater => queue::BLOCK_LATER,
             Self::Claim => queue::CLAIM,
@@ -278,7 +273,6 @@ impl Sql {
             Self::DeleteConsumer => consumers::DELETE_CONSUMER,
             Self::Indexes => indexes::INDEXES,
             Self::InsertIndex => indexes::INSERT_INDEX,
-            Self::LastIndex => indexes::LAST_INDEX,
             Self::RemoveIndex => indexes::REMOVE_INDEX,
         }
     }

@@ -1,12 +1,17 @@
 //! Statements of `kv_queue`. `(queue, status, ready_at, seq)` and
 //! `(queue, ordering_key, status, ready_at, seq)` are indexes.
 
-/// A message's columns, as the store reads them.
+/// A message's columns, as the store reads them; with further ones.
 macro_rules! concat_message {
     ($rest:literal) => {
+        concat_message!($rest, "")
+    };
+    ($rest:literal, $columns:literal) => {
         concat!(
             "SELECT id, seq, queue, status, ready_at, attempts, max_attempts, backoff_schedule, keys_if_undelivered,
-               ordering_key, deduplication_key, lease, locked_until, created_at, encoding, value, rowid FROM kv_queue ",
+               ordering_key, deduplication_key, lease, locked_until, created_at, encoding, value, rowid",
+            $columns,
+            " FROM kv_queue ",
             $rest
         )
     };
@@ -49,17 +54,17 @@ pub const LAPSED_MESSAGES: &str = concat_message!(
        AND NOT (locked_until > ?4 AND locked_until < ?5) ORDER BY ready_at, seq LIMIT ?3"
 );
 
+/// The last column: whether another message of the ordering key is being handled, or waits to be tried again.
 pub const READY_MESSAGES: &str = concat_message!(
-    "WHERE queue = ?1 AND status = 'pending' AND ready_at <= ?2 ORDER BY ready_at, seq LIMIT ?3"
+    "WHERE queue = ?1 AND status = 'pending' AND ready_at <= ?2 ORDER BY ready_at, seq LIMIT ?3",
+    ", ordering_key IS NOT NULL AND (
+       EXISTS (SELECT 1 FROM kv_queue AS front WHERE front.queue = ?1 AND front.ordering_key = kv_queue.ordering_key
+         AND front.status = 'processing' AND front.id <> kv_queue.id)
+       OR EXISTS (SELECT 1 FROM kv_queue AS front WHERE front.queue = ?1 AND front.ordering_key = kv_queue.ordering_key
+         AND front.status = 'pending' AND front.attempts > 0 AND front.id <> kv_queue.id))"
 );
 
 pub const LEASED_MESSAGE: &str = concat_message!("WHERE id = ?1 AND lease = ?2 AND status = 'processing'");
-
-pub const IS_KEY_BUSY: &str =
-    "SELECT 1 FROM kv_queue WHERE queue = ?1 AND ordering_key = ?2 AND id <> ?3 AND status = 'processing'
-     UNION ALL
-     SELECT 1 FROM kv_queue WHERE queue = ?1 AND ordering_key = ?2 AND id <> ?3
-       AND status = 'pending' AND attempts > 0 LIMIT 1";
 
 pub const IS_BEHIND_KEY: &str =
     "SELECT 1 FROM kv_queue WHERE queue = ?1 AND ordering_key = ?2 AND status = 'processing'

@@ -1,4 +1,4 @@
-//! A write that is decided on one snapshot, and applied on a later one if what it has read still holds.
+//! A write that is decided on what was read, and applied on a later snapshot if that still holds.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,9 +6,10 @@ use std::sync::mpsc::Sender;
 
 use keyval::base::config::Durability;
 use keyval::base::error::{Error, Result};
-use keyval::store::{Batch, Next, ReadTxn, Refusal, Verdict, WriteJob};
+use keyval::store::{Batch, Next, ReadTxn, Refusal, Stamping, Verdict, WriteJob};
 
-use super::seen::{Reads, Seen};
+use super::cache::{Cache, Question};
+use super::reads::question_of;
 use super::shared::Job;
 
 /// A write that is under way.
@@ -17,13 +18,18 @@ pub struct Waiting {
     pub job: Job,
     /// An earlier turn of it is committed.
     pub has_begun: bool,
+    pub cache: Cache,
+    pub decision: Option<Decision>,
 }
 
-/// A write that is decided.
-pub struct Decided {
-    pub write: Waiting,
-    pub seen: Seen,
-    pub decision: String,
+/// What was decided.
+pub struct Decision {
+    /// It, to compare it.
+    text: String,
+    /// There is nothing to apply.
+    is_empty: bool,
+    /// What the next turn begins with.
+    then: Vec<Box<dyn Question>>,
 }
 
 /// What came of the steps of a decision.
@@ -45,16 +51,35 @@ pub enum Loss {
     Behind,
 }
 
-/// Has a write decide.
-pub fn decide(mut write: Waiting, txn: &mut dyn ReadTxn) -> Decided {
-    if !write.has_begun {
-        write.job.begin();
+impl Waiting {
+    /// Has it decide on what is known.
+    pub fn decide(&mut self) {
+        if !self.has_begun {
+            self.job.begin();
+        }
+        let Self { job, cache, .. } = self;
+        self.decision = cache.run(|reads| {
+            let mut batch = Batch::default();
+            let result = job.decide(reads, &mut batch);
+            let steps = !batch.steps.is_empty() || !batch.checks.is_empty();
+            Decision {
+                text: text(&result, &batch),
+                is_empty: result.is_ok() && !steps && batch.stamping == Stamping::IfChanged,
+                then: batch.then.drain(..).map(question_of).collect(),
+            }
+        });
     }
-    let (mut seen, mut batch) = (Seen::default(), Batch::default());
-    let result = write.job.decide(&mut Reads::noting(txn, &mut seen), &mut batch);
-    let decision = text(&result, &batch);
-    drop(batch);
-    Decided { write, seen, decision }
+
+    /// Whether there is nothing to ask the server for, if it is the first one.
+    pub fn has_nothing_to_apply(&self) -> bool {
+        self.decision.as_ref().is_some_and(|decision| decision.is_empty) && self.cache.is_one_snapshot()
+    }
+
+    /// Its turn ends without a request. What the next turn begins with is read with the next request.
+    pub fn pass(&mut self) {
+        let then = self.decision.take().map(|decision| decision.then);
+        then.into_iter().flatten().for_each(|question| self.cache.note(question));
+    }
 }
 
 /// A decision, to compare it.
@@ -65,14 +90,16 @@ fn text(result: &Result<()>, batch: &Batch<'_>) -> String {
     }
 }
 
-/// Applies a decision in the rows' store, if what it has read still holds.
+/// Applies a decision in the rows' store, if what it has read still holds; then reads what the next turn begins with.
 pub struct Apply {
     pub index: usize,
     /// Which of those that are applied together have lost: those after the first one have, too.
     pub lost: Arc<[AtomicBool]>,
-    pub decided: Decided,
+    pub write: Waiting,
     pub is_doubted: bool,
     pub end: Option<End>,
+    /// What the steps have left.
+    pub left: Option<Cache>,
     pub back: Sender<(usize, Waiting, End)>,
 }
 
@@ -82,32 +109,43 @@ impl Apply {
     }
 
     /// Why it must be decided again.
-    fn loss(&self, txn: &mut dyn ReadTxn) -> Option<Loss> {
+    fn loss(&mut self, txn: &mut dyn ReadTxn) -> Option<Loss> {
         if self.lost.iter().take(self.index).any(|lost| lost.load(Ordering::Relaxed)) {
             return Some(Loss::Behind);
         }
         if self.is_doubted {
             return Some(Loss::Doubted);
         }
-        (!self.decided.seen.holds(txn)).then_some(Loss::Stale)
+        if self.write.cache.holds(txn) {
+            return None;
+        }
+        // The answer to a request that has lost brings what stands.
+        self.write.cache.refresh(txn);
+        Some(Loss::Stale)
     }
 }
 
 impl WriteJob for Apply {
     fn begin(&mut self) {
-        self.end = None;
+        (self.end, self.left) = (None, None);
     }
 
     fn decide<'a>(&'a mut self, seen: &mut dyn ReadTxn, batch: &mut Batch<'a>) -> Result<()> {
+        if self.end.is_some() {
+            let then = self.write.decision.as_mut().map(|decision| std::mem::take(&mut decision.then));
+            self.left = Some(Cache::after(then.unwrap_or_default(), seen));
+            return Ok(());
+        }
         let loss = self.loss(seen);
         self.has_lost(loss.is_some());
         if let Some(loss) = loss {
             self.end = Some(End::Lost(loss));
             return Ok(());
         }
-        let Self { decided: Decided { write, seen, decision }, .. } = self;
-        let result = write.job.decide(&mut Reads::again(seen), batch);
-        assert_eq!(text(&result, batch), *decision, "decided otherwise on the same");
+        let Self { write: Waiting { job, cache, decision, .. }, .. } = self;
+        let result = cache.run(|reads| job.decide(reads, batch)).expect("it asks something else than before");
+        let before = decision.as_ref().map_or("", |decision| decision.text.as_str());
+        assert_eq!(text(&result, batch), before, "decided otherwise on the same");
         result
     }
 
@@ -119,21 +157,27 @@ impl WriteJob for Apply {
     }
 
     fn applied(&mut self, verdict: Verdict) -> Result<Next> {
-        self.end.get_or_insert(End::Applied(verdict));
-        Ok(Next::Done)
+        if self.end.is_some() {
+            return Ok(Next::Done);
+        }
+        self.end = Some(End::Applied(verdict));
+        Ok(Next::Again)
     }
 
     fn finish(self: Box<Self>, outcome: Result<()>) {
-        let Self { index, decided, end, back, .. } = *self;
+        let Self { index, mut write, end, left, back, .. } = *self;
         let end = match (outcome, end) {
             (Ok(()), Some(end)) | (Err(_), Some(end @ End::Refused(_))) => end,
             (Err(error), _) => End::Failed(error),
             (Ok(()), None) => End::Failed(Error::invalid("a write of which nothing came")),
         };
-        drop(back.send((index, decided.write, end)));
+        if let (End::Applied(_), Some(left)) = (&end, left) {
+            write.cache = left;
+        }
+        drop(back.send((index, write, end)));
     }
 
     fn durability(&self) -> Durability {
-        self.decided.write.job.durability()
+        self.write.job.durability()
     }
 }

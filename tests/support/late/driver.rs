@@ -6,11 +6,12 @@ use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::channel;
 
 use keyval::base::error::Result;
-use keyval::store::{Next, Notice, ReadJob, finish};
+use keyval::store::{Next, Notice, ReadJob, ReadTxn, Verdict, finish};
 
+use super::super::jobs::reading;
 use super::super::random::Random;
 use super::super::wait;
-use super::apply::{Apply, Decided, End, Loss, Waiting, decide};
+use super::apply::{Apply, End, Loss, Waiting};
 use super::shared::{Done, Job, Shared, count};
 
 /// What is done next.
@@ -26,23 +27,24 @@ enum Turn {
 pub struct Driver {
     shared: Arc<Shared>,
     random: Random,
+    /// Some decisions are made again for no reason.
+    has_doubts: bool,
     last_number: u64,
-    waiting: VecDeque<Waiting>,
-    decided: VecDeque<Decided>,
-    reads: Vec<(u64, ReadJob)>,
+    writes: VecDeque<Waiting>,
+    reads: Vec<(u64, Box<dyn ReadJob>)>,
     ended: Vec<(u64, Job, Result<()>)>,
     barriers: Vec<Done>,
 }
 
 impl Driver {
     /// It, with its choices; `run` it on a thread.
-    pub fn of(shared: &Arc<Shared>, random: Random) -> Self {
+    pub fn of(shared: &Arc<Shared>, random: Random, has_doubts: bool) -> Self {
         Self {
             shared: Arc::clone(shared),
             random,
+            has_doubts,
             last_number: 0,
-            waiting: VecDeque::new(),
-            decided: VecDeque::new(),
+            writes: VecDeque::new(),
             reads: Vec::new(),
             ended: Vec::new(),
             barriers: Vec::new(),
@@ -64,12 +66,7 @@ impl Driver {
                 continue;
             }
             match *self.random.pick(&turns) {
-                Turn::Decide => {
-                    let many = 1 + self.random.below(self.waiting.len());
-                    let writes = self.waiting.drain(..many).collect();
-                    let decided = self.decide(writes);
-                    self.decided.extend(decided);
-                }
+                Turn::Decide => self.decide(),
                 Turn::Apply => self.apply(),
                 Turn::Read => self.read(),
                 Turn::Finish => self.finish(),
@@ -79,11 +76,17 @@ impl Driver {
 
     fn turns(&self) -> Vec<Turn> {
         let mut turns = Vec::new();
-        turns.extend((!self.waiting.is_empty()).then_some(Turn::Decide));
-        turns.extend((!self.decided.is_empty()).then_some(Turn::Apply));
+        turns.extend((!self.undecided().is_empty()).then_some(Turn::Decide));
+        let first = self.writes.front();
+        turns.extend(first.is_some_and(|write| write.decision.is_some()).then_some(Turn::Apply));
         turns.extend((!self.reads.is_empty()).then_some(Turn::Read));
         turns.extend((!self.ended.is_empty()).then_some(Turn::Finish));
         turns
+    }
+
+    fn undecided(&self) -> Vec<usize> {
+        let writes = self.writes.iter().enumerate();
+        writes.filter(|(_, write)| write.decision.is_none()).map(|(index, _)| index).collect()
     }
 
     /// Takes what was handed over; waits for it, if there is nothing else to do. Gives who has left last, when nothing is left to do.
@@ -98,7 +101,14 @@ impl Driver {
         }
         for job in inbox.writes.drain(..) {
             self.last_number += 1;
-            self.waiting.push_back(Waiting { number: self.last_number, job, has_begun: false });
+            let cache = shared.cache(shared.rows.clock().now_ms());
+            self.writes.push_back(Waiting {
+                number: self.last_number,
+                job,
+                has_begun: false,
+                cache,
+                decision: None,
+            });
         }
         for job in inbox.reads.drain(..) {
             self.last_number += 1;
@@ -108,40 +118,65 @@ impl Driver {
         None
     }
 
-    /// Has writes decide on one snapshot.
-    fn decide(&self, writes: Vec<Waiting>) -> Vec<Decided> {
+    /// Has writes decide; what some of them ask for and is not known is read in one request, and they decide another time.
+    fn decide(&mut self) {
+        let mut undecided = self.undecided();
+        undecided.truncate(1 + self.random.below(undecided.len()));
+        let mut missed = Vec::new();
+        for index in undecided {
+            let write = &mut self.writes[index];
+            write.decide();
+            if write.decision.is_none() {
+                missed.push((index, std::mem::take(&mut write.cache)));
+            }
+        }
+        if missed.is_empty() {
+            return;
+        }
         let (send, receive) = channel();
-        self.shared.rows.read(Box::new(move |txn| {
-            let txn = txn.expect("a snapshot");
-            let decided: Vec<_> = writes.into_iter().map(|write| decide(write, txn)).collect();
-            send.send(decided).unwrap();
+        let mut missed = Some(missed);
+        self.shared.rows.read(reading(move |txn| {
+            let mut missed = missed.take().unwrap_or_default();
+            missed.iter_mut().for_each(|(index, cache)| cache.fetch(txn, *index == 0));
+            send.send(missed).unwrap();
         }));
-        wait(&receive, "decisions")
+        count(&self.shared.counts.requests);
+        for (index, cache) in wait(&receive, "what was missed") {
+            self.shared.remember(&cache);
+            self.writes[index].cache = cache;
+        }
     }
 
     /// Applies the first decisions. Who has lost, or has another turn, decides again, before those that come after it.
     fn apply(&mut self) {
-        let many = 1 + self.random.below(self.decided.len());
+        let passes = self.writes.front().is_some_and(Waiting::has_nothing_to_apply);
+        if let Some(mut write) = passes.then(|| self.writes.pop_front()).flatten() {
+            write.pass();
+            let again = self.end_turn(write, End::Applied(Verdict::default()));
+            return again.into_iter().for_each(|write| self.writes.push_front(write));
+        }
+        let decided = self.writes.iter().take_while(|write| write.decision.is_some()).count();
+        let many = 1 + self.random.below(decided);
         let lost: Arc<[AtomicBool]> = (0..many).map(|_| AtomicBool::new(false)).collect();
         let (send, receive) = channel();
         let mut jobs: Vec<Job> = Vec::new();
-        for (index, decided) in self.decided.drain(..many).enumerate() {
+        for (index, write) in self.writes.drain(..many).enumerate() {
             let (lost, back) = (Arc::clone(&lost), send.clone());
-            let is_doubted = self.random.one_in(8);
-            jobs.push(Box::new(Apply { index, lost, decided, is_doubted, end: None, back }));
+            let is_doubted = self.has_doubts && self.random.one_in(8);
+            jobs.push(Box::new(Apply { index, lost, write, is_doubted, end: None, left: None, back }));
         }
         self.shared.rows.write(jobs);
+        count(&self.shared.counts.requests);
         let mut ends: Vec<_> = (0..many).map(|_| wait(&receive, "the end of a write")).collect();
         ends.sort_by_key(|(index, ..)| *index);
         let again: Vec<_> =
             ends.into_iter().filter_map(|(_, write, end)| self.end_turn(write, end)).collect();
-        for decided in self.decide(again).into_iter().rev() {
-            self.decided.push_front(decided);
-        }
+        again.into_iter().rev().for_each(|write| self.writes.push_front(write));
     }
 
     /// Gives the write if it decides again.
     fn end_turn(&mut self, mut write: Waiting, end: End) -> Option<Waiting> {
+        write.decision = None;
         let next = match end {
             End::Lost(loss) => {
                 match loss {
@@ -174,7 +209,7 @@ impl Driver {
         if self.reads.iter().any(|(other, _)| *other < number) {
             count(&self.shared.counts.reads_swapped);
         }
-        self.shared.rows.read(job);
+        self.shared.rows.read(Box::new(LateRead { job, shared: Arc::clone(&self.shared) }));
     }
 
     fn finish(&mut self) {
@@ -184,5 +219,30 @@ impl Driver {
         }
         finish(job, outcome);
         self.shared.wake(&Notice::NONE);
+    }
+}
+
+/// A read, which runs until all that it asks is known. Its requests share a snapshot.
+struct LateRead {
+    job: Box<dyn ReadJob>,
+    shared: Arc<Shared>,
+}
+
+impl ReadJob for LateRead {
+    fn run(&mut self, txn: &mut dyn ReadTxn) -> Result<()> {
+        let mut cache = self.shared.cache(txn.now_ms());
+        loop {
+            let ran = cache.run(|reads| self.job.run(reads));
+            if let Some(ran) = ran.filter(|_| !cache.is_unconfirmed()) {
+                return ran;
+            }
+            cache.fetch(txn, true);
+            count(&self.shared.counts.requests);
+            self.shared.remember(&cache);
+        }
+    }
+
+    fn finish(self: Box<Self>, ran: Result<()>) {
+        self.job.finish(ran);
     }
 }

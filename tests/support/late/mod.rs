@@ -1,10 +1,12 @@
 //! A store to throw away, which does what a server does to those who use it: it answers late and out of order, and
-//! never on the caller's thread. Writes are decided on a snapshot, and applied after others have committed, if what
-//! they have read still holds; else they are decided again. The rows are a local store's.
+//! never on the caller's thread. An operation reads what is known of the store, which is nothing at first (`cache.rs`);
+//! what it misses is read in one request, and it runs again. A write is applied after others have committed, if what it
+//! has read still holds; else it is decided again. The rows are a local store's.
 //!
 //! What it is for: whoever passes with it asks nothing while a transaction is open, and decides as often as it is
-//! asked to. Each decision is made twice, the second time on what the first one has read (`seen.rs`) and nothing else,
-//! and must be the same. Who uses it: `model.rs` with entries, `queue_model.rs` with messages, `late_store.rs`.
+//! asked to. Each decision is made twice, the second time on what the first one has read and nothing else, and must be
+//! the same. And it counts requests. Who uses it: `model.rs` with entries, `queue_model.rs` with messages,
+//! `late_store.rs`, `requests/`.
 
 use std::any::Any;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,7 +19,7 @@ use keyval::base::error::Result;
 use keyval::engine::query::definition::definition_of;
 use keyval::kv::Kv;
 use keyval::store::{
-    Access, BackupRequest, InFlight, ReadJob, ReadWork, Reader, Store, Wake, WriteJob, local,
+    Access, BackupRequest, InFlight, ReadJob, ReadTxn, ReadWork, Reader, Store, Wake, WriteJob, local,
 };
 use parking_lot::{Condvar, Mutex};
 
@@ -27,8 +29,10 @@ use self::shared::{Done, Job, Shared};
 use super::random::Random;
 
 mod apply;
+mod cache;
 mod driver;
-mod seen;
+mod kept;
+mod reads;
 mod shared;
 
 /// The store.
@@ -39,12 +43,23 @@ pub struct LateStore {
 
 /// Opens a place late. `counts` may be shared by several.
 pub fn open(url: &str, options: &Options, seed: u64, counts: &Arc<Counts>) -> Kv {
-    Kv::on(LateStore::over(url, options, seed, counts), options).unwrap()
+    Kv::on(LateStore::over(url, options, Random::new(seed), true, counts), options).unwrap()
+}
+
+/// Opens a place on a store that asks for nothing twice without a reason, so that its requests can be counted.
+pub fn open_counted(url: &str, options: &Options, counts: &Arc<Counts>) -> Kv {
+    Kv::on(LateStore::over(url, options, Random::new(1), false, counts), options).unwrap()
 }
 
 impl LateStore {
     /// Over a local store.
-    pub fn over(url: &str, options: &Options, seed: u64, counts: &Arc<Counts>) -> Arc<Self> {
+    fn over(
+        url: &str,
+        options: &Options,
+        random: Random,
+        has_doubts: bool,
+        counts: &Arc<Counts>,
+    ) -> Arc<Self> {
         let rows = local::open(&Location::parse(url).unwrap(), options, definition_of).unwrap();
         let shared = Arc::new(Shared {
             rows,
@@ -52,12 +67,13 @@ impl LateStore {
             signal: Condvar::new(),
             wakes: Mutex::default(),
             counts: Arc::clone(counts),
+            definitions: Mutex::default(),
         });
         let weak = Arc::downgrade(&shared);
         shared.rows.on_finished(Box::new(move |notice| {
             weak.upgrade().inspect(|shared| shared.wake(notice)).is_some()
         }));
-        let driver = Driver::of(&shared, Random::new(seed));
+        let driver = Driver::of(&shared, random, has_doubts);
         #[allow(clippy::disallowed_methods, reason = "a test that panics fails")]
         std::thread::spawn(move || driver.run());
         Arc::new(Self { shared, openers: AtomicUsize::new(0) })
@@ -87,18 +103,14 @@ impl Store for LateStore {
         self.shared.write(jobs);
     }
 
-    fn read(&self, job: ReadJob) {
+    fn read(&self, job: Box<dyn ReadJob>) {
         self.shared.inbox.lock().reads.push(job);
         self.shared.signal.notify_one();
     }
 
-    fn read_first(&self, job: ReadJob) {
-        let shared = Arc::clone(&self.shared);
-        shared.inbox.lock().first += 1;
-        self.read(Box::new(move |txn| {
-            job(txn);
-            shared.let_in();
-        }));
+    fn read_first(&self, job: Box<dyn ReadJob>) {
+        self.shared.inbox.lock().first += 1;
+        self.read(Box::new(First { job, shared: Arc::clone(&self.shared) }));
     }
 
     fn backup(&self, request: BackupRequest) {
@@ -152,6 +164,23 @@ impl Store for LateStore {
             inbox.has_left = true;
         }
         self.shared.signal.notify_one();
+    }
+}
+
+/// A read that the writes after it wait for.
+struct First {
+    job: Box<dyn ReadJob>,
+    shared: Arc<Shared>,
+}
+
+impl ReadJob for First {
+    fn run(&mut self, txn: &mut dyn ReadTxn) -> Result<()> {
+        self.job.run(txn)
+    }
+
+    fn finish(self: Box<Self>, ran: Result<()>) {
+        self.job.finish(ran);
+        self.shared.let_in();
     }
 }
 

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use keyval::base::error::Error;
+use keyval::base::error::{Error, Result};
+use keyval::store::rows::index::IndexRow;
 use keyval::store::{Notice, ReadJob, Store, Wake, WriteJob, fail_all};
 use parking_lot::{Condvar, Mutex};
+
+use super::cache::Cache;
 
 /// What has happened, so that a test can say that it did.
 #[derive(Debug, Default)]
@@ -20,12 +23,14 @@ pub struct Counts {
     pub writes_swapped: AtomicUsize,
     /// A read was answered before an earlier one.
     pub reads_swapped: AtomicUsize,
+    /// Requests to the rows' store: what was missed, or the steps of some writes.
+    pub requests: AtomicUsize,
 }
 
 impl Counts {
     /// Everything that can happen has happened: a test that only had luck does not pass.
     pub fn assert_all(&self) {
-        let Self { lost, doubted, refused, writes_swapped, reads_swapped } = self;
+        let Self { lost, doubted, refused, writes_swapped, reads_swapped, .. } = self;
         for one in [lost, doubted, refused, writes_swapped, reads_swapped] {
             assert!(one.load(Ordering::Relaxed) > 0, "{self:?}");
         }
@@ -56,13 +61,16 @@ pub struct Shared {
     pub signal: Condvar,
     pub wakes: Mutex<Vec<Wake>>,
     pub counts: Arc<Counts>,
+    /// The definitions of indexes, as they were read last. They change seldom, and nearly every question with a filter
+    /// begins with them: they are confirmed by the request that goes anyway.
+    pub definitions: Mutex<Option<Result<Vec<IndexRow>>>>,
 }
 
 /// What was handed over, and not taken by the thread yet.
 #[derive(Default)]
 pub struct Inbox {
     pub writes: Vec<Job>,
-    pub reads: Vec<ReadJob>,
+    pub reads: Vec<Box<dyn ReadJob>>,
     /// Reads that are to run before the writes that wait for them.
     pub first: usize,
     pub behind: Vec<Job>,
@@ -82,6 +90,17 @@ impl Inbox {
 }
 
 impl Shared {
+    /// What an operation begins with.
+    pub fn cache(&self, now_ms: i64) -> Cache {
+        Cache::at(now_ms, self.definitions.lock().as_ref())
+    }
+
+    pub fn remember(&self, cache: &Cache) {
+        if let Some(definitions) = cache.definitions() {
+            *self.definitions.lock() = Some(definitions);
+        }
+    }
+
     pub fn wake(&self, notice: &Notice) {
         self.wakes.lock().retain(|wake| wake(notice));
     }

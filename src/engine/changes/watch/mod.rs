@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use self::state::{Listed, is_full, list};
-use self::walk::{Backlog, position_after};
+use self::state::{Listed, announce, is_full, list};
+use self::walk::Backlog;
 use super::feed::check_logged;
 use super::followers::{Followers, Reach, Target};
 use crate::base::error::{Error, Result};
@@ -20,7 +20,7 @@ use crate::codec::page::{BATCH_AGAIN, BATCH_INITIAL, BATCH_PRESENT, BATCH_RESET,
 use crate::codec::stamp::Stamp;
 use crate::engine::answer::Answer;
 use crate::store::rows::changes::{ChangeLogState, ChangeScan};
-use crate::store::{Flow, ReadTxn};
+use crate::store::{Flow, ReadJob, ReadTxn, Want};
 
 mod state;
 mod walk;
@@ -140,21 +140,14 @@ impl Watch {
         self.position.lock().begin(txn, &log)
     }
 
-    /// The same for a watch that was given away already. If it fails, the watch begins with its first batch: with
-    /// the present state, because of what was committed meanwhile.
-    pub fn begin_given(&self, txn: Result<&mut dyn ReadTxn>) {
-        if txn.and_then(|txn| self.begin(txn)).is_err()
-            && let Phase::Start { late, .. } = &mut self.position.lock().phase
-        {
-            *late = true;
-        }
-    }
-
     /// Reads the next batch; its tail is `Tail::Batch`.
     ///
     /// # Errors
     /// `UNSUPPORTED` if the log is off, those of the store. The watch stands where it stood.
     pub fn step(&self, txn: &mut dyn ReadTxn, inline: bool) -> Result<Answer> {
+        if !inline {
+            self.prefetch(txn);
+        }
         let log = logged(txn)?;
         let mut position = self.position.lock();
         position.begin(txn, &log)?;
@@ -172,6 +165,14 @@ impl Watch {
         }
     }
 
+    /// Announces what the next batch begins with.
+    fn prefetch(&self, txn: &mut dyn ReadTxn) {
+        let position = self.position.lock();
+        let after = position.backlog.position.max(self.followers.passed(self.id));
+        let walks = matches!(position.phase, Phase::Changes).then(|| Want::Changes(walk_of(after, false)));
+        txn.prefetch(&mut walks.into_iter().chain([Want::ChangeLogState]));
+    }
+
     /// One page of the present state.
     fn state(
         &self,
@@ -181,6 +182,7 @@ impl Watch {
         mut at: StatePosition,
     ) -> Result<Answer> {
         let mut page = Page::with_capacity(1024);
+        announce(txn, self.targets.get(at.target..).unwrap_or_default(), at.after.as_deref(), inline);
         while let Some(target) = self.targets.get(at.target) {
             if is_full(&page) {
                 break;
@@ -215,7 +217,7 @@ impl Watch {
     ) -> Result<Answer> {
         // With `bufferSize` nothing stays in the backlog: what is not told is dropped.
         let room = self.buffer_keys.map_or_else(|| self.followers.backlog_keys(), |_| MAX_BACKLOG_KEYS);
-        self.walk(txn, &mut position.backlog, room, inline)?;
+        self.walk(txn, &mut position.backlog, room, log.head, inline)?;
         let is_end = position.backlog.position >= log.head;
         if inline && !is_end && !position.backlog.is_full(room) {
             return Ok(Answer::WouldBlock);
@@ -225,6 +227,8 @@ impl Watch {
         }
         let mut page = Page::with_capacity(64);
         let mut looked = 0;
+        let most = if self.buffer_keys.is_some() { usize::MAX } else { MAX_WATCH_BATCH_KEYS };
+        position.backlog.prefetch(txn, most, inline);
         for changed in position.backlog.iter() {
             if self.buffer_keys.is_none() && is_batch_full(&page) {
                 break;
@@ -250,12 +254,18 @@ impl Watch {
     }
 
     /// Walks on along the log, for as long as the backlog has room.
-    fn walk(&self, txn: &mut dyn ReadTxn, backlog: &mut Backlog, room: usize, inline: bool) -> Result<()> {
-        if backlog.is_full(room) {
+    fn walk(
+        &self,
+        txn: &mut dyn ReadTxn,
+        backlog: &mut Backlog,
+        room: usize,
+        head: i64,
+        inline: bool,
+    ) -> Result<()> {
+        if backlog.is_full(room) || backlog.position >= head {
             return Ok(());
         }
-        let limit = if inline { MAX_INLINE_LOG_ROWS } else { MAX_LOG_ROWS };
-        txn.scan_changes(ChangeScan { after: backlog.position, limit, values: false }, &mut |change| {
+        txn.scan_changes(walk_of(backlog.position, inline), &mut |change| {
             backlog.pass(&change, self.takes(change.key));
             Ok(if backlog.is_full(room) { Flow::Stop } else { Flow::Continue })
         })
@@ -275,6 +285,28 @@ impl Watch {
     }
 }
 
+/// Begins a watch that was given away already. If it fails, the watch begins with its first batch: with the present
+/// state, because of what was committed meanwhile.
+pub struct BeginRead(pub Arc<Watch>);
+
+impl ReadJob for BeginRead {
+    fn run(&mut self, txn: &mut dyn ReadTxn) -> Result<()> {
+        self.0.begin(txn)
+    }
+
+    fn finish(self: Box<Self>, ran: Result<()>) {
+        if ran.is_err()
+            && let Phase::Start { late, .. } = &mut self.0.position.lock().phase
+        {
+            *late = true;
+        }
+    }
+}
+
+fn walk_of(after: i64, inline: bool) -> ChangeScan {
+    ChangeScan { after, limit: if inline { MAX_INLINE_LOG_ROWS } else { MAX_LOG_ROWS }, values: false }
+}
+
 /// The log, which is on. Asked before the position is locked: the first read of a snapshot may wait for another
 /// process, and the event loop waits for no lock that is held meanwhile.
 fn logged(txn: &mut dyn ReadTxn) -> Result<ChangeLogState> {
@@ -291,7 +323,7 @@ impl WatchPosition {
             // A commit of after the newest one is of another store, or of one that was restored since.
             Some(from) if from < log.trimmed_stamp || from > log.newest_stamp => Phase::from_the_state(true),
             Some(from) => {
-                self.stand_at(position_after(txn, log, &from)?, from);
+                self.stand_at(txn.position_after(log, &from)?, from);
                 Phase::Changes
             }
             None if emit_initial || late => Phase::from_the_state(late && !emit_initial),

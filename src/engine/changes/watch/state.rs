@@ -9,7 +9,7 @@ use crate::codec::page::Page;
 use crate::engine::answer::{INLINE_BUDGET, entry_of};
 use crate::engine::changes::followers::{Reach, Target};
 use crate::engine::query::range::after_key;
-use crate::store::{Flow, ReadTxn, Scan};
+use crate::store::{Flow, ReadTxn, Scan, Want};
 
 pub fn is_full(page: &Page) -> bool {
     page.len() >= MAX_WATCH_BATCH_KEYS || page.size_bytes() >= MAX_PAGE_BYTES
@@ -23,6 +23,39 @@ pub enum Listed {
     WouldBlock,
 }
 
+/// The targets that are announced at a time.
+const ANNOUNCED_TARGETS: usize = 64;
+
+/// Announces what `list` reads of the next targets, the first of them from a key on.
+pub fn announce(txn: &mut dyn ReadTxn, targets: &[Target], after: Option<&[u8]>, inline: bool) {
+    let afters = std::iter::once(after).chain(std::iter::repeat(None));
+    let wants =
+        targets.iter().zip(afters).take(ANNOUNCED_TARGETS).map(|(target, after)| match target.reach {
+            Reach::Exact => Want::Entry(&target.key, most_bytes(inline)),
+            _ => Want::Scan(scan_of(target, after, inline)),
+        });
+    txn.prefetch(&mut { wants });
+}
+
+fn most_bytes(inline: bool) -> usize {
+    if inline { MAX_INLINE_BYTES } else { usize::MAX }
+}
+
+fn scan_of(target: &Target, after: Option<&[u8]>, inline: bool) -> Scan {
+    let range = match after {
+        Some(last) => after_key(range_of(target), last, false),
+        None => range_of(target),
+    };
+    Scan {
+        range,
+        reverse: false,
+        keys_only: false,
+        limit: MAX_WATCH_BATCH_KEYS + 1,
+        max_value_bytes: most_bytes(inline),
+        within: inline.then_some(INLINE_BUDGET),
+    }
+}
+
 /// Appends the entries of a target. An exact key is reported even if it has no entry.
 pub fn list(
     txn: &mut dyn ReadTxn,
@@ -31,11 +64,10 @@ pub fn list(
     page: &mut Page,
     inline: bool,
 ) -> Result<Listed> {
-    let max_value_bytes = if inline { MAX_INLINE_BYTES } else { usize::MAX };
     let mut withheld = false;
     if target.reach == Reach::Exact {
         let now = txn.now_ms();
-        txn.get(&target.key, max_value_bytes, &mut |row| {
+        txn.get(&target.key, most_bytes(inline), &mut |row| {
             let live = row.filter(|row| row.is_live(now));
             withheld = live.is_some_and(|row| row.withheld);
             if withheld {
@@ -46,13 +78,7 @@ pub fn list(
         })?;
         return Ok(if withheld { Listed::WouldBlock } else { Listed::All });
     }
-    let range = match after {
-        Some(last) => after_key(range_of(target), &last, false),
-        None => range_of(target),
-    };
-    let limit = MAX_WATCH_BATCH_KEYS + 1;
-    let within = inline.then_some(INLINE_BUDGET);
-    let scan = Scan { range, reverse: false, keys_only: false, limit, max_value_bytes, within };
+    let scan = scan_of(target, after.as_deref(), inline);
     let (mut last, mut full) = (Vec::new(), false);
     txn.scan(&scan, &mut |row| {
         full = is_full(page);

@@ -8,8 +8,8 @@ use crate::base::error::Result;
 use crate::base::limits::{MAX_BACKLOG_BYTES, MAX_BACKLOG_KEYS, MAX_INLINE_BYTES};
 use crate::codec::page::Page;
 use crate::engine::answer::entry_of;
-use crate::store::rows::changes::{Change, ChangeLogState, ChangeScan};
-use crate::store::{ChangeKind, Flow, ReadTxn};
+use crate::store::rows::changes::Change;
+use crate::store::{ChangeKind, ReadTxn, Want};
 
 /// Keys that changed and are still to be delivered, in the order of their first change since they were
 /// delivered. Each row of the log is walked past once; what follows while a slow callback runs is merged into
@@ -68,6 +68,12 @@ impl Backlog {
 
     pub fn iter(&self) -> impl Iterator<Item = &Changed> {
         self.keys.iter()
+    }
+
+    /// Announces what `tell` reads of the first keys.
+    pub fn prefetch(&self, txn: &mut dyn ReadTxn, most: usize, inline: bool) {
+        let entries = self.keys.iter().take(most);
+        txn.prefetch(&mut entries.map(|changed| Want::Entry(&changed.key, most_bytes(inline))));
     }
 
     /// Changes up to a number do not concern the watch, but for those that it knows of.
@@ -149,7 +155,7 @@ impl Backlog {
     ) -> Result<bool> {
         let now = txn.now_ms();
         let mut withheld = false;
-        txn.get(&changed.key, if inline { MAX_INLINE_BYTES } else { usize::MAX }, &mut |row| {
+        txn.get(&changed.key, most_bytes(inline), &mut |row| {
             let live = row.filter(|row| row.is_live(now));
             withheld = live.is_some_and(|row| row.withheld);
             let has_changed = live.map_or(!changed.deleted, |row| row.versionstamp > &*self.current);
@@ -164,22 +170,6 @@ impl Backlog {
     }
 }
 
-/// The position after a commit: a search in the log, which is in the order of commits.
-pub fn position_after(txn: &mut dyn ReadTxn, log: &ChangeLogState, stamp: &str) -> Result<i64> {
-    let (mut low, mut high) = (log.first - 1, log.head);
-    // Changes up to `low` are of the commit or older, those after `high` are newer.
-    while low < high {
-        let middle = low + (high - low) / 2;
-        let mut older = false;
-        txn.scan_changes(ChangeScan { after: middle, limit: 1, values: false }, &mut |change| {
-            older = change.versionstamp <= stamp;
-            Ok(Flow::Stop)
-        })?;
-        if older {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    Ok(low)
+fn most_bytes(inline: bool) -> usize {
+    if inline { MAX_INLINE_BYTES } else { usize::MAX }
 }

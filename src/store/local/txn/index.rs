@@ -159,13 +159,9 @@ impl LocalRead<'_> {
 }
 
 impl LocalWrite<'_> {
-    /// Notes an index; gives its number.
-    fn note_index(&mut self, prefix: &[u8], kind: &str, spec: &str) -> Result<i64> {
-        let (now, db) = (self.read.now_ms, &mut *self.read.db);
-        db.statement(Sql::InsertIndex)?.run(&[prefix.into(), kind.into(), spec.into(), now.into()])?;
-        let mut rows = db.statement(Sql::LastIndex)?.query(&[])?;
-        rows.next()?;
-        Ok(rows.int(0))
+    fn note_index(&mut self, id: i64, prefix: &[u8], kind: &str, spec: &str) -> Result<()> {
+        let now = self.read.now_ms.into();
+        self.run(Sql::InsertIndex, &[id.into(), prefix.into(), kind.into(), spec.into(), now]).map(drop)
     }
 
     fn define(&mut self, sql: &str) -> Result<()> {
@@ -177,22 +173,22 @@ impl LocalWrite<'_> {
     /// A step of indexes.
     pub fn index_step(&mut self, step: &Step<'_>) -> Result<StepResult> {
         match step {
-            Step::CreateSearchIndex(index) => self.create_search(index),
-            Step::CreateOrderedIndex(index) => self.create_ordered(index),
+            Step::CreateSearchIndex(id, index) => self.create_search(*id, index),
+            Step::CreateOrderedIndex(id, index) => self.create_ordered(*id, index),
             Step::RemoveIndex(index) => self.drop_index(index),
             _ => Err(Error::corrupt("a step of another kind")),
         }
         .map(|()| StepResult::Done)
     }
 
-    fn create_search(&mut self, index: &SearchIndex) -> Result<()> {
-        let id = self.note_index(&index.prefix, "search", &index.spec)?;
+    fn create_search(&mut self, id: i64, index: &SearchIndex) -> Result<()> {
+        self.note_index(id, &index.prefix, "search", &index.spec)?;
         kept_objects(id, index).iter().try_for_each(|object| self.define(&object.sql))?;
         self.define(&fill(id, index))
     }
 
-    fn create_ordered(&mut self, index: &OrderedIndex) -> Result<()> {
-        let id = self.note_index(&index.prefix, ORDERED, &index.spec)?;
+    fn create_ordered(&mut self, id: i64, index: &OrderedIndex) -> Result<()> {
+        self.note_index(id, &index.prefix, ORDERED, &index.spec)?;
         ordered_index::objects(id, index).iter().try_for_each(|object| self.define(&object.sql))
     }
 

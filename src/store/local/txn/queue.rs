@@ -6,7 +6,7 @@ use super::write::LocalWrite;
 use crate::base::clock;
 use crate::base::error::{Error, Result};
 use crate::base::limits::MAX_BACKOFF_STEPS;
-use crate::store::local::sqlite::{Param, Rows};
+use crate::store::local::sqlite::Rows;
 use crate::store::rows::queue::{
     Claimable, Damaged, DeadLetter, DeadLetterScan, DeliveryState, Message, NewMessage, QueueStats, Standing,
     Status, Stranded,
@@ -83,18 +83,23 @@ impl QueueRead for LocalRead<'_> {
         let now = self.now_ms.into();
         let params = [queue.into(), now, limit.into(), from_ms.into(), to_ms.into()];
         let mut found = Vec::new();
-        self.claimable(Sql::LapsedMessages, &params, &mut found)?;
+        let mut rows = self.db.statement(Sql::LapsedMessages)?.query(&params)?;
+        while rows.next()? {
+            found.push(claimable(&rows));
+        }
+        drop(rows);
         let left = limit.saturating_sub(found.len());
         if left > 0 {
             let params = [queue.into(), self.now_ms.into(), left.into()];
-            self.claimable(Sql::ReadyMessages, &params, &mut found)?;
+            let mut rows = self.db.statement(Sql::ReadyMessages)?.query(&params)?;
+            while rows.next()? {
+                found.push(match claimable(&rows) {
+                    Claimable::Message(message) if rows.int(17) != 0 => Claimable::Behind(message),
+                    other => other,
+                });
+            }
         }
         Ok(found)
-    }
-
-    fn is_key_busy(&mut self, queue: &str, ordering_key: &str, id: &str) -> Result<bool> {
-        let params = [queue.into(), ordering_key.into(), id.into()];
-        self.db.statement(Sql::IsKeyBusy)?.query(&params)?.next()
     }
 
     fn stranded_messages(&mut self, after: i64, limit: usize) -> Result<Stranded> {
@@ -104,16 +109,6 @@ impl QueueRead for LocalRead<'_> {
     fn leased_message(&mut self, id: &str, lease: i64) -> Result<Option<Claimable>> {
         let mut rows = self.db.statement(Sql::LeasedMessage)?.query(&[id.into(), lease.into()])?;
         Ok(if rows.next()? { Some(claimable(&rows)) } else { None })
-    }
-}
-
-impl LocalRead<'_> {
-    fn claimable(&mut self, sql: Sql, params: &[Param<'_>], found: &mut Vec<Claimable>) -> Result<()> {
-        let mut rows = self.db.statement(sql)?.query(params)?;
-        while rows.next()? {
-            found.push(claimable(&rows));
-        }
-        Ok(())
     }
 }
 

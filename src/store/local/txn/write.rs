@@ -21,8 +21,8 @@ use crate::store::rows::index::Define;
 use crate::store::sql::Sql;
 use crate::store::sql::schema::{LAST_NUMBER, used_up};
 use crate::store::{
-    Batch, ChangeKind, Expiry, Notice, PutKey, ReadTxn, Refusal, Row, Stamping, Step, StepResult, Verdict,
-    is_live,
+    Batch, ChangeKind, Check, Expiry, FailedCheck, Notice, PutKey, ReadTxn, Refusal, Row, Stamping, Step,
+    StepResult, Verdict, is_live,
 };
 
 /// One operation's writes.
@@ -91,8 +91,26 @@ impl<'a> LocalWrite<'a> {
         &mut self.text
     }
 
-    /// Applies steps in order.
+    fn failed_checks(&mut self, checks: &[Check]) -> Result<Vec<FailedCheck>> {
+        let (now_ms, mut failed) = (self.read.now_ms, Vec::new());
+        for (place, check) in checks.iter().enumerate() {
+            self.read.get(&check.key, 0, &mut |row| {
+                let stands = row.filter(|row| row.is_live(now_ms)).map(|row| row.versionstamp);
+                if stands != check.versionstamp.as_deref() {
+                    failed.push((place, stands.map(str::to_string)));
+                }
+                Ok(())
+            })?;
+        }
+        Ok(failed)
+    }
+
+    /// Applies steps in order, if the checks hold.
     pub fn apply(&mut self, batch: &Batch<'_>) -> std::result::Result<Verdict, Failed> {
+        let failed = self.failed_checks(batch.checks)?;
+        if !failed.is_empty() {
+            return Ok(Verdict { failed, ..Verdict::default() });
+        }
         let steps = batch.steps.as_slice();
         if batch.stamping == Stamping::Always || steps.iter().any(|step| matches!(step, Step::Put { .. })) {
             self.stamp();
@@ -118,7 +136,7 @@ impl<'a> LocalWrite<'a> {
                 self.issued.is_some().then(|| std::mem::take(self.text_of_stamp()))
             }
         };
-        Ok(Verdict { stamp, results })
+        Ok(Verdict { stamp, results, failed })
     }
 
     fn step(&mut self, step: &Step<'_>) -> Result<StepResult> {
@@ -150,7 +168,7 @@ impl<'a> LocalWrite<'a> {
             }
             Step::PutLock { .. } | Step::DeleteLock(_) | Step::SweepLocks(_) => self.lock_step(step),
             Step::PutConsumer { .. } | Step::DeleteConsumer(_) => self.consumer_step(step),
-            Step::CreateSearchIndex(_) | Step::CreateOrderedIndex(_) | Step::RemoveIndex(_) => {
+            Step::CreateSearchIndex(..) | Step::CreateOrderedIndex(..) | Step::RemoveIndex(_) => {
                 self.index_step(step)
             }
             of_messages => self.message_step(of_messages),
