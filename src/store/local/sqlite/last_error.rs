@@ -71,8 +71,8 @@ pub unsafe fn of_connection(
 /// `ENOSPC`, which has this number on every Unix.
 const NO_SPACE: c_int = 28;
 
-/// The system's error of a lock of the log's index, of which SQLite keeps no more than that there is none: it is the last call that
-/// failed on this thread. That another process holds the lock is no error, and whatever no lock can give was of an earlier call.
+/// The system's error of a lock of the log's index. SQLite says only that the lock was not given, so it is the last call that failed
+/// on this thread. That another process holds the lock is no error, and whatever no lock can give was of an earlier call.
 fn lock_that_failed() -> Option<files::Errno> {
     use std::io::ErrorKind::{StaleNetworkFileHandle, TimedOut, Unsupported};
     let last = std::io::Error::last_os_error();
