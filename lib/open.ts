@@ -7,13 +7,13 @@ import type { Transport } from "./transport.js"
 /** Opens the transport of a `Kv`. */
 export type Carrier = (settings: KvSettings) => Transport
 
-const native: Carrier = (settings) => new NativeTransport(settings)
+export const nativeCarrier: Carrier = (settings) => new NativeTransport(settings)
 
-let carrier = native
+let carrier = nativeCarrier
 
 /** For this repository's tests (`testing.ts`). */
 export function useCarrier(other: Carrier | undefined): void {
-  carrier = other ?? native
+  carrier = other ?? nativeCarrier
 }
 
 export function openTransport(settings: KvSettings): Transport {

@@ -8,9 +8,12 @@ import type { ChangesReader, TestControls, Transport, Writes } from "./transport
 import { reviveKey } from "./wire/key-json.js"
 
 /** Replaces what carries a `Kv` that is opened from now on, or (`undefined`) puts the addon back. */
-export { useCarrier } from "./open.js"
+export { nativeCarrier, useCarrier } from "./open.js"
 /** Replaces what waits (retries, backoff), or (`undefined`) puts it back. */
 export { useTimer } from "./shared/host.js"
+/** How values cross a carrier, for one of the tests' own. */
+export { decodeValue, encodeValue } from "./value/index.js"
+export { Unread } from "./value/unreadable.js"
 
 function transportOf(kv: Kv): Transport {
   const transport = transports.get(kv)

@@ -11,6 +11,7 @@ const tool = (path) => join(root, "node_modules", path)
 /** Suites that both runtimes run; the others start both themselves, or look at the tree. */
 const IN_BOTH = [
   "__test__/memory.test.js",
+  "__test__/text.test.js",
   "__test__/file.test.js",
   "__test__/format.test.js",
   "__test__/planted.test.js",

@@ -2,6 +2,8 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Kv } from "@buntime/keyval"
+import { useCarrier } from "../../dist/testing.js"
+import { TextTransport } from "./transport/text-transport.js"
 
 /**
  * A place where a store can be: its url, and how to clean up.
@@ -38,6 +40,22 @@ export const targets = {
     maxValueBytes: 16 * MIB,
     place: () => ({ url: ":memory:", dispose() {} }),
     open: (place, options) => new Kv(place.url, { ...QUIET, ...options }),
+  },
+  /** In memory, behind a transport whose requests and answers are text, late and out of order. */
+  text: {
+    name: "text",
+    persistent: false,
+    shared: false,
+    maxValueBytes: 16 * MIB,
+    place: () => ({ url: ":memory:", dispose() {} }),
+    open(place, options) {
+      useCarrier((settings) => new TextTransport(settings, 1))
+      try {
+        return new Kv(place.url, { ...QUIET, ...options })
+      } finally {
+        useCarrier(undefined)
+      }
+    },
   },
   file: {
     name: "file",
