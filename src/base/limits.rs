@@ -80,8 +80,6 @@ pub const MAX_LOG_ROWS: usize = 50_000;
 pub const MAX_FILTERED_ROWS: usize = 20_000;
 /// Entries that an index may give for a filter; if it gives more, the range is read in order instead.
 pub const MAX_INDEXED_KEYS: usize = 10_000;
-/// Entries that an index gives and that are announced to the store at a time (`ReadTxn::prefetch`).
-pub const PREFETCHED_ENTRIES: usize = 500;
 /// The same on the JavaScript thread; if it gives more, the reader thread answers.
 pub const MAX_INLINE_INDEXED_KEYS: usize = 2_000;
 /// Of those, entries that one page looks at on the JavaScript thread; the list goes on with the next one.

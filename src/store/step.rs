@@ -246,12 +246,12 @@ pub struct Batch<'a> {
     pub stamping: Stamping,
     /// What the next turn of the operation reads first. As `ReadTxn::prefetch`, of what the steps leave: a server answers it
     /// together with them.
-    pub then: SmallVec<[Want<'a>; 2]>,
+    pub then: Vec<Want<'a>>,
 }
 
 impl Default for Batch<'_> {
     fn default() -> Self {
-        Self { checks: &[], steps: SmallVec::new(), stamping: Stamping::IfChanged, then: SmallVec::new() }
+        Self { checks: &[], steps: SmallVec::new(), stamping: Stamping::IfChanged, then: Vec::new() }
     }
 }
 

@@ -3,13 +3,12 @@
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
+use super::PREFETCHED_ENTRIES;
 use super::filter::Filter;
 use super::matching::{Indexed, indexed};
 use super::range::after_key;
 use crate::base::error::Result;
-use crate::base::limits::{
-    MAX_FILTERED_ROWS, MAX_INLINE_BYTES, MAX_INLINE_FILTERED_ROWS, MAX_PAGE_BYTES, PREFETCHED_ENTRIES,
-};
+use crate::base::limits::{MAX_FILTERED_ROWS, MAX_INLINE_BYTES, MAX_INLINE_FILTERED_ROWS, MAX_PAGE_BYTES};
 use crate::codec::page::{Page, TYPICAL_ENTRY_BYTES, Tail};
 use crate::engine::answer::{Answer, INLINE_BUDGET, entry_of};
 use crate::store::rows::index::IndexedEntry;

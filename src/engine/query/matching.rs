@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
+use super::PREFETCHED_ENTRIES;
 use super::filter::Filter;
 use super::plan;
 use crate::base::error::Result;
-use crate::base::limits::{MAX_INDEXED_KEYS, MAX_INLINE_INDEXED_KEYS, PREFETCHED_ENTRIES};
+use crate::base::limits::{MAX_INDEXED_KEYS, MAX_INLINE_INDEXED_KEYS};
 use crate::store::rows::index::IndexedEntry;
 use crate::store::{Flow, ReadTxn, Scan, Want};
 

@@ -9,3 +9,6 @@ pub mod plan;
 pub mod range;
 pub mod search;
 pub mod unique;
+
+/// Entries that an index gives and that are announced to the store at a time (`ReadTxn::prefetch`).
+const PREFETCHED_ENTRIES: usize = 500;

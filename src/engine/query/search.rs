@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use super::PREFETCHED_ENTRIES;
 use super::definition::{Tokenizer, tokenizer_of};
 use super::filter::Filter;
 use crate::base::error::{Error, Result};
 use crate::base::limits::{
     MAX_INLINE_BYTES, MAX_INLINE_FILTERED_ROWS, MAX_INLINE_SEARCH_MS, MAX_PAGE_BYTES, MAX_PAGE_ENTRIES,
-    MAX_QUERY_WORDS, MAX_RANKED_KEYS, PREFETCHED_ENTRIES,
+    MAX_QUERY_WORDS, MAX_RANKED_KEYS,
 };
 use crate::codec::key;
 use crate::codec::page::{Page, Tail};
