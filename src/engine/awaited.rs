@@ -116,16 +116,16 @@ impl Awaited {
 pub fn dues(txn: &mut dyn ReadTxn, awaited: &Awaited, inline: bool) -> Result<Answer> {
     let now_ms = txn.now_ms();
     let AwaitedState { queues, leases, last } = awaited.state.lock().clone();
-    let names: Vec<_> = leases.keys().map(String::as_str).collect();
+    let (mut names, mut leases_again_ms) = (Vec::new(), None);
     if !leases.is_empty() {
         txn.prefetch(&mut std::iter::once(Want::LastRelease));
     }
     let mut look = Look { number: txn.last_number()?, ..last };
-    let mut leases_again_ms = None;
     if !leases.is_empty() {
         look.release = txn.last_release()?;
         leases_again_ms = valid_until(last.leases_ms, now_ms).filter(|_| look.release == last.release);
         if leases_again_ms.is_none() {
+            names.extend(leases.keys().map(String::as_str));
             txn.prefetch(&mut std::iter::once(Want::Leases(&names)));
         }
     }
