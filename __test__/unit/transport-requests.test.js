@@ -43,7 +43,7 @@ function recordingKv(own = {}) {
 }
 
 describe("requests of a Kv to its transport", () => {
-  // Seen to fail: the option was checked and dropped; no transport was given it.
+  // Seen to fail: where `get` drops the option and always asks for "strong".
   test("each read says how consistent it is to be", async () => {
     const { kv, asked } = recordingKv()
     for (const options of [undefined, {}, { consistency: "strong" }, { consistency: "eventual" }]) {
@@ -71,7 +71,7 @@ describe("requests of a Kv to its transport", () => {
     )
   })
 
-  // Seen to fail: `info` took limits of its own, and a store for persistent whose URL is not `:memory:`.
+  // Seen to fail: where `info` says `persistent` by itself.
   test("info tells what the transport is capable of", async () => {
     const limits = { maxValueBytes: 7, maxKeys: 3, persistent: true }
     const { kv } = recordingKv({ capabilities: { ...limits, backend: "file", backup: false } })
@@ -79,7 +79,7 @@ describe("requests of a Kv to its transport", () => {
     assert.deepEqual([backend, capabilities], ["file", limits])
   })
 
-  // Seen to fail: the transport was asked to open the backup.
+  // Seen to fail: where the capability is not looked at.
   test("a backup that the store is not capable of is UNSUPPORTED, and its arguments are checked first", async () => {
     const { kv, asked } = recordingKv({ capabilities: { backup: false } })
     await assert.rejects(kv.backup("/tmp/copy.db"), { code: "UNSUPPORTED", message: /^backup: / })
@@ -88,7 +88,7 @@ describe("requests of a Kv to its transport", () => {
     assert.deepEqual(asked, [])
   })
 
-  // Seen to fail: `not a Kv` was said of every transport but the addon's.
+  // Seen to fail: where it says `not a Kv` of a transport without them.
   test("the controls of tests are those of the transport, or it says that it has none", () => {
     const noted = []
     const { kv } = recordingKv({ testControls: { freezeClock: (atMs) => noted.push(atMs) } })
