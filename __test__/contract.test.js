@@ -25,7 +25,10 @@ const WELL_KNOWN = [
 const asyncIterator = Object.getPrototypeOf(Object.getPrototypeOf(async function* () {}).prototype)
 const LANGUAGE_PROTOTYPES = [Object.prototype, Error.prototype, Object.getPrototypeOf(asyncIterator), null]
 
-/** What a person sees on an object: names, and symbols that the language knows; up to the prototypes of the language. */
+/**
+ * What a person sees on an object: names, and symbols that the language knows; up to the prototypes of the
+ * language.
+ */
 function membersAtRunTime(object) {
   const names = new Set()
   for (let level = object; !LANGUAGE_PROTOTYPES.includes(level); level = Object.getPrototypeOf(level)) {

@@ -160,7 +160,8 @@ describe("opening", () => {
       assert.deepEqual(readdirSync(join(folder, "store.db")), [])
     }))
 
-  // All forms, and what each error says to do, are tested in src/base/config/location.rs. Seen to fail: each made a file.
+  // All forms, and what each error says to do, are tested in src/base/config/location.rs. Seen to fail: each
+  // made a file.
   test("what evidently means no file of that name makes none", () =>
     inFolder(async (folder) => {
       const before = process.cwd()

@@ -1,5 +1,6 @@
-// Values that another program has put into a file and nobody can read: each call that shows one or would change it is refused and names
-// its key, none hangs or ends the process, and what is beside it stays readable.
+// Values that another program has put into a file and nobody can read: each call that shows one or would
+// change it is refused and names its key, none hangs or ends the process, and what is beside it stays
+// readable.
 import assert from "node:assert/strict"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -28,7 +29,8 @@ const UNREADABLE = [
     { name: "a text that breaks off", text: `'{"x":1,"text":"word"'`, encoding },
     { name: "a text with a bracket too many", text: "'[1,2]],['", encoding },
   ]),
-  // Seen to fail, these three: filters matched them and a delete took them, an append and a patch were made, a counter was a mismatch.
+  // Seen to fail, these three: filters matched them and a delete took them, an append and a patch were made,
+  // a counter was a mismatch.
   { name: "a damaged tag in an object", text: `'{"x":5,"text":"other","n":${NO_BIGINT}}'`, encoding: 1 },
   { name: "a damaged tag in a list", text: `'[1,{"x":[${NO_BIGINT}]}]'`, encoding: 1 },
   { name: "a damaged tag", text: `'${NO_BIGINT}'`, encoding: 1 },
@@ -66,8 +68,9 @@ for (const { name, text, encoding, code = "CORRUPT" } of UNREADABLE)
       folder.dispose()
     })
 
-    // Seen to fail, of what is nested deep: all but the transaction gave the value, which overflows the stack of whoever walks it; of the
-    // others: a page that had one gave nothing, and no key was named but by getMany and list.
+    // Seen to fail, of what is nested deep: all but the transaction gave the value, which overflows the stack
+    // of whoever walks it; of the others: a page that had one gave nothing, and no key was named but by
+    // getMany and list.
     test("reads of it are refused, and name its key", async () => {
       await refused(() => kv.get(deep), code, named)
       await refused(() => kv.getMany([["a", "good"], deep]), code, named)

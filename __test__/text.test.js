@@ -1,6 +1,7 @@
-// The classes people hold, on a transport whose requests and answers are text, late and out of order: nothing live crosses the seam, nothing
-// counts on an answer at once or on the store's exact time. The suites of what has steps, leases and notices; the codec and filters are
-// the same on any transport, and `kv.now()` wants the exact time.
+// The classes people hold, on a transport whose requests and answers are text, late and out of order: nothing
+// live crosses the seam, nothing counts on an answer at once or on the store's exact time. The suites of what
+// has steps, leases and notices; the codec and filters are the same on any transport, and `kv.now()` wants
+// the exact time.
 import assert from "node:assert/strict"
 import { describe, test } from "node:test"
 import { KvU64 } from "@buntime/keyval"

@@ -7,8 +7,8 @@ import { createInterface } from "node:readline"
 const SILENCE_MS = 15 * 60_000
 
 /**
- * Every line that the program prints, as it comes. One that is silent for too long is killed, as it is when nobody reads on or
- * `signal` is aborted.
+ * Every line that the program prints, as it comes. One that is silent for too long is killed, as it is when
+ * nobody reads on or `signal` is aborted.
  */
 export async function* linesOf(
   program,

@@ -1,6 +1,8 @@
 import { Random } from "./random.js"
 
-/** Preloaded: `["items", group, index]`, 10 groups of 10,000, so that a list of one group is 10,000 entries. */
+/**
+ * Preloaded: `["items", group, index]`, 10 groups of 10,000, so that a list of one group is 10,000 entries.
+ */
 export const GROUPS = 10
 export const GROUP_SIZE = 10_000
 export const ENTRIES = GROUPS * GROUP_SIZE

@@ -1,5 +1,5 @@
-// Installs the peers. Two of them are compiled here, since no install script of a dependency is run: with a C compiler
-// and Node's headers; where that fails the run goes on without them and says so.
+// Installs the peers. Two of them are compiled here, since no install script of a dependency is run: with a C
+// compiler and Node's headers; where that fails the run goes on without them and says so.
 import { spawnSync } from "node:child_process"
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"

@@ -1,5 +1,5 @@
-// Measures section after section. What was measured is written as it comes, so that a run that is killed leaves it; a section
-// that fails is missing, with its reason, and the next one begins.
+// Measures section after section. What was measured is written as it comes, so that a run that is killed
+// leaves it; a section that fails is missing, with its reason, and the next one begins.
 import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -9,8 +9,8 @@ import { report, sectionMarkdown } from "./report/report.js"
 import { SECTIONS, sectionOf } from "./sections/index.js"
 
 /**
- * Measures the sections of these names, with the options of the command line. `out` is the folder for results and report; without
- * it nothing is written. Gives what is missing and should not be, as `{ what, reason }`.
+ * Measures the sections of these names, with the options of the command line. `out` is the folder for results
+ * and report; without it nothing is written. Gives what is missing and should not be, as `{ what, reason }`.
  */
 export async function measureSections({ names, options = {}, out, sections = SECTIONS, load = sectionOf }) {
   const lost = []

@@ -4,7 +4,10 @@ import { join } from "node:path"
 import { createInterface } from "node:readline"
 
 const here = import.meta.dirname
-/** Loading 100,000 entries takes the slowest peer a minute on a busy machine; what is silent for longer has stopped. */
+/**
+ * Loading 100,000 entries takes the slowest peer a minute on a busy machine; what is silent for longer has
+ * stopped.
+ */
 const DEADLINE_MS = 5 * 60_000
 
 /** One peer in a process of its own, kept alive between runs and driven by lines of JSON. */
@@ -18,8 +21,8 @@ export class PeerProcess {
   path
 
   /**
-   * `module` is the file of `peers/` that its program opens, `root` the checkout that KeyVal is taken from; `program` and
-   * `deadlineMs` are others in tests.
+   * `module` is the file of `peers/` that its program opens, `root` the checkout that KeyVal is taken from;
+   * `program` and `deadlineMs` are others in tests.
    */
   constructor(peer) {
     const { name, label, settings, only, runtime, folder, module, root = join(here, "..") } = peer
@@ -44,8 +47,8 @@ export class PeerProcess {
   }
 
   /**
-   * Sends a command and waits for its answer. An error that the child answers with leaves it alive; one that ends, answers
-   * something else or does not answer in time is killed and lost.
+   * Sends a command and waits for its answer. An error that the child answers with leaves it alive; one that
+   * ends, answers something else or does not answer in time is killed and lost.
    */
   async ask(command, options = {}) {
     if (this.lost) throw this.lost
@@ -92,7 +95,10 @@ export class PeerProcess {
     await this.#ended
   }
 
-  /** The SQLite that wrote the file last, from the file's header (bytes 96 to 99, big-endian); `null` for another format. */
+  /**
+   * The SQLite that wrote the file last, from the file's header (bytes 96 to 99, big-endian); `null` for
+   * another format.
+   */
   sqliteVersion() {
     if (!statSync(this.path).isFile()) return null
     const header = Buffer.alloc(100)
@@ -128,8 +134,8 @@ function findDeno() {
 }
 
 /**
- * The executable of the `bun` devDependency. Its launcher in `.bin` works only after a postinstall script, which the
- * root `.npmrc` turns off, so the platform's package is used directly.
+ * The executable of the `bun` devDependency. Its launcher in `.bin` works only after a postinstall script,
+ * which the root `.npmrc` turns off, so the platform's package is used directly.
  */
 export function findBun() {
   const name = process.platform === "win32" ? "bun.exe" : "bun"

@@ -1,4 +1,6 @@
-/** A seeded generator, so that every peer draws the same keys and values (xoshiro128**, Blackman and Vigna). */
+/**
+ * A seeded generator, so that every peer draws the same keys and values (xoshiro128**, Blackman and Vigna).
+ */
 export class Random {
   #state
 

@@ -1,12 +1,15 @@
-// KeyVal beside its peers, and what it costs by itself. Writes bench/results/*.json, RESULTS.md and the plots.
+// KeyVal beside its peers, and what it costs by itself. Writes bench/results/*.json, RESULTS.md and the
+// plots.
 //
-//   node bench/run.js [--quick] [--only=comparison,growth,…] [--rows=get,list] [--peers=keyval,lmdb] [--against=folder]
+//   node bench/run.js [--quick] [--only=comparison,growth,…] [--rows=get,list] [--peers=keyval,lmdb]
+// [--against=folder]
 //     [--report] [--out=folder]
 //
-// --quick measures little and writes nothing; --only measures some sections, and the report keeps the others as they
-// were; --rows measures rows whose names begin so; --against takes the KeyVal of another checkout, built there, as one more
-// peer of the comparison; --report makes the report again without measuring; --out writes what was measured, however
-// little, into another folder. KEYVAL_BENCH_DIR: the folder for databases; default the system's temporary folder.
+// --quick measures little and writes nothing; --only measures some sections, and the report keeps the others
+// as they were; --rows measures rows whose names begin so; --against takes the KeyVal of another checkout,
+// built there, as one more peer of the comparison; --report makes the report again without measuring; --out
+// writes what was measured, however little, into another folder. KEYVAL_BENCH_DIR: the folder for databases;
+// default the system's temporary folder.
 //
 // What fails is left out and named in the report, and the run ends with 1.
 import { existsSync } from "node:fs"

@@ -1,6 +1,6 @@
 /**
- * How many times faster KeyVal is to be than a peer, by row; the project's own goals. A peer in Node and in Deno is
- * compared with KeyVal in Node, one in Bun with KeyVal in Bun.
+ * How many times faster KeyVal is to be than a peer, by row; the project's own goals. A peer in Node and in
+ * Deno is compared with KeyVal in Node, one in Bun with KeyVal in Bun.
  */
 export const targets = {
   "get, one at a time": { "deno-kv": 20, deno: 12, "better-sqlite3": 1.2, "bun-sqlite": 1.2, lmdb: 1 },

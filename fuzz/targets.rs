@@ -1,4 +1,5 @@
-//! What the fuzzer looks at. `tests/corpus.rs` gives the corpus to the same functions, so that findings stay found.
+//! What the fuzzer looks at. `tests/corpus.rs` gives the corpus to the same functions, so that findings stay
+//! found.
 
 use std::cmp::Ordering;
 use std::sync::LazyLock;
@@ -13,8 +14,8 @@ use keyval::engine::query::filter;
 use keyval::engine::query::filter::Filter;
 use serde_json::Value;
 
-/// A key that decodes is the only encoding of its parts, its JSON is an array of as many (of what follows a prefix: the
-/// part itself, if it is one), and bytes are in the order of the parts.
+/// A key that decodes is the only encoding of its parts, its JSON is an array of as many (of what follows a
+/// prefix: the part itself, if it is one), and bytes are in the order of the parts.
 pub fn keys(data: &[u8]) {
     let (first, second) = data.split_at(data.len() / 2);
     for bytes in [data, first, second] {
@@ -66,8 +67,8 @@ fn rank(part: &Part<'_>) -> u8 {
     }
 }
 
-/// Whatever is stored as a counter or an array: it is told or refused. A counter reads back as it was; two arrays joined
-/// are an array of both lengths.
+/// Whatever is stored as a counter or an array: it is told or refused. A counter reads back as it was; two
+/// arrays joined are an array of both lengths.
 pub fn values(data: &[u8]) {
     let Some((encoding, bytes)) = data.split_first() else { return };
     let encoding = encoding % 6;
@@ -156,8 +157,9 @@ static FILTERS: LazyLock<Vec<(Filter, Filter)>> = LazyLock::new(|| {
     texts.map(|text| (read(text.into()), read(format!(r#"{{"o":[["$not",{text}]]}}"#)))).into()
 });
 
-/// The text of a filter up to 0xff, behind it what is stored, before it the encoding: a filter is read or refused, and one
-/// that is read judges anything. What matches does not match the opposite, and what cannot be read matches neither.
+/// The text of a filter up to 0xff, behind it what is stored, before it the encoding: a filter is read or
+/// refused, and one that is read judges anything. What matches does not match the opposite, and what cannot
+/// be read matches neither.
 pub fn filters(data: &[u8]) {
     const NOW_MS: i64 = 4_000_000_000_000;
     let Some((encoding, data)) = data.split_first() else { return };

@@ -1,5 +1,6 @@
-// values.mjs <seconds> [seed]: the value codec of JavaScript on what no version of it wrote, and on what it did. Stored
-// values are mutated; they are told or refused by a KvError, and nothing else happens. Run by `npm run fuzz`.
+// values.mjs <seconds> [seed]: the value codec of JavaScript on what no version of it wrote, and on what it
+// did. Stored values are mutated; they are told or refused by a KvError, and nothing else happens. Run by
+// `npm run fuzz`.
 import assert from "node:assert/strict"
 import { inspect } from "node:util"
 import { KvError } from "../dist/shared/errors.js"

@@ -14,8 +14,8 @@ if (options.target !== undefined && target === undefined)
   fail(`target: ${options.target} is none of ${targets.map(({ triple }) => triple).join(", ")}`)
 
 const flags = [options.release && "--release", target && `--target=${target.triple}`].filter(Boolean)
-// What `cargo test` has compiled is taken as it is. Without a test among what is built, dependencies have fewer
-// features, and all that uses them is compiled once more.
+// What `cargo test` has compiled is taken as it is. Without a test among what is built, dependencies have
+// fewer features, and all that uses them is compiled once more.
 if (!options.release) flags.push("--test=corpus")
 run("cargo", ["build", "--lib", "--locked", ...flags])
 const os = target?.os ?? process.platform

@@ -8,8 +8,9 @@ const lib = (path) => join(root, "lib", path)
 const dist = (path) => join(root, "dist", path)
 const INTERNALS = "internals.js"
 /**
- * What an entry imports of lib/, it takes from the file `through`. An ES module comes through a small one: Node looks for the names that a
- * CommonJS file exports in all of its text, which takes it 60 ms of the large one.
+ * What an entry imports of lib/, it takes from the file `through`. An ES module comes through a small one:
+ * Node looks for the names that a CommonJS file exports in all of its text, which takes it 60 ms of the large
+ * one.
  */
 const ENTRIES = [
   { from: "index.ts", to: "index.js", format: "cjs", through: INTERNALS },
@@ -27,8 +28,8 @@ const external = (filter, path) => ({
 })
 
 /**
- * The first class that esbuild has renamed, as it does where the class names itself in its body: errors show the names of classes. esbuild's
- * `keepNames` would cost each closure a call.
+ * The first class that esbuild has renamed, as it does where the class names itself in its body: errors show
+ * the names of classes. esbuild's `keepNames` would cost each closure a call.
  */
 export function renamedClass(text) {
   return /\bclass _(\w+)/.exec(text)?.[1]

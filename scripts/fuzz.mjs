@@ -1,5 +1,5 @@
-// Coverage-guided fuzzing: `npm run fuzz -- 60 [target…]`, in seconds for all targets together. What fails is written to
-// fuzz/artifacts/; repeat it with `npm run fuzz -- 0 <target> <file>`.
+// Coverage-guided fuzzing: `npm run fuzz -- 60 [target…]`, in seconds for all targets together. What fails is
+// written to fuzz/artifacts/; repeat it with `npm run fuzz -- 0 <target> <file>`.
 import { spawnSync } from "node:child_process"
 import { existsSync, mkdirSync } from "node:fs"
 import { join } from "node:path"

@@ -1,5 +1,6 @@
-// Counts the instructions of the core's hot paths under callgrind and compares them with bench/instructions/instructions.json:
-// `node scripts/instructions.mjs [--write]`. A noisy machine does not move them.
+// Counts the instructions of the core's hot paths under callgrind and compares them with
+// bench/instructions/instructions.json: `node scripts/instructions.mjs [--write]`. A noisy machine does not
+// move them.
 import { execFile, spawnSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { availableParallelism, tmpdir } from "node:os"
@@ -8,7 +9,9 @@ import { promisify } from "node:util"
 import { fail, root } from "./support.mjs"
 
 const BASELINE = join(root, "bench/instructions/instructions.json")
-/** Seen between runs: under 0.5 %; between CPUs more, since libraries choose their loops by what the CPU has. */
+/**
+ * Seen between runs: under 0.5 %; between CPUs more, since libraries choose their loops by what the CPU has.
+ */
 const TOLERANCE = 0.05
 const RECOUNTS = 3
 const READS = "measured"
@@ -26,8 +29,8 @@ const PATHS = {
   "watched change, of 64": READS,
 }
 /**
- * The tests' profile with the release's optimisation, but without LTO: so SQLite, which `Cargo.toml` sets to the same in
- * both, and what runs at build time are not compiled once more.
+ * The tests' profile with the release's optimisation, but without LTO: so SQLite, which `Cargo.toml` sets to
+ * the same in both, and what runs at build time are not compiled once more.
  */
 const PROFILE = [
   "profile.dev.opt-level=3",
@@ -88,7 +91,10 @@ async function countAll() {
   return Object.fromEntries(Object.keys(PATHS).map((path) => [path, found[path]]))
 }
 
-/** The least of several counts: where memory lies moves a get by 5 % between some runs (seen), and only upwards. */
+/**
+ * The least of several counts: where memory lies moves a get by 5 % between some runs (seen), and only
+ * upwards.
+ */
 async function least(path) {
   let found = await count(path)
   for (let again = 0; again < RECOUNTS && !(found <= baseline[path] * (1 + TOLERANCE)); again++)

@@ -1,6 +1,7 @@
-// Power cuts, for a number of seconds: `node scripts/powercut.mjs [seconds]`. Workloads run under a recorder of file
-// operations; the disk is rebuilt as of many moments, each state is opened and judged. KEYVAL_SEED repeats the choices,
-// though not what the machine makes of them; `--again=<folder>` judges a recording again that was kept.
+// Power cuts, for a number of seconds: `node scripts/powercut.mjs [seconds]`. Workloads run under a recorder
+// of file operations; the disk is rebuilt as of many moments, each state is opened and judged. KEYVAL_SEED
+// repeats the choices, though not what the machine makes of them; `--again=<folder>` judges a recording again
+// that was kept.
 import { rmSync } from "node:fs"
 import { join } from "node:path"
 import { needsFaults } from "../__test__/faults/index.js"

@@ -21,14 +21,20 @@ const IN_BOTH = [
   "__test__/unit",
 ]
 
-/** What Node runs, in steps, so that the minutes of each kind are seen. A step takes of what the ones before it have left. */
+/**
+ * What Node runs, in steps, so that the minutes of each kind are seen. A step takes of what the ones before
+ * it have left.
+ */
 const IN_NODE = {
   "JavaScript in Node": IN_BOTH,
   "Processes, files that fail, power cuts": ["__test__/process", "__test__/faults", "__test__/powercut"],
   "Documents, types, the package and the rest": ["__test__"],
 }
 
-/** Test files that run at a time: much of what they do is to wait. Node's own choice would be one where there are two CPUs. */
+/**
+ * Test files that run at a time: much of what they do is to wait. Node's own choice would be one where there
+ * are two CPUs.
+ */
 const TEST_FILES_AT_ONCE = Math.max(2, availableParallelism() - 1)
 
 const TASKS = {

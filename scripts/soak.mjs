@@ -1,5 +1,6 @@
 // Several processes on one file, killed at random and started again, for a number of seconds:
-// `node scripts/soak.mjs [seconds]`. KEYVAL_SEED repeats the choices, though not what the machine makes of them.
+// `node scripts/soak.mjs [seconds]`. KEYVAL_SEED repeats the choices, though not what the machine makes of
+// them.
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { Kv } from "@buntime/keyval"
@@ -14,7 +15,10 @@ const SEED = Number(process.env.KEYVAL_SEED ?? Math.floor(Math.random() * 2 ** 3
 const ROUND_MS = Math.min(15_000, (SECONDS * 1000) / 3)
 const WRITERS = ["node", "bun", "node", "bun"]
 const WATCHERS = ["node", "bun"]
-/** Between two kills; a process needs about 100 ms to its first write, and on a slow machine so much that it is waited for. */
+/**
+ * Between two kills; a process needs about 100 ms to its first write, and on a slow machine so much that it
+ * is waited for.
+ */
 const LEAST_MS = 50
 const PATIENCE_MS = 60_000
 /** So many are killed when they have told of a write; the others may be about to open the file. */
@@ -56,7 +60,9 @@ function launch(runtime, program, args, hear) {
   return { child, ended: ended.finally(() => running.delete(child)) }
 }
 
-/** One life of a writer: its acknowledgements are checked as they come, and the last of each chain is kept. */
+/**
+ * One life of a writer: its acknowledgements are checked as they come, and the last of each chain is kept.
+ */
 function live(runtime) {
   const [life, chains, before] = [`life${told.lives++}`, {}, told.newest]
   let begin

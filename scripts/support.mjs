@@ -15,8 +15,8 @@ export function run(command, args, options = {}) {
 }
 
 /**
- * Runs commands side by side, each `[command, args]`. The first one prints as it goes, the others when they end; all end
- * before one that failed is named.
+ * Runs commands side by side, each `[command, args]`. The first one prints as it goes, the others when they
+ * end; all end before one that failed is named.
  */
 export async function runTogether(commands) {
   const failures = await Promise.all(commands.map((command, at) => runOneOf(command, at === 0)))
@@ -65,8 +65,8 @@ export function bun() {
 }
 
 /**
- * Installs the devDependencies of the lock file, if it has changed since they were. Not by `npm ci`, which refuses a lock
- * file that lacks the optional packages of other platforms, as some registries make it.
+ * Installs the devDependencies of the lock file, if it has changed since they were. Not by `npm ci`, which
+ * refuses a lock file that lacks the optional packages of other platforms, as some registries make it.
  */
 export function install() {
   const lock = readFileSync(join(root, "package-lock.json"), "utf8")

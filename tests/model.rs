@@ -1,6 +1,7 @@
-//! Random operations against a sorted map: whatever is committed, listed, counted, read or swept, by one after
-//! another or several at once, the store and the map agree, in memory, in a file, and on a store that answers as a
-//! server does. Time is injected: the clock goes on and back. Messages are in `engine/queue_model.rs`.
+//! Random operations against a sorted map: whatever is committed, listed, counted, read or swept, by one
+//! after another or several at once, the store and the map agree, in memory, in a file, and on a store that
+//! answers as a server does. Time is injected: the clock goes on and back. Messages are in
+//! `engine/queue_model.rs`.
 //!
 //! What fails prints its seed: `KEYVAL_SEED=… KEYVAL_STEPS=… cargo test --no-default-features --test model`.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
@@ -105,15 +106,16 @@ fn in_memory() {
     run(|_| Target::Memory);
 }
 
-/// Seen to fail: with a delete that leaves expired rows; with an update over an expired row told as an update; with a
-/// sum that drops the time to live; with a page's `more` one row early; with a reverse cursor taken as a forward one.
+/// Seen to fail: with a delete that leaves expired rows; with an update over an expired row told as an
+/// update; with a sum that drops the time to live; with a page's `more` one row early; with a reverse cursor
+/// taken as a forward one.
 #[test]
 fn in_a_file() {
     run(|_| Target::File);
 }
 
-/// Seen to fail: with a conflict that a commit still remembers when it decides again; with steps that are applied whether or not what was
-/// read still holds.
+/// Seen to fail: with a conflict that a commit still remembers when it decides again; with steps that are
+/// applied whether or not what was read still holds.
 #[test]
 fn on_a_store_that_answers_late() {
     let counts = Arc::new(Counts::default());

@@ -1,5 +1,6 @@
-// The benchmark outlives its peers and its sections: what fails is named in the report, and everything else is measured. Its peers
-// are real processes here, which answer without a store (`children/stand-in.js`), so nothing is built, installed or timed.
+// The benchmark outlives its peers and its sections: what fails is named in the report, and everything else
+// is measured. Its peers are real processes here, which answer without a store (`children/stand-in.js`), so
+// nothing is built, installed or timed.
 import assert from "node:assert/strict"
 import { spawn } from "node:child_process"
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -29,7 +30,8 @@ describe("the benchmark", nodeOnly, () => {
   const compare = (roster) => measure({ folder, quick: true, rows: "get, one", roster, flush: () => {} })
   const reasons = ({ missing }) => Object.fromEntries(missing.map(({ what, reason }) => [what, reason]))
 
-  // Seen to fail: one answer of SQLITE_BUSY ended a run of 24 minutes, and nothing was written; a peer that hung was awaited for ever.
+  // Seen to fail: one answer of SQLITE_BUSY ended a run of 24 minutes, and nothing was written; a peer that
+  // hung was awaited for ever.
   test("a peer that fails before it is measured is missing, with its reason", async () => {
     const results = await compare([
       standIn("keyval", "well"),

@@ -1,5 +1,6 @@
-// node __test__/data/make-schema.js <version>: writes schema-<version>.db.gz from what schema-<version>.js says, by the
-// version of KeyVal that is built here. Once for each schema, before it is released: a file that is there stays.
+// node __test__/data/make-schema.js <version>: writes schema-<version>.db.gz from what schema-<version>.js
+// says, by the version of KeyVal that is built here. Once for each schema, before it is released: a file that
+// is there stays.
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"

@@ -1,4 +1,5 @@
-// What is in schema-1.db.gz, for ever: `make-schema.js` has written it once, with the first version that has schema 1.
+// What is in schema-1.db.gz, for ever: `make-schema.js` has written it once, with the first version that has
+// schema 1.
 import { KvU64 } from "@buntime/keyval"
 
 /** The id that the file got by chance; its last 42 bits end every versionstamp. */

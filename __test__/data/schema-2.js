@@ -1,5 +1,5 @@
-// What is in schema-2.db.gz, for ever: `make-schema.js` has written it once, with the first version that has schema 2.
-// Beside the entries of schema 1 there are messages, a dead letter, a lock and a consumer.
+// What is in schema-2.db.gz, for ever: `make-schema.js` has written it once, with the first version that has
+// schema 2. Beside the entries of schema 1 there are messages, a dead letter, a lock and a consumer.
 import * as schema1 from "./schema-1.js"
 
 /** The id that the file got by chance; its last 42 bits end every versionstamp. */

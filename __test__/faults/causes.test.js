@@ -3,7 +3,10 @@ import { describe, test } from "node:test"
 import { runtimes } from "../support/runtimes.js"
 import { needsFaults, withFaults } from "./index.js"
 
-/** Makes each call on a file of its own while an operation fails, and reports the cause of its error. Handed over as text. */
+/**
+ * Makes each call on a file of its own while an operation fails, and reports the cause of its error. Handed
+ * over as text.
+ */
 async function failAndReport({ Kv, file, folder, faults }) {
   const { existsSync, copyFileSync } = await import("node:fs")
   const first = new Kv(file, { sweepInterval: 0 })
@@ -37,8 +40,8 @@ async function failAndReport({ Kv, file, folder, faults }) {
 }
 
 /**
- * Whoever learns that the disk failed can look up what the system said, by its own names. Seen to fail: no error had a cause; an error of a lock was
- * CORRUPT. SQLite tries for 10 s before it gives that one.
+ * Whoever learns that the disk failed can look up what the system said, by its own names. Seen to fail: no
+ * error had a cause; an error of a lock was CORRUPT. SQLite tries for 10 s before it gives that one.
  */
 for (const runtime of runtimes)
   describe(`faults: causes in ${runtime}`, needsFaults, () => {

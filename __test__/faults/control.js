@@ -12,9 +12,10 @@ const EVER = 2 ** 31 - 1
 const ERRORS = { EIO: 5, ENOSPC: 28, EMFILE: 24, ENFILE: 23, EACCES: 13, EROFS: 30, EDQUOT: 122, ENOLCK: 37 }
 
 /**
- * Which operations fail. It takes effect at once, in every process under the shim; a process under the shim may use one
- * itself. Kinds of file: `db` (the name ends in .db), `wal`, `shm`, `folder` (its sync), `other`. Operations: `sync`,
- * `write`, `read`, `truncate`, `open`, `unlink`, `rename` (and link), `mkdir`, `lock` (taking one).
+ * Which operations fail. It takes effect at once, in every process under the shim; a process under the shim
+ * may use one itself. Kinds of file: `db` (the name ends in .db), `wal`, `shm`, `folder` (its sync), `other`.
+ * Operations: `sync`, `write`, `read`, `truncate`, `open`, `unlink`, `rename` (and link), `mkdir`, `lock`
+ * (taking one).
  */
 export class Control {
   #file
@@ -31,9 +32,9 @@ export class Control {
   }
 
   /**
-   * Lets the `nth` call from now fail, and so many in all (`times`, `Infinity` for each from then on); or, with `rate`,
-   * that share of all calls by chance. A short write (`short`) writes a part, and fails with the rest. A sync that
-   * `kills` fails, and the process ends before it learns of it.
+   * Lets the `nth` call from now fail, and so many in all (`times`, `Infinity` for each from then on); or,
+   * with `rate`, that share of all calls by chance. A short write (`short`) writes a part, and fails with the
+   * rest. A sync that `kills` fails, and the process ends before it learns of it.
    */
   fail(operation, kind, { nth, times = 1, rate = 0, errno = "EIO", short = false, kills = false } = {}) {
     if (!Object.hasOwn(ERRORS, errno)) throw new TypeError(`unknown errno ${errno}`)
@@ -53,7 +54,10 @@ export class Control {
     this.#put(this.#at(operation, kind, "delayUs"), Math.round(ms * 1000))
   }
 
-  /** SIGKILL instead of the nth change from now: of a create, write, truncate, sync, unlink, rename, link or mkdir. */
+  /**
+   * SIGKILL instead of the nth change from now: of a create, write, truncate, sync, unlink, rename, link or
+   * mkdir.
+   */
   killAt(nth) {
     this.#put(HEAD.killAt, this.changes + nth)
   }

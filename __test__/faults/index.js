@@ -12,7 +12,10 @@ import { readLog } from "./log.js"
 
 const here = dirname(fileURLToPath(import.meta.url))
 
-/** Options of a test that needs the shim. Where there is none (not Linux, no C compiler) it is skipped, and says so. */
+/**
+ * Options of a test that needs the shim. Where there is none (not Linux, no C compiler) it is skipped, and
+ * says so.
+ */
 export const needsFaults = process.versions.bun
   ? { skip: "runs under Node, which starts both" }
   : optional("cc")
@@ -37,7 +40,10 @@ export function shim() {
   return library
 }
 
-/** A recording: a folder whose files are watched, the log of what is done to them, and the control of what fails. */
+/**
+ * A recording: a folder whose files are watched, the log of what is done to them, and the control of what
+ * fails.
+ */
 export class Recording {
   #control
 
@@ -93,11 +99,12 @@ export class Recording {
  *       }))
  *
  * - `faults`: what fails, and counts; see `Control`. Nothing fails at first.
- * - `play(runtime, program, args?, options?)`: runs a function in a process of its own and gives what it returns (as JSON).
- *   The function is handed over as text, so it uses nothing from outside but `{ Kv, file, folder, args, faults, mark,
- *   setClock, sweep }`. `mark("a 1")` writes a line into the log, behind everything that has happened.
- * - `run`, `runOk`, `start`: a program in a process, as in `support/runtimes.js`; `started(program, args)` are the
- *   arguments of `start` for a function.
+ * - `play(runtime, program, args?, options?)`: runs a function in a process of its own and gives what it
+ *   returns (as JSON). The function is handed over as text, so it uses nothing from outside but
+ *   `{ Kv, file, folder, args, faults, mark, setClock, sweep }`. `mark("a 1")` writes a line into the log,
+ *   behind everything that has happened.
+ * - `run`, `runOk`, `start`: a program in a process, as in `support/runtimes.js`; `started(program, args)`
+ *   are the arguments of `start` for a function.
  * - `file`, `folder`: a file for a store, and the folder that is watched. `events()`: the log, in one order.
  *
  * This process itself is not under the shim: its own files never fail.

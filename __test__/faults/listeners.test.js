@@ -51,8 +51,9 @@ async function failOnce({ Kv, file, faults, args: [operation, fault] }) {
 /** Law 11: a listener outlives every error of the store that can pass. */
 for (const runtime of runtimes)
   describe(`faults: listeners in ${runtime}`, needsFaults, () => {
-    // Seen to fail, but for the first: a listener that forgets what its handlers have ended when an error comes. After one
-    // sync that failed, each of those that shared the commit runs once more, alone, and the settlement alone needs no sync.
+    // Seen to fail, but for the first: a listener that forgets what its handlers have ended when an error
+    // comes. After one sync that failed, each of those that shared the commit runs once more, alone, and the
+    // settlement alone needs no sync.
     for (const [what, operation, fault] of [
       ["a sync fails once", "sync", { nth: 2 }],
       ["a sync fails, and the next that would make it good", "sync", { nth: 2, times: 2 }],

@@ -13,8 +13,8 @@ const LIVE = ["watch", "watch as an iterator", "feed", "consumer", "listener"]
 const RETRY_MS = 1000
 
 /**
- * All kinds of subscribers; prints what each of them receives (`watch 1`, `watch error UNAVAILABLE`), and at last all of it, with its
- * milliseconds. Ends when each has received 0. Handed over as text.
+ * All kinds of subscribers; prints what each of them receives (`watch 1`, `watch error UNAVAILABLE`), and at
+ * last all of it, with its milliseconds. Ends when each has received 0. Handed over as text.
  */
 async function live({ Kv, file }) {
   const kv = new Kv(file, { sweepInterval: 0 })
@@ -63,7 +63,8 @@ async function live({ Kv, file }) {
 }
 
 describe("faults: what waits for news", needsFaults, () => {
-  // Seen to fail: watches and feeds were silent for as long as the disk did not read; only consumers and listeners reported it.
+  // Seen to fail: watches and feeds were silent for as long as the disk did not read; only consumers and
+  // listeners reported it.
   for (const runtime of runtimes)
     test(`${runtime}: a disk that does not read for a while is reported to each, and each goes on`, () =>
       withFaults(async ({ file, faults, start, started }) => {

@@ -23,8 +23,8 @@ const KINDS = ["", "db", "wal", "shm", "other", "folder"]
  * What happened, in order.
  *
  * @typedef {object} Event
- * @property {"create" | "found" | "write" | "truncate" | "sync" | "unlink" | "rename" | "link" | "mkdir" | "rmdir" | "mark"} type
- *   `found` is an open of a file that was there
+ * @property {"create" | "found" | "write" | "truncate" | "sync" | "unlink" | "rename" | "link" | "mkdir" |
+ * "rmdir" | "mark"} type `found` is an open of a file that was there
  * @property {"" | "db" | "wal" | "shm" | "other" | "folder"} kind
  * @property {number} result of a sync: 0, or the error below 0
  * @property {number} pid
@@ -36,7 +36,10 @@ const KINDS = ["", "db", "wal", "shm", "other", "folder"]
  * @property {string} text of a mark
  */
 
-/** Reads a log as far as it is whole. A process that was killed from outside may have left a part of a record: it is left out. */
+/**
+ * Reads a log as far as it is whole. A process that was killed from outside may have left a part of a record:
+ * it is left out.
+ */
 export function readLog(path) {
   const bytes = readFileSync(path)
   const events = []
@@ -76,7 +79,10 @@ function eventOf(bytes, at) {
   }
 }
 
-/** A function that appends a mark. A record is one write at the end of the log, so its place is that of its moment. */
+/**
+ * A function that appends a mark. A record is one write at the end of the log, so its place is that of its
+ * moment.
+ */
 export function marker(path) {
   const file = openSync(path, "a")
   return (...words) => {

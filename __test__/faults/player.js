@@ -1,4 +1,5 @@
-// player.js <file> <module> <arguments as JSON>: calls the function that the module exports, and prints what it returns.
+// player.js <file> <module> <arguments as JSON>: calls the function that the module exports, and prints what
+// it returns.
 import { dirname } from "node:path"
 import { pathToFileURL } from "node:url"
 import { Kv } from "@buntime/keyval"

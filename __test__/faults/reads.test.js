@@ -7,7 +7,10 @@ const ENTRIES = 500
 /** Infinity does not pass through JSON. */
 const EVER = 1e9
 
-/** Makes a file that no cache holds, and, unless it is closed, leaves all of it in the log. Handed over as text. */
+/**
+ * Makes a file that no cache holds, and, unless it is closed, leaves all of it in the log. Handed over as
+ * text.
+ */
 async function fill({ Kv, file, args: [isClosed, entries] }) {
   const kv = new Kv(file)
   await kv.createIndex(["k"], { fields: ["text"] })
@@ -20,8 +23,8 @@ async function fill({ Kv, file, args: [isClosed, entries] }) {
 }
 
 /**
- * Makes each call on a copy of the file that was just opened, while reads fail, and again, on the same `Kv`, when they pass.
- * Handed over as text.
+ * Makes each call on a copy of the file that was just opened, while reads fail, and again, on the same `Kv`,
+ * when they pass. Handed over as text.
  */
 async function readAndTell({ Kv, file, folder, faults, args: [operation, kind, fault] }) {
   const { copyFileSync, existsSync, rmSync } = await import("node:fs")
@@ -30,7 +33,10 @@ async function readAndTell({ Kv, file, folder, faults, args: [operation, kind, f
     for await (const _ of entries) count++
     return count
   }
-  /** What outlives errors: the error that it tells at first; then, when the disk is well again, what it brings. */
+  /**
+   * What outlives errors: the error that it tells at first; then, when the disk is well again, what it
+   * brings.
+   */
   const living = (begin) => {
     let brought
     return async (kv) => {
@@ -150,8 +156,9 @@ const OPENING = ["open db", "open wal", "open shm", "read db", "write shm", "tru
 const OPENING_LOG = ["read wal", "write wal", "sync wal"]
 
 /**
- * A system that cannot read is not a damaged file: nobody is sent to his backups, and nothing that waits ends. Seen to fail:
- * where nobody asks for the system's error, each call but the backup is reported as CORRUPT. Opening was right before.
+ * A system that cannot read is not a damaged file: nobody is sent to his backups, and nothing that waits
+ * ends. Seen to fail: where nobody asks for the system's error, each call but the backup is reported as
+ * CORRUPT. Opening was right before.
  */
 for (const runtime of runtimes)
   describe(`faults: reads in ${runtime}`, needsFaults, () => {

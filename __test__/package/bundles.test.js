@@ -1,4 +1,5 @@
-// What bundlers make of a program, run in a folder without node_modules: the addon is taken along, or left outside.
+// What bundlers make of a program, run in a folder without node_modules: the addon is taken along, or left
+// outside.
 import assert from "node:assert/strict"
 import { execFileSync } from "node:child_process"
 import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs"

@@ -1,5 +1,5 @@
-// `require` works wherever `engines` says, also where it cannot load ES modules (Node 22.0 to 22.11, Jest), and gives what
-// `import` gives: an error that one of them made is an instance of the other's class.
+// `require` works wherever `engines` says, also where it cannot load ES modules (Node 22.0 to 22.11, Jest),
+// and gives what `import` gives: an error that one of them made is an instance of the other's class.
 import assert from "node:assert/strict"
 import { execFileSync } from "node:child_process"
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
@@ -63,8 +63,9 @@ return (async () => {
 `
 
 /**
- * Seen to fail: build ES modules (no sandbox and no Node 22.11 loads them, TypeScript refuses them in "node16"); make a
- * second build for `require` (the classes differ); ask whether an error of the addon is an `instanceof Error`.
+ * Seen to fail: build ES modules (no sandbox and no Node 22.11 loads them, TypeScript refuses them in
+ * "node16"); make a second build for `require` (the classes differ); ask whether an error of the addon is an
+ * `instanceof Error`.
  */
 describe("CommonJS", nodeOnly, () => {
   let folder

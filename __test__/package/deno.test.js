@@ -1,4 +1,5 @@
-// Deno loads the addon with --allow-ffi alone, and ends each file of tests without a crash, whatever is live in it.
+// Deno loads the addon with --allow-ffi alone, and ends each file of tests without a crash, whatever is live
+// in it.
 import assert from "node:assert/strict"
 import { spawnSync } from "node:child_process"
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
@@ -68,7 +69,8 @@ describe("Deno", { ...nodeOnly, ...optional("deno"), timeout: 600_000 }, () => {
     assert.match(stderr, /binary does not load: .*Start Deno with --allow-ffi/)
   })
 
-  // Seen to fail: take letters through the handle, which Deno frees before it calls what was queued (a double free).
+  // Seen to fail: take letters through the handle, which Deno frees before it calls what was queued (a double
+  // free).
   for (const [what, code] of Object.entries(LIVE))
     test(`deno test ends well with ${what}`, () => {
       const program = `import { Kv } from "@buntime/keyval"

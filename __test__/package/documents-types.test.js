@@ -1,4 +1,5 @@
-// Every program of the documents, of the examples and of the hover texts is strict TypeScript: one run of tsc over all of them.
+// Every program of the documents, of the examples and of the hover texts is strict TypeScript: one run of tsc
+// over all of them.
 import assert from "node:assert/strict"
 import { spawnSync } from "node:child_process"
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
@@ -82,7 +83,8 @@ function errorsOf(files, options = {}) {
 }
 
 describe("types of the documents", () => {
-  // Seen to fail: 335 errors in 44 of the 71 programs of 0.1.0, 163 of them without those about untyped parameters.
+  // Seen to fail: 335 errors in 44 of the 71 programs of 0.1.0, 163 of them without those about untyped
+  // parameters.
   test("every program compiles, strict and with exactOptionalPropertyTypes", () => {
     const all = programs()
     assert.ok(all.size > 70, `${all.size} programs`)

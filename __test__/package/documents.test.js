@@ -1,4 +1,5 @@
-// The documents' programs, as they are printed, in an empty folder where the package is installed, in both runtimes.
+// The documents' programs, as they are printed, in an empty folder where the package is installed, in both
+// runtimes.
 import assert from "node:assert/strict"
 import { execFileSync } from "node:child_process"
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
@@ -13,7 +14,10 @@ const RUNTIMES = ["node", "bun"]
 /** What programs of the documents import beside the package. */
 const LIBRARIES = ["zod", "@opentelemetry"]
 
-/** The program that runs: Bun reads TypeScript, and Node from 22.18; for an older Node the types are taken out. */
+/**
+ * The program that runs: Bun reads TypeScript, and Node from 22.18; for an older Node the types are taken
+ * out.
+ */
 function programFor(runtime, name, language, code) {
   if (language === "js") return [`${name}.mjs`, code]
   if (runtime === "bun") return [`${name}.ts`, code]

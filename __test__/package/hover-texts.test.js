@@ -1,4 +1,5 @@
-// What an editor shows: every exported name of `index.d.ts`, every member and every overload has a doc comment.
+// What an editor shows: every exported name of `index.d.ts`, every member and every overload has a doc
+// comment.
 import assert from "node:assert/strict"
 import { describe, test } from "node:test"
 import { read } from "../support/sources/documents.js"

@@ -1,4 +1,5 @@
-// What a user installs: the tarball of `npm pack`, in an empty folder, from Node (import and require) and from Bun.
+// What a user installs: the tarball of `npm pack`, in an empty folder, from Node (import and require) and
+// from Bun.
 import assert from "node:assert/strict"
 import { execFileSync } from "node:child_process"
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from "node:fs"
@@ -104,7 +105,8 @@ describe("package", () => {
       `import { Kv, type KvEntryMaybe } from "@buntime/keyval"\nconst kv = new Kv(":memory:")\nexport const entry: Promise<KvEntryMaybe<number>> = kv.get<number>(["n"])\n`,
     )
     const options = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2022"]
-    // What a target of es2022 has by itself, and `dom` for URL: no @types/node, and the package's own types are checked.
+    // What a target of es2022 has by itself, and `dom` for URL: no @types/node, and the package's own types
+    // are checked.
     const lib = ["--lib", "es2022,dom", "--types", ""]
     run(process.execPath, [join(ROOT, "node_modules/typescript/bin/tsc"), ...options, ...lib, "types/app.ts"])
   })

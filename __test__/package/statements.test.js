@@ -1,4 +1,5 @@
-// What the documents say in prose and in tables, as far as it can be looked up or tried. Their programs have tests of their own.
+// What the documents say in prose and in tables, as far as it can be looked up or tried. Their programs have
+// tests of their own.
 import assert from "node:assert/strict"
 import { describe, test } from "node:test"
 import { Kv, KvU64 } from "@buntime/keyval"
@@ -142,7 +143,8 @@ describe("statements of the documents", () => {
     await kv.close()
   })
 
-  // Seen to fail: `sum`, `iterator.cursor` and lists with three bounds were "the same", sparse arrays and -0 not named.
+  // Seen to fail: `sum`, `iterator.cursor` and lists with three bounds were "the same", sparse arrays and -0
+  // not named.
   test("deno-kv.md says what KeyVal does", async () => {
     const kv = new Kv(":memory:")
     const keysOf = async (list) => {

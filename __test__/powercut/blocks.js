@@ -39,8 +39,8 @@ class Image {
 }
 
 /**
- * One file: what processes see (the page cache), what is surely on disk, and what was done since the last sync, in order.
- * `pending` has writes, `{ at, data }`, and new lengths, `{ length }`.
+ * One file: what processes see (the page cache), what is surely on disk, and what was done since the last
+ * sync, in order. `pending` has writes, `{ at, data }`, and new lengths, `{ length }`.
  */
 export class File {
   #cache
@@ -71,9 +71,9 @@ export class File {
   }
 
   /**
-   * A sync that failed. Each block that it covered reached the disk or did not; what did not counts as clean from then on,
-   * and no later sync writes it, unless the block is written to again: then all of it is, as the cache has it. Lengths are
-   * metadata, which the journal of the file system keeps.
+   * A sync that failed. Each block that it covered reached the disk or did not; what did not counts as clean
+   * from then on, and no later sync writes it, unless the block is written to again: then all of it is, as
+   * the cache has it. Lengths are metadata, which the journal of the file system keeps.
    */
   failSync(random) {
     this.#blockBytes ||= random.pick([SECTOR_BYTES, 4096])

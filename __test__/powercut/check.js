@@ -1,5 +1,5 @@
-// bun check.js <options as JSON>: rebuilds the disk as of many moments of a log, opens each state, and prints what is wrong.
-// In Bun, which has an SQLite of its own: it looks at a state only when KeyVal has closed it.
+// bun check.js <options as JSON>: rebuilds the disk as of many moments of a log, opens each state, and prints
+// what is wrong. In Bun, which has an SQLite of its own: it looks at a state only when KeyVal has closed it.
 import { Database } from "bun:sqlite"
 import { cpSync, mkdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
@@ -15,7 +15,9 @@ const { log, root, before, scenario, mode, seed, states, kept, without, ignored 
 )
 const MOST_KEPT = 3
 const random = new Random(seed)
-/** `without`, to see the check fail: operations that are taken as not done, as if the code had left them out. */
+/**
+ * `without`, to see the check fail: operations that are taken as not done, as if the code had left them out.
+ */
 const events = readLog(log).filter(({ type, kind }) => type !== without?.type || kind !== without.kind)
 /** `ignored`, for the same: syncs that are taken as failed, as if the code had passed over that. */
 for (const event of events) if (event.type === "sync" && event.kind === ignored?.kind) event.result = -1

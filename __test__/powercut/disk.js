@@ -9,8 +9,8 @@ const FOLDER = Symbol("folder")
  * A disk, as the operations of a log make it, and what a power cut may leave of it at any moment.
  *
  * What is in a file is there when a sync of the file has passed. When a name is there depends on the mode:
- * - `ordered`: names change in the order of their operations (ext4 with its journal). A sync of a file that has a new name,
- *   or of any folder, takes all before it along.
+ * - `ordered`: names change in the order of their operations (ext4 with its journal). A sync of a file that
+ *   has a new name, or of any folder, takes all before it along.
  * - `strict`: a name is there when its folder was synced, and only then.
  * What is not surely there may be there in part: `CUTS` are the ways.
  */

@@ -69,8 +69,8 @@ async function read(path) {
 }
 
 /**
- * A process that finds a folder or a file does not know whether their names are on disk: who made them may have been killed, or may
- * be about to sync them.
+ * A process that finds a folder or a file does not know whether their names are on disk: who made them may
+ * have been killed, or may be about to sync them.
  *
  * Seen to fail: where only the parents of folders that were missing were synced.
  */

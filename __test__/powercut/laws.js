@@ -66,8 +66,9 @@ async function read(file, sql, reported) {
  * Looks at a state that a power cut left, and gives what is wrong with it, each with its kind before a colon.
  *
  * @param {string} folder the state
- * @param {{ store: string, durable: string[], base: Map<string, object>, isSure: boolean }} scenario `durable`: processes
- *   whose writes are acknowledged when they are on disk; `base`: entries that were there at first; `isSure`: all are durable
+ * @param {{ store: string, durable: string[], base: Map<string, object>, isSure: boolean }} scenario
+ * `durable`: processes whose writes are acknowledged when they are on disk; `base`: entries that were there
+ * at first; `isSure`: all are durable
  */
 export async function broken(folder, { store, durable, base, isSure }, reported, sql) {
   const file = join(folder, store)
@@ -108,7 +109,10 @@ export async function broken(folder, { store, durable, base, isSure }, reported,
   ]
 }
 
-/** A state is what the commits up to its clock have made, in their order: no hole, nothing of later ones, nothing torn. */
+/**
+ * A state is what the commits up to its clock have made, in their order: no hole, nothing of later ones,
+ * nothing torn.
+ */
 function wholeness(entries, reported, acknowledged, clock) {
   const expected = new Map()
   const wrong = []

@@ -13,11 +13,12 @@ const size = { seed: SEED, rounds: ROUNDS, states: STATES }
 const keptOf = (name) => join(root, "target/powercut", `${SEED}`, name.replaceAll(" ", "-"))
 
 /**
- * Law 1 and 2 when the power fails: what was acknowledged is there, whole, in order. Seen to fail: see the last test, which
- * leaves single syncs out; and version 0.1.0, where 188 of 360 states of "failed syncs beside a listener" had lost
- * acknowledged commits, and states of "new folders" and "backups", in strict mode, had lost the new folder; and
- * commits that are not announced before their sync: 82 of 720 states of "a failed sync that nobody lives to tell of".
- * A workload that meets none of the syncs that its scenario is about fails, too (`sees`).
+ * Law 1 and 2 when the power fails: what was acknowledged is there, whole, in order. Seen to fail: see the
+ * last test, which leaves single syncs out; and version 0.1.0, where 188 of 360 states of "failed syncs
+ * beside a listener" had lost acknowledged commits, and states of "new folders" and "backups", in strict
+ * mode, had lost the new folder; and commits that are not announced before their sync: 82 of 720 states of "a
+ * failed sync that nobody lives to tell of". A workload that meets none of the syncs that its scenario is
+ * about fails, too (`sees`).
  */
 describe(`power cuts (KEYVAL_SEED=${SEED})`, needsFaults, () => {
   for (const [name, scenario] of Object.entries(SCENARIOS))

@@ -12,15 +12,19 @@ const FULL = { runtime: "node", durability: "full" }
 const NORMAL = { runtime: "bun", durability: "normal" }
 const failing = (operation, rate, errno, more) =>
   ["db", "wal"].map((kind) => [operation, kind, { rate, errno, ...more }])
-/** The log is written into the file, and begun again, when it has 16 MB: before the last rounds, in which nothing fails. */
+/**
+ * The log is written into the file, and begun again, when it has 16 MB: before the last rounds, in which
+ * nothing fails.
+ */
 const FILLER = { filler: 750_000, calmRounds: 4 }
 /** The first sync of the database fails, and half of the others do. */
 const HALF = ["sync", "db", { nth: 1, rate: 0.5 }]
 const FIRST = { nth: 1, rate: 0.2 }
 
 /**
- * What is recorded. Of a process: its runtime, its durability, and what workload.js knows. `begins`: a file to begin with.
- * `sees`: syncs that must have passed or failed while the processes ran, or while they opened the file.
+ * What is recorded. Of a process: its runtime, its durability, and what workload.js knows. `begins`: a file
+ * to begin with. `sees`: syncs that must have passed or failed while the processes ran, or while they opened
+ * the file.
  *
  * @type {Record<string, { processes: object[], store?: string, begins?: string, sees?: string[] }>}
  */
@@ -97,8 +101,9 @@ const workload = fileURLToPath(new URL("workload.js", import.meta.url))
 const checker = fileURLToPath(new URL("check.js", import.meta.url))
 
 /**
- * Runs the workload of a scenario under the recorder, cuts the power, and looks at what is left: gives what check.js printed,
- * once a mode. If something is wrong, what repeats it is kept in the folder `kept`; see `again`.
+ * Runs the workload of a scenario under the recorder, cuts the power, and looks at what is left: gives what
+ * check.js printed, once a mode. If something is wrong, what repeats it is kept in the folder `kept`; see
+ * `again`.
  */
 export async function recordAndCut(scenario, options) {
   const { kept } = options

@@ -1,5 +1,6 @@
-// workload.js <options as JSON>: works on a file under the recorder, and says what it does by marks, which laws.js reads:
-// `begin` before a commit, with its writes; `done` with its versionstamp when it was acknowledged, `failed` when it rejected.
+// workload.js <options as JSON>: works on a file under the recorder, and says what it does by marks, which
+// laws.js reads: `begin` before a commit, with its writes; `done` with its versionstamp when it was
+// acknowledged, `failed` when it rejected.
 import { dirname, join } from "node:path"
 import { Kv } from "@buntime/keyval"
 import { Control } from "../faults/control.js"
@@ -21,7 +22,9 @@ const SLOTS = 20
 const FILLERS = 2
 
 let kv
-/** Openings of one store that may fail in a row: each syncs a few times, and up to one of five syncs fails. */
+/**
+ * Openings of one store that may fail in a row: each syncs a few times, and up to one of five syncs fails.
+ */
 const MOST_REFUSALS = 50
 /** Stores that are being closed: their listeners end. */
 const closing = new WeakSet()
@@ -200,7 +203,8 @@ for (let at = 1; at <= rounds; at++) {
   if (calls && at % 4 === 0) await CALLS[random.pick(calls)]().catch(() => {})
   if (reopen && at % reopen === 0) await reopened()
 }
-// Where operations have failed, a closing would repair what a power cut has to find; another process may still be failing.
+// Where operations have failed, a closing would repair what a power cut has to find; another process may
+// still be failing.
 if (isKilled) process.kill(process.pid, "SIGKILL")
 control.clear()
 await close()

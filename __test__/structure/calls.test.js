@@ -75,7 +75,8 @@ describe("structure: who may call whom, in Rust", () => {
     assert.deepEqual(upwards, [])
   })
 
-  // Seen to fail: with `use crate::kv::Kv` in the engine; with a row that says less, and with one that says more.
+  // Seen to fail: with `use crate::kv::Kv` in the engine; with a row that says less, and with one that says
+  // more.
   test("each module calls those of its row, and no others", () => {
     const found = crossings(rustArrows(sources), table)
     const wrong = [...found].filter(([arrow]) => !written.includes(arrow)).map(([, calls]) => calls)
@@ -129,7 +130,8 @@ describe("structure: who may call whom, in Rust", () => {
     assert.equal(named("store/local/writer.rs", "use libsql::Connection;"), 0)
   })
 
-  // Seen to fail: with the function that makes an id, which ended the process where the clock stood before 1970.
+  // Seen to fail: with the function that makes an id, which ended the process where the clock stood before
+  // 1970.
   test("a panic in a function of the addon ends the call, not the process", () => {
     const ends = /#\[napi(?![^\]]*catch_unwind)[^\]]*\](?:\s*#\[[^\n]*\])*\s*pub fn (\w+)/g
     const files = filesBelow(join(SRC, "binding"), ".rs")

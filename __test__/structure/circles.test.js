@@ -1,4 +1,5 @@
-// No circle between files, and none between folders: each can be read, and tested, with what is below it alone.
+// No circle between files, and none between folders: each can be read, and tested, with what is below it
+// alone.
 import assert from "node:assert/strict"
 import { describe, test } from "node:test"
 import { circles, folderArrows } from "../support/sources/graph.js"
@@ -16,9 +17,9 @@ describe("structure: circles", () => {
     assert.deepEqual(circles(typescriptArrows(typescriptSources())), [])
   })
 
-  // Seen to fail: read.rs, which calls every capability, was in one folder with answer.rs, page.rs and range.rs,
-  // which every capability needs; the transactions and backups of store/local needed db.rs, identity.rs and
-  // threads.rs, which were in one folder with their callers.
+  // Seen to fail: read.rs, which calls every capability, was in one folder with answer.rs, page.rs and
+  // range.rs, which every capability needs; the transactions and backups of store/local needed db.rs,
+  // identity.rs and threads.rs, which were in one folder with their callers.
   test("Rust: no folder names one that leads back to it", () => {
     const arrows = folderArrows(rustArrows(rustSources()))
     assert.ok(arrows.size > 20)

@@ -1,4 +1,5 @@
-// An error is made of its parts: its message does not hold the argument, and nobody looks into it or changes it.
+// An error is made of its parts: its message does not hold the argument, and nobody looks into it or changes
+// it.
 import assert from "node:assert/strict"
 import { join } from "node:path"
 import { describe, test } from "node:test"
@@ -13,7 +14,10 @@ const TAKEN_APART =
   /\bmessage\s*\.\s*(?:strip_prefix|replacen?|split\w*|trim\w*|find|contains|get|starts_with|startsWith|slice|substring|includes|match)\(/
 /** Half of an error: what it is about is missing. */
 const HALF = /\berror\.message\b/
-/** A text that begins with the name of an argument, which is `Error::at`'s to say; what the system said follows other words. */
+/**
+ * A text that begins with the name of an argument, which is `Error::at`'s to say; what the system said
+ * follows other words.
+ */
 const NAMED = /^"(?:\w+|\{\w+\}): (?!\{error\})/
 /** Steps of ours that a test can make fail. */
 const FAULTS = /\bmay_fail\([^;]*$/

@@ -7,8 +7,9 @@ import { root } from "../support/runtimes.js"
 import { read } from "../support/sources/files.js"
 
 /**
- * Where each capability is, from what people import down to the row: files and folders whose name says its noun, in the singular or the
- * plural. `native`: methods of the addon begin with the noun. `table`: where its rows are.
+ * Where each capability is, from what people import down to the row: files and folders whose name says its
+ * noun, in the singular or the plural. `native`: methods of the addon begin with the noun. `table`: where its
+ * rows are.
  */
 const CAPABILITIES = {
   change: {
@@ -123,7 +124,8 @@ function nativeMethods() {
 describe("structure: one noun a capability", () => {
   const tables = read(root, "src/store/sql/schema.rs").match(/\bkv_\w+/g)
 
-  // Seen to fail: the addon called the change log's pages `feedPage`, a claim of messages `work`, a delete `remove`.
+  // Seen to fail: the addon called the change log's pages `feedPage`, a claim of messages `work`, a delete
+  // `remove`.
   for (const [noun, floors] of Object.entries(CAPABILITIES))
     test(`${noun} is called that on every floor`, () => {
       const tree = { exists: (path) => existsSync(join(root, path)), methods: nativeMethods(), tables }

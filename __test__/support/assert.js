@@ -19,7 +19,9 @@ async function errorOf(call) {
   return null
 }
 
-/** The call is refused with a `KvError` of this code (or one of these), whose message matches every pattern. */
+/**
+ * The call is refused with a `KvError` of this code (or one of these), whose message matches every pattern.
+ */
 export async function refused(call, codes, ...said) {
   const error = await errorOf(call)
   const allowed = [codes].flat()

@@ -21,7 +21,10 @@ export async function until(ask, what, patienceMs = PATIENCE_MS) {
   }
 }
 
-/** One child process, heard line by line. Its stdin stays open: a program that listens to it ends when it is closed. */
+/**
+ * One child process, heard line by line. Its stdin stays open: a program that listens to it ends when it is
+ * closed.
+ */
 class Member {
   #waiting = new Set()
   #rest = ""
@@ -129,7 +132,9 @@ export class Crew {
   }
 }
 
-/** The lines of a journal (`children/lines.js`), in the order in which they were written, as lists of words. */
+/**
+ * The lines of a journal (`children/lines.js`), in the order in which they were written, as lists of words.
+ */
 export function readJournal(path) {
   return readFileSync(path, "utf8")
     .split("\n")
@@ -143,7 +148,10 @@ export function percentile(values, share) {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]
 }
 
-/** A file, a `Kv` on it that waits for locks and sweeps nothing, processes to come, and a place for their journal. All of it ends with `work`. */
+/**
+ * A file, a `Kv` on it that waits for locks and sweeps nothing, processes to come, and a place for their
+ * journal. All of it ends with `work`.
+ */
 export async function withCrew(work, options = {}) {
   const folder = tempFolder()
   const crew = new Crew()

@@ -11,7 +11,10 @@ export const FAKETIME = ["x86_64-linux-gnu", "aarch64-linux-gnu", "."]
   .map((place) => `/usr/lib/${place}/faketime/libfaketimeMT.so.1`)
   .find((path) => existsSync(path))
 
-/** The package `deno` brings it in a package of the platform; without install scripts its launcher is only a notice. */
+/**
+ * The package `deno` brings it in a package of the platform; without install scripts its launcher is only a
+ * notice.
+ */
 export const DENO = findDeno()
 
 function findDeno() {
@@ -28,8 +31,9 @@ const FOUND = {
 }
 
 /**
- * The options of a test that needs these tools: none where all are found, elsewhere a skip that names what is missing. What
- * `KEYVAL_REQUIRE` names (`cc,libfaketime`) must be there: then the test throws as it is defined.
+ * The options of a test that needs these tools: none where all are found, elsewhere a skip that names what is
+ * missing. What `KEYVAL_REQUIRE` names (`cc,libfaketime`) must be there: then the test throws as it is
+ * defined.
  */
 export function optional(...tools) {
   const missing = tools.filter((tool) => !FOUND[tool]())

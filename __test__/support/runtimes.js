@@ -79,8 +79,8 @@ export function sql(file, ...statements) {
 const CHANCES = 4
 
 /**
- * Does something that gives the milliseconds it took, again if they are too many: a machine holds up a process now and then, but one
- * that waits for something waits each time.
+ * Does something that gives the milliseconds it took, again if they are too many: a machine holds up a
+ * process now and then, but one that waits for something waits each time.
  */
 export async function soon(mostMs, work) {
   const took = []

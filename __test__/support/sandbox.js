@@ -6,9 +6,10 @@ import { compileFunction, createContext, runInContext } from "node:vm"
 const outside = createRequire(import.meta.url)
 
 /**
- * A program in a context of its own, as the test runners that isolate files run it (Jest): its modules are CommonJS, read and
- * compiled by a loader of JavaScript, which knows nothing of `require` of ES modules; its built-in classes are other ones.
- * Addons and Node's own modules come from outside. Gives what the program, a function's body with `require`, returns.
+ * A program in a context of its own, as the test runners that isolate files run it (Jest): its modules are
+ * CommonJS, read and compiled by a loader of JavaScript, which knows nothing of `require` of ES modules; its
+ * built-in classes are other ones. Addons and Node's own modules come from outside. Gives what the program, a
+ * function's body with `require`, returns.
  */
 export function inSandbox(program, packages) {
   const shared = {

@@ -10,8 +10,8 @@ import { TextTransport } from "./transport/text-transport.js"
  *
  * @typedef {{ url: string, dispose(): void }} Place
  *
- * A kind of store on which every suite runs. Another kind is another entry: what it can do is data, and a suite
- * asks for the capability, never for the name.
+ * A kind of store on which every suite runs. Another kind is another entry: what it can do is data, and a
+ * suite asks for the capability, never for the name.
  *
  * @typedef {object} Target
  * @property {string} name

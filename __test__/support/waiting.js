@@ -3,7 +3,9 @@ import { inspect } from "node:util"
 /** How long a test waits for something that must come. It is far more than anything takes. */
 const PATIENCE_MS = 60_000
 
-/** Settles as the promise does, or fails when patience ends; `what` is text, or a function that makes it then. */
+/**
+ * Settles as the promise does, or fails when patience ends; `what` is text, or a function that makes it then.
+ */
 export async function within(promise, what = "what was awaited", ms = PATIENCE_MS) {
   let timer
   const late = new Promise((_, reject) => {

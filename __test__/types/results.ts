@@ -25,7 +25,10 @@ interface Order {
   total: number
 }
 
-/** Each member of a union names the others' properties, so that they can be read before it is known which one it is. */
+/**
+ * Each member of a union names the others' properties, so that they can be read before it is known which one
+ * it is.
+ */
 export async function unions(kv: Kv): Promise<void> {
   const entry = await kv.get<User>(["users", 1])
   same<typeof entry.expiresAt, number | undefined>(true)

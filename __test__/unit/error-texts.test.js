@@ -9,7 +9,8 @@ import { root } from "../support/runtimes.js"
 const TEXTS = JSON.parse(readFileSync(join(root, "testdata/error-texts.json"), "utf8"))
 
 describe("texts of errors, as Rust writes them", () => {
-  // Seen to fail: with another word for a limit, or another length of what is kept of a long text, on one side.
+  // Seen to fail: with another word for a limit, or another length of what is kept of a long text, on one
+  // side.
   test("every case of the table", () => {
     for (const [place, message, text] of TEXTS.at)
       assert.equal(at(place, invalidArgument(message)).message, text)

@@ -1,4 +1,5 @@
-// Feeds and loops of consumers that meet errors of the store: they go on after those that may pass, and end with others.
+// Feeds and loops of consumers that meet errors of the store: they go on after those that may pass, and end
+// with others.
 import assert from "node:assert/strict"
 import { afterEach, beforeEach, describe, test } from "node:test"
 import { changesOf } from "../../dist/modules/api/changes/changes.js"
@@ -11,7 +12,9 @@ const full = () => new KvError("UNAVAILABLE", "the disk is full")
 const unknown = () => new KvError("UNAVAILABLE", "the disk fails", { outcome: "unknown" })
 const gone = () => new KvError("HISTORY_GONE", "trimmed")
 
-/** A transport whose answers are given, by kind: an error is thrown, a number is the page with this change. */
+/**
+ * A transport whose answers are given, by kind: an error is thrown, a number is the page with this change.
+ */
 function transportOf(answers) {
   const calls = []
   const running = new Set()

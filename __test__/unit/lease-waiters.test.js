@@ -46,7 +46,8 @@ describe("leases that are waited for", () => {
     assert.deepEqual(woken, ["a", "b", "c"])
   })
 
-  // Seen to fail: when the one that was woken took the lease, or was ended first, nobody looked until when it is held.
+  // Seen to fail: when the one that was woken took the lease, or was ended first, nobody looked until when it
+  // is held.
   test("who leaves wakes the next", () => {
     const { leases, timers, woken, leave } = begin()
     leases.wake("lease")

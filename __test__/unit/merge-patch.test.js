@@ -6,7 +6,9 @@ import { mergePatch } from "../../dist/modules/api/commit/merge-patch.js"
 import { decodeValue, encodeValue } from "../../dist/modules/value/index.js"
 import { root } from "../support/runtimes.js"
 
-/** `[encoding, stored, patch, result]`, as texts that are stored; the core's unit test reads the same table. */
+/**
+ * `[encoding, stored, patch, result]`, as texts that are stored; the core's unit test reads the same table.
+ */
 const CASES = JSON.parse(readFileSync(join(root, "testdata/merge-patches.json"), "utf8"))
 
 describe("merge patches in memory", () => {

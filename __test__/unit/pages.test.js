@@ -6,9 +6,15 @@ import { readKnown, readListed } from "../../dist/modules/wire/page.js"
 
 const isCorrupt = (error) => error instanceof KvError && error.code === "CORRUPT"
 
-/** What `npm run fuzz -- 10 javascript` looks for. Seen to fail: as TypeErrors, without the looks at what is there. */
+/**
+ * What `npm run fuzz -- 10 javascript` looks for. Seen to fail: as TypeErrors, without the looks at what is
+ * there.
+ */
 describe("pages of damaged values", () => {
-  /** Two values that are no JSON by themselves, `1,[2` and `3],4,5,"x"`, move the bytes between them out of place. */
+  /**
+   * Two values that are no JSON by themselves, `1,[2` and `3],4,5,"x"`, move the bytes between them out of
+   * place.
+   */
   test("bytes that are not in their place are refused", () => {
     const text = `[1,[2,"s1",[0,1],"s2",3],4,5,"x","s3",1,2,0,1,3,0]`
     const parcel = { text, bytes: Uint8Array.of(7), base: 0 }

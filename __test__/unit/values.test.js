@@ -1,6 +1,6 @@
 /**
- * The value codec and what it uses. Longer than 400 lines: the tests share one set of samples, whose source also
- * runs in the other runtime.
+ * The value codec and what it uses. Longer than 400 lines: the tests share one set of samples, whose source
+ * also runs in the other runtime.
  */
 import assert from "node:assert/strict"
 import { spawnSync } from "node:child_process"
@@ -49,7 +49,10 @@ function nested(depth, bottom) {
 }
 
 // biome-ignore format: a table
-/** Every type. Its source text runs in the other runtime too: it may use `KvU64` and nothing else of this file. */
+/**
+ * Every type. Its source text runs in the other runtime too: it may use `KvU64` and nothing else of this
+ * file.
+ */
 function samples() {
   const withMembers = Object.assign(new TypeError("wrong", { cause: new Map([["a", 1n]]) }), {
     code: "E",
@@ -362,7 +365,8 @@ describe("limits", () => {
     }
   })
 
-  // Seen to fail: a view whose buffer had shrunk below it was stored as an empty one; `error` and `suppressed` were lost.
+  // Seen to fail: a view whose buffer had shrunk below it was stored as an empty one; `error` and
+  // `suppressed` were lost.
   test("views that are out of bounds, resizable and shared buffers, suppressed errors", () => {
     const buffer = new ArrayBuffer(8, { maxByteLength: 16 })
     const views = [new Uint8Array(buffer, 4, 4), new Int16Array(buffer, 4), new DataView(buffer, 4, 4)]
@@ -736,7 +740,8 @@ describe("properties", () => {
       tie("set"),
       tie("error"),
     ),
-    // One key that is an object at most: Bun 1.4 holds a map of two equal ones for unequal to itself, read again.
+    // One key that is an object at most: Bun 1.4 holds a map of two equal ones for unequal to itself, read
+    // again.
     map: fc
       .tuple(fc.array(fc.tuple(scalar, tie("value")), { maxLength: 3 }), fc.tuple(tie("value"), tie("value")))
       .map(([pairs, last]) => new Map([...pairs, last])),

@@ -1,4 +1,5 @@
-// The listeners of a queue: who is called, and that no call is lost, whatever the order in which things happen.
+// The listeners of a queue: who is called, and that no call is lost, whatever the order in which things
+// happen.
 import assert from "node:assert/strict"
 import { describe, test } from "node:test"
 import { WorkerPool } from "../../dist/modules/notices/worker-pools.js"
@@ -6,7 +7,10 @@ import { Random } from "../support/random.js"
 
 const SEED = Number(process.env.KEYVAL_SEED ?? Math.floor(Math.random() * 2 ** 31))
 
-/** A queue, and listeners. What the store does, and what is reported of it, happens when the test says so, in any order. */
+/**
+ * A queue, and listeners. What the store does, and what is reported of it, happens when the test says so, in
+ * any order.
+ */
 class Queue {
   ready = 0
   looks = 0

@@ -1,5 +1,5 @@
-// What a careful person writes in an hour over SQLite: composite keys, values, versionstamps and expiry in one table.
-// better-sqlite3, bun:sqlite and libsql have the same calls.
+// What a careful person writes in an hour over SQLite: composite keys, values, versionstamps and expiry in
+// one table. better-sqlite3, bun:sqlite and libsql have the same calls.
 
 import { shelvedItems } from "../rows/indexes.js"
 import { documents } from "../rows/search.js"

@@ -1,4 +1,5 @@
-// growth.js <file> <most entries>: loads 10^3, 10^4, … entries and measures at each size; a line of JSON a size.
+// growth.js <file> <most entries>: loads 10^3, 10^4, … entries and measures at each size; a line of JSON a
+// size.
 import { existsSync, statSync } from "node:fs"
 import { Kv } from "../../dist/index.js"
 import { Random } from "../random.js"

@@ -1,6 +1,6 @@
-// loop.js <peer|nothing> <file> <ms> <writers>: so many writers set for that long, each as fast as it can, and it prints
-// how late the event loop was and how long the calls held it, in ms. A writer awaits its promise; where a call gives a
-// value, the next turn of the loop.
+// loop.js <peer|nothing> <file> <ms> <writers>: so many writers set for that long, each as fast as it can,
+// and it prints how late the event loop was and how long the calls held it, in ms. A writer awaits its
+// promise; where a call gives a value, the next turn of the loop.
 import { createHistogram, monitorEventLoopDelay } from "node:perf_hooks"
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises"
 import { ENTRIES, itemKey, newValue } from "../data.js"

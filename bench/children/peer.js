@@ -11,10 +11,10 @@ import { percentile } from "../report/figures.js"
 import { rows } from "../rows/rows.js"
 
 /**
- * What `open(path, root)` of a module in `peers/` gives. Calls give values or promises. A peer leaves out what it has no call
- * for. The module also exports `title`, `runtimes` and `settings`, `available()` if it may be missing here, and `only`,
- * names of rows, if it is not in all of them; it imports what it measures inside `open`, so that every runtime can read
- * these.
+ * What `open(path, root)` of a module in `peers/` gives. Calls give values or promises. A peer leaves out
+ * what it has no call for. The module also exports `title`, `runtimes` and `settings`, `available()` if it
+ * may be missing here, and `only`, names of rows, if it is not in all of them; it imports what it measures
+ * inside `open`, so that every runtime can read these.
  *
  * @typedef {object} Peer
  * @property {string} version
@@ -22,8 +22,8 @@ import { rows } from "../rows/rows.js"
  * @property {(key: any[]) => any} get gives `{ key, value }`, `value: null` if there is none
  * @property {(keys: any[][]) => any} [getMany]
  * @property {(prefix: any[], visit: (entry: { key: any[], value: any }) => void) => any} [list]
- * @property {(prefix: any[], field: string, bounds: [number, number], visit: (entry: { key: any[], value: any }) => void)
- *   => any} [listBetween] the entries whose field is from the one to the other
+ * @property {(prefix: any[], field: string, bounds: [number, number], visit: (entry: { key: any[], value: any
+ * }) => void) => any} [listBetween] the entries whose field is from the one to the other
  * @property {(key: any[], value: any) => any} set gives `{ ok: true }` when it is on disk
  * @property {(key: any[], amount: number) => any} [add] to a counter; gives `{ ok: true }` when it is on disk
  * @property {(key: any[]) => any} [counter] gives the counter as a number
@@ -31,26 +31,31 @@ import { rows } from "../rows/rows.js"
  * @property {(checks: object[], sets: object[]) => any} [atomic] gives `{ ok: true }` when it is on disk
  * @property {(key: any[]) => any} delete this one key
  * @property {(prefix: any[]) => any} [deletePrefix] gives the number of entries
- * @property {(path: string, handler?: (value: any) => void, options?: { idle?: number, spread?: number }) => any} [queue] opens an
- *   empty store with a queue, and handles its messages if there is a handler; gives `{ enqueue, close }`, and `enqueue(value)`
- *   gives `{ ok: true }` when it is on disk. With `hasQueues`: `idle` is the number of other queues with a listener each,
- *   `spread` of those that the messages go to in turn
+ * @property {(path: string, handler?: (value: any) => void, options?: { idle?: number, spread?: number }) =>
+ * any} [queue] opens an empty store with a queue, and handles its messages if there is a handler; gives
+ * `{ enqueue, close }`, and `enqueue(value)` gives `{ ok: true }` when it is on disk. With `hasQueues`:
+ * `idle` is the number of other queues with a listener each, `spread` of those that the messages go to in
+ * turn
  * @property {true} [hasQueues] so that a store has many
- * @property {(path: string, kind: string, count: number) => any} [waiting] opens an empty store in which `count` listeners, watches,
- *   feeds or consumers wait for something that never comes; gives `{ set, close }`
- * @property {(key: any[], tell: (value: any) => void) => any} [watch] tells what the key's values become; gives a function
- *   that stops it
- * @property {(path: string) => any} [documents] holds `documents()` of `search-rows.js`; gives `{ search, set, close }`: `search(word, limit)`
- *   gives the best documents, `set(document)` gives `{ ok: true }` when document and words are on disk
- * @property {(path: string) => any} [shelves] holds `shelvedItems()` of `index-rows.js`, with an index of their shelves where the peer
- *   has indexes; gives `{ listBetween, set, close }`: `listBetween(first, last, visit)` visits what is on these shelves, in the
- *   order of keys
+ * @property {(path: string, kind: string, count: number) => any} [waiting] opens an empty store in which
+ * `count` listeners, watches, feeds or consumers wait for something that never comes; gives `{ set, close }`
+ * @property {(key: any[], tell: (value: any) => void) => any} [watch] tells what the key's values become;
+ * gives a function that stops it
+ * @property {(path: string) => any} [documents] holds `documents()` of `search-rows.js`; gives
+ * `{ search, set, close }`: `search(word, limit)` gives the best documents, `set(document)` gives
+ * `{ ok: true }` when document and words are on disk
+ * @property {(path: string) => any} [shelves] holds `shelvedItems()` of `index-rows.js`, with an index of
+ * their shelves where the peer has indexes; gives `{ listBetween, set, close }`:
+ * `listBetween(first, last, visit)` visits what is on these shelves, in the order of keys
  * @property {true} [hasIndexes] so that `set` of what `shelves` gives keeps one
  * @property {number} [mostValueBytes] of a value; more is refused
  * @property {() => any} close
  */
 
-/** How many times its budget a row may last with all that is not on the clock: a deleted prefix is loaded again. */
+/**
+ * How many times its budget a row may last with all that is not on the clock: a deleted prefix is loaded
+ * again.
+ */
 const MOST_BUDGETS = 4
 /** What the values of one size take together. */
 const SIZES_BYTES = 16 * 2 ** 20
@@ -79,7 +84,10 @@ async function shelves() {
   return shelved
 }
 
-/** A queue is begun with an empty store of its own: the messages of one row are not another's, and a listener ends. */
+/**
+ * A queue is begun with an empty store of its own: the messages of one row are not another's, and a listener
+ * ends.
+ */
 async function emptyQueue(handler, options) {
   return peer.queue(await emptyFile("queue"), handler, options)
 }
@@ -130,8 +138,8 @@ const commands = {
   },
 
   /**
-   * Runs one row for `budgetMs` of measured time, after a tenth of it to warm up again: others ran in between. Gives µs an
-   * operation; of latencies their median, and their 95th percentile.
+   * Runs one row for `budgetMs` of measured time, after a tenth of it to warm up again: others ran in
+   * between. Gives µs an operation; of latencies their median, and their 95th percentile.
    */
   async run({ row: rowName, seed, budgetMs }) {
     const row = rows.find(({ name }) => name === rowName)
@@ -291,8 +299,8 @@ async function measure(row, on, random, budgetMs) {
 }
 
 /**
- * The measured loop: `atOnce` calls are issued together and awaited together. Values are not awaited, only promises.
- * Gives the last result.
+ * The measured loop: `atOnce` calls are issued together and awaited together. Values are not awaited, only
+ * promises. Gives the last result.
  */
 async function timed(row, on, inputs) {
   let result

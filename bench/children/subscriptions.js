@@ -1,5 +1,5 @@
-// subscriptions.js <what> <file> <count>: one measurement of watches, queues and the change feed, in a process of its own. It
-// prints JSON, a line at a time.
+// subscriptions.js <what> <file> <count>: one measurement of watches, queues and the change feed, in a
+// process of its own. It prints JSON, a line at a time.
 import { setTimeout as sleep } from "node:timers/promises"
 import { Kv } from "../../dist/index.js"
 import { newValue } from "../data.js"
@@ -17,7 +17,9 @@ const tell = (answer) => process.stdout.write(`${JSON.stringify(answer)}\n`)
 /** Milliseconds of a clock that all processes of the machine share. */
 const sharedMs = () => Number(process.hrtime.bigint()) / 1e6
 
-/** The largest resident memory while it runs, beside what was there before; and the same without V8's heap. */
+/**
+ * The largest resident memory while it runs, beside what was there before; and the same without V8's heap.
+ */
 class Peak {
   #before
   #most

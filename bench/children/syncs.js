@@ -1,5 +1,5 @@
-// syncs.js <peer> <file> <one|many> <rounds>: makes that many awaits of one set, or of 64 at once, and ends. It runs under
-// strace, in the peer's own runtime.
+// syncs.js <peer> <file> <one|many> <rounds>: makes that many awaits of one set, or of 64 at once, and ends.
+// It runs under strace, in the peer's own runtime.
 import process from "node:process"
 
 const [, , name, file, how, rounds] = process.argv

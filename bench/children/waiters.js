@@ -1,5 +1,6 @@
-// waiters.js <checkout> <folder> <what> <ms> <count>…: a store for each count, in which so many wait for something that does not
-// come. Calls each store in turns, and prints how many µs a call took beside so many, with the time of all threads, turn by turn.
+// waiters.js <checkout> <folder> <what> <ms> <count>…: a store for each count, in which so many wait for
+// something that does not come. Calls each store in turns, and prints how many µs a call took beside so many,
+// with the time of all threads, turn by turn.
 import { join, resolve } from "node:path"
 import process from "node:process"
 import { setTimeout as sleep } from "node:timers/promises"

@@ -1,8 +1,8 @@
-//! Hot paths for `scripts/instructions.mjs`, which counts their instructions under callgrind: a figure that does not move
-//! with the neighbours of a machine.
+//! Hot paths for `scripts/instructions.mjs`, which counts their instructions under callgrind: a figure that
+//! does not move with the neighbours of a machine.
 //!
-//! Usage: `instructions <path>` runs the path and prints how many operations it did. What is counted is what happens
-//! inside of `measured`, and for commits, which the writer thread does, inside of `Writer::process`.
+//! Usage: `instructions <path>` runs the path and prints how many operations it did. What is counted is what
+//! happens inside of `measured`, and for commits, which the writer thread does, inside of `Writer::process`.
 #![allow(missing_docs, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 use std::hint::black_box;
@@ -107,7 +107,8 @@ struct Store {
     _folder: tempfile::TempDir,
 }
 
-/// A file of which every page is in the cache, with no sweep and no bound on the time of a group: valgrind is slow.
+/// A file of which every page is in the cache, with no sweep and no bound on the time of a group: valgrind is
+/// slow.
 fn store() -> Store {
     let folder = tempfile::tempdir().unwrap();
     let options = Options {

@@ -5,7 +5,10 @@ const MOST_REASON = 300
 
 /** What a section has not measured. */
 export class Missing {
-  /** `{ what, reason, absent }`: what is absent was never installed or built here, which is no failure of the run. */
+  /**
+   * `{ what, reason, absent }`: what is absent was never installed or built here, which is no failure of the
+   * run.
+   */
   found = []
 
   add(what, error, absent = false) {

@@ -4,22 +4,24 @@ import { searchRows } from "./search.js"
 import { aloneRows, besideRows, liveRows } from "./subscriptions.js"
 
 /**
- * What is measured. A row draws its inputs before the clock starts, calls the peer for each, and looks at the last
- * result of each chunk, so that nobody measures a no-op.
+ * What is measured. A row draws its inputs before the clock starts, calls the peer for each, and looks at the
+ * last result of each chunk, so that nobody measures a no-op.
  *
  * @typedef {object} Row
  * @property {string} name
  * @property {"ms"} [unit] how it is reported, if not in µs
- * @property {boolean} [latency] each operation is timed by itself; its figure is the median, and p95 a line of its own
+ * @property {boolean} [latency] each operation is timed by itself; its figure is the median, and p95 a line
+ * of its own
  * @property {number} [budgets] how many times its budget it is measured; default 1
  * @property {number} [atOnce] calls issued together; then all of them are awaited
  * @property {number} chunk inputs drawn, and timed, at a time
  * @property {(random: import("../random.js").Random) => any} input
- * @property {(peer: import("../children/peer.js").Peer) => any} [begin] makes what the calls work on, before a run; default the peer
+ * @property {(peer: import("../children/peer.js").Peer) => any} [begin] makes what the calls work on, before
+ * a run; default the peer
  * @property {(on: any) => any} [end] of a run
  * @property {(on: any, input: any) => any} [call]
- * @property {(on: any, inputs: any[], latencies: number[]) => any} [timed] what is timed, if it is not `call` for each
- *   input; gives the last result, and adds latencies in µs
+ * @property {(on: any, inputs: any[], latencies: number[]) => any} [timed] what is timed, if it is not `call`
+ * for each input; gives the last result, and adds latencies in µs
  * @property {(input: any, result: any) => boolean} check
  * @property {string} needs the peer's call; a peer without it has no figure
  * @property {(on: any, inputs: any[]) => any} [prepare] completes the inputs, before the clock

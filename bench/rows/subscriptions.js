@@ -4,7 +4,10 @@ import { ENTRIES, itemKey, newValue } from "../data.js"
 /** Messages issued together; a chunk is a few hundred. */
 const AT_ONCE = 64
 const CHUNK = 5 * AT_ONCE
-/** Between two messages or changes that are measured by themselves: what follows the one is not billed to the next. */
+/**
+ * Between two messages or changes that are measured by themselves: what follows the one is not billed to the
+ * next.
+ */
 const PAUSE_MS = 2
 /** A call of a peer that waits for its listener or watch gives up after this time. */
 const PATIENCE_MS = 30_000

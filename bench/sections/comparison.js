@@ -1,5 +1,5 @@
-// Every repetition runs each row on every peer before the next repetition begins, so that a noisy neighbour disturbs all
-// alike. Ratios of one run decide; absolute figures only give the scale.
+// Every repetition runs each row on every peer before the next repetition begins, so that a noisy neighbour
+// disturbs all alike. Ratios of one run decide; absolute figures only give the scale.
 import { spawnSync } from "node:child_process"
 import { ENTRIES } from "../data.js"
 import { availablePeers, startPeers } from "../peers.js"
@@ -12,8 +12,9 @@ import { LOG_COST, targets } from "../targets.js"
 export const title = "Beside its peers"
 
 /**
- * `roster`: the peers, as `availablePeers` gives them, and `flush`, which comes before each run, where a test has others. `save`
- * is given what was measured so far, row by row. A peer that fails is missing from there on, with its reason; the others go on.
+ * `roster`: the peers, as `availablePeers` gives them, and `flush`, which comes before each run, where a test
+ * has others. `save` is given what was measured so far, row by row. A peer that fails is missing from there
+ * on, with its reason; the others go on.
  */
 export async function measure(options) {
   const { folder, quick, rows: names, peers: chosen, against, roster } = options
@@ -62,7 +63,10 @@ function linesOf(wanted) {
   )
 }
 
-/** Rows whose names begin with one of those between commas; the commas of a name have a space or a digit after them. */
+/**
+ * Rows whose names begin with one of those between commas; the commas of a name have a space or a digit after
+ * them.
+ */
 function chosenRows(names) {
   if (names === undefined) return rows
   const wanted = names.split(/,(?![ \d])/)

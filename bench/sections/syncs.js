@@ -1,4 +1,5 @@
-// How many times each peer asks the disk to sync, seen from outside: who claims a sync a commit must show one.
+// How many times each peer asks the disk to sync, seen from outside: who claims a sync a commit must show
+// one.
 import { spawn, spawnSync } from "node:child_process"
 import { readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"

@@ -1,4 +1,5 @@
-// A commit beside many in the same process that wait for something else: whether it costs more the more they are.
+// A commit beside many in the same process that wait for something else: whether it costs more the more they
+// are.
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { answerOf } from "../child-process.js"
@@ -51,7 +52,10 @@ export async function measure({ folder, quick, against, save = () => {} }) {
   return results()
 }
 
-/** Beside one waiter, and how many times as much beside more: of each round by itself, since a machine is slower at times. */
+/**
+ * Beside one waiter, and how many times as much beside more: of each round by itself, since a machine is
+ * slower at times.
+ */
 function compared([one, ...more]) {
   const of = (member) => ({
     one: median(one.turns.map((turn) => turn[member])),

@@ -1,4 +1,5 @@
-//! Operations that the fuzzer chooses, against the model of `tests/model.rs`, in memory and on a file in turn.
+//! Operations that the fuzzer chooses, against the model of `tests/model.rs`, in memory and on a file in
+//! turn.
 #![no_main]
 
 #[allow(dead_code)]

@@ -72,7 +72,8 @@ impl Waiting {
         waiting
     }
 
-    /// One who waits for leases alone, for each `every`th of the consumers that there are, after its first look.
+    /// One who waits for leases alone, for each `every`th of the consumers that there are, after its first
+    /// look.
     fn for_leases(consumers: usize, every: usize) -> Self {
         let (folder, trap) = (TempDir::new().unwrap(), Trap::default());
         let mut kv = open(&folder.path().join("store.db"), &trap.options());
@@ -173,7 +174,8 @@ fn a_commit_that_takes_no_number_is_no_reason_to_look() {
     close(waiting.kv);
 }
 
-/// Seen to fail: with `Awaited::on_notice` left out, each of the names was looked up after each commit of the process itself.
+/// Seen to fail: with `Awaited::on_notice` left out, each of the names was looked up after each commit of the
+/// process itself.
 #[test]
 fn nor_is_one_that_is_notified_here() {
     let mut waiting = Waiting::new();
@@ -221,7 +223,8 @@ fn what_takes_no_number_elsewhere_is_seen_a_second_later() {
 }
 
 /// What makes a message ready, or a lease free, takes a number; nothing else does that nobody waits for.
-/// Seen to fail: only a message that was added took one. And with one for the deletion of a consumer that is not there.
+/// Seen to fail: only a message that was added took one. And with one for the deletion of a consumer that is
+/// not there.
 #[test]
 fn whatever_somebody_may_wait_for_takes_a_number() {
     let mut waiting = Waiting::new();
@@ -303,7 +306,8 @@ fn of_leases_that_were_given_back_or_taken_elsewhere_those_are_reported_that_cha
     close(waiting.kv);
 }
 
-/// Seen to fail: without a limit to what is passed, all the rows of consumers that nobody waits for were read.
+/// Seen to fail: without a limit to what is passed, all the rows of consumers that nobody waits for were
+/// read.
 #[test]
 fn leases_that_nobody_waits_for_are_passed_over() {
     let waiting = Waiting::for_leases(4 * MANY, 2 * MANY);

@@ -53,8 +53,8 @@ fn counts(kv: &Kv) -> QueueStats {
     }
 }
 
-/// Seen to fail: they waited for the rest of their leases. And with the last attempt given back as well: a message that kills its
-/// worker would never come to the end of its attempts.
+/// Seen to fail: they waited for the rest of their leases. And with the last attempt given back as well: a
+/// message that kills its worker would never come to the end of its attempts.
 #[test]
 fn the_messages_of_a_dropped_kv_are_for_the_next_one_at_once() {
     let folder = TempDir::new().unwrap();

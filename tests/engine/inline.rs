@@ -87,7 +87,8 @@ fn searched(words: &str) -> Request {
     }))
 }
 
-/// A search of a common word takes long; what is read here without it was found before. Seen to fail: search anew for each page.
+/// A search of a common word takes long; what is read here without it was found before. Seen to fail: search
+/// anew for each page.
 #[test]
 fn the_pages_of_a_search_after_the_first_are_found_together() {
     let folder = tempfile::tempdir().unwrap();

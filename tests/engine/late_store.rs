@@ -62,7 +62,8 @@ fn claim(kv: &mut Kv, settled: Vec<Settled>, claim: usize) -> Receiver<Result<An
 
 /// Two claims at a time, and messages with ordering keys.
 ///
-/// Seen to fail: with a claim that keeps what it claimed in an earlier decision, and so claims more than it was asked for.
+/// Seen to fail: with a claim that keeps what it claimed in an earlier decision, and so claims more than it
+/// was asked for.
 #[test]
 fn each_message_is_delivered_once_and_in_the_order_of_its_key() {
     const MESSAGES: usize = 24;

@@ -1,9 +1,11 @@
-//! Messages at random against a model of their lives, in memory, in a file, and on a store that answers as a server
-//! does: each is delivered until it is done or its attempts are used up, under one lease at a time, never before its
-//! time, and one after another where they have an ordering key. A claim that gives less than it could is found too.
-//! Messages are added, settled and claimed in groups that are handed over at once, and the clock goes on in between.
+//! Messages at random against a model of their lives, in memory, in a file, and on a store that answers as a
+//! server does: each is delivered until it is done or its attempts are used up, under one lease at a time,
+//! never before its time, and one after another where they have an ordering key. A claim that gives less than
+//! it could is found too. Messages are added, settled and claimed in groups that are handed over at once, and
+//! the clock goes on in between.
 //!
-//! What fails prints its seed: `KEYVAL_SEED=… KEYVAL_STEPS=… cargo test --no-default-features --test engine queue_model`.
+//! What fails prints its seed:
+//! `KEYVAL_SEED=… KEYVAL_STEPS=… cargo test --no-default-features --test engine queue_model`.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -46,8 +48,8 @@ struct Pair {
     handled: Vec<(String, i64)>,
     /// Leases that were let go of.
     forgotten: Vec<(String, i64)>,
-    /// The turns of a listener's work are commits of their own, with others in between: only what is handed over before
-    /// it is certain.
+    /// The turns of a listener's work are commits of their own, with others in between: only what is handed
+    /// over before it is certain.
     by_turns: bool,
 }
 

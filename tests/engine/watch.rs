@@ -126,8 +126,9 @@ fn what_concerns_others_is_not_walked() {
     close(kv);
 }
 
-/// A commit may leave no row in the log, and a batch bear its versionstamp all the same: the next one bears no smaller one,
-/// also where a part of a commit is told. Seen to fail: with the token of the last row before it.
+/// A commit may leave no row in the log, and a batch bear its versionstamp all the same: the next one bears
+/// no smaller one, also where a part of a commit is told. Seen to fail: with the token of the last row before
+/// it.
 #[test]
 fn tokens_never_go_back() {
     let mut kv = open(Path::new(":memory:"), &quiet());
@@ -164,8 +165,8 @@ fn many_watches_share_the_room_for_what_waits() {
     close(kv);
 }
 
-/// What is committed between two batches is merged into what waits: a key that changes all the time is told in its turn, and
-/// the rows are walked past once.
+/// What is committed between two batches is merged into what waits: a key that changes all the time is told
+/// in its turn, and the rows are walked past once.
 #[test]
 fn a_key_that_never_rests_is_reported_in_its_turn() {
     let mut kv = open(Path::new(":memory:"), &quiet());

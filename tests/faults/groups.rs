@@ -1,5 +1,5 @@
-//! Law 2, in company: commits that were staged together share a transaction, and one of them that fails, or a statement
-//! of the group that fails, never makes anyone be told a lie.
+//! Law 2, in company: commits that were staged together share a transaction, and one of them that fails, or a
+//! statement of the group that fails, never makes anyone be told a lie.
 //!
 //! What is promised, by the statement that fails:
 //!
@@ -182,9 +182,9 @@ fn one_fault(world: &World, plan: Plan, label: &str) -> (Vec<Result<Outcome>>, T
     (results, trace)
 }
 
-/// Seen to fail: with the others of a group failed instead of run again after a COMMIT that failed; with an operation
-/// that failed not rolled back to its savepoint; with the group's clock not carried from one operation to the next; with
-/// an operation whose RELEASE failed told an error and committed with its group.
+/// Seen to fail: with the others of a group failed instead of run again after a COMMIT that failed; with an
+/// operation that failed not rolled back to its savepoint; with the group's clock not carried from one
+/// operation to the next; with an operation whose RELEASE failed told an error and committed with its group.
 #[test]
 fn one_step_fails() {
     let world = World::new();
@@ -212,8 +212,8 @@ fn all_steps_fail_from_one_on() {
     }
 }
 
-/// A trigger that makes SQLite itself give up: the whole transaction (ROLLBACK), the statement (ABORT), or the rest of
-/// the statement (FAIL).
+/// A trigger that makes SQLite itself give up: the whole transaction (ROLLBACK), the statement (ABORT), or
+/// the rest of the statement (FAIL).
 fn trigger(how: &str, event: &str, row: &str, of: &[&str]) -> String {
     let key: String = key(of).iter().map(|byte| format!("{byte:02x}")).collect();
     format!(

@@ -1,5 +1,6 @@
-//! Law 8's end: a panic in a worker closes that store with a reason. Everything that waits and everything that comes
-//! later errs, nothing hangs, nobody is told a lie, and a new opening works when all openers are gone.
+//! Law 8's end: a panic in a worker closes that store with a reason. Everything that waits and everything
+//! that comes later errs, nothing hangs, nobody is told a lie, and a new opening works when all openers are
+//! gone.
 
 use std::sync::mpsc::{self, Receiver};
 
@@ -72,8 +73,8 @@ fn assert_fault<T: std::fmt::Debug>(result: &Result<T>) {
     assert!(error.message.contains("fault in KeyVal"), "{error}");
 }
 
-/// Seen to fail: without the catch around an operation (the commit hangs); with the queue not refused (it hangs, too);
-/// with COMMIT for the rollback (what ran before the panic is found in the file).
+/// Seen to fail: without the catch around an operation (the commit hangs); with the queue not refused (it
+/// hangs, too); with COMMIT for the rollback (what ran before the panic is found in the file).
 #[test]
 fn all_that_waits_and_all_that_comes_fails() {
     let file = File::new();

@@ -1,4 +1,5 @@
-//! Law 2 for queues, locks, consumers and the log's trimming: whichever statement fails, all is done or nothing.
+//! Law 2 for queues, locks, consumers and the log's trimming: whichever statement fails, all is done or
+//! nothing.
 
 use crate::support::atomicity::{all_or_nothing, all_or_nothing_of, all_or_nothing_write};
 use crate::support::template::{LATER, Template};
@@ -33,7 +34,8 @@ fn message(ordering_key: Option<&str>) -> NewMessage {
     }
 }
 
-/// Messages of every kind: ready, of a busy key, of leases that stand and that ran out, and one at its last attempt.
+/// Messages of every kind: ready, of a busy key, of leases that stand and that ran out, and one at its last
+/// attempt.
 fn queues() -> Template {
     let row = |id: &str, status: &str, attempts: i64, key: &str, until: i64| {
         format!(

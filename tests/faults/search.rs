@@ -1,4 +1,5 @@
-//! Law 2 for search indexes: whichever statement fails, an index is made, replaced, removed and kept wholly or not at all.
+//! Law 2 for search indexes: whichever statement fails, an index is made, replaced, removed and kept wholly
+//! or not at all.
 
 use crate::support::atomicity::{all_or_nothing_of, all_or_nothing_write};
 use crate::support::template::Template;

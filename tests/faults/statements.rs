@@ -1,5 +1,5 @@
-//! Law 2, all or nothing: whichever statement of a commit fails, with whichever code, the file holds all of the commit
-//! or nothing of it, the caller is told which, and the store goes on.
+//! Law 2, all or nothing: whichever statement of a commit fails, with whichever code, the file holds all of
+//! the commit or nothing of it, the caller is told which, and the store goes on.
 
 use crate::support;
 use crate::support::atomicity::{Action, ROLLBACK, all_or_nothing, all_or_nothing_of, clean, one_fault};
@@ -16,8 +16,8 @@ use keyval::engine::commit::{Commit, Mutation, Stamping};
 use keyval::engine::request::Request;
 use keyval::kv::Kv;
 
-/// Seen to fail: with the clock's row written after COMMIT; with a COMMIT's failure taken for success, or its unknown
-/// outcome for a known one; with no ROLLBACK where the settings cannot be read.
+/// Seen to fail: with the clock's row written after COMMIT; with a COMMIT's failure taken for success, or its
+/// unknown outcome for a known one; with no ROLLBACK where the settings cannot be read.
 #[test]
 fn a_set() {
     let template = Template::new(ChangeLog::Keys);

@@ -1,5 +1,5 @@
-//! A backup is whole or not there: whichever of its steps fails, with whichever code, nothing is left, the store goes
-//! on, and the next backup to the same path succeeds.
+//! A backup is whole or not there: whichever of its steps fails, with whichever code, nothing is left, the
+//! store goes on, and the next backup to the same path succeeds.
 
 use std::path::Path;
 use std::sync::mpsc;

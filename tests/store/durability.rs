@@ -1,5 +1,6 @@
-//! Law 1, the part that no test can pull the plug for: which level of `PRAGMA synchronous` each commit runs under.
-//! Under OFF a checkpoint syncs nothing, so that durable commits would leave the log before they are in the file.
+//! Law 1, the part that no test can pull the plug for: which level of `PRAGMA synchronous` each commit runs
+//! under. Under OFF a checkpoint syncs nothing, so that durable commits would leave the log before they are
+//! in the file.
 
 use std::sync::{Arc, Mutex};
 

@@ -1,5 +1,5 @@
-//! Group commit and law 3, serialisable: many openers of one file share one writer. No update is lost, sums are
-//! conserved, versionstamps are unique and grow, and one opener that closes does not disturb the others.
+//! Group commit and law 3, serialisable: many openers of one file share one writer. No update is lost, sums
+//! are conserved, versionstamps are unique and grow, and one opener that closes does not disturb the others.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -78,8 +78,8 @@ fn work(file: &File, seed: u64) -> Vec<String> {
     stamps
 }
 
-/// Seen to fail: with checks that always hold (money appears); with stamps from the clock of the transaction's
-/// beginning (they repeat).
+/// Seen to fail: with checks that always hold (money appears); with stamps from the clock of the
+/// transaction's beginning (they repeat).
 #[test]
 fn no_update_is_lost() {
     let file = File::new();

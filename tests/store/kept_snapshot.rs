@@ -1,5 +1,5 @@
-//! A snapshot that is kept for the reads that follow (`Reader::keep`): it is the newest one at every read, and it is
-//! gone when it is let go.
+//! A snapshot that is kept for the reads that follow (`Reader::keep`): it is the newest one at every read,
+//! and it is gone when it is let go.
 
 use crate::support;
 use crate::support::file::File;
@@ -47,7 +47,8 @@ fn a_commit_is_seen_by_the_next_read() {
     }
 }
 
-/// Other processes write through connections of their own, as `Raw` does; also past a checkpoint that starts the log anew.
+/// Other processes write through connections of their own, as `Raw` does; also past a checkpoint that starts
+/// the log anew.
 #[test]
 fn a_commit_of_another_connection_is_seen_too() {
     let file = File::new();

@@ -1,4 +1,5 @@
-//! The local store: group commit, snapshots, time, durability, backups, and files that are moved or tampered with.
+//! The local store: group commit, snapshots, time, durability, backups, and files that are moved or tampered
+//! with.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 mod backup;

@@ -1,5 +1,5 @@
-//! A file that is renamed, deleted or replaced while it is open, and one that has two names: nothing is acknowledged that
-//! nobody would find, and nothing that was acknowledged stays in a log that nobody reads.
+//! A file that is renamed, deleted or replaced while it is open, and one that has two names: nothing is
+//! acknowledged that nobody would find, and nothing that was acknowledged stays in a log that nobody reads.
 #![cfg(unix)]
 
 use std::fs;
@@ -53,7 +53,8 @@ fn holds(path: &Path) -> String {
     found
 }
 
-/// Seen to fail: without a look at where the files are, what was set after the rename was acknowledged, and nowhere.
+/// Seen to fail: without a look at where the files are, what was set after the rename was acknowledged, and
+/// nowhere.
 #[test]
 fn a_renamed_file_has_all_that_was_acknowledged() {
     let mut store = Open::new();

@@ -1,4 +1,5 @@
-//! A file in which another program has planted something is refused when it is opened, with its name, and left as it is.
+//! A file in which another program has planted something is refused when it is opened, with its name, and
+//! left as it is.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
@@ -122,8 +123,9 @@ fn make_indexes(kv: &mut Kv, prefix: &str) {
     write(kv, Write::CreateOrderedIndex(values)).unwrap();
 }
 
-/// Seen to fail: each of them was opened, at first, and sets into the pages of another table were acknowledged; those that are called as ours, or are altered ones of ours, as long as what is
-/// called `kv_…` was let be.
+/// Seen to fail: each of them was opened, at first, and sets into the pages of another table were
+/// acknowledged; those that are called as ours, or are altered ones of ours, as long as what is called `kv_…`
+/// was let be.
 #[test]
 fn what_is_planted_is_refused_and_named() {
     for (sql, named) in PLANTED {
@@ -173,8 +175,8 @@ fn a_table_of_others_beside_ours_is_let_be() {
     close(open(&path, &quiet()));
 }
 
-/// What is planted while the file is open: the next write and the next page of the feed say so. So that none waits for ever, or
-/// is told that the disk is full.
+/// What is planted while the file is open: the next write and the next page of the feed say so. So that none
+/// waits for ever, or is told that the disk is full.
 const PLANTED_LIVE: [&str; 8] = [
     "INSERT OR REPLACE INTO kv_meta (key, value) VALUES ('time', 9223372036854775807)",
     "UPDATE sqlite_sequence SET seq = 9223372036854775807 WHERE name = 'kv_changes'",
@@ -274,7 +276,8 @@ fn a_feed_ends_where_no_change_has_the_next_numbers() {
     assert!(String::from_utf8(page.text).unwrap().contains("[101,0]"));
 }
 
-/// Seen to fail: commits went on up to the largest number of SQLite, and the file could not be opened any more.
+/// Seen to fail: commits went on up to the largest number of SQLite, and the file could not be opened any
+/// more.
 #[test]
 fn a_commit_gets_no_number_that_no_reader_gets_past() {
     const LAST: i64 = (1 << 53) - 1;

@@ -1,5 +1,5 @@
-//! Law 9, time is injected: what expires, does so by the store's clock, at its expiry and not after it; a clock that
-//! steps back breaks nothing.
+//! Law 9, time is injected: what expires, does so by the store's clock, at its expiry and not after it; a
+//! clock that steps back breaks nothing.
 
 use std::collections::BTreeSet;
 
@@ -231,8 +231,8 @@ fn assert_swept(before: &RawState, after: &RawState, gone: &BTreeSet<Vec<u8>>) {
     assert_eq!(after.entries.iter().collect::<Vec<_>>(), stay);
 }
 
-/// Seen to fail: with `<` for `<=` in the sweep; with a sweep that does not go on after its first step; with a sweep
-/// that logs nothing.
+/// Seen to fail: with `<` for `<=` in the sweep; with a sweep that does not go on after its first step; with
+/// a sweep that logs nothing.
 #[test]
 fn a_sweep_removes_exactly_what_expired() {
     let file = File::new();

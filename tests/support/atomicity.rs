@@ -1,4 +1,5 @@
-//! Law 2 as a machine: an action is done with a fault at each of its statements, and must have done all or nothing.
+//! Law 2 as a machine: an action is done with a fault at each of its statements, and must have done all or
+//! nothing.
 
 use keyval::base::error::{Code, Result};
 use keyval::engine::commit::{Commit, Outcome};
@@ -37,8 +38,8 @@ pub fn clean(template: &Template, action: Action) -> Clean {
 
 /// Fails each step of the action once, and all steps from each one on, with each code.
 ///
-/// The clock stands and copies share their database's bits, so that two ways to one content give equal states down to
-/// the versionstamps: "nothing" includes the clock's row and the numbers of the change log.
+/// The clock stands and copies share their database's bits, so that two ways to one content give equal states
+/// down to the versionstamps: "nothing" includes the clock's row and the numbers of the change log.
 pub fn all_or_nothing(name: &str, template: &Template, action: Action) {
     let clean = clean(template, action);
     assert!(clean.steps.len() > 2, "{name}: too few steps to be true: {:?}", clean.steps);

@@ -26,7 +26,8 @@ pub enum Plan {
 }
 
 impl Plan {
-    /// Whether it still fails after a COMMIT that it let fail: then nobody can make sure of what the COMMIT left in the log.
+    /// Whether it still fails after a COMMIT that it let fail: then nobody can make sure of what the COMMIT
+    /// left in the log.
     pub fn outlasts_a_commit(self) -> bool {
         matches!(self, Self::From(_, code) if code != BUSY)
     }
@@ -93,7 +94,8 @@ impl Trace {
         self.failed.first().map(|number| self.steps[*number].as_str())
     }
 
-    /// How many operations of a group began before the first failing step, and how many of them in its transaction.
+    /// How many operations of a group began before the first failing step, and how many of them in its
+    /// transaction.
     pub fn begun(&self) -> (usize, usize) {
         let until = self.failed.first().copied().unwrap_or(self.steps.len());
         let before = &self.steps[..until];

@@ -112,8 +112,8 @@ pub fn commit(mutations: Vec<Mutation>) -> Commit {
     Commit { mutations, ..Commit::default() }
 }
 
-/// No sweep of its own, and no fsync: the tests ask what is in the file, not what survives a power cut. A group ends when
-/// nothing is left of it, however long the machine holds up its thread.
+/// No sweep of its own, and no fsync: the tests ask what is in the file, not what survives a power cut. A
+/// group ends when nothing is left of it, however long the machine holds up its thread.
 pub fn quiet() -> Options {
     Options {
         durability: Durability::Off,

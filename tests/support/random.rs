@@ -67,8 +67,8 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().expect(name))
 }
 
-/// Runs something with two seeds that are always the same and a new one, or with the one of `KEYVAL_SEED`; and with a
-/// number of steps, or that of `KEYVAL_STEPS`.
+/// Runs something with two seeds that are always the same and a new one, or with the one of `KEYVAL_SEED`;
+/// and with a number of steps, or that of `KEYVAL_STEPS`.
 pub fn with_seeds(steps: u64, run: impl Fn(u64, u64)) {
     let steps = number("KEYVAL_STEPS").unwrap_or(steps);
     let fresh = keyval::base::clock::new_id().as_u64_pair().1 >> 16;

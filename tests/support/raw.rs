@@ -1,5 +1,5 @@
-//! The file as SQLite sees it, by a connection of the tests' own. It is of the same library, so that it may look into
-//! a file that the store has open.
+//! The file as SQLite sees it, by a connection of the tests' own. It is of the same library, so that it may
+//! look into a file that the store has open.
 
 use std::collections::BTreeSet;
 use std::future::Future;

@@ -1,4 +1,5 @@
-// measures.js <folder>: a run of the benchmark whose second peer hangs in the second repetition. It never ends.
+// measures.js <folder>: a run of the benchmark whose second peer hangs in the second repetition. It never
+// ends.
 import { measureSections } from "../../../bench/measure.js"
 import { sectionOf } from "../../../bench/sections/index.js"
 import { standIn } from "../stand-ins.js"

@@ -1,5 +1,5 @@
-// stand-in.js <behaviour> <file>: a peer that answers what the benchmark asks, without a store. The behaviour is `well`, or what it
-// does instead of answering a command for the nth time, as `hangs:run:2`.
+// stand-in.js <behaviour> <file>: a peer that answers what the benchmark asks, without a store. The behaviour
+// is `well`, or what it does instead of answering a command for the nth time, as `hangs:run:2`.
 import { writeFileSync } from "node:fs"
 import { createInterface } from "node:readline"
 

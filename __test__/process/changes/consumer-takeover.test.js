@@ -11,14 +11,18 @@ const SEED = Number(process.env.KEYVAL_SEED ?? Math.floor(Math.random() * 2 ** 3
 const LEASE_MS = 400
 
 /**
- * What a journal may not hold: a change that is seen again after a commit has passed it, a number that means two changes,
- * one that a position has passed and nobody has seen, one that is left out, by a reader or by whoever takes over from one that was
- * killed. A reader that has lost its lease goes on behind what others have seen; one that was held up for longer than its lease sees
- * the rest of what it had read already: it is `overtaken`. If that was before its first line, only `stalled` tells.
+ * What a journal may not hold: a change that is seen again after a commit has passed it, a number that means
+ * two changes, one that a position has passed and nobody has seen, one that is left out, by a reader or by
+ * whoever takes over from one that was killed. A reader that has lost its lease goes on behind what others
+ * have seen; one that was held up for longer than its lease sees the rest of what it had read already: it is
+ * `overtaken`. If that was before its first line, only `stalled` tells.
  */
 function check(lines) {
   const seen = new Map()
-  /** Of each reader, the changes that it sees one after another: the newest, and whether another one came in between. */
+  /**
+   * Of each reader, the changes that it sees one after another: the newest, and whether another one came in
+   * between.
+   */
   const runs = new Map()
   const wrong = []
   const stalls = lines.filter(([event]) => event === "stalled").length
@@ -68,7 +72,10 @@ function check(lines) {
   return { seen, overtaken, stalls, wrong }
 }
 
-/** A change of a kind that cannot be where the changes before it have left the key. Expiry may leave out a deletion. */
+/**
+ * A change of a kind that cannot be where the changes before it have left the key. Expiry may leave out a
+ * deletion.
+ */
 function impossible(changes) {
   const there = new Set()
   const wrong = []
@@ -129,8 +136,9 @@ async function takeOver({ crew, kv, file, path }, mode, random) {
 }
 
 /**
- * Laws 4 and 5 for consumers: each change at least once, none after it was committed, none left out. Seen to fail: commit
- * before the loop's body has run; move the position less far than was asked; commit without the lease.
+ * Laws 4 and 5 for consumers: each change at least once, none after it was committed, none left out. Seen to
+ * fail: commit before the loop's body has run; move the position less far than was asked; commit without the
+ * lease.
  */
 describe(`process: consumers (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
   for (const [at, mode] of ["iterate", "read"].entries()) {

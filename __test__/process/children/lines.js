@@ -17,7 +17,10 @@ export function printJson(value) {
   print(JSON.stringify(value, (_key, member) => (typeof member === "bigint" ? String(member) : member)))
 }
 
-/** A file that several processes write to. A line is one write at its end, so their order is that of the writes. */
+/**
+ * A file that several processes write to. A line is one write at its end, so their order is that of the
+ * writes.
+ */
 export function journal(path) {
   const file = openSync(path, "a")
   return (...words) => writeSync(file, `${words.join(" ")}\n`)

@@ -1,4 +1,5 @@
-// Indexes that several processes make and remove at the same moment: each call succeeds, and each index is whole.
+// Indexes that several processes make and remove at the same moment: each call succeeds, and each index is
+// whole.
 import assert from "node:assert/strict"
 import { describe, test } from "node:test"
 import { collect } from "../../support/assert.js"

@@ -17,7 +17,10 @@ const HOLDERS = 4
 function check(lines) {
   const wrong = []
   const reported = { holds: 0, refreshes: 0, accepted: 0, refused: 0, late: 0, freed: [] }
-  /** @type {{ name: string, token: bigint, expiresAt: number, owner: string, given: boolean, killed: boolean } | null} */
+  /**
+   * @type {{ name: string, token: bigint, expiresAt: number, owner: string, given: boolean, killed: boolean }
+   * | null}
+   */
   let held = null
   /** When the line of a `hold` was there, at the latest; one that was killed has not reported. */
   const notedAt = (name, line) => {
@@ -72,8 +75,8 @@ function holder(path) {
 }
 
 /**
- * Seen to fail: the same token each time; a lock that is held is taken now and then; what has expired is free only when it
- * was swept.
+ * Seen to fail: the same token each time; a lock that is held is taken now and then; what has expired is free
+ * only when it was swept.
  */
 describe(`process: locks (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
   // What has expired is free, swept or not; and a token is larger than those that were swept.

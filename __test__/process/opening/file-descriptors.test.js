@@ -9,8 +9,9 @@ const PROGRAM = join(root, "__test__/process/children/opening/descriptors.js")
 const WATCHER = join(root, "__test__/process/children/opening/descriptors-watch.js")
 
 /**
- * Law 8 without file descriptors: the error says what is missing, what is open goes on, and all is well when there are some
- * again. Seen to fail: say what SQLite says ("the file cannot be opened; check the path and its permissions").
+ * Law 8 without file descriptors: the error says what is missing, what is open goes on, and all is well when
+ * there are some again. Seen to fail: say what SQLite says ("the file cannot be opened; check the path and
+ * its permissions").
  */
 describe("process: out of file descriptors", { ...nodeOnly, skip: process.platform !== "linux" }, () => {
   for (const runtime of runtimes)

@@ -3,7 +3,10 @@ import { describe, test } from "node:test"
 import { nodeOnly, runOk, runtimes } from "../../support/runtimes.js"
 import { tempFolder } from "../../support/targets.js"
 
-/** Seen to fail: open the connections for lists by the path as it was given; a list then fails on a new, empty file. */
+/**
+ * Seen to fail: open the connections for lists by the path as it was given; a list then fails on a new, empty
+ * file.
+ */
 describe("process: connections that are opened later", nodeOnly, () => {
   for (const runtime of runtimes) {
     test(`read the file that was opened, and no other, in ${runtime}`, async () => {
@@ -34,11 +37,13 @@ const LEFT = {
 
 /** Who notices it. */
 const NOTICED = {
-  // Seen to fail: reads went on answering; and, with a folder that counts as unchanged for ever, it was not noticed.
+  // Seen to fail: reads went on answering; and, with a folder that counts as unchanged for ever, it was not
+  // noticed.
   "the next write, where nothing had happened for long": ["set", ["set"]],
   // Seen to fail: neither the watch nor the listener reported anything in 2 minutes.
   "a watch and a listener of a process that writes nothing": ["watch", ["listener", "watch"]],
-  // Seen to fail: the get went on answering; and, where only writes and closing empty the log, it stayed at the path.
+  // Seen to fail: the get went on answering; and, where only writes and closing empty the log, it stayed at
+  // the path.
   "a get of a process that only reads": ["get", []],
 }
 

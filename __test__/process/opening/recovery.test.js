@@ -25,10 +25,11 @@ const CALLS = [
 const RECOVERY_MS = 150
 
 /**
- * After a crash one process recovers the write-ahead log. The others wait for it, as long as `busyTimeout` says. Seen to fail: a
- * connection for reading without a busy timeout. And with an event loop that did not go on before the other one had ended: the first
- * list and the first feed, which waited for their connection; a watch, which waited for a lock that the reader thread held while it
- * waited for the watch's place; a watch that was begun or stopped while a look for other watches waited with their lock.
+ * After a crash one process recovers the write-ahead log. The others wait for it, as long as `busyTimeout`
+ * says. Seen to fail: a connection for reading without a busy timeout. And with an event loop that did not go
+ * on before the other one had ended: the first list and the first feed, which waited for their connection; a
+ * watch, which waited for a lock that the reader thread held while it waited for the watch's place; a watch
+ * that was begun or stopped while a look for other watches waited with their lock.
  */
 describe(
   "process: while another one recovers the log",

@@ -29,8 +29,9 @@ async function deadLetters(kv) {
 }
 
 /**
- * What became of each message, from the journal; `wrong` names what no journal may hold. A process that is held up for longer than
- * its lease has lost its message, and may note what it does after others have noted what came next: such starts are `late`.
+ * What became of each message, from the journal; `wrong` names what no journal may hold. A process that is
+ * held up for longer than its lease has lost its message, and may note what it does after others have noted
+ * what came next: such starts are `late`.
  */
 function follow(lines, dead = new Map()) {
   const messages = new Map()
@@ -83,7 +84,10 @@ function follow(lines, dead = new Map()) {
   return { messages, interrupted, lapsed, late, wrong }
 }
 
-/** The starts of each ordering key are in the order of the commits: no message starts again after a later one has. */
+/**
+ * The starts of each ordering key are in the order of the commits: no message starts again after a later one
+ * has.
+ */
 function outOfOrder(lines, sent, late) {
   const stampOf = new Map(sent.map(({ key, versionstamp }) => [key[1], versionstamp]))
   const newest = new Map()
@@ -103,7 +107,10 @@ async function entriesOf(kv, prefix) {
   return entries
 }
 
-/** Nothing is left, and each message that was sent was handled, or is in the dead letter queue with its key written. */
+/**
+ * Nothing is left, and each message that was sent was handled, or is in the dead letter queue with its key
+ * written.
+ */
 async function settle(kv, lines, acknowledged) {
   const sent = await entriesOf(kv, ["sent"])
   const dead = new Map((await deadLetters(kv)).map((letter) => [letter.value.n, letter]))
@@ -140,9 +147,9 @@ async function settle(kv, lines, acknowledged) {
 }
 
 /**
- * Law 4: at least once, never lost, in the order of a key; with one worker and no crash exactly once. Seen to fail: settle a
- * message without its lease; take nothing whose lease ran out; leave out `keysIfUndelivered`; let a message that waits to be
- * tried again not hold up its key; never let the next one of a key go.
+ * Law 4: at least once, never lost, in the order of a key; with one worker and no crash exactly once. Seen to
+ * fail: settle a message without its lease; take nothing whose lease ran out; leave out `keysIfUndelivered`;
+ * let a message that waits to be tried again not hold up its key; never let the next one of a key go.
  */
 describe(`process: queues (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
   test(
@@ -239,8 +246,8 @@ describe(`process: queues (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
       }),
   )
 
-  // Rust extends the lease, not the event loop. Seen to fail: extend none. A machine that is busy enough may hold up Rust
-  // too, but not for ever longer.
+  // Rust extends the lease, not the event loop. Seen to fail: extend none. A machine that is busy enough may
+  // hold up Rust too, but not for ever longer.
   test("a handler that holds up its event loop keeps its message", { timeout: 600_000 }, () =>
     withCrew(async ({ crew, kv, file, path }) => {
       const hold = async (runtime, leaseMs) => {
@@ -267,7 +274,8 @@ describe(`process: queues (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
   )
 
   for (const runtime of runtimes) {
-    // The process is stopped, not its handler: the lease is not extended, and runs out. Seen to fail: settle without it.
+    // The process is stopped, not its handler: the lease is not extended, and runs out. Seen to fail: settle
+    // without it.
     test(
       `${runtime}: a worker that stood still has lost its messages, and cannot acknowledge them`,
       {

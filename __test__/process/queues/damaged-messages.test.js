@@ -8,8 +8,8 @@ import { sql } from "../../support/runtimes.js"
 import { tempFolder } from "../../support/targets.js"
 
 const DAMAGE = {
-  // Not seen to fail themselves, a lease that is a text or bytes and an id of bytes: a script had found that a claim changed no row, and
-  // the message was delivered again and again.
+  // Not seen to fail themselves, a lease that is a text or bytes and an id of bytes: a script had found that
+  // a claim changed no row, and the message was delivered again and again.
   "a lease that is a text": ["lease = 'x'", /damaged: a stored number/],
   "attempts that are bytes": ["attempts = x'31'", /damaged: a stored number/],
   "an id of bytes": ["id = x'6964'", /damaged: a stored text/],
@@ -191,8 +191,9 @@ describe("a message whose id cannot be read, where another one has its deduplica
     return { letter, result }
   }
 
-  // Seen to fail, with bytes that are no text: the call was CORRUPT, as often as it was tried. With bytes that are one: the id of the
-  // damaged message was given, which became a dead letter, and nothing was delivered.
+  // Seen to fail, with bytes that are no text: the call was CORRUPT, as often as it was tried. With bytes
+  // that are one: the id of the damaged message was given, which became a dead letter, and nothing was
+  // delivered.
   for (const id of ["x'ff'", "x'6964'"]) {
     test(`becomes a dead letter, and the other one is enqueued: ${id}`, () =>
       inFile(async (file) => {

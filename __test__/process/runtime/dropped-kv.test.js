@@ -7,10 +7,10 @@ import { tempFolder } from "../../support/targets.js"
 const MIB = 1024 * 1024
 
 /**
- * Law 10: a `Kv` that is dropped without `close` is closed when it is collected, and not before what it runs has ended. A
- * store has two threads and, in memory, what was written.
- * Seen to fail: give Rust a closure over the bridge to call (nothing is ever freed); hold the bridge by a `WeakRef` alone
- * (the watch, the listener and the pending set end); do not tell the collector what a store takes ("freed in time"); keep what was
+ * Law 10: a `Kv` that is dropped without `close` is closed when it is collected, and not before what it runs
+ * has ended. A store has two threads and, in memory, what was written. Seen to fail: give Rust a closure over
+ * the bridge to call (nothing is ever freed); hold the bridge by a `WeakRef` alone (the watch, the listener
+ * and the pending set end); do not tell the collector what a store takes ("freed in time"); keep what was
  * written to each store (57 MiB more with each 60 stores).
  */
 describe("process: a Kv that is dropped", { ...nodeOnly, skip: process.platform !== "linux" }, () => {

@@ -64,9 +64,9 @@ const PROGRAMS = {
 }
 
 /**
- * Law 10 with what lives on: a process ends by itself when nothing does, at once and without a signal. Seen to fail: keep what
- * was claimed when a listener is stopped, or handle it; hold the process for a handler that never ends; end a listener over an
- * error whose message is no text; leave a rejected `onError` alone.
+ * Law 10 with what lives on: a process ends by itself when nothing does, at once and without a signal. Seen
+ * to fail: keep what was claimed when a listener is stopped, or handle it; hold the process for a handler
+ * that never ends; end a listener over an error whose message is no text; leave a rejected `onError` alone.
  */
 describe("process: exits with watches and listeners", { ...nodeOnly, concurrency: 2 }, () => {
   for (const runtime of runtimes) {

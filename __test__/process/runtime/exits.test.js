@@ -24,7 +24,10 @@ async function isSound(file) {
 const pendingIsThere = (file) => inspect(file, async (kv) => assert.equal(await kv.count(["pending"]), 500))
 const sumIs = (sum) => (file) => inspect(file, async (kv) => assert.equal((await kv.get(["sum"])).value, sum))
 
-/** Scenario of `children/runtime/exits.js`: [exit code, what must hold of the file, what must hold of the printed JSON]. */
+/**
+ * Scenario of `children/runtime/exits.js`: [exit code, what must hold of the file, what must hold of the
+ * printed JSON].
+ */
 const ENDS = {
   idle: [0, isSound],
   neverUsed: [0],
@@ -73,8 +76,8 @@ const ENDS = {
 
 /**
  * Law 10: a process ends by itself, at once, without a signal, whatever is open or pending.
- * Seen to fail: hold the threadsafe function with a reference while nothing is pending (it hangs); or release it while
- * calls are pending (their writes are lost).
+ * Seen to fail: hold the threadsafe function with a reference while nothing is pending (it hangs); or release
+ * it while calls are pending (their writes are lost).
  */
 describe("process: exits", nodeOnly, () => {
   for (const runtime of runtimes) {

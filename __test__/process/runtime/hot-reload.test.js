@@ -1,4 +1,5 @@
-// A module that is run again in the same process, as dev servers do: `bun --hot`, with the line that the README prints and without it.
+// A module that is run again in the same process, as dev servers do: `bun --hot`, with the line that the
+// README prints and without it.
 import assert from "node:assert/strict"
 import { spawn } from "node:child_process"
 import { once } from "node:events"

@@ -11,7 +11,10 @@ const ALLOWED_BYTES = 12 * 1024 * 1024
 const ROUNDS = 3
 const SCENARIOS = ["a slow watch", "a watch that is stuck", "iterators that nobody reads on", "a listener"]
 
-/** Law 10: memory is flat, however slow a subscriber is. Seen to fail: keep what a watch received, or 1 KB of each commit. */
+/**
+ * Law 10: memory is flat, however slow a subscriber is. Seen to fail: keep what a watch received, or 1 KB of
+ * each commit.
+ */
 describe("process: memory of what lives on", { ...nodeOnly, concurrency: 2 }, () => {
   for (const runtime of runtimes) {
     for (const scenario of SCENARIOS) {

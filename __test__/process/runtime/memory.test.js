@@ -11,7 +11,10 @@ const ALLOWED_BYTES = 24 * 1024 * 1024
 /** An allocator may keep more once; what is lost is lost in each of these. */
 const ROUNDS = 3
 
-/** Law 10: memory is flat. Seen to fail: keep every completion's deferred in a list that is never emptied (56 to 66 MiB). */
+/**
+ * Law 10: memory is flat. Seen to fail: keep every completion's deferred in a list that is never emptied (56
+ * to 66 MiB).
+ */
 describe("process: memory", nodeOnly, () => {
   for (const runtime of runtimes) {
     test(`${runtime}: ${OPERATIONS} operations after a warm-up`, { timeout: 600_000 }, async () => {

@@ -4,11 +4,12 @@ import { describe, test } from "node:test"
 import { nodeOnly, run, runtimes } from "../../support/runtimes.js"
 
 describe("stacks of errors", nodeOnly, () => {
-  // Seen to fail: what Rust refused later (a key of get, CONFLICT, TYPE_MISMATCH) named files of the package alone; so did an atomic without
-  // commit, a search without an index, and a transaction and a collection's set that had waited for something before they failed.
-  // So did a feed and a consumer without a change log, and unawaited reads of a consumer.
-  // Of what ends a process, the pattern was met by a file of the package, and Bun showed no frame of the module itself.
-  // Beside many reads a write that nobody awaited led nowhere, and beside many writes one that was awaited to one of the others.
+  // Seen to fail: what Rust refused later (a key of get, CONFLICT, TYPE_MISMATCH) named files of the package
+  // alone; so did an atomic without commit, a search without an index, and a transaction and a collection's
+  // set that had waited for something before they failed. So did a feed and a consumer without a change log,
+  // and unawaited reads of a consumer. Of what ends a process, the pattern was met by a file of the package,
+  // and Bun showed no frame of the module itself. Beside many reads a write that nobody awaited led nowhere,
+  // and beside many writes one that was awaited to one of the others.
   for (const runtime of runtimes)
     for (const busy of ["", "busy"])
       test(`${runtime}: ${busy || "few calls"}`, async () => {

@@ -5,8 +5,8 @@ import { nodeOnly, run, runtimes, sql } from "../../support/runtimes.js"
 import { tempFolder } from "../../support/targets.js"
 
 /**
- * Law 10 in worker threads. Seen to fail: keep the completions of a thread in a static of the addon, so that those of a
- * terminated worker are called into a runtime that is gone.
+ * Law 10 in worker threads. Seen to fail: keep the completions of a thread in a static of the addon, so that
+ * those of a terminated worker are called into a runtime that is gone.
  */
 const CALLS = {
   title: "worker threads",

@@ -75,7 +75,8 @@ const copies = (stdout) =>
     .map((line) => JSON.parse(line))
 
 describe(`process: backup (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
-  // Seen to fail: copy without a read transaction (it starts over with each commit of the others, and never ends).
+  // Seen to fail: copy without a read transaction (it starts over with each commit of the others, and never
+  // ends).
   test("two processes write while a third one backs up", { timeout: 600_000 }, () =>
     inFolder(async (_folder, file, copy) => {
       await fill(file)

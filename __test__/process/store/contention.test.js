@@ -10,7 +10,9 @@ const WAVES = Number(process.env.KEYVAL_WAVES ?? 10)
 const ROUNDS = 25
 const PROCESSES = ["node", "bun", "node", "bun"]
 const ACCOUNTS = 8
-/** How often a wave's commits must have gone from one process to another while others had more to do, in all. */
+/**
+ * How often a wave's commits must have gone from one process to another while others had more to do, in all.
+ */
 const MEETINGS = 20
 const PATIENCE_MS = 120_000
 
@@ -35,7 +37,10 @@ async function sums(file) {
   }
 }
 
-/** The stamps of the log in the order of its rows: rows of one commit together, each commit larger than the last. */
+/**
+ * The stamps of the log in the order of its rows: rows of one commit together, each commit larger than the
+ * last.
+ */
 function assertIncreasing(rows) {
   for (let at = 1; at < rows.length; at++) {
     const [before, after] = [rows[at - 1].versionstamp, rows[at].versionstamp]
@@ -43,7 +48,10 @@ function assertIncreasing(rows) {
   }
 }
 
-/** How often the commits of a wave go from one process to another, beyond what they would do one after the other. */
+/**
+ * How often the commits of a wave go from one process to another, beyond what they would do one after the
+ * other.
+ */
 function meetings(wave) {
   const commits = wave.flatMap((stamps, process) => stamps.map((stamp) => ({ stamp, process })))
   commits.sort((a, b) => (a.stamp < b.stamp ? -1 : 1))
@@ -51,7 +59,10 @@ function meetings(wave) {
   return turns - (PROCESSES.length - 1)
 }
 
-/** Waves that all processes begin together, until they have met often enough: how soon that is, a machine decides. */
+/**
+ * Waves that all processes begin together, until they have met often enough: how soon that is, a machine
+ * decides.
+ */
 async function contend(crew, file) {
   const members = PROCESSES.map((runtime, at) =>
     crew.launch(runtime, "store/contender.js", [file, `p${at}`, ROUNDS]),
@@ -73,8 +84,8 @@ async function contend(crew, file) {
 }
 
 /**
- * Law 3: four processes on one file. Seen to fail: BEGIN instead of BEGIN IMMEDIATE with the checks read before it;
- * or issue the versionstamp outside of the write transaction.
+ * Law 3: four processes on one file. Seen to fail: BEGIN instead of BEGIN IMMEDIATE with the checks read
+ * before it; or issue the versionstamp outside of the write transaction.
  */
 describe("process: contention", nodeOnly, () => {
   test("four processes lose no update, keep every sum and issue growing stamps", {

@@ -11,7 +11,8 @@ const SEED = Number(process.env.KEYVAL_SEED ?? Math.floor(Math.random() * 2 ** 3
 const CHAINS = 4
 
 /**
- * Starts a writer, lets it run after so many lines of its own, and kills it; gives the last acknowledgement of each of its chains.
+ * Starts a writer, lets it run after so many lines of its own, and kills it; gives the last acknowledgement
+ * of each of its chains.
  */
 async function killed(runtime, file, round, { lines, runMs }) {
   const { child, ended, said } = start(runtime, "store/crash-writer.js", [file, round, CHAINS])
@@ -45,7 +46,8 @@ describe(`process: crash (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
     try {
       for (let kill = 0; kill < KILLS; kill++) {
         const writer = runtimes[kill % 2]
-        // The first line is "ready"; most are killed when they have acknowledged something, some as they begin.
+        // The first line is "ready"; most are killed when they have acknowledged something, some as they
+        // begin.
         const lines = [2, 20, 2, 1][kill % 4]
         const reported = await killed(writer, file, `r${kill}`, { lines, runMs: 20 + random.int(500) })
         assert.ok(lines === 1 || reported.length > 0, "the writer was killed before it wrote anything")

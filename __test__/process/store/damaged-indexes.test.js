@@ -1,5 +1,5 @@
-// A row that was damaged on disk after an index had it: SQLite finds nothing in the index to take out, and refuses to replace or delete
-// the row. The write that meets it builds the indexes again, and goes on.
+// A row that was damaged on disk after an index had it: SQLite finds nothing in the index to take out, and
+// refuses to replace or delete the row. The write that meets it builds the indexes again, and goes on.
 import assert from "node:assert/strict"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"

@@ -1,5 +1,5 @@
-// Texts that another program has put where KeyVal makes them itself: ids, versionstamps, settings. They may hold what a JSON string cannot,
-// or be bytes; no call ends the process or hangs for them.
+// Texts that another program has put where KeyVal makes them itself: ids, versionstamps, settings. They may
+// hold what a JSON string cannot, or be bytes; no call ends the process or hangs for them.
 import assert from "node:assert/strict"
 import { join } from "node:path"
 import { test } from "node:test"

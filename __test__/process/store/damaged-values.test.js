@@ -1,4 +1,5 @@
-// A value that is damaged on disk is reported to those who read it, and to nobody else; no message shows what is stored.
+// A value that is damaged on disk is reported to those who read it, and to nobody else; no message shows what
+// is stored.
 import assert from "node:assert/strict"
 import { join } from "node:path"
 import { after, before, describe, test } from "node:test"
@@ -84,7 +85,8 @@ describe("process: a damaged value", nodeOnly, () => {
   })
 })
 
-// What another program has written: such as a RegExp of newer syntax, which only some runtimes have, or what is no JSON.
+// What another program has written: such as a RegExp of newer syntax, which only some runtimes have, or what
+// is no JSON.
 const UNREADABLE = {
   "a value that this runtime cannot show": `encoding = 1, value = CAST('{"__type":"regexp","value":"(","flags":"v"}' AS BLOB)`,
   "a value that is no JSON": `value = CAST('{"v":sekret' AS BLOB)`,

@@ -9,7 +9,10 @@ import { tempFolder } from "../../support/targets.js"
 const ROOM_BYTES = 2 * 1024 * 1024
 const SHELL = `trap '' XFSZ; ulimit -f ${ROOM_BYTES / 512}; exec "$@"`
 
-/** Runs `children/store/fill-disk.js` where no file may grow over `ROOM_BYTES`: a full disk that needs no device of its own. */
+/**
+ * Runs `children/store/fill-disk.js` where no file may grow over `ROOM_BYTES`: a full disk that needs no
+ * device of its own.
+ */
 async function fill(runtime, file) {
   const program = join(root, "__test__/process/children/store/fill-disk.js")
   const child = spawn("sh", ["-c", SHELL, "sh", commandOf(runtime), program, file], { cwd: root })

@@ -6,8 +6,8 @@ import { nodeOnly, root, run } from "../../support/runtimes.js"
 const SECONDS = 4
 
 /**
- * A short run of `npm run soak`, so that the command stays whole. Seen to fail: with a COMMIT that is now and then a
- * ROLLBACK; with checks that always hold.
+ * A short run of `npm run soak`, so that the command stays whole. Seen to fail: with a COMMIT that is now and
+ * then a ROLLBACK; with checks that always hold.
  */
 describe("process: soak", nodeOnly, () => {
   test(`${SECONDS} seconds of kills`, { timeout: 600_000 }, async () => {

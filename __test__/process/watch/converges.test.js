@@ -78,7 +78,10 @@ async function converged(kv, { what, member }) {
   return last.reported
 }
 
-/** Law 5. Kills writers and watchers on one file, and gives what all watchers received when the last write is over. */
+/**
+ * Law 5. Kills writers and watchers on one file, and gives what all watchers received when the last write is
+ * over.
+ */
 async function follow({ crew, kv, file, folder }, { kills, random, trim = false }) {
   await fill(kv)
   let lives = 0
@@ -147,8 +150,8 @@ function report(t, kv, reported) {
 }
 
 /**
- * Law 5. Seen to fail: give a batch that was cut the token of the whole, or a part of the present state the newest one; do
- * not notice that the log was trimmed; do not look for what has expired.
+ * Law 5. Seen to fail: give a batch that was cut the token of the whole, or a part of the present state the
+ * newest one; do not notice that the log was trimmed; do not look for what has expired.
  */
 describe(`process: watches converge (KEYVAL_SEED=${SEED})`, nodeOnly, () => {
   test(`${KILLS} kills among writers and watchers`, { timeout: 600_000 + KILLS * 10_000 }, (t) =>

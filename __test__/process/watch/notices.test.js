@@ -9,7 +9,10 @@ import { tempFolder } from "../../support/targets.js"
 
 const COMMITS = Number(process.env.KEYVAL_COMMITS ?? 60)
 const SEED = Number(process.env.KEYVAL_SEED ?? Math.floor(Math.random() * 2 ** 31))
-/** The contract says 95 % within 25 ms. A machine of a CI is busy: a process that polls every 100 ms fails here, a slow one does not. */
+/**
+ * The contract says 95 % within 25 ms. A machine of a CI is busy: a process that polls every 100 ms fails
+ * here, a slow one does not.
+ */
 const MEDIAN_MS = 30
 const MOST_MS = 2000
 /** The machine may hold up what tells of a commit, but not in each of these. */
@@ -59,7 +62,8 @@ async function measure({ crew, kv, file }, mode, random) {
     }
     committed.set(n, performance.timeOrigin + performance.now())
     for (const { child } of members) child.stdin.write(`${n}\n`)
-    // A watch may report two commits at once, if the second one came before it had looked: its newest state is enough.
+    // A watch may report two commits at once, if the second one came before it had looked: its newest state
+    // is enough.
     if (at % 2 === 1 || at === COMMITS - 1) await areTold(n)
   }
   const isWhole = ({ heard, reported }) =>

@@ -269,7 +269,8 @@ export function consumers(target) {
     assert.deepEqual(await consumer.read(), [])
   })
 
-  // Seen to fail: with a position that commit alone moves. The log was kept for a week for what it would never read.
+  // Seen to fail: with a position that commit alone moves. The log was kept for a week for what it would
+  // never read.
   test("a read that finds nothing under its prefix passes what is there, and keeps none of it", async () => {
     store.at(T0)
     const consumer = store.kv.consumer("c", { prefix: ["n"] })

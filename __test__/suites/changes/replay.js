@@ -65,7 +65,9 @@ class Writer {
   }
 }
 
-/** The feed is whole: whoever replays it has the store. Seen to fail: sweep without a note in the change log. */
+/**
+ * The feed is whole: whoever replays it has the store. Seen to fail: sweep without a note in the change log.
+ */
 export function changesReplay(target) {
   const store = useStore(target, { options: { changeLog: "values" } })
 

@@ -190,7 +190,8 @@ export function atomic(target) {
     }
   })
 
-  // Law 2. Seen to fail: leave out the savepoint, so that what stood before the failing mutation is committed.
+  // Law 2. Seen to fail: leave out the savepoint, so that what stood before the failing mutation is
+  // committed.
   test("all or nothing: a mutation that cannot be applied undoes those before it", async () => {
     await store.kv.set(["text"], "a secret text")
     await store.kv.set(["n"], 1n)

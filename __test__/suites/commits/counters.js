@@ -8,8 +8,8 @@ import { root } from "../../support/runtimes.js"
 import { useStore } from "../../support/store.js"
 
 /**
- * `[operation, stored, operand, what is stored then]`, or the error's code and the end of its message; the core's unit test reads the
- * same table.
+ * `[operation, stored, operand, what is stored then]`, or the error's code and the end of its message; the
+ * core's unit test reads the same table.
  */
 const CASES = JSON.parse(readFileSync(join(root, "testdata/counters.json"), "utf8"))
 
@@ -24,7 +24,8 @@ function counter(text) {
 export function counters(target) {
   const store = useStore(target)
 
-  // Seen to fail: every row with a KvU64 for its operand was refused; a transaction had other words than a commit for an operand.
+  // Seen to fail: every row with a KvU64 for its operand was refused; a transaction had other words than a
+  // commit for an operand.
   test("the table: a commit, data for mutate, and what a transaction shows before it commits", async () => {
     const { kv } = store
     const ways = {

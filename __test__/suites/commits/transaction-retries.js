@@ -79,8 +79,9 @@ export function transactionRetries(target) {
     }
   })
 
-  // Seen to fail: on a file 4,587 tries and 27 s in Node, 7,994 and 43 s in Bun; with jitter alone about 2,400 tries, and some
-  // 50 gave up after 10 retries. In memory, without jitter and turns, few tries and 11.7 s in waits. With both it is 599 tries and 1.5 s.
+  // Seen to fail: on a file 4,587 tries and 27 s in Node, 7,994 and 43 s in Bun; with jitter alone about
+  // 2,400 tries, and some 50 gave up after 10 retries. In memory, without jitter and turns, few tries and
+  // 11.7 s in waits. With both it is 599 tries and 1.5 s.
   test("300 at once on one key: each is applied, few are tried often or wait long", async () => {
     const count = 300
     let [tries, waitedMs] = [0, 0]
@@ -106,7 +107,8 @@ export function transactionRetries(target) {
     }
     assert.equal((await store.kv.get(["n"])).value, count)
     assert.ok(tries < 3 * count, `${tries} tries`)
-    // What they ask for, whatever the machine makes of it: with the defaults, `retryDelay` of 10 ms each at most.
+    // What they ask for, whatever the machine makes of it: with the defaults, `retryDelay` of 10 ms each at
+    // most.
     assert.ok(waitedMs < 2 * 10 * count, `${waitedMs} ms in waits`)
   })
 

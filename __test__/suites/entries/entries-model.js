@@ -315,7 +315,9 @@ function show(_key, value) {
   return value instanceof KvU64 ? `KvU64(${value.value})` : value
 }
 
-/** Random operations on the store and on a plain sorted list. Seen to fail: drop any one clause of a query. */
+/**
+ * Random operations on the store and on a plain sorted list. Seen to fail: drop any one clause of a query.
+ */
 export function entriesModel(target) {
   const store = useStore(target)
 

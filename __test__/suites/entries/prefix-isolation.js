@@ -38,7 +38,8 @@ async function pages(kv, selector, options) {
 
 /**
  * Law 6: no operation under `["t", "1"]` sees or touches `["t", "10"]`.
- * Seen to fail: make the end of a prefix `k ‖ 00 … k ‖ ff` without the terminator of a string, or compare `>= k`.
+ * Seen to fail: make the end of a prefix `k ‖ 00 … k ‖ ff` without the terminator of a string, or compare
+ * `>= k`.
  */
 export function prefixIsolation(target) {
   const store = useStore(target)

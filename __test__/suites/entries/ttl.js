@@ -57,7 +57,9 @@ const KEEPERS = {
   prepend: [[1], (atomic, options) => atomic.prepend(["k"], [2], options)],
 }
 
-/** Law 9: the clock is frozen and moved by hand. Seen to fail: judge expiry by `SystemTime` in any one query. */
+/**
+ * Law 9: the clock is frozen and moved by hand. Seen to fail: judge expiry by `SystemTime` in any one query.
+ */
 export function ttl(target) {
   const store = useStore(target)
 

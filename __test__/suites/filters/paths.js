@@ -147,7 +147,8 @@ export function wherePaths(target) {
       assert.deepEqual(await matching(values, { v: { $eq: value.v } }), [at])
   })
 
-  // Seen to fail: each condition had a copy of the whole path, and 900 of them held up the event loop for 6 s.
+  // Seen to fail: each condition had a copy of the whole path, and 900 of them held up the event loop for 6
+  // s.
   test("a path that is longer than any value is deep leads nowhere, at no cost", async () => {
     const path = (steps) => Array(steps).fill("a").join(".")
     const deepest = Array(100)

@@ -13,8 +13,10 @@ const OPERATORS = 24
 const seed = Number(process.env.KEYVAL_SEED ?? Math.floor(Math.random() * 2 ** 31))
 
 /**
- * Law 7: a filter means what `support/models/filter-oracle.js` says, on random values. `KEYVAL_RUNS`: how many filters, each on 60
- * values; and the same where indexes narrow down what is looked at. Seen to fail, in every other run: compare bigints with numbers as doubles; let a tag be looked into; leave out what an index has marked.
+ * Law 7: a filter means what `support/models/filter-oracle.js` says, on random values. `KEYVAL_RUNS`: how
+ * many filters, each on 60 values; and the same where indexes narrow down what is looked at. Seen to fail, in
+ * every other run: compare bigints with numbers as doubles; let a tag be looked into; leave out what an index
+ * has marked.
  */
 export function whereRandom(target) {
   const store = useStore(target)

@@ -22,7 +22,10 @@ const CALLS = {
   "delete of everything": (kv, where) => kv.delete({ prefix: [] }, { where }),
 }
 
-/** What is no filter is refused with its place, and deletes nothing. Seen to fail: skip operators that are not known. */
+/**
+ * What is no filter is refused with its place, and deletes nothing. Seen to fail: skip operators that are not
+ * known.
+ */
 export function whereRefusals(target) {
   const store = useStore(target)
 

@@ -163,7 +163,9 @@ export function where(target) {
   const store = useStore(target, { per: "suite" })
   let filled
 
-  /** The names of what matches: as the field of an object, and as the value itself, which cannot be absent. */
+  /**
+   * The names of what matches: as the field of an object, and as the value itself, which cannot be absent.
+   */
   async function assertMatches(operators, names) {
     filled ??= fill(store.kv)
     await filled

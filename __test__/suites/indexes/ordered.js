@@ -63,7 +63,8 @@ export function orderedIndexes(target) {
       assert.equal(found.length, 30)
     })
 
-    // Seen to fail: count those alone that are under the prefix. A list of three entries walked the whole index, on the JavaScript thread.
+    // Seen to fail: count those alone that are under the prefix. A list of three entries walked the whole
+    // index, on the JavaScript thread.
     test("a narrow prefix, where not every field is equal: others that would be walked count too", async () => {
       const { kv } = store
       await kv.createIndex(["posts"], { on: ["at"] })

@@ -46,7 +46,8 @@ export function searchPages(target) {
     assert.deepEqual(await found(store.kv, ["t"], "apple", { where: { at: -1 } }), [])
   })
 
-  // Seen to fail: end a page of the JavaScript thread, as if nothing followed, at a value that is too large for it.
+  // Seen to fail: end a page of the JavaScript thread, as if nothing followed, at a value that is too large
+  // for it.
   test("values that are too large for the JavaScript thread are found too, wherever they rank", async () => {
     await store.kv.createIndex(["t"], { fields: ["text"] })
     const large = "x".repeat(300 * 1024)

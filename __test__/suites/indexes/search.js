@@ -4,7 +4,10 @@ import { collect, refused } from "../../support/assert.js"
 import { found, foundSorted, index } from "../../support/full-text.js"
 import { T0, useStore } from "../../support/store.js"
 
-/** Queries that would be operators of FTS5, or break its quotes; each finds the document of the same words, or nothing. */
+/**
+ * Queries that would be operators of FTS5, or break its quotes; each finds the document of the same words, or
+ * nothing.
+ */
 const OPERATORS = [
   ["apple AND pear", false],
   ["apple OR pear", false],

@@ -30,7 +30,8 @@ export function uniqueIndexes(target) {
     const conflict = (call, key) =>
       refused(call, "CONFLICT", new RegExp(`for the key ${JSON.stringify(key).replace(/[[\]]/g, "\\$&")}`))
 
-    // SQLite's own index is over the text as it is stored, so that any program that has SQLite can write to the file.
+    // SQLite's own index is over the text as it is stored, so that any program that has SQLite can write to
+    // the file.
     test("a value with a damaged tag holds what stands in its fields, until it is written over or deleted", async () => {
       const { kv } = store
       await kv.createIndex(["users"], { on: ["mail"], unique: true })

@@ -18,8 +18,8 @@ const quiet = { onError() {} }
 const busy = () => new KvError("BUSY", "another process holds the file")
 
 /**
- * By the callback, as the contract has it, or by the loop: each begins something that `note` says where it runs in, and gives what ends
- * it. `elsewhere` calls a function in the context of somebody else.
+ * By the callback, as the contract has it, or by the loop: each begins something that `note` says where it
+ * runs in, and gives what ends it. `elsewhere` calls a function in the context of somebody else.
  */
 const CALLBACKS = {
   "Kv.listenQueue": (kv, note) => kv.listenQueue(note),
@@ -105,8 +105,9 @@ export function asyncContexts(target) {
   })
 
   for (const [name, begin] of Object.entries(CALLBACKS)) {
-    // Seen to fail: the handlers of a queue, and onError, ran in the context of the request that had opened the Kv; with onError of feeds
-    // and of consumers taken as it is given, in that of the request that read them.
+    // Seen to fail: the handlers of a queue, and onError, ran in the context of the request that had opened
+    // the Kv; with onError of feeds and of consumers taken as it is given, in that of the request that read
+    // them.
     test(`${name}: that of the call, or none`, async () => {
       const kv = openedByARequest()
       assert.deepEqual(await seen(kv, begin), new Set([undefined]))

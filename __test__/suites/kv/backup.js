@@ -64,8 +64,8 @@ async function transfers(kv, until) {
 }
 
 /**
- * Seen to fail: copy a file without a read transaction around it (then it starts over with every commit, and never
- * ends); tell the versionstamp of before the copy; leave the header as it is; keep the unfinished file.
+ * Seen to fail: copy a file without a read transaction around it (then it starts over with every commit, and
+ * never ends); tell the versionstamp of before the copy; leave the header as it is; keep the unfinished file.
  */
 export function backup(target) {
   const store = useStore(target)

@@ -17,7 +17,10 @@ export function wakeups(target) {
     reported = 0
   })
 
-  /** How often the store was asked, by what it was asked for; each time beside two reads of the metrics' own, which are left out. */
+  /**
+   * How often the store was asked, by what it was asked for; each time beside two reads of the metrics' own,
+   * which are left out.
+   */
   async function asked() {
     const { operations } = await store.kv.metrics("json")
     const count = (name) => operations[name]?.count ?? 0
@@ -83,7 +86,8 @@ export function wakeups(target) {
     for (const inbox of waiting.slice(1)) await inbox.take(COMMITS)
   })
 
-  // Seen to fail: each time the lease was given back each loop that was left looked and took it, in vain but for one.
+  // Seen to fail: each time the lease was given back each loop that was left looked and took it, in vain but
+  // for one.
   test("the lease of a consumer wakes one of the loops that wait for it, and all have it in their turn", async () => {
     const { kv } = store
     await kv.set(["k"], 1)
@@ -187,7 +191,8 @@ export function wakeups(target) {
     )
   })
 
-  // Seen to fail: the feed rejected with HISTORY_GONE, and the watch started over (`reset`), for changes of other keys.
+  // Seen to fail: the feed rejected with HISTORY_GONE, and the watch started over (`reset`), for changes of
+  // other keys.
   test("who is not woken misses nothing when the changes of others are trimmed", async () => {
     const { kv } = store
     const idle = [feed("idle", 0), loop("c", "idle", 1)]

@@ -210,8 +210,8 @@ class ConsumerRun extends Run {
 }
 
 /**
- * Locks and consumers against plain models of them. Seen to fail: release a lock whatever its token is, or a consumer
- * whoever holds it.
+ * Locks and consumers against plain models of them. Seen to fail: release a lock whatever its token is, or a
+ * consumer whoever holds it.
  */
 export function leasesModel(target) {
   const store = useStore(target)

@@ -47,7 +47,8 @@ export function deadLetterRetention(target) {
     await counts(kv, { dlq: 3, total: 3 })
   })
 
-  // Seen to fail: count the mark in the schedule as a wait, and an attempt is begun more than the schedule says.
+  // Seen to fail: count the mark in the schedule as a wait, and an attempt is begun more than the schedule
+  // says.
   test("deadLetter: false takes no attempt and no wait away, and adds none", async () => {
     store.at(T0)
     const { kv } = store

@@ -115,7 +115,8 @@ export function deadLetters(target) {
     assert.equal(await store.kv.changes.head(), 2)
   })
 
-  // Seen to fail: the listener ended with CONFLICT, and so did every one after it; the message came back for ever.
+  // Seen to fail: the listener ended with CONFLICT, and so did every one after it; the message came back for
+  // ever.
   test("a key that a unique index refuses is left out and named; the message is a dead letter all the same", async () => {
     const { kv } = store
     await kv.createIndex(["failed"], { on: ["mail"], unique: true })

@@ -59,7 +59,8 @@ export function queuesLifecycle(target) {
     await next.stop()
   })
 
-  // Seen to fail: begin what was fetched though it is stopped; or give nothing back; or let what is given back count.
+  // Seen to fail: begin what was fetched though it is stopped; or give nothing back; or let what is given
+  // back count.
   test("stop gives back what was fetched and not begun", async () => {
     const { kv } = store
     for (let at = 0; at < 30; at++) await kv.enqueue(at)
@@ -262,7 +263,8 @@ export function queuesLifecycle(target) {
     await store.reopen()
     store.at(T0)
     const again = new Listener(store.kv, undefined, { concurrency: 8 })
-    // The first one's end may have been reported before the close, or it was given back while its handler was at its end.
+    // The first one's end may have been reported before the close, or it was given back while its handler was
+    // at its end.
     const given = await again.take(29)
     assert.ok(given.every(({ value, attempts }) => attempts === (value === 0 ? 2 : 1)))
     await drained(store.kv)

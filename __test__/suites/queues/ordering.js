@@ -6,8 +6,8 @@ import { T0, useStore } from "../../support/store.js"
 import { Gate, pause } from "../../support/waiting.js"
 
 /**
- * Ordering keys and deduplication keys. Time is frozen where it matters. Seen to fail: claim without asking whether the
- * key is busy.
+ * Ordering keys and deduplication keys. Time is frozen where it matters. Seen to fail: claim without asking
+ * whether the key is busy.
  */
 export function queuesOrdering(target) {
   const store = useStore(target)
@@ -172,7 +172,8 @@ export function queuesOrdering(target) {
     await drained(store.kv)
   })
 
-  // Seen to fail: look at each message of the key, and for each at all of them. After ten seconds "other" was still waiting.
+  // Seen to fail: look at each message of the key, and for each at all of them. After ten seconds "other" was
+  // still waiting.
   test("one key with twenty thousand messages before the others holds up nobody", {
     timeout: 600_000,
   }, async () => {
@@ -195,7 +196,8 @@ export function queuesOrdering(target) {
     await listener.stop()
   })
 
-  // Seen to fail: leave a message where it is when one is enqueued that is ready before it. 20 seconds instead of half a one.
+  // Seen to fail: leave a message where it is when one is enqueued that is ready before it. 20 seconds
+  // instead of half a one.
   test("twenty thousand messages of one key, each ready before the last one, cost no more than others", {
     timeout: 20_000,
   }, async () => {

@@ -68,8 +68,8 @@ class Fates {
 }
 
 /**
- * Law 4 without a crash: every message is handled once, or tried as often as it may be and then dead. Seen to fail: claim
- * without asking whether the ordering key is busy.
+ * Law 4 without a crash: every message is handled once, or tried as often as it may be and then dead. Seen to
+ * fail: claim without asking whether the ordering key is busy.
  */
 export function queuesRandom(target) {
   const store = useStore(target)

@@ -300,7 +300,8 @@ export function queuesRetry(target) {
     await counts(store.kv, { processing: 1 })
     store.at(T0 + 5000)
     await counts(store.kv, { processing: 1 })
-    // The handler may have ended up to now by this clock; its lease has ended for certain at twice the duration.
+    // The handler may have ended up to now by this clock; its lease has ended for certain at twice the
+    // duration.
     store.at(T0 + 20_000)
     assert.deepEqual(await listener.next(), { id, value: "m", attempts: 2 })
     await store.kv.ackMessage(id)
@@ -351,7 +352,8 @@ export function queuesRetry(target) {
     await counts(store.kv, { pending: 0, processing: 0, dlq: 1 })
   })
 
-  // A machine that is busy enough holds up the heartbeat too, but not for ever longer. Seen to fail: extend no lease.
+  // A machine that is busy enough holds up the heartbeat too, but not for ever longer. Seen to fail: extend
+  // no lease.
   test("the lease is extended while the handler runs, also when it holds the event loop", async () => {
     const kvs = target.shared ? [store.kv, store.another()] : [store.kv, store.kv]
     const handled = async (leaseMs) => {

@@ -57,7 +57,8 @@ export function errorMessages(target) {
   const store = useStore(target, { per: "suite" })
 
   for (const [name, call] of Object.entries(CALLS)) {
-    // Seen to fail: most were in their messages from the first to the last letter; an operator of a megabyte took 5 s.
+    // Seen to fail: most were in their messages from the first to the last letter; an operator of a megabyte
+    // took 5 s.
     test(`a message is short, however long is ${name}`, { timeout: 10_000 }, async () => {
       const begun = performance.now()
       const error = await refusalOf(() => call(store.kv))

@@ -1,4 +1,5 @@
-// Every call, each of its arguments and options, with what is of another kind: over `support/tables/argument-kinds.js`.
+// Every call, each of its arguments and options, with what is of another kind: over
+// `support/tables/argument-kinds.js`.
 import assert from "node:assert/strict"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
@@ -59,8 +60,8 @@ export function everyArgument(target) {
     )
   })
 
-  // Seen to fail: without the look at whole numbers, eleven calls took a text for a limit; `list` took null for a cursor, `patch` any
-  // text for a versionstamp, `collection` a prefix that no key has.
+  // Seen to fail: without the look at whole numbers, eleven calls took a text for a limit; `list` took null
+  // for a cursor, `patch` any text for a versionstamp, `collection` a prefix that no key has.
   describe("what is of another kind is refused by name, and nothing has happened", () => {
     for (const call of CALLS) {
       const row = ARGUMENTS[title(call)]

@@ -100,7 +100,10 @@ function* withRevoked(value) {
   }
 }
 
-/** The same arguments, each time another member in them a getter that throws, or another object a proxy whose traps do. */
+/**
+ * The same arguments, each time another member in them a getter that throws, or another object a proxy whose
+ * traps do.
+ */
 function* withThrowing(value, error, isArgument = false) {
   if (typeof value !== "object" || value === null || value instanceof Error) return
   const fail = () => {
@@ -142,8 +145,9 @@ export function everyCall(target) {
     )
   })
 
-  // Seen to fail: `dlq.purge({ queue })` deleted the dead letters of all queues; `info({ x })`, `listIndexes(prefix)`,
-  // `atomic().delete(key, { exact: false })`, `collection.delete(id, { exact: false })`, `tx.get(key, { consistency })` were accepted.
+  // Seen to fail: `dlq.purge({ queue })` deleted the dead letters of all queues; `info({ x })`,
+  // `listIndexes(prefix)`, `atomic().delete(key, { exact: false })`,
+  // `collection.delete(id, { exact: false })`, `tx.get(key, { consistency })` were accepted.
   describe("what a call does not know is refused, and nothing has happened", () => {
     for (const call of CALLS) {
       test(title(call), async () => {
@@ -234,7 +238,8 @@ export function everyCall(target) {
     assert.deepEqual(await kv.delete({ prefix: ["d"] }, only), { success: true, deletedCount: 1 })
   })
 
-  // Seen to fail: of all 40 calls with options, each took a Date, a Map or a Promise for options without members.
+  // Seen to fail: of all 40 calls with options, each took a Date, a Map or a Promise for options without
+  // members.
   describe("an instance of something else is no options and no selector", () => {
     for (const call of CALLS.filter(({ options }) => options !== undefined)) {
       test(title(call), async () => {
@@ -264,7 +269,8 @@ export function everyCall(target) {
       await store.kv.count(["d"], none)
   })
 
-  // Seen to fail: a bare TypeError from `setMany`, `collection`, `consumer`, `changes`, `collection.set` and `collection.parse`.
+  // Seen to fail: a bare TypeError from `setMany`, `collection`, `consumer`, `changes`, `collection.set` and
+  // `collection.parse`.
   describe("a revoked proxy is refused like any other wrong argument", () => {
     // A collection's key is a key that is yet to be checked; the reason of a nack may be anything.
     const unchecked = ["KvCollection.key", "Kv.nackMessage"]
@@ -320,7 +326,8 @@ export function everyCall(target) {
     assert.equal(kv.closed, true)
   })
 
-  // Seen to fail: `new KvU64(1n, {})`, the options of an error and a radix, which gave decimal digits, were ignored.
+  // Seen to fail: `new KvU64(1n, {})`, the options of an error and a radix, which gave decimal digits, were
+  // ignored.
   test("a class refuses what it does not know, as a call does", async () => {
     const place = target.place()
     const refusals = [

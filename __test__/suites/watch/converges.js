@@ -172,9 +172,9 @@ function shown(_key, value) {
 }
 
 /**
- * Law 5: after the last write each watch's map, built from its batches alone, is the store. Callbacks are slow and
- * throw, watches are stopped and resumed, the log is trimmed under them. Seen to fail: read on after a trim as if nothing
- * was missing; or sweep without a note in the change log.
+ * Law 5: after the last write each watch's map, built from its batches alone, is the store. Callbacks are
+ * slow and throw, watches are stopped and resumed, the log is trimmed under them. Seen to fail: read on after
+ * a trim as if nothing was missing; or sweep without a note in the change log.
  */
 export function watchConverges(target) {
   const store = useStore(target)

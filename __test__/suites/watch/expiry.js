@@ -3,7 +3,10 @@ import { test } from "node:test"
 import { T0, useStore } from "../../support/store.js"
 import { errorsInto, Reported, said, watchGated } from "../../support/watching.js"
 
-/** Expiry as a watch tells it. The clock is frozen and moved by hand. Seen to fail: sweep without a note in the change log. */
+/**
+ * Expiry as a watch tells it. The clock is frozen and moved by hand. Seen to fail: sweep without a note in
+ * the change log.
+ */
 export function watchExpiry(target) {
   const store = useStore(target)
 

@@ -143,7 +143,8 @@ export function watchLarge(target) {
     assert.equal(given.filter(({ versionstamp }) => versionstamp === null).length, 999)
   })
 
-  // Seen to fail: ask for a turn of the event loop where nobody waits for it. 300,000 entries held up timers for 400 ms.
+  // Seen to fail: ask for a turn of the event loop where nobody waits for it. 300,000 entries held up timers
+  // for 400 ms.
   test("many batches that are there at once let the event loop have its turns", async () => {
     const { kv } = store
     const { versionstamp } = await kv.set(["first"], 0)

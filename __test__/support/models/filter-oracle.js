@@ -4,7 +4,10 @@ import { KvU64 } from "@buntime/keyval"
 /** `undefined` is what is not there. */
 const ABSENT = undefined
 
-/** Whether a value matches; `now(placeholder)` gives the milliseconds of a `kv.now()`, undefined for anything else. */
+/**
+ * Whether a value matches; `now(placeholder)` gives the milliseconds of a `kv.now()`, undefined for anything
+ * else.
+ */
 export function matches(filter, value, now) {
   return condition(filter, value, { ms: now })
 }

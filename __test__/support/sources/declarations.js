@@ -38,7 +38,10 @@ export function readDeclarations(source) {
   return { types, values: [...new Set(values)].sort() }
 }
 
-/** Members that are functions which a program gives, or that take one, as `Type.member`; types of functions by their names. */
+/**
+ * Members that are functions which a program gives, or that take one, as `Type.member`; types of functions by
+ * their names.
+ */
 export function readCallbacks(source) {
   const code = withoutComments(source)
   const found = new Set(

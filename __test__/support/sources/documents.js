@@ -16,8 +16,8 @@ export const examples = [...namesIn("examples", ".js"), ...namesIn("examples", "
 )
 
 /**
- * The programs of a Markdown file, whole: blocks that say `js` or `ts`, and `javascript` for one that the tests do not run. A `js` block
- * is JavaScript that TypeScript takes as it is.
+ * The programs of a Markdown file, whole: blocks that say `js` or `ts`, and `javascript` for one that the
+ * tests do not run. A `js` block is JavaScript that TypeScript takes as it is.
  */
 export const programsOf = (text) =>
   [...text.matchAll(/^```(js|ts|javascript)\n(.*?)^```$/gms)].map(([, language, code]) => ({

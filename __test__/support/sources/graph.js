@@ -1,6 +1,9 @@
 import { posix } from "node:path"
 
-/** Groups of files that can be reached from one another, each sorted: the circles of a graph, given as arrows from each file. */
+/**
+ * Groups of files that can be reached from one another, each sorted: the circles of a graph, given as arrows
+ * from each file.
+ */
 export function circles(arrows) {
   const reached = new Map([...arrows.keys()].map((file) => [file, reachedFrom(arrows, file)]))
   const found = new Map()
@@ -25,8 +28,8 @@ function reachedFrom(arrows, file) {
 }
 
 /**
- * The same arrows from folder to folder. A file at the top of the tree, such as `kv.rs` or `transport.ts`, counts
- * as a folder of its own: what lies at the top does not belong together.
+ * The same arrows from folder to folder. A file at the top of the tree, such as `kv.rs` or `transport.ts`,
+ * counts as a folder of its own: what lies at the top does not belong together.
  */
 export function folderArrows(arrows) {
   const folderOf = (file) => (file.includes("/") ? posix.dirname(file) : file)

@@ -1,4 +1,5 @@
-// Reads the Rust of `src/` as far as its structure needs it: which file names which other one, through `use`, paths and re-exports.
+// Reads the Rust of `src/` as far as its structure needs it: which file names which other one, through `use`,
+// paths and re-exports.
 import { join } from "node:path"
 import { root } from "../runtimes.js"
 import { filesBelow, read, textsOf, withoutComments } from "./files.js"
@@ -57,7 +58,9 @@ export function rustSources() {
   return new Map(programFiles().map((file) => [file, rustCode(read(SRC, file))]))
 }
 
-/** The text literals of the program in `src/`, each as `{ file, text, before }`: with what is called with it. */
+/**
+ * The text literals of the program in `src/`, each as `{ file, text, before }`: with what is called with it.
+ */
 export function rustTexts() {
   return programFiles().flatMap((file) => {
     const source = read(SRC, file)
@@ -68,7 +71,10 @@ export function rustTexts() {
   })
 }
 
-/** What a `use` names: `a::{b, c::{self, d as e}}` is `a::b as b`, `a::c as c`, `a::c::d as e`, as `{ path, name }`. */
+/**
+ * What a `use` names: `a::{b, c::{self, d as e}}` is `a::b as b`, `a::c as c`, `a::c::d as e`, as
+ * `{ path, name }`.
+ */
 function usedPaths(tree, before = []) {
   const text = tree.trim()
   const [, head, rest] = text.match(/^((?:\w+\s*::\s*)*)(.*)$/s)
@@ -106,8 +112,8 @@ function parsed(code) {
 }
 
 /**
- * Which files each file names. A name that a module gives on (`pub use`) leads to the file that it comes from; giving a name on is
- * no call by itself, and neither is naming a module without using it.
+ * Which files each file names. A name that a module gives on (`pub use`) leads to the file that it comes
+ * from; giving a name on is no call by itself, and neither is naming a module without using it.
  */
 export function rustArrows(sources) {
   const modules = new Map([...sources.keys()].map((file) => [modulePath(file).join("::"), file]))

@@ -1,4 +1,5 @@
-// Of every argument and option of the contract: what kind of value it takes. What is of no such kind is refused in every call.
+// Of every argument and option of the contract: what kind of value it takes. What is of no such kind is
+// refused in every call.
 
 const manyKeys = Array.from({ length: 1001 }, (_, at) => ["d", at])
 const longName = "x".repeat(1025)
@@ -16,7 +17,9 @@ const LONG_KEYS = [["x".repeat(1025)], Array.from({ length: 21 }, () => 1)]
 const NUMBERS = [...oddBut(), "5", -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY]
 const TIMES = [...oddBut(), "", "soon", "-5s", "1h30m", -1, Number.NaN, "101y"]
 
-/** Values that an argument of a kind refuses: `INVALID_ARGUMENT` or, if it is only too much, `LIMIT_EXCEEDED`. */
+/**
+ * Values that an argument of a kind refuses: `INVALID_ARGUMENT` or, if it is only too much, `LIMIT_EXCEEDED`.
+ */
 export const KINDS = {
   key: [...KEYS_OF_NONE, [], ...LONG_KEYS],
   /** A key, or several. */
@@ -167,7 +170,10 @@ const writes = {
 }
 const named = (type, calls) => Object.entries(calls).map(([name, row]) => [`${type}.${name}`, row])
 
-/** Of each call: the kinds of its arguments, in their order, and the interface of its options. `null`: it takes anything. */
+/**
+ * Of each call: the kinds of its arguments, in their order, and the interface of its options. `null`: it
+ * takes anything.
+ */
 export const ARGUMENTS = Object.fromEntries([
   ...named("Kv", {
     get: [{ key: "keyOrKeys" }, "KvGetOptions"],

@@ -36,7 +36,8 @@ export const badKeys = [
   ["null as a part", ["a", null], INVALID, /null/],
   ["undefined as a part", ["a", undefined], INVALID, /undefined/],
   ["an object as a part", ["a", {}], INVALID, /an object is not a key part; give Uint8Array/],
-  // Seen to fail: all of these were called "an object", and an invalid date was advised to call toISOString, which throws.
+  // Seen to fail: all of these were called "an object", and an invalid date was advised to call toISOString,
+  // which throws.
   ["a list as a part", ["a", ["b"]], INVALID, /\[\d\]: an array is not a key part.*\.\.\.ids/],
   ["a date as a part", ["a", new Date(0)], INVALID, /a Date .*date\.getTime\(\)/],
   ["an invalid date as a part", ["a", new Date(Number.NaN)], INVALID, /an invalid Date .*of a valid one/],

@@ -73,7 +73,8 @@ refuseAnywhere({ $where: "1" }, ".$where", /no operator/, /no code is run/)
 // Seen to fail: it was asked whether $eq was meant.
 refuseAnywhere({ $eq: 1, $regex: "a" }, ".$regex", /no operator/, /patterns are not supported.*\$startsWith/)
 refuseAnywhere({ $exists: true }, ".$exists", /no operator/, /\$null: true/)
-// Seen to fail: all of these were asked whether another operator was meant: $mod whether $not, $type whether $lte.
+// Seen to fail: all of these were asked whether another operator was meant: $mod whether $not, $type whether
+// $lte.
 for (const pattern of ["$regexp", "$RegExp", "$options", "$match", "$like", "$ilike", "$glob", "$rlike"])
   refuse(INVALID, { a: { [pattern]: "x" } }, /no operator/, /patterns are not supported.*\$contains/)
 for (const [name, ...said] of [

@@ -1,4 +1,5 @@
-// Bad arguments of watch, changes, consumers, queues and locks as data: [name, call, codes, what the message says].
+// Bad arguments of watch, changes, consumers, queues and locks as data: [name, call, codes, what the message
+// says].
 
 import { badTimes } from "./bad-arguments.js"
 

@@ -1,15 +1,18 @@
-// Every method of the contract, with arguments that it takes: what must hold of every call is tested over this table.
+// Every method of the contract, with arguments that it takes: what must hold of every call is tested over
+// this table.
 import { rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
 /**
  * @typedef {object} Call
- * @property {string} type the type of `index.d.ts` that has the method; of what `kv.lock` is called itself, `KvLocks`
+ * @property {string} type the type of `index.d.ts` that has the method; of what `kv.lock` is called itself,
+ * `KvLocks`
  * @property {string} name
  * @property {unknown[]} args valid arguments before its options
  * @property {object} [options] valid options; a call without them takes none
- * @property {(kv, fn: (object, ...args) => unknown) => unknown} [on] calls `fn` with the object that has the method
+ * @property {(kv, fn: (object, ...args) => unknown) => unknown} [on] calls `fn` with the object that has the
+ * method
  */
 
 const nothing = () => {}
@@ -176,7 +179,10 @@ export const OTHERS = {
   KvNow: ["valueOf", "toJSON"],
 }
 
-/** Calls a method and waits for it; what goes on until it is stopped is stopped, and an iterator is read to its end. */
+/**
+ * Calls a method and waits for it; what goes on until it is stopped is stopped, and an iterator is read to
+ * its end.
+ */
 export async function perform(kv, { name, on }, args) {
   const called = on(kv, (object) => object[name](...args))
   if (name === "atomic") return // A builder is not to be awaited.

@@ -1,5 +1,6 @@
-// A transport whose requests and answers are text, on top of the addon's: what a carrier over HTTP will be to the classes of `lib/api/`.
-// Answers come late and out of order, nothing is answered at once, and the time is that of the last answer.
+// A transport whose requests and answers are text, on top of the addon's: what a carrier over HTTP will be to
+// the classes of `lib/api/`. Answers come late and out of order, nothing is answered at once, and the time is
+// that of the last answer.
 import { nativeCarrier } from "../../../dist/testing.js"
 import { Random } from "../random.js"
 import { answerText, errorFromText, errorText, fromText, NoData, requestText } from "./text.js"
@@ -148,8 +149,8 @@ export class TextTransport {
 }
 
 /**
- * Hands a request over as text. An argument that a user gave may be no data, where the store checks it: then the request is there to be
- * refused, and one that is not has carried something live.
+ * Hands a request over as text. An argument that a user gave may be no data, where the store checks it: then
+ * the request is there to be refused, and one that is not has carried something live.
  */
 function crossing(request, ask) {
   let text

@@ -1,4 +1,5 @@
-// Requests and answers as JSON text. What JSON has no form for is tagged; values of users go through the value codec.
+// Requests and answers as JSON text. What JSON has no form for is tagged; values of users go through the
+// value codec.
 import { types } from "node:util"
 import { KvError } from "@buntime/keyval"
 import { decodeValue, encodeValue, Unread } from "../../../dist/testing.js"
@@ -11,7 +12,9 @@ export function requestText(request) {
   return JSON.stringify(taggedData(request, "request"))
 }
 
-/** An answer as text: data, stored values under the name `value`, counters, and values that cannot be read. */
+/**
+ * An answer as text: data, stored values under the name `value`, counters, and values that cannot be read.
+ */
 export function answerText(answer) {
   return JSON.stringify(taggedAnswer(answer, "answer"))
 }

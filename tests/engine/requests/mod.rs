@@ -1,5 +1,6 @@
-//! How many requests each operation is on a store where every read that is not known yet costs one (`support::late`): this is
-//! what a server would be asked. Steps are one request; what an operation reads before is one for all that it can name at once.
+//! How many requests each operation is on a store where every read that is not known yet costs one
+//! (`support::late`): this is what a server would be asked. Steps are one request; what an operation reads
+//! before is one for all that it can name at once.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

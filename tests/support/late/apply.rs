@@ -90,7 +90,8 @@ fn text(result: &Result<()>, batch: &Batch<'_>) -> String {
     }
 }
 
-/// Applies a decision in the rows' store, if what it has read still holds; then reads what the next turn begins with.
+/// Applies a decision in the rows' store, if what it has read still holds; then reads what the next turn
+/// begins with.
 pub struct Apply {
     pub index: usize,
     /// Which of those that are applied together have lost: those after the first one have, too.

@@ -1,5 +1,6 @@
-//! What was read for one operation, as the client of a server has it: each question with its answer. An operation asks this alone. What
-//! is not here is noted, and the run counts for nothing; all that was noted is read in one request, and the operation runs again.
+//! What was read for one operation, as the client of a server has it: each question with its answer. An
+//! operation asks this alone. What is not here is noted, and the run counts for nothing; all that was noted
+//! is read in one request, and the operation runs again.
 //!
 //! The answers that a decision has used are its guards: they are asked again where its steps are applied.
 
@@ -129,7 +130,8 @@ impl Cache {
         }
     }
 
-    /// Reads what was missed: one request. Where time went on since the last one, all is read again: what is live depends on it.
+    /// Reads what was missed: one request. Where time went on since the last one, all is read again: what is
+    /// live depends on it.
     pub fn fetch(&mut self, txn: &mut dyn ReadTxn, is_first: bool) {
         self.round += 1;
         assert!(self.round < TOO_MANY_ROUNDS, "it asks for more without an end: {:?}", self.used);

@@ -23,7 +23,8 @@ enum Turn {
     Finish,
 }
 
-/// The thread that does everything, in an order that a seed repeats. Writes are committed in the order in which they came.
+/// The thread that does everything, in an order that a seed repeats. Writes are committed in the order in
+/// which they came.
 pub struct Driver {
     shared: Arc<Shared>,
     random: Random,
@@ -89,7 +90,8 @@ impl Driver {
         writes.filter(|(_, write)| write.decision.is_none()).map(|(index, _)| index).collect()
     }
 
-    /// Takes what was handed over; waits for it, if there is nothing else to do. Gives who has left last, when nothing is left to do.
+    /// Takes what was handed over; waits for it, if there is nothing else to do. Gives who has left last,
+    /// when nothing is left to do.
     fn take(&mut self, is_idle: bool) -> Option<Done> {
         let shared = Arc::clone(&self.shared);
         let mut inbox = shared.inbox.lock();
@@ -118,7 +120,8 @@ impl Driver {
         None
     }
 
-    /// Has writes decide; what some of them ask for and is not known is read in one request, and they decide another time.
+    /// Has writes decide; what some of them ask for and is not known is read in one request, and they decide
+    /// another time.
     fn decide(&mut self) {
         let mut undecided = self.undecided();
         undecided.truncate(1 + self.random.below(undecided.len()));
@@ -147,7 +150,8 @@ impl Driver {
         }
     }
 
-    /// Applies the first decisions. Who has lost, or has another turn, decides again, before those that come after it.
+    /// Applies the first decisions. Who has lost, or has another turn, decides again, before those that come
+    /// after it.
     fn apply(&mut self) {
         let passes = self.writes.front().is_some_and(Waiting::has_nothing_to_apply);
         if let Some(mut write) = passes.then(|| self.writes.pop_front()).flatten() {

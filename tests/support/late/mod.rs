@@ -1,12 +1,13 @@
-//! A store to throw away, which does what a server does to those who use it: it answers late and out of order, and
-//! never on the caller's thread. An operation reads what is known of the store, which is nothing at first (`cache.rs`);
-//! what it misses is read in one request, and it runs again. A write is applied after others have committed, if what it
-//! has read still holds; else it is decided again. The rows are a local store's.
+//! A store to throw away, which does what a server does to those who use it: it answers late and out of
+//! order, and never on the caller's thread. An operation reads what is known of the store, which is nothing
+//! at first (`cache.rs`); what it misses is read in one request, and it runs again. A write is applied after
+//! others have committed, if what it has read still holds; else it is decided again. The rows are a local
+//! store's.
 //!
-//! What it is for: whoever passes with it asks nothing while a transaction is open, and decides as often as it is
-//! asked to. Each decision is made twice, the second time on what the first one has read and nothing else, and must be
-//! the same. And it counts requests. Who uses it: `model.rs` with entries, `queue_model.rs` with messages,
-//! `late_store.rs`, `requests/`.
+//! What it is for: whoever passes with it asks nothing while a transaction is open, and decides as often as
+//! it is asked to. Each decision is made twice, the second time on what the first one has read and nothing
+//! else, and must be the same. And it counts requests. Who uses it: `model.rs` with entries, `queue_model.rs`
+//! with messages, `late_store.rs`, `requests/`.
 
 use std::any::Any;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -46,7 +47,8 @@ pub fn open(url: &str, options: &Options, seed: u64, counts: &Arc<Counts>) -> Kv
     Kv::on(LateStore::over(url, options, Random::new(seed), true, counts), options).unwrap()
 }
 
-/// Opens a place on a store that asks for nothing twice without a reason, so that its requests can be counted.
+/// Opens a place on a store that asks for nothing twice without a reason, so that its requests can be
+/// counted.
 pub fn open_counted(url: &str, options: &Options, counts: &Arc<Counts>) -> Kv {
     Kv::on(LateStore::over(url, options, Random::new(1), false, counts), options).unwrap()
 }

@@ -36,8 +36,8 @@ impl Counts {
         }
     }
 
-    /// The same where each group is of one write, which has nobody to lose against, no unique index refuses a step, and nothing is
-    /// read besides.
+    /// The same where each group is of one write, which has nobody to lose against, no unique index refuses a
+    /// step, and nothing is read besides.
     pub fn assert_doubted(&self) {
         let Self { doubted, writes_swapped, .. } = self;
         for one in [doubted, writes_swapped] {
@@ -61,8 +61,8 @@ pub struct Shared {
     pub signal: Condvar,
     pub wakes: Mutex<Vec<Wake>>,
     pub counts: Arc<Counts>,
-    /// The definitions of indexes, as they were read last. They change seldom, and nearly every question with a filter
-    /// begins with them: they are confirmed by the request that goes anyway.
+    /// The definitions of indexes, as they were read last. They change seldom, and nearly every question with
+    /// a filter begins with them: they are confirmed by the request that goes anyway.
     pub definitions: Mutex<Option<Result<Vec<IndexRow>>>>,
 }
 

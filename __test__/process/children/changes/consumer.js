@@ -1,6 +1,6 @@
-// consumer.js <file> <journal> <who> <iterate|read> <lease in ms>: consumes the change feed as "c" until its stdin ends; notes
-// `seen <who> <seq> <key>`, after a commit of its own `committed <who> <seq>`, and `stalled <who> <ms>` if it was held up before it could
-// note what it has read.
+// consumer.js <file> <journal> <who> <iterate|read> <lease in ms>: consumes the change feed as "c" until its
+// stdin ends; notes `seen <who> <seq> <key>`, after a commit of its own `committed <who> <seq>`, and
+// `stalled <who> <ms>` if it was held up before it could note what it has read.
 import { setTimeout as wait } from "node:timers/promises"
 import { Kv } from "@buntime/keyval"
 import { hear, journal, print } from "../lines.js"

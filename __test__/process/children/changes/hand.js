@@ -1,5 +1,5 @@
-// hand.js <file> <lease in ms>: does with the consumer "c" what its stdin says: read <limit>, wait <limit> (until nobody else has
-// the lease), commit <seq>, release; prints what came of it.
+// hand.js <file> <lease in ms>: does with the consumer "c" what its stdin says: read <limit>, wait <limit>
+// (until nobody else has the lease), commit <seq>, release; prints what came of it.
 import { setTimeout as sleep } from "node:timers/promises"
 import { Kv } from "@buntime/keyval"
 import { hear, print } from "../lines.js"

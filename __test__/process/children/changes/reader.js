@@ -1,5 +1,5 @@
-// reader.js <file> <place>: writes each change as a line `<seq> <change>` at the end of a file of its own, and goes on after the
-// last whole line of it, until its stdin ends.
+// reader.js <file> <place>: writes each change as a line `<seq> <change>` at the end of a file of its own,
+// and goes on after the last whole line of it, until its stdin ends.
 import { existsSync, readFileSync, truncateSync } from "node:fs"
 import { Kv } from "@buntime/keyval"
 import { hear, journal, print } from "../lines.js"

@@ -1,7 +1,6 @@
-// hand.js <file> <role> <name>: prints `ready`, then works until its stdin is closed, `worked` when something was done first,
-// and at last how much.
-// claim: takes mails under ["u", name], which are unique, and gives some back; swap: lets two entries of ["p"] change places;
-// churn: makes indexes of ["p"] and removes them.
+// hand.js <file> <role> <name>: prints `ready`, then works until its stdin is closed, `worked` when something
+// was done first, and at last how much. claim: takes mails under ["u", name], which are unique, and gives
+// some back; swap: lets two entries of ["p"] change places; churn: makes indexes of ["p"] and removes them.
 import { Kv } from "@buntime/keyval"
 import { hear, print } from "../lines.js"
 

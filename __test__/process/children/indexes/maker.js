@@ -1,5 +1,5 @@
-// maker.js <file>: for each line `make <name>` or `remove <name>` on stdin it makes or removes an index of ["p"], several at once if
-// several are named, and prints `done <outcome>…`: `ok`, or the code of the error.
+// maker.js <file>: for each line `make <name>` or `remove <name>` on stdin it makes or removes an index of
+// ["p"], several at once if several are named, and prints `done <outcome>…`: `ok`, or the code of the error.
 import { Kv } from "@buntime/keyval"
 import { hear, print } from "../lines.js"
 

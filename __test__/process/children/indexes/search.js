@@ -1,5 +1,5 @@
-// search.js <file>: writes and searches under ["t"] as its stdin says, line by line: "set id words", "delete id",
-// "find words" (prints `found` and the ids).
+// search.js <file>: writes and searches under ["t"] as its stdin says, line by line: "set id words", "delete
+// id", "find words" (prints `found` and the ids).
 import { Kv } from "@buntime/keyval"
 import { hear, print } from "../lines.js"
 

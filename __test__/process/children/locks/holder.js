@@ -1,7 +1,7 @@
-// holder.js <file> <journal> <name> <seed> <duration in ms> <sweep interval in ms> [<owner>]: takes a lock again and again until its stdin ends. Notes
-// `hold <name> <token> <now> <expires at> <owner>` once it has it, `noted <name> <now>` when that is written, and `release <name> <token>`
-// before it gives it back.
-// What the lock protects is the key ["guarded"], which refuses a token smaller than the stored one.
+// holder.js <file> <journal> <name> <seed> <duration in ms> <sweep interval in ms> [<owner>]: takes a lock
+// again and again until its stdin ends. Notes `hold <name> <token> <now> <expires at> <owner>` once it has
+// it, `noted <name> <now>` when that is written, and `release <name> <token>` before it gives it back. What
+// the lock protects is the key ["guarded"], which refuses a token smaller than the stored one.
 import { setTimeout as wait } from "node:timers/promises"
 import { Kv } from "@buntime/keyval"
 import { Random } from "../../../support/random.js"

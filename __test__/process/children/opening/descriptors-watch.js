@@ -1,4 +1,5 @@
-// descriptors-watch.js <file>: begins to watch when no file descriptor is left, lets another process write, and prints what the watch reported.
+// descriptors-watch.js <file>: begins to watch when no file descriptor is left, lets another process write,
+// and prints what the watch reported.
 // descriptors-watch.js <file> write: the other process, which writes for each line of stdin.
 import { spawn } from "node:child_process"
 import { closeSync, openSync } from "node:fs"

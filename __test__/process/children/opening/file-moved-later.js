@@ -1,6 +1,7 @@
-// file-moved-later.js <folder> <who>: opens files, and takes each of them away in another way while it is open. <who> notices
-// it: `set`, the next write where nothing has happened in the folder for long; `watch`, a process that only watches and
-// listens; `get`, one that only reads. Prints what every call says then, which values were read, and what is in the files.
+// file-moved-later.js <folder> <who>: opens files, and takes each of them away in another way while it is
+// open. <who> notices it: `set`, the next write where nothing has happened in the folder for long; `watch`, a
+// process that only watches and listens; `get`, one that only reads. Prints what every call says then, which
+// values were read, and what is in the files.
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { Kv } from "@buntime/keyval"
@@ -9,7 +10,10 @@ import { until } from "../../../support/crew.js"
 import { printJson } from "../lines.js"
 
 const [, , folder, who] = process.argv
-/** A folder in which nothing has happened for longer is looked at in place of the files: at the second look after such a time. */
+/**
+ * A folder in which nothing has happened for longer is looked at in place of the files: at the second look
+ * after such a time.
+ */
 const SETTLED_MS = 3000
 
 /** How a file is taken away, and where its entries are then. */
@@ -69,7 +73,9 @@ async function settle(kv) {
   }
 }
 
-/** Until `is` says so; with each look 11 s pass for the store, so that what was noticed keeps from reading. */
+/**
+ * Until `is` says so; with each look 11 s pass for the store, so that what was noticed keeps from reading.
+ */
 async function untilLater(kv, is, what) {
   let looks = 0
   await until(() => {

@@ -1,5 +1,6 @@
-// file-moved.js <folder> <other folder>: opens a file by a relative path and goes to another folder before it lists;
-// then the file is moved away. Prints what was listed and counted, what lies in the other folder, and the error.
+// file-moved.js <folder> <other folder>: opens a file by a relative path and goes to another folder before it
+// lists; then the file is moved away. Prints what was listed and counted, what lies in the other folder, and
+// the error.
 import { readdirSync, renameSync } from "node:fs"
 import { Kv } from "@buntime/keyval"
 import { printJson } from "../lines.js"

@@ -1,5 +1,5 @@
-// open-race.js <folder>: prints `ready`; given a number and a time in ms since the epoch, it opens the new file of that number then,
-// writes and closes, and prints `done`, or the error.
+// open-race.js <folder>: prints `ready`; given a number and a time in ms since the epoch, it opens the new
+// file of that number then, writes and closes, and prints `done`, or the error.
 import { join } from "node:path"
 import { Kv } from "@buntime/keyval"
 import { hear, print } from "../lines.js"

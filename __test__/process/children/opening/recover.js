@@ -1,5 +1,6 @@
-// bun recover.js <file>: does what a process does that recovers the write-ahead log after a crash, for as long as it is wanted: it holds the
-// locks of the writer and of the recovery, and the index of the log is not whole. Linux only. Ends at the end of stdin.
+// bun recover.js <file>: does what a process does that recovers the write-ahead log after a crash, for as
+// long as it is wanted: it holds the locks of the writer and of the recovery, and the index of the log is not
+// whole. Linux only. Ends at the end of stdin.
 import { dlopen, ptr } from "bun:ffi"
 import { openSync, readdirSync, writeSync } from "node:fs"
 import { hear, print } from "../lines.js"

@@ -1,5 +1,6 @@
-// recovered.js <file> <call> <new|used>: opens a file and, on request, does one thing with it; prints "begins", "goes on" when
-// the event loop has had some turns, and what came of it. All connections of one that is used are open.
+// recovered.js <file> <call> <new|used>: opens a file and, on request, does one thing with it; prints
+// "begins", "goes on" when the event loop has had some turns, and what came of it. All connections of one
+// that is used are open.
 import { Kv } from "@buntime/keyval"
 import { hear, print } from "../lines.js"
 

@@ -1,4 +1,5 @@
-// two-copies.js <file> <copied package>: opens one file through two copies of the addon; prints what came of it.
+// two-copies.js <file> <copied package>: opens one file through two copies of the addon; prints what came of
+// it.
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { Kv } from "@buntime/keyval"

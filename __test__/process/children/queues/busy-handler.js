@@ -1,4 +1,5 @@
-// busy-handler.js <file> <queue> <lease in ms> <flag>: a handler that holds up the event loop until there is a file of that name.
+// busy-handler.js <file> <queue> <lease in ms> <flag>: a handler that holds up the event loop until there is
+// a file of that name.
 import { existsSync } from "node:fs"
 import { Kv } from "@buntime/keyval"
 import { hear, print } from "../lines.js"

@@ -1,5 +1,6 @@
-// feeder.js <file> <life> <seed>: enqueues until its stdin ends; prints `sent <message>` for each that is on disk. Messages
-// with an ordering key write ["sent", message] in the same commit: its versionstamp is their order.
+// feeder.js <file> <life> <seed>: enqueues until its stdin ends; prints `sent <message>` for each that is on
+// disk. Messages with an ordering key write ["sent", message] in the same commit: its versionstamp is their
+// order.
 import { setTimeout as wait } from "node:timers/promises"
 import { Kv } from "@buntime/keyval"
 import { Random } from "../../../support/random.js"

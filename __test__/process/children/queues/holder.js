@@ -1,4 +1,5 @@
-// holder.js <file> <lease in ms>: prints `begin <value> <attempts>` and handles each message until a line of stdin is its value.
+// holder.js <file> <lease in ms>: prints `begin <value> <attempts>` and handles each message until a line of
+// stdin is its value.
 import { Kv } from "@buntime/keyval"
 import { hear, print } from "../lines.js"
 

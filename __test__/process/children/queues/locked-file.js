@@ -1,5 +1,5 @@
-// locked-file.js <file>: listens and watches with a patience of 50 ms; prints `start <value> <attempts>`, `end <value>` when it is
-// asked to "end", `watched <value>`, and `error <code>`.
+// locked-file.js <file>: listens and watches with a patience of 50 ms; prints `start <value> <attempts>`,
+// `end <value>` when it is asked to "end", `watched <value>`, and `error <code>`.
 import { Kv } from "@buntime/keyval"
 import { hear, print } from "../lines.js"
 

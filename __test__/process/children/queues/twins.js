@@ -1,5 +1,5 @@
-// twins.js <file> <count>: prints `ready`; given a time in ms since the epoch, it enqueues messages from then on with the
-// deduplication keys that its twin has too, and prints the ids.
+// twins.js <file> <count>: prints `ready`; given a time in ms since the epoch, it enqueues messages from then
+// on with the deduplication keys that its twin has too, and prints the ids.
 import { Kv } from "@buntime/keyval"
 import { hear, print, printJson } from "../lines.js"
 

@@ -1,5 +1,5 @@
-// worker.js <file> <journal> <name> <lease> <concurrency>: handles messages until its stdin ends; notes each start, end and
-// failure: `start <name> <message> <attempts> <ordering key>`.
+// worker.js <file> <journal> <name> <lease> <concurrency>: handles messages until its stdin ends; notes each
+// start, end and failure: `start <name> <message> <attempts> <ordering key>`.
 import { setTimeout as wait } from "node:timers/promises"
 import { Kv } from "@buntime/keyval"
 import { hear, journal, print } from "../lines.js"

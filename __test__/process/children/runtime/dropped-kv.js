@@ -1,4 +1,5 @@
-// dropped-kv.js <scenario> <file> [worker]: a Kv is dropped without close; prints JSON. With "worker", in a worker thread.
+// dropped-kv.js <scenario> <file> [worker]: a Kv is dropped without close; prints JSON. With "worker", in a
+// worker thread.
 import { readdirSync, readFileSync, readlinkSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { isMainThread, Worker } from "node:worker_threads"
@@ -51,8 +52,9 @@ async function use(url, at) {
 }
 
 /**
- * Stores that nobody holds any more, and what is left of them when `free` has made room: after the first ones, which the runtime's heap
- * grows with, and by how much the process has grown with as many again. Allocators give back when they like, so that it may do this a few times.
+ * Stores that nobody holds any more, and what is left of them when `free` has made room: after the first
+ * ones, which the runtime's heap grows with, and by how much the process has grown with as many again.
+ * Allocators give back when they like, so that it may do this a few times.
  */
 async function dropped(urlOf, free) {
   await use(urlOf(STORES), 0)

@@ -1,11 +1,15 @@
-// fake-timers.js <when>: replaces the host's timers by ones that never fire, after the package is imported or before, and calls everything that waits.
+// fake-timers.js <when>: replaces the host's timers by ones that never fire, after the package is imported or
+// before, and calls everything that waits.
 import { createRequire, syncBuiltinESMExports } from "node:module"
 import { createServer } from "node:net"
 import { printJson } from "../lines.js"
 
 const [when] = process.argv.slice(2)
 
-/** As the libraries of fakes do it: on the global object and on the modules, with a member that leads to the clock. */
+/**
+ * As the libraries of fakes do it: on the global object and on the modules, with a member that leads to the
+ * clock.
+ */
 function fake() {
   const require = createRequire(import.meta.url)
   const places = [globalThis, require("node:timers"), require("node:timers/promises")]

@@ -1,6 +1,7 @@
-// idle.js <scenario> <file> <ms> <most> <most wake-ups>: does nothing for so long; prints how much CPU time that took, in milliseconds,
-// and how often our threads woke up, both as of <ms>. If that is more than the limits say, it measures again: compilers and garbage
-// collectors work when they like, and not in each window.
+// idle.js <scenario> <file> <ms> <most> <most wake-ups>: does nothing for so long; prints how much CPU time
+// that took, in milliseconds, and how often our threads woke up, both as of <ms>. If that is more than the
+// limits say, it measures again: compilers and garbage collectors work when they like, and not in each
+// window.
 import { readdirSync, readFileSync } from "node:fs"
 import { setTimeout as wait } from "node:timers/promises"
 import { Kv } from "@buntime/keyval"

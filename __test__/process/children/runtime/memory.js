@@ -1,5 +1,5 @@
-// memory.js <file or :memory:> <warm-up> <operations> <allowed bytes> <rounds>: prints how the process has grown, in bytes; measures again, at
-// most so many times, if that is more than allowed.
+// memory.js <file or :memory:> <warm-up> <operations> <allowed bytes> <rounds>: prints how the process has
+// grown, in bytes; measures again, at most so many times, if that is more than allowed.
 import { Kv } from "@buntime/keyval"
 import { printJson } from "../lines.js"
 

@@ -1,5 +1,6 @@
-// stacks.js <file> [busy]: makes calls that fail, and prints which of their stacks do not lead to the function that made them; then
-// an unawaited call fails, which ends the process. `busy`: after so many calls that frames are noted seldom.
+// stacks.js <file> [busy]: makes calls that fail, and prints which of their stacks do not lead to the
+// function that made them; then an unawaited call fails, which ends the process. `busy`: after so many calls
+// that frames are noted seldom.
 import { Kv } from "@buntime/keyval"
 import { plant } from "../../../../dist/testing.js"
 import { printJson } from "../lines.js"
@@ -173,7 +174,9 @@ for (let times = 0; times < 10; times++) {
   if (without.length > 0) lost.push(`burst ${times}: ${without.length} of 100, ${without[0].stack}`)
 }
 
-/** Beside many others of its tick, a call that is awaited leads to what awaits it, not to one of the others. */
+/**
+ * Beside many others of its tick, a call that is awaited leads to what awaits it, not to one of the others.
+ */
 function theNeighbour() {
   return Array.from({ length: 20 }, () => kv.set(["u", 2], { e: 1 }).catch(() => {}))
 }

@@ -1,4 +1,5 @@
-// Shared by workers.js here and in subscriptions/, whose file is the program of the main thread and of its workers.
+// Shared by workers.js here and in subscriptions/, whose file is the program of the main thread and of its
+// workers.
 import { isMainThread, Worker, workerData } from "node:worker_threads"
 import { printJson } from "../lines.js"
 
@@ -16,7 +17,9 @@ export function begin(task, file) {
   return { worker, exited, said: Promise.race([said, exited]) }
 }
 
-/** Plays the scenario that the program was started with, and prints what it gives; in a worker, does its task. */
+/**
+ * Plays the scenario that the program was started with, and prints what it gives; in a worker, does its task.
+ */
 export async function play({ tasks, scenarios }) {
   if (!isMainThread) return tasks[workerData.task](workerData.file)
   const [scenario, file] = process.argv.slice(2)

@@ -1,6 +1,7 @@
-// check.js <file> <notes.json>: after the writers of a round were killed, prints what is wrong as a JSON list, and
-// deletes what was verified. The notes: the newest versionstamp that was acknowledged, the names of those that go on
-// counting, and for each life the last acknowledgement of each of its chains, `{ n, versionstamp }`.
+// check.js <file> <notes.json>: after the writers of a round were killed, prints what is wrong as a JSON
+// list, and deletes what was verified. The notes: the newest versionstamp that was acknowledged, the names of
+// those that go on counting, and for each life the last acknowledgement of each of its chains,
+// `{ n, versionstamp }`.
 import { readFileSync } from "node:fs"
 import { Kv } from "@buntime/keyval"
 import { printJson } from "../lines.js"
@@ -50,7 +51,10 @@ async function checkTtl(life) {
   checkNumbers(`${life} ttl`, lasting, lastOf(life, "ttl"), 2)
 }
 
-/** The acknowledged batch is there, or the one after it; the ones before it are not, and each has one versionstamp. */
+/**
+ * The acknowledged batch is there, or the one after it; the ones before it are not, and each has one
+ * versionstamp.
+ */
 async function checkBatches(life) {
   const last = lastOf(life, "batch")
   const batches = new Map()
@@ -75,7 +79,9 @@ async function checkLarge(life) {
   }
 }
 
-/** No writer is at work: the accounts are the sums of all transfers that were noted since the check before. */
+/**
+ * No writer is at work: the accounts are the sums of all transfers that were noted since the check before.
+ */
 async function checkMoney(transfers) {
   const base = (await kv.get(["base"])).value
   for (const { value } of transfers) {

@@ -1,6 +1,6 @@
-// watch.js <file> <name> <until, ms since the epoch>: reads, counts, watches and handles messages of its own beside the
-// writers, all the time; prints `rss <bytes> <reads>` every few seconds, `wrong <what>` for what must not be, and
-// `counted <n>` at the end.
+// watch.js <file> <name> <until, ms since the epoch>: reads, counts, watches and handles messages of its own
+// beside the writers, all the time; prints `rss <bytes> <reads>` every few seconds, `wrong <what>` for what
+// must not be, and `counted <n>` at the end.
 import { setTimeout as wait } from "node:timers/promises"
 import { Kv } from "@buntime/keyval"
 import { print } from "../lines.js"
@@ -70,7 +70,8 @@ while (Date.now() < Number(until)) {
   }
   await wait(5)
 }
-// The writers are being killed: soon nothing changes any more. What was seen once is not asked again, as one may still live.
+// The writers are being killed: soon nothing changes any more. What was seen once is not asked again, as one
+// may still live.
 const patience = Date.now() + PATIENCE_MS
 let [isHandled, isTold] = [false, false]
 while (Date.now() < patience && !(isHandled && isTold)) {

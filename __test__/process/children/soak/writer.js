@@ -1,4 +1,5 @@
-// writer.js <file> <life>: writes until it is killed, and prints each acknowledgement: `<chain> <n> <versionstamp>`.
+// writer.js <file> <life>: writes until it is killed, and prints each acknowledgement:
+// `<chain> <n> <versionstamp>`.
 import { Kv } from "@buntime/keyval"
 import { print } from "../lines.js"
 import { ACCOUNTS, accountKeys, BATCH, CHAINS, largeText, SLOTS, SUMS } from "./workload.js"

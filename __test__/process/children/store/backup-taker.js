@@ -1,5 +1,6 @@
-// backup-taker.js <file> <target> <times> [commit]: backs up to the same place again and again; prints each result, or how it was
-// refused. With `commit` it writes before each, and prints the versionstamp of that as `own`.
+// backup-taker.js <file> <target> <times> [commit]: backs up to the same place again and again; prints each
+// result, or how it was refused. With `commit` it writes before each, and prints the versionstamp of that as
+// `own`.
 import { Kv } from "@buntime/keyval"
 import { print, printJson } from "../lines.js"
 

@@ -1,4 +1,5 @@
-// backup-writer.js <file> <accounts>: moves money between accounts until it is killed; prints "ready" after its first commits.
+// backup-writer.js <file> <accounts>: moves money between accounts until it is killed; prints "ready" after
+// its first commits.
 import { Kv } from "@buntime/keyval"
 import { print } from "../lines.js"
 

@@ -1,4 +1,5 @@
-// contender.js <file> <name> <rounds>: works on the same keys as other processes, a wave for each line that it hears; prints what it did as JSON.
+// contender.js <file> <name> <rounds>: works on the same keys as other processes, a wave for each line that
+// it hears; prints what it did as JSON.
 import { Kv } from "@buntime/keyval"
 import { hear, print, printJson } from "../lines.js"
 

@@ -1,4 +1,5 @@
-// fill-disk.js <file>: writes until the disk takes no more, and prints what was acknowledged and how the rest was refused.
+// fill-disk.js <file>: writes until the disk takes no more, and prints what was acknowledged and how the rest
+// was refused.
 import { Kv, KvError } from "@buntime/keyval"
 import { printJson } from "../lines.js"
 

@@ -1,5 +1,5 @@
-// kept-snapshot.js <file>: reads many times in a turn of the event loop, so that the reads keep a snapshot, while
-// another process writes, which is waited for without a turn. Prints what was read after each write.
+// kept-snapshot.js <file>: reads many times in a turn of the event loop, so that the reads keep a snapshot,
+// while another process writes, which is waited for without a turn. Prints what was read after each write.
 import { spawnSync } from "node:child_process"
 import { join } from "node:path"
 import { setImmediate as turn } from "node:timers/promises"

@@ -1,4 +1,5 @@
-// bun lock-file.js <file>: holds the file's write lock from a line of stdin to the next, as a slow writer of another program does.
+// bun lock-file.js <file>: holds the file's write lock from a line of stdin to the next, as a slow writer of
+// another program does.
 import { Database } from "bun:sqlite"
 import { hear, print } from "../lines.js"
 

@@ -1,4 +1,5 @@
-// exit.js <scenario> <file>: ends in one way or another with watches, listeners and iterators alive; what it prints last is JSON.
+// exit.js <scenario> <file>: ends in one way or another with watches, listeners and iterators alive; what it
+// prints last is JSON.
 import { setTimeout as wait } from "node:timers/promises"
 import { printJson } from "../lines.js"
 import { collectGarbage, enqueueMany, open, signal, unheld } from "./shared.js"

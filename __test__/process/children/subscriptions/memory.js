@@ -1,5 +1,6 @@
-// memory.js <scenario> <file> <operations> <allowed bytes> <rounds>: prints how large the process is before and after so many operations, in bytes, and what
-// received. Before that, as many in each round of the warm-up.
+// memory.js <scenario> <file> <operations> <allowed bytes> <rounds>: prints how large the process is before
+// and after so many operations, in bytes, and what received. Before that, as many in each round of the
+// warm-up.
 import { setTimeout as wait } from "node:timers/promises"
 import { Kv } from "@buntime/keyval"
 import { printJson } from "../lines.js"
@@ -47,7 +48,10 @@ async function handleAll(round) {
   received.calls += handled
 }
 
-/** The rounds of the warm-up, and the one that is measured; another one if it has grown too much, as it may once. */
+/**
+ * The rounds of the warm-up, and the one that is measured; another one if it has grown too much, as it may
+ * once.
+ */
 async function measure(work) {
   for (let round = 0; round < WARM_UPS; round++) {
     await work(round)

@@ -1,4 +1,5 @@
-// throw.js <scenario> <file>: handlers and callbacks that throw whatever can be thrown; what it prints last is JSON.
+// throw.js <scenario> <file>: handlers and callbacks that throw whatever can be thrown; what it prints last
+// is JSON.
 import { setTimeout as wait } from "node:timers/promises"
 import { printJson } from "../lines.js"
 import { open } from "./shared.js"

@@ -59,7 +59,10 @@ const tasks = {
   },
 }
 
-/** Handles what is left in the queue. A message that was in a handler at each of four terminations is dead by then. */
+/**
+ * Handles what is left in the queue. A message that was in a handler at each of four terminations is dead by
+ * then.
+ */
 async function drain(kv) {
   const listener = kv.listenQueue(() => {}, { concurrency: 50, lockDuration: 300 })
   for (;;) {

@@ -1,5 +1,6 @@
-// notices.js <watch|listen> <file> <queue>: waits, and prints `reported <n> <ms since the epoch>` for each commit that it learns of, and
-// `heard <n> <ms since the epoch>` for each line of stdin: a machine that holds it up does so to both.
+// notices.js <watch|listen> <file> <queue>: waits, and prints `reported <n> <ms since the epoch>` for each
+// commit that it learns of, and `heard <n> <ms since the epoch>` for each line of stdin: a machine that holds
+// it up does so to both.
 import { Kv } from "@buntime/keyval"
 import { hear, print } from "../lines.js"
 

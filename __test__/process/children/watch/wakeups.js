@@ -1,5 +1,5 @@
-// wakeups.js <file> <idle>: waits for messages of many queues, changes under many prefixes and the leases of many consumers, and prints what
-// comes. For "asked" it prints how often it has asked the store.
+// wakeups.js <file> <idle>: waits for messages of many queues, changes under many prefixes and the leases of
+// many consumers, and prints what comes. For "asked" it prints how often it has asked the store.
 import { Kv } from "@buntime/keyval"
 import { hear, print } from "../lines.js"
 

@@ -1,5 +1,6 @@
-// watcher.js <file> <JSON { target, exact?, iterate?, slowMs? }> [<where its map is kept>]: follows a watch in a map. Prints
-// "watching"; asked for "state", the map, and what no watch may do. With a place for its map it goes on where it was.
+// watcher.js <file> <JSON { target, exact?, iterate?, slowMs? }> [<where its map is kept>]: follows a watch
+// in a map. Prints "watching"; asked for "state", the map, and what no watch may do. With a place for its map
+// it goes on where it was.
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs"
 import { setTimeout as wait } from "node:timers/promises"
 import { Kv } from "@buntime/keyval"

@@ -1,4 +1,5 @@
-// writer.js <file> <seed>: writes and deletes at random, in commits of every kind, until its stdin ends or it is killed.
+// writer.js <file> <seed>: writes and deletes at random, in commits of every kind, until its stdin ends or it
+// is killed.
 import { setTimeout as wait } from "node:timers/promises"
 import { Kv } from "@buntime/keyval"
 import { Random } from "../../../support/random.js"
