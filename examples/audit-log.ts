@@ -1,4 +1,5 @@
-// An audit log: each change and its entry are one commit, entries lie in commit order, and are read backwards in pages.
+// An audit log: each change and its entry are one commit, entries lie in commit order, and are read backwards
+// in pages.
 import assert from "node:assert/strict"
 import { Kv, type KvKey, type KvTransaction } from "@buntime/keyval"
 
@@ -16,7 +17,10 @@ interface AuditEntry {
 
 const kv = new Kv(":memory:")
 
-/** Changes a document and says so, or does neither. A key that ends with the commit's versionstamp is always new. */
+/**
+ * Changes a document and says so, or does neither. A key that ends with the commit's versionstamp is always
+ * new.
+ */
 async function change(id: number, who: string, edit: (before: Document | null) => Document | null) {
   const run = async (tx: KvTransaction) => {
     const { value: before } = await tx.get<Document>(["documents", id])

@@ -1,4 +1,5 @@
-// A cache in front of something slow. When an entry is missing, one caller loads it, the others wait: also across processes.
+// A cache in front of something slow. When an entry is missing, one caller loads it, the others wait: also
+// across processes.
 import assert from "node:assert/strict"
 import { setTimeout as sleep } from "node:timers/promises"
 import { Kv } from "@buntime/keyval"

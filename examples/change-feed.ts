@@ -1,12 +1,14 @@
-// A consumer of the change feed keeps an index: it remembers how far it came, also over a restart, and one process at a time reads.
+// A consumer of the change feed keeps an index: it remembers how far it came, also over a restart, and one
+// process at a time reads.
 import assert from "node:assert/strict"
 import { Kv, type KvChange, type KvTransaction } from "@buntime/keyval"
 
 const kv = new Kv(":memory:")
 
 /**
- * Brings the index up to what stands at the key now. A change may come twice (the process died before it was committed), or
- * be an old one: so it looks at the store and not at the change, and doing it again changes nothing.
+ * Brings the index up to what stands at the key now. A change may come twice (the process died before it was
+ * committed), or be an old one: so it looks at the store and not at the change, and doing it again changes
+ * nothing.
  */
 async function index({ key }: KvChange) {
   const run = async (tx: KvTransaction) => {
@@ -57,7 +59,8 @@ await kv.set(["users", 21], { city: "Lima" })
 const before = await kv.consumer("city-index").status()
 assert.ok(before.position > 0 && before.lag > 0 && !before.held)
 const count = await indexUntil(await lastUserChange())
-assert.ok(count >= 21 && count <= 22, `${count}`) // 19 of the delete, 2 sets, and at most the one at which the loop was left
+// 19 of the delete, 2 sets, and at most the one at which the loop was left.
+assert.ok(count >= 21 && count <= 22, `${count}`)
 assert.deepEqual(await Promise.all(["Rome", "Oslo", "Lima"].map(idsIn)), [[], [], [21]])
 
 // By hand, where a batch is applied at once: read, apply, commit.

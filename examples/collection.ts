@@ -1,4 +1,5 @@
-// A collection with a schema by hand. Any library that follows Standard Schema (zod, valibot, arktype) gives one.
+// A collection with a schema by hand. Any library that follows Standard Schema (zod, valibot, arktype) gives
+// one.
 import assert from "node:assert/strict"
 import { Kv, type KvSchema } from "@buntime/keyval"
 

@@ -11,7 +11,10 @@ interface Rule {
   users: string[]
 }
 
-/** A number from 0 (inclusive) to 100 (exclusive): the same for a user and a flag in every process and for ever. */
+/**
+ * A number from 0 (inclusive) to 100 (exclusive): the same for a user and a flag in every process and for
+ * ever.
+ */
 function positionOf(flag: string, user: string) {
   const hash = createHash("sha256").update(`${flag}\0${user}`).digest()
   return (hash.readUInt32BE(0) / 2 ** 32) * 100

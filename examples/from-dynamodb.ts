@@ -21,7 +21,9 @@ async function createCustomer(id: string, customer: Customer) {
   return ok // false is ConditionalCheckFailedException
 }
 
-/** TransactWriteItems: the customer must exist, stock must suffice, the order must be new; then three writes */
+/**
+ * TransactWriteItems: the customer must exist, stock must suffice, the order must be new; then three writes
+ */
 async function placeOrder(
   customerId: string,
   orderId: string,

@@ -1,5 +1,5 @@
-// Jobs in a queue, done by workers in processes of their own. One worker is killed in the middle and another one goes on: every
-// job is done, and the one that always fails lies in the dead letter queue.
+// Jobs in a queue, done by workers in processes of their own. One worker is killed in the middle and another
+// one goes on: every job is done, and the one that always fails lies in the dead letter queue.
 import assert from "node:assert/strict"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
@@ -27,7 +27,7 @@ async function work() {
   const worker = kv.listenQueue<Job>((job) => send(kv, job), {
     queue: "mail",
     concurrency: 4,
-    lockDuration: "3s", // after the worker's death its jobs are free again after this time; the default is 30 s
+    lockDuration: "3s", // if the worker dies, its jobs are free again after this time; the default is 30 s
     onError: (error, job) => console.log(`worker ${process.pid}: attempt ${job?.attempts} failed: ${error}`),
   })
   process.once("SIGTERM", () => worker.stop())
@@ -35,7 +35,10 @@ async function work() {
   await kv.close()
 }
 
-/** A job may run twice: if the worker dies after the work and before the message is gone. So its result has the job's id. */
+/**
+ * A job may run twice: if the worker dies after the work and before the message is gone. So its result has
+ * the job's id.
+ */
 async function send(kv: Kv, { id, value, attempts }: KvMessage<Job>) {
   await sleep(20) // the work
   if (value.to === "nobody") throw new Error("no such address")

@@ -1,5 +1,5 @@
-// A dashboard in the terminal, fed by a watch; another process writes. In a terminal it redraws until Ctrl+C; else it prints
-// lines and ends by itself.
+// A dashboard in the terminal, fed by a watch; another process writes. In a terminal it redraws until Ctrl+C;
+// else it prints lines and ends by itself.
 import assert from "node:assert/strict"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
@@ -89,7 +89,8 @@ async function dashboard() {
     drawn = lines.length
   }
 
-  // The callback is awaited: however fast the other process writes, there is one batch a frame, with the newest state.
+  // The callback is awaited: however fast the other process writes, there is one batch a frame, with the
+  // newest state.
   const watch = kv.watch<number | bigint>({ prefix: ["stats"] }, async (entries) => {
     batches++
     board.tell(entries)

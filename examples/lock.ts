@@ -1,5 +1,5 @@
-// One leader of several processes, by a lock that ends by itself. A leader that was paused for too long finds out by its
-// fencing token: what it protects refuses an old one.
+// One leader of several processes, by a lock that ends by itself. A leader that was paused for too long finds
+// out by its fencing token: what it protects refuses an old one.
 import assert from "node:assert/strict"
 import { setTimeout as sleep } from "node:timers/promises"
 import { type Duration, Kv, type KvLock, type KvTransaction } from "@buntime/keyval"
@@ -28,7 +28,8 @@ async function publish(kv: Kv, token: bigint, value: string) {
 
 const kv = new Kv(":memory:") // each process would open the same file
 
-// Of several that ask at once, one is the leader. Nobody waits: who did not get it asks again after `expiresAt`.
+// Of several that ask at once, one is the leader. Nobody waits: who did not get it asks again after
+// `expiresAt`.
 const asked = await Promise.all(["a", "b", "c"].map((name) => lead(kv, name)))
 const [first, next, last] = asked.toSorted((x, y) => Number(y.acquired) - Number(x.acquired)) as [
   KvLock,

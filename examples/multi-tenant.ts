@@ -1,11 +1,15 @@
-// Tenants in one file, each under its own prefix: what one holds, no other can reach; export to a file, and deletion.
+// Tenants in one file, each under its own prefix: what one holds, no other can reach; export to a file, and
+// deletion.
 import assert from "node:assert/strict"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Kv, type KvExpireOptions, type KvKey, type KvKeyPart, type KvListOptions } from "@buntime/keyval"
 
-/** All that a request may touch: it adds the tenant to every key. Take the id from the session, never from the request. */
+/**
+ * All that a request may touch: it adds the tenant to every key. Take the id from the session, never from the
+ * request.
+ */
 function tenantOf(kv: Kv, id: KvKeyPart) {
   const under = (key: KvKey): KvKey => ["tenants", id, ...key]
   return {
@@ -21,7 +25,10 @@ function tenantOf(kv: Kv, id: KvKeyPart) {
   }
 }
 
-/** A tenant's entries, to be loaded elsewhere. Stop the tenant's writes first: a long list is not one snapshot. */
+/**
+ * A tenant's entries, to be loaded elsewhere. Stop the tenant's writes first: a long list is not one
+ * snapshot.
+ */
 async function* entriesOf(kv: Kv, id: KvKeyPart) {
   for await (const { key, value, expiresAt } of kv.list(["tenants", id])) {
     const expiresIn = expiresAt === undefined ? undefined : expiresAt - Date.now()

@@ -1,4 +1,5 @@
-// Sessions that end after a week without use, at the latest after a month, and all at once when their user says so.
+// Sessions that end after a week without use, at the latest after a month, and all at once when their user
+// says so.
 import assert from "node:assert/strict"
 import { createHash, randomBytes } from "node:crypto"
 import { setTimeout as sleep } from "node:timers/promises"
@@ -16,7 +17,10 @@ const DAY_MS = 24 * HOUR_MS
 const IDLE_MS = 7 * DAY_MS
 const LONGEST_MS = 30 * DAY_MS
 
-/** A token names its user, so one key is enough. Its secret is stored as a hash: who reads the file cannot log in. */
+/**
+ * A token names its user, so one key is enough. Its secret is stored as a hash: who reads the file cannot log
+ * in.
+ */
 function keyOf(token: string): KvKey {
   const dot = token.lastIndexOf(".")
   const hash = createHash("sha256")

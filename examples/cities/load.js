@@ -6,7 +6,9 @@ export function cityKey({ country, adminCode, cityId }) {
   return ["city", country, adminCode, cityId]
 }
 
-/** Loads the cities, `COMMITS_IN_FLIGHT` commits at a time; `onProgress` gets the number of cities on disk. */
+/**
+ * Loads the cities, `COMMITS_IN_FLIGHT` commits at a time; `onProgress` gets the number of cities on disk.
+ */
 export async function load(kv, cities, onProgress) {
   const start = performance.now()
   let next = 0
