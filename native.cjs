@@ -1,6 +1,6 @@
-// The addon for this platform: beside this file if it was built here, else from the package that npm installs for the
-// platform. Each path is a literal in a `try` of its own, so that bundlers and `bun build --compile` take what is there
-// and pass over what is not.
+// The addon for this platform: beside this file if it was built here, else from the package that npm installs
+// for the platform. Each path is a literal in a `try` of its own, so that bundlers and `bun build --compile`
+// take what is there and pass over what is not.
 "use strict"
 
 const { readFileSync } = require("node:fs")
@@ -138,8 +138,8 @@ function missing(message) {
 }
 
 /**
- * By the C library that this process has loaded. `process.report` knows it too, but takes 4 ms. Deno would ask for
- * permissions for either, and says it itself.
+ * By the C library that this process has loaded. `process.report` knows it too, but takes 4 ms. Deno would
+ * ask for permissions for either, and says it itself.
  */
 function isMusl() {
   const target = globalThis.Deno?.build?.target

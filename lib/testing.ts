@@ -45,7 +45,10 @@ export function sweep(kv: Kv): Promise<void> {
   return controlsOf(kv).sweep()
 }
 
-/** The next page of a change feed, or the next write of another kind, fails with an error, as it does where the store is busy. */
+/**
+ * The next page of a change feed, or the next write of another kind, fails with an error, as it does where
+ * the store is busy.
+ */
 export function failNext(kv: Kv, kind: "changes" | keyof Writes, error: Error): void {
   const transport = transportOf(kv)
   const fails = (request: { kind: string }) => request.kind === kind

@@ -1,7 +1,8 @@
 /**
- * The seam between what people hold (`api/`) and what carries it to a store. Everything that crosses it is data: a request
- * names its kind, its members hold plain values, and its kind says what the answer is. The addon is one carrier
- * (`native/transport.ts`); one over HTTP implements the same interface. This file has types alone.
+ * The seam between the public classes (`api/`) and whatever carries their calls to a store. Everything that
+ * crosses it is data: a request names its kind, its members hold plain values, and the kind determines the
+ * answer. The addon is one carrier (`native/transport.ts`); one over HTTP implements the same interface.
+ * Types only.
  */
 
 import type {
@@ -39,10 +40,10 @@ export interface Transport {
   /** Throws if it is closed. */
   checkOpen(): void
   /**
-   * The store's time, in milliseconds since the epoch. It may be an estimate that lies behind, never ahead (unless the store's clock
-   * was set back, and no answer has come since): it is at least the time at
-   * which the store gave the last answer that has come, so what an answer calls due is due here too. Only the store decides by its time:
-   * what has expired, whose lease it is; here it says when to ask.
+   * The store's time, in milliseconds since the epoch. It may be an estimate that is behind, never ahead
+   * (unless the store's clock was set back after its last answer): it is at least the time of the last answer
+   * received, so whatever that answer calls due is due here too. Only the store decides by its time what has
+   * expired and who holds a lease; here it says when to ask.
    */
   now(): number
   /** Reads a key, with the others of this tick that ask for as much. */
@@ -50,9 +51,9 @@ export interface Transport {
   /** Reads keys from one snapshot, with the others of this tick that ask for as much. */
   getMany<T>(keys: readonly KvKey[], consistency: KvConsistency): Promise<KvEntryMaybe<T>[]>
   /**
-   * Begins what is read in steps. Throws at once what is wrong with the request, and `CLOSED`. What only the store knows (`BUSY`, `CORRUPT`,
-   * `HISTORY_GONE`, that its change log is off) comes with the first step at the latest: a carrier that must ask for it does not throw it
-   * here.
+   * Begins a read in steps. Throws `CLOSED` and errors of the request itself at once. What only the store
+   * knows (`BUSY`, `CORRUPT`, `HISTORY_GONE`, a change log that is off) comes with the first step at the
+   * latest.
    */
   open<K extends keyof Readers>(request: Request<Readers, K>): Readers[K]["gives"]
   /** Answers at once where it can. */
@@ -68,7 +69,9 @@ export interface Transport {
   ): Subscriptions[K]["gives"]
   /** A handler has ended, and its message is settled later: its lease is not renewed any more. */
   stopRenewing(message: string, lease: number): void
-  /** From now on it runs and keeps the process alive, until it is detached. Throws if the transport is closed. */
+  /**
+   * It runs and keeps the process alive until it is detached. Throws if the transport is closed.
+   */
   attach(running: Running): void
   /** It runs, and does not keep the process alive any more. */
   unref(running: Running): void
@@ -80,7 +83,9 @@ export interface Transport {
 /** What kind of store it is, and what it can do: data, the same as long as it is open. */
 export interface Capabilities extends Readonly<KvInfo["capabilities"]> {
   readonly backend: KvInfo["backend"]
-  /** It can be copied to a path. Where it cannot, `kv.backup` rejects with `UNSUPPORTED` once its arguments are checked. */
+  /**
+   * If it cannot be copied to a path, `kv.backup` checks its arguments and rejects with `UNSUPPORTED`.
+   */
   readonly backup: boolean
 }
 
@@ -158,7 +163,9 @@ export interface Readers {
 }
 
 export interface ListReader {
-  /** The next page, of so many entries at most. At once, unless it takes long or the event loop is due a turn. */
+  /**
+   * The next page, of at most `limit` entries. At once, unless it takes long or the event loop is due a turn.
+   */
   page(limit: number): ListPage | Promise<ListPage>
 }
 
@@ -271,7 +278,9 @@ export type Mutation =
 export interface Settlement {
   message: string
   lease: number
-  /** `returned`: it never began; `released`: it goes to another listener; `unreadable`: its value is damaged. */
+  /**
+   * `returned`: it never began; `released`: another listener gets it; `unreadable`: its value is damaged.
+   */
   end: "done" | "failed" | "returned" | "released" | "unreadable"
   error: string
 }
@@ -308,7 +317,9 @@ export interface Writes {
   delete: { takes: { mutations: readonly DeleteMutation[] }; gives: KvDeleteResult }
   touch: { takes: { key: KvKey; expiresIn: unknown }; gives: { ok: boolean } }
   enqueue: { takes: { mutation: EnqueueMutation }; gives: { ok: true; id: string } }
-  /** Settles attempts and claims messages in one commit. It ends what is under way, also while the transport is being closed. */
+  /**
+   * Settles attempts and claims messages in one commit, also while the transport is being closed.
+   */
   queueClaim: {
     takes: { queue: string; settled: readonly Settlement[]; claim: number; lockMs: number }
     gives: { messages: ClaimedMessage[]; more: boolean; dueMs: number | null }

@@ -21,7 +21,8 @@ export async function backup(
     )
   const reader = transport.open({ kind: "backup", path, overwrite, watched: onProgress !== undefined })
   for (;;) {
-    // Asking for more agrees to what was reported: the copy gets its name only after `onProgress` has taken the last of it.
+    // Asking for more agrees to what was reported: the copy gets its name only after `onProgress` has taken
+    // the last of it.
     const event = await reader.next()
     if ("bytes" in event) return event
     try {

@@ -33,8 +33,9 @@ const ERROR = 2
 type Call = (...args: unknown[]) => Promise<unknown>
 
 /**
- * Where `@opentelemetry/api` 1.x keeps what an app has registered, for all its copies in a process. It is read without the
- * package, so that an app which has none needs none, and one that has it need not be searched for it.
+ * Where `@opentelemetry/api` 1.x keeps what an app has registered, for all its copies in a process. It is
+ * read without the package, so that an app which has none needs none, and one that has it need not be
+ * searched for it.
  */
 const REGISTERED = Symbol.for("opentelemetry.js.api.1")
 

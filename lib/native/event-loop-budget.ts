@@ -3,11 +3,13 @@
 import { nextTurn } from "../shared/host.js"
 
 /**
- * Reads are answered in microtasks, which starve timers and sockets for as long as they follow one another. After this
- * many entries the event loop gets a turn: at 4 µs each, about every 2 ms.
+ * Reads are answered in microtasks, which starve timers and sockets for as long as they follow one another.
+ * After this many entries the event loop gets a turn: at 4 µs each, about every 2 ms.
  */
 const ENTRIES_A_TURN = 512
-/** What a page of a search, or of a list with a filter, counts for at least: it looks at more than it gives. */
+/**
+ * What a page of a search, or of a list with a filter, counts for at least: it looks at more than it gives.
+ */
 export const ENTRIES_A_QUESTION = 200
 
 export class EventLoopBudget {

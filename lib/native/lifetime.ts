@@ -1,7 +1,7 @@
 /**
- * How long a `Kv` lives that nobody has closed: as long as somebody holds it, or something of it runs. Rust wakes it
- * through a function that the runtime never collects, so that function must not hold the `Kv`: it holds a `Lifetime`, which
- * does so only while a call is pending or somebody waits for news.
+ * How long a `Kv` lives that nobody has closed: as long as somebody holds it, or something of it runs. Rust
+ * wakes it through a function that the runtime never collects, so that function must not hold the `Kv`: it
+ * holds a `Lifetime`, which does so only while a call is pending or somebody waits for news.
  */
 
 import { type NativeHandle, native } from "./addon.js"
@@ -49,8 +49,8 @@ export class Lifetime {
   }
 
   /**
-   * Closes what is left of one that was collected. No call of it was pending, so its writes are committed, and whatever comes
-   * by mail from now on is the end of the closing.
+   * Closes what is left of one that was collected. No call of it was pending, so its writes are committed,
+   * and whatever comes by mail from now on is the end of the closing.
    */
   static closeCollected({ lifetime, handle, released }: Left): void {
     const mailbox = handle.mailboxNumber

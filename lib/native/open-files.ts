@@ -1,6 +1,6 @@
 /**
- * Refuses a second copy of the addon on a file that is open in this process: POSIX drops every lock that a process
- * holds on a file when any of its copies of SQLite closes it. One copy shares its store and is safe.
+ * Refuses a second copy of the addon on a file that is open in this process: POSIX drops every lock that a
+ * process holds on a file when any of its copies of SQLite closes it. One copy shares its store and is safe.
  */
 
 import { KvError } from "../shared/errors.js"

@@ -1,4 +1,7 @@
-/** Hands notices of the store to those whom they concern: a notice costs as much as it concerns, however many wait. */
+/**
+ * Hands notices of the store to those whom they concern: a notice costs as much as it concerns, however many
+ * wait.
+ */
 
 import { CoalescedTask } from "../shared/coalesced-task.js"
 import type { Waiter } from "../transport.js"

@@ -1,7 +1,8 @@
 /**
- * Loops of consumers that wait for a lease which another reader holds, by the consumer's name. When it may be free one of them is
- * woken, not all. The one that is woken looks; when it stops waiting, with the lease or without it, it wakes the next, so that one of
- * those who wait has always looked until when the lease is held.
+ * Loops of consumers that wait for a lease which another reader holds, by the consumer's name. When it may be
+ * free one of them is woken, not all. The one that is woken looks; when it stops waiting, with the lease or
+ * without it, it wakes the next, so that one of those who wait has always looked until when the lease is
+ * held.
  */
 
 import type { LeaseSubscription, Waiter } from "../transport.js"

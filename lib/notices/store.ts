@@ -23,6 +23,9 @@ export interface NoticeStore {
   waitFor(kind: number, name: string): void
   stopWaitingFor(kind: number, name: string): void
   dues(): Dues | Promise<Dues>
-  /** The numbers of the watches and feeds that new changes concern, after whether the log was not read to its end (1). */
+  /**
+   * The numbers of the watches and feeds that new changes concern, after whether the log was not read to its
+   * end (1).
+   */
   changedSubscribers(): number[] | Promise<number[]>
 }

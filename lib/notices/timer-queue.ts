@@ -9,7 +9,9 @@ interface Timer {
   waiter: Waiter
 }
 
-/** Timers that were replaced stay in the heap until their time; beyond this many it is rebuilt without them. */
+/**
+ * Timers that were replaced stay in the heap until their time; beyond this many it is rebuilt without them.
+ */
 const FEW_TIMERS = 64
 
 export class TimerQueue {

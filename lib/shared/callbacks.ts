@@ -6,8 +6,8 @@ import { describe, invalidArgument } from "./errors.js"
 type Callback = (...args: never[]) => unknown
 
 /**
- * A function that runs in the async context of the call that it was given to, whoever wakes it: what a request has put into an
- * `AsyncLocalStorage` is not seen by the handlers of another one.
+ * A function that runs in the async context of the call that it was given to, whoever wakes it: what a
+ * request has put into an `AsyncLocalStorage` is not seen by the handlers of another one.
  */
 export function takeCallback<C extends Callback>(callback: C, name: string): C {
   if (typeof callback !== "function")

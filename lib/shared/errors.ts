@@ -45,7 +45,10 @@ export function invalidArgument(message: string): KvError {
   return new KvError("INVALID_ARGUMENT", message)
 }
 
-/** An error within a place: the argument that the message is about. The one function that writes it, as Rust's `Error::at`. */
+/**
+ * An error within a place: the argument that the message is about. The one function that writes it, as Rust's
+ * `Error::at`.
+ */
 export function at(place: string, error: unknown): unknown {
   if (!(error instanceof KvError)) return error
   const { code, message, outcome } = error
@@ -122,8 +125,8 @@ const LONG_BIGINT = 1n << 256n
 const SECRET = /token|secret|passw|auth/i
 
 /**
- * An argument for a message: its type and the beginning of it. Never throws, calls no getter and shows nothing
- * that is named like a secret. Not for stored values.
+ * An argument for a message: its type and the beginning of it. Never throws, calls no getter and shows
+ * nothing that is named like a secret. Not for stored values.
  */
 export function describe(value: unknown): string {
   try {

@@ -1,6 +1,6 @@
 /**
- * The host's functions that tests replace by fakes which never fire. They are taken here, once, when the package is imported; nothing else in
- * `lib/` uses them (`__test__/structure/calls.test.js`).
+ * The host's functions that tests replace by fakes which never fire. They are taken here, once, when the
+ * package is imported; nothing else in `lib/` uses them (`__test__/structure/calls.test.js`).
  */
 
 import * as timers from "node:timers"
@@ -44,8 +44,8 @@ const MAX_TIMER_MS = 2 ** 31 - 1
 export type Timer = (ms: number, call: () => void) => () => void
 
 /**
- * Two timers run: the host's keeps the process alive, and `Atomics.waitAsync` is there because fakes may have come before the import,
- * and because Bun's also replace what was taken before them.
+ * Two timers run: the host's keeps the process alive, and `Atomics.waitAsync` is there because fakes may have
+ * come before the import, and because Bun's also replace what was taken before them.
  */
 const hostTimer: Timer = (ms, call) => {
   const most = Math.min(Math.max(ms, 1), MAX_TIMER_MS)

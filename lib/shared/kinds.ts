@@ -1,6 +1,7 @@
 /**
- * What an object is, judged by its internal slots and its prototype. Objects of another realm (`node:vm`, a test
- * runner's sandbox) have built-in prototypes of their own, which are known by their constructor's source text.
+ * What an object is, judged by its internal slots and its prototype. Objects of another realm (`node:vm`, a
+ * test runner's sandbox) have built-in prototypes of their own, which are known by their constructor's source
+ * text.
  */
 
 import { types } from "node:util"
@@ -39,8 +40,8 @@ export function isArrayPrototype(proto: object | null): boolean {
 }
 
 /**
- * Whether an object's class is the built-in one, not one that extends it. An own `constructor` counts: fake timers
- * give it to their dates, which extend `Date`.
+ * Whether an object's class is the built-in one, not one that extends it. An own `constructor` counts: fake
+ * timers give it to their dates, which extend `Date`.
  */
 function isOwnClass(value: object, name: string): boolean {
   return isNative((value as { constructor?: unknown }).constructor, name)
@@ -92,7 +93,10 @@ export function isRevokedProxy(value: object): boolean {
   }
 }
 
-/** Whether it is an array or a proxy of one, such as reactive state and drafts are; Node-API takes the latter for no array. */
+/**
+ * Whether it is an array or a proxy of one, such as reactive state and drafts are; Node-API takes the latter
+ * for no array.
+ */
 export function isList(value: unknown): value is readonly unknown[] {
   try {
     return Array.isArray(value)

@@ -1,4 +1,7 @@
-/** Every limit that is checked on this side, with its unit in its name. Rust checks the others, and the exact sizes. */
+/**
+ * Every limit that is checked on this side, with its unit in its name. Rust checks the others, and the exact
+ * sizes.
+ */
 
 /** Arrays, objects, maps, sets and errors within one another. */
 export const MAX_NESTING_DEPTH = 100

@@ -25,15 +25,18 @@ const OPTIONS: readonly (keyof KvOptions)[] = [
 /** Documented for stores that this version does not open, and for filters. */
 const NOT_YET = ["authToken", "syncUrl", "syncInterval", "backend", "mode", "pollInterval"]
 
-/** Options that were given: their own members and no prototype, so that nothing on `Object.prototype` is taken for one. */
+/**
+ * Options that were given: their own members and no prototype, so that nothing on `Object.prototype` is taken
+ * for one.
+ */
 class Given {}
 Object.setPrototypeOf(Given.prototype, null)
 Reflect.deleteProperty(Given.prototype, "constructor")
 
 /**
- * Reads an options argument, once, and refuses one that is no object or that has a member which nothing reads. It may be a proxy, and members may
- * come from a class or another object that it inherits from; an instance of a class that gives none (a Date, a Map, a Promise that was not
- * awaited) is something else.
+ * Reads an options argument, once, and refuses one that is no object or that has a member which nothing
+ * reads. It may be a proxy, and members may come from a class or another object that it inherits from; an
+ * instance of a class that gives none (a Date, a Map, a Promise that was not awaited) is something else.
  */
 export function takeOptions<T extends object>(
   options: unknown,
@@ -90,7 +93,10 @@ function isKnown(member: string, value: unknown, known: readonly string[], name:
   throw new KvError("UNSUPPORTED", `${name}.${member}: this version does not support it`)
 }
 
-/** For calls that are passed on as callbacks, with whatever arguments an event has: only what looks like options is refused. */
+/**
+ * For calls that are passed on as callbacks, with whatever arguments an event has: only what looks like
+ * options is refused.
+ */
 export function refuseOptions(extra: readonly unknown[]): void {
   refuseExtra(extra.filter(isPlain))
 }

@@ -27,7 +27,9 @@ export const COMMIT_VERSIONSTAMP: VersionstampPlaceholder = Object.freeze(new Ve
 /** Milliseconds of a duration; `name` is the argument's, for the error. */
 export type ParseDuration = (duration: Duration, name: string) => number
 
-/** For users. It is an object that arithmetic takes for a number, which TypeScript allows to numbers alone. */
+/**
+ * For users. It is an object that arithmetic takes for a number, which TypeScript allows to numbers alone.
+ */
 export function createNow(clock: () => number, parse: ParseDuration, offsetMs = 0): KvNow {
   return new Now(clock, parse, offsetMs) as unknown as KvNow
 }

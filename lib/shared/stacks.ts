@@ -1,6 +1,7 @@
 /**
- * Stacks that lead to the caller. An error that comes back from Rust is made when the event loop brings it, where nothing of the call is on the
- * stack any more: its frames are noted when the call is made, or found along what awaits it.
+ * Stacks that lead to the caller. An error that comes back from Rust is made when the event loop brings it,
+ * where nothing of the call is on the stack any more: its frames are noted when the call is made, or found
+ * along what awaits it.
  */
 
 import { define } from "./define.js"
@@ -22,15 +23,18 @@ interface Tick {
 }
 
 /**
- * Noting frames costs Node 5 to 15 µs, and up to 80 where the callers' code is optimised: half of a write. So many calls note them at once, and
- * one every ten milliseconds from then on, which is at most a hundredth of the time; the others have what awaits them.
- * Bun notes them in 0.4 µs. Measured beside a build that notes none (medians of 31 interleaved rounds of calls that are awaited one by one;
- * two equal builds differ by up to 3 %): a set takes 5 to 7 % more processor time in Node and 4 to 5 % in Bun, a get 1 to 5 % and 2 to 7 %.
+ * Noting frames costs Node 5 to 15 µs, and up to 80 where the callers' code is optimised: half of a write. So
+ * many calls note them at once, and one every ten milliseconds from then on, which is at most a hundredth of
+ * the time; the others have what awaits them. Bun notes them in 0.4 µs. Measured beside a build that notes
+ * none (medians of 31 interleaved rounds of calls that are awaited one by one; two equal builds differ by up
+ * to 3 %): a set takes 5 to 7 % more processor time in Node and 4 to 5 % in Bun, a get 1 to 5 % and 2 to 7 %.
  */
 const MAX_NOTES = 64
 const NOTES_A_MS = 0.1
 const IS_BUN = "bun" in process.versions
-/** So many calls of a tick have a note among them, so that what nobody awaits leads at least to a neighbour. */
+/**
+ * So many calls of a tick have a note among them, so that what nobody awaits leads at least to a neighbour.
+ */
 const CALLS_A_NOTE = 16
 
 /** How many calls may still note their frames. */
@@ -60,7 +64,10 @@ class Notes {
   }
 }
 
-/** Reads are more than writes, and fail less: they must not use up what those have. A look at the clock would be felt in a get. */
+/**
+ * Reads are more than writes, and fail less: they must not use up what those have. A look at the clock would
+ * be felt in a get.
+ */
 const notesOfReads = new Notes(32)
 const notesOfOthers = new Notes(1)
 let tick: Tick | undefined
@@ -101,7 +108,8 @@ function framesOf({ stack }: { stack?: unknown }): string {
 }
 
 function setStack(error: Error, frames: string): void {
-  // Bun reads a stack that was set, where it prints an error that nobody caught, and leaves out a frame without a name.
+  // Bun reads a stack that was set, where it prints an error that nobody caught, and leaves out a frame
+  // without a name.
   const named = IS_BUN ? frames.replace(/^( +at (?:async )?)(.*[^)])$/gm, "$1<anonymous> ($2)") : frames
   if (frames !== "") error.stack = `${error.name}: ${error.message}\n${named}`
 }
@@ -122,7 +130,10 @@ export function traced(error: unknown, origin: Origin | undefined): unknown {
   return made
 }
 
-/** An error that is thrown while the caller is on the stack, with the frames that are beneath a function of ours: deep in here, none of the caller's are left. */
+/**
+ * An error that is thrown while the caller is on the stack, with the frames that are beneath a function of
+ * ours: deep in here, none of the caller's are left.
+ */
 export function beneath(error: unknown, own: (...args: never[]) => unknown): unknown {
   if (!(error instanceof KvError)) return error
   const here: { stack?: unknown } = {}
@@ -141,8 +152,8 @@ export function attempt<R>(call: () => Promise<R>): Promise<R> {
 }
 
 /**
- * The same promise; an error of it leads to what awaits it, or where nothing does to a call of the same tick. For calls whose frames were not
- * noted.
+ * The same promise; an error of it leads to what awaits it, or where nothing does to a call of the same tick.
+ * For calls whose frames were not noted.
  */
 export async function awaited<R>(promise: Promise<R>, near: Tick | undefined = tick): Promise<R> {
   try {
@@ -159,7 +170,10 @@ export async function awaited<R>(promise: Promise<R>, near: Tick | undefined = t
   }
 }
 
-/** The same promise, of a call that waits for something of ours before it fails; its errors lead to the caller, or to where `origin` was noted. */
+/**
+ * The same promise, of a call that waits for something of ours before it fails; its errors lead to the
+ * caller, or to where `origin` was noted.
+ */
 export function fromCaller<R>(promise: Promise<R>, origin: Origin | undefined = originOf(false)): Promise<R> {
   if (origin === undefined) return awaited(promise)
   return promise.catch((error: unknown) => {

@@ -1,6 +1,6 @@
 /**
- * Stored bytes back into values. What is read may be damaged or hostile: it gives a value or a `CORRUPT`, and a
- * message never holds a part of it, as the errors of `JSON.parse` and `RegExp` do.
+ * Stored bytes back into values. What is read may be damaged or hostile: it gives a value or a `CORRUPT`, and
+ * a message never holds a part of it, as the errors of `JSON.parse` and `RegExp` do.
  */
 
 import { define } from "../shared/define.js"
@@ -12,7 +12,10 @@ import { FLOAT16, newerSyntax, thisRuntime, unreadableWords } from "./newer.js"
 import { mapStep, renderPath, type Step } from "./path.js"
 import { BYTES, ERRORS, HIDDEN_FIELDS, JSON_TEXT, TAG, TAGGED_JSON, U64, U64_BYTES, VIEWS } from "./tags.js"
 
-/** More than any value that was accepted has: an append puts values that were nested to the limit into an array. */
+/**
+ * More than any value that was accepted has: an append puts values that were nested to the limit into an
+ * array.
+ */
 const MAX_DECODED_DEPTH = 2 * MAX_NESTING_DEPTH
 const MAX_U64 = 2n ** 64n - 1n
 const MAX_DATE_MS = 8.64e15
@@ -35,7 +38,10 @@ export function decodeValue(encoding: number, data: string | Uint8Array): unknow
   }
 }
 
-/** Turns the tags of a parsed text into what they stand for, in place where it can be. @throws {KvError} `CORRUPT` */
+/**
+ * Turns the tags of a parsed text into what they stand for, in place where it can be. @throws {KvError}
+ * `CORRUPT`
+ */
 export function revive(parsed: unknown): unknown {
   try {
     return reviveAny(parsed, 0)

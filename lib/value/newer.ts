@@ -1,6 +1,6 @@
 /**
- * What some runtimes have that others lack. A file is used by several: what the oldest supported one (Node.js 20) cannot read is refused when it
- * is written, and what this one cannot read is reported with its path.
+ * What some runtimes have that others lack. A file is used by several: what the oldest supported one (Node.js
+ * 20) cannot read is refused when it is written, and what this one cannot read is reported with its path.
  */
 
 /** The code units of a source that Bun still takes. */

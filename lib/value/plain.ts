@@ -1,8 +1,8 @@
 /**
  * The fast path: whether `JSON.stringify` alone writes a value down so that it reads back equal.
  *
- * The check returns a number, because the same walk must bound what `JSON.stringify` is given: an array that holds
- * another twice, which holds a third twice, and so on, is small in memory and endless as text.
+ * The check returns a number, because the same walk must bound what `JSON.stringify` is given: an array that
+ * holds another twice, which holds a third twice, and so on, is small in memory and endless as text.
  */
 
 import { limitExceeded } from "../shared/errors.js"
@@ -13,8 +13,8 @@ import { TAG } from "./tags.js"
 const NOT_PLAIN = -1
 
 /**
- * The text of a plain value; undefined if it is not plain, too deep, or throws while it is read: the slow path meets
- * the same again and says what and where it is. `name` is the argument's.
+ * The text of a plain value; undefined if it is not plain, too deep, or throws while it is read: the slow
+ * path meets the same again and says what and where it is. `name` is the argument's.
  */
 export function plainText(value: unknown, name: string): string | undefined {
   let size: number
@@ -28,8 +28,8 @@ export function plainText(value: unknown, name: string): string | undefined {
 }
 
 /**
- * At most as long as the text, or `NOT_PLAIN`; beyond the limit it stops counting. `depth` counts the arrays and
- * objects around the value.
+ * At most as long as the text, or `NOT_PLAIN`; beyond the limit it stops counting. `depth` counts the arrays
+ * and objects around the value.
  */
 function sizeOf(value: unknown, depth: number): number {
   switch (typeof value) {

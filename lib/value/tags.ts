@@ -15,9 +15,9 @@ export const U64_BYTES = 8
 export const TAG = "__type"
 
 /**
- * Views and buffers under the tag `typedarray`, by their `kind`; a `Uint8Array` has the tag `bytes`. `Float16Array` is
- * missing because Node 20 could not read it. Bytes are stored as they lie in memory: every platform that the package is
- * built for is little-endian.
+ * Views and buffers under the tag `typedarray`, by their `kind`; a `Uint8Array` has the tag `bytes`.
+ * `Float16Array` is missing because Node 20 could not read it. Bytes are stored as they lie in memory: every
+ * platform that the package is built for is little-endian.
  */
 export const VIEWS: ReadonlyMap<string, (buffer: ArrayBuffer) => object> = new Map<
   string,
@@ -37,7 +37,10 @@ export const VIEWS: ReadonlyMap<string, (buffer: ArrayBuffer) => object> = new M
   ["BigUint64Array", (buffer) => new BigUint64Array(buffer)],
 ])
 
-/** What the language gives to errors of some classes and does not show: `cause`, those of an `AggregateError`, of a `SuppressedError`. */
+/**
+ * What the language gives to errors of some classes and does not show: `cause`, those of an `AggregateError`,
+ * of a `SuppressedError`.
+ */
 export const HIDDEN_FIELDS = ["cause", "errors", "error", "suppressed"]
 
 const suppressed: [string, () => Error] = ["SuppressedError", () => new SuppressedError(undefined, undefined)]

@@ -1,6 +1,7 @@
 /**
- * The slow path: writes the text of any value that can be stored. It writes text, not a tree for `JSON.stringify`,
- * so that no `toJSON` on a polluted prototype is ever called and a member named `__proto__` is only a name.
+ * The slow path: writes the text of any value that can be stored. It writes text, not a tree for
+ * `JSON.stringify`, so that no `toJSON` on a polluted prototype is ever called and a member named `__proto__`
+ * is only a name.
  */
 
 import { invalidArgument, type KvError, limitExceeded } from "../shared/errors.js"
@@ -290,8 +291,8 @@ export class Writer {
   }
 
   /**
-   * `members` are the enumerable ones. `name`, `message`, `stack` and what the language hides in some classes are usually not
-   * enumerable, and then stand beside them. `class` is there if the name does not tell it.
+   * `members` are the enumerable ones. `name`, `message`, `stack` and what the language hides in some classes
+   * are usually not enumerable, and then stand beside them. `class` is there if the name does not tell it.
    */
   #error(error: Error): void {
     this.#enter(error)

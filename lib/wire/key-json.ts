@@ -1,6 +1,6 @@
 /**
- * Keys as JSON: a part that JSON has no form for is `{ b }` (bytes, as base64), `{ i }` (a bigint) or `{ n }` (a number that is
- * not finite). The same as `src/codec/key_json.rs`.
+ * Keys as JSON: a part that JSON has no form for is `{ b }` (bytes, as base64), `{ i }` (a bigint) or `{ n }`
+ * (a number that is not finite). The same as `src/codec/key_json.rs`.
  */
 
 import { types } from "node:util"

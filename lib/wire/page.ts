@@ -11,7 +11,9 @@ import { reviveKey } from "./key-json.js"
 
 const TAGGED_JSON = 1
 
-/** A JSON text, `[text, bytes]` where bytes belong to it (mail: and the pages), or nothing: it comes by mail. */
+/**
+ * A JSON text, `[text, bytes]` where bytes belong to it (mail: and the pages), or nothing: it comes by mail.
+ */
 export type Packet = string | [text: string, bytes: Uint8Array, ...pages: string[]] | undefined
 
 /** A page's text and the bytes that belong to it, which begin at `base`. */
@@ -46,7 +48,10 @@ export function readKnown(parcel: Parcel, keys: readonly KvKey[]): KvEntryMaybe[
   return entries
 }
 
-/** Where entries are of one moment, one fails them all; it is named, so that the others can be asked for without it. */
+/**
+ * Where entries are of one moment, one fails them all; it is named, so that the others can be asked for
+ * without it.
+ */
 function refuseUnread({ odd, parts }: Parts, entries: readonly Readable[]): void {
   for (let at = odd; at < parts.length - TAIL; at += ODD) {
     const unread = unreadOf(entries[parts[at] as number] as Readable)
@@ -86,8 +91,8 @@ export function readParts<R extends { value?: unknown }, T>(
 }
 
 /**
- * Rows of a page that is no list, each made by `make` from `stride` parts; and the tail of the page. `isOne`: one
- * that cannot be read fails them all.
+ * Rows of a page that is no list, each made by `make` from `stride` parts; and the tail of the page. `isOne`:
+ * one that cannot be read fails them all.
  */
 function readRows<R extends Readable, T>(
   parcel: Parcel,
@@ -192,7 +197,10 @@ export function isUnparsed(error: unknown): boolean {
   return error instanceof KvError && UNPARSED.has(error)
 }
 
-/** A key from what follows the prefix: a part by itself, or an array of parts. Bytes of the prefix are copied for each. */
+/**
+ * A key from what follows the prefix: a part by itself, or an array of parts. Bytes of the prefix are copied
+ * for each.
+ */
 function keyMaker(prefix: KvKey): (rest: unknown) => KvKey {
   const hasBytes = prefix.some((part) => typeof part === "object")
   return (rest) => {
@@ -232,8 +240,8 @@ function readValue(encoding: number, value: unknown, parcel: Parcel): unknown {
 }
 
 /**
- * A copy, so that a user who changes one value changes no other. Stored values that are damaged in two places may have
- * moved another into this one.
+ * A copy, so that a user who changes one value changes no other. Stored values that are damaged in two places
+ * may have moved another into this one.
  */
 function slice(place: unknown, { bytes, base }: Parcel): Uint8Array {
   const [offset, length] = Array.isArray(place) ? place : []

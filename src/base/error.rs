@@ -1,5 +1,6 @@
-//! The one error type. A code is another kind only where a user would handle it differently. What an error is about is data
-//! (`Place`), so that whoever passes it on can say where it was met without looking into its message.
+//! The one error type. A code is another kind only where a user would handle it differently. What an error is
+//! about is data (`Place`), so that whoever passes it on can say where it was met without looking into its
+//! message.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -51,7 +52,8 @@ impl Code {
 
 /// An error with its code and a message for a person. It never holds a stored value.
 ///
-/// As small as it can be, since every result has room for it: with 16 bytes more, decoding a key took 15 % more instructions.
+/// As small as it can be, since every result has room for it: with 16 bytes more, decoding a key took 15 %
+/// more instructions.
 #[derive(Debug, Clone)]
 pub struct Error {
     /// The kind.
@@ -231,7 +233,8 @@ impl From<(&'static str, usize)> for Place {
     }
 }
 
-/// The only function that writes a place. Each argument is cut in its middle if it is long, however deep the path into it.
+/// The only function that writes a place. Each argument is cut in its middle if it is long, however deep the
+/// path into it.
 impl fmt::Display for Place {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (mut done, mut path) = (String::new(), String::new());
@@ -320,8 +323,8 @@ impl fmt::Display for SystemError {
 const SHOWN_BEGIN_CHARS: usize = 200;
 const SHOWN_END_CHARS: usize = 100;
 
-/// A text of an argument as a message shows it: a name, a path, a URL, the place in a filter. A message is read by people, and goes into
-/// their logs.
+/// A text of an argument as a message shows it: a name, a path, a URL, the place in a filter. A message is
+/// read by people, and goes into their logs.
 #[must_use]
 pub fn short(text: &str) -> Cow<'_, str> {
     let nth = |count: usize| text.char_indices().nth(count).map(|(at, _)| at);

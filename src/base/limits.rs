@@ -10,8 +10,9 @@ pub const MAX_KEY_STRING_UNITS: usize = 1024;
 pub const MAX_KEY_BYTES_PART_BYTES: usize = 1024;
 /// The magnitude of a bigint part of a key.
 pub const MAX_KEY_BIGINT_BYTES: usize = 1024;
-/// The magnitude of a bigint that a counter's mutation takes, meets or makes. Stored numbers are decimal, and the way from and to binary
-/// takes a time that grows with the square of the size: of so many bytes it is under 1 ms.
+/// The magnitude of a bigint that a counter's mutation takes, meets or makes. Stored numbers are decimal, and
+/// the way from and to binary takes a time that grows with the square of the size: of so many bytes it is
+/// under 1 ms.
 pub const MAX_COUNTER_BYTES: usize = 2048;
 /// A value as it is stored.
 pub const MAX_VALUE_BYTES: usize = 16 * 1024 * 1024;

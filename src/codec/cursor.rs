@@ -42,7 +42,8 @@ pub fn decode(text: &str, reverse: bool) -> Result<Vec<u8>> {
     Ok(found.to_vec())
 }
 
-/// FNV-1a: it guards against accidents, not against forgery; a forged cursor reads nothing that its list could not.
+/// FNV-1a: it guards against accidents, not against forgery; a forged cursor reads nothing that its list
+/// could not.
 fn checksum(bytes: &[u8]) -> [u8; CHECKSUM_BYTES] {
     let hash =
         bytes.iter().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193));

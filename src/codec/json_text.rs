@@ -76,8 +76,8 @@ pub fn element(text: &[u8], index: usize) -> Option<&[u8]> {
     reader.skipped()
 }
 
-/// Whether a test holds of each object that has a member of this name; what is within such an object is not looked at. False also if the
-/// text is damaged.
+/// Whether a test holds of each object that has a member of this name; what is within such an object is not
+/// looked at. False also if the text is damaged.
 pub fn every_with(text: &[u8], name: &[u8], test: &mut dyn FnMut(&[u8]) -> bool) -> bool {
     let mut reader = Reader { text, at: 0, max_depth: MAX_DEPTH };
     reader.every_with(name, test).is_some()

@@ -332,8 +332,8 @@ pub fn descendants(key: &[u8]) -> Range<Vec<u8>> {
     with_suffix(key, 0x00)..with_suffix(key, 0xff)
 }
 
-/// Whether a key is a descendant of another; every key is one of the empty encoding. (An encoding can begin with that of a
-/// sibling: `"t\0"` does with that of `"t"`, and goes on with `ff`.)
+/// Whether a key is a descendant of another; every key is one of the empty encoding. (An encoding can begin
+/// with that of a sibling: `"t\0"` does with that of `"t"`, and goes on with `ff`.)
 #[must_use]
 pub fn is_under(key: &[u8], prefix: &[u8]) -> bool {
     key.strip_prefix(prefix).is_some_and(|rest| rest.first().is_some_and(|byte| *byte != ESCAPED))

@@ -80,7 +80,8 @@ pub fn write_string(text: &str, out: &mut Vec<u8>) {
     }
 }
 
-/// Whether JSON has these bytes of a text as they are. Eight at a time, since every versionstamp comes by here.
+/// Whether JSON has these bytes of a text as they are. Eight at a time, since every versionstamp comes by
+/// here.
 fn is_plain(bytes: &[u8]) -> bool {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = ONES << 7;
@@ -157,7 +158,8 @@ mod tests {
         assert_eq!(json(&parts), (r#"["a\"\u0001é",12,-0.0,true]"#.into(), false));
     }
 
-    /// Seen to fail: where bytes with a high bit counted, where a text of less than eight was not looked at, and where 0x1f was let through.
+    /// Seen to fail: where bytes with a high bit counted, where a text of less than eight was not looked at,
+    /// and where 0x1f was let through.
     #[test]
     fn what_json_escapes_is_found_at_every_place() {
         let fill = ["a", "\u{7f}", " ", "!", "#", "[", "]", "é", "\u{ffff}"];

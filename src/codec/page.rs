@@ -1,6 +1,7 @@
 //! Entries as one JSON text, which JavaScript turns into its objects with a single `JSON.parse`:
-//! `[part,part,…, index,flags,expiry,…, odd,entries,tail]`. The engine hands each row to it while it is read: a
-//! row is borrowed from SQLite until the next one, and collecting rows first would copy every value once more.
+//! `[part,part,…, index,flags,expiry,…, odd,entries,tail]`. The engine hands each row to it while it is read:
+//! a row is borrowed from SQLite until the next one, and collecting rows first would copy every value once
+//! more.
 //!
 //! An entry is `value,versionstamp` where the caller knows the keys, `key,value,versionstamp` in a list and
 //! `key,versionstamp` in a list of keys: parts side by side, because an object with three names costs a third
@@ -230,7 +231,8 @@ impl Page {
         Ok(())
     }
 
-    /// Appends a change: `seq,operation,key,value,versionstamp`, the operation being 3 more if there is a value.
+    /// Appends a change: `seq,operation,key,value,versionstamp`, the operation being 3 more if there is a
+    /// value.
     ///
     /// # Errors
     /// As `push_listed`.

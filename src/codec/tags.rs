@@ -1,5 +1,6 @@
-//! What is in JSON text with tagged members: whether JavaScript can make a value of each tag (`lib/value/decode.ts`; a table in
-//! `testdata/` holds for both). A RegExp and a `Float16Array` count as such: some runtime can.
+//! What is in JSON text with tagged members: whether JavaScript can make a value of each tag
+//! (`lib/value/decode.ts`; a table in `testdata/` holds for both). A RegExp and a `Float16Array` count as
+//! such: some runtime can.
 
 use std::borrow::Cow;
 

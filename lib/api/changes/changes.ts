@@ -83,7 +83,9 @@ class ChangesIterator<T> implements KvChangesIterator<T> {
     return fromCaller(next, this.#origin)
   }
 
-  /** Closing ends a live feed quietly; one that closing cuts rejects, so that it is not taken for a whole one. */
+  /**
+   * Closing ends a live feed quietly; one that closing cuts rejects, so that it is not taken for a whole one.
+   */
   #take(): KvChange<T> | undefined {
     if (this.#transport.closed && this.#live) this.#end()
     const change = this.#changes[this.#at]
@@ -122,7 +124,10 @@ class ChangesIterator<T> implements KvChangesIterator<T> {
     this.#more = more
   }
 
-  /** Waits for a notice; false at the end. The first time it only subscribes: what came before that is read first. */
+  /**
+   * Waits for a notice; false at the end. The first time it only subscribes: what came before that is read
+   * first.
+   */
   async #wait(): Promise<boolean> {
     this.#more = true
     const waiter = this.#waiterOf()

@@ -92,8 +92,8 @@ export class Consumer<T> implements KvConsumer<T> {
   }
 
   /**
-   * Takes or renews the lease; a number if another holds it: until when. One after another: the second of two names the lease that
-   * the first has got.
+   * Takes or renews the lease; a number if another holds it: until when. One after another: the second of two
+   * names the lease that the first has got.
    */
   #take(): Promise<Hold | number> {
     const taking = this.#taking.then(() => this.#takeNow())

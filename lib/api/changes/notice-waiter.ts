@@ -1,4 +1,6 @@
-/** A loop that waits for notices. A notice says that a look is worth it; one that comes during a look is kept. */
+/**
+ * A loop that waits for notices. A notice says that a look is worth it; one that comes during a look is kept.
+ */
 
 import { KvError } from "../../shared/errors.js"
 import { after } from "../../shared/host.js"
@@ -27,7 +29,10 @@ export class NoticeWaiter implements Running, Waiter {
     return this.#ended
   }
 
-  /** Resolves at the next notice, at once if one came since the last time, or at the end. False: it is the end. */
+  /**
+   * Resolves at the next notice, at once if one came since the last time, or at the end. False: it is the
+   * end.
+   */
   async wait(): Promise<boolean> {
     if (!this.#noticed && !this.#ended) await new Promise<void>((resolve) => (this.#wake = resolve))
     this.#noticed = false

@@ -104,7 +104,10 @@ export class Watch implements Running {
     this.stop()
   }
 
-  /** The next batch; nothing when it is stopped. An error that another try may pass is reported, and tried again. */
+  /**
+   * The next batch; nothing when it is stopped. An error that another try may pass is reported, and tried
+   * again.
+   */
   async next<T>(): Promise<KvWatchBatch<T> | undefined> {
     while (!this.#closed) {
       try {

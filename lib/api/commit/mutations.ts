@@ -15,7 +15,10 @@ export type Counting = "sum" | "max" | "min"
 export type Operand = bigint | number | KvU64
 export type Splicing = "append" | "prepend"
 
-/** A value that is read when its mutation is made, and may hold placeholders that are known when it is committed. */
+/**
+ * A value that is read when its mutation is made, and may hold placeholders that are known when it is
+ * committed.
+ */
 type Value = Encoded | LateValue
 
 /** A mutation whose values have been read. */

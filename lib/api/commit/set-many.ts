@@ -153,7 +153,10 @@ class Loader {
   }
 }
 
-/** In UTF-16 code units or bytes: what is sent may have three times as many bytes, which is still within one commit. */
+/**
+ * In UTF-16 code units or bytes: what is sent may have three times as many bytes, which is still within one
+ * commit.
+ */
 function sizeOf({ key, value }: SetOperation): number {
   const { data } = resolve(value, SOME_UUID)
   const parts: readonly unknown[] = isList(key) ? key : []

@@ -36,8 +36,8 @@ import {
 const DEFAULT_RETRIES = 10
 
 /**
- * The wait before a retry: a part, at random, of what grows with each. Without chance all that conflicted come back together, and all
- * but one of them conflict again.
+ * The wait before a retry: a part, at random, of what grows with each. Without chance all that conflicted
+ * come back together, and all but one of them conflict again.
  */
 function waitMs(delayMs: number, attempt: number): number {
   return random() * delayMs * attempt
@@ -186,7 +186,10 @@ class Transaction extends MutationMethods implements KvTransaction {
     }
   }
 
-  /** A read entry as this transaction's own writes leave it: the caller's own, so that changing it changes no other. */
+  /**
+   * A read entry as this transaction's own writes leave it: the caller's own, so that changing it changes no
+   * other.
+   */
   #preview(entry: KvEntryMaybe, id: string): KvEntryMaybe {
     const writes = this.#writes.get(id) ?? []
     const own = { ...entry, value: entry.versionstamp === null ? undefined : cloned(entry.value) } as Preview
@@ -235,7 +238,10 @@ function cloned(value: unknown): unknown {
   return encoded instanceof LateValue ? value : decodeValue(encoded.encoding, encoded.data)
 }
 
-/** An entry under way: an `undefined` is no value, also where a write of the transaction has made or removed one. */
+/**
+ * An entry under way: an `undefined` is no value, also where a write of the transaction has made or removed
+ * one.
+ */
 type Preview = Omit<KvEntryMaybe, "value"> & { value: unknown; expiresAt?: number }
 
 function preview(now: Preview, write: Operation, base: KvEntryMaybe, uuid: CommitUuid): Preview {
@@ -284,7 +290,10 @@ function arrayOf(value: unknown): unknown[] {
   throw new KvError("TYPE_MISMATCH", "the stored value is not an array")
 }
 
-/** The same law as `src/engine/commit/arithmetic.rs`; one table of cases holds both (`testdata/counters.json`). */
+/**
+ * The same law as `src/engine/commit/arithmetic.rs`; one table of cases holds both
+ * (`testdata/counters.json`).
+ */
 function count(type: Counting, stored: unknown, given: Operand): bigint | KvU64 {
   const operand = given instanceof KvU64 ? given.value : BigInt(given)
   if (stored === undefined) return given instanceof KvU64 ? given : operand

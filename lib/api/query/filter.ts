@@ -1,6 +1,7 @@
 /**
- * Filters, on their way to Rust, which reads and checks them (`src/engine/query/filter/`). Objects, arrays, times and values are
- * distinguished by what wraps them, so that a user's own names can never be taken for something else.
+ * Filters, on their way to Rust, which reads and checks them (`src/engine/query/filter/`). Objects, arrays,
+ * times and values are distinguished by what wraps them, so that a user's own names can never be taken for
+ * something else.
  */
 
 import { types } from "node:util"

@@ -1,6 +1,6 @@
 /**
- * A listener of a queue. JavaScript pulls: it claims messages for its free slots, and what its handlers have ended meanwhile
- * is settled in the same commit. Rust extends the leases; it never calls a handler.
+ * A listener of a queue. JavaScript pulls: it claims messages for its free slots, and what its handlers have
+ * ended meanwhile is settled in the same commit. Rust extends the leases; it never calls a handler.
  */
 
 import type { KvListener, KvListenOptions, KvMessage, KvStopOptions } from "../../../index.js"
@@ -105,7 +105,8 @@ class ListenerHandle implements KvListener {
       const end = after(ms, () => this.#listener.giveBack())
       void this.finished.then(end)
     }
-    // Without options nothing is returned: a handler that returns what it was given would wait for its own end.
+    // Without options nothing is returned: a handler that returns what it was given would wait for its own
+    // end.
     return options === undefined ? undefined : this.finished
   }
 
@@ -160,7 +161,9 @@ class Listener implements QueueWorker, Running {
     this.#onIdle()
   }
 
-  /** What is still handled goes to the next listener, at once; how its handler ends does not matter any more. */
+  /**
+   * What is still handled goes to the next listener, at once; how its handler ends does not matter any more.
+   */
   giveBack(): void {
     for (const { id, lease } of this.#running)
       if (this.#leases.end(id, lease)) this.#settled.push(settlement(id, lease, "released"))
@@ -192,7 +195,10 @@ class Listener implements QueueWorker, Running {
     this.#onIdle()
   }
 
-  /** Claims if the queue has something to do now, or wakes another listener; else it is woken when there is something. */
+  /**
+   * Claims if the queue has something to do now, or wakes another listener; else it is woken when there is
+   * something.
+   */
   #plan(dueMs: number | null): void {
     if (dueMs === null || this.#transport.closed) return
     if (dueMs > this.#transport.now()) this.#subscription.wakeAt(dueMs)
@@ -334,7 +340,10 @@ class Listener implements QueueWorker, Running {
     this.#schedule()
   }
 
-  /** Waits to be called. A stopped one lets go when nothing of it runs any more: until then the leases are to be extended. */
+  /**
+   * Waits to be called. A stopped one lets go when nothing of it runs any more: until then the leases are to
+   * be extended.
+   */
   #onIdle(): void {
     if (this.#claiming || this.#settled.length > 0) return
     if (this.free > 0 && !this.#scheduled) this.#subscription.onIdle()

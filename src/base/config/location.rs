@@ -1,5 +1,5 @@
-//! Where a store's data is: what a URL or a path means, and what is refused because it evidently means no file of that name
-//! (`templates.rs`: names that a program made by mistake).
+//! Where a store's data is: what a URL or a path means, and what is refused because it evidently means no
+//! file of that name (`templates.rs`: names that a program made by mistake).
 
 use std::path::PathBuf;
 
@@ -211,7 +211,8 @@ fn has_escape(text: &str) -> bool {
     parts.any(|part| part.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2)
 }
 
-/// Paths that would be taken by the letter, where something else is meant: shells expand them, other systems have them.
+/// Paths that would be taken by the letter, where something else is meant: shells expand them, other systems
+/// have them.
 fn refuse_mistaken(path: &str) -> Result<()> {
     let preview = short(path);
     // A URL of a file puts a slash before what was meant to be expanded.

@@ -1,7 +1,7 @@
-//! Completions on their way to JavaScript. Worker threads write them down as one JSON text; after each group one
-//! call wakes the event loop, and JavaScript drains all of them with one parse:
-//! `[id,0,body, id,1,error, …]`. Pages are texts of their own, so that a damaged value spoils no other letter. Under the id 0
-//! come reasons to look (`store::Notice`), for those who wait for news.
+//! Completions on their way to JavaScript. Worker threads write them down as one JSON text; after each group
+//! one call wakes the event loop, and JavaScript drains all of them with one parse:
+//! `[id,0,body, id,1,error, …]`. Pages are texts of their own, so that a damaged value spoils no other
+//! letter. Under the id 0 come reasons to look (`store::Notice`), for those who wait for news.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};

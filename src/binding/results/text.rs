@@ -21,7 +21,8 @@ pub fn thrown(error: Error) -> Thrown {
     thrown
 }
 
-/// The system's error as `lib/shared/errors.ts` reads it: `{"message":…,"errno":…,"sqlite":…,"operation":…,"path":…}`.
+/// The system's error as `lib/shared/errors.ts` reads it:
+/// `{"message":…,"errno":…,"sqlite":…,"operation":…,"path":…}`.
 fn source_json(source: &SystemError) -> String {
     let SystemError { message, errno, sqlite, operation, path } = source;
     serde_json::json!({ "message": message, "errno": errno, "sqlite": sqlite, "operation": operation, "path": path })

@@ -238,7 +238,8 @@ pub fn versionstamp(env: Env, value: Raw) -> Result<Option<String>> {
     Err(Error::invalid(message).at("versionstamp"))
 }
 
-/// A versionstamp of Deno KV: no entry here has it, so a check with it fails, as there with that of another entry.
+/// A versionstamp of Deno KV: no entry here has it, so a check with it fails, as there with that of another
+/// entry.
 fn is_denos_stamp(text: &str) -> bool {
     text.len() == 20 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }

@@ -23,7 +23,8 @@ pub struct LeaseHolder {
 /// Takes or renews the lease, unless another holds it; `prefix` is the encoded one if one was given.
 ///
 /// # Errors
-/// `INVALID_ARGUMENT` for another prefix than the consumer has, `HISTORY_GONE`, `UNSUPPORTED`, those of the store.
+/// `INVALID_ARGUMENT` for another prefix than the consumer has, `HISTORY_GONE`, `UNSUPPORTED`, those of the
+/// store.
 pub fn take<'a>(
     seen: &mut dyn ReadTxn,
     batch: &mut Batch<'a>,
@@ -71,7 +72,8 @@ pub fn take<'a>(
     }))
 }
 
-/// Moves the position and renews the lease. A lease that ran out and that nobody took since is still the holder's.
+/// Moves the position and renews the lease. A lease that ran out and that nobody took since is still the
+/// holder's.
 ///
 /// # Errors
 /// `CONFLICT` if the lease was lost, `INVALID_ARGUMENT` for a number out of range, those of the store.

@@ -54,8 +54,8 @@ pub fn check_history(state: &ChangeLogState, after: i64) -> Result<()> {
     Err(Error::new(Code::HistoryGone, message))
 }
 
-/// Reads a page of changes; its tail says where to go on, and whether there may be more now. If not, a follower
-/// is told from then on.
+/// Reads a page of changes; its tail says where to go on, and whether there may be more now. If not, a
+/// follower is told from then on.
 ///
 /// # Errors
 /// `HISTORY_GONE`, `UNSUPPORTED`, those of the store.

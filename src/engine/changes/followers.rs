@@ -182,8 +182,8 @@ impl Followers {
         };
         let scan = |after| ChangeScan { after, limit: MAX_INLINE_LOG_ROWS, values: false };
         txn.prefetch(&mut [Want::ChangeLogState, Want::Changes(scan(known))].into_iter());
-        // Before the lock: the first read of a snapshot may wait for another process, and the event loop waits for
-        // the lock.
+        // Before the lock: the first read of a snapshot may wait for another process, and the event loop
+        // waits for the lock.
         let log = txn.change_log_state()?;
         let mut state = self.state.lock();
         let Some(after) = state.looked_up_to() else {

@@ -53,8 +53,8 @@ pub fn create_ordered<'a>(
     Ok(Ending::Known(Answer::Done))
 }
 
-/// The number of an index that is to be made. It is in the names of what the index is made of, so that a store knows all of its SQL
-/// before it begins.
+/// The number of an index that is to be made. It is in the names of what the index is made of, so that a
+/// store knows all of its SQL before it begins.
 fn next_id(indexes: &[IndexRow]) -> Result<i64> {
     let last = indexes.iter().map(|index| index.id).max().unwrap_or(0);
     last.checked_add(1)

@@ -1,7 +1,8 @@
-//! Which ordered index serves a filter. An index narrows down what is looked at, and never decides: what it gives is a
-//! superset of the entries that match, and the filter has the last word.
+//! Which ordered index serves a filter. An index narrows down what is looked at, and never decides: what it
+//! gives is a superset of the entries that match, and the filter has the last word.
 //!
-//! An index has numbers as doubles, so a bound that is no small whole number is widened by more than rounding can be off.
+//! An index has numbers as doubles, so a bound that is no small whole number is widened by more than rounding
+//! can be off.
 
 use std::cmp::Ordering;
 use std::ops::Range;

@@ -23,7 +23,8 @@ impl Selector {
     /// The range that it means.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` if it names nothing, or bounds that are outside of its prefix or the wrong way round.
+    /// `INVALID_ARGUMENT` if it names nothing, or bounds that are outside of its prefix or the wrong way
+    /// round.
     pub fn range(&self) -> Result<Range<Vec<u8>>> {
         if self.prefix.is_none() && self.start.is_none() && self.end.is_none() {
             let message = "it is empty; give prefix, start or end ({ prefix: [] } is everything)";

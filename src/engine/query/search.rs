@@ -43,7 +43,8 @@ pub struct SearchQuery {
     pub ranked: Arc<Mutex<Ranked>>,
 }
 
-/// Matches in their order, found at once for many pages: to find and to sort them costs the same for one page as for all.
+/// Matches in their order, found at once for many pages: to find and to sort them costs the same for one page
+/// as for all.
 #[derive(Debug, Default)]
 pub struct Ranked {
     /// How many matches come before them.
@@ -51,7 +52,8 @@ pub struct Ranked {
     entries: Vec<IndexedEntry>,
     /// There may be more after them.
     is_full: bool,
-    /// The newest of their versionstamps: an entry with a newer one was written since, and may not match any more.
+    /// The newest of their versionstamps: an entry with a newer one was written since, and may not match any
+    /// more.
     newest: String,
 }
 
@@ -65,12 +67,14 @@ impl Ranked {
     }
 }
 
-/// What a user types, as FTS5 wants it: every word must be there, and nothing in it is an operator. `None`: there is no word.
+/// What a user types, as FTS5 wants it: every word must be there, and nothing in it is an operator. `None`:
+/// there is no word.
 fn expression(words: &str, tokenizer: Tokenizer) -> Option<String> {
     let mut seen = HashSet::new();
     let words: Vec<String> = words
         .split(|letter: char| letter == '\0' || tokenizer.is_blank(letter))
-        // A word without a letter or digit says nothing, and mostly has no token. The time of FTS5's parser grows with the square of the words.
+        // A word without a letter or digit says nothing, and mostly has no token. The time of FTS5's parser
+        // grows with the square of the words.
         .filter(|word| word.chars().any(char::is_alphanumeric) && seen.insert(*word))
         .take(MAX_QUERY_WORDS)
         .map(|word| format!("\"{}\"", word.replace('"', "\"\"")))

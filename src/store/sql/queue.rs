@@ -89,7 +89,8 @@ pub const RETURN: &str =
        updated_at = ?5
      WHERE id = ?1 AND lease = ?2 AND status = 'processing' RETURNING queue";
 
-/// The row that is to be removed, by `DELETE_MESSAGE_AT`: `RETURNING` would make a table in memory for it each time.
+/// The row that is to be removed, by `DELETE_MESSAGE_AT`: `RETURNING` would make a table in memory for it
+/// each time.
 pub const LEASED_ROW: &str =
     "SELECT rowid, queue, ordering_key FROM kv_queue WHERE id = ?1 AND lease = ?2 AND status = 'processing'";
 

@@ -285,8 +285,8 @@ impl Watch {
     }
 }
 
-/// Begins a watch that was given away already. If it fails, the watch begins with its first batch: with the present
-/// state, because of what was committed meanwhile.
+/// Begins a watch that was given away already. If it fails, the watch begins with its first batch: with the
+/// present state, because of what was committed meanwhile.
 pub struct BeginRead(pub Arc<Watch>);
 
 impl ReadJob for BeginRead {
@@ -307,8 +307,8 @@ fn walk_of(after: i64, inline: bool) -> ChangeScan {
     ChangeScan { after, limit: if inline { MAX_INLINE_LOG_ROWS } else { MAX_LOG_ROWS }, values: false }
 }
 
-/// The log, which is on. Asked before the position is locked: the first read of a snapshot may wait for another
-/// process, and the event loop waits for no lock that is held meanwhile.
+/// The log, which is on. Asked before the position is locked: the first read of a snapshot may wait for
+/// another process, and the event loop waits for no lock that is held meanwhile.
 fn logged(txn: &mut dyn ReadTxn) -> Result<ChangeLogState> {
     let log = txn.change_log_state()?;
     check_logged(&log)?;

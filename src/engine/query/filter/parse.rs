@@ -1,6 +1,7 @@
-//! A filter from its text, as `lib/api/query/filter.ts` writes it: `{"o":[[name,node],…]}` for an object, `{"a":[node,…]}` for an array,
-//! `{"n":milliseconds}` for the store's time, `{"v":value}` for any other value, with tags. So a user's own names can never be
-//! taken for something else. What is not a filter is refused, with its place.
+//! A filter from its text, as `lib/api/query/filter.ts` writes it: `{"o":[[name,node],…]}` for an object,
+//! `{"a":[node,…]}` for an array, `{"n":milliseconds}` for the store's time, `{"v":value}` for any other
+//! value, with tags. So a user's own names can never be taken for something else. What is not a filter is
+//! refused, with its place.
 
 use std::cmp::Ordering;
 
@@ -18,8 +19,8 @@ use crate::codec::value::TAGGED_JSON;
 /// Those that may stand beside fields.
 const COMBINING: [&[u8]; 3] = [b"$and", b"$or", b"$not"];
 
-/// `$and` and its array are two objects or arrays within one another, each of them up to three levels of the text; the rest
-/// is for values.
+/// `$and` and its array are two objects or arrays within one another, each of them up to three levels of the
+/// text; the rest is for values.
 const MAX_TEXT_DEPTH: usize = 3 * (2 * MAX_FILTER_DEPTH + 100) + 400;
 
 /// A part of a filter, as it was given.
@@ -92,7 +93,8 @@ fn member_of(pair: Json<'_>) -> Option<(Vec<u8>, Node)> {
     }
 }
 
-/// A path is copied for each condition that it leads to. One step more than values have levels leads nowhere, and so do more.
+/// A path is copied for each condition that it leads to. One step more than values have levels leads nowhere,
+/// and so do more.
 const MAX_PATH_STEPS: usize = 101;
 
 struct Parser {
@@ -263,7 +265,8 @@ fn is_pattern(operand: &Operand) -> bool {
     matches!(operand, Operand::Value(value) if value.holds_regexp())
 }
 
-/// A RegExp would be compared with a stored one, where nearly everybody means what it matches. Only `$eq` and `$ne` leave no doubt.
+/// A RegExp would be compared with a stored one, where nearly everybody means what it matches. Only `$eq` and
+/// `$ne` leave no doubt.
 fn no_pattern(operand: Operand, place: &Trail<'_>) -> Result<Operand> {
     if is_pattern(&operand) { Err(pattern(place)) } else { Ok(operand) }
 }
