@@ -52,8 +52,7 @@ export interface Transport {
   getMany<T>(keys: readonly KvKey[], consistency: KvConsistency): Promise<KvEntryMaybe<T>[]>
   /**
    * Begins a read in steps. Throws `CLOSED` and errors of the request itself at once. What only the store
-   * knows (`BUSY`, `CORRUPT`, `HISTORY_GONE`, a change log that is off) comes with the first step at the
-   * latest.
+   * knows (`BUSY`, `CORRUPT`, `HISTORY_GONE`, a log that is off) comes with the first step at the latest.
    */
   open<K extends keyof Readers>(request: Request<Readers, K>): Readers[K]["gives"]
   /** Answers at once where it can. */
