@@ -610,6 +610,19 @@ type KvKeys<Values extends readonly unknown[]> = readonly [...{ [At in keyof Val
 type KvTuple = readonly [unknown, ...unknown[]]
 
 /**
+ * A list of keys whose values are all of type `T`. A tuple of values asks for as many keys ({@link KvKeys}), so no list is one for a tuple `T`.
+ * The keys of the mapped type are `any`, an index signature, which no array has; for any other `T` they are `never`, no member at all.
+ * A generic function can pass its own `T` on: as long as TypeScript cannot decide, it leaves out a branch that is `any`.
+ */
+type KvKeyList<T> = readonly KvKey[] & {
+  // biome-ignore lint/suspicious/noExplicitAny: see above
+  [Missing in 0 extends 1 & T ? never : [T] extends [KvTuple] ? any : never]: unknown
+}
+
+/** A {@link KvWatchTarget} whose values are all of type `T`. */
+type KvWatchTargetOf<T> = Exclude<KvWatchTarget, readonly KvKey[]> | KvKeyList<T>
+
+/**
  * What {@link Kv} and {@link KvTransaction} have in common: the type of a parameter that takes either.
  * Through a `Kv` a write is a commit of its own and its promise should be awaited; in a transaction it is
  * part of the transaction's commit.
@@ -629,11 +642,11 @@ export interface KvContext {
   /** Reads several entries of one snapshot. */
   get<Values extends KvTuple>(keys: KvKeys<Values>): Promise<KvEntries<Values>>
   /** Reads the entries of a list of keys; `T` is the type of every value. */
-  get<T = unknown>(keys: readonly KvKey[]): Promise<KvEntryMaybe<T>[]>
+  get<T = unknown>(keys: KvKeyList<T>): Promise<KvEntryMaybe<T>[]>
   /** Reads up to 1000 entries of one snapshot, in the order of the keys. */
   getMany<Values extends KvTuple>(keys: KvKeys<Values>): Promise<KvEntries<Values>>
   /** Reads the entries of a list of keys; `T` is the type of every value. */
-  getMany<T = unknown>(keys: readonly KvKey[]): Promise<KvEntryMaybe<T>[]>
+  getMany<T = unknown>(keys: KvKeyList<T>): Promise<KvEntryMaybe<T>[]>
   /** Writes a value; without `expiresIn` an earlier time to live is cleared. */
   set(key: KvWriteKey, value: unknown, options?: KvExpireOptions): unknown
   /** Merges into a value: {@link KvAtomic.patch}. */
@@ -652,11 +665,11 @@ export interface KvTransaction {
   /** The same as {@link getMany}. An empty array is an empty list of keys, and gives `[]`. */
   get<Values extends KvTuple>(keys: KvKeys<Values>): Promise<KvEntries<Values>>
   /** Reads the entries of a list of keys; `T` is the type of every value. */
-  get<T = unknown>(keys: readonly KvKey[]): Promise<KvEntryMaybe<T>[]>
+  get<T = unknown>(keys: KvKeyList<T>): Promise<KvEntryMaybe<T>[]>
   /** Reads up to 1000 entries of one snapshot, in the order of the keys; each is checked at commit. */
   getMany<Values extends KvTuple>(keys: KvKeys<Values>): Promise<KvEntries<Values>>
   /** Reads the entries of a list of keys; `T` is the type of every value. */
-  getMany<T = unknown>(keys: readonly KvKey[]): Promise<KvEntryMaybe<T>[]>
+  getMany<T = unknown>(keys: KvKeyList<T>): Promise<KvEntryMaybe<T>[]>
   /** Adds preconditions of your own. */
   check(...checks: KvCheck[]): this
   /**
@@ -1622,7 +1635,7 @@ export class Kv {
   /** The same as {@link getMany}. An empty array is an empty list of keys, and gives `[]`. */
   get<Values extends KvTuple>(keys: KvKeys<Values>, options?: KvGetOptions): Promise<KvEntries<Values>>
   /** Reads the entries of a list of keys; `T` is the type of every value. */
-  get<T = unknown>(keys: readonly KvKey[], options?: KvGetOptions): Promise<KvEntryMaybe<T>[]>
+  get<T = unknown>(keys: KvKeyList<T>, options?: KvGetOptions): Promise<KvEntryMaybe<T>[]>
 
   /**
    * Reads up to 1000 keys from one snapshot, in the order of the keys; `[]` gives `[]`.
@@ -1635,7 +1648,7 @@ export class Kv {
    */
   getMany<Values extends KvTuple>(keys: KvKeys<Values>, options?: KvGetOptions): Promise<KvEntries<Values>>
   /** Reads the entries of a list of keys; `T` is the type of every value. */
-  getMany<T = unknown>(keys: readonly KvKey[], options?: KvGetOptions): Promise<KvEntryMaybe<T>[]>
+  getMany<T = unknown>(keys: KvKeyList<T>, options?: KvGetOptions): Promise<KvEntryMaybe<T>[]>
 
   /**
    * Reads a range in order, page by page. Every page is one snapshot; a long list may see writes that were
@@ -1911,7 +1924,7 @@ export class Kv {
   ): KvSubscription
   /** The same; `T` is the type of every value. */
   watch<T = unknown>(
-    target: KvWatchTarget,
+    target: KvWatchTargetOf<T>,
     callback: KvWatchCallback<T>,
     options?: KvWatchOptions,
   ): KvSubscription
@@ -1921,7 +1934,7 @@ export class Kv {
     options?: KvWatchOptions,
   ): KvWatchIterator<Values[number]>
   /** The same as an async iterator; `T` is the type of every value. */
-  watch<T = unknown>(target: KvWatchTarget, options?: KvWatchOptions): KvWatchIterator<T>
+  watch<T = unknown>(target: KvWatchTargetOf<T>, options?: KvWatchOptions): KvWatchIterator<T>
 
   /**
    * The change feed.
