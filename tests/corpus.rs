@@ -1,4 +1,4 @@
-//! The corpus of the fuzzer, once: what it found stays found.
+//! Runs the fuzzer's corpus once, so that a fault it found cannot come back.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 use std::path::Path;

@@ -1,9 +1,9 @@
-//! Random operations against a sorted map: whatever is committed, listed, counted, read or swept, by one
-//! after another or several at once, the store and the map agree, in memory, in a file, and on a store that
-//! answers as a server does. Time is injected: the clock goes on and back. Messages are in
+//! Random operations against a sorted map: whatever is committed, listed, counted, read or swept, one after
+//! another or several at once, the store and the map agree, in memory, in a file, and on a store that answers
+//! as a server does. Time is injected: the clock steps forward and back. Messages are in
 //! `engine/queue_model.rs`.
 //!
-//! What fails prints its seed: `KEYVAL_SEED=… KEYVAL_STEPS=… cargo test --no-default-features --test model`.
+//! A failure prints its seed: `KEYVAL_SEED=… KEYVAL_STEPS=… cargo test --no-default-features --test model`.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
@@ -40,12 +40,12 @@ mod support;
 
 const STEPS: u64 = 1_500;
 
-/// Where the store is.
+/// The kind of store.
 #[derive(Clone)]
 enum Target {
     Memory,
     File,
-    /// In a file, by way of `support::late`: with a seed, and what has happened there.
+    /// In a file, through `support::late`: its seed, and its counts.
     Late(u64, Arc<Counts>),
 }
 
@@ -58,7 +58,7 @@ struct Pair {
     change_log: ChangeLog,
     model: Model,
     choose: Chooser,
-    /// The newest versionstamp that was seen.
+    /// The newest versionstamp seen so far.
     newest: String,
     /// The latest time at which one was issued.
     issued_ms: i64,
@@ -100,15 +100,15 @@ fn the_corpus() {
     }
 }
 
-/// Seen to fail: see the list in `in_a_file`; in memory each of them but those of the log.
+/// Seen to fail: as `in_a_file`, except for the faults of the log.
 #[test]
 fn in_memory() {
     run(|_| Target::Memory);
 }
 
-/// Seen to fail: with a delete that leaves expired rows; with an update over an expired row told as an
+/// Seen to fail: with a delete that leaves expired rows; with a write over an expired row logged as an
 /// update; with a sum that drops the time to live; with a page's `more` one row early; with a reverse cursor
-/// taken as a forward one.
+/// taken for a forward one.
 #[test]
 fn in_a_file() {
     run(|_| Target::File);
@@ -224,7 +224,7 @@ impl Pair {
         read(&self.kv, request)
     }
 
-    /// Lists in pages, going on from one to the next by a cursor.
+    /// Lists in pages, each continued by a cursor.
     fn list(&mut self) {
         let selected = self.choose.selected();
         let (reverse, keys_only) = (self.choose.0.one_in(2), self.choose.0.one_in(3));
@@ -257,7 +257,7 @@ impl Pair {
             let Answer::Page(page) = self.answer(Request::List(query)) else { panic!("no page") };
             let parts = if keys_only { Parts::Keys } else { Parts::Listed };
             found.extend(entries(&page, parts));
-            // A page is short only at the end, and before a large value.
+            // A page is short only at the end and before a large value.
             let large = self.model.rows.values().any(|row| row.value.len() > 200_000);
             assert!(page.len() == limit || page.len() < limit && (!page.more || large && !page.is_empty()));
             if !page.more {
@@ -269,7 +269,7 @@ impl Pair {
         }
     }
 
-    /// What is live in a range, in order.
+    /// The live rows of a range, in order.
     fn selected(&self, selected: &Selected) -> Vec<(Vec<u8>, Row)> {
         let live = self.model.rows.iter().filter(|(_, row)| self.model.is_live(row));
         live.filter(|(key, _)| selected.contains(key)).map(|(key, row)| (key.clone(), row.clone())).collect()
@@ -327,7 +327,7 @@ impl Pair {
         self.compare();
     }
 
-    /// All that is there, by the store; in a file, all that is in it, byte by byte, and what the log tells.
+    /// Compares all entries as the store reads them; of a file also its rows, byte by byte, and its log.
     fn compare(&mut self) {
         let found = self.pages(&Selected::All, false, false, 1000);
         let expected = self.selected(&Selected::All);

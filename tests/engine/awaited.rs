@@ -1,4 +1,4 @@
-//! What a commit costs those who wait for queues and leases and whom it does not concern: not a look at each.
+//! Waiting for many queues and leases: a commit that concerns none of them must not cost a look at each.
 
 use crate::support::fault::{Plan, Trap};
 use crate::support::raw::Raw;
@@ -17,10 +17,10 @@ use keyval::kv::Kv;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// More than are looked at on the calling thread.
+/// One more than the calling thread looks at.
 const MANY: usize = MAX_INLINE_DUES + 1;
 
-/// One who waits for many queues, each with a message for later, and for many leases that others hold.
+/// A `Kv` that waits for many queues, each with a delayed message, and for many leases that others hold.
 struct Waiting {
     kv: Kv,
     leases: Vec<i64>,
@@ -52,7 +52,7 @@ fn holder(at: usize, lease: i64) -> LeaseHolder {
     LeaseHolder { name: name(at), lease, lease_ms: HOUR_MS }
 }
 
-/// Where there was no reason to look.
+/// The answer when there was no reason to look.
 fn nothing() -> Option<Dues> {
     Some(Dues { again_ms: Some(T0 + AWAITED_LOOK_MS), ..Dues::default() })
 }
@@ -72,8 +72,7 @@ impl Waiting {
         waiting
     }
 
-    /// One who waits for leases alone, for each `every`th of the consumers that there are, after its first
-    /// look.
+    /// Waits for leases only, those of every `every`th consumer; the first look is done.
     fn for_leases(consumers: usize, every: usize) -> Self {
         let (folder, trap) = (TempDir::new().unwrap(), Trap::default());
         let mut kv = open(&folder.path().join("store.db"), &trap.options());
@@ -93,7 +92,7 @@ impl Waiting {
         waiting
     }
 
-    /// What a look tells, and how many rows it asks for.
+    /// The result of a look, and the number of SELECTs it ran.
     fn counted_look(&self) -> (Dues, usize) {
         self.trap.arm(Plan::Watch);
         let found = self.look();
@@ -101,7 +100,7 @@ impl Waiting {
         (found, self.trap.disarm().steps.iter().filter(|sql| sql.starts_with("SELECT")).count())
     }
 
-    /// What is looked at on the calling thread, which stops where that would be many names.
+    /// Looks on the calling thread; `None` if there are too many names for that.
     fn look_now(&mut self) -> Option<Dues> {
         let request = Request::Dues(self.kv.awaited());
         match self.kv.read_now(&request).unwrap() {
@@ -114,13 +113,13 @@ impl Waiting {
         dues(read(&self.kv, Request::Dues(self.kv.awaited())))
     }
 
-    /// Commits something, and waits until it is told.
+    /// Commits something, and waits until its notice is delivered.
     fn commit(&mut self, one: Write) {
         write(&mut self.kv, one).unwrap();
         self.wait_until_notified();
     }
 
-    /// A group is told before the next one begins.
+    /// The notices of a group are delivered before the next group begins.
     fn wait_until_notified(&mut self) {
         put(&mut self.kv, set(&["k"], "1"));
     }
@@ -153,10 +152,10 @@ fn release_elsewhere(at: usize) -> String {
     format!("UPDATE kv_consumers SET locked_until = NULL WHERE name = '{}'", name(at))
 }
 
-/// As this version notes that a lease was given back.
+/// The note that this version leaves when a lease is given back.
 const NOTE_RELEASE: &str = "INSERT OR REPLACE INTO kv_meta (key, value) SELECT 'released', value FROM kv_meta WHERE key = 'sequence'";
 
-/// The time of the lease that nobody holds any more is told.
+/// Whether the only lease reported is this one, as free now.
 fn tells_of_release(all: &Dues, at: usize) -> bool {
     all.consumers == [(name(at), 0)]
 }
@@ -174,8 +173,8 @@ fn a_commit_that_takes_no_number_is_no_reason_to_look() {
     close(waiting.kv);
 }
 
-/// Seen to fail: with `Awaited::on_notice` left out, each of the names was looked up after each commit of the
-/// process itself.
+/// Seen to fail: with `Awaited::on_notice` left out, each name was looked up after each commit of this
+/// process.
 #[test]
 fn nor_is_one_that_is_notified_here() {
     let mut waiting = Waiting::new();
@@ -190,7 +189,8 @@ fn nor_is_one_that_is_notified_here() {
     close(waiting.kv);
 }
 
-/// Seen to fail: with a commit of the process itself taken to follow the last look, whatever lies between.
+/// Seen to fail: with this process's commit taken to follow the last look directly, whatever others committed
+/// in between.
 #[test]
 fn a_number_that_another_process_took_is_a_reason_also_behind_one_of_its_own() {
     for own_commits in 0..3 {
@@ -207,7 +207,8 @@ fn a_number_that_another_process_took_is_a_reason_also_behind_one_of_its_own() {
     }
 }
 
-/// A version that takes no number may write to the file too. Seen to fail: with no look but for a number.
+/// An older version, which takes no numbers, may write to the file too. Seen to fail: with a look only when a
+/// number was taken.
 #[test]
 fn what_takes_no_number_elsewhere_is_seen_a_second_later() {
     let mut waiting = Waiting::new();
@@ -216,15 +217,14 @@ fn what_takes_no_number_elsewhere_is_seen_a_second_later() {
     waiting.kv.freeze_clock(Some(T0 + AWAITED_LOOK_MS));
     assert_eq!(waiting.look_now(), None);
     assert!(tells_of_release(&waiting.look(), 5));
-    // A clock that stepped back puts nothing off.
+    // A clock that stepped back delays nothing.
     waiting.kv.freeze_clock(Some(T0));
     assert_eq!(waiting.look_now(), None);
     close(waiting.kv);
 }
 
-/// What makes a message ready, or a lease free, takes a number; nothing else does that nobody waits for.
-/// Seen to fail: only a message that was added took one. And with one for the deletion of a consumer that is
-/// not there.
+/// An operation that makes a message ready or frees a lease takes a number; no other operation does. Seen to
+/// fail: only adding a message took one. And with one taken when a consumer that does not exist is deleted.
 #[test]
 fn whatever_somebody_may_wait_for_takes_a_number() {
     let mut waiting = Waiting::new();
@@ -318,7 +318,7 @@ fn leases_that_nobody_waits_for_are_passed_over() {
     close(waiting.kv);
 }
 
-/// Seen to fail: where it was an error, no lease was reported.
+/// Seen to fail: with a damaged row as an error of the whole look, no lease was reported.
 #[test]
 fn a_damaged_lease_is_reported_as_one_that_is_free() {
     let waiting = Waiting::for_leases(MANY, 1);

@@ -1,4 +1,4 @@
-//! What becomes of the messages of a `Kv` that is dropped, as when its worker is terminated.
+//! The messages of a `Kv` that is dropped without `close`, as when its worker is terminated.
 
 use std::sync::mpsc::{Receiver, channel};
 
@@ -38,7 +38,7 @@ fn begin_claim(kv: &mut Kv) -> Receiver<Result<Answer>> {
     receive
 }
 
-/// What a claim gives: `id,lease,attempts,value` of each message, in JSON.
+/// Claims messages; returns the JSON of their `id,lease,attempts,value`.
 fn claim(kv: &mut Kv) -> String {
     match wait(&begin_claim(kv), "a claim") {
         Ok(Answer::Page(page)) => String::from_utf8(page.text).expect("text"),
@@ -73,7 +73,7 @@ fn the_messages_of_a_dropped_kv_are_for_the_next_one_at_once() {
     assert_eq!(counts(&next), QueueStats { pending: 0, processing: 1, dead: 1 });
 }
 
-/// Seen to fail: what was claimed for nobody waited for its lease.
+/// Seen to fail: a message claimed for a `Kv` that was already gone waited for the end of its lease.
 #[test]
 fn a_claim_of_a_kv_that_is_dropped_meanwhile_is_given_back() {
     let folder = TempDir::new().unwrap();

@@ -1,4 +1,4 @@
-//! What the JavaScript thread answers by itself: the same as the reader thread, and never for long.
+//! Reads on the JavaScript thread: they give the same answers as the reader thread, and never take long.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -45,7 +45,7 @@ fn a_search_gives_up_in_time_and_finds_the_same() {
         let later = page(read(&kv, rare)).unwrap();
         assert_eq!((later.len(), &now.unwrap().text), (20, &later.text));
 
-        // Of the second one nothing is found, in one step of the statement.
+        // The second one matches nothing, and takes one step of the statement.
         for words in ["common", "common-other"] {
             let request = searched(words);
             let whole = least(3, || drop(read(&kv, request.clone())));
@@ -53,17 +53,17 @@ fn a_search_gives_up_in_time_and_finds_the_same() {
                 assert!(matches!(kv.read_now(&request).unwrap(), Answer::WouldBlock), "{words}");
             });
             println!("{words}: {whole:?}, given up after {held:?}");
-            // On a slow machine all of it is slow.
+            // A slow machine is slow for both threads.
             let most = Duration::from_millis(3 * MAX_INLINE_SEARCH_MS).max(whole / 5);
             assert!(held < most, "{words}: {held:?} of {whole:?}");
         }
-        // The connection is as it was.
+        // The connection still works.
         assert!((0..1_000).any(|_| page(kv.read_now(&searched("rare")).unwrap()).is_some()));
         task(&mut kv, Write::RemoveIndexes(key(&["d"]), None));
     }
 }
 
-/// The shortest of several runs: whoever else runs on this machine makes the others longer.
+/// The shortest of several runs: other processes of the machine only make runs longer.
 fn least(runs: usize, mut work: impl FnMut()) -> Duration {
     let timed = (0..runs).map(|_| {
         let watch = Stopwatch::start();
@@ -87,8 +87,8 @@ fn searched(words: &str) -> Request {
     }))
 }
 
-/// A search of a common word takes long; what is read here without it was found before. Seen to fail: search
-/// anew for each page.
+/// A search for a common word takes long, so its hits are kept for the following pages. Seen to fail: with a
+/// new search for each page.
 #[test]
 fn the_pages_of_a_search_after_the_first_are_found_together() {
     let folder = tempfile::tempdir().unwrap();
@@ -116,7 +116,7 @@ fn the_pages_of_a_search_after_the_first_are_found_together() {
     assert_eq!(searches, DOCUMENTS.div_ceil(MAX_RANKED_KEYS) + 1);
 }
 
-/// Seen to fail: look at all of them in one page.
+/// Seen to fail: with all of them looked at for one page.
 #[test]
 fn a_list_looks_at_so_many_entries_of_an_index_at_a_time() {
     let folder = tempfile::tempdir().unwrap();
@@ -142,7 +142,7 @@ fn a_list_looks_at_so_many_entries_of_an_index_at_a_time() {
     assert!(page(kv.read_now(&Request::List(listed("all"))).unwrap()).is_none());
 }
 
-/// Entries with a 1 in this field, of which none matches.
+/// A list of the entries with a 1 in this field; none of them matches the rest of the filter.
 fn listed(field: &str) -> ListQuery {
     let filter = format!(r#"{{"o":[["{field}",{{"v":1}}],["none",{{"v":1}}]]}}"#);
     ListQuery {

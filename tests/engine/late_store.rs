@@ -1,4 +1,4 @@
-//! What begins, waits or is claimed on a store that answers late and out of order (`support::late`).
+//! Watches and claims on a store that answers late and out of order (`support::late`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -25,7 +25,7 @@ fn open(seed: u64, counts: &Arc<Counts>) -> Kv {
     late::open(":memory:", &quiet(), seed, counts)
 }
 
-/// A watch is begun on the reader thread here, and the write after it may not overtake it.
+/// Here a watch begins on the reader thread, and a later write must not overtake it.
 ///
 /// Seen to fail: with a read that the writes do not wait for.
 #[test]
@@ -62,8 +62,8 @@ fn claim(kv: &mut Kv, settled: Vec<Settled>, claim: usize) -> Receiver<Result<An
 
 /// Two claims at a time, and messages with ordering keys.
 ///
-/// Seen to fail: with a claim that keeps what it claimed in an earlier decision, and so claims more than it
-/// was asked for.
+/// Seen to fail: with a claim that keeps the messages of an earlier decision, and so claims more than it was
+/// asked for.
 #[test]
 fn each_message_is_delivered_once_and_in_the_order_of_its_key() {
     const MESSAGES: usize = 24;

@@ -1,5 +1,5 @@
-//! The engine, on a local store: what is answered on the calling thread, what watches and waiting cost, what
-//! becomes of the messages of a `Kv` that goes; and on one that answers late.
+//! The engine, on a local store: reads on the calling thread, the cost of watches and of waiting, the
+//! messages of a dropped `Kv`; and on a store that answers late.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 mod awaited;

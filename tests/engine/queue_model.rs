@@ -1,10 +1,10 @@
-//! Messages at random against a model of their lives, in memory, in a file, and on a store that answers as a
-//! server does: each is delivered until it is done or its attempts are used up, under one lease at a time,
-//! never before its time, and one after another where they have an ordering key. A claim that gives less than
-//! it could is found too. Messages are added, settled and claimed in groups that are handed over at once, and
-//! the clock goes on in between.
+//! Random operations on messages against a model of their lives, in memory, in a file, and on a store that
+//! answers as a server does: each message is delivered until it is acknowledged or its attempts are used up,
+//! under one lease at a time, never early, and in order if it has an ordering key. The model also finds a
+//! claim that returns less than it could. Messages are added, settled and claimed in groups that are handed
+//! over at once, and the clock advances in between.
 //!
-//! What fails prints its seed:
+//! A failure prints its seed:
 //! `KEYVAL_SEED=… KEYVAL_STEPS=… cargo test --no-default-features --test engine queue_model`.
 
 use std::path::Path;
@@ -30,10 +30,10 @@ use serde_json::Value;
 
 const STEPS: u64 = 400;
 const KEYS: [Option<&str>; 4] = [None, None, Some("a"), Some("b")];
-/// Each is followed by an attempt, as in a schedule of waits.
+/// Backoff schedules: each delay is followed by an attempt.
 const SCHEDULES: [&[i64]; 4] = [&[], &[0], &[30], &[5, 0, 50]];
 
-/// What is handed over, with where its answer comes.
+/// An operation that was handed over, and the channel of its answer.
 enum Staged {
     Added(Message, Receiver<Result<Outcome>>),
     Claimed(ClaimRequest, Receiver<Result<Answer>>),
@@ -44,12 +44,12 @@ struct Pair {
     kv: Kv,
     random: Random,
     model: Messages,
-    /// The leases of the messages that are handled.
+    /// The leases of the messages in flight.
     handled: Vec<(String, i64)>,
-    /// Leases that were let go of.
+    /// Leases that are no longer renewed.
     forgotten: Vec<(String, i64)>,
-    /// The turns of a listener's work are commits of their own, with others in between: only what is handed
-    /// over before it is certain.
+    /// A claim runs as several commits, with others in between: only operations handed over before it are
+    /// certain to precede it.
     by_turns: bool,
 }
 
@@ -143,7 +143,7 @@ impl Pair {
     fn claim(&mut self) -> Staged {
         let mut settled = Vec::new();
         while self.random.one_in(2) {
-            // One that was let go of may have been claimed again.
+            // A forgotten one may have been claimed again.
             let from = if self.random.one_in(4) { &mut self.forgotten } else { &mut self.handled };
             if from.is_empty() {
                 break;
@@ -201,7 +201,8 @@ impl Pair {
         }
     }
 
-    /// Handles all that is left; then nothing is in the queue, and what has no attempts left is dead.
+    /// Handles all messages that are left; afterwards the queue is empty, and messages without attempts left
+    /// are dead letters.
     fn drain(&mut self) {
         let held = std::mem::take(&mut self.handled);
         let mut settled: Vec<_> =

@@ -1,4 +1,4 @@
-//! A watch that is told to less often than others write: how much of the log it reads, and what it keeps.
+//! A watch that is read more slowly than others write: how much of the log it walks, and what it keeps.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -34,7 +34,7 @@ fn write(kv: &mut Kv, numbers: std::ops::Range<usize>, mark: &str, last: &mut BT
     }
 }
 
-/// What a step tells: entries by number, and the versionstamp of the batch; `None` at the end of the log.
+/// The batch of a step: entries by number, and the batch's versionstamp; `None` at the end of the log.
 fn step(kv: &mut Kv, watch: &Arc<Watch>) -> Option<(BTreeMap<usize, String>, String)> {
     loop {
         let request = Request::Watch(Arc::clone(watch));
@@ -64,7 +64,7 @@ fn step(kv: &mut Kv, watch: &Arc<Watch>) -> Option<(BTreeMap<usize, String>, Str
     }
 }
 
-/// Which watches have more to tell: `[more,id,…]`.
+/// The watches with more to deliver: `[more,id,…]`.
 fn wakeups(kv: &mut Kv) -> Vec<u32> {
     let request = Request::Wakeups(kv.followers());
     match kv.read_now(&request).unwrap() {
@@ -80,8 +80,8 @@ fn page_of(answer: Answer) -> Page {
     }
 }
 
-/// Each row of the log is walked past once, however many batches it takes; and each key is told once.
-/// Seen to fail: with keys told at once that a later part of the log tells again.
+/// Each row of the log is walked once, however many batches it takes, and each key is reported once. Seen to
+/// fail: with keys reported at once although they change again later in the log.
 #[test]
 fn a_backlog_is_walked_once() {
     let mut kv = open(Path::new(":memory:"), &quiet());
@@ -100,14 +100,14 @@ fn a_backlog_is_walked_once() {
     }
     assert_eq!(reported, last);
     assert_eq!(watch.rows_walked(), 2 * keys as u64);
-    // A batch of which much was put off until it is told later may be short; few are.
+    // A batch may be short if many of its keys change again later in the log; few batches are.
     assert!(batches <= keys / BATCH + 2, "{batches} batches");
     assert_eq!(newest, last[&0].clone().max(last[&(keys - 1)].clone()));
     close(kv);
 }
 
-/// Rows that the look for all watches has passed are not walked again by the one that it wakes.
-/// Seen to fail: without the position that the look for all had reached, it walked all 5,001 of them.
+/// Rows that the search for watches to wake has passed are not walked again by the watch that it wakes. Seen
+/// to fail: without the position that the search had reached, the watch walked all 5,001 of them.
 #[test]
 fn what_concerns_others_is_not_walked() {
     let mut kv = open(Path::new(":memory:"), &quiet());
@@ -126,9 +126,8 @@ fn what_concerns_others_is_not_walked() {
     close(kv);
 }
 
-/// A commit may leave no row in the log, and a batch bear its versionstamp all the same: the next one bears
-/// no smaller one, also where a part of a commit is told. Seen to fail: with the token of the last row before
-/// it.
+/// A batch may bear the versionstamp of a commit that left no row in the log: the next batch has no smaller
+/// one, even if it reports part of a commit. Seen to fail: with the token of the last row before it.
 #[test]
 fn tokens_never_go_back() {
     let mut kv = open(Path::new(":memory:"), &quiet());
@@ -147,8 +146,8 @@ fn tokens_never_go_back() {
     close(kv);
 }
 
-/// Many watches keep no more together than a few: each walks only as far as its part allows.
-/// Seen to fail: with the room of one for each of them.
+/// Many watches together keep no more than a few do: each walks only as far as its share allows. Seen to
+/// fail: with the whole limit for each of them.
 #[test]
 fn many_watches_share_the_room_for_what_waits() {
     let mut kv = open(Path::new(":memory:"), &quiet());
@@ -165,8 +164,8 @@ fn many_watches_share_the_room_for_what_waits() {
     close(kv);
 }
 
-/// What is committed between two batches is merged into what waits: a key that changes all the time is told
-/// in its turn, and the rows are walked past once.
+/// Commits between two batches are merged into the backlog: a key that changes all the time is reported in
+/// its turn, and the rows are walked once.
 #[test]
 fn a_key_that_never_rests_is_reported_in_its_turn() {
     let mut kv = open(Path::new(":memory:"), &quiet());
@@ -191,7 +190,7 @@ fn a_key_that_never_rests_is_reported_in_its_turn() {
     close(kv);
 }
 
-/// A watch that goes on from the versionstamp of any batch misses nothing.
+/// A watch resumed from the versionstamp of any batch misses nothing.
 #[test]
 fn every_batch_of_a_backlog_can_be_resumed_from() {
     let mut kv = open(Path::new(":memory:"), &quiet());
@@ -250,7 +249,7 @@ impl Busy {
         release
     }
 
-    /// Begins a watch as if another process held the file, which it does until the trap is disarmed.
+    /// Begins a watch while statements fail as if another process held the file, until the trap is disarmed.
     fn watch(&mut self) -> Arc<Watch> {
         self.trap.arm(Plan::From(0, BUSY));
         watch(&mut self.kv, None)
@@ -262,7 +261,7 @@ impl Busy {
     }
 }
 
-/// The flags of a step, and what it tells: keys.
+/// The flags of a step, and the keys that it reports.
 fn reported(kv: &Kv, watch: &Arc<Watch>) -> (u64, Vec<String>) {
     let page = page_of(read(kv, Request::Watch(Arc::clone(watch))));
     let text: Vec<serde_json::Value> = serde_json::from_slice(&page.text).unwrap();
@@ -270,8 +269,8 @@ fn reported(kv: &Kv, watch: &Arc<Watch>) -> (u64, Vec<String>) {
     (text.last().unwrap()[0].as_u64().unwrap(), keys.collect())
 }
 
-/// It is begun on the reader thread then, and what is written after it waits, by any `Kv` of the process.
-/// Seen to fail: with a read that the writes do not wait for.
+/// The watch then begins on the reader thread, and later writes of any `Kv` of the process wait for it. Seen
+/// to fail: with a read that the writes do not wait for.
 #[test]
 fn a_watch_of_a_busy_store_misses_nothing() {
     let mut file = Busy::new();
@@ -291,8 +290,8 @@ fn a_watch_of_a_busy_store_misses_nothing() {
     file.close();
 }
 
-/// Then nobody knows what it has missed, and it tells the present state, as one whose place was trimmed does.
-/// Seen to fail: without a note that it could not begin, it told nothing.
+/// Nobody knows what such a watch has missed, so it delivers the current state, as a watch does whose
+/// position was trimmed. Seen to fail: without the note that it could not begin, it delivered nothing.
 #[test]
 fn a_watch_that_cannot_begin_starts_with_the_state() {
     let mut file = Busy::new();

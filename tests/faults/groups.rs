@@ -1,7 +1,7 @@
-//! Law 2, in company: commits that were staged together share a transaction, and one of them that fails, or a
-//! statement of the group that fails, never makes anyone be told a lie.
+//! Law 2, in a group: commits that were staged together share a transaction. If one of them fails, or a
+//! statement of the group, no caller gets a wrong answer.
 //!
-//! What is promised, by the statement that fails:
+//! The promise, by the statement that fails:
 //!
 //! | statement | what becomes of the group |
 //! |---|---|
@@ -23,7 +23,7 @@ use keyval::base::config::ChangeLog;
 use keyval::base::error::{Code, Result};
 use keyval::engine::commit::{Commit, Outcome};
 
-/// Operations that do not touch each other's keys; `FAILS` errs by itself, after it has written.
+/// Operations that do not touch each other's keys; `FAILS` returns an error of its own, after it has written.
 fn operations() -> Vec<Commit> {
     vec![
         commit(vec![set(&["new"], "1")]),
@@ -38,11 +38,11 @@ fn operations() -> Vec<Commit> {
 
 const FAILS: usize = 2;
 
-/// An entry without its versionstamp, which depends on who went before.
+/// An entry without its versionstamp, which depends on the operations before it.
 type Plain = (Option<i64>, i64, Vec<u8>);
 type Entries = BTreeMap<Vec<u8>, Plain>;
 
-/// What an operation does when it is alone.
+/// The effect of an operation that runs alone.
 struct Effect {
     entries: BTreeMap<Vec<u8>, Option<Plain>>,
     log: Vec<(Vec<u8>, String)>,
@@ -68,7 +68,7 @@ impl World {
         Self { template, effects }
     }
 
-    /// The entries and the log when these operations were applied, and no others.
+    /// The entries and the log if exactly these operations are applied.
     fn with(&self, applied: &BTreeSet<usize>) -> (Entries, Vec<(Vec<u8>, String)>) {
         let (mut entries, mut log) = (plain(&self.template.state), Vec::new());
         for effect in applied.iter().map(|index| &self.effects[*index]) {
@@ -123,7 +123,7 @@ fn assert_no_lie(label: &str, world: &World, results: &[Result<Outcome>], state:
     assert_stamps(label, world, results, state);
 }
 
-/// Those that are applied have growing versionstamps, which their log rows and their entries bear.
+/// Applied operations have growing versionstamps, and their log rows and entries bear them.
 fn assert_stamps(label: &str, world: &World, results: &[Result<Outcome>], state: &RawState) {
     let mut last = world.template.state.clock.clone();
     for (result, effect) in results.iter().zip(&world.effects) {
@@ -136,7 +136,7 @@ fn assert_stamps(label: &str, world: &World, results: &[Result<Outcome>], state:
     assert!(state.clock >= last, "{label}: the clock stands at {}, before {last}", state.clock);
 }
 
-/// The number of operations that err, besides `FAILS`; `None` where the group was not one.
+/// The number of operations that fail, besides `FAILS`; `None` if the operations did not share one group.
 fn promised_errors(trace: &Trace, plan: Plan) -> Option<usize> {
     let sql = trace.first_failed().unwrap();
     let (begun, in_transaction) = trace.begun();
@@ -151,7 +151,7 @@ fn promised_errors(trace: &Trace, plan: Plan) -> Option<usize> {
         "COMMIT" => shared.then_some(0),
         _ if sql.starts_with("UPDATE kv_meta") => shared.then_some(0),
         _ if sql.ends_with(" operation") => Some(0),
-        // An error of the disk ends the transaction: each runs again by itself.
+        // An error of the disk ends the transaction: each operation is retried alone.
         _ if in_transaction > 0 && !matches!(plan, Plan::At(_, BUSY | CONSTRAINT)) => Some(0),
         _ => Some(usize::from(begun != FAILS + 1)),
     }
@@ -176,15 +176,15 @@ fn one_fault(world: &World, plan: Plan, label: &str) -> (Vec<Result<Outcome>>, T
     let mut copy = world.template.copy();
     let (results, trace) = run(&mut copy, plan);
     assert_no_lie(label, world, &results, &copy.state());
-    // The store goes on.
+    // The store still works.
     try_commit(&mut copy.kv, commit(vec![set(&["after"], "1")])).unwrap();
     assert!(copy.close().entry(&key(&["after"])).is_some(), "{label}");
     (results, trace)
 }
 
-/// Seen to fail: with the others of a group failed instead of run again after a COMMIT that failed; with an
-/// operation that failed not rolled back to its savepoint; with the group's clock not carried from one
-/// operation to the next; with an operation whose RELEASE failed told an error and committed with its group.
+/// Seen to fail: with the others of a group failed instead of retried after a COMMIT that failed; with a
+/// failed operation not rolled back to its savepoint; with the group's clock not carried from one operation
+/// to the next; with an operation whose RELEASE failed reported as an error, yet committed with its group.
 #[test]
 fn one_step_fails() {
     let world = World::new();
@@ -247,9 +247,10 @@ fn sqlite_gives_up() {
     }
 }
 
-/// Two that give the transaction up in one group, first and last, and a fault besides.
+/// Two operations of one group, the first and the last, make SQLite give up the transaction; and a statement
+/// fails.
 ///
-/// Seen to fail: as above; with those that run alone run in reverse.
+/// Seen to fail: as above; with the retries in reverse order.
 #[test]
 fn sqlite_gives_up_twice() {
     let triggers =

@@ -1,4 +1,4 @@
-//! Statements that are made to fail, and panics: all is done or nothing, and the caller is told which.
+//! Failing statements, and panics: an operation is done wholly or not at all, and its answer says which.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 mod groups;

@@ -1,6 +1,5 @@
-//! Law 8's end: a panic in a worker closes that store with a reason. Everything that waits and everything
-//! that comes later errs, nothing hangs, nobody is told a lie, and a new opening works when all openers are
-//! gone.
+//! The end of law 8: a panic in a worker closes that store with a reason. All waiting and later calls fail,
+//! nothing hangs, no answer is wrong, and the file can be opened again once all openers are gone.
 
 use std::sync::mpsc::{self, Receiver};
 
@@ -22,7 +21,8 @@ use keyval::store::{Next, PutKey, Step, Store, WriteJob, local};
 
 type End = Receiver<Result<Outcome>>;
 
-/// When all have left: the file is as those who were told `Ok` left it, and another opening works.
+/// Once all have left, the file holds exactly the operations that were answered `Ok`, and can be opened
+/// again.
 fn assert_truth(file: &File, outcomes: &[(&str, Result<Outcome>)]) {
     let state = file.state();
     for (name, result) in outcomes {
@@ -38,14 +38,14 @@ fn holds(state: &RawState, name: &str) -> bool {
     state.entry(&key(&[name])).is_some()
 }
 
-/// Leaves; waits for the release of the file, if this was the last opener.
+/// Detaches; waits for the release of the file if this was the last opener.
 fn leave(store: &LocalStore) {
     let (released, wait_for) = mpsc::channel();
     store.detach(Box::new(move || released.send(()).unwrap()));
     wait(&wait_for, "detach");
 }
 
-/// An operation that sets a key, and its end.
+/// An operation that sets a key, and the channel of its outcome.
 fn setting(name: &str) -> (Box<dyn WriteJob>, End) {
     let (send, receive) = mpsc::channel();
     let done = Box::new(move |outcome| drop(send.send(outcome)));
@@ -73,8 +73,8 @@ fn assert_fault<T: std::fmt::Debug>(result: &Result<T>) {
     assert!(error.message.contains("fault in KeyVal"), "{error}");
 }
 
-/// Seen to fail: without the catch around an operation (the commit hangs); with the queue not refused (it
-/// hangs, too); with COMMIT for the rollback (what ran before the panic is found in the file).
+/// Seen to fail: without the catch around an operation (the commit hangs); with the waiting operations not
+/// refused (they hang, too); with COMMIT for the rollback (the writes before the panic are in the file).
 #[test]
 fn all_that_waits_and_all_that_comes_fails() {
     let file = File::new();
@@ -87,7 +87,7 @@ fn all_that_waits_and_all_that_comes_fails() {
     other.flush();
     gate.open();
     assert_fault(&wait(&done_panic, "the panicking one"));
-    // It ran before the panic: usually, but not surely, in the same transaction.
+    // It ran before the panic, usually but not certainly in the same transaction.
     let a = wait(&done_a, "a");
     let (b, c) = (wait(&done_b, "b"), wait(&done_c, "c"));
     assert_fault(&b);
@@ -104,7 +104,7 @@ fn all_that_waits_and_all_that_comes_fails() {
     assert_truth(&file, &[("before", before), ("a", a), ("b", b), ("c", c)]);
 }
 
-/// Stages `a`, one that panics in its second run, and `b`; a COMMIT that fails makes each run alone.
+/// Stages `a`, an operation that panics in the given run, and `b`; a COMMIT that fails makes each run alone.
 fn run_alone(file: &File, trap: &Trap, plan: Plan, run: usize) -> [Result<Outcome>; 2] {
     let store = file.store(&trap.options());
     let gate = Gate::shut(&*store);
@@ -117,7 +117,7 @@ fn run_alone(file: &File, trap: &Trap, plan: Plan, run: usize) -> [Result<Outcom
     outcomes
 }
 
-/// Seen to fail: with what waits behind the panic dropped; with groups of one.
+/// Seen to fail: with the operations behind the panic dropped; with groups of one.
 #[test]
 fn what_ran_alone_before_the_panic_stays() {
     const NEVER: usize = usize::MAX;
@@ -172,7 +172,7 @@ fn a_read_that_panics() {
     close(kv);
 }
 
-/// Seen to fail: the writer's thread died, later commits and the close waited for ever.
+/// Seen to fail: the writer thread died, and later commits and the close hung.
 #[test]
 fn a_completion_that_panics() {
     let file = File::new();
@@ -180,7 +180,7 @@ fn a_completion_that_panics() {
     kv.stage(Commit::of(set(&["a"], "1")), Box::new(|_| fault_in_the_code())).unwrap();
     let done_b = stage(&mut kv, Commit::of(set(&["b"], "1")));
     kv.flush();
-    // It shared the commit, which is on disk; or the store was closed before its turn.
+    // Either it shared the commit, which is on disk, or the store was closed before its turn.
     let b = wait(&done_b, "b");
     let late = try_commit(&mut kv, Commit::of(set(&["late"], "1")));
     close(kv);

@@ -1,5 +1,5 @@
-//! Law 2 for queues, locks, consumers and the log's trimming: whichever statement fails, all is done or
-//! nothing.
+//! Law 2 for queues, locks, consumers and the trimming of the log: whichever statement fails, an operation is
+//! done wholly or not at all.
 
 use crate::support::atomicity::{all_or_nothing, all_or_nothing_of, all_or_nothing_write};
 use crate::support::template::{LATER, Template};
@@ -34,8 +34,8 @@ fn message(ordering_key: Option<&str>) -> NewMessage {
     }
 }
 
-/// Messages of every kind: ready, of a busy key, of leases that stand and that ran out, and one at its last
-/// attempt.
+/// Messages of every kind: ready, with a busy ordering key, with current and expired leases, and one at its
+/// last attempt.
 fn queues() -> Template {
     let row = |id: &str, status: &str, attempts: i64, key: &str, until: i64| {
         format!(

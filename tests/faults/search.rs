@@ -1,5 +1,5 @@
-//! Law 2 for search indexes: whichever statement fails, an index is made, replaced, removed and kept wholly
-//! or not at all.
+//! Law 2 for search indexes: whichever statement fails, an index is made, replaced, removed and updated
+//! wholly or not at all.
 
 use crate::support::atomicity::{all_or_nothing_of, all_or_nothing_write};
 use crate::support::template::Template;
@@ -20,7 +20,7 @@ fn create(index: SearchIndex) -> Write {
     Write::CreateSearchIndex(index)
 }
 
-/// Documents, and what holds no words.
+/// Documents, and entries without words.
 fn documents() -> Template {
     Template::new(ChangeLog::Keys).after(|kv| {
         let texts =

@@ -1,5 +1,5 @@
 //! Law 2, all or nothing: whichever statement of a commit fails, with whichever code, the file holds all of
-//! the commit or nothing of it, the caller is told which, and the store goes on.
+//! the commit or nothing of it, the answer says which, and the store still works.
 
 use crate::support;
 use crate::support::atomicity::{Action, ROLLBACK, all_or_nothing, all_or_nothing_of, clean, one_fault};
@@ -152,7 +152,7 @@ fn a_rollback_that_fails() {
 
 /// A lock that another connection really holds, not an injected one.
 ///
-/// Seen to fail: with SQLite's BUSY not told from other codes.
+/// Seen to fail: with SQLite's BUSY not distinguished from other codes.
 #[test]
 fn the_write_lock_is_taken() {
     let template = Template::new(ChangeLog::Keys);
@@ -172,7 +172,7 @@ fn the_write_lock_is_taken() {
     assert_eq!(copy.state().entries.len(), template.state.entries.len() + 1);
 }
 
-/// Seen to fail: the snapshot stayed open, and the reads of the connection were stale for ever.
+/// Seen to fail: the snapshot stayed open, so that every later read of the connection was stale.
 #[test]
 fn the_end_of_a_read_fails() {
     let two = Request::Get(keys_of(&[&["plain"], &["other"]]));

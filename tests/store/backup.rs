@@ -1,5 +1,5 @@
-//! A backup is whole or not there: whichever of its steps fails, with whichever code, nothing is left, the
-//! store goes on, and the next backup to the same path succeeds.
+//! A backup is whole or absent: whichever of its steps fails, with whichever code, nothing is left behind,
+//! the store still works, and the next backup to the same path succeeds.
 
 use std::path::Path;
 use std::sync::mpsc;
@@ -97,8 +97,8 @@ fn a_failure_leaves_the_copy_of_before() {
     Raw::open(&target).assert_sound();
 }
 
-/// A caller that asks no more: nobody waits for it for ever, and `close` leaves nothing.
-/// Seen to fail: with a wait that a stop does not end; with the unfinished file not removed.
+/// A caller that stops asking for progress: nothing hangs, and `close` leaves no file. Seen to fail: with a
+/// wait that a stop does not end; with the unfinished file not removed.
 #[test]
 fn close_ends_a_backup_that_waits_for_its_caller() {
     for url in ["store.db", ":memory:"] {

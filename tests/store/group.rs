@@ -38,7 +38,7 @@ fn accounts(kv: &Kv) -> Vec<(i64, String)> {
     entries(&page, Parts::Known).into_iter().map(account).collect()
 }
 
-/// Moves money between two accounts if nobody was there in between; gives the versionstamp.
+/// Moves money between two accounts unless another commit came in between; gives the versionstamp.
 fn transfer(kv: &mut Kv, random: &mut Random) -> Option<String> {
     let before = accounts(kv);
     let total: i64 = before.iter().map(|(amount, _)| amount).sum();
@@ -58,7 +58,7 @@ fn transfer(kv: &mut Kv, random: &mut Random) -> Option<String> {
     }
 }
 
-/// One thread's work: sums that are staged together, and a transfer that is tried until it goes through.
+/// One thread's work: sums that are staged together, and a transfer that is retried until it succeeds.
 fn work(file: &File, seed: u64) -> Vec<String> {
     let mut kv = file.open();
     let mut random = Random::new(seed);
@@ -147,7 +147,7 @@ fn one_closes_while_others_go_on() {
     assert!(hits.contains(&format!("\"{}\"", OPENINGS * 6)), "{hits}");
 }
 
-/// Closing hands over what is staged, and the last close waits for it.
+/// Closing hands over the staged commits, and the last close waits for them.
 fn finishes(end: impl FnOnce(Kv, &Path)) {
     let file = File::new();
     let mut kv = file.open();
@@ -192,7 +192,7 @@ fn a_close_waits_for_its_own_writes() {
     store.detach(Box::new(|| {}));
 }
 
-/// What waits while the writer is busy shares a commit, whoever it comes from.
+/// Operations that wait while the writer is busy share a commit, whichever opener they come from.
 ///
 /// Seen to fail: with groups of one.
 #[test]

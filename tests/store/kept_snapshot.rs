@@ -1,5 +1,5 @@
-//! A snapshot that is kept for the reads that follow (`Reader::keep`): it is the newest one at every read,
-//! and it is gone when it is let go.
+//! A snapshot kept for the reads that follow (`Reader::keep`): it is current at every read, and released on
+//! request.
 
 use crate::support;
 use crate::support::file::File;
@@ -32,7 +32,7 @@ fn checkpoints(raw: &Raw) -> bool {
     raw.rows("PRAGMA wal_checkpoint(TRUNCATE)", ())[0][0] == libsql::Value::Integer(0)
 }
 
-/// Seen to fail: compare no mark. The reader then shows 1 for ever.
+/// Seen to fail: without comparing the mark, every later read gives 1.
 #[test]
 fn a_commit_is_seen_by_the_next_read() {
     let file = File::new();
@@ -47,8 +47,8 @@ fn a_commit_is_seen_by_the_next_read() {
     }
 }
 
-/// Other processes write through connections of their own, as `Raw` does; also past a checkpoint that starts
-/// the log anew.
+/// Other processes write through other connections, as `Raw` does; also across a checkpoint that restarts the
+/// log.
 #[test]
 fn a_commit_of_another_connection_is_seen_too() {
     let file = File::new();
@@ -68,7 +68,7 @@ fn a_commit_of_another_connection_is_seen_too() {
     }
 }
 
-/// Seen to fail: keep the transaction after `release_snapshot`. The checkpoint is then busy.
+/// Seen to fail: with the transaction kept after `release_snapshot`, the checkpoint is busy.
 #[test]
 fn a_snapshot_that_was_let_go_holds_up_nothing() {
     let file = File::new();

@@ -1,5 +1,6 @@
-//! A file that is renamed, deleted or replaced while it is open, and one that has two names: nothing is
-//! acknowledged that nobody would find, and nothing that was acknowledged stays in a log that nobody reads.
+//! A file that is renamed, deleted or replaced while it is open, and a file with two names: no write is
+//! acknowledged that goes to a file nobody opens again, and no acknowledged write stays in a log that nobody
+//! reads.
 #![cfg(unix)]
 
 use std::fs;
@@ -30,7 +31,7 @@ impl Open {
         self.folder.path().join(name)
     }
 
-    /// What is set after that is refused for certain, also a second time.
+    /// A set is refused with a definite error, and the next one, too.
     fn refuses(&mut self) {
         for _ in 0..2 {
             let error = try_commit(&mut self.kv, Commit::of(set(&["after"], "1"))).unwrap_err();
@@ -53,8 +54,7 @@ fn holds(path: &Path) -> String {
     found
 }
 
-/// Seen to fail: without a look at where the files are, what was set after the rename was acknowledged, and
-/// nowhere.
+/// Seen to fail: without the check of the files' location, a set after the rename was acknowledged and lost.
 #[test]
 fn a_renamed_file_has_all_that_was_acknowledged() {
     let mut store = Open::new();
@@ -65,7 +65,7 @@ fn a_renamed_file_has_all_that_was_acknowledged() {
     assert!(found.contains("before") && !found.contains("after"), "{found}");
 }
 
-/// Seen to fail: without the check of either thread, its gets, or its counts, went on answering.
+/// Seen to fail: without the check of one of the threads, its gets or counts were still answered.
 #[test]
 fn some_time_after_it_was_noticed_each_read_says_so() {
     let mut store = Open::new();
@@ -97,7 +97,7 @@ fn a_file_that_is_renamed_before_it_is_closed_has_it_too() {
     assert!(holds(&store.folder.path().join("new.db")).contains("before"));
 }
 
-/// Seen to fail: without a look at where the files are.
+/// Seen to fail: without the check of the files' location.
 #[test]
 fn a_deleted_file_takes_no_more_writes_and_is_not_made_anew() {
     let mut store = Open::new();
@@ -111,7 +111,8 @@ fn a_deleted_file_takes_no_more_writes_and_is_not_made_anew() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
-/// Seen to fail: without a look at where the files are, the new one took the log of the old one for its own.
+/// Seen to fail: without the check of the files' location, the new file took the log of the old one for its
+/// own.
 #[test]
 fn a_file_that_takes_its_place_stays_as_it_is() {
     let other = tempfile::tempdir().unwrap();
@@ -127,7 +128,7 @@ fn a_file_that_takes_its_place_stays_as_it_is() {
     assert!(found.contains("other") && !found.contains("before"), "{found}");
 }
 
-/// Seen to fail: with a look at the database alone.
+/// Seen to fail: with a check of the database file alone.
 #[test]
 fn a_log_or_an_index_that_is_deleted_alone_is_noticed() {
     for name in ["app.db-wal", "app.db-shm"] {

@@ -1,5 +1,5 @@
-//! A file in which another program has planted something is refused when it is opened, with its name, and
-//! left as it is.
+//! A file in which another program has planted an object is refused when it is opened, with the object's
+//! name, and left unchanged.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
@@ -28,7 +28,7 @@ use keyval::store::{Batch, Next, ReadTxn, Store, Verdict, WriteJob, local};
 use libsql::Value;
 use parking_lot::Mutex;
 
-/// What is planted, and what the message names.
+/// The SQL that plants an object, and the text that the message holds.
 const PLANTED: [(&str, &str); 33] = [
     ("CREATE TRIGGER thief AFTER INSERT ON kv_entries BEGIN DELETE FROM kv_entries; END", "trigger thief is not"),
     ("CREATE TRIGGER kv_thief AFTER INSERT ON kv_changes BEGIN DELETE FROM kv_changes; END", "trigger kv_thief is not"),
@@ -123,9 +123,9 @@ fn make_indexes(kv: &mut Kv, prefix: &str) {
     write(kv, Write::CreateOrderedIndex(values)).unwrap();
 }
 
-/// Seen to fail: each of them was opened, at first, and sets into the pages of another table were
-/// acknowledged; those that are called as ours, or are altered ones of ours, as long as what is called `kv_…`
-/// was let be.
+/// Seen to fail: each of them was opened at first, and sets into the pages of another table were
+/// acknowledged; later, objects named like ours and altered objects of ours, while every name `kv_…` was
+/// accepted.
 #[test]
 fn what_is_planted_is_refused_and_named() {
     for (sql, named) in PLANTED {
@@ -165,7 +165,7 @@ fn a_file_is_opened_while_another_makes_indexes_in_it() {
     assert!(other.lock().1);
 }
 
-/// Tables of others beside ours are theirs.
+/// Tables of other programs beside ours are not refused.
 #[test]
 fn a_table_of_others_beside_ours_is_let_be() {
     let folder = tempfile::tempdir().unwrap();
@@ -175,8 +175,8 @@ fn a_table_of_others_beside_ours_is_let_be() {
     close(open(&path, &quiet()));
 }
 
-/// What is planted while the file is open: the next write and the next page of the feed say so. So that none
-/// waits for ever, or is told that the disk is full.
+/// Values planted while the file is open: the next write and the next page of the feed report them, instead
+/// of waiting for ever or reporting a full disk.
 const PLANTED_LIVE: [&str; 8] = [
     "INSERT OR REPLACE INTO kv_meta (key, value) VALUES ('time', 9223372036854775807)",
     "UPDATE sqlite_sequence SET seq = 9223372036854775807 WHERE name = 'kv_changes'",
@@ -232,7 +232,7 @@ fn a_number_that_is_planted_while_the_file_is_open_is_corrupt() {
     }
 }
 
-/// Seen to fail: a set was CONFLICT, as by a unique index, or said nothing of the way out.
+/// Seen to fail: a set was rejected with CONFLICT, as by a unique index, or its message named no remedy.
 #[test]
 fn a_damaged_search_index_is_named_as_one_and_can_be_removed() {
     for damage in ["UPDATE kv_search_1_data SET block = x'00'", "DELETE FROM kv_search_1_data"] {
@@ -307,7 +307,7 @@ fn a_commit_gets_no_number_that_no_reader_gets_past() {
                 "{planted} {write:?}: {error}"
             );
             assert_eq!(stored(), before, "{planted} {write:?}");
-            // What changes nothing needs no number.
+            // A commit that changes nothing needs no number.
             try_commit(&mut kv, Commit::of(delete_tree(&["nothing"]))).unwrap();
         }
     }

@@ -1,5 +1,5 @@
-//! Law 9, time is injected: what expires, does so by the store's clock, at its expiry and not after it; a
-//! clock that steps back breaks nothing.
+//! Law 9, time is injected: entries expire by the store's clock, exactly at their expiry; a clock that steps
+//! back breaks nothing.
 
 use std::collections::BTreeSet;
 
@@ -81,7 +81,7 @@ fn stamps_grow_inside_of_a_group() {
 fn is_there(kv: &mut Kv, parts: &[&str]) -> bool {
     let Answer::Page(page) = read_now(kv, &Request::Get(keys_of(&[parts]))) else { panic!("no page") };
     let got = entries(&page, Parts::Known)[0].versionstamp.is_some();
-    // Every way to look says the same.
+    // Every kind of read agrees.
     for (reverse, keys_only) in [(false, false), (false, true), (true, false), (true, true)] {
         let range = key(parts)..[key(parts), vec![0]].concat();
         let query = ListQuery {
@@ -120,10 +120,10 @@ fn an_entry_is_gone_at_its_expiry() {
         kv.freeze_clock(Some(T0 + at));
         assert_eq!(["a", "b", "c"].map(|name| is_there(&mut kv, &[name])), expected, "after {at} ms");
     }
-    // It was not swept: by a clock that stepped back it is there again.
+    // It was not swept: when the clock steps back, it is live again.
     kv.freeze_clock(Some(T0 + 999));
     assert!(is_there(&mut kv, &["a"]));
-    // A time to live counts from the clock as it is.
+    // A time to live counts from the clock's current time.
     kv.freeze_clock(Some(T0 - HOUR_MS));
     put(&mut kv, set_for(&["a"], "2", Some(10)));
     kv.freeze_clock(Some(T0 - HOUR_MS + 10));
@@ -131,7 +131,7 @@ fn an_entry_is_gone_at_its_expiry() {
     close(kv);
 }
 
-/// What a mutation replies to an entry that lives for another millisecond, and to one that expires now.
+/// The replies of a mutation to an entry that lives for another millisecond, and to one that expires now.
 fn replies(mutation: &Mutation) -> [Reply; 2] {
     [999, 1000].map(|at| {
         let mut kv = open(":memory:".as_ref(), &quiet());
@@ -153,7 +153,7 @@ fn a_mutation_sees_no_expired_entry() {
     assert_eq!(replies(&touch(&["list"], 5)), [Reply::Found(true), Reply::Found(false)]);
     assert_eq!(replies(&delete(&["list"])), [Reply::Count(1), Reply::Count(0)]);
     assert_eq!(replies(&delete_tree(&["list"])), [Reply::Count(1), Reply::Count(0)]);
-    // What is of the wrong type is no obstacle when it is gone.
+    // An expired value of the wrong type is no obstacle.
     let mut kv = open(":memory:".as_ref(), &quiet());
     put(&mut kv, set_for(&["text"], "\"t\"", Some(1000)));
     try_commit(&mut kv, Commit::of(sum(&["text"], 1))).unwrap_err();
@@ -252,7 +252,7 @@ fn a_sweep_removes_exactly_what_expired() {
             _ => assert_eq!(after, before, "a sweep of nothing writes nothing"),
         }
     }
-    // What was swept does not come back with the clock.
+    // A swept entry does not come back when the clock steps back.
     kv.freeze_clock(Some(T0));
     assert!(!is_there(&mut kv, &["m", "00001"]));
     let Answer::Count(left) = read(&kv, Request::Count(descendants(&key(&["m"])), None)) else {
@@ -262,7 +262,7 @@ fn a_sweep_removes_exactly_what_expired() {
     close(kv);
 }
 
-/// A sweep that fails has swept whole steps: what left is told, what is not told stays.
+/// A sweep that fails has swept whole steps: the log has exactly the entries that were deleted.
 ///
 /// Seen to fail: with the errors of its log rows passed over.
 #[test]

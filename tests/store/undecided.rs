@@ -1,5 +1,5 @@
-//! A commit whose sync failed is undecided until the log is whole again. Till then nothing is read and
-//! nothing is acknowledged; if the log can be made whole at once, the commit is undone for certain.
+//! A commit whose sync failed is undecided until the log is repaired. Until then nothing is read and nothing
+//! is acknowledged; if the log can be repaired at once, the commit is certainly undone.
 
 use std::path::Path;
 use std::sync::Arc;

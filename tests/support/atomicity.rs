@@ -1,4 +1,4 @@
-//! Law 2 as a machine: an action is done with a fault at each of its statements, and must have done all or
+//! Law 2, mechanically: an action runs once with a fault at each of its statements, and must have done all or
 //! nothing.
 
 use keyval::base::error::{Code, Result};
@@ -11,13 +11,13 @@ use super::raw::RawState;
 use super::template::Template;
 use super::{is_definite, try_commit, write};
 
-/// Has a test of its own.
+/// A failing ROLLBACK has a test of its own.
 pub const ROLLBACK: &str = "ROLLBACK";
 
-/// What a test does to a file, over and over.
+/// The operation that a test repeats on copies of a file.
 pub type Action<'a> = &'a dyn Fn(&mut Kv) -> Result<Option<Outcome>>;
 
-/// What it comes to when nothing fails.
+/// The result of an action without a fault.
 pub struct Clean {
     pub outcome: std::result::Result<Option<Outcome>, Code>,
     pub state: RawState,
@@ -38,8 +38,8 @@ pub fn clean(template: &Template, action: Action) -> Clean {
 
 /// Fails each step of the action once, and all steps from each one on, with each code.
 ///
-/// The clock stands and copies share their database's bits, so that two ways to one content give equal states
-/// down to the versionstamps: "nothing" includes the clock's row and the numbers of the change log.
+/// The clock is frozen and the copies are identical, so two runs with the same effect give equal states down
+/// to the versionstamps: "nothing" includes the clock's row and the numbers of the change log.
 pub fn all_or_nothing(name: &str, template: &Template, action: Action) {
     let clean = clean(template, action);
     assert!(clean.steps.len() > 2, "{name}: too few steps to be true: {:?}", clean.steps);
@@ -66,7 +66,7 @@ pub fn one_fault(label: &str, template: &Template, action: Action, clean: &Clean
         Err(_) => assert!(state == template.state || state == clean.state, "{label}: {state:?}"),
     }
     if state == template.state {
-        // The fault is over: the same again gives what it would have given.
+        // The fault is over: the same action now has its normal outcome.
         assert_eq!(ended(action(&mut copy.kv)), clean.outcome, "{label}: afterwards");
     }
     assert_eq!(copy.close(), clean.state, "{label}: after opening again");

@@ -1,4 +1,4 @@
-//! Arguments at random; keys are few and meet often.
+//! Random arguments; keys are few, so that operations meet often.
 
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ use num_bigint::BigInt;
 use super::model::Model;
 use super::random::Random;
 
-/// A range, and whether a key is in it, told by the parts where there is such a telling.
+/// A range, and whether a key is in it: by the parts of the keys where that is possible, else by their bytes.
 #[derive(Debug, Clone)]
 pub enum Selected {
     All,
@@ -41,7 +41,7 @@ impl Selected {
     }
 }
 
-/// Where stamped keys go, so that they are deleted now and then.
+/// The parent of stamped keys, so that they are deleted now and then.
 fn log_key() -> Vec<u8> {
     encode(&[Part::String("log".into())]).unwrap()
 }
@@ -68,7 +68,7 @@ impl Chooser {
             Part::Bytes(vec![0].into()),
             Part::String("".into()),
         ];
-        // Mostly the first few.
+        // Mostly one of the first parts.
         let end = 1 + self.0.below(parts.len());
         self.0.pick(&parts[..end]).clone()
     }
@@ -156,7 +156,7 @@ impl Chooser {
         }
     }
 
-    /// All is deleted rarely, or nothing would ever meet.
+    /// Everything is deleted rarely, or operations would seldom meet.
     fn small_range(&mut self) -> Range<Vec<u8>> {
         match self.selected() {
             Selected::All | Selected::Between(..) if !self.0.one_in(8) => descendants(&log_key()),
@@ -171,14 +171,14 @@ impl Chooser {
         let versionstamp = match self.0.below(16) {
             0 => wrong,
             1 => None,
-            // The stamp of what has expired no longer stands.
+            // The versionstamp of an expired entry no longer passes a check.
             2 => model.rows.get(&key).map(|row| row.versionstamp.clone()),
             _ => stands,
         };
         Check { key, versionstamp }
     }
 
-    /// Checks are right by what the model knows; a commit before this one in its group may make them wrong.
+    /// Checks mostly hold by the model; an earlier commit of the same group may make them fail.
     pub fn commit(&mut self, model: &Model) -> Commit {
         let many = if self.0.one_in(2) { 1 } else { 2 + self.0.below(5) };
         let mutations: Vec<_> = (0..many).map(|_| self.mutation()).collect();

@@ -21,8 +21,8 @@ pub fn assert_rows(raw: &Raw, expected: &BTreeMap<Vec<u8>, Row>) {
     assert!(rows == *expected, "rows\n{:?}\nmodel\n{:?}", summary(&rows), summary(expected));
 }
 
-/// The log tells what the commits have told since `seen_seq`, in their order, and no more. Gives the newest
-/// versionstamp of it; empty if it tells nothing.
+/// The log after `seen_seq` has the rows of these commits, in their order, and no others. Gives the newest
+/// versionstamp; empty if there are no rows.
 pub fn assert_log(raw: &Raw, change_log: ChangeLog, seen_seq: &mut i64, tellings: Vec<Telling>) -> String {
     let mut changes = raw.changes_after(*seen_seq).into_iter().peekable();
     let mut last = String::new();

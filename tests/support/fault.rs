@@ -1,4 +1,4 @@
-//! Lets a statement fail: the n-th one after `arm`, with an SQLite result code.
+//! Makes a statement fail: the nth after `arm`, with an SQLite result code.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ pub const NO_MEMORY: i32 = 7;
 pub const CONSTRAINT: i32 = 19;
 pub const CODES: [i32; 6] = [FULL, IO_ERROR, IO_ERROR_WRITE, BUSY, NO_MEMORY, CONSTRAINT];
 
-/// Which steps fail.
+/// The steps that fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Plan {
     /// None: the steps are only noted.
@@ -26,7 +26,7 @@ pub enum Plan {
 }
 
 impl Plan {
-    /// Whether it still fails after a COMMIT that it let fail: then nobody can make sure of what the COMMIT
+    /// Whether statements still fail after a COMMIT that failed: then the store cannot repair what the COMMIT
     /// left in the log.
     pub fn outlasts_a_commit(self) -> bool {
         matches!(self, Self::From(_, code) if code != BUSY)
@@ -44,7 +44,7 @@ struct FaultState {
 #[derive(Clone, Default)]
 pub struct Trap(Arc<Mutex<FaultState>>);
 
-/// What went by while the trap was armed.
+/// The steps that ran while the trap was armed.
 #[derive(Debug, Clone)]
 pub struct Trace {
     /// The text of each step.
@@ -66,7 +66,7 @@ impl Trap {
         *self.0.lock() = FaultState { plan: Some(plan), ..FaultState::default() };
     }
 
-    /// No more faults; tells what went by.
+    /// Ends the faults; returns the steps that ran.
     pub fn disarm(&self) -> Trace {
         let FaultState { steps, failed, .. } = std::mem::take(&mut *self.0.lock());
         Trace { steps, failed }

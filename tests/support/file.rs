@@ -1,4 +1,4 @@
-//! A file of a test, in a folder of its own that goes with it.
+//! The file of a test, in a folder of its own that is deleted with it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -39,12 +39,12 @@ impl File {
         super::open(&self.path(), &quiet())
     }
 
-    /// The store itself, for operations that are no commits; `detach` it.
+    /// The store itself, for operations other than commits; to be detached.
     pub fn store(&self, options: &Options) -> Arc<LocalStore> {
         local::open(&Location::File(self.path()), options, definition_of).unwrap()
     }
 
-    /// What is in the file, row by row.
+    /// The content of the file, row by row.
     pub fn state(&self) -> RawState {
         raw::state(&self.path())
     }

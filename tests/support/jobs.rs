@@ -1,4 +1,4 @@
-//! Operations for the writer that do what a test tells them to.
+//! Operations for the writer whose code a test supplies.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 
@@ -10,7 +10,7 @@ use super::wait;
 
 type Body = Box<dyn FnMut(usize, &mut Batch<'_>) -> Result<Next> + Send>;
 
-/// An operation that runs a closure in each of its rounds, and sends its end.
+/// An operation that runs a closure in each of its rounds, and sends its outcome.
 pub struct Job {
     body: Body,
     round: usize,

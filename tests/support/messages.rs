@@ -1,15 +1,15 @@
-//! A model of the messages of one queue: what may become of each.
+//! A model of the messages of one queue, and of their possible states.
 
 use std::collections::BTreeMap;
 
 use keyval::engine::queue::settle::{End, Settled};
 
-/// A message, and what has become of it.
+/// A message and its state.
 #[derive(Debug)]
 pub struct Message {
     id: String,
     ready_at: i64,
-    /// How many were added before it.
+    /// The number of messages added before it.
     number: usize,
     key: Option<&'static str>,
     backoff_ms: Vec<i64>,
@@ -22,7 +22,7 @@ pub struct Message {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum MessageState {
-    /// It waits for a time, or behind another.
+    /// It waits for a time, or behind another message.
     Waits,
     /// This process handles it.
     Handled,
@@ -31,7 +31,7 @@ enum MessageState {
         earliest: i64,
         latest: i64,
     },
-    /// It is no message any more.
+    /// It was acknowledged.
     Done,
     Dead,
 }
@@ -70,12 +70,12 @@ impl Message {
         matches!(self.state, MessageState::Forgotten { earliest, .. } if earliest <= now)
     }
 
-    /// Its lease has run out for certain.
+    /// Its lease has certainly run out.
     fn has_lapsed(&self, now: i64) -> bool {
         matches!(self.state, MessageState::Forgotten { latest, .. } if latest <= now)
     }
 
-    /// The next one of its key waits until it is gone.
+    /// The next message of its ordering key waits until it is gone.
     fn holds_up(&self) -> bool {
         self.is_in_flight() || self.state == MessageState::Waits && self.attempts > 0
     }
@@ -97,7 +97,7 @@ impl Message {
     }
 }
 
-/// All of them, also those that are no more.
+/// All messages, including those that are gone.
 pub struct Messages {
     pub now: i64,
     by_id: BTreeMap<String, Message>,
@@ -157,7 +157,7 @@ impl Messages {
         (message.lock_ms, message.since) = (lock_ms, now);
     }
 
-    /// Nothing can be claimed now; what the look for it has found at the end of its last attempt is dead.
+    /// Nothing can be claimed now; a message whose last attempt has run out is a dead letter.
     pub fn assert_nothing_is_left(&mut self) {
         let now = self.now;
         for message in self.by_id.values_mut().filter(|message| message.is_last() && message.has_lapsed(now))

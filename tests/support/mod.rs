@@ -1,4 +1,4 @@
-//! What the tests of the core share: keys, mutations, opening, waiting, and a clock that stands at `T0`.
+//! Helpers of the core's tests: keys, mutations, opening, waiting, and a clock frozen at `T0`.
 // Each test file compiles this module for itself and uses a part of it.
 #![allow(dead_code)]
 
@@ -33,11 +33,11 @@ pub mod random;
 pub mod raw;
 pub mod template;
 
-/// Where the clock of a test stands.
+/// The frozen time of a test.
 pub const T0: i64 = 1_750_000_000_000;
 /// An hour.
 pub const HOUR_MS: i64 = 3_600_000;
-/// No wait of a test takes this long: whoever waits longer waits for ever.
+/// No wait of a test takes this long: a longer one counts as a hang.
 const FOR_EVER: Duration = Duration::from_secs(60);
 
 /// The encoding of a key of texts.
@@ -112,8 +112,8 @@ pub fn commit(mutations: Vec<Mutation>) -> Commit {
     Commit { mutations, ..Commit::default() }
 }
 
-/// No sweep of its own, and no fsync: the tests ask what is in the file, not what survives a power cut. A
-/// group ends when nothing is left of it, however long the machine holds up its thread.
+/// No background sweep and no fsync: the tests look at what is in the file, not at what survives a power cut.
+/// A group ends only when it has no operations left, however long the machine delays its thread.
 pub fn quiet() -> Options {
     Options {
         durability: Durability::Off,
@@ -130,7 +130,7 @@ pub fn open(path: &Path, options: &Options) -> Kv {
     kv
 }
 
-/// What a channel brings; a test that waits in vain fails instead of hanging.
+/// Receives from a channel; a test that waits in vain fails instead of hanging.
 pub fn wait<T>(receiver: &Receiver<T>, what: &str) -> T {
     receiver.recv_timeout(FOR_EVER).unwrap_or_else(|error| panic!("{what}: nothing came ({error})"))
 }
@@ -164,7 +164,7 @@ pub fn try_commit(kv: &mut Kv, commit: Commit) -> Result<Outcome> {
     wait(&receive, "commit")
 }
 
-/// Commits what must go well; gives the versionstamp and the replies.
+/// Commits and must succeed; gives the versionstamp and the replies.
 pub fn commit_ok(kv: &mut Kv, commit: Commit) -> (String, Vec<Reply>) {
     match try_commit(kv, commit).unwrap() {
         Outcome::Committed { versionstamp, replies } => (versionstamp.unwrap_or_default(), replies),
@@ -172,7 +172,7 @@ pub fn commit_ok(kv: &mut Kv, commit: Commit) -> (String, Vec<Reply>) {
     }
 }
 
-/// Sets what must go well; gives the versionstamp.
+/// Sets and must succeed; gives the versionstamp.
 pub fn put(kv: &mut Kv, mutation: Mutation) -> String {
     commit_ok(kv, Commit::of(mutation)).0
 }
@@ -191,7 +191,7 @@ pub fn try_read(kv: &Kv, request: Request) -> Result<Answer> {
     wait(&receive, "read")
 }
 
-/// Reads on the reader thread what must go well.
+/// Reads on the reader thread and must succeed.
 pub fn read(kv: &Kv, request: Request) -> Answer {
     try_read(kv, request).unwrap()
 }
@@ -224,7 +224,7 @@ pub fn everything(kv: &mut Kv) -> Page {
     }
 }
 
-/// Whether an error leaves nothing behind.
+/// Whether an error says for certain that nothing was written.
 pub fn is_definite(error: &Error) -> bool {
     !error.outcome_unknown
 }

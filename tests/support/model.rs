@@ -1,4 +1,5 @@
-//! What commits mean, told a second time: a sorted map, and the log rows that a commit is to leave.
+//! The meaning of commits, implemented a second time: a sorted map, and the log rows that a commit must
+//! leave.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -20,7 +21,7 @@ pub struct Row {
     pub value: Vec<u8>,
 }
 
-/// What a commit comes to, but for its versionstamp.
+/// The outcome of a commit, without its versionstamp.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
     Committed(Vec<Reply>),
@@ -38,7 +39,7 @@ impl End {
     }
 }
 
-/// How the log tells one key: the operation, and what stands there afterwards.
+/// The log row of one key: the operation, and the value afterwards.
 pub type Logged = (&'static str, Option<(u8, Vec<u8>)>);
 
 /// The rows of a commit in the log.
@@ -53,7 +54,7 @@ pub struct Telling {
 pub struct Model {
     pub rows: BTreeMap<Vec<u8>, Row>,
     pub now: i64,
-    /// What the log is to say, since it was last looked at.
+    /// The expected rows of the log since the last comparison.
     pub log: Vec<Telling>,
     /// A unique index refused an entry of the commit.
     pub is_refused: bool,
@@ -88,7 +89,7 @@ impl Model {
                 }
             }
         }
-        // What is wrong with a mutation is found before a store refuses what an earlier one writes.
+        // An error of any mutation is found before the store refuses the write of an earlier one.
         if std::mem::take(&mut self.is_refused) {
             self.rows = before;
             return End::Error(Code::Conflict);
@@ -171,7 +172,7 @@ impl Model {
         Ok(reply)
     }
 
-    /// Entries under `["u"]` have a `u` of their own, if they have one.
+    /// Entries under `["u"]` that have a `u` have different ones.
     fn make_room(&mut self, key: &[u8], encoding: u8, value: &[u8], touched: &mut Vec<Vec<u8>>) {
         let under = encode(&[Part::String("u".into())]).unwrap();
         let unique = |key: &[u8], encoding: u8, value: &[u8]| {

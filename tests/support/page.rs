@@ -1,9 +1,9 @@
-//! What a page says, as JavaScript reads it (`lib/wire/page.ts`).
+//! Reads a page as JavaScript does (`lib/wire/page.ts`).
 
 use keyval::codec::page::Page;
 use serde_json::Value;
 
-/// What the text of each entry holds.
+/// The members of each entry's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Parts {
     /// The caller knows the keys.

@@ -1,5 +1,5 @@
-//! The file as SQLite sees it, by a connection of the tests' own. It is of the same library, so that it may
-//! look into a file that the store has open.
+//! The file as SQLite sees it, through a connection of the tests. It is of the same library, so that it can
+//! read a file that the store has open.
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -45,7 +45,7 @@ pub struct RawState {
 /// A connection.
 pub struct Raw(Connection);
 
-/// The local futures of libsql are ready when they are first asked.
+/// The local futures of libsql are ready at the first poll.
 fn now<F: Future>(future: F) -> F::Output {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,
@@ -53,7 +53,7 @@ fn now<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// The other tables; ids that are made by chance are left out.
+/// The other tables; random ids are left out.
 const OTHERS: [&str; 7] = [
     "SELECT iif(length(id) = 36, '', id), seq, queue, status, ready_at, attempts, lease, locked_until, value
      FROM kv_queue ORDER BY 1",
@@ -144,17 +144,17 @@ pub fn state(path: &Path) -> RawState {
 }
 
 impl RawState {
-    /// The keys that stand, live or expired.
+    /// The keys of all entries, live or expired.
     pub fn keys(&self) -> BTreeSet<&[u8]> {
         self.entries.iter().map(|entry| entry.key.as_slice()).collect()
     }
 
-    /// What stands at a key.
+    /// The entry of a key.
     pub fn entry(&self, key: &[u8]) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.key == key)
     }
 
-    /// The keys that stand if one believes the change log, from its beginning.
+    /// The keys that exist according to the change log, from its beginning.
     pub fn logged_keys(&self) -> BTreeSet<&[u8]> {
         let mut keys = BTreeSet::new();
         for change in &self.changes {

@@ -1,4 +1,4 @@
-//! A file with something of each kind in it, and copies of it to do things to.
+//! A file with data of each kind, and copies of it to change.
 
 use std::path::PathBuf;
 
@@ -10,14 +10,14 @@ use super::fault::Trap;
 use super::raw::{self, Raw, RawState};
 use super::{HOUR_MS, T0, close, commit, commit_ok, open, quiet, set, set_for, sum};
 
-/// When the copies are used; what was to live for a second is dead by then.
+/// The time at which the copies are used; entries that live for a second have expired by then.
 pub const LATER: i64 = T0 + 5_000;
 const A_SECOND: Option<i64> = Some(1_000);
 
 /// A closed file.
 pub struct Template {
     folder: TempDir,
-    /// What is in it.
+    /// Its content.
     pub state: RawState,
     planted: String,
 }
@@ -29,7 +29,7 @@ pub struct Copy {
     pub kv: Kv,
 }
 
-/// Writes something of each kind.
+/// Writes data of each kind.
 pub fn fill(kv: &mut Kv) {
     let plain =
         [set(&["plain"], "1"), set(&["other"], "\"x\""), set(&["list"], "[1,2]"), sum(&["counter"], 5)];
@@ -64,12 +64,12 @@ impl Template {
         self
     }
 
-    /// Has something planted in each copy once it is open: a file that had it before would be refused.
+    /// Runs the SQL in each copy once it is open: a file that was so before would be refused.
     pub fn plant(self, sql: &str) -> Self {
         Self { planted: sql.into(), ..self }
     }
 
-    /// Does something more to it by the store itself.
+    /// Changes it through the store.
     pub fn after(mut self, work: impl FnOnce(&mut Kv)) -> Self {
         let path = self.folder.path().join("kv.db");
         let mut kv = open(&path, &quiet());
@@ -103,7 +103,7 @@ impl Copy {
         raw::state(&self.path())
     }
 
-    /// Closes; what a fresh opening finds.
+    /// Closes; gives the state that a new opening finds.
     pub fn close(self) -> RawState {
         let path = self.path();
         close(self.kv);

@@ -1,6 +1,6 @@
-//! How many requests each operation is on a store where every read that is not known yet costs one
-//! (`support::late`): this is what a server would be asked. Steps are one request; what an operation reads
-//! before is one for all that it can name at once.
+//! The number of requests of each operation on a store where every unknown read costs one (`support::late`),
+//! as it would on a server. The steps of a write are one request; its reads are one request for all that it
+//! can name at once.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -22,7 +22,7 @@ use serde_json::Value;
 mod reads;
 mod writes;
 
-/// A store, and the requests that were counted when the last operation began.
+/// A store, and the number of requests before its last operation.
 pub struct Counted {
     pub kv: Kv,
     counts: Arc<Counts>,
@@ -34,7 +34,7 @@ impl Counted {
         Self { kv: late::open_counted(":memory:", &quiet(), &counts), counts }
     }
 
-    /// What an operation gives, and its requests.
+    /// The result of an operation, and the number of its requests.
     pub fn of<T>(&mut self, operation: impl FnOnce(&mut Kv) -> T) -> (T, usize) {
         let before = self.counts.requests.load(Ordering::Relaxed);
         let given = operation(&mut self.kv);

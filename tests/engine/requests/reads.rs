@@ -32,7 +32,7 @@ fn list(filter: Option<Filter>) -> Request {
     })
 }
 
-/// Seen to fail: with keys, and entries of an index, that are read one by one: 10 for 10 keys.
+/// Seen to fail: with keys, and the entries of an index, read one by one: 10 requests for 10 keys.
 #[test]
 fn reads() {
     let mut store = Counted::new();
@@ -47,7 +47,7 @@ fn reads() {
     store.assert_read("a page by a filter", 1, list(Some(evens())));
     store.assert_read("a count", 1, Request::Count(descendants(&key(&["m"])), None));
     index_of_evens(&mut store);
-    // What is remembered of the indexes is older than this one: the range is read, which gives the same.
+    // The remembered definitions are older than this index, so the range is read; the result is the same.
     store.assert_read("a page by an index that is not known yet", 1, list(Some(evens())));
     let Answer::Page(page) = store.assert_read("a page by an index", 2, list(Some(evens()))) else {
         panic!("no page")
@@ -61,7 +61,7 @@ fn reads() {
     close(store.kv);
 }
 
-/// Seen to fail: with entries that are read one by one, and words that are asked for again one by one.
+/// Seen to fail: with entries read one by one, and words checked again one by one.
 #[test]
 fn searches() {
     let mut store = Counted::new();
@@ -88,7 +88,7 @@ fn searches() {
     close(store.kv);
 }
 
-/// Seen to fail: with the log, its state and each entry asked one after the other: 12 for 10 keys.
+/// Seen to fail: with the log, its state and each entry read one after another: 12 requests for 10 keys.
 #[test]
 fn changes() {
     let mut store = Counted::new();
@@ -126,11 +126,11 @@ fn changes() {
             assert!(matches!(&batch, Answer::Page(page) if page.len() == 10), "{batch:?}");
             watch
         });
-        // The first batch may be asked for before the place is taken: then it takes it.
+        // The first batch may be asked for before the watch has its position: then the batch takes it.
         assert!(requests <= 5, "{name}: its place, and what has changed since: {requests}");
         resumed.stop();
     }
-    // It waits for the beginning of the watch, which may come after the first batch that was asked for.
+    // The commit waits for the beginning of the watch, which may come after the request for its first batch.
     commit_ok(&mut store.kv, commit(vec![set(&["o"], "2")]));
     let feed = ChangesQuery { after: Some(0), prefix: Vec::new(), limit: 500, follower: None };
     store.assert_read("a page of the feed", 1, Request::Changes(feed));
@@ -138,7 +138,7 @@ fn changes() {
     close(store.kv);
 }
 
-/// Seen to fail: where nothing that is announced is read ahead: 4.
+/// Seen to fail: without reading announced rows ahead: 4 requests.
 #[test]
 fn what_is_waited_for() {
     let mut store = Counted::new();

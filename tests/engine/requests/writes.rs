@@ -33,7 +33,7 @@ fn enqueue(number: usize, ordering_key: Option<String>) -> Mutation {
     }))
 }
 
-/// Seen to fail: with entries that are read one by one: 11 for 10 sums.
+/// Seen to fail: with entries read one by one: 11 requests for 10 sums.
 #[test]
 fn commits() {
     let mut store = Counted::new();
@@ -72,7 +72,8 @@ fn commits() {
     close(store.kv);
 }
 
-/// One that reads finds that another was first: its request brings what stands, and the next one is its last.
+/// A commit that depends on a read can lose once: the refused request returns the current values, and the
+/// next request is its last.
 #[test]
 fn a_commit_that_loses_once() {
     let mut store = Counted::new();
@@ -87,7 +88,7 @@ fn a_commit_that_loses_once() {
     close(store.kv);
 }
 
-/// An error of a mutation counts only where the checks hold.
+/// A mutation's error is reported only if the checks hold.
 #[test]
 fn a_check_that_fails_comes_before_an_error() {
     let mut store = Counted::new();
@@ -110,7 +111,7 @@ fn delete_evens() -> Commit {
     commit(vec![Mutation::DeleteMatching(descendants(&key(&["m"])), Arc::new(evens()))])
 }
 
-/// Seen to fail: where nothing that is announced is read ahead: 4 by a scan.
+/// Seen to fail: without reading announced rows ahead: 4 requests by a scan.
 #[test]
 fn deletes_by_a_filter() {
     let mut store = Counted::new();
@@ -127,7 +128,7 @@ fn deletes_by_a_filter() {
     close(store.kv);
 }
 
-/// Seen to fail: where nothing that is announced is read ahead.
+/// Seen to fail: without reading announced rows ahead.
 #[test]
 fn messages() {
     let mut store = Counted::new();
@@ -150,7 +151,7 @@ fn messages() {
     close(store.kv);
 }
 
-/// Seen to fail: with the state of the log and the consumer asked one after the other: 3.
+/// Seen to fail: with the state of the log and the consumer read one after the other: 3 requests.
 #[test]
 fn leases() {
     let mut store = Counted::new();

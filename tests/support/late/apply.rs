@@ -1,4 +1,4 @@
-//! A write that is decided on what was read, and applied on a later snapshot if that still holds.
+//! A write that was decided on earlier reads, and is applied to a later snapshot if those reads still hold.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +12,7 @@ use super::cache::{Cache, Question};
 use super::reads::question_of;
 use super::shared::Job;
 
-/// A write that is under way.
+/// A write in progress.
 pub struct Waiting {
     pub number: u64,
     pub job: Job,
@@ -22,17 +22,17 @@ pub struct Waiting {
     pub decision: Option<Decision>,
 }
 
-/// What was decided.
+/// The decision of a write.
 pub struct Decision {
-    /// It, to compare it.
+    /// The decision as text, for comparison.
     text: String,
     /// There is nothing to apply.
     is_empty: bool,
-    /// What the next turn begins with.
+    /// The reads that the next turn begins with.
     then: Vec<Box<dyn Question>>,
 }
 
-/// What came of the steps of a decision.
+/// The result of applying a decision.
 pub enum End {
     Lost(Loss),
     Refused(Refusal),
@@ -43,16 +43,16 @@ pub enum End {
 /// Why a decision was not applied.
 #[derive(Clone, Copy)]
 pub enum Loss {
-    /// What it has read does not hold any more.
+    /// Its reads are stale.
     Stale,
-    /// It would have, as it may be where an answer is lost.
+    /// It could have been applied; it is decided again as if the server's answer had been lost.
     Doubted,
-    /// One before it has lost, and writes are committed in their order.
+    /// An earlier write has lost, and writes are committed in order.
     Behind,
 }
 
 impl Waiting {
-    /// Has it decide on what is known.
+    /// Lets the write decide on the known answers.
     pub fn decide(&mut self) {
         if !self.has_begun {
             self.job.begin();
@@ -75,14 +75,14 @@ impl Waiting {
         self.decision.as_ref().is_some_and(|decision| decision.is_empty) && self.cache.is_one_snapshot()
     }
 
-    /// Its turn ends without a request. What the next turn begins with is read with the next request.
+    /// Its turn ends without a request. The reads of the next turn go with the next request.
     pub fn pass(&mut self) {
         let then = self.decision.take().map(|decision| decision.then);
         then.into_iter().flatten().for_each(|question| self.cache.note(question));
     }
 }
 
-/// A decision, to compare it.
+/// The text of a decision, for comparison.
 fn text(result: &Result<()>, batch: &Batch<'_>) -> String {
     match result {
         Ok(()) => format!("{batch:?}"),
@@ -90,16 +90,16 @@ fn text(result: &Result<()>, batch: &Batch<'_>) -> String {
     }
 }
 
-/// Applies a decision in the rows' store, if what it has read still holds; then reads what the next turn
-/// begins with.
+/// Applies a decision in the store of the rows, if its reads still hold; then does the reads of the next
+/// turn.
 pub struct Apply {
     pub index: usize,
-    /// Which of those that are applied together have lost: those after the first one have, too.
+    /// Which of the writes applied together have lost: all after the first loser have, too.
     pub lost: Arc<[AtomicBool]>,
     pub write: Waiting,
     pub is_doubted: bool,
     pub end: Option<End>,
-    /// What the steps have left.
+    /// The reads of the next turn, as the steps have left the rows.
     pub left: Option<Cache>,
     pub back: Sender<(usize, Waiting, End)>,
 }
@@ -120,7 +120,7 @@ impl Apply {
         if self.write.cache.holds(txn) {
             return None;
         }
-        // The answer to a request that has lost brings what stands.
+        // The answer to a request that has lost brings the current rows.
         self.write.cache.refresh(txn);
         Some(Loss::Stale)
     }

@@ -1,8 +1,9 @@
-//! What was read for one operation, as the client of a server has it: each question with its answer. An
-//! operation asks this alone. What is not here is noted, and the run counts for nothing; all that was noted
-//! is read in one request, and the operation runs again.
+//! The reads of one operation, as a server's client has them: each question with its answer. An operation
+//! reads from here only. A question without an answer is noted, and the run is void; all noted questions are
+//! read in one request, and the operation runs again.
 //!
-//! The answers that a decision has used are its guards: they are asked again where its steps are applied.
+//! The answers that a decision has used are its guards: the questions are asked again when its steps are
+//! applied.
 
 use std::any::Any;
 use std::collections::{HashMap, HashSet};
@@ -14,7 +15,7 @@ use keyval::store::rows::index::IndexRow;
 
 use super::reads::{Reads, indexes};
 
-/// More than any operation needs: it asks something else each time.
+/// More than any operation needs: if it is reached, the operation asks a new question each time.
 const TOO_MANY_ROUNDS: usize = 50;
 
 /// The answer to a question, and its text, by which answers are compared.
@@ -61,26 +62,26 @@ impl<T: Debug + Send + 'static> Question for QuestionOf<T> {
 struct Known {
     question: Box<dyn Question>,
     answer: Answer,
-    /// The request that brought it; 0: it is remembered from an operation before.
+    /// The request that brought it; 0: remembered from an earlier operation.
     round: usize,
 }
 
-/// See the head of this file.
+/// The known answers; see the head of this file.
 #[derive(Default)]
 pub struct Cache {
     pub now_ms: i64,
     known: HashMap<String, Known>,
     missed: Vec<Box<dyn Question>>,
-    /// What the last run has asked.
+    /// The questions of the last run.
     used: HashSet<String>,
     has_missed: bool,
-    /// The last request, and whether nothing that came before the operation was still to be applied then.
+    /// The last request, and whether every earlier operation was applied by then.
     round: usize,
     was_first: bool,
 }
 
 impl Cache {
-    /// Nothing but the time, and the definitions of indexes that are remembered.
+    /// Only the time, and the remembered definitions of indexes.
     pub fn at(now_ms: i64, remembered: Option<&Result<Vec<IndexRow>>>) -> Self {
         let mut cache = Self { now_ms, ..Self::default() };
         if let Some(rows) = remembered {
@@ -91,7 +92,7 @@ impl Cache {
         cache
     }
 
-    /// Runs an operation; `None` if it asked what is not here.
+    /// Runs an operation; `None` if it asked an unanswered question.
     pub fn run<R>(&mut self, operation: impl FnOnce(&mut Reads<'_>) -> R) -> Option<R> {
         self.used.clear();
         self.has_missed = false;
@@ -105,7 +106,7 @@ impl Cache {
         Some(result)
     }
 
-    /// What is known; else it is noted, and ends the run.
+    /// The known answer; else the question is noted, and the run ends.
     pub fn answer<T: Clone + Debug + Send + 'static>(&mut self, question: QuestionOf<T>) -> Result<T> {
         let Some(known) = self.known.get(&question.text) else {
             self.has_missed = true;
@@ -122,7 +123,7 @@ impl Cache {
         answer
     }
 
-    /// It is read with the next request.
+    /// Notes a question for the next request.
     pub fn note(&mut self, question: Box<dyn Question>) {
         let is_known = self.known.get(question.text()).is_some_and(|known| known.round > 0);
         if !is_known && self.missed.iter().all(|missed| missed.text() != question.text()) {
@@ -130,8 +131,8 @@ impl Cache {
         }
     }
 
-    /// Reads what was missed: one request. Where time went on since the last one, all is read again: what is
-    /// live depends on it.
+    /// Reads the noted questions in one request. If time has passed since the last one, everything is read
+    /// again, because liveness depends on the time.
     pub fn fetch(&mut self, txn: &mut dyn ReadTxn, is_first: bool) {
         self.round += 1;
         assert!(self.round < TOO_MANY_ROUNDS, "it asks for more without an end: {:?}", self.used);
@@ -154,7 +155,7 @@ impl Cache {
         }
     }
 
-    /// What steps have left, which came with the request that applied them.
+    /// The answers after some steps, which came with the request that applied them.
     pub fn after(then: Vec<Box<dyn Question>>, txn: &mut dyn ReadTxn) -> Self {
         let mut cache = Self { now_ms: txn.now_ms(), missed: then, ..Self::default() };
         cache.fetch(txn, true);
@@ -165,17 +166,17 @@ impl Cache {
         self.used.iter().filter_map(|text| self.known.get(text)).map(|known| known.round)
     }
 
-    /// Whether all that was used is of a snapshot in which all that came before was applied.
+    /// Whether all used answers are of one snapshot that has every earlier operation.
     pub fn is_one_snapshot(&self) -> bool {
         self.rounds().all(|round| round == self.round && round > 0 && self.was_first)
     }
 
-    /// Whether something was used that is remembered, and that no request has confirmed.
+    /// Whether a remembered answer was used that no request has confirmed.
     pub fn is_unconfirmed(&self) -> bool {
         self.rounds().any(|round| round == 0)
     }
 
-    /// Whether a later snapshot gives the same answers to what was used.
+    /// Whether a later snapshot gives the same answers to the used questions.
     pub fn holds(&self, txn: &mut dyn ReadTxn) -> bool {
         let used = self.used.iter().filter_map(|text| self.known.get(text));
         used.into_iter().all(|known| known.question.ask(txn).text == known.answer.text)

@@ -1,4 +1,4 @@
-//! The thread of the store: what is decided, applied, read and reported, in an order that a seed repeats.
+//! The thread of the store: it decides, applies, reads and reports in an order that a seed repeats.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::super::wait;
 use super::apply::{Apply, End, Loss, Waiting};
 use super::shared::{Done, Job, Shared, count};
 
-/// What is done next.
+/// The next action.
 #[derive(Clone, Copy)]
 enum Turn {
     Decide,
@@ -28,7 +28,7 @@ enum Turn {
 pub struct Driver {
     shared: Arc<Shared>,
     random: Random,
-    /// Some decisions are made again for no reason.
+    /// Some decisions are repeated without a reason.
     has_doubts: bool,
     last_number: u64,
     writes: VecDeque<Waiting>,
@@ -38,7 +38,7 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// It, with its choices; `run` it on a thread.
+    /// A driver with its choices; `run` it on a thread.
     pub fn of(shared: &Arc<Shared>, random: Random, has_doubts: bool) -> Self {
         Self {
             shared: Arc::clone(shared),
@@ -90,8 +90,8 @@ impl Driver {
         writes.filter(|(_, write)| write.decision.is_none()).map(|(index, _)| index).collect()
     }
 
-    /// Takes what was handed over; waits for it, if there is nothing else to do. Gives who has left last,
-    /// when nothing is left to do.
+    /// Takes the operations handed over; waits for them if there is nothing else to do. When all is done and
+    /// the last opener has left, gives its callback.
     fn take(&mut self, is_idle: bool) -> Option<Done> {
         let shared = Arc::clone(&self.shared);
         let mut inbox = shared.inbox.lock();
@@ -120,8 +120,7 @@ impl Driver {
         None
     }
 
-    /// Has writes decide; what some of them ask for and is not known is read in one request, and they decide
-    /// another time.
+    /// Lets writes decide; the unknown reads of some of them are one request, and those decide again.
     fn decide(&mut self) {
         let mut undecided = self.undecided();
         undecided.truncate(1 + self.random.below(undecided.len()));
@@ -150,8 +149,8 @@ impl Driver {
         }
     }
 
-    /// Applies the first decisions. Who has lost, or has another turn, decides again, before those that come
-    /// after it.
+    /// Applies the first decisions. A write that has lost, or has another turn, decides again before the
+    /// writes after it.
     fn apply(&mut self) {
         let passes = self.writes.front().is_some_and(Waiting::has_nothing_to_apply);
         if let Some(mut write) = passes.then(|| self.writes.pop_front()).flatten() {
@@ -178,7 +177,7 @@ impl Driver {
         again.into_iter().rev().for_each(|write| self.writes.push_front(write));
     }
 
-    /// Gives the write if it decides again.
+    /// Returns the write if it decides again.
     fn end_turn(&mut self, mut write: Waiting, end: End) -> Option<Waiting> {
         write.decision = None;
         let next = match end {
@@ -226,7 +225,7 @@ impl Driver {
     }
 }
 
-/// A read, which runs until all that it asks is known. Its requests share a snapshot.
+/// A read, which runs until all its questions are answered. Its requests share a snapshot.
 struct LateRead {
     job: Box<dyn ReadJob>,
     shared: Arc<Shared>,

@@ -1,4 +1,4 @@
-//! Rows that are kept, and shown again.
+//! Rows that are kept and given again.
 
 use keyval::base::error::Result;
 use keyval::store::rows::changes::Change;

@@ -1,13 +1,12 @@
-//! A store to throw away, which does what a server does to those who use it: it answers late and out of
-//! order, and never on the caller's thread. An operation reads what is known of the store, which is nothing
-//! at first (`cache.rs`); what it misses is read in one request, and it runs again. A write is applied after
-//! others have committed, if what it has read still holds; else it is decided again. The rows are a local
-//! store's.
+//! A store for tests that treats its users as a server does: it answers late and out of order, and never on
+//! the caller's thread. An operation reads from its known answers, none at first (`cache.rs`); the missing
+//! ones are read in one request, and it runs again. A write is applied after others have committed, if its
+//! reads still hold; else it is decided again. A local store holds the rows.
 //!
-//! What it is for: whoever passes with it asks nothing while a transaction is open, and decides as often as
-//! it is asked to. Each decision is made twice, the second time on what the first one has read and nothing
-//! else, and must be the same. And it counts requests. Who uses it: `model.rs` with entries, `queue_model.rs`
-//! with messages, `late_store.rs`, `requests/`.
+//! Its purpose: an operation that passes with it asks nothing while a transaction is open, and can decide any
+//! number of times. Each decision is made twice, the second time on exactly the reads of the first, and must
+//! be the same. It also counts requests. Its users: `model.rs` with entries, `queue_model.rs` with messages,
+//! `late_store.rs`, `requests/`.
 
 use std::any::Any;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -42,13 +41,12 @@ pub struct LateStore {
     openers: AtomicUsize,
 }
 
-/// Opens a place late. `counts` may be shared by several.
+/// Opens a url through such a store. Several stores may share `counts`.
 pub fn open(url: &str, options: &Options, seed: u64, counts: &Arc<Counts>) -> Kv {
     Kv::on(LateStore::over(url, options, Random::new(seed), true, counts), options).unwrap()
 }
 
-/// Opens a place on a store that asks for nothing twice without a reason, so that its requests can be
-/// counted.
+/// Opens a url on a store that repeats no request without a reason, so that its requests can be counted.
 pub fn open_counted(url: &str, options: &Options, counts: &Arc<Counts>) -> Kv {
     Kv::on(LateStore::over(url, options, Random::new(1), false, counts), options).unwrap()
 }
@@ -82,7 +80,7 @@ impl LateStore {
     }
 }
 
-/// Answers nothing: every read goes the long way.
+/// Answers nothing: every read goes to the store's thread.
 struct LateReader;
 
 impl Reader for LateReader {
@@ -186,7 +184,7 @@ impl ReadJob for First {
     }
 }
 
-/// Hands over what the rows' store has made at its interval.
+/// Hands over the jobs that the store of the rows makes at its interval.
 struct Relay {
     shared: Weak<Shared>,
     job: Option<Job>,

@@ -1,4 +1,5 @@
-//! The reads of an operation over what is known (`cache.rs`), and what each of them asks a snapshot.
+//! The reads of an operation from the known answers (`cache.rs`), and the question that each of them asks a
+//! snapshot.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -19,7 +20,7 @@ use super::kept::{Kept, KeptChange, kept_of, show, with_life};
 /// The reads of one run.
 pub struct Reads<'a>(pub &'a mut Cache);
 
-/// What is asked by a read that is announced.
+/// The question of a read that is announced.
 pub fn question_of(want: Want<'_>) -> Box<dyn Question> {
     match want {
         Want::Entry(key, max_value_bytes) => entry(key, max_value_bytes).boxed(),
@@ -104,7 +105,7 @@ fn last_release() -> QuestionOf<i64> {
     QuestionOf::new("last_release", |txn| txn.last_release())
 }
 
-/// Their definitions, which are remembered from one operation to the next.
+/// The definitions of all indexes, which are remembered from one operation to the next.
 pub fn indexes() -> QuestionOf<Vec<IndexRow>> {
     QuestionOf::new("indexes", |txn| txn.indexes())
 }

@@ -1,4 +1,4 @@
-//! What the store and its thread share: what was handed over, and counts of what has happened.
+//! State shared by the store and its thread: the operations handed over, and counts of events.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,25 +10,25 @@ use parking_lot::{Condvar, Mutex};
 
 use super::cache::Cache;
 
-/// What has happened, so that a test can say that it did.
+/// Counts of events, so that a test can require them.
 #[derive(Debug, Default)]
 pub struct Counts {
-    /// What was read did not hold any more, and it was decided again.
+    /// A write's reads were stale, and it was decided again.
     pub lost: AtomicUsize,
     /// The same, but for no reason: as if the server's answer had been lost.
     pub doubted: AtomicUsize,
     /// A step was refused.
     pub refused: AtomicUsize,
-    /// A write heard of its end before an earlier one did.
+    /// A write was answered before an earlier one.
     pub writes_swapped: AtomicUsize,
     /// A read was answered before an earlier one.
     pub reads_swapped: AtomicUsize,
-    /// Requests to the rows' store: what was missed, or the steps of some writes.
+    /// Requests to the store of the rows: missing reads, or the steps of some writes.
     pub requests: AtomicUsize,
 }
 
 impl Counts {
-    /// Everything that can happen has happened: a test that only had luck does not pass.
+    /// Every kind of event has happened: a test that met none of them proves nothing.
     pub fn assert_all(&self) {
         let Self { lost, doubted, refused, writes_swapped, reads_swapped, .. } = self;
         for one in [lost, doubted, refused, writes_swapped, reads_swapped] {
@@ -36,8 +36,8 @@ impl Counts {
         }
     }
 
-    /// The same where each group is of one write, which has nobody to lose against, no unique index refuses a
-    /// step, and nothing is read besides.
+    /// The same for groups of one write, which cannot lose to another, without unique indexes that refuse a
+    /// step, and without concurrent reads.
     pub fn assert_doubted(&self) {
         let Self { doubted, writes_swapped, .. } = self;
         for one in [doubted, writes_swapped] {
@@ -54,7 +54,7 @@ pub fn count(of: &AtomicUsize) {
 pub type Job = Box<dyn WriteJob>;
 pub type Done = Box<dyn FnOnce() + Send>;
 
-/// What they share.
+/// The state that the store and its thread share.
 pub struct Shared {
     pub rows: Arc<dyn Store>,
     pub inbox: Mutex<Inbox>,
@@ -66,7 +66,7 @@ pub struct Shared {
     pub definitions: Mutex<Option<Result<Vec<IndexRow>>>>,
 }
 
-/// What was handed over, and not taken by the thread yet.
+/// Operations handed over that the thread has not taken yet.
 #[derive(Default)]
 pub struct Inbox {
     pub writes: Vec<Job>,
@@ -74,7 +74,7 @@ pub struct Inbox {
     /// Reads that are to run before the writes that wait for them.
     pub first: usize,
     pub behind: Vec<Job>,
-    /// Who is to hear when all that was handed over before has ended.
+    /// Callbacks for when everything handed over before has ended.
     pub barriers: Vec<Done>,
     /// The last opener has left; nothing is taken any more.
     pub leaving: Option<Done>,
@@ -82,7 +82,7 @@ pub struct Inbox {
 }
 
 impl Inbox {
-    /// Whether there is nothing to take, and nothing will come by itself.
+    /// Whether there is nothing to take, and nothing will come without a caller.
     pub fn is_empty(&self) -> bool {
         let Self { writes, reads, first, barriers, .. } = self;
         writes.is_empty() && reads.is_empty() && *first == 0 && barriers.is_empty()
@@ -90,7 +90,7 @@ impl Inbox {
 }
 
 impl Shared {
-    /// What an operation begins with.
+    /// The answers that an operation begins with.
     pub fn cache(&self, now_ms: i64) -> Cache {
         Cache::at(now_ms, self.definitions.lock().as_ref())
     }
