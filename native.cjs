@@ -1,6 +1,6 @@
 // The addon for this platform: beside this file if it was built here, else from the package that npm installs
-// for the platform. Each path is a literal in a `try` of its own, so that bundlers and `bun build --compile`
-// take what is there and pass over what is not.
+// for the platform. Each path is a literal in its own `try`, so that bundlers and `bun build --compile`
+// include the modules that exist and skip the others.
 "use strict"
 
 const { readFileSync } = require("node:fs")
@@ -95,7 +95,7 @@ function load(name) {
       break
     default:
       try {
-        // Built from source for a platform that the package does not bring.
+        // Built from source, on a platform that the package has no binary for.
         return require(`./keyval.${name}.node`)
       } catch (error) {
         passOver(error)
@@ -107,17 +107,17 @@ function load(name) {
   )
 }
 
-/** A module that is not there is passed over; one that is there and does not load is told. */
+/** Ignores a missing module; throws for one that exists and does not load. */
 function passOver(error) {
   const code = error?.code
   if (code === "MODULE_NOT_FOUND" || code === "ERR_MODULE_NOT_FOUND") return
   const message = String(error?.message ?? error)
   if (/^(Cannot find|Could not resolve)/.test(message)) return
-  const told = `@buntime/keyval's binary does not load: ${message.replace(/\.$/, "")}.`
-  throw new Error(`${told} ${cure(code, message)}`, { cause: error })
+  const failure = `@buntime/keyval's binary does not load: ${message.replace(/\.$/, "")}.`
+  throw new Error(`${failure} ${cure(code, message)}`, { cause: error })
 }
 
-/** What to do, by what the runtime or the dynamic loader says. */
+/** The remedy, by the message of the runtime or of the dynamic loader. */
 function cure(code, message) {
   if (code === "ERR_DLOPEN_DISABLED")
     return "Start Node without --no-addons; under its permission model (--permission) also with --allow-addons."
@@ -138,8 +138,8 @@ function missing(message) {
 }
 
 /**
- * By the C library that this process has loaded. `process.report` knows it too, but takes 4 ms. Deno would
- * ask for permissions for either, and says it itself.
+ * By the C library that this process has loaded. `process.report` knows it too, but takes 4 ms. Deno, which
+ * would ask for permissions for either, names it directly.
  */
 function isMusl() {
   const target = globalThis.Deno?.build?.target

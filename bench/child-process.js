@@ -3,12 +3,12 @@ import { spawn } from "node:child_process"
 import { resolve as resolvePath } from "node:path"
 import { createInterface } from "node:readline"
 
-/** Loading ten million entries takes minutes; what prints nothing for longer has stopped. */
+/** Loading ten million entries takes minutes; a program that prints nothing for longer hangs. */
 const SILENCE_MS = 15 * 60_000
 
 /**
- * Every line that the program prints, as it comes. One that is silent for too long is killed, as it is when
- * nobody reads on or `signal` is aborted.
+ * Every line that the program prints, as it arrives. The program is killed if it is silent for too long, if
+ * the reader stops, or if `signal` is aborted.
  */
 export async function* linesOf(
   program,

@@ -1,5 +1,5 @@
-// Installs the peers. Two of them are compiled here, since no install script of a dependency is run: with a C
-// compiler and Node's headers; where that fails the run goes on without them and says so.
+// Installs the peers. Two of them are compiled here, with a C compiler and Node's headers, since no install
+// script of a dependency is run; if that fails, the run goes on without them and says so.
 import { spawnSync } from "node:child_process"
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
@@ -36,7 +36,7 @@ function npm(args, env = {}) {
   }).status
 }
 
-/** Headers that came with Node are taken, so that none are downloaded. */
+/** Uses the headers that came with Node, so that none are downloaded. */
 function compileHere() {
   const prefix = dirname(dirname(process.execPath))
   const headers = existsSync(join(prefix, "include/node/node.h")) ? { npm_config_nodedir: prefix } : {}

@@ -13,7 +13,7 @@ const FILE_SYSTEMS = {
   26: "apfs",
 }
 
-/** What the figures depend on, one line each. */
+/** The facts of the machine that figures depend on, one line each. */
 export function describeMachine(folder) {
   const cores = cpus()
   const magic = statfsSync(folder).type

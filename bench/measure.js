@@ -1,5 +1,5 @@
-// Measures section after section. What was measured is written as it comes, so that a run that is killed
-// leaves it; a section that fails is missing, with its reason, and the next one begins.
+// Measures section after section. Results are written as they arrive, so that a killed run leaves them; a
+// section that fails is missing, with its reason, and the next one begins.
 import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -29,7 +29,7 @@ export async function measureSections({ names, options = {}, out, sections = SEC
   return lost
 }
 
-/** What was measured of a section before it failed is kept, beside why it did. */
+/** The results of a section before it failed are kept, with the reason of the failure. */
 async function measureOne(name, { options, load, keep }) {
   const began = performance.now()
   const machine = describeMachine(tmpdir())

@@ -5,8 +5,8 @@ import { createInterface } from "node:readline"
 
 const here = import.meta.dirname
 /**
- * Loading 100,000 entries takes the slowest peer a minute on a busy machine; what is silent for longer has
- * stopped.
+ * Loading 100,000 entries takes the slowest peer a minute on a busy machine; a peer that is silent for longer
+ * hangs.
  */
 const DEADLINE_MS = 5 * 60_000
 
@@ -47,8 +47,8 @@ export class PeerProcess {
   }
 
   /**
-   * Sends a command and waits for its answer. An error that the child answers with leaves it alive; one that
-   * ends, answers something else or does not answer in time is killed and lost.
+   * Sends a command and waits for its answer. A child that answers with an error stays alive; one that ends,
+   * answers something else or does not answer in time is killed and lost.
    */
   async ask(command, options = {}) {
     if (this.lost) throw this.lost

@@ -20,9 +20,9 @@ const ORDER = [
 ]
 
 /**
- * What each peer's module says of it, once for each of its runtimes. `chosen`: names with commas between;
- * `against`: the folder of another checkout, whose KeyVal is a peer too. One that cannot be used here is in
- * `missing`.
+ * The description of each peer by its module, once for each of its runtimes. `chosen`: comma-separated names;
+ * `against`: the folder of another checkout, whose KeyVal is a peer too. A peer that cannot be used here is
+ * in `missing`.
  */
 export async function availablePeers({ chosen, skip = [], against, missing }) {
   const all = readdirSync(PEERS).map((file) => file.replace(/\.js$/, ""))

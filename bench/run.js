@@ -2,8 +2,7 @@
 // plots.
 //
 //   node bench/run.js [--quick] [--only=comparison,growth,…] [--rows=get,list] [--peers=keyval,lmdb]
-// [--against=folder]
-//     [--report] [--out=folder]
+//     [--against=folder] [--report] [--out=folder]
 //
 // --quick measures little and writes nothing; --only measures some sections, and the report keeps the others
 // as they were; --rows measures rows whose names begin so; --against takes the KeyVal of another checkout,
@@ -11,7 +10,7 @@
 // writes what was measured, however little, into another folder. KEYVAL_BENCH_DIR: the folder for databases;
 // default the system's temporary folder.
 //
-// What fails is left out and named in the report, and the run ends with 1.
+// A peer or section that fails is left out and named in the report, and the run ends with 1.
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { parseArgs } from "node:util"

@@ -34,7 +34,7 @@ export const targets = {
   "search in 100,000 documents, 10,000 of a common word, ms": { "better-sqlite3": 0.77, "bun-sqlite": 0.77 },
 }
 
-/** What the change log may cost a set of 64 at once. */
+/** The share that the change log may add to a set, 64 at once. */
 export const LOG_COST = 0.2
 
 /** Bounds of the sections that are not ratios, in their own units. */

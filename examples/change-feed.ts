@@ -1,14 +1,13 @@
-// A consumer of the change feed keeps an index: it remembers how far it came, also over a restart, and one
-// process at a time reads.
+// A consumer of the change feed keeps an index: its position survives a restart, and one process at a time
+// reads.
 import assert from "node:assert/strict"
 import { Kv, type KvChange, type KvTransaction } from "@buntime/keyval"
 
 const kv = new Kv(":memory:")
 
 /**
- * Brings the index up to what stands at the key now. A change may come twice (the process died before it was
- * committed), or be an old one: so it looks at the store and not at the change, and doing it again changes
- * nothing.
+ * Updates the index to the key's current value. A change may be delivered twice (the process died before it
+ * was committed), or be stale: so it reads the store instead of the change, and repeating it changes nothing.
  */
 async function index({ key }: KvChange) {
   const run = async (tx: KvTransaction) => {
@@ -23,7 +22,10 @@ async function index({ key }: KvChange) {
   if (!ok) throw new Error("too many conflicts")
 }
 
-/** Reads on until it has seen the change with this number. What the body has finished is committed. */
+/**
+ * Reads until it has seen the change with this number. Changes that the loop's body has finished are
+ * committed.
+ */
 async function indexUntil(last: number) {
   const consumer = kv.consumer("city-index", { prefix: ["users"], lease: "10s" })
   let count = 0
@@ -52,7 +54,7 @@ await kv.delete(["users", 1])
 assert.equal(await indexUntil(await lastUserChange()), 21)
 assert.deepEqual(await idsIn("Rome"), [3, 5, 7, 9, 11, 13, 15, 17, 19])
 
-// Later, in another process: it goes on where it stood.
+// Later, in another process: it continues from its position.
 await kv.set(["users", 3], { city: "Lima" })
 await kv.delete(["users"])
 await kv.set(["users", 21], { city: "Lima" })

@@ -3,8 +3,8 @@
 //
 //   node examples/cities.js [file] [--limit=N]      (or with Bun: bun examples/cities.js …)
 //
-// The file must not exist yet. The default is keyval-demo/cities.db in the system's temporary folder, made
-// anew each time. With --limit only the N largest cities are loaded.
+// The file must not exist yet. The default is keyval-demo/cities.db in the system's temporary folder,
+// replaced at each run. With --limit only the N largest cities are loaded.
 import { strictEqual } from "node:assert"
 import { existsSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"

@@ -65,7 +65,7 @@ await flags.ready
 const users = Array.from({ length: 5000 }, (_, n) => `user${n}`)
 const usersWith = (flag: string) => new Set(users.filter((user) => flags.isOn(flag, user)))
 
-/** The watch tells a change within milliseconds; the programs of this page wait for it. */
+/** The watch reports a change within milliseconds; the programs of this page wait for it. */
 async function until(holds: () => boolean) {
   const end = Date.now() + 60_000
   while (!holds()) {

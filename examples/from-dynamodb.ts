@@ -1,4 +1,4 @@
-// What DynamoDB programs do, with KeyVal: a table of customers and orders, an index of open orders.
+// DynamoDB programs, written with KeyVal: a table of customers and orders, an index of open orders.
 import assert from "node:assert/strict"
 import { Kv, type KvPage, type KvPaginateOptions, type KvTransaction } from "@buntime/keyval"
 

@@ -1,4 +1,4 @@
-// What MongoDB programs do, with KeyVal: a collection of articles with an index by author.
+// MongoDB programs, written with KeyVal: a collection of articles with an index by author.
 import assert from "node:assert/strict"
 import { randomUUID } from "node:crypto"
 import { Kv, type KvKeyPart, type KvTransaction } from "@buntime/keyval"

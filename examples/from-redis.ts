@@ -1,4 +1,4 @@
-// What Redis programs do, with KeyVal: strings, counters, hashes, sets, capped lists, sorted sets, WATCH and
+// Redis programs, written with KeyVal: strings, counters, hashes, sets, capped lists, sorted sets, WATCH and
 // MULTI.
 import assert from "node:assert/strict"
 import { setTimeout as sleep } from "node:timers/promises"

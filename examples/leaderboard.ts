@@ -45,7 +45,7 @@ assert.equal(await rankOf("bob"), 4)
 assert.equal(await addPoints("ada", 1000), 1040)
 assert.equal(await rankOf("ada"), 1)
 assert.equal(await rankOf("nobody"), null)
-assert.equal(await kv.count(["ranking"]), 5) // nobody stands twice
+assert.equal(await kv.count(["ranking"]), 5) // nobody is listed twice
 await addPoints("bob", 40)
 assert.deepEqual([await rankOf("bob"), await rankOf("cyd"), await rankOf("dan")], [4, 4, 3])
 

@@ -34,7 +34,7 @@ async function write() {
   await kv.close()
 }
 
-/** The state that a watch has told: one row a route. */
+/** The state that a watch has reported: one row a route. */
 class Board {
   #cells = new Map<string, Map<string, number | bigint>>()
 
@@ -104,7 +104,7 @@ async function dashboard() {
   process.once("SIGINT", () => writer.kill())
   await once(writer, "exit")
 
-  // After the last write the watch has told the state of the store.
+  // After the last write the watch reports the state of the store.
   const isCurrent = async () => {
     for await (const { key, value } of kv.list(["stats"]))
       if (board.get(String(key[1]), String(key[2])) !== value) return false

@@ -38,7 +38,7 @@ async function peopleOf(city: string, from = 0, to = Number.POSITIVE_INFINITY) {
   const people: Person[] = []
   for (let at = 0; at < keys.length; at += 1000) {
     const entries = await kv.getMany<Person>(keys.slice(at, at + 1000))
-    // The index and the people were read one after the other: drop who left the city in between.
+    // The index and the people were read one after the other: drop people who left the city in between.
     for (const { value } of entries)
       if (value?.city === city && value.age >= from && value.age < to) people.push(value)
   }

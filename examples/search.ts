@@ -4,7 +4,7 @@ import { Kv, type KvKey, type KvSearchIndexOptions, type KvSearchOptions } from 
 
 const kv = new Kv(":memory:")
 
-/** Made once: an index that stands is not built again. */
+/** Made once: an existing index is not built again. */
 async function ensureIndex(prefix: KvKey, options: KvSearchIndexOptions) {
   const wanted = JSON.stringify([prefix, options.fields, options.tokenize])
   const indexes = await kv.listIndexes()

@@ -1,5 +1,5 @@
-//! What the fuzzer looks at. `tests/corpus.rs` gives the corpus to the same functions, so that findings stay
-//! found.
+//! The targets of the fuzzer. `tests/corpus.rs` gives the corpus to the same functions, so that no finding
+//! comes back.
 
 use std::cmp::Ordering;
 use std::sync::LazyLock;
@@ -14,8 +14,9 @@ use keyval::engine::query::filter;
 use keyval::engine::query::filter::Filter;
 use serde_json::Value;
 
-/// A key that decodes is the only encoding of its parts, its JSON is an array of as many (of what follows a
-/// prefix: the part itself, if it is one), and bytes are in the order of the parts.
+/// A key that decodes is the only encoding of its parts; its JSON is an array of as many parts (after a
+/// prefix, of the parts that follow it: a single part is written without an array); and bytes compare as the
+/// parts do.
 pub fn keys(data: &[u8]) {
     let (first, second) = data.split_at(data.len() / 2);
     for bytes in [data, first, second] {
@@ -31,7 +32,7 @@ pub fn keys(data: &[u8]) {
         assert_eq!(suffix_written.unwrap(), tagged);
         let suffix: Value = serde_json::from_slice(&suffix).unwrap();
         assert_eq!(suffix, if let [part] = json.as_slice() { part.clone() } else { Value::Array(json) });
-        // What is over a limit decodes all the same, and is not encoded again.
+        // A key over a limit decodes, but is not encoded again.
         if let Ok(again) = encode(&parts) {
             assert_eq!(again, bytes);
         }
@@ -67,8 +68,8 @@ fn rank(part: &Part<'_>) -> u8 {
     }
 }
 
-/// Whatever is stored as a counter or an array: it is told or refused. A counter reads back as it was; two
-/// arrays joined are an array of both lengths.
+/// Whatever is stored as a counter or an array is decoded or refused. A counter reads back unchanged; two
+/// joined arrays are an array of both lengths.
 pub fn values(data: &[u8]) {
     let Some((encoding, bytes)) = data.split_first() else { return };
     let encoding = encoding % 6;
@@ -116,8 +117,8 @@ pub fn pages(data: &[u8]) {
         let parts: Vec<Value> = serde_json::from_slice(&page.text).unwrap();
         let [.., odd, entries, more] = parts.as_slice() else { panic!("no tail") };
         assert_eq!((entries.as_u64(), more.as_u64()), (Some(rows), Some(0)));
-        let told = 3 + 3 * odd.as_u64().unwrap() + stride * rows;
-        assert_eq!(parts.len() as u64, told);
+        let expected = 3 + 3 * odd.as_u64().unwrap() + stride * rows;
+        assert_eq!(parts.len() as u64, expected);
     }
 }
 
@@ -131,7 +132,7 @@ pub fn cursors(data: &[u8]) {
     }
 }
 
-/// Durations, places and choices are read or refused.
+/// Durations, locations and choices are parsed or refused.
 pub fn words(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     if let Ok(ms) = duration::parse(text) {
@@ -141,7 +142,7 @@ pub fn words(data: &[u8]) {
     let _ = Durability::parse(text);
 }
 
-/// What `filter` asks of everything, as `lib/api/query/filter.ts` writes it.
+/// Filters and their opposites, in the form that `lib/api/query/filter.ts` writes.
 static FILTERS: LazyLock<Vec<(Filter, Filter)>> = LazyLock::new(|| {
     let texts = [
         r#"{"o":[["$null",{"v":true}]]}"#,
@@ -157,9 +158,9 @@ static FILTERS: LazyLock<Vec<(Filter, Filter)>> = LazyLock::new(|| {
     texts.map(|text| (read(text.into()), read(format!(r#"{{"o":[["$not",{text}]]}}"#)))).into()
 });
 
-/// The text of a filter up to 0xff, behind it what is stored, before it the encoding: a filter is read or
-/// refused, and one that is read judges anything. What matches does not match the opposite, and what cannot
-/// be read matches neither.
+/// The encoding, then the text of a filter up to 0xff, then a stored value: a filter is parsed or refused,
+/// and a parsed one judges any value. A value that matches does not match the opposite, and an unreadable
+/// value matches neither.
 pub fn filters(data: &[u8]) {
     const NOW_MS: i64 = 4_000_000_000_000;
     let Some((encoding, data)) = data.split_first() else { return };

@@ -1,5 +1,5 @@
-// values.mjs <seconds> [seed]: the value codec of JavaScript on what no version of it wrote, and on what it
-// did. Stored values are mutated; they are told or refused by a KvError, and nothing else happens. Run by
+// values.mjs <seconds> [seed]: the value codec of JavaScript on its own output, and on mutated stored values
+// that no version of it wrote: these are decoded or refused with a KvError, and nothing else happens. Run by
 // `npm run fuzz`.
 import assert from "node:assert/strict"
 import { inspect } from "node:util"
@@ -134,7 +134,7 @@ const before = ownNames()
 
 const shown = (one) => inspect(one, { depth: Infinity, maxArrayLength: Infinity, maxStringLength: Infinity })
 
-/** A text or bytes with some of it doubled, gone, or of another one. */
+/** A text or bytes with a part doubled, removed, or replaced by a part of another. */
 function mutated(data) {
   let changed = [...data]
   for (let times = 1 + random(3); times > 0; times--) {
@@ -154,7 +154,7 @@ function mutated(data) {
   return typeof data === "string" ? changed.join("") : Uint8Array.from(changed)
 }
 
-/** What the writer of a page or a value may have left at a wrong place. */
+/** Pieces of pages and values that may be at a wrong place. */
 const MARKS = [
   "[",
   "]",
@@ -181,10 +181,12 @@ function encoded() {
   return { encoding, data: typeof data === "string" && random(2) ? Buffer.from(data) : data }
 }
 
-/** Texts that are JSON together, as the halves of one member, and so move what is between them. */
+/**
+ * Pairs of texts that are JSON only together, as halves of one member, and so shift the members between them.
+ */
 const HALVES = ["1,[2", "3],4", "3],4,5", '3],4,5,"x"', '1,{"a":2', '"b":3},4,5', "1,2", '5,"', '",7']
 
-/** A page as Rust writes it: what is stored as JSON is copied into it, whatever it is. */
+/** A page as Rust writes it: a value stored as JSON is copied into it unchecked. */
 function page(isList) {
   const [parts, odd, size] = [[], [], random(5)]
   for (let at = 0; at < size; at++) {
@@ -243,7 +245,8 @@ const rounds = {
         : encoding === 1
           ? revive(JSON.parse(data))
           : decodeValue(encoding, data)
-    // Not by deepEqual: Node's tells two invalid dates apart, and Bun's two maps with equal objects as keys.
+    // Not by deepEqual: Node's distinguishes two invalid dates, and Bun's two maps with equal objects as
+    // keys.
     assert.equal(shown(back), shown(given))
     assert.deepEqual(encodeValue(back, "value"), { encoding, data })
   },

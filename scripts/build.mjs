@@ -14,17 +14,17 @@ if (options.target !== undefined && target === undefined)
   fail(`target: ${options.target} is none of ${targets.map(({ triple }) => triple).join(", ")}`)
 
 const flags = [options.release && "--release", target && `--target=${target.triple}`].filter(Boolean)
-// What `cargo test` has compiled is taken as it is. Without a test among what is built, dependencies have
-// fewer features, and all that uses them is compiled once more.
+// Reuses what `cargo test` has compiled. Without a test among the targets, dependencies would have fewer
+// features, and all their users would be compiled once more.
 if (!options.release) flags.push("--test=corpus")
 run("cargo", ["build", "--lib", "--locked", ...flags])
 const os = target?.os ?? process.platform
 const library = { linux: "libkeyval.so", darwin: "libkeyval.dylib", win32: "keyval.dll" }[os]
 const built = join(root, "target", target?.triple ?? "", options.release ? "release" : "debug", library)
-// A new file, not a new content: a process that has the old one loaded keeps it.
+// A new file instead of new content: a process that has loaded the old one keeps it.
 const addon = join(root, target ? binaryName(target) : binary())
 rmSync(addon, { force: true })
 copyFileSync(built, addon)
 await bundle()
-// The modules one by one, for the tests of what is inside.
+// The single modules, for tests of internals.
 run(process.execPath, [join(root, "node_modules/typescript/bin/tsc")])

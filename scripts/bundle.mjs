@@ -8,9 +8,8 @@ const lib = (path) => join(root, "lib", path)
 const dist = (path) => join(root, "dist", path)
 const INTERNALS = "internals.js"
 /**
- * What an entry imports of lib/, it takes from the file `through`. An ES module comes through a small one:
- * Node looks for the names that a CommonJS file exports in all of its text, which takes it 60 ms of the large
- * one.
+ * An entry takes its imports of lib/ from the file `through`. An ES module goes through a small file: Node
+ * scans the whole text of a CommonJS file for its exports, which takes 60 ms for the large one.
  */
 const ENTRIES = [
   { from: "index.ts", to: "index.js", format: "cjs", through: INTERNALS },
@@ -20,7 +19,7 @@ const ENTRIES = [
 
 export const common = { bundle: true, platform: "node", target: "es2022", logLevel: "warning" }
 
-/** Imports that match are left as imports of `path`. */
+/** Leaves matching imports as imports of `path`. */
 const external = (filter, path) => ({
   name: path,
   setup: ({ onResolve }) =>
@@ -28,8 +27,8 @@ const external = (filter, path) => ({
 })
 
 /**
- * The first class that esbuild has renamed, as it does where the class names itself in its body: errors show
- * the names of classes. esbuild's `keepNames` would cost each closure a call.
+ * The first class that esbuild has renamed, as it does when a class names itself in its body. Errors show the
+ * names of classes, so none may be renamed; esbuild's `keepNames` would cost each closure a call.
  */
 export function renamedClass(text) {
   return /\bclass _(\w+)/.exec(text)?.[1]
@@ -41,7 +40,7 @@ function checkNames(text) {
     fail(`lib/: the class ${name} names itself in its body; use \`this\`, or a function beside it`)
 }
 
-/** dist/, whole: what is there goes. */
+/** Builds all of dist/, and removes its old content. */
 export async function bundle() {
   rmSync(dist(""), { recursive: true, force: true })
   await build({

@@ -1,5 +1,5 @@
-// Coverage-guided fuzzing: `npm run fuzz -- 60 [target…]`, in seconds for all targets together. What fails is
-// written to fuzz/artifacts/; repeat it with `npm run fuzz -- 0 <target> <file>`.
+// Coverage-guided fuzzing: `npm run fuzz -- 60 [target…]`, in seconds for all targets together. A failing
+// input is written to fuzz/artifacts/; repeat it with `npm run fuzz -- 0 <target> <file>`.
 import { spawnSync } from "node:child_process"
 import { existsSync, mkdirSync } from "node:fs"
 import { join } from "node:path"
@@ -7,7 +7,7 @@ import { bun, fail, root } from "./support.mjs"
 
 const RUST = ["keys", "values", "pages", "cursors", "words", "filters", "model"]
 const FUZZ = join(root, "fuzz")
-/** What rustc's stable compiler calls the instrumentation that libFuzzer reads. */
+/** The flags with which stable rustc adds the instrumentation that libFuzzer reads. */
 const INSTRUMENTED = [
   "-Cpasses=sancov-module",
   "-Cllvm-args=-sanitizer-coverage-level=4",
@@ -34,7 +34,10 @@ for (const target of targets) executions[target] = target === "javascript" ? jav
 console.log("\nExecutions without a finding:")
 console.table(executions)
 
-/** Instrumented, for a target of its own: build scripts are not. Gives the folder of the programs. */
+/**
+ * Builds with instrumentation, for an explicit target so that build scripts have none. Gives the folder of
+ * the programs.
+ */
 function build() {
   const triple = /^host: (.+)$/m.exec(String(spawnSync("rustc", ["-vV"]).stdout))?.[1]
   if (triple === undefined) fail("rustc is not installed. KeyVal builds with Rust (rustup.rs) and Node.")

@@ -1,6 +1,6 @@
 // Counts the instructions of the core's hot paths under callgrind and compares them with
 // bench/instructions/instructions.json: `node scripts/instructions.mjs [--write]`. A noisy machine does not
-// move them.
+// change the counts.
 import { execFile, spawnSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { availableParallelism, tmpdir } from "node:os"
@@ -10,7 +10,8 @@ import { fail, root } from "./support.mjs"
 
 const BASELINE = join(root, "bench/instructions/instructions.json")
 /**
- * Seen between runs: under 0.5 %; between CPUs more, since libraries choose their loops by what the CPU has.
+ * Measured between runs: under 0.5 %; more between CPUs, since libraries choose their loops by the CPU's
+ * features.
  */
 const TOLERANCE = 0.05
 const RECOUNTS = 3
@@ -29,8 +30,8 @@ const PATHS = {
   "watched change, of 64": READS,
 }
 /**
- * The tests' profile with the release's optimisation, but without LTO: so SQLite, which `Cargo.toml` sets to
- * the same in both, and what runs at build time are not compiled once more.
+ * The tests' profile with the release's optimisation, but without LTO. So SQLite, which `Cargo.toml` compiles
+ * the same way in both, and build-time programs are not compiled again.
  */
 const PROFILE = [
   "profile.dev.opt-level=3",
@@ -79,7 +80,7 @@ function build() {
   return built.executable
 }
 
-/** All paths, as many at a time as there are CPUs: the counts of one do not depend on its neighbours. */
+/** Counts all paths, as many at a time as there are CPUs: the counts of one do not depend on the others. */
 async function countAll() {
   const waiting = Object.keys(PATHS)
   const found = {}
@@ -92,8 +93,8 @@ async function countAll() {
 }
 
 /**
- * The least of several counts: where memory lies moves a get by 5 % between some runs (seen), and only
- * upwards.
+ * The least of several counts: the placement of memory adds up to 5 % to a get in some runs (measured), and
+ * never lowers it.
  */
 async function least(path) {
   let found = await count(path)
@@ -102,7 +103,7 @@ async function least(path) {
   return found
 }
 
-/** Instructions an operation. */
+/** Instructions per operation. */
 async function count(path) {
   const out = join(folder, path)
   const flags = ["--tool=callgrind", `--toggle-collect=${PATHS[path]}`, `--callgrind-out-file=${out}`]

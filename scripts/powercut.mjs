@@ -1,7 +1,7 @@
 // Power cuts, for a number of seconds: `node scripts/powercut.mjs [seconds]`. Workloads run under a recorder
-// of file operations; the disk is rebuilt as of many moments, each state is opened and judged. KEYVAL_SEED
-// repeats the choices, though not what the machine makes of them; `--again=<folder>` judges a recording again
-// that was kept.
+// of file operations; the disk is rebuilt as of many moments, and each state is opened and checked.
+// KEYVAL_SEED repeats the choices, though not the timing of the machine; `--again=<folder>` checks a kept
+// recording again.
 import { rmSync } from "node:fs"
 import { join } from "node:path"
 import { needsFaults } from "../__test__/faults/index.js"
@@ -14,7 +14,7 @@ const AGAIN = given?.startsWith("--again=") ? given.slice("--again=".length) : u
 const SECONDS = Number(AGAIN ? 0 : (given ?? 60))
 const SEED = Number(process.env.KEYVAL_SEED ?? Math.floor(Math.random() * 2 ** 30))
 const ROUNDS = 40
-/** Of one recording, in each mode. */
+/** States checked per recording and mode. */
 const STATES = 40
 const SHOWN = 3
 const KINDS = ["lost", "back", "torn", "order", "opens", "integrity", "log", "threw"]

@@ -1,6 +1,6 @@
-// Prepares what is published: `node scripts/release.mjs <binaries> <out>`. `binaries` holds the .node files
-// of all platforms, at any depth; `out` gets a folder a package, the platforms' first. Nothing is published
-// by it.
+// Prepares the packages to publish: `node scripts/release.mjs <binaries> <out>`. `binaries` holds the .node
+// files of all platforms, at any depth; `out` gets a folder for each package, the platforms' first. It
+// publishes nothing.
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { basename, join } from "node:path"
 import { fail, root } from "./support.mjs"
@@ -24,8 +24,8 @@ for (const target of targets) {
   writeJson(folder, { ...readJson(folder), version: main.version })
 }
 
-// Only what is published names the platforms' packages: in the repository npm would look for versions that do
-// not exist.
+// Only the published package names the platforms' packages: in the repository npm would look for versions
+// that do not exist.
 const folder = join(out, "keyval")
 mkdirSync(folder, { recursive: true })
 for (const name of [...main.files, "README.md", "LICENSE"].filter((name) => !name.includes("*"))) {

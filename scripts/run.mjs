@@ -8,7 +8,7 @@ const node = process.execPath
 const script = (path) => join(root, path)
 const tool = (path) => join(root, "node_modules", path)
 
-/** Suites that both runtimes run; the others start both themselves, or look at the tree. */
+/** Suites that both runtimes run; the others start both runtimes themselves, or read the source tree. */
 const IN_BOTH = [
   "__test__/memory.test.js",
   "__test__/text.test.js",
@@ -22,8 +22,8 @@ const IN_BOTH = [
 ]
 
 /**
- * What Node runs, in steps, so that the minutes of each kind are seen. A step takes of what the ones before
- * it have left.
+ * The tests that Node runs, in steps, so that the minutes of each kind show. A step skips files that an
+ * earlier step has run.
  */
 const IN_NODE = {
   "JavaScript in Node": IN_BOTH,
@@ -32,8 +32,7 @@ const IN_NODE = {
 }
 
 /**
- * Test files that run at a time: much of what they do is to wait. Node's own choice would be one where there
- * are two CPUs.
+ * Test files that run at a time: they wait most of the time. Node's default on two CPUs would be one.
  */
 const TEST_FILES_AT_ONCE = Math.max(2, availableParallelism() - 1)
 
@@ -118,7 +117,7 @@ function step(title) {
   console.log(`\n== ${title}`)
 }
 
-/** What each step took, also where the last one failed. */
+/** Prints the minutes of each step, including one that failed. */
 function printMinutes() {
   const ends = [...steps.slice(1).map(({ began }) => began), performance.now()]
   console.log("\n== Minutes")

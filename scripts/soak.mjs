@@ -1,6 +1,5 @@
-// Several processes on one file, killed at random and started again, for a number of seconds:
-// `node scripts/soak.mjs [seconds]`. KEYVAL_SEED repeats the choices, though not what the machine makes of
-// them.
+// Several processes on one file, killed at random and restarted, for a number of seconds:
+// `node scripts/soak.mjs [seconds]`. KEYVAL_SEED repeats the choices, though not the timing of the machine.
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { Kv } from "@buntime/keyval"
@@ -11,17 +10,20 @@ import { tempFolder } from "../__test__/support/targets.js"
 
 const SECONDS = Number(process.argv[2] ?? 60)
 const SEED = Number(process.env.KEYVAL_SEED ?? Math.floor(Math.random() * 2 ** 31))
-/** Then all are killed, and everything is verified. */
+/** After this time all writers are killed, and everything is verified. */
 const ROUND_MS = Math.min(15_000, (SECONDS * 1000) / 3)
 const WRITERS = ["node", "bun", "node", "bun"]
 const WATCHERS = ["node", "bun"]
 /**
- * Between two kills; a process needs about 100 ms to its first write, and on a slow machine so much that it
- * is waited for.
+ * Between two kills; a process needs about 100 ms before its first write, and more on a slow machine, so a
+ * kill may wait for that write.
  */
 const LEAST_MS = 50
 const PATIENCE_MS = 60_000
-/** So many are killed when they have told of a write; the others may be about to open the file. */
+/**
+ * The share of kills that wait for the process's first write; the others may hit a process that still opens
+ * the file.
+ */
 const BEGUN = 0.8
 const MOST_MS = 1500
 const SHOWN = 20
@@ -31,7 +33,7 @@ const folder = tempFolder()
 const [file, notes] = ["soak.db", "notes.json"].map((name) => join(folder.path, name))
 const running = new Set()
 const wrong = []
-const told = { kills: 0, acknowledged: 0, rounds: 0, lives: 0, newest: "" }
+const totals = { kills: 0, acknowledged: 0, rounds: 0, lives: 0, newest: "" }
 const memory = new Map()
 
 process.on("exit", () => {
@@ -46,7 +48,9 @@ function report(what) {
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 const mib = (bytes) => `${(bytes / 1024 / 1024).toFixed(0)} MiB`
 
-/** Starts a program and gives each line that it prints to `hear`; what a kill cut off is not given. */
+/**
+ * Starts a program and calls `hear` with each whole line that it prints; a line cut off by a kill is dropped.
+ */
 function launch(runtime, program, args, hear) {
   const { child, ended, said } = start(runtime, program, args)
   running.add(child)
@@ -61,10 +65,11 @@ function launch(runtime, program, args, hear) {
 }
 
 /**
- * One life of a writer: its acknowledgements are checked as they come, and the last of each chain is kept.
+ * One process of a writer: its acknowledgements are checked as they arrive, and the last of each chain is
+ * kept.
  */
 function live(runtime) {
-  const [life, chains, before] = [`life${told.lives++}`, {}, told.newest]
+  const [life, chains, before] = [`life${totals.lives++}`, {}, totals.newest]
   let begin
   const begun = new Promise((resolve) => {
     begin = resolve
@@ -73,25 +78,25 @@ function live(runtime) {
     begin()
     const [chain, number, versionstamp] = line.split(" ")
     const [n, last] = [Number(number), chains[chain]]
-    if (n !== (last?.n ?? -1) + 1) report(`lost: ${life} told ${chain} ${n} after ${last?.n}`)
+    if (n !== (last?.n ?? -1) + 1) report(`lost: ${life} acknowledged ${chain} ${n} after ${last?.n}`)
     if (!(versionstamp > (last?.versionstamp ?? before)))
       report(`stamps: ${life} ${chain} has ${versionstamp} after ${last?.versionstamp ?? before}`)
     chains[chain] = { n, versionstamp }
-    if (versionstamp > told.newest) told.newest = versionstamp
-    told.acknowledged++
+    if (versionstamp > totals.newest) totals.newest = versionstamp
+    totals.acknowledged++
   }
   return { life, runtime, chains, begun, ...launch(runtime, "soak/writer.js", [file, life], hear) }
 }
 
 async function kill({ child, ended, life, runtime }) {
   child.kill("SIGKILL")
-  told.kills++
+  totals.kills++
   const { signal, code, stderr } = await ended
   if (signal !== "SIGKILL")
     report(`ended: ${life} in ${runtime}, ${signal ?? code}: ${stderr.slice(0, 1000)}`)
 }
 
-/** Waits for the first write of one, or for its end, which `kill` reports. */
+/** Waits for a writer's first write, or for its end, which `kill` reports. */
 function begun({ begun, ended }) {
   return Promise.race([begun, ended, sleep(PATIENCE_MS)])
 }
@@ -118,14 +123,17 @@ async function round(until) {
   return lives
 }
 
-/** Everything that the dead have told, and the file itself; by processes of their own. */
+/**
+ * Verifies every write that the killed processes had acknowledged, and the file itself, in separate
+ * processes.
+ */
 async function verify(lives) {
-  writeFileSync(notes, JSON.stringify({ lives, watchers: WATCHERS, newest: told.newest }))
-  const reader = WRITERS[told.rounds++ % 2]
+  writeFileSync(notes, JSON.stringify({ lives, watchers: WATCHERS, newest: totals.newest }))
+  const reader = WRITERS[totals.rounds++ % 2]
   const options = { timeoutMs: 300_000 }
   const found = await runOk(reader, "soak/check.js", [file, notes], options)
   found.wrong.forEach(report)
-  if (found.versionstamp > told.newest) told.newest = found.versionstamp
+  if (found.versionstamp > totals.newest) totals.newest = found.versionstamp
   const back = "SELECT versionstamp < lag(versionstamp) OVER (ORDER BY seq) AS back FROM kv_changes"
   const [integrity, [{ backs }]] = await sql(
     file,
@@ -136,7 +144,7 @@ async function verify(lives) {
   if (backs > 0) report(`stamps: ${backs} rows of the log are older than the row before`)
 }
 
-/** A process that lives as long as the soak. */
+/** Starts a watcher, a process that lives as long as the soak. */
 function watch(runtime, until) {
   const series = []
   memory.set(runtime, series)
@@ -165,7 +173,7 @@ function count(kind) {
   return wrong.filter((what) => what.startsWith(`${kind}:`)).length
 }
 
-/** Memory of the watchers: at first, at most, at last. */
+/** Memory of the watchers: first, largest, last. */
 function grown() {
   const one = ([runtime, series]) =>
     `${runtime} ${mib(series[0])} → ${mib(series.at(-1))} (most ${mib(Math.max(...series))})`
@@ -182,14 +190,14 @@ while (Date.now() < until) {
   const rss = [...memory].map(([runtime, series]) => `${runtime} ${mib(series.at(-1) ?? 0)}`).join(", ")
   const s = Math.round((Date.now() - began) / 1000)
   console.log(
-    `  ${s} s: ${told.kills} kills, ${told.acknowledged} acknowledged, ${wrong.length} wrong; rss ${rss}`,
+    `  ${s} s: ${totals.kills} kills, ${totals.acknowledged} acknowledged, ${wrong.length} wrong; rss ${rss}`,
   )
 }
 await Promise.all(watchers)
 const kinds = ["lost", "torn", "sums", "stamps", "expired", "integrity", "ended"]
 console.log(
-  `soak: KEYVAL_SEED=${SEED}, ${SECONDS} s, ${told.rounds} rounds, ${told.lives} lives, ${told.kills} kills, ` +
-    `${told.acknowledged} acknowledged, ${kinds.map((kind) => `${kind} ${count(kind)}`).join(", ")}; rss ${grown()}`,
+  `soak: KEYVAL_SEED=${SEED}, ${SECONDS} s, ${totals.rounds} rounds, ${totals.lives} lives, ${totals.kills} kills, ` +
+    `${totals.acknowledged} acknowledged, ${kinds.map((kind) => `${kind} ${count(kind)}`).join(", ")}; rss ${grown()}`,
 )
 if (wrong.length > 0) console.error(`Kept to look at: ${folder.path}`)
 else folder.dispose()

@@ -1,4 +1,4 @@
-// What the scripts share: where things are and how they are run.
+// Helpers of the scripts: paths, and running commands.
 import { spawn, spawnSync } from "node:child_process"
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
@@ -15,8 +15,8 @@ export function run(command, args, options = {}) {
 }
 
 /**
- * Runs commands side by side, each `[command, args]`. The first one prints as it goes, the others when they
- * end; all end before one that failed is named.
+ * Runs commands concurrently, each `[command, args]`. The first one prints as it runs, the others when they
+ * end; a failure is reported once all have ended.
  */
 export async function runTogether(commands) {
   const failures = await Promise.all(commands.map((command, at) => runOneOf(command, at === 0)))
@@ -52,7 +52,7 @@ export function binary() {
   return `keyval.${platform}-${arch}${libc}.node`
 }
 
-/** Bun, as the npm package brings it: without its install script the launcher in `.bin` is only a notice. */
+/** Bun from its npm package: without its install script the launcher in `.bin` only prints a notice. */
 export function bun() {
   const scope = join(root, "node_modules/@oven")
   const packages = existsSync(scope) ? readdirSync(scope) : []
@@ -65,8 +65,9 @@ export function bun() {
 }
 
 /**
- * Installs the devDependencies of the lock file, if it has changed since they were. Not by `npm ci`, which
- * refuses a lock file that lacks the optional packages of other platforms, as some registries make it.
+ * Installs the devDependencies of the lock file if it has changed since the last installation. Not with
+ * `npm ci`, which refuses a lock file without the optional packages of other platforms, as some registries
+ * produce it.
  */
 export function install() {
   const lock = readFileSync(join(root, "package-lock.json"), "utf8")

@@ -1,10 +1,10 @@
-// The platforms that the package brings a binary for, each listed once: the folders of npm/, native.cjs and
-// the release workflow are compared with this list (`__test__/package/platforms.test.js`).
+// The platforms that the package has a binary for, each listed once: the folders of npm/, native.cjs and the
+// release workflow are compared with this list (`__test__/package/platforms.test.js`).
 
 /**
  * `name`: of the binary and of the package's folder. `triple`: Rust's. `os`, `cpu`, `libc`: npm's. `runner`:
- * GitHub's machine that builds it; `container`: the image that it builds and tests in, where the machine's
- * own is another libc.
+ * GitHub's machine that builds it; `container`: the image that it builds and tests in, if the machine has
+ * another libc.
  */
 export const targets = [
   {

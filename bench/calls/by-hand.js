@@ -1,5 +1,5 @@
-// What a careful person writes in an hour over SQLite: composite keys, values, versionstamps and expiry in
-// one table. better-sqlite3, bun:sqlite and libsql have the same calls.
+// The code that a careful person writes over SQLite in an hour: composite keys, values, versionstamps and
+// expiry in one table. better-sqlite3, bun:sqlite and libsql have the same calls.
 
 import { shelvedItems } from "../rows/indexes.js"
 import { documents } from "../rows/search.js"
@@ -69,10 +69,10 @@ const SHELVES = `
   );
   CREATE INDEX shelved_shelf ON shelved (json_extract(value, '$.shelf'), key)`
 const shelf = "json_extract(value, '$.shelf')"
-// Named, because SQLite takes the index of the keys else.
+// Named, because SQLite would otherwise take the index of the keys.
 const fromShelves = `SELECT key, versionstamp, value FROM shelved INDEXED BY shelved_shelf WHERE`
 
-/** Items in a table of their own, with an index of their shelves. */
+/** Items in a separate table, with an index of their shelves. */
 function shelvesByHand(db, newStamp) {
   db.exec(SHELVES)
   const put = db.prepare(SQL.set.replace("INTO kv", "INTO shelved"))

@@ -72,7 +72,7 @@ export function denoKv(kv, open, watchOptions) {
     },
     async watch(key, tell) {
       const reader = kv.watch([key], watchOptions).getReader()
-      await reader.read() // what stands there
+      await reader.read() // the current value
       const telling = tellAll(reader, tell)
       return async () => {
         await reader.cancel()

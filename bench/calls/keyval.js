@@ -95,7 +95,7 @@ function unexpected() {
 
 const idleKey = (at) => ["idle", at]
 
-/** What waits for something else than the keys of a row. Resolves when all of them wait. */
+/** Waiters for something other than the keys of a row. Each resolves when all of them wait. */
 const waitersOf = {
   nothing: async () => {},
 
@@ -116,7 +116,7 @@ const waitersOf = {
     waitingReaders(kv, count, (prefix) => kv.consumer(`idle-${prefix[1]}`, { prefix })),
 }
 
-/** Each reads one change, which proves that it is there, and waits for another one, which never comes. */
+/** Each reader reads one change, which proves that it works, and waits for a next one, which never comes. */
 async function waitingReaders(kv, count, readerOf) {
   const prefixes = Array.from({ length: count }, (_, at) => idleKey(at))
   const readers = prefixes.map((prefix) => readerOf(prefix)[Symbol.asyncIterator]())

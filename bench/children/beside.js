@@ -1,6 +1,6 @@
-// beside.js <peer> <file> <busy|lone> <ms>: writes to a file that other processes write to, for so long. A
-// busy one never pauses (KeyVal 64 at a time); a lone one sets now and then, and prints how long that took,
-// in ms. Both print that they are ready.
+// beside.js <peer> <file> <busy|lone> <ms>: writes for <ms> to a file that other processes write to. A busy
+// writer never pauses (KeyVal 64 sets at a time); a lone one sets now and then, and prints how long each set
+// took, in ms. Both print that they are ready.
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises"
 import { ENTRIES, itemKey, newValue } from "../data.js"
 import { Random } from "../random.js"

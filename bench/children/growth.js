@@ -1,5 +1,5 @@
-// growth.js <file> <most entries>: loads 10^3, 10^4, … entries and measures at each size; a line of JSON a
-// size.
+// growth.js <file> <most entries>: loads 10^3, 10^4, … entries and measures at each size; prints a line of
+// JSON for each.
 import { existsSync, statSync } from "node:fs"
 import { Kv } from "../../dist/index.js"
 import { Random } from "../random.js"
@@ -14,7 +14,9 @@ function* from(first, end) {
   for (let id = first; id < end; id++) yield { key: key(id), value: { id, text: random.hex(32) } }
 }
 
-/** µs a call of `work`, which does `calls` of them: the median of 9 rounds, after one to warm up. */
+/**
+ * Microseconds per call of `work`, which makes `calls` of them: the median of 9 rounds, after one to warm up.
+ */
 async function us(calls, work) {
   const rounds = []
   for (let round = 0; round < 10; round++) {

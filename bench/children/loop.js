@@ -1,12 +1,12 @@
-// loop.js <peer|nothing> <file> <ms> <writers>: so many writers set for that long, each as fast as it can,
-// and it prints how late the event loop was and how long the calls held it, in ms. A writer awaits its
-// promise; where a call gives a value, the next turn of the loop.
+// loop.js <peer|nothing> <file> <ms> <writers>: <writers> writers set for <ms>, each as fast as it can;
+// prints how late the event loop was and how long the calls held it, in ms. A writer awaits its promise, or
+// the next turn of the loop if the call returns a value.
 import { createHistogram, monitorEventLoopDelay } from "node:perf_hooks"
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises"
 import { ENTRIES, itemKey, newValue } from "../data.js"
 import { Random } from "../random.js"
 
-/** The timer behind the histogram; a loop that is free shows about this much. */
+/** The timer behind the histogram; an idle loop shows about this delay. */
 const RESOLUTION_MS = 1
 
 const [, , name, file, durationMs, writers] = process.argv

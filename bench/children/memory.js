@@ -1,4 +1,4 @@
-// memory.js <open|load|iterate> <file> <entries>: prints how many MB of memory (RSS) that adds, at the most.
+// memory.js <open|load|iterate> <file> <entries>: prints the MB of memory (RSS) that this adds, at most.
 import { Kv } from "../../dist/index.js"
 import { Random } from "../random.js"
 

@@ -1,5 +1,6 @@
-// Holds one peer open and does what run.js asks, one command a line on stdin, one answer a line on stdout.
-// Usage: node|bun|deno peer.js <module of peers/> <database file> <checkout that KeyVal is taken from>
+// Holds one peer open and runs the commands of run.js: one command a line on stdin, one answer a line on
+// stdout. Usage: node|bun|deno peer.js <module of peers/> <database file> <checkout that KeyVal is taken
+// from>
 import assert from "node:assert/strict"
 import { rm } from "node:fs/promises"
 import process from "node:process"
@@ -11,10 +12,10 @@ import { percentile } from "../report/figures.js"
 import { rows } from "../rows/rows.js"
 
 /**
- * What `open(path, root)` of a module in `peers/` gives. Calls give values or promises. A peer leaves out
- * what it has no call for. The module also exports `title`, `runtimes` and `settings`, `available()` if it
- * may be missing here, and `only`, names of rows, if it is not in all of them; it imports what it measures
- * inside `open`, so that every runtime can read these.
+ * The result of `open(path, root)` of a module in `peers/`. Calls return values or promises. A peer omits the
+ * calls that it has no equivalent for. The module also exports `title`, `runtimes` and `settings`,
+ * `available()` if it may be missing on a machine, and `only`, names of rows, if it is not in all of them; it
+ * imports its library inside `open`, so that every runtime can read these exports.
  *
  * @typedef {object} Peer
  * @property {string} version
@@ -34,32 +35,32 @@ import { rows } from "../rows/rows.js"
  * @property {(path: string, handler?: (value: any) => void, options?: { idle?: number, spread?: number }) =>
  * any} [queue] opens an empty store with a queue, and handles its messages if there is a handler; gives
  * `{ enqueue, close }`, and `enqueue(value)` gives `{ ok: true }` when it is on disk. With `hasQueues`:
- * `idle` is the number of other queues with a listener each, `spread` of those that the messages go to in
- * turn
- * @property {true} [hasQueues] so that a store has many
+ * `idle` is the number of other queues with a listener each, `spread` the number of queues that the messages
+ * go to in turn
+ * @property {true} [hasQueues] a store has several queues
  * @property {(path: string, kind: string, count: number) => any} [waiting] opens an empty store in which
  * `count` listeners, watches, feeds or consumers wait for something that never comes; gives `{ set, close }`
- * @property {(key: any[], tell: (value: any) => void) => any} [watch] tells what the key's values become;
- * gives a function that stops it
+ * @property {(key: any[], report: (value: any) => void) => any} [watch] reports the key's new values; gives a
+ * function that stops it
  * @property {(path: string) => any} [documents] holds `documents()` of `search-rows.js`; gives
  * `{ search, set, close }`: `search(word, limit)` gives the best documents, `set(document)` gives
  * `{ ok: true }` when document and words are on disk
  * @property {(path: string) => any} [shelves] holds `shelvedItems()` of `index-rows.js`, with an index of
  * their shelves where the peer has indexes; gives `{ listBetween, set, close }`:
- * `listBetween(first, last, visit)` visits what is on these shelves, in the order of keys
- * @property {true} [hasIndexes] so that `set` of what `shelves` gives keeps one
- * @property {number} [mostValueBytes] of a value; more is refused
+ * `listBetween(first, last, visit)` visits the items on these shelves, in the order of keys
+ * @property {true} [hasIndexes] `set` of the result of `shelves` updates an index
+ * @property {number} [mostValueBytes] the largest value that the peer takes
  * @property {() => any} close
  */
 
 /**
- * How many times its budget a row may last with all that is not on the clock: a deleted prefix is loaded
- * again.
+ * The longest that a row may last, as a multiple of its budget, including untimed work: a deleted prefix is
+ * loaded again.
  */
 const MOST_BUDGETS = 4
-/** What the values of one size take together. */
+/** The total size of the values of one size. */
 const SIZES_BYTES = 16 * 2 ** 20
-/** What is loaded at a time; Deno takes 800 KiB a commit. */
+/** Loaded in one commit; Deno's limit is 800 KiB. */
 const LOAD_BYTES = 256 * 2 ** 10
 
 const [, , module, path, root] = process.argv
@@ -70,7 +71,7 @@ let peer
 
 let held
 
-/** Documents with an index of their words, in a store of their own, which stays. */
+/** Documents with an index of their words, in a separate store that stays open. */
 async function documents() {
   held ??= await peer.documents(`${path}-documents`)
   return held
@@ -78,21 +79,21 @@ async function documents() {
 
 let shelved
 
-/** Items with an index of their shelves, in a store of their own, which stays. */
+/** Items with an index of their shelves, in a separate store that stays open. */
 async function shelves() {
   shelved ??= await peer.shelves(`${path}-shelves`)
   return shelved
 }
 
 /**
- * A queue is begun with an empty store of its own: the messages of one row are not another's, and a listener
- * ends.
+ * Each queue begins with an empty store of its own, so that no row gets the messages of another, and its
+ * listener ends.
  */
 async function emptyQueue(handler, options) {
   return peer.queue(await emptyFile("queue"), handler, options)
 }
 
-/** Waiters are begun with an empty store of their own: what they leave is in no other row's way. */
+/** Waiters begin with an empty store of their own, so that they leave nothing in the way of another row. */
 async function waiting(kind, count) {
   return peer.waiting(await emptyFile("waiting"), kind, count)
 }
@@ -114,7 +115,7 @@ const commands = {
     await peer.load(preloaded())
   },
 
-  /** Proves that the calls do what their names say. */
+  /** Checks that the calls do what their names say. */
   async validate() {
     const [first, last, random] = [itemKey(0), itemKey(ENTRIES - 1), new Random(1)]
     assert.deepEqual((await peer.get(first)).value, item(0).value, "get")
@@ -138,8 +139,8 @@ const commands = {
   },
 
   /**
-   * Runs one row for `budgetMs` of measured time, after a tenth of it to warm up again: others ran in
-   * between. Gives µs an operation; of latencies their median, and their 95th percentile.
+   * Runs one row for `budgetMs` of measured time, after a tenth of it to warm up again, since other rows ran
+   * in between. Gives µs per operation; of latencies the median and the 95th percentile.
    */
   async run({ row: rowName, seed, budgetMs }) {
     const row = rows.find(({ name }) => name === rowName)
@@ -161,7 +162,7 @@ const commands = {
     }
   },
 
-  /** µs a get and a set, one at a time, of values of about this size. */
+  /** Microseconds per get and per set, one at a time, of values of about this size. */
   async size({ bytes, seed, budgetMs }) {
     const random = new Random(seed)
     const count = Math.max(8, Math.min(1000, Math.floor(SIZES_BYTES / bytes)))
@@ -199,7 +200,7 @@ const commands = {
   },
 }
 
-/** The first item is not there now. */
+/** Expects the first item to be absent. */
 async function validateList() {
   const indexes = []
   await peer.list(["items", 0], (entry) => indexes.push(entry.key[2]))
@@ -264,7 +265,7 @@ async function validateWatch() {
   await peer.set(["seen"], { number: 1 })
   const stop = await peer.watch(["seen"], ({ number }) => got.push(number))
   await peer.set(["seen"], { number: 2 })
-  await until(() => got.at(-1) === 2, "a change is told")
+  await until(() => got.at(-1) === 2, "the change is reported")
   await stop()
   await peer.set(["seen"], { number: 3 })
   await new Promise((resolve) => setTimeout(resolve, 50))
@@ -279,7 +280,7 @@ async function until(holds, what) {
   }
 }
 
-/** Draws, times, checks and restores chunk after chunk; only the calls are on the clock. */
+/** Draws, times, checks and restores chunk after chunk; only the calls are timed. */
 async function measure(row, on, random, budgetMs) {
   const latencies = []
   let operations = 0
@@ -328,14 +329,14 @@ function* preloaded() {
   for (let id = 0; id < ENTRIES; id++) yield item(id)
 }
 
-/** One row's garbage is not billed to the next (Node is started with --expose-gc). */
+/** Keeps one row's garbage out of the next row's time (Node is started with --expose-gc). */
 function collectGarbage() {
   if (globalThis.Bun) globalThis.Bun.gc(true)
   else globalThis.gc?.()
 }
 
 const lines = createInterface({ input: process.stdin })
-lines.on("close", () => process.exit()) // run.js is gone, also where a command never ends
+lines.on("close", () => process.exit()) // run.js has ended; also while a command hangs
 for await (const line of lines) {
   const { command, ...options } = JSON.parse(line)
   try {

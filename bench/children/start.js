@@ -1,5 +1,5 @@
-// start.js import | open <file> | fill <file> <MB>: prints the ms of a cold import, of opening a file with
-// its first get, or fills a file.
+// start.js import | open <file> | fill <file> <MB>: prints the ms of a cold import, or of opening a file with
+// its first get; or fills a file.
 import { randomBytes } from "node:crypto"
 
 const [, , what, file, megabytes] = process.argv

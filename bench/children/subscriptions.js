@@ -1,5 +1,5 @@
-// subscriptions.js <what> <file> <count>: one measurement of watches, queues and the change feed, in a
-// process of its own. It prints JSON, a line at a time.
+// subscriptions.js <what> <file> <count>: one measurement of watches, queues or the change feed, in its own
+// process. Prints JSON, a line at a time.
 import { setTimeout as sleep } from "node:timers/promises"
 import { Kv } from "../../dist/index.js"
 import { newValue } from "../data.js"
@@ -18,7 +18,7 @@ const tell = (answer) => process.stdout.write(`${JSON.stringify(answer)}\n`)
 const sharedMs = () => Number(process.hrtime.bigint()) / 1e6
 
 /**
- * The largest resident memory while it runs, beside what was there before; and the same without V8's heap.
+ * The growth of resident memory from its start to its largest value; and the same without V8's heap.
  */
 class Peak {
   #before
@@ -36,7 +36,7 @@ class Peak {
     this.#most = this.#most.map((most, at) => Math.max(most, now[at]))
   }
 
-  /** MB that were added, at the most. */
+  /** MB that were added, at most. */
   end() {
     this.look()
     clearInterval(this.#timer)
@@ -45,20 +45,20 @@ class Peak {
   }
 }
 
-/** MB of the process, and of them those outside V8's heap. */
+/** MB of the process, and how many of them are outside V8's heap. */
 function memory() {
   const { rss, heapTotal } = process.memoryUsage()
   return [rss / 1e6, (rss - heapTotal) / 1e6]
 }
 
-/** Opened, and read once: what that takes is not part of what follows. */
+/** Opens the store and reads once, so that the measured growth does not include this. */
 async function peakHere() {
   await kv.get(ping)
   await sleep(200)
   return new Peak()
 }
 
-/** Collects latencies of what another process sends, and prints them. The first one is not counted. */
+/** Collects the latencies of another process's messages, and prints them. The first one is not counted. */
 function hear(subscribe) {
   const latencies = []
   return new Promise((resolve) => {
@@ -74,7 +74,7 @@ function hear(subscribe) {
   })
 }
 
-/** One at a time, at moments that no clock of the other process knows. */
+/** Sends one at a time, at moments unrelated to any timer of the other process. */
 async function say(send) {
   for (let i = 0; i <= count; i++) {
     await send({ sentMs: sharedMs() })
@@ -90,7 +90,7 @@ const load = () =>
     })(),
   )
 
-/** Random sets of what `load` has written, 64 at once, for as long as `until` says no. */
+/** Random sets of the keys that `load` has written, 64 at once, until `until` says so. */
 async function overload(until) {
   let sets = 0
   while (!until()) {
@@ -115,7 +115,7 @@ const forMs = (ms) => {
   return () => performance.now() > end
 }
 
-/** µs a set of a key that nobody watches: the median of 500, one at a time. */
+/** Microseconds per set of a key that nobody watches: the median of 500, one at a time. */
 async function setUs() {
   const times = []
   for (let i = 0; i < 500; i++) {
@@ -138,7 +138,7 @@ const work = {
     tell({})
   },
 
-  /** Changes a second: all of the log, which `load` has written. */
+  /** Changes per second, over the whole log that `load` has written. */
   async feed() {
     const start = performance.now()
     let seen = 0
@@ -146,7 +146,7 @@ const work = {
     tell({ seen, aSecond: seen / ((performance.now() - start) / 1000) })
   },
 
-  /** The same as a consumer, which commits. */
+  /** The same with a consumer, which commits its position. */
   async consume() {
     const consumer = kv.consumer("bench")
     const start = performance.now()
@@ -160,7 +160,7 @@ const work = {
     tell({ seen, aSecond: seen / ((performance.now() - start) / 1000) })
   },
 
-  /** The present state of a large prefix. */
+  /** A watch of a large prefix, which delivers its current state. */
   async watch() {
     const peak = await peakHere()
     const start = performance.now()
@@ -175,12 +175,15 @@ const work = {
     tell({ seen, ms: performance.now() - start, added: peak.end() })
   },
 
-  /** A callback of 50 ms beside a writer at full speed; at the end it must know the newest of all. */
+  /**
+   * A watch whose callback takes 50 ms beside a writer at full speed; at the end it must have the newest
+   * values.
+   */
   async overload() {
     const quiet = await peakHere()
     const before = await overload(forMs(5000))
     const without = quiet.end()
-    const told = new Float64Array(count) // a stamp a key, and no texts: they would be counted
+    const reported = new Float64Array(count) // a stamp for each key, not a text: its memory would be counted
     const peak = new Peak()
     let batches = 0
     let reached = ""
@@ -189,7 +192,7 @@ const work = {
       async (entries, { versionstamp: upTo }) => {
         batches++
         reached = upTo
-        for (const { key, versionstamp } of entries) told[key[1]] = stampOf(versionstamp)
+        for (const { key, versionstamp } of entries) reported[key[1]] = stampOf(versionstamp)
         await sleep(50)
       },
       { emitInitial: false },
@@ -200,16 +203,16 @@ const work = {
     const start = performance.now()
     while (reached < last && performance.now() - start < 120_000) await sleep(10)
     const behindMs = performance.now() - start
-    if (reached < last) throw new Error("the watch never told the last change")
+    if (reached < last) throw new Error("the watch never reported the last change")
     watch.stop()
     for await (const { key, versionstamp } of kv.list({ prefix: ["n"], end: ["n", count] }))
-      if (told[key[1]] !== 0 && told[key[1]] !== stampOf(versionstamp))
-        throw new Error(`the watch told an old state of ${key}`)
+      if (reported[key[1]] !== 0 && reported[key[1]] !== stampOf(versionstamp))
+        throw new Error(`the watch reported an old state of ${key}`)
     tell({
       setsBefore: before,
       sets,
       batches,
-      keys: told.filter((stamp) => stamp !== 0).length,
+      keys: reported.filter((stamp) => stamp !== 0).length,
       without,
       added,
       behindMs,
@@ -271,7 +274,7 @@ const work = {
     const before = await setUs()
     const peak = await peakHere()
     const start = performance.now()
-    let told = 0
+    let delivered = 0
     let fired = 0
     const watches = []
     await new Promise((resolve) => {
@@ -279,21 +282,21 @@ const work = {
         watches.push(
           kv.watch(["w", i], (_, { initial }) => {
             if (!initial) fired++
-            else if (++told === count) resolve()
+            else if (++delivered === count) resolve()
           }),
         )
     })
     const openMs = performance.now() - start
     const added = peak.end()
     const after = await setUs()
-    if (fired > 0) throw new Error(`${fired} watches were told of other keys`)
+    if (fired > 0) throw new Error(`${fired} watches reported other keys`)
     const closing = performance.now()
     for (const watch of watches) watch.stop()
     await Promise.all(watches.map(({ finished }) => finished))
     tell({ before, after, openMs, closeMs: performance.now() - closing, added })
   },
 
-  /** What a process that waits costs, in `count` ms. */
+  /** The cost of a waiting process over `count` ms. */
   async idle() {
     await kv.get(ping)
     const used = async () => {

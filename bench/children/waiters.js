@@ -1,5 +1,5 @@
-// waiters.js <checkout> <folder> <what> <ms> <count>…: a store for each count, in which so many wait for
-// something that does not come. Calls each store in turns, and prints how many µs a call took beside so many,
+// waiters.js <checkout> <folder> <what> <ms> <count>…: a store for each count, with that many waiters for
+// something that never comes. Calls the stores in turns, and prints the µs per call beside so many waiters,
 // with the time of all threads, turn by turn.
 import { join, resolve } from "node:path"
 import process from "node:process"
@@ -8,9 +8,9 @@ import { pathToFileURL } from "node:url"
 import { ENTRIES, itemKey, newValue } from "../data.js"
 import { Random } from "../random.js"
 
-/** Calls to one store before it is another's turn. */
+/** Calls to one store in a turn. */
 const CALLS = 64
-/** What follows the calls to one store is not billed to the next. */
+/** Keeps the work that follows the calls to one store out of the time of the next. */
 const PAUSE_MS = 20
 
 const [, , root, folder, what, ms, ...counts] = process.argv
@@ -23,7 +23,7 @@ function unexpected() {
   throw new Error("nothing comes for it")
 }
 
-/** Each reads one change, which proves that it is there, and waits for another one. */
+/** Each reader reads one change, which proves that it works, and waits for the next one. */
 async function read(kv, count, readerOf) {
   const readers = Array.from({ length: count }, (_, at) => readerOf(at)[Symbol.asyncIterator]())
   const first = readers.map((reader) => reader.next())
@@ -34,10 +34,10 @@ async function read(kv, count, readerOf) {
 
 const listen = (kv, queue) => kv.listenQueue(unexpected, { queue })
 
-/** What waits in a store, so many of it; each resolves when all of them wait. */
+/** Starts so many waiters in a store; each resolves when all of them wait. */
 const waiting = {
   async watches(kv, count) {
-    await times(count, (at) => new Promise((told) => kv.watch(["idle", at], told, { exact: true })))
+    await times(count, (at) => new Promise((resolve) => kv.watch(["idle", at], resolve, { exact: true })))
   },
 
   feeds: (kv, count) => read(kv, count, (at) => kv.changes({ prefix: ["idle", at], live: true })),
@@ -68,7 +68,7 @@ const waiting = {
 
 const set = (kv) => () => kv.set(itemKey(random.below(ENTRIES)), randomValue())
 
-/** A message that is handled before the next one is sent, by one of so many listeners. */
+/** Messages handled by one of so many listeners, each before the next one is sent. */
 function message(kv, listeners) {
   let handled
   for (let at = 0; at < listeners; at++) kv.listenQueue(() => handled(), { queue: "busy" })
@@ -79,7 +79,7 @@ function message(kv, listeners) {
   }
 }
 
-/** What waits, and what is called beside it. */
+/** The waiters, and the call made beside them. */
 const KINDS = {
   "watches, a set": [waiting.watches, set],
   "feeds, a set": [waiting.feeds, set],

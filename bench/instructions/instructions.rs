@@ -1,8 +1,8 @@
 //! Hot paths for `scripts/instructions.mjs`, which counts their instructions under callgrind: a figure that
-//! does not move with the neighbours of a machine.
+//! does not depend on the load of the machine.
 //!
-//! Usage: `instructions <path>` runs the path and prints how many operations it did. What is counted is what
-//! happens inside of `measured`, and for commits, which the writer thread does, inside of `Writer::process`.
+//! Usage: `instructions <path>` runs the path and prints the number of its operations. Instructions are
+//! counted inside `measured`, and for commits, which the writer thread does, inside `Writer::process`.
 #![allow(missing_docs, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 use std::hint::black_box;
@@ -70,7 +70,7 @@ fn enqueue() -> Commit {
     Commit::of(Mutation::Enqueue(Box::new(NewMessage::of(0, VALUE.to_vec()))))
 }
 
-/// Settles and claims; gives what was claimed, as settled.
+/// Settles and claims; gives the claimed messages, as settlements.
 fn work(kv: &mut Kv, settled: Vec<Settled>, claim: usize) -> Vec<Settled> {
     let (send, receive) = mpsc::channel();
     let request = ClaimRequest { queue: DEFAULT_QUEUE.into(), settled, claim, lock_ms: 60_000 };
@@ -107,8 +107,7 @@ struct Store {
     _folder: tempfile::TempDir,
 }
 
-/// A file of which every page is in the cache, with no sweep and no bound on the time of a group: valgrind is
-/// slow.
+/// A file with every page in the cache, no sweep, and no bound on the time of a group: valgrind is slow.
 fn store() -> Store {
     let folder = tempfile::tempdir().unwrap();
     let options = Options {
@@ -171,7 +170,7 @@ fn reads(request: &Request) {
     });
 }
 
-/// Runs the path; tells the number of operations, in all and with what came before the count.
+/// Runs the path; gives the number of operations, in all and including those before the count.
 fn run(path: &str) -> Option<usize> {
     match path {
         "key encode" => {

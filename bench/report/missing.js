@@ -1,9 +1,10 @@
-// A run goes on without what fails. It is kept here with its reason, and the report names it.
+// A run goes on without the parts that fail. They are kept here with their reasons, and the report names
+// them.
 import { table } from "./figures.js"
 
 const MOST_REASON = 300
 
-/** What a section has not measured. */
+/** The parts that a section has not measured. */
 export class Missing {
   /**
    * `{ what, reason, absent }`: what is absent was never installed or built here, which is no failure of the
@@ -17,7 +18,7 @@ export class Missing {
     console.error(`Missing: ${what}: ${reason}`)
   }
 
-  /** What `work` gives; `undefined` if it fails. */
+  /** The result of `work`; `undefined` if it fails. */
   async attempt(what, work) {
     try {
       return await work()

@@ -16,7 +16,7 @@ export function* shelvedItems() {
   for (let id = 0; id < ENTRIES; id++) yield shelved(id, new Random(id))
 }
 
-/** What is on `count` shelves side by side. */
+/** The items on `count` adjacent shelves. */
 const filtered = (count) => ({
   needs: "shelves",
   unit: "ms",

@@ -4,8 +4,8 @@ import { searchRows } from "./search.js"
 import { aloneRows, besideRows, liveRows } from "./subscriptions.js"
 
 /**
- * What is measured. A row draws its inputs before the clock starts, calls the peer for each, and looks at the
- * last result of each chunk, so that nobody measures a no-op.
+ * A measured operation. A row draws its inputs before the clock starts, calls the peer for each, and checks
+ * the last result of each chunk, so that a no-op is not measured.
  *
  * @typedef {object} Row
  * @property {string} name
@@ -107,7 +107,7 @@ const remove = {
   restore: (peer, keys) => peer.load(keys.map((key) => item(itemId(key)))),
 }
 
-/** What most commits of an app are: a few keys are checked, several are written. */
+/** A typical commit of an app: a few keys are checked, several are written. */
 const atomic = {
   needs: "atomic",
   chunk: 64,

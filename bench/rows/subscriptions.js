@@ -16,7 +16,7 @@ const LATENCY_BUDGETS = 3
 
 const message = (random) => newValue(random.below(ENTRIES), random)
 
-/** What a listener has handled. */
+/** The messages that a listener has handled. */
 class Handled {
   count = 0
   #wanted = Number.POSITIVE_INFINITY
@@ -34,7 +34,7 @@ class Handled {
   }
 }
 
-/** What comes back with a number that was sent, as a time. */
+/** The time until a number that was sent is delivered. */
 class Echo {
   #number = 0
   #arrived
@@ -146,7 +146,7 @@ const watchLatency = {
 }
 
 /**
- * Rows of what is told: messages and changes.
+ * Rows of deliveries: messages and changes.
  *
  * @type {import("./rows.js").Row[]}
  */
@@ -207,5 +207,5 @@ export const besideRows = [
   })),
 ]
 
-/** What `besideRows` are compared with, where no other row is it. */
+/** The baselines of `besideRows` that no other row provides. */
 export const aloneRows = [{ name: SET_ALONE, ...setBeside("nothing") }]

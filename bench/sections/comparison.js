@@ -64,8 +64,8 @@ function linesOf(wanted) {
 }
 
 /**
- * Rows whose names begin with one of those between commas; the commas of a name have a space or a digit after
- * them.
+ * Rows whose names begin with one of the comma-separated names; a comma within a name is followed by a space
+ * or a digit.
  */
 function chosenRows(names) {
   if (names === undefined) return rows
@@ -130,7 +130,7 @@ async function close(peer) {
   await peer.ask("close")
 }
 
-/** What one peer left in the page cache is not billed to the next one's sync. */
+/** Flushes the page cache, so that a sync does not write the previous peer's data. */
 function flushDisk() {
   if (process.platform !== "win32") spawnSync("sync")
 }
@@ -167,7 +167,7 @@ decide, not the figures.`,
     .join("\n\n")
 }
 
-/** KeyVal in the runtime of a peer; what runs in Deno is compared with Node. */
+/** KeyVal in the runtime of a peer; a peer in Deno is compared with Node. */
 export function oursFor(peers, { runtime }) {
   const wanted = runtime === "deno" ? "node" : runtime
   return peers.find((peer) => peer.name === "keyval" && peer.runtime === wanted)
@@ -210,7 +210,9 @@ function logCost({ rows: measured, peers, samples }) {
   ].join("\n")
 }
 
-/** What 500 waiters that nothing is for cost: how many times as long the same call takes beside them. */
+/**
+ * The cost of 500 waiters that a call does not concern: how many times as long the call takes beside them.
+ */
 function waitersCost({ rows: measured, peers, samples }) {
   const shown = besideRows.filter(({ name }) => measured.some((row) => row.name === name))
   const ours = peers.filter((peer) => ["keyval", "against"].includes(peer.name))

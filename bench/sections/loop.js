@@ -15,7 +15,7 @@ export async function measure({ folder, quick }) {
   const measured = async (title, name, writers) => {
     const file = join(folder, `${name}-${writers}.db`)
     const answer = await answerOf("loop.js", [name, file, ms, writers])
-    // A loop that wrote nothing was never late: it must not pass as met.
+    // A loop that wrote nothing was never late, so it must not pass.
     if (answer.calls < writers) throw new Error(`${title}: ${answer.calls} calls in ${ms} ms`)
     if (name === "keyval" && answer.p999 === null)
       throw new Error(`${title}: no turn of the loop in ${ms} ms`)

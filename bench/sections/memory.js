@@ -1,4 +1,4 @@
-// What an open store, a long list and a bulk load add to the memory of a process.
+// The memory that an open store, a long list and a bulk load add to a process.
 import { join } from "node:path"
 import { answerOf } from "../child-process.js"
 import { bullets, judged, median } from "../report/figures.js"

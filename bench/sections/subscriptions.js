@@ -31,7 +31,7 @@ export async function measure({ folder, quick, save = () => {} }) {
   return results
 }
 
-/** In their order: some read what others have written, and find less than they must where that failed. */
+/** In order: some parts read the data that earlier ones wrote, and find too little if those failed. */
 function partsOf(folder, { entries, messages, watches, idleMs }) {
   const run = async (what, file, count, { seen, of }) => {
     console.error(what)
@@ -53,11 +53,11 @@ function partsOf(folder, { entries, messages, watches, idleMs }) {
   }
 }
 
-/** One process tells, the other one hears. */
+/** One process sends, the other one receives. */
 async function betweenProcesses(folder, kind, samples) {
   console.error(`hear${kind}, say${kind}`)
   const file = join(folder, `between-${kind}.db`)
-  const either = new AbortController() // where one fails, the other one would wait for it
+  const either = new AbortController() // if one fails, the other one must not wait for it
   const { signal } = either
   const hearing = linesOf("subscriptions.js", [`hear${kind}`, file, samples], { signal })
   await hearing.next() // it is ready
@@ -120,7 +120,7 @@ V8's heap.`,
     bullets({
       ...line(
         data.many,
-        "Opened, and each told its present state",
+        "Opened, and the current state delivered to each",
         ({ openMs, added, closeMs }) =>
           `${figure(openMs)} ms, ${mb(added)}; stopped in ${figure(closeMs)} ms`,
       ),
@@ -149,12 +149,12 @@ What a process uses of the processor in ${data.idleMs / 1000} s in which nothing
 
 function memoryLines({ entries, messages, watch, overload, enqueue, listen }) {
   return {
-    ...line(watch, `A watch of ${number(entries)} entries, told all of them`, ({ added, ms }) => {
+    ...line(watch, `A watch of ${number(entries)} entries, all of them delivered`, ({ added, ms }) => {
       return `${bounded(added, bounds.watchMb)}, ${figure(ms / 1000)} s`
     }),
     ...line(overload, "A watch whose callback takes 50 ms beside sets at full speed for 5 s", (found) => {
       const { sets, added, without, keys, batches, behindMs } = found
-      return `${number(sets / 5)} sets a second: ${mb(added)} more than the writer alone, which added ${mb(without)}; told ${number(keys)} keys in ${number(batches)} batches, the last state ${figure(behindMs / 1000)} s after the last set`
+      return `${number(sets / 5)} sets a second: ${mb(added)} more than the writer alone, which added ${mb(without)}; ${number(keys)} keys reported in ${number(batches)} batches, the last state ${figure(behindMs / 1000)} s after the last set`
     }),
     ...line(enqueue, `${number(messages)} messages enqueued, 256 at once`, ({ added, us }) => {
       return `${bounded(added, bounds.queueMb)}, ${figure(us)} µs each`

@@ -1,5 +1,5 @@
-// How many times each peer asks the disk to sync, seen from outside: who claims a sync a commit must show
-// one.
+// The number of syncs that each peer requests, seen from outside: a peer that claims a sync per commit must
+// show one.
 import { spawn, spawnSync } from "node:child_process"
 import { readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
@@ -67,7 +67,7 @@ async function syncs(folder, name, runtime, how, rounds) {
 export function markdown({ rounds, found }) {
   const head = `## ${title}`
   if (found === null) return `${head}\n\nNot counted: there is no strace here.`
-  const told = (counts) =>
+  const callCounts = (counts) =>
     CALLS.filter((call) => counts[call] > 0)
       .map((call) => `${counts[call]} ${call}`)
       .join(", ") || "**none**"
@@ -77,7 +77,7 @@ export function markdown({ rounds, found }) {
 cost is taken off. \`fdatasync\` leaves out what is not needed to read the data back, such as times; it is the cheaper one.`,
     table(
       ["", `${rounds} sets, one at a time`, `${rounds} × 64 sets at once`],
-      found.map(({ label, one, many }) => [label, told(one), told(many)]),
+      found.map(({ label, one, many }) => [label, callCounts(one), callCounts(many)]),
       "---",
     ),
   ].join("\n\n")

@@ -1,5 +1,5 @@
-// A commit beside many in the same process that wait for something else: whether it costs more the more they
-// are.
+// A commit beside many waiters for something else in the same process: whether its cost grows with their
+// number.
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { answerOf } from "../child-process.js"
@@ -53,8 +53,8 @@ export async function measure({ folder, quick, against, save = () => {} }) {
 }
 
 /**
- * Beside one waiter, and how many times as much beside more: of each round by itself, since a machine is
- * slower at times.
+ * The cost beside one waiter, and the factor beside more: of each round alone, since a machine is slower at
+ * times.
  */
 function compared([one, ...more]) {
   const of = (member) => ({

@@ -4,7 +4,7 @@ import { formatNumber } from "./progress.js"
 const SEATS = 40
 const BUYERS = 50
 
-/** Check and set: a commit is applied only if what it checks has not changed; who loses reads again. */
+/** Check and set: a commit is applied only if the checked entries have not changed; a loser reads again. */
 export const seats = {
   question: `${BUYERS} people want ${SEATS} seats at once. Is any seat sold twice?`,
   async ask(kv) {

@@ -33,7 +33,7 @@ const watching = (path) => ({
 
     const stored = new Map()
     for await (const { key, value } of kv.list(["visitors"])) stored.set(key[1], value.visitors)
-    // What was committed last is told within 25 ms, seldom later.
+    // The last commit is reported within 25 ms, seldom later.
     for (let patience = 0; patience < 6000 && !isSame(seen, stored); patience++) await sleep(10)
     watch.stop()
     return { seen, stored, delays }
@@ -43,7 +43,7 @@ const watching = (path) => ({
     ok(delays.length > 0)
   },
   show: ({ seen, delays }) => [
-    `${delays.length} entries told, of ${seen.size} cities that are left; half of them within ${median(delays)} ms of the report`,
+    `${delays.length} entries reported, of ${seen.size} cities that are left; half of them within ${median(delays)} ms of the report`,
   ],
 })
 

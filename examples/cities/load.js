@@ -1,7 +1,7 @@
 const CITIES_A_COMMIT = 100
 const COMMITS_IN_FLIGHT = 16
 
-/** Where a city stands: the list of `["city", "DE"]` is a country, of `["city", "DE", "02"]` a region. */
+/** The key of a city: a list of `["city", "DE"]` is a country, of `["city", "DE", "02"]` a region. */
 export function cityKey({ country, adminCode, cityId }) {
   return ["city", country, adminCode, cityId]
 }

@@ -1,5 +1,5 @@
-//! Operations that the fuzzer chooses, against the model of `tests/model.rs`, in memory and on a file in
-//! turn.
+//! Operations chosen by the fuzzer, against the model of `tests/model.rs`, alternately in memory and on a
+//! file.
 #![no_main]
 
 #[allow(dead_code)]

@@ -86,7 +86,7 @@ async function untilLater(kv, is, what) {
 
 /** Until it is noticed: who notices it. */
 const NOTICE = {
-  set: (kv, told) => kv.set(["b"], 1).catch((error) => told("set", error)),
+  set: (kv, note) => kv.set(["b"], 1).catch((error) => note("set", error)),
   watch: (kv, _, said) => untilLater(kv, () => said.watch && said.listener, "the watch and the listener"),
   // That is what is done after it in any case.
   get: () => {},
@@ -97,22 +97,22 @@ async function takeAway(way, n) {
   mkdirSync(join(folder, `${n}`))
   const kv = await open(path)
   const said = {}
-  const told = (of, { code, message }) => {
+  const note = (of, { code, message }) => {
     said[of] = { code, message: message.replaceAll(folder, "") }
   }
   if (who === "set") await settle(kv)
   if (who === "watch") {
     let initial
-    kv.watch([["a"]], ([{ value }]) => (initial = value), { onError: (error) => told("watch", error) })
-    kv.listenQueue(() => {}, { onError: (error) => told("listener", error) })
+    kv.watch([["a"]], ([{ value }]) => (initial = value), { onError: (error) => note("watch", error) })
+    kv.listenQueue(() => {}, { onError: (error) => note("listener", error) })
     await until(() => initial !== undefined, "the watch")
   }
   const now = WAYS[way](path)
-  await NOTICE[who](kv, told, said)
+  await NOTICE[who](kv, note, said)
   const values = []
   if (who === "set") values.push((await kv.get(["a"])).value)
   const isRefused = async () => {
-    const entry = await kv.get(["a"]).catch((error) => told("get", error))
+    const entry = await kv.get(["a"]).catch((error) => note("get", error))
     if (entry) values.push(entry.value)
     return !entry
   }
@@ -122,7 +122,7 @@ async function takeAway(way, n) {
   const names = readdirSync(dirname(path))
   for (const [of, read] of Object.entries(READS)) {
     // Synchronous errors, too.
-    await (async () => read(kv, path))().catch((error) => told(of, error))
+    await (async () => read(kv, path))().catch((error) => note(of, error))
   }
   const made = readdirSync(dirname(path)).filter((name) => !names.includes(name))
   await kv.close()

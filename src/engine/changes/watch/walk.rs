@@ -159,8 +159,8 @@ impl Backlog {
             let live = row.filter(|row| row.is_live(now));
             withheld = live.is_some_and(|row| row.withheld);
             let has_changed = live.map_or(!changed.deleted, |row| row.versionstamp > &*self.current);
-            let is_told_later = has_changed && !is_end;
-            if withheld || is_told_later {
+            let is_reported_later = has_changed && !is_end;
+            if withheld || is_reported_later {
                 return Ok(());
             }
             page.push_watched(&changed.key, live.as_ref().map(entry_of).as_ref())
