@@ -1,4 +1,4 @@
-//! Consumers: a named position in the change log, which one holder at a time moves.
+//! Consumers: a named position in the change log, which one lease holder at a time moves.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use crate::engine::answer::{Answer, ConsumerLease, Ending, lost};
 use crate::store::rows::consumer::Consumer;
 use crate::store::{Batch, ReadTxn, Step, StepResult, Want};
 
-/// What a holder says of itself.
+/// The reader that holds, or asks for, the lease of a consumer.
 #[derive(Debug, Clone)]
 pub struct LeaseHolder {
     /// The consumer's name.
@@ -72,8 +72,8 @@ pub fn take<'a>(
     }))
 }
 
-/// Moves the position and renews the lease. A lease that ran out and that nobody took since is still the
-/// holder's.
+/// Moves the position and renews the lease. A lease that expired is still the holder's until another reader
+/// takes it.
 ///
 /// # Errors
 /// `CONFLICT` if the lease was lost, `INVALID_ARGUMENT` for a number out of range, those of the store.
@@ -118,7 +118,7 @@ pub fn release<'a>(seen: &mut dyn ReadTxn, batch: &mut Batch<'a>, holder: &'a Le
     Ok(Ending::Known(Answer::Done))
 }
 
-/// Its position, and who reads.
+/// The consumer's position, and the end of its reader's lease.
 ///
 /// # Errors
 /// `UNSUPPORTED`, those of the store.
@@ -130,7 +130,7 @@ pub fn status(txn: &mut dyn ReadTxn, name: &str) -> Result<Answer> {
     Ok(Answer::Consumer { position, head: state.head, held_until_ms: held_until(txn, name)? })
 }
 
-/// Until when somebody holds its lease, if anybody does.
+/// The end of its lease, if a reader holds one.
 pub fn held_until(txn: &mut dyn ReadTxn, name: &str) -> Result<Option<i64>> {
     let until = txn.consumer(name)?.and_then(|consumer| consumer.locked_until);
     Ok(until.filter(|until| *until > txn.now_ms()))

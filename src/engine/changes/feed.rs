@@ -12,16 +12,16 @@ use crate::engine::answer::{Answer, Ending};
 use crate::store::rows::changes::{Change, ChangeLogState, ChangeScan};
 use crate::store::{Batch, Flow, ReadTxn, Step, Want};
 
-/// What is left of a feed.
+/// A feed, or the rest of one.
 #[derive(Debug, Clone)]
 pub struct ChangesQuery {
     /// Changes after this number; `None`: from the oldest that is kept.
     pub after: Option<i64>,
     /// Only keys under this encoded prefix; empty: all.
     pub prefix: Vec<u8>,
-    /// The most changes.
+    /// At most so many changes.
     pub limit: usize,
-    /// Who is told, once the feed has reached the end of the log.
+    /// Notified of changes once the feed has reached the end of the log.
     pub follower: Option<Arc<Follower>>,
 }
 
@@ -37,7 +37,7 @@ pub fn check_logged(state: &ChangeLogState) -> Result<()> {
     Err(Error::new(Code::Unsupported, message))
 }
 
-/// Refuses to go on after a number where changes are missing.
+/// Refuses to continue after a number if the changes after it were trimmed.
 ///
 /// # Errors
 /// `HISTORY_GONE`.
@@ -54,8 +54,8 @@ pub fn check_history(state: &ChangeLogState, after: i64) -> Result<()> {
     Err(Error::new(Code::HistoryGone, message))
 }
 
-/// Reads a page of changes; its tail says where to go on, and whether there may be more now. If not, a
-/// follower is told from then on.
+/// Reads a page of changes; its tail says where to continue, and whether there may be more now. If there are
+/// none, the follower is notified of later ones.
 ///
 /// # Errors
 /// `HISTORY_GONE`, `UNSUPPORTED`, those of the store.
@@ -106,7 +106,7 @@ pub fn head(txn: &mut dyn ReadTxn) -> Result<Answer> {
     Ok(Answer::Number(state.head))
 }
 
-/// Removes a step of the changes up to a number, -1 being all.
+/// Removes one step of the changes up to a number; -1 means all.
 ///
 /// # Errors
 /// `INVALID_ARGUMENT` for a number that is still to come, `UNSUPPORTED`, those of the store.

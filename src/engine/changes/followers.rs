@@ -1,7 +1,7 @@
 //! Watches, live feeds and loops of consumers, all called watches here, and which of them a change wakes. The
-//! log is read once for all of them, and each is woken only for its own keys. A watch is clean while nothing
-//! of it happened after its position; one that is not reads on by itself, from the last change before the one
-//! that woke it.
+//! log is read once for all of them, and each is woken only for its own keys. A watch is clean while none of
+//! its keys has changed after its position. One that is not clean reads the log itself, from the change
+//! before the one that woke it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::store::{Flow, ReadTxn, Want};
 pub enum Reach {
     /// The key alone.
     Exact,
-    /// The key and what is under it.
+    /// The key and the keys under it.
     Tree,
     /// The keys under it.
     Under,
@@ -58,7 +58,7 @@ pub struct Followers {
 
 #[derive(Debug, Default)]
 struct FollowersState {
-    /// Every change up to this one was looked at for the clean watches; `None` while there are none.
+    /// Every change up to this one was checked for the clean watches; `None` while there are none.
     position: Option<i64>,
     targets: HashMap<Vec<u8>, Vec<(u32, Reach)>>,
     watches: HashMap<u32, Mark>,
@@ -71,13 +71,14 @@ struct FollowersState {
 
 #[derive(Debug)]
 struct Mark {
-    /// Nothing up to this change is still to be read for the watch.
+    /// The watch need not read the log up to this change.
     position: i64,
     clean: bool,
     keeps_backlog: bool,
 }
 
-/// A live feed, or the loop of a consumer, among the watches until it is dropped. It keeps its place itself.
+/// A live feed, or the loop of a consumer, among the watches until it is dropped. It keeps its position
+/// itself.
 #[derive(Debug)]
 pub struct Follower {
     /// Its number.
@@ -87,7 +88,7 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// Follows what is under a prefix; empty: all.
+    /// Follows the keys under a prefix; empty: all.
     #[must_use]
     pub fn of(followers: Arc<Followers>, prefix: Vec<u8>) -> Self {
         let target = Target { key: prefix, reach: Reach::Under };
@@ -115,8 +116,7 @@ impl Drop for Follower {
 }
 
 impl Followers {
-    /// Adds a watch, not clean yet; gives its number. `keeps_backlog`: it has a part of
-    /// `MAX_ALL_BACKLOGS_KEYS`.
+    /// Adds a watch, not clean yet; gives its number. `keeps_backlog`: it shares `MAX_ALL_BACKLOGS_KEYS`.
     pub fn add(&self, targets: &[Target], keeps_backlog: bool) -> u32 {
         let mut state = self.state.lock();
         state.last_id += 1;
@@ -152,8 +152,8 @@ impl Followers {
         (MAX_ALL_BACKLOGS_KEYS / backlogs).clamp(MAX_WATCH_BATCH_KEYS, MAX_BACKLOG_KEYS)
     }
 
-    /// A watch has delivered everything up to a position. False if the log was read further meanwhile: then
-    /// it reads on itself.
+    /// A watch has delivered everything up to a position. False if the shared reading is further by now: then
+    /// the watch reads the log itself.
     pub fn settle(&self, id: u32, position: i64) -> bool {
         let mut state = self.state.lock();
         let known = *state.position.get_or_insert(position);
@@ -165,7 +165,7 @@ impl Followers {
         mark.clean
     }
 
-    /// Up to this change there is nothing for a watch but what it knows of: it need not read these rows
+    /// Up to this change the log has nothing for a watch beyond its backlog: it need not read these rows
     /// itself, and misses nothing if they are trimmed.
     #[must_use]
     pub fn passed(&self, id: u32) -> i64 {
@@ -175,7 +175,7 @@ impl Followers {
         mark.position.max(looked)
     }
 
-    /// Looks at what changed: the answer names the watches that are not clean any more.
+    /// Reads the new changes: the answer names the watches that are no longer clean.
     pub fn wakeups(&self, txn: &mut dyn ReadTxn) -> Result<Answer> {
         let Some(known) = self.state.lock().looked_up_to() else {
             return Ok(Answer::Wakeups { more: false, ids: Vec::new() });
@@ -191,7 +191,7 @@ impl Followers {
         };
         let mut woken = Vec::new();
         if after + 1 < log.first || log.mode == ChangeLog::Off {
-            // Changes went before they were looked at, or are not written any more: every watch finds out for
+            // Changes were trimmed before they were read, or are no longer logged: every watch must find out
             // itself.
             state.wake_all(after, &mut woken);
             state.position = Some(log.head);
@@ -209,7 +209,7 @@ impl Followers {
 }
 
 impl FollowersState {
-    /// Up to which change the clean watches were looked for; `None` while there are none.
+    /// The last change that was checked for the clean watches; `None` while there are none.
     fn looked_up_to(&mut self) -> Option<i64> {
         if self.clean == 0 {
             self.position = None;

@@ -1,4 +1,4 @@
-//! Changes of entries: the change feed, consumers that keep a place in it, watches.
+//! Changes of entries: the change feed, consumers that keep a position in it, watches.
 
 pub mod consumer;
 pub mod feed;

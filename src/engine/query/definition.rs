@@ -1,4 +1,4 @@
-//! Definitions of indexes: what a user asks for, what `kv_indexes` keeps of it, and back.
+//! Definitions of indexes: from a user's arguments to the row of `kv_indexes`, and back.
 
 use std::ops::Range;
 
@@ -15,12 +15,12 @@ use crate::store::rows::index::{Definition, IndexKind, IndexRow, OrderedIndex, S
 /// The name of a search index.
 const SEARCH: &str = "search";
 
-/// How text becomes words.
+/// How text is divided into words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tokenizer {
     /// By Unicode's letters and digits, without case and accents.
     Unicode,
-    /// The same, and English words by their stem.
+    /// The same, with English words reduced to their stems.
     Porter,
     /// By ASCII's letters and digits, without case.
     Ascii,
@@ -51,7 +51,7 @@ impl Tokenizer {
         }
     }
 
-    /// Whether it parts words, of those that are typed.
+    /// Whether a character separates typed words.
     pub fn is_blank(self, letter: char) -> bool {
         // To FTS5's `ascii` every other character is a letter, also a blank of Unicode.
         if self == Self::Ascii { letter.is_ascii_whitespace() } else { letter.is_whitespace() }
@@ -96,7 +96,7 @@ fn check_fields(count: usize) -> Result<()> {
     Ok(())
 }
 
-/// A path as SQLite has it: `$."profile"."name"`.
+/// A path in SQLite's form: `$."profile"."name"`.
 ///
 /// # Errors
 /// `INVALID_ARGUMENT`.
@@ -149,7 +149,7 @@ struct SearchSpec {
     tokenize: String,
 }
 
-/// What an index is, by its row.
+/// The definition of an index, from its row.
 ///
 /// # Errors
 /// `CORRUPT`.
@@ -166,7 +166,7 @@ pub fn definition_of(row: &IndexRow) -> Result<Definition> {
     search_index(row.prefix.clone(), &fields.collect::<Result<Vec<_>>>()?, tokenizer).map(Definition::Search)
 }
 
-/// How an index makes words.
+/// The tokenizer of an index.
 ///
 /// # Errors
 /// `CORRUPT`.
@@ -175,7 +175,7 @@ pub fn tokenizer_of(index: &IndexRow) -> Result<Tokenizer> {
     Tokenizer::parse(&spec.tokenize).map_err(|_| corrupt_index())
 }
 
-/// What is kept of an ordered index, as JSON.
+/// The stored JSON of an ordered index.
 #[derive(Debug, Clone, Deserialize)]
 pub struct OrderedSpec {
     /// The paths of its fields.
@@ -207,7 +207,7 @@ pub fn ordered_index(
     })
 }
 
-/// An ordered index as it stands.
+/// The definition of a stored ordered index.
 ///
 /// # Errors
 /// `CORRUPT`.

@@ -1,4 +1,4 @@
-//! Search indexes: made, listed, removed. They hold the words in some fields under a prefix.
+//! Creates, lists and removes indexes. A search index holds the words of some fields under a prefix.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use crate::engine::answer::{Answer, Ending};
 use crate::store::rows::index::{Definition, IndexKind, IndexRow, OrderedIndex, SearchIndex};
 use crate::store::{Batch, ReadTxn, Step};
 
-/// Makes a search index, in place of the one that its prefix has. The same one is left as it stands.
+/// Makes a search index, replacing the one of its prefix. An identical index is left unchanged.
 pub fn create<'a>(seen: &mut dyn ReadTxn, batch: &mut Batch<'a>, index: &'a SearchIndex) -> Result<Ending> {
     let indexes = seen.indexes()?;
     let id = next_id(&indexes)?;
@@ -25,7 +25,7 @@ pub fn create<'a>(seen: &mut dyn ReadTxn, batch: &mut Batch<'a>, index: &'a Sear
     Ok(Ending::Known(Answer::Done))
 }
 
-/// Makes an ordered index, in place of one on the same fields. The same one is left as it stands.
+/// Makes an ordered index, replacing one on the same fields. An identical index is left unchanged.
 ///
 /// # Errors
 /// `CONFLICT` if it is unique and two entries have the same values, those of the store.
@@ -46,15 +46,15 @@ pub fn create_ordered<'a>(
         }
     }
     if index.unique {
-        // What has expired is absent, and must not be in the way.
+        // Expired entries are absent, and must not cause a conflict.
         batch.push(Step::SweepRange(Cow::Borrowed(&index.range)));
     }
     batch.push(Step::CreateOrderedIndex(id, index));
     Ok(Ending::Known(Answer::Done))
 }
 
-/// The number of an index that is to be made. It is in the names of what the index is made of, so that a
-/// store knows all of its SQL before it begins.
+/// The number of a new index. It is part of the names of the index's tables, so that a store knows all of its
+/// SQL before it begins.
 fn next_id(indexes: &[IndexRow]) -> Result<i64> {
     let last = indexes.iter().map(|index| index.id).max().unwrap_or(0);
     last.checked_add(1)
@@ -68,7 +68,7 @@ pub fn not_unique() -> Error {
     Error::new(Code::Conflict, message).at("on")
 }
 
-/// Removes the indexes of a prefix, or the one of a name; tells how many there were.
+/// Removes the indexes of a prefix, or one of them by name; returns their number.
 pub fn remove(
     seen: &mut dyn ReadTxn,
     batch: &mut Batch<'_>,

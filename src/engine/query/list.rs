@@ -1,4 +1,4 @@
-//! Lists: pages of a range, of those entries that match.
+//! Lists: pages of the entries of a range, or of those that match a filter.
 
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
@@ -14,18 +14,18 @@ use crate::engine::answer::{Answer, INLINE_BUDGET, entry_of};
 use crate::store::rows::index::IndexedEntry;
 use crate::store::{Flow, ReadTxn, Scan, Want};
 
-/// A list, or what is left of it.
+/// A list, or the rest of one.
 #[derive(Debug, Clone)]
 pub struct ListQuery {
     /// Encoded keys.
     pub range: Range<Vec<u8>>,
-    /// The size of the encoded prefix that all of them begin with and the caller knows.
+    /// The size of the common encoded prefix, which the caller knows.
     pub prefix_bytes: usize,
     /// From the end.
     pub reverse: bool,
     /// Without values.
     pub keys_only: bool,
-    /// Entries of a page.
+    /// Entries in a page, at most.
     pub limit: usize,
     /// Only entries that match.
     pub filter: Option<Arc<Filter>>,
@@ -46,7 +46,7 @@ impl ListQuery {
     }
 }
 
-/// Answers a list. `inline`: on a thread that must not be held.
+/// Answers a list. `inline`: on a thread that must not block.
 pub fn list(txn: &mut dyn ReadTxn, query: &ListQuery, inline: bool) -> Result<Answer> {
     if let Some(filter) = &query.filter {
         if query.found.get().is_none() {
@@ -116,7 +116,7 @@ fn list_indexed(
     let (most_rows, most_bytes) =
         if inline { (MAX_INLINE_FILTERED_ROWS, MAX_INLINE_BYTES) } else { (usize::MAX, usize::MAX) };
     let (mut looked, mut looked_bytes) = (0, 0);
-    // Most of what an index gives matches, and is wanted for the page.
+    // Most candidates of an index match, and are wanted for the page.
     let (mut announced, at_a_time) = (0, query.limit.saturating_add(1).min(PREFETCHED_ENTRIES));
     while let Some(entry) = if query.reverse { left.next_back() } else { left.next() } {
         if looked == announced {

@@ -1,4 +1,4 @@
-//! Entries that match a filter: those that an index gives, or each of a range.
+//! Entries that match a filter, out of the candidates of an index or out of a range.
 
 use std::ops::Range;
 
@@ -14,9 +14,9 @@ use crate::store::{Flow, ReadTxn, Scan, Want};
 pub enum Indexed {
     /// Every entry that can match, in order.
     Entries(Vec<IndexedEntry>),
-    /// More than are worth it.
+    /// More candidates than are worth it.
     TooMany,
-    /// No index serves it.
+    /// No index applies.
     Not,
 }
 

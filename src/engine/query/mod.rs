@@ -1,4 +1,4 @@
-//! Which entries a question is about: filters, indexes, searches.
+//! The entries that a request is about: filters, indexes, searches.
 
 pub mod definition;
 pub mod filter;
@@ -10,5 +10,5 @@ pub mod range;
 pub mod search;
 pub mod unique;
 
-/// Entries that an index gives and that are announced to the store at a time (`ReadTxn::prefetch`).
+/// Candidates of an index that are announced to the store at a time (`ReadTxn::prefetch`).
 const PREFETCHED_ENTRIES: usize = 500;

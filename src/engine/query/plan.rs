@@ -1,8 +1,8 @@
-//! Which ordered index serves a filter. An index narrows down what is looked at, and never decides: what it
-//! gives is a superset of the entries that match, and the filter has the last word.
+//! Chooses the ordered index for a filter. An index narrows down the candidates and never decides: it gives a
+//! superset of the matching entries, and the filter decides.
 //!
-//! An index has numbers as doubles, so a bound that is no small whole number is widened by more than rounding
-//! can be off.
+//! An index stores numbers as doubles, so a bound other than a small whole number is widened by more than the
+//! largest rounding error.
 
 use std::cmp::Ordering;
 use std::ops::Range;
@@ -17,7 +17,7 @@ use crate::engine::answer::Answer;
 use crate::store::rows::index::{IndexKind, IndexRow, IndexValue, IndexedEntry, OrderedIndex, OrderedScan};
 use crate::store::{ReadTxn, Want};
 
-/// Of all `$in` together, so many combinations of values are looked up; more are not worth it.
+/// Combinations of the values of all `$in` that are looked up at most; more are not worth it.
 const MAX_LOOKUPS: usize = 1000;
 /// Whole numbers up to this size are exact as doubles.
 const EXACT: f64 = 9_007_199_254_740_992.0;
@@ -29,11 +29,11 @@ const SLACK: f64 = 1e-14;
 pub struct Plan {
     /// The index.
     pub index: IndexRow,
-    /// One a value of an `$in`; else one.
+    /// One for each value of an `$in`; else one.
     pub scans: Vec<OrderedScan>,
 }
 
-/// The best index for a filter: the one of which most fields are bound.
+/// The best index for a filter: the one with the most constrained fields.
 pub fn plan(txn: &mut dyn ReadTxn, range: &Range<Vec<u8>>, filter: &Filter) -> Result<Option<Plan>> {
     let indexes = txn.indexes()?;
     if !indexes.iter().any(|index| index.kind == IndexKind::Ordered) {
@@ -69,11 +69,11 @@ fn gather<'a>(filter: &'a Filter, tests: &mut Vec<(&'a Path, &'a Test)>) {
     }
 }
 
-/// What a test leaves of a field's values, in the index's order.
+/// The values of a field that can pass a test, in the index's order.
 enum Bound {
     /// These alone.
     Values(Vec<IndexValue>),
-    /// From one to the other, both included.
+    /// From the first to the second, both included.
     Between(IndexValue, IndexValue),
 }
 
@@ -172,7 +172,7 @@ fn bound_of(test: &Test, now_ms: i64) -> Option<Bound> {
     }
 }
 
-/// The least text that sorts after every text which begins with this one.
+/// The least text that sorts after every text with this prefix.
 fn next_text(text: &str) -> Option<String> {
     let mut letters: Vec<char> = text.chars().collect();
     while let Some(last) = letters.pop() {
@@ -194,7 +194,7 @@ fn equal_to(operand: &Operand, now_ms: i64) -> Option<Bound> {
     Some(if low == high { Bound::Values(vec![low]) } else { Bound::Between(low, high) })
 }
 
-/// The least and the greatest value of the index that an operand can be equal to.
+/// The least and the greatest value in the index that may be equal to an operand.
 #[allow(clippy::cast_precision_loss)]
 fn around(operand: &Operand, now_ms: i64) -> Option<(IndexValue, IndexValue)> {
     let number = match operand {
@@ -215,7 +215,7 @@ fn around(operand: &Operand, now_ms: i64) -> Option<(IndexValue, IndexValue)> {
     Some((IndexValue::Number(number - slack), IndexValue::Number(number + slack)))
 }
 
-/// The entries that a plan gives, in the order of their keys; `None` if it looks at more than `most`.
+/// The candidates of a plan, in the order of their keys; `None` if there are more than `most`.
 pub fn entries_of(txn: &mut dyn ReadTxn, plan: &Plan, most: usize) -> Result<Option<Vec<IndexedEntry>>> {
     let (mut entries, mut looked) = (Vec::new(), 0);
     let limited = |scan: &OrderedScan| OrderedScan { limit: most + 1, ..scan.clone() };
@@ -232,13 +232,13 @@ pub fn entries_of(txn: &mut dyn ReadTxn, plan: &Plan, most: usize) -> Result<Opt
             return Ok(None);
         }
     }
-    // Two values of an `$in` may be one in the index.
+    // Two values of an `$in` may be the same in the index.
     entries.sort_unstable();
     entries.dedup();
     Ok(Some(entries))
 }
 
-/// How a filter would be answered.
+/// Explains how a filter would be answered.
 pub fn explain(txn: &mut dyn ReadTxn, range: &Range<Vec<u8>>, filter: &Filter) -> Result<Answer> {
     txn.prefetch(&mut [Want::Indexes, Want::Count(range)].into_iter());
     let plan = plan(txn, range, filter)?;

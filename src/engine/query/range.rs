@@ -1,4 +1,4 @@
-//! Selectors: which range of encoded keys a prefix, a start and an end mean.
+//! Selectors: from a prefix, a start and an end to a range of encoded keys.
 
 use std::ops::Range;
 
@@ -20,7 +20,7 @@ pub struct Selector {
 }
 
 impl Selector {
-    /// The range that it means.
+    /// The range of the selector.
     ///
     /// # Errors
     /// `INVALID_ARGUMENT` if it names nothing, or bounds that are outside of its prefix or the wrong way
@@ -48,7 +48,7 @@ impl Selector {
     }
 }
 
-/// What is left of a range after a cursor.
+/// The rest of a range after a cursor.
 ///
 /// # Errors
 /// `INVALID_ARGUMENT` for a cursor that is damaged or of another list.
@@ -63,7 +63,7 @@ pub fn after_cursor(range: Range<Vec<u8>>, cursor: &str, reverse: bool) -> Resul
     Ok(after_key(range, &last, reverse))
 }
 
-/// What is left of a range after a key.
+/// The rest of a range after a key.
 #[must_use]
 pub fn after_key(range: Range<Vec<u8>>, last: &[u8], reverse: bool) -> Range<Vec<u8>> {
     if reverse { range.start..last.to_vec() } else { key::successor(last)..range.end }

@@ -1,4 +1,4 @@
-//! Searches: what is typed as FTS5's expression, and the pages of what it finds.
+//! Searches: turns a query into an FTS5 expression, and pages through the results.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -24,36 +24,35 @@ use crate::store::{Budget, Flow, ReadTxn, Row, Want};
 /// See `MAX_INLINE_SEARCH_MS`.
 const INLINE_BUDGET: Budget = Budget::Time(Duration::from_millis(MAX_INLINE_SEARCH_MS));
 
-/// A search, or what is left of it.
+/// A search, or the rest of one.
 #[derive(Debug, Clone)]
 pub struct SearchQuery {
     /// The encoded prefix.
     pub prefix: Vec<u8>,
     /// The keys under it.
     pub range: Range<Vec<u8>>,
-    /// What was typed.
+    /// The query, as typed.
     pub words: String,
     /// Only entries that match this too.
     pub filter: Option<Arc<Filter>>,
-    /// Matches that were passed.
+    /// Matches already passed, returned or not.
     pub offset: usize,
-    /// Entries that are wanted of all that is left.
+    /// Entries still wanted.
     pub wanted: usize,
-    /// What was found, if it is more than a page: the pages share it.
+    /// The hits, if they are more than a page: the pages share them.
     pub ranked: Arc<Mutex<Ranked>>,
 }
 
-/// Matches in their order, found at once for many pages: to find and to sort them costs the same for one page
-/// as for all.
+/// Ranked matches for many pages: finding and sorting them costs as much for one page as for all.
 #[derive(Debug, Default)]
 pub struct Ranked {
-    /// How many matches come before them.
+    /// The number of matches before them.
     offset: usize,
     entries: Vec<IndexedEntry>,
     /// There may be more after them.
     is_full: bool,
-    /// The newest of their versionstamps: an entry with a newer one was written since, and may not match any
-    /// more.
+    /// The newest of their versionstamps: an entry with a newer one was written since, and may no longer
+    /// match.
     newest: String,
 }
 
@@ -67,14 +66,14 @@ impl Ranked {
     }
 }
 
-/// What a user types, as FTS5 wants it: every word must be there, and nothing in it is an operator. `None`:
-/// there is no word.
+/// Typed words as an FTS5 expression: every word must occur, and none is an operator. `None`: there is no
+/// word.
 fn expression(words: &str, tokenizer: Tokenizer) -> Option<String> {
     let mut seen = HashSet::new();
     let words: Vec<String> = words
         .split(|letter: char| letter == '\0' || tokenizer.is_blank(letter))
-        // A word without a letter or digit says nothing, and mostly has no token. The time of FTS5's parser
-        // grows with the square of the words.
+        // A word without a letter or digit usually has no token. Repeated words are dropped, since the time
+        // of FTS5's parser grows with the square of their number.
         .filter(|word| word.chars().any(char::is_alphanumeric) && seen.insert(*word))
         .take(MAX_QUERY_WORDS)
         .map(|word| format!("\"{}\"", word.replace('"', "\"\"")))
@@ -82,7 +81,8 @@ fn expression(words: &str, tokenizer: Tokenizer) -> Option<String> {
     (!words.is_empty()).then(|| words.join(" "))
 }
 
-/// Reads a page of a search; its tail is `[offset,more]`. `inline`: only one that is found in no time.
+/// Reads a page of a search; its tail is `[offset,more]`. `inline`: only if that is fast enough for the
+/// calling thread.
 ///
 /// # Errors
 /// `INVALID_ARGUMENT` if no index serves it, those of the store.
@@ -133,9 +133,9 @@ struct Reading<'a> {
     now_ms: i64,
     inline: bool,
     page: Page,
-    /// Matches that were passed.
+    /// Matches already passed, returned or not.
     offset: usize,
-    /// What comes next is not for the JavaScript thread.
+    /// The next read is too long for the JavaScript thread.
     takes_long: bool,
 }
 
@@ -176,7 +176,7 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    /// An entry that matched when it was ranked; `from_here`: it, and those that are looked at after it.
+    /// An entry that matched when it was ranked; `from_here`: it and the entries after it.
     fn known(
         &mut self,
         txn: &mut dyn ReadTxn,
@@ -201,7 +201,7 @@ impl<'a> Reading<'a> {
         if !is_rewritten || self.takes_long {
             return Ok(());
         }
-        // Where one was written since, others were.
+        // If one entry was written since, others probably were.
         txn.prefetch(
             &mut from_here
                 .iter()
@@ -234,7 +234,7 @@ impl<'a> Reading<'a> {
         self.page.more || self.takes_long
     }
 
-    /// Nothing is wanted after it.
+    /// Nothing more is wanted.
     fn is_all(&self) -> bool {
         !self.is_over() || self.page.len() == self.query.wanted
     }
@@ -249,7 +249,7 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// The matches from an offset on, in their order.
+/// The ranked matches from an offset on.
 fn rank(txn: &mut dyn ReadTxn, scan: &SearchScan, query: &SearchQuery) -> Result<Ranked> {
     let most = if query.filter.is_some() { MAX_RANKED_KEYS } else { query.wanted.min(MAX_RANKED_KEYS) };
     let mut ranked = Ranked { offset: scan.offset, ..Ranked::default() };

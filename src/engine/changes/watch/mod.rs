@@ -1,5 +1,6 @@
-//! A watch: a position in the change log, the keys up to there that are still to be told, and no values. Each
-//! step gives one batch: the present state, page by page, then what changed, each key once, as it stands now.
+//! A watch: a position in the change log and the keys up to it that are still to be delivered, without
+//! values. Each step gives one batch: the current state, page by page, then the changed keys, each once, with
+//! its current value.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -25,23 +26,23 @@ use crate::store::{Flow, ReadJob, ReadTxn, Want};
 mod state;
 mod walk;
 
-/// What a user says of a watch.
+/// The options of a watch.
 #[derive(Debug, Clone)]
 pub struct WatchRequest {
-    /// What is watched.
+    /// The watched keys and prefixes.
     pub targets: Vec<Target>,
-    /// Tell the present state first.
+    /// Deliver the current state first.
     pub emit_initial: bool,
-    /// Go on after this commit instead.
+    /// Resume after this commit instead.
     pub from: Option<String>,
-    /// The most changed keys of a batch.
+    /// At most so many changed keys in a batch.
     pub buffer_keys: Option<usize>,
-    /// Beyond that the newest ones are dropped, not the oldest.
+    /// Beyond that, drop the newest keys, not the oldest.
     pub drop_newest: bool,
 }
 
 impl WatchRequest {
-    /// Refuses what is over a limit.
+    /// Checks the limits.
     ///
     /// # Errors
     /// `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`.
@@ -62,7 +63,7 @@ impl WatchRequest {
     }
 }
 
-/// Up to so many targets are compared one by one.
+/// Up to so many targets, each is compared with a key.
 const FEW_TARGETS: usize = 8;
 
 /// A watch.
@@ -72,7 +73,7 @@ pub struct Watch {
     pub id: u32,
     followers: Arc<Followers>,
     targets: Vec<Target>,
-    /// Where a key is in `targets`; empty if they are few.
+    /// The index in `targets` by key; empty if they are few.
     by_key: HashMap<Vec<u8>, usize>,
     buffer_keys: Option<usize>,
     drop_newest: bool,
@@ -83,21 +84,21 @@ pub struct Watch {
 #[derive(Debug)]
 struct WatchPosition {
     phase: Phase,
-    /// What was walked past, and is not told yet.
+    /// Keys that the walk has passed and that are not delivered yet.
     backlog: Backlog,
-    /// All commits up to this one are told.
+    /// All commits up to this one are delivered.
     token: String,
-    /// Keys that were left out since the last batch.
+    /// Keys dropped since the last batch.
     dropped: usize,
 }
 
 #[derive(Debug, Clone)]
 enum Phase {
-    /// It has not begun. `late`: it could not when it was to, and does not know what has changed since.
+    /// It has not begun. `late`: beginning it failed, so it may have missed changes since.
     Start { emit_initial: bool, from: Option<String>, late: bool },
-    /// It tells the present state: from this target on, after this key.
+    /// It delivers the current state: from this target on, after this key.
     State { target: usize, after: Option<Vec<u8>>, reset: bool, reported: bool },
-    /// It tells what changes.
+    /// It delivers changes.
     Changes,
 }
 
@@ -125,13 +126,13 @@ impl Watch {
         self.followers.remove(self.id, &self.targets);
     }
 
-    /// How many rows of the log it has walked past since it took its place. For tests.
+    /// The number of log rows walked since it began. For tests.
     #[must_use]
     pub fn rows_walked(&self) -> u64 {
         self.position.lock().backlog.rows
     }
 
-    /// Takes its place in the log, once: what is committed after this is told.
+    /// Takes its position in the log, once: later commits are delivered.
     ///
     /// # Errors
     /// `UNSUPPORTED` if the log is off, those of the store.
@@ -143,7 +144,7 @@ impl Watch {
     /// Reads the next batch; its tail is `Tail::Batch`.
     ///
     /// # Errors
-    /// `UNSUPPORTED` if the log is off, those of the store. The watch stands where it stood.
+    /// `UNSUPPORTED` if the log is off, those of the store. The watch keeps its position.
     pub fn step(&self, txn: &mut dyn ReadTxn, inline: bool) -> Result<Answer> {
         if !inline {
             self.prefetch(txn);
@@ -165,7 +166,7 @@ impl Watch {
         }
     }
 
-    /// Announces what the next batch begins with.
+    /// Announces the first reads of the next batch.
     fn prefetch(&self, txn: &mut dyn ReadTxn) {
         let position = self.position.lock();
         let after = position.backlog.position.max(self.followers.passed(self.id));
@@ -173,7 +174,7 @@ impl Watch {
         txn.prefetch(&mut walks.into_iter().chain([Want::ChangeLogState]));
     }
 
-    /// One page of the present state.
+    /// One page of the current state.
     fn state(
         &self,
         txn: &mut dyn ReadTxn,
@@ -207,7 +208,7 @@ impl Watch {
         Ok(if is_end { position.batch(page, flags) } else { part_of_the_state(page, flags) })
     }
 
-    /// What changed and is not told yet.
+    /// A batch of changed keys that are not delivered yet.
     fn changes(
         &self,
         txn: &mut dyn ReadTxn,
@@ -215,7 +216,7 @@ impl Watch {
         inline: bool,
         log: &ChangeLogState,
     ) -> Result<Answer> {
-        // With `bufferSize` nothing stays in the backlog: what is not told is dropped.
+        // With `bufferSize` nothing stays in the backlog: keys that are not delivered are dropped.
         let room = self.buffer_keys.map_or_else(|| self.followers.backlog_keys(), |_| MAX_BACKLOG_KEYS);
         self.walk(txn, &mut position.backlog, room, log.head, inline)?;
         let is_end = position.backlog.position >= log.head;
@@ -242,7 +243,7 @@ impl Watch {
         position.backlog.forget_first(looked);
         let is_all = is_end && position.backlog.is_empty();
         let token = if is_all { &log.newest_stamp } else { position.backlog.token() };
-        // The last commit that was told may have left no row, by which the backlog knows commits.
+        // The backlog knows commits by their rows, but the last delivered commit may have left none.
         if *token > *position.token {
             position.token = token.to_string();
         }
@@ -253,7 +254,7 @@ impl Watch {
         Ok(position.nothing(if clean { 0 } else { BATCH_AGAIN }))
     }
 
-    /// Walks on along the log, for as long as the backlog has room.
+    /// Continues the walk along the log while the backlog has room.
     fn walk(
         &self,
         txn: &mut dyn ReadTxn,
@@ -271,7 +272,8 @@ impl Watch {
         })
     }
 
-    /// Many targets are looked up, by the beginnings of the key; few are compared.
+    /// Whether the watch takes a key. Many targets are looked up by the prefixes of the key; few are
+    /// compared.
     fn takes(&self, key: &[u8]) -> bool {
         if self.by_key.is_empty() {
             return self.targets.iter().any(|target| target.takes(key));
@@ -285,8 +287,8 @@ impl Watch {
     }
 }
 
-/// Begins a watch that was given away already. If it fails, the watch begins with its first batch: with the
-/// present state, because of what was committed meanwhile.
+/// Begins a watch that the caller already has. If this fails, the watch begins with its first batch, which
+/// delivers the current state, since commits in between may have been missed.
 pub struct BeginRead(pub Arc<Watch>);
 
 impl ReadJob for BeginRead {
@@ -307,8 +309,8 @@ fn walk_of(after: i64, inline: bool) -> ChangeScan {
     ChangeScan { after, limit: if inline { MAX_INLINE_LOG_ROWS } else { MAX_LOG_ROWS }, values: false }
 }
 
-/// The log, which is on. Asked before the position is locked: the first read of a snapshot may wait for
-/// another process, and the event loop waits for no lock that is held meanwhile.
+/// The state of the log, which must be on. Read before the position is locked: the first read of a snapshot
+/// may wait for another process, and the event loop must not wait for a lock held meanwhile.
 fn logged(txn: &mut dyn ReadTxn) -> Result<ChangeLogState> {
     let log = txn.change_log_state()?;
     check_logged(&log)?;
@@ -320,7 +322,7 @@ impl WatchPosition {
         let Phase::Start { emit_initial, from, late } = self.phase.clone() else { return Ok(()) };
         self.stand_at(log.head, log.newest_stamp.clone());
         self.phase = match from {
-            // A commit of after the newest one is of another store, or of one that was restored since.
+            // A commit newer than the newest is of another store, or of a store that was restored since.
             Some(from) if from < log.trimmed_stamp || from > log.newest_stamp => Phase::from_the_state(true),
             Some(from) => {
                 self.stand_at(txn.position_after(log, &from)?, from);
@@ -359,7 +361,7 @@ fn is_batch_full(page: &Page) -> bool {
     page.len() >= MAX_WATCH_BATCH_KEYS || page.size_bytes() >= MAX_WATCH_BATCH_BYTES
 }
 
-/// Who has seen only a part of the state can resume nowhere but before everything.
+/// A watch that has delivered only part of the state can resume only from the beginning.
 fn part_of_the_state(mut page: Page, flags: u8) -> Answer {
     let before_everything = Stamp { ms: 0, counter: 0, node: 0 }.to_string();
     page.finish(Tail::Batch { flags, token: &before_everything, dropped: 0 });
@@ -379,7 +381,7 @@ struct StatePosition {
     reported: bool,
 }
 
-/// Targets that are not told by another one already.
+/// The targets that no other target covers.
 fn without_repeats(targets: Vec<Target>) -> Vec<Target> {
     let mut seen = HashSet::new();
     let trees: Vec<Target> = targets.iter().filter(|target| target.reach != Reach::Exact).cloned().collect();

@@ -1,4 +1,4 @@
-//! The present state of what is watched, page by page.
+//! The current state of the watched keys, page by page.
 
 use std::ops::Range;
 
@@ -18,7 +18,7 @@ pub fn is_full(page: &Page) -> bool {
 pub enum Listed {
     /// The target ends here.
     All,
-    /// The page is full; it goes on after this key.
+    /// The page is full; the next one begins after this key.
     Until(Vec<u8>),
     WouldBlock,
 }
@@ -26,7 +26,7 @@ pub enum Listed {
 /// The targets that are announced at a time.
 const ANNOUNCED_TARGETS: usize = 64;
 
-/// Announces what `list` reads of the next targets, the first of them from a key on.
+/// Announces the reads of `list` for the next targets, for the first of them after a key.
 pub fn announce(txn: &mut dyn ReadTxn, targets: &[Target], after: Option<&[u8]>, inline: bool) {
     let afters = std::iter::once(after).chain(std::iter::repeat(None));
     let wants =

@@ -11,23 +11,23 @@ use crate::engine::answer::entry_of;
 use crate::store::rows::changes::Change;
 use crate::store::{ChangeKind, ReadTxn, Want};
 
-/// Keys that changed and are still to be delivered, in the order of their first change since they were
-/// delivered. Each row of the log is walked past once; what follows while a slow callback runs is merged into
-/// what waits. It is bounded: when it is full, the walk waits, and what changes meanwhile waits in the log.
+/// Keys that changed and are still to be delivered, in the order of their first undelivered change. Each row
+/// of the log is walked once; changes during a slow callback are merged into the waiting keys. It is bounded:
+/// when it is full, the walk pauses, and later changes wait in the log.
 #[derive(Debug)]
 pub struct Backlog {
     keys: VecDeque<Changed>,
-    /// The number of a key: how many were in front of it since the backlog was empty.
+    /// The number of each key: how many keys were added before it since the backlog was empty.
     numbers: HashMap<Arc<[u8]>, usize>,
     /// The number of the first key.
     first: usize,
     key_bytes: usize,
-    /// Changes up to this one were walked past.
+    /// Changes up to this one were walked.
     pub position: i64,
-    /// The commit before the one that is being walked through: it is whole.
+    /// The last commit that was walked completely.
     whole: Arc<str>,
     current: Arc<str>,
-    /// How many rows of the log were walked past, for tests.
+    /// The number of log rows walked, for tests.
     pub rows: u64,
 }
 
@@ -41,7 +41,7 @@ pub struct Changed {
 }
 
 impl Backlog {
-    /// Nothing, up to a change and the commit that it is of.
+    /// An empty backlog, walked up to a change of this commit.
     pub fn after(position: i64, stamp: &str) -> Self {
         let whole: Arc<str> = stamp.into();
         Self {
@@ -60,7 +60,7 @@ impl Backlog {
         self.keys.is_empty()
     }
 
-    /// Whether there are so many keys, or keys of the size that goes with so many.
+    /// Whether it has this many keys, or their share of `MAX_BACKLOG_BYTES`.
     pub fn is_full(&self, room: usize) -> bool {
         let room_bytes = MAX_BACKLOG_BYTES * room / MAX_BACKLOG_KEYS;
         self.keys.len() >= room || self.key_bytes >= room_bytes
@@ -70,18 +70,18 @@ impl Backlog {
         self.keys.iter()
     }
 
-    /// Announces what `tell` reads of the first keys.
+    /// Announces the reads of `report` for the first keys.
     pub fn prefetch(&self, txn: &mut dyn ReadTxn, most: usize, inline: bool) {
         let entries = self.keys.iter().take(most);
         txn.prefetch(&mut entries.map(|changed| Want::Entry(&changed.key, most_bytes(inline))));
     }
 
-    /// Changes up to a number do not concern the watch, but for those that it knows of.
+    /// Skips changes up to a number, which do not concern the watch.
     pub fn skip_to(&mut self, position: i64) {
         self.position = self.position.max(position);
     }
 
-    /// Walks past the next change, which concerns the watch or not.
+    /// Walks past the next change; notes its key if it concerns the watch.
     pub fn pass(&mut self, change: &Change<'_>, concerns: bool) {
         if change.versionstamp != &*self.current {
             self.whole = std::mem::replace(&mut self.current, change.versionstamp.into());
@@ -107,7 +107,7 @@ impl Backlog {
         self.keys.push_back(Changed { key, before: Arc::clone(&self.whole), last_seq: change.seq, deleted });
     }
 
-    /// The first keys were delivered.
+    /// Removes the first keys, which were delivered.
     pub fn forget_first(&mut self, count: usize) {
         for Changed { key, .. } in self.keys.drain(..count.min(self.keys.len())) {
             self.numbers.remove(&key);
@@ -115,7 +115,7 @@ impl Backlog {
             self.first += 1;
         }
         if self.keys.is_empty() {
-            // The memory of a long backlog goes with it.
+            // This frees the memory of a long backlog.
             (self.keys, self.numbers, self.first) = (VecDeque::new(), HashMap::new(), 0);
         }
     }
@@ -137,7 +137,7 @@ impl Backlog {
         dropped
     }
 
-    /// The newest commit up to which nothing waits.
+    /// The newest commit up to which everything is delivered.
     pub fn token(&self) -> &str {
         self.keys.front().map_or(&self.whole, |changed| &changed.before)
     }

@@ -1,4 +1,4 @@
-//! The names of the operators, and what is said about a name that is none.
+//! The names of the operators, and advice about unknown names.
 
 use std::cmp::Reverse;
 
@@ -42,7 +42,7 @@ const ANY_OF_THEM: &str = "give one { $contains: value } for each value, within 
 const NOT_NULL: &str = "$null: true matches what is null or absent, $notNull: true all others";
 const NO_SIZE: &str = "$empty: true matches what has no elements; no other size is asked for";
 const NO_ELEMENT: &str = "name an element by its place, as in \"items[0].price\"";
-/// Operators of other databases in small letters, and what there is instead.
+/// Operators of other databases in lower case, and their equivalents here.
 const INSTEAD: [(&str, &str); 51] = [
     ("$regex", NO_PATTERNS),
     ("$regexp", NO_PATTERNS),
@@ -115,8 +115,8 @@ pub(super) fn advice(unknown: &str) -> String {
     }
 }
 
-/// The operator that is written most alike, if it is a slip of the pen away: one letter of a short name, two
-/// of a longer one. Of several the one that begins alike for longer.
+/// The operator with the most similar name, if it is a typing error away: one letter of a short name, two of
+/// a longer one. Of several, the one with the longest common beginning.
 fn nearest(unknown: &str) -> Option<&'static str> {
     let alike = |known: &str| unknown.bytes().zip(known.bytes()).take_while(|(one, two)| one == two).count();
     let slip = if unknown.chars().count() > SHORT_NAME_CHARS { 2 } else { 1 };
@@ -129,7 +129,7 @@ fn nearest(unknown: &str) -> Option<&'static str> {
 /// With its `$`.
 const SHORT_NAME_CHARS: usize = 5;
 
-/// How many letters must be changed, added or taken away.
+/// The number of letters to change, add or remove.
 fn distance(one: &str, two: &str) -> usize {
     let mut row: Vec<usize> = (0..=two.chars().count()).collect();
     for (at, letter) in one.chars().enumerate() {

@@ -1,5 +1,5 @@
-//! Whole numbers of any size as their decimal digits: what a comparison needs, in a time that grows with the
-//! digits and not with their square, as the way to binary does.
+//! Whole numbers of any size as decimal digits, for comparison in linear time: conversion to binary takes
+//! quadratic time.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -104,7 +104,7 @@ mod tests {
         }
     }
 
-    /// As `BigInt` a million digits took 3 s to read, and four million sixteen times that.
+    /// As a `BigInt`, a million digits took 3 s to read, and four million sixteen times as long.
     #[test]
     fn a_number_of_millions_of_digits_is_read_and_compared_at_once() {
         let long = "9".repeat(4_000_000);

@@ -1,4 +1,4 @@
-//! Whether a stored value matches a filter, which was read and checked once (`parse.rs`).
+//! Whether a stored value matches a filter, which `parse.rs` has read and checked once.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -14,11 +14,11 @@ use crate::codec::value::{JSON, TAGGED_JSON, check};
 /// A filter.
 #[derive(Debug, Clone)]
 pub enum Filter {
-    /// Each of them.
+    /// All of them match.
     And(Vec<Filter>),
-    /// One of them.
+    /// One of them matches.
     Or(Vec<Filter>),
-    /// It does not.
+    /// It does not match.
     Not(Box<Filter>),
     /// The value at a path passes a test.
     At(Path, Test),
@@ -43,34 +43,34 @@ pub enum Test {
     Equal(Operand),
     /// Less, equal or greater, as listed.
     Order(&'static [Ordering], Operand),
-    /// From one to the other, both included.
+    /// From the first to the second, both included.
     Between(Operand, Operand),
     /// Equal to one of them.
     In(OneOf),
     /// A string that holds, begins with, or ends with another; an array that holds a value.
     Text(Anchor, Typed<'static>),
-    /// The same for strings, whatever their case; the operand is folded.
+    /// The same for strings, ignoring case; the operand is folded.
     Folded(Anchor, Vec<u8>),
     /// Null, undefined or absent.
     Null,
-    /// As that, or a string, array or object without anything in it.
+    /// The same, or an empty string, array or object.
     Empty,
 }
 
-/// Where in a string another one is.
+/// The position of one string within another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Anchor {
     /// Anywhere.
     Within,
-    /// At the begin.
+    /// At the beginning.
     Start,
     /// At the end.
     End,
 }
 
 impl Filter {
-    /// Whether a stored value matches at a time. One that cannot be read matches nothing, also not what asks
-    /// for the absence of something: an index does not have it, and a delete must not take it.
+    /// Whether a stored value matches at a time. An unreadable value matches nothing, not even a filter for
+    /// an absent field: indexes do not have it, and a delete must not remove it.
     #[must_use]
     pub fn matches(&self, encoding: u8, bytes: &[u8], now_ms: i64) -> bool {
         self.holds(&Stored { encoding, bytes, now_ms }) && check(encoding, bytes).is_ok()
@@ -114,7 +114,7 @@ impl<'a> Stored<'a> {
     }
 }
 
-/// Of a tag only the one for objects can be looked into: it is there for a user's own member of that name.
+/// The members of an object; of a tag only if it stands for a user's own member of that name.
 fn own_members(text: &[u8]) -> Option<&[u8]> {
     let Some(tag) = json_text::member(text, TAG) else { return Some(text) };
     if json_text::parse(tag)? == Json::String(Cow::Borrowed(b"object")) {
@@ -176,7 +176,7 @@ impl Anchor {
     }
 }
 
-/// A string without its case, by Unicode's case folding. A lone surrogate stays as it is.
+/// A string without its case, by Unicode's case folding. A lone surrogate is unchanged.
 pub fn folded(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     for chunk in text.utf8_chunks() {
@@ -191,10 +191,10 @@ mod tests {
     use super::*;
     use crate::engine::query::filter::parse;
 
-    /// Less than the thread of a worker has in Node and in Bun, and than the reader thread has.
+    /// Less than a worker's thread has in Node and in Bun, and than the reader thread has.
     const STACK_BYTES: usize = 512 * 1024;
 
-    /// On a small stack; also what drops the filter.
+    /// Runs on a small stack, including the filter's drop.
     #[allow(clippy::disallowed_methods)]
     fn on_a_small_stack(body: impl FnOnce() + Send + 'static) {
         std::thread::Builder::new().stack_size(STACK_BYTES).spawn(body).unwrap().join().unwrap();
@@ -218,8 +218,8 @@ mod tests {
         });
     }
 
-    /// Seen to be slow: 50 KB looked for in 1 MB place by place took 1.4 s, each of 20,000 names among all of
-    /// them 0.5 s.
+    /// Seen to be slow: a naive search for 50 KB in 1 MB took 1.4 s, and looking up each of 20,000 names
+    /// among all of them 0.5 s.
     #[test]
     fn large_values_take_time_as_their_size() {
         let text = format!("\"{}\"", "a".repeat(2_000_000));

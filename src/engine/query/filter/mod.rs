@@ -1,5 +1,5 @@
-//! `where` filters: what a stored value must be like. The store's SQL may leave rows out that cannot match;
-//! whether one matches is decided here.
+//! `where` filters: conditions on stored values. The store's SQL may leave out rows that cannot match; the
+//! decision is made here.
 
 mod advice;
 pub mod decimal;

@@ -1,7 +1,7 @@
-//! A filter from its text, as `lib/api/query/filter.ts` writes it: `{"o":[[name,node],…]}` for an object,
-//! `{"a":[node,…]}` for an array, `{"n":milliseconds}` for the store's time, `{"v":value}` for any other
-//! value, with tags. So a user's own names can never be taken for something else. What is not a filter is
-//! refused, with its place.
+//! Parses a filter from its text, as `lib/api/query/filter.ts` writes it: `{"o":[[name,node],…]}` for an
+//! object, `{"a":[node,…]}` for an array, `{"n":milliseconds}` for the store's time, `{"v":value}` for any
+//! other value, with tags. So no name of a user can be taken for something else. An invalid filter is
+//! refused, with the place of the error.
 
 use std::cmp::Ordering;
 
@@ -16,11 +16,11 @@ use crate::codec::json_text;
 use crate::codec::json_text::Json;
 use crate::codec::value::TAGGED_JSON;
 
-/// Those that may stand beside fields.
+/// The operators that may be beside fields.
 const COMBINING: [&[u8]; 3] = [b"$and", b"$or", b"$not"];
 
-/// `$and` and its array are two objects or arrays within one another, each of them up to three levels of the
-/// text; the rest is for values.
+/// `$and` and its array are two nested objects or arrays, each of up to three levels of text; the rest is for
+/// values.
 const MAX_TEXT_DEPTH: usize = 3 * (2 * MAX_FILTER_DEPTH + 100) + 400;
 
 /// A part of a filter, as it was given.
@@ -34,7 +34,7 @@ enum Node {
 /// Reads a filter.
 ///
 /// # Errors
-/// `INVALID_ARGUMENT` with the place of what is wrong, `LIMIT_EXCEEDED`.
+/// `INVALID_ARGUMENT` with the place of the error, `LIMIT_EXCEEDED`.
 pub fn parse(text: &[u8]) -> Result<Filter> {
     let node = json_text::parse_within(text, MAX_TEXT_DEPTH).map(node_of).ok_or_else(damaged)?;
     let mut parser = Parser { conditions: 0 };
@@ -45,7 +45,7 @@ fn damaged() -> Error {
     Error::invalid("it cannot be read").at("where")
 }
 
-/// The way into a filter, up to the condition that is read: it becomes a place only where one is refused.
+/// The path to the condition being read; it is written as text only if the condition is refused.
 enum Trail<'a> {
     /// The argument itself.
     Where,
@@ -93,8 +93,8 @@ fn member_of(pair: Json<'_>) -> Option<(Vec<u8>, Node)> {
     }
 }
 
-/// A path is copied for each condition that it leads to. One step more than values have levels leads nowhere,
-/// and so do more.
+/// A path is copied for each condition that it leads to, so its length is bounded: with one step more than
+/// values have levels it leads nowhere.
 const MAX_PATH_STEPS: usize = 101;
 
 struct Parser {
@@ -102,7 +102,7 @@ struct Parser {
 }
 
 impl Parser {
-    /// A condition on what stands at a path.
+    /// A condition on the value at a path.
     fn condition(&mut self, node: Node, path: &Path, place: &Trail<'_>, depth: usize) -> Result<Filter> {
         if depth > MAX_FILTER_DEPTH {
             return Err(Error::limit(depth, MAX_FILTER_DEPTH, "levels").at(place));
@@ -265,8 +265,8 @@ fn is_pattern(operand: &Operand) -> bool {
     matches!(operand, Operand::Value(value) if value.holds_regexp())
 }
 
-/// A RegExp would be compared with a stored one, where nearly everybody means what it matches. Only `$eq` and
-/// `$ne` leave no doubt.
+/// Refuses a RegExp: it would be compared with a stored RegExp, while nearly everybody wants matching
+/// strings. Only with `$eq` and `$ne` is the comparison evident.
 fn no_pattern(operand: Operand, place: &Trail<'_>) -> Result<Operand> {
     if is_pattern(&operand) { Err(pattern(place)) } else { Ok(operand) }
 }
@@ -280,7 +280,7 @@ fn pattern(place: &Trail<'_>) -> Error {
     )
 }
 
-/// What `$contains` looks for.
+/// The operand of `$contains`.
 fn sought(node: Node, place: &Trail<'_>) -> Result<Typed<'static>> {
     let value = value(node, place)?;
     if value.holds_regexp() { Err(pattern(place)) } else { Ok(value) }

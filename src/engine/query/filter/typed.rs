@@ -35,7 +35,7 @@ pub enum Typed<'a> {
     Array(Vec<Typed<'a>>),
     /// A plain object.
     Object(Vec<(Cow<'a, [u8]>, Typed<'a>)>),
-    /// Anything else: equal to what is written the same, and nothing more.
+    /// Anything else: equal only to the same text.
     Opaque(Json<'a>),
 }
 
