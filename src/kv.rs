@@ -1,4 +1,5 @@
-//! The core's face: what one open `Kv` can do. It wires the engine to a store and knows nothing of Node.
+//! The core's interface: the operations of one open `Kv`. It wires the engine to a store and knows nothing of
+//! Node.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -39,17 +40,17 @@ pub struct Kv {
     followers: Arc<Followers>,
     awaited: Arc<Awaited>,
     looked: Arc<Looked>,
-    /// Under this number messages are in flight here.
+    /// This `Kv`'s number among the holders of messages in flight.
     holder: u64,
     monitoring: Option<Box<dyn Any + Send>>,
     attached: bool,
 }
 
-/// Told what a read found, once, on another thread.
+/// Called with the answer of a read, once, on another thread.
 pub type Answered = Box<dyn FnOnce(Result<Answer>) + Send>;
 
 impl Kv {
-    /// Opens a place.
+    /// Opens the store at a URL or path.
     ///
     /// # Errors
     /// `INVALID_ARGUMENT`, `CORRUPT`, `UNSUPPORTED`, `BUSY`, `UNAVAILABLE`.
@@ -58,7 +59,8 @@ impl Kv {
     /// use keyval::{base::config::Options, engine::commit::{Commit, Mutation, Outcome}, kv::Kv};
     /// let mut kv = Kv::open(":memory:", &Options::default()).unwrap();
     /// let key = keyval::codec::key::encode(&[keyval::codec::key::Part::Number(1.0)]).unwrap();
-    /// let set = Mutation::Set { key, stamped: false, encoding: 0, value: b"{}".to_vec(), expires_in_ms: None };
+    /// let value = b"{}".to_vec();
+    /// let set = Mutation::Set { key, stamped: false, encoding: 0, value, expires_in_ms: None };
     /// let outcome = kv.commit_and_wait(Commit::of(set)).unwrap();
     /// assert!(matches!(outcome, Outcome::Committed { .. }));
     /// ```
@@ -67,7 +69,7 @@ impl Kv {
         Self::on(local::open(&Location::parse(url).at("url")?, options, definition_of)?, options)
     }
 
-    /// Opens a store that was opened for it.
+    /// A `Kv` on a store that was opened for it.
     ///
     /// # Errors
     /// Those of the store.
@@ -109,7 +111,7 @@ impl Kv {
         Ok(kv)
     }
 
-    /// Answers on this thread, unless that could hold it: then the answer is `WouldBlock`.
+    /// Answers on this thread unless that could block it: then the answer is `WouldBlock`.
     ///
     /// # Errors
     /// Those of the store; `CLOSED`.
@@ -159,7 +161,7 @@ impl Kv {
         Ok(())
     }
 
-    /// Hands what is staged to the writer.
+    /// Hands the staged writes to the writer.
     pub fn flush(&mut self) {
         if !self.staged.is_empty() {
             self.store.write(std::mem::take(&mut self.staged));
@@ -183,10 +185,11 @@ impl Kv {
         self.store.write(vec![Box::new(sweep)]);
     }
 
-    /// Begins to copy a snapshot of the store into a file. Of progress the handle tells only if it is `watched`.
+    /// Begins to copy a snapshot of the store into a file. The handle reports progress only if it is
+    /// `watched`.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT`, `UNSUPPORTED` for what is no file; all others come by the handle.
+    /// `INVALID_ARGUMENT`, `UNSUPPORTED` if the target is no file; all others come through the handle.
     pub fn backup(&mut self, url: &str, overwrite: bool, watched: bool) -> Result<Arc<BackupHandle>> {
         let target = backup_target(url)?;
         let handle = Arc::new(BackupHandle::new(watched));
@@ -203,7 +206,7 @@ impl Kv {
         }
     }
 
-    /// Stages a write with an answer of its own; `flush` hands it over.
+    /// Stages a write that has an answer; `flush` hands it over.
     pub fn write(&mut self, write: Write, done: AnswerDone) {
         let noted = self.noted(Operation::Other, 1, done);
         self.staged.push(Box::new(AnswerJob::new(write, self.durability, noted)));
@@ -222,20 +225,20 @@ impl Kv {
         })
     }
 
-    /// What this `Kv` has done.
+    /// The counts of this `Kv`'s operations.
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
     }
 
-    /// Settles and claims messages. Claims and automatic acknowledgements need no sync of their own: a power cut delivers
-    /// once more.
+    /// Settles and claims messages. Claims and automatic acknowledgements are not synced separately: after a
+    /// power cut, a message is delivered once more.
     pub fn claim(&mut self, request: ClaimRequest, done: AnswerDone) {
         let (in_flight, store) = (Arc::clone(self.store.in_flight()), Arc::downgrade(&self.store));
         let (holder, lock_ms) = (self.holder, request.lock_ms);
         let ended: Vec<_> = request.settled.iter().map(|one| (one.id.clone(), one.lease)).collect();
         let noted = self.noted(Operation::Queue, 1, move |claimed: Result<Claimed>| {
-            // What could not be settled is in flight until it is, or until it is given up.
+            // A message that could not be settled stays in flight until it is settled or given up.
             for (id, lease) in ended.iter().filter(|_| claimed.is_ok()) {
                 in_flight.stop_renewing(id, *lease);
             }
@@ -253,13 +256,13 @@ impl Kv {
         self.staged.push(Box::new(job));
     }
 
-    /// A handler has ended, and its message is not settled yet: its lease is not extended any more.
+    /// A handler has ended and its message is not settled yet: the lease is no longer renewed.
     pub fn stop_renewing(&self, id: &str, lease: i64) {
         self.store.in_flight().stop_renewing(id, lease);
     }
 
-    /// Begins a watch: what is committed after this is told. If the store is busy, it takes its place on the reader
-    /// thread: what this process writes after this waits for that, and its errors come with the first batch.
+    /// Begins a watch: later commits are delivered. If the store is busy, the watch takes its position on the
+    /// reader thread: later writes of this process wait for that, and its errors come with the first batch.
     ///
     /// # Errors
     /// `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`, `UNSUPPORTED`, those of the store.
@@ -286,9 +289,10 @@ impl Kv {
         Arc::clone(&self.awaited)
     }
 
-    /// Pays attention to other processes and to times, or not any more; with `expiries`, what expires is told.
+    /// Starts or stops monitoring other processes' commits and due times; with `expiries`, expired entries
+    /// are reported, too.
     pub fn monitor(&mut self, on: bool, expiries: bool) {
-        // The new one first, so that the thread is not stopped in between.
+        // The new monitor first, so that the thread does not stop in between.
         self.monitoring = on.then(|| self.store.monitor(expiries));
     }
 
@@ -297,8 +301,8 @@ impl Kv {
         self.store.wake_at(at_ms);
     }
 
-    /// Calls `wake` after each group of finished work, and for other reasons to look while this or another `Kv` on the store
-    /// is attentive, until it returns false.
+    /// Calls `wake` after each group of finished operations, and for other notices while this or another `Kv`
+    /// on the store monitors, until it returns false.
     pub fn on_finished(&self, wake: Wake) {
         self.store.on_finished(wake);
     }
@@ -319,8 +323,8 @@ impl Kv {
         self.store.shift_clock(by_ms);
     }
 
-    /// Closes; `done` is called when the writes that were handed over are on disk and, if this was the last opener,
-    /// the file is released.
+    /// Closes; `done` is called once the writes handed over are on disk and, if this was the last opener, the
+    /// file is released.
     pub fn close(mut self, done: Box<dyn FnOnce() + Send>) {
         self.detach(done);
     }
@@ -341,7 +345,7 @@ impl Kv {
     }
 }
 
-/// Calls when the last of those who hold it have let go: the store, and the backups that are being stopped.
+/// Runs a callback once its last owner drops it: the store, or a backup that is being stopped.
 struct AtEnd(Mutex<Option<Box<dyn FnOnce() + Send>>>);
 
 impl Drop for AtEnd {
@@ -355,7 +359,7 @@ impl Drop for AtEnd {
 impl Drop for Kv {
     fn drop(&mut self) {
         if self.attached {
-            // Perhaps called by the garbage collector, where a panic would end the process.
+            // May be called by the garbage collector, where a panic would end the process.
             let _ = catch_unwind(AssertUnwindSafe(|| self.detach(Box::new(|| {}))));
         }
     }
@@ -372,7 +376,8 @@ fn backup_target(url: &str) -> Result<path::PathBuf> {
     })
 }
 
-/// Which file a URL means, if it exists, in a form that is equal for two paths of one file. The caller names it in errors.
+/// Identifies the file of a URL, if it exists: two paths of one file give the same text. The caller names the
+/// argument in errors.
 ///
 /// # Errors
 /// `INVALID_ARGUMENT`, `UNSUPPORTED`.

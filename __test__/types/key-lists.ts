@@ -1,4 +1,5 @@
-// Compiled, not run: lists of keys with the types of their values. A line under `@ts-expect-error` must not compile.
+// Compiled, not run: lists of keys with the types of their values. A line under `@ts-expect-error` must not
+// compile.
 import type { Kv, KvContext, KvEntryMaybe, KvKey, KvTransaction } from "@buntime/keyval"
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
@@ -7,7 +8,8 @@ function same<A, B>(_equal: Equal<A, B>): void {}
 type Pair = [number, string]
 
 /**
- * A tuple of types asks for as many keys. Seen to fail: a list of another length compiled, and every entry had the type of the tuple.
+ * A tuple of types asks for as many keys. Seen to fail: a list of another length compiled, and every entry
+ * had the type of the tuple.
  */
 export function wrongCounts(kv: Kv, tx: KvTransaction, db: KvContext, keys: KvKey[]): void {
   // @ts-expect-error: too few
@@ -71,7 +73,10 @@ export async function lists(kv: Kv, tx: KvTransaction, keys: readonly KvKey[]): 
   kv.watch<string>(keys, (entries) => same<typeof entries, KvEntryMaybe<string>[]>(true))
 }
 
-/** A generic function passes its own type on. Seen to fail: with another type than `unknown` for the members of `KvKeyList`. */
+/**
+ * A generic function passes its own type on. Seen to fail: with another type than `unknown` for the members
+ * of `KvKeyList`.
+ */
 export class Repository<T> {
   constructor(
     readonly kv: Kv,

@@ -1,5 +1,5 @@
-//! The queues, and the leases of consumers, that somebody of one `Kv` waits for, by their names. What another
-//! process has committed concerns some of them: one look tells, however many there are.
+//! The queues, and the leases of consumers, that one `Kv` waits for, by their names. A commit of another
+//! process concerns some of them: one look finds out, however many there are.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use crate::store::{Notice, ReadTxn, Want};
 /// meanwhile.
 type Queues = Arc<BTreeSet<String>>;
 
-/// The same of consumers, each with the lease that was reported last: nothing is reported twice.
+/// The same for consumers, each with the lease that was reported last, so that none is reported twice.
 type Leases = Arc<BTreeMap<String, Option<Lease>>>;
 
-/// The queues and leases that are waited for.
+/// The awaited queues and leases.
 #[derive(Debug, Default)]
 pub struct Awaited {
     state: Mutex<AwaitedState>,
@@ -32,10 +32,11 @@ struct AwaitedState {
     last: Look,
 }
 
-/// What was looked at last. Of a name that is waited for since, the first look is its own.
+/// The last look. A name added since gets a first look of its own.
 #[derive(Debug, Default, Clone, Copy)]
 struct Look {
-    /// See `ReadTxn::last_number`. What took numbers up to this one was seen by a look, or reported since.
+    /// See `ReadTxn::last_number`. A look has seen everything that took a number up to this one, or it was
+    /// reported since.
     number: i64,
     /// See `ConsumerRead::last_release`; likewise.
     release: i64,
@@ -43,24 +44,24 @@ struct Look {
     leases_ms: Option<i64>,
 }
 
-/// Until when a look at a time shows what there is, if the file tells of nothing since; `None` if it does not.
+/// Until when a look of this time is current, if the file shows no reason for another; `None` if it is stale.
 fn valid_until(looked_ms: Option<i64>, now_ms: i64) -> Option<i64> {
     let looked_ms = looked_ms?;
     let again_ms = looked_ms.saturating_add(AWAITED_LOOK_MS);
     (looked_ms..again_ms).contains(&now_ms).then_some(again_ms)
 }
 
-/// What a name is of.
+/// The kind of an awaited name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// A queue, whose messages are waited for.
+    /// A queue, for its messages.
     Queue,
-    /// A consumer, whose lease another one holds.
+    /// A consumer, for the lease that another reader holds.
     Consumer,
 }
 
 impl Awaited {
-    /// Somebody waits for it.
+    /// Adds an awaited name.
     pub fn add(&self, kind: Kind, name: String) {
         let mut state = self.state.lock();
         match kind {
@@ -69,7 +70,7 @@ impl Awaited {
         }
     }
 
-    /// Nobody does any more.
+    /// Removes a name that is no longer awaited.
     pub fn remove(&self, kind: Kind, name: &str) {
         let mut state = self.state.lock();
         match kind {
@@ -78,7 +79,7 @@ impl Awaited {
         }
     }
 
-    /// A commit of this process has named everything it concerns: there is no reason to look at all names.
+    /// A commit of this process has named everything it concerns, so it is no reason to look at all names.
     pub fn on_notice(&self, notice: &Notice) {
         let Some((after, up_to)) = notice.numbers() else { return };
         let last = &mut self.state.lock().last;
@@ -90,8 +91,7 @@ impl Awaited {
         }
     }
 
-    /// The part of a notice that concerns somebody here: of the reasons whose bits are given, and of what is
-    /// waited for.
+    /// The part of a notice that concerns this `Kv`: the reasons with the given bits, and the awaited names.
     #[must_use]
     pub fn concerned(&self, notice: &Notice, bits: u8) -> Notice {
         let state = self.state.lock();
@@ -110,9 +110,9 @@ impl Awaited {
     }
 }
 
-/// When there is something to do next, of each queue that has something, and each lease of which something else
-/// is known than was reported last. Kinds of names that the file shows no reason to look at are left out; then
-/// there is the time at which to look at them all the same.
+/// When each queue has something to do next, of those that have, and the leases that differ from the last
+/// report. A kind of names that the file shows no reason to look at is left out; the answer then has the time
+/// for the next unconditional look.
 pub fn dues(txn: &mut dyn ReadTxn, awaited: &Awaited, inline: bool) -> Result<Answer> {
     let now_ms = txn.now_ms();
     let AwaitedState { queues, leases, last } = awaited.state.lock().clone();
@@ -130,7 +130,7 @@ pub fn dues(txn: &mut dyn ReadTxn, awaited: &Awaited, inline: bool) -> Result<An
         }
     }
     let (mut due, mut reported, mut again_ms) = (Vec::new(), Vec::new(), None);
-    // How many looks into the tables may still be made.
+    // The remaining looks into the tables.
     let mut looks = if inline { MAX_INLINE_DUES } else { usize::MAX };
     if !queues.is_empty() {
         again_ms = valid_until(last.queues_ms, now_ms).filter(|_| look.number == last.number);
@@ -149,14 +149,14 @@ pub fn dues(txn: &mut dyn ReadTxn, awaited: &Awaited, inline: bool) -> Result<An
             }
         }
     }
-    // The only copy of the names again, which need not be copied to note what was reported.
+    // Frees these copies, so that the shared names need not be copied to note the report.
     drop((queues, leases));
     awaited.looked(look, &reported);
     let consumers = reported.into_iter().map(|(name, lease)| (name, lease.until_ms)).collect();
     Ok(Answer::Dues(Dues { queues: due, consumers, again_ms }))
 }
 
-/// The leases that are free, and those that are not what was reported last.
+/// The leases that are free, and those that differ from the last report.
 fn new_leases(
     leases: &BTreeMap<String, Option<Lease>>,
     found: Vec<Lease>,

@@ -28,7 +28,7 @@ impl Keys {
         self.ends.is_empty()
     }
 
-    /// Appends a key that `write` encodes; nothing, if it fails.
+    /// Appends a key that `write` encodes; nothing if `write` fails.
     ///
     /// # Errors
     /// Those of `write`.
@@ -57,7 +57,7 @@ impl Keys {
     }
 }
 
-/// Answers a get. `inline`: on a thread that must not be held.
+/// Answers a get. `inline`: on a thread that must not block.
 pub fn get(txn: &mut dyn ReadTxn, keys: &Keys, inline: bool) -> Result<Answer> {
     if inline && keys.len() > MAX_INLINE_KEYS {
         return Ok(Answer::WouldBlock);

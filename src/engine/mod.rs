@@ -1,5 +1,5 @@
-//! What reads and commits mean, on any store. Whatever asks the store fails with its errors too; the others
-//! are named.
+//! The meaning of reads and commits, on any store. Every function that asks the store can fail with its
+//! errors; the docs name only the other ones.
 
 pub mod answer;
 pub mod awaited;

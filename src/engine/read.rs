@@ -1,5 +1,5 @@
-//! Reads: gets, lists and counts here, the others where they belong. The same code answers on the JavaScript
-//! thread, where it gives up on what takes long, and on the reader thread.
+//! Reads: gets, lists and counts here, the others with their capabilities. The same code answers on the
+//! JavaScript thread, where it gives up if a read takes long, and on the reader thread.
 
 use super::answer::{Answer, lost};
 use super::changes::{consumer, feed};
@@ -15,7 +15,7 @@ use super::{awaited, lock};
 use crate::base::error::Result;
 use crate::store::{ReadJob, ReadTxn, Want};
 
-/// Answers a read. `inline`: on a thread that must not be held.
+/// Answers a read. `inline`: on a thread that must not block.
 pub fn answer(txn: &mut dyn ReadTxn, request: &Request, inline: bool) -> Result<Answer> {
     match request {
         Request::Get(keys) => get(txn, keys, inline),

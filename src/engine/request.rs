@@ -1,4 +1,5 @@
-//! Reads and writes as data. What is behind an `Arc` here lives longer than the request: a server would keep it under a number.
+//! Reads and writes as data. Values behind an `Arc` outlive the request: a server would keep them under a
+//! number.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -23,11 +24,11 @@ use crate::store::rows::queue::DeadLetterScan;
 /// A read.
 #[derive(Debug, Clone)]
 pub enum Request {
-    /// What stands at these keys.
+    /// The entries of these keys.
     Get(Keys),
     /// One page.
     List(ListQuery),
-    /// How many live entries, of those that match.
+    /// The number of live entries that match.
     Count(Range<Vec<u8>>, Option<Arc<Filter>>),
     /// A page of the change feed.
     Changes(ChangesQuery),
@@ -35,47 +36,47 @@ pub enum Request {
     Head,
     /// The next batch of a watch.
     Watch(Arc<Watch>),
-    /// Which watches changes concern.
+    /// The watches that new changes concern.
     Wakeups(Arc<Followers>),
     /// When a queue has something to do.
     QueueDue(String),
-    /// When what is waited for has something to do.
+    /// When the awaited names have something to do.
     Dues(Arc<Awaited>),
-    /// How many messages, of one queue or of all.
+    /// The number of messages, of one queue or of all.
     QueueStats(Option<String>),
     /// Dead letters.
     DeadLetters(DeadLetterScan),
     /// One dead letter.
     DeadLetter(String),
-    /// Who holds a lock.
+    /// The holder of a lock.
     Lock(String),
-    /// Where a consumer stands.
+    /// The position of a consumer.
     Consumer(String),
     /// All indexes.
     Indexes,
-    /// How a filter would be answered.
+    /// The plan of a filter.
     Explain(Range<Vec<u8>>, Arc<Filter>),
     /// A page of a search.
     Search(Box<SearchQuery>),
-    /// What the store is, and how much is in it.
+    /// The description of the store, and its number of entries.
     Info,
 }
 
 impl Request {
-    /// What it looks at.
+    /// The access that it needs.
     #[must_use]
     pub fn access(&self) -> Access {
         match self {
             Self::Get(keys) if keys.len() > 1 => Access::Points,
             Self::Get(_) => Access::Point,
-            // An index gives the entries, which are read one by one.
+            // An index gives the candidates, which are read one by one.
             Self::List(ListQuery { filter: Some(_), .. }) => Access::Points,
             Self::List(_) | Self::Count(..) => Access::Range,
             _ => Access::System,
         }
     }
 
-    /// What it counts as, and how often.
+    /// The operation that it counts as, and how often.
     #[must_use]
     pub fn counts_as(&self) -> (Operation, u64) {
         match self {
@@ -116,7 +117,7 @@ pub enum Write {
     CommitConsumer(LeaseHolder, i64),
     /// Gives a consumer's lease back.
     ReleaseConsumer(LeaseHolder),
-    /// Forgets a consumer.
+    /// Deletes a consumer.
     DeleteConsumer(String),
     /// Makes a search index.
     CreateSearchIndex(SearchIndex),
@@ -124,7 +125,7 @@ pub enum Write {
     CreateOrderedIndex(OrderedIndex),
     /// Removes the indexes of a prefix, or the one of a name.
     RemoveIndexes(Vec<u8>, Option<String>),
-    /// Forgets a step of the changes up to a number, -1 being all.
+    /// Removes a step of the changes up to a number; -1 means all.
     TrimChanges(i64),
 }
 

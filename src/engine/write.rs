@@ -1,4 +1,4 @@
-//! Writes that are no commits and no work of a listener, as data: each decides on what is stored, and has an answer of its own.
+//! Writes other than commits and claims, as data: each decides by the stored rows, and has an answer.
 
 use super::answer::{Answer, Ending, lost};
 use super::changes::{consumer, feed};
@@ -61,7 +61,7 @@ fn lease_lost() -> Error {
     Error::new(Code::Conflict, message).at("id")
 }
 
-/// Told the answer, once.
+/// Called with the answer, once.
 pub type AnswerDone = Box<dyn FnOnce(Result<Answer>) + Send>;
 
 /// A write on its way through the writer.

@@ -18,7 +18,7 @@ pub struct BackupRequest {
     pub handle: Arc<BackupHandle>,
 }
 
-/// How far the copy is.
+/// The progress of the copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
     /// Of `total_bytes`.
@@ -39,18 +39,18 @@ pub struct Backup {
 /// An event of a backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BackupEvent {
-    /// It goes on.
+    /// It makes progress.
     Progress(Progress),
-    /// It has ended well.
+    /// It has succeeded.
     Done(Backup),
 }
 
 /// Receives one event, on any thread.
 pub type Listener = Box<dyn FnOnce(Result<BackupEvent>) + Send>;
 
-/// The side of a backup that its caller holds. The caller asks for each piece of news; one who watches
-/// thereby agrees to what was told before: the copy gets its final name only after the last progress was
-/// heard and more is asked for.
+/// The caller's side of a backup. The caller asks for each event; a caller that watches thereby approves the
+/// one before: the copy gets its final name only after the last progress was delivered and the next event is
+/// asked for.
 pub struct BackupHandle {
     watched: bool,
     state: Mutex<BackupState>,
@@ -60,7 +60,7 @@ pub struct BackupHandle {
 #[derive(Default)]
 struct BackupState {
     listener: Option<Listener>,
-    /// The newest one that was not delivered yet.
+    /// The newest progress that is not delivered yet.
     progress: Option<Progress>,
     all_reported: bool,
     approved: bool,
@@ -84,7 +84,7 @@ impl BackupState {
 }
 
 impl BackupHandle {
-    /// One that hears of progress (`watched`), or of the end alone.
+    /// A handle that receives progress (`watched`), or the end alone.
     #[must_use]
     pub fn new(watched: bool) -> Self {
         Self { watched, state: Mutex::default(), signal: Condvar::new() }
@@ -102,7 +102,7 @@ impl BackupHandle {
         state.listener = Some(listener);
     }
 
-    /// Stops it; `held` is dropped when nothing of it is left. After its end this does nothing.
+    /// Stops it; `held` is dropped once the backup is gone. Does nothing after its end.
     pub fn stop(&self, why: Error, held: Option<Box<dyn Any + Send>>) {
         let mut state = self.state.lock();
         if state.ended {
@@ -113,7 +113,7 @@ impl BackupHandle {
         self.signal.notify_all();
     }
 
-    /// For the store: whether to go on.
+    /// For the store: whether to continue.
     ///
     /// # Errors
     /// The reason why it was stopped.
@@ -136,7 +136,7 @@ impl BackupHandle {
         }
     }
 
-    /// For the store: waits until whoever watches has agreed to the last progress.
+    /// For the store: waits until the watching caller has approved the last progress.
     ///
     /// # Errors
     /// The reason why it was stopped.
@@ -153,7 +153,7 @@ impl BackupHandle {
         }
     }
 
-    /// For the store: it has ended, and left no more than it says.
+    /// For the store: it has ended, and left only what the outcome says.
     pub fn end(&self, outcome: Result<Backup>) {
         let mut state = self.state.lock();
         state.ended = true;

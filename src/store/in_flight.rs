@@ -1,6 +1,6 @@
-//! The leases of the messages that this process handles. While one is here, its message is extended and never
-//! claimed in this process, whatever became of its time: the process was stopped, another one held the lock,
-//! the clock stepped.
+//! The leases of the messages in flight in this process. While a lease is here, it is renewed and its message
+//! is never claimed in this process, even if the lease's time has run out: because the process was suspended,
+//! another one held the lock, or the clock stepped.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,12 +8,12 @@ use parking_lot::Mutex;
 
 use super::rows::queue::Message;
 
-/// A lease is extended when a third of it is over: two attempts may fail.
+/// A lease is renewed when a third of it is over, so two attempts may fail.
 const HEARTBEATS_PER_LEASE: i64 = 3;
-/// Nothing is to be extended.
+/// No lease is to be renewed.
 const NEVER: i64 = i64::MAX;
 
-/// The messages that one process handles, of one store.
+/// The messages of one store that this process handles.
 #[derive(Debug)]
 pub struct InFlight {
     state: Mutex<InFlightState>,
@@ -22,9 +22,9 @@ pub struct InFlight {
 #[derive(Debug)]
 struct InFlightState {
     leases: HashMap<String, Lease>,
-    /// Those that have not left.
+    /// The holders that have not left.
     holders: HashSet<u64>,
-    /// None is to be extended before this.
+    /// No lease is to be renewed before this.
     renew_at: i64,
     last_holder: u64,
 }
@@ -37,14 +37,14 @@ struct Lease {
     renew_at: i64,
 }
 
-/// A lease that is to be extended.
+/// A lease that is due for renewal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Due {
     /// The message.
     pub id: String,
     /// The number of the lease.
     pub number: i64,
-    /// For how long.
+    /// Its new duration.
     pub lock_ms: i64,
 }
 
@@ -61,14 +61,14 @@ impl Default for InFlight {
 }
 
 impl InFlightState {
-    /// When the first lease is to be extended.
+    /// The time at which the first lease is due for renewal.
     fn first(&self) -> i64 {
         self.leases.values().map(|lease| lease.renew_at).min().unwrap_or(NEVER)
     }
 }
 
 impl InFlight {
-    /// A number for one `Kv`, under which it adds messages.
+    /// A number for one `Kv`, which adds messages under it.
     pub fn holder(&self) -> u64 {
         let mut state = self.state.lock();
         state.last_holder += 1;
@@ -77,8 +77,8 @@ impl InFlight {
         holder
     }
 
-    /// Notes messages that were claimed; tells when to extend. `None`: the holder has left, as a worker that
-    /// was terminated while its claim was under way, and handles nothing.
+    /// Adds claimed messages; returns the time of the next renewal. `None`: the holder has left, as a worker
+    /// does that is terminated during its claim, and handles nothing.
     pub fn add(&self, holder: u64, messages: &[Message], lock_ms: i64, now_ms: i64) -> Option<i64> {
         let mut state = self.state.lock();
         if !state.holders.contains(&holder) {
@@ -93,7 +93,7 @@ impl InFlight {
         Some(state.renew_at)
     }
 
-    /// A message is not handled any more, or its lease was lost: it is not extended.
+    /// A message is no longer handled, or its lease was lost: the lease is no longer renewed.
     pub fn stop_renewing(&self, id: &str, number: i64) {
         let mut state = self.state.lock();
         if state.leases.get(id).is_some_and(|lease| lease.number == number) {
@@ -101,7 +101,7 @@ impl InFlight {
         }
     }
 
-    /// One `Kv` handles nothing any more; returns the leases that it held, by message.
+    /// A `Kv` handles nothing any more; returns its leases, by message.
     pub fn leave(&self, holder: u64) -> Vec<(String, i64)> {
         let mut state = self.state.lock();
         state.holders.remove(&holder);
@@ -109,14 +109,14 @@ impl InFlight {
         left.map(|(id, lease)| (id, lease.number)).collect()
     }
 
-    /// For how long to extend a lease that this process certainly holds.
+    /// The duration for which to renew a lease that this process certainly holds.
     #[must_use]
     pub fn holds(&self, id: &str, number: i64) -> Option<i64> {
         let state = self.state.lock();
         state.leases.get(id).filter(|lease| lease.number == number).map(|lease| lease.lock_ms)
     }
 
-    /// The leases that are due for extension.
+    /// The leases that are due for renewal.
     #[must_use]
     pub fn due(&self, now_ms: i64) -> Vec<Due> {
         let state = self.state.lock();
@@ -127,9 +127,8 @@ impl InFlight {
         due.map(|(id, lease)| Due { id: id.clone(), number: lease.number, lock_ms: lease.lock_ms }).collect()
     }
 
-    /// These were extended at a time, at which no others were due. To be called also if there are none:
-    /// whoever waits for the time at which a lease was due that is not held any more must not find it again
-    /// and again.
+    /// These leases were renewed at a time at which no others were due. To be called even if there are none:
+    /// otherwise the time at which a lease was due that is no longer held would come up again and again.
     pub fn extended(&self, leases: &[Due], now_ms: i64) {
         let mut state = self.state.lock();
         if leases.is_empty() && state.renew_at > now_ms {
@@ -143,14 +142,14 @@ impl InFlight {
         state.renew_at = state.first();
     }
 
-    /// The leases that are due for extension; they are taken as extended.
+    /// The leases that are due for renewal; they count as renewed.
     pub fn take_due(&self, now_ms: i64) -> Vec<Due> {
         let due = self.due(now_ms);
         self.extended(&due, now_ms);
         due
     }
 
-    /// When to extend next.
+    /// The time of the next renewal.
     #[must_use]
     pub fn renew_at(&self) -> Option<i64> {
         Some(self.state.lock().renew_at).filter(|at| *at != NEVER)
@@ -186,8 +185,8 @@ mod tests {
         }
     }
 
-    /// Seen to fail: `add` noted also what was claimed for a holder that had left, whose leases were then
-    /// extended for ever.
+    /// Seen to fail: `add` kept messages claimed for a holder that had left, whose leases were then renewed
+    /// for ever.
     #[test]
     fn a_holder_that_has_left_holds_nothing() {
         let in_flight = InFlight::default();
@@ -202,8 +201,8 @@ mod tests {
         assert_eq!(in_flight.leave(leaver), []);
     }
 
-    /// Seen to fail: the time of a lease that had been let go stayed the next one, and whoever waited for it
-    /// was called without an end.
+    /// Seen to fail: the time of a lease that was no longer held stayed the next one, and its waiter was
+    /// called without end.
     #[test]
     fn a_time_at_which_nothing_is_due_is_not_the_next_one() {
         let in_flight = InFlight::default();

@@ -1,4 +1,4 @@
-//! An operation on its way through a store: it decides on what it reads, and the store does what it decided on.
+//! An operation on its way through a store: it decides by what it reads, and the store applies the decision.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -7,37 +7,38 @@ use super::step::{Batch, Refusal, Verdict};
 use crate::base::config::Durability;
 use crate::base::error::{Error, Result};
 
-/// Whether an operation is at its end.
+/// Whether an operation is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
-    /// It is.
+    /// It is done.
     Done,
-    /// It decides once more, on what its steps left.
+    /// It decides once more, on the rows as its steps left them.
     Again,
 }
 
-/// An operation. A store calls `begin`, then in turn `decide` and, when the steps were applied, `applied`, until that says that it is
-/// done; all turns as one commit, or each as a commit of its own. `finish` is called once, when that is on disk or has failed.
+/// An operation. A store calls `begin`, then alternately `decide` and, once the steps are applied, `applied`,
+/// until that returns `Done`; all turns in one commit, or each in its own. `finish` is called once, when the
+/// operation is on disk or has failed.
 ///
-/// A decision is a function of what it reads, and may be made on a snapshot that is out of date by the time its steps are applied. So
-/// a store may ask for it again, any number of times, before `applied`: the last one counts. It begins again only if it has undone
-/// every turn.
+/// A decision is a function of its reads, and its snapshot may be stale by the time its steps are applied. So
+/// a store may ask for it again, any number of times, before `applied`: the last decision counts. A store
+/// calls `begin` again only after undoing every turn.
 pub trait WriteJob: Send {
     /// Forgets an earlier run.
     fn begin(&mut self) {}
 
-    /// Decides on what it reads: of the store nothing but `seen`. It changes nothing but itself and the
-    /// batch, and may be called again: what others are to know of it, such as which leases were extended,
-    /// `finish` tells.
+    /// Decides by its reads: of the store it uses nothing but `seen`. It changes nothing but itself and the
+    /// batch, and may be called again; so `finish` reports to others, for example which leases were renewed.
     ///
     /// # Errors
-    /// An error ends this operation, alone; it is as old as what was read.
+    /// An error ends this operation alone; it may be stale, as the reads may be.
     fn decide<'a>(&'a mut self, seen: &mut dyn ReadTxn, batch: &mut Batch<'a>) -> Result<()> {
         let _ = (seen, batch);
         Ok(())
     }
 
-    /// A step was refused, and this turn is undone. `Ok`: it decides once more, and knows better.
+    /// A step was refused, and this turn is undone. `Ok`: the operation decides once more, with this
+    /// knowledge.
     ///
     /// # Errors
     /// That of the operation.
@@ -45,10 +46,10 @@ pub trait WriteJob: Send {
         Err(refusal.error)
     }
 
-    /// The steps are applied, or a check does not hold (`Verdict::failed`).
+    /// The steps are applied, or a check failed (`Verdict::failed`).
     ///
     /// # Errors
-    /// That of the operation, whose steps have changed nothing then.
+    /// That of the operation, whose steps are then undone.
     fn applied(&mut self, verdict: Verdict) -> Result<Next> {
         let _ = verdict;
         Ok(Next::Done)
@@ -57,10 +58,10 @@ pub trait WriteJob: Send {
     /// Reports the outcome.
     fn finish(self: Box<Self>, outcome: Result<()>);
 
-    /// What its commit must survive.
+    /// The durability of its commit.
     fn durability(&self) -> Durability;
 
-    /// It only waits for what was handed over before it, and needs no transaction.
+    /// Whether it only waits for the operations handed over before it, and needs no transaction.
     fn is_barrier(&self) -> bool {
         false
     }
@@ -73,8 +74,7 @@ pub fn fail_all(jobs: Vec<Box<dyn WriteJob>>, error: &Error) {
     }
 }
 
-/// Completes an operation. One that panics then is a fault of its own: its commit stands, and the others are to hear of
-/// theirs.
+/// Completes an operation. If it panics, its commit is not undone, and the others still get their outcomes.
 pub fn finish(job: Box<dyn WriteJob>, outcome: Result<()>) {
     let _ = catch_unwind(AssertUnwindSafe(|| job.finish(outcome)));
 }

@@ -1,12 +1,12 @@
-//! Where the data is. A store knows rows, transactions and the clock; what a commit or a read *means* is the engine's. This
-//! file is the seam: the engine sees these traits and nothing below them.
+//! Stores hold the data. A store knows rows, transactions and the clock; the engine knows what a commit or a
+//! read *means*. This file is the seam: the engine sees these traits and nothing below them.
 //!
-//! Every store is libSQL, in a file, in memory or on a server: the tables, their SQL (`sql/`), paths into JSON, FTS5's expressions
-//! and the numbers of rows are the same everywhere, and are named here as what they are. What differs is who runs the SQL, and
-//! what a request costs.
+//! Every store is libSQL, in a file, in memory or on a server: the tables, their SQL (`sql/`), paths into
+//! JSON, FTS5's expressions and the numbers of rows are the same everywhere, and this interface names them
+//! openly. Stores differ in who runs the SQL, and in the cost of a request.
 //!
-//! Whatever reads or writes fails with the store's errors: `BUSY`, `CLOSED`, `CORRUPT`, `UNAVAILABLE`. The others are
-//! named where they arise.
+//! Whatever reads or writes fails with the store's errors: `BUSY`, `CLOSED`, `CORRUPT`, `UNAVAILABLE`. The
+//! others are named where they arise.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -41,25 +41,25 @@ pub use step::{
     Verdict,
 };
 
-/// Is told of reasons to look; false: not any more.
+/// Receives notices; returns false to receive no more.
 pub type Wake = Box<dyn Fn(&Notice) -> bool + Send>;
 
-/// One open store, shared by all in this process that opened the same place.
+/// One open store, shared by all openers of the same file in this process.
 pub trait Store: Send + Sync {
     /// A reader for one thread.
     fn reader(&self) -> Result<Box<dyn Reader>>;
 
-    /// Hands operations to the writer, which commits them together with what else waits.
+    /// Hands operations to the writer, which commits them together with the others that wait.
     fn write(&self, jobs: Vec<Box<dyn WriteJob>>);
 
     /// Hands a read to the reader thread.
     fn read(&self, job: Box<dyn ReadJob>);
 
-    /// The same, of a read that goes before all operations that are handed over after it, by any `Kv` on this store: they wait
-    /// until it has run.
+    /// Hands over a read that precedes all operations handed over after it, by any `Kv` on this store: they
+    /// wait until it has run.
     fn read_first(&self, job: Box<dyn ReadJob>);
 
-    /// Copies a snapshot of the store into a file; the news goes to the order's handle.
+    /// Copies a snapshot of the store into a file; the events go to the request's handle.
     fn backup(&self, request: BackupRequest);
 
     /// The store's clock.
@@ -68,29 +68,31 @@ pub trait Store: Send + Sync {
     /// The messages that this process handles, of every `Kv` on this store.
     fn in_flight(&self) -> &Arc<InFlight>;
 
-    /// Hands the job that `make` makes to the writer at an interval; zero is never. A later call replaces an earlier one.
+    /// Hands the job that `make` makes to the writer at an interval; zero is never. A later call replaces an
+    /// earlier one.
     fn every(&self, interval: Duration, make: Box<dyn Fn() -> Box<dyn WriteJob> + Send>);
 
-    /// Calls `wake` after each group of finished work, and for other reasons to look while somebody is attentive, until it
-    /// returns false. The one call that goes up.
+    /// Calls `wake` after each group of finished operations, and for other notices while a monitor is on,
+    /// until it returns false. The only call that goes up.
     fn on_finished(&self, wake: Wake);
 
-    /// Until what it gives is dropped, commits of other processes are noticed, and the time of `wake_at`; with
-    /// `expiries`, what expires is swept within a second.
+    /// Until the returned guard is dropped, the store notices other processes' commits and the time of
+    /// `wake_at`; with `expiries`, expired entries are swept within a second.
     fn monitor(&self, expiries: bool) -> Box<dyn Any + Send>;
 
-    /// Wakes with `Notice::TIME` when the store's clock has reached a time, or earlier: who still waits then asks again.
+    /// Wakes with `Notice::TIME` when the store's clock reaches a time, or earlier: a caller that must wait
+    /// longer asks again.
     fn wake_at(&self, at_ms: i64);
 
-    /// For tests: see `Clock::freeze`. Whoever waits for a time is woken.
+    /// For tests: see `Clock::freeze`. Wakes the waiters for a time.
     fn freeze_clock(&self, at_ms: Option<i64>);
 
-    /// For tests: see `Clock::shift`. Whoever waits for a time is woken.
+    /// For tests: see `Clock::shift`. Wakes the waiters for a time.
     fn shift_clock(&self, by_ms: i64);
 
     /// Whether this opener is the first one.
     fn is_new(&self) -> bool;
 
-    /// One opener less. The last one stops the threads; `done` is called when the files are released.
+    /// Removes one opener. The last one stops the threads; `done` is called when the files are released.
     fn detach(&self, done: Box<dyn FnOnce() + Send>);
 }

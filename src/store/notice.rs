@@ -1,30 +1,31 @@
-//! Notices: events that may have happened, as they are reported to waiters. A notice says that polling is
-//! worthwhile, never that there is something to see.
+//! Notices: hints that something may have happened. A notice says that it is worth looking, never that there
+//! is something to find.
 
 use std::collections::BTreeSet;
 use std::ops::BitOrAssign;
 
-/// A set of reasons to look, and the names of what they are of.
+/// A set of reasons to look, and the names of the queues and consumers that they concern.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Notice {
     bits: u8,
-    /// Queues in the order of their names, and how often there was a reason to look at each.
+    /// Queues in the order of their names, and the number of reasons to look at each.
     queues: Vec<(String, u32)>,
     consumers: BTreeSet<String>,
-    /// The last number of before the commit, and its own last one, if it took any (`ReadTxn::last_number`).
+    /// The last number before the commit, and the last number of the commit, if it took any
+    /// (`ReadTxn::last_number`).
     numbers: Option<(i64, i64)>,
 }
 
 impl Notice {
-    /// Work of this process has ended, and nobody waits for what it did.
+    /// Operations of this process have ended, and concern no waiter.
     pub const NONE: Self = Self::of(0);
     /// This process appended to the change log.
     pub const CHANGES: Self = Self::of(1);
-    /// This process made messages ready, or others free to go.
+    /// This process made messages ready, or unblocked others.
     const QUEUE: u8 = 2;
     /// Another process has committed something.
     pub const ELSEWHERE: Self = Self::of(4);
-    /// The time that was waited for has come.
+    /// An awaited time has come.
     pub const TIME: Self = Self::of(8);
     /// This process gave back the leases of consumers.
     const LEASE: u8 = 16;
@@ -45,7 +46,7 @@ impl Notice {
         self.bits
     }
 
-    /// Queues that have messages for somebody, and how many looks are worth it.
+    /// Queues that have messages for a listener, and how many looks are worth it.
     pub fn queues(&self) -> impl Iterator<Item = (&str, u32)> {
         self.queues.iter().map(|(name, looks)| (name.as_str(), *looks))
     }
@@ -55,7 +56,7 @@ impl Notice {
         self.consumers.iter().map(String::as_str)
     }
 
-    /// A queue has a message for somebody.
+    /// A queue has a message for a listener.
     pub fn add_queue(&mut self, name: &str) {
         self.bits |= Self::QUEUE;
         match self.place_of(name) {
@@ -64,7 +65,7 @@ impl Notice {
         }
     }
 
-    /// Where a queue is among them, or would be.
+    /// The index of a queue, or the one to insert it at.
     fn place_of(&self, name: &str) -> std::result::Result<usize, usize> {
         self.queues.binary_search_by(|(known, _)| known.as_str().cmp(name))
     }
@@ -83,14 +84,14 @@ impl Notice {
         }
     }
 
-    /// Whether one of these reasons is among them.
+    /// Whether it has one of these reasons.
     #[must_use]
     pub fn has(&self, any_of: &Self) -> bool {
         self.bits & any_of.bits != 0
     }
 
-    /// The numbers that the commit took, which all that it concerns is told of: after the first one, up to
-    /// the second.
+    /// The numbers that the commit took: after the first one, up to the second. The notice names everything
+    /// that they concern.
     #[must_use]
     pub fn numbers(&self) -> Option<(i64, i64)> {
         self.numbers
@@ -101,13 +102,13 @@ impl Notice {
         self.numbers = Some((after, up_to));
     }
 
-    /// It concerns somebody by the name of a queue or a consumer.
+    /// Whether it names a queue or a consumer.
     #[must_use]
     pub fn is_named(&self) -> bool {
         self.bits & (Self::QUEUE | Self::LEASE) != 0
     }
 
-    /// Those of the reasons whose bits are given, and of the names those that somebody waits for.
+    /// The reasons with the given bits, and the names that are awaited.
     #[must_use]
     pub fn only(
         &self,

@@ -1,4 +1,4 @@
-//! Reads: one snapshot of the data, and who gives it on which thread.
+//! Reads: one snapshot of the data, and the readers that provide it.
 
 use std::ops::Range;
 
@@ -19,9 +19,9 @@ pub struct Info {
     pub schema_version: i64,
     /// The file's id.
     pub database_id: String,
-    /// How much of a change commits log.
+    /// How much of each change is logged.
     pub change_log: String,
-    /// For how long.
+    /// How long the log is kept.
     pub retention_ms: i64,
     /// How long dead letters are kept, if not for ever.
     pub dead_letter_retention_ms: Option<i64>,
@@ -73,8 +73,8 @@ pub trait ReadTxn: ChangeRead + ConsumerRead + IndexRead + LockRead + QueueRead 
     /// Milliseconds since the epoch by the store's clock, the same throughout the transaction.
     fn now_ms(&self) -> i64;
 
-    /// Announces reads, so that a store to which each costs a request makes them all in one. It is a hint, which changes no answer;
-    /// a store beside the data does not even look at it.
+    /// Announces reads, so that a store for which each is a request can make all of them in one. It is a
+    /// hint, which changes no answer; a local store ignores it.
     fn prefetch<'w>(&mut self, wants: &mut dyn Iterator<Item = Want<'w>>) {
         let _ = wants;
     }
@@ -88,8 +88,8 @@ pub trait ReadTxn: ChangeRead + ConsumerRead + IndexRead + LockRead + QueueRead 
     /// Counts the live entries of a range.
     fn count(&mut self, range: &Range<Vec<u8>>) -> Result<u64>;
 
-    /// The last number that was given out. The same one twice: no message was made ready and no lease of a
-    /// consumer given back in between, by a version that records it.
+    /// The last number that was issued. If it is the same twice, no message was made ready and no consumer's
+    /// lease was given back in between, by a version that records it.
     fn last_number(&mut self) -> Result<i64>;
 
     /// The description of the store.
@@ -98,15 +98,15 @@ pub trait ReadTxn: ChangeRead + ConsumerRead + IndexRead + LockRead + QueueRead 
 
 /// A read for the reader thread. A store calls `run`, and `finish` once.
 pub trait ReadJob: Send {
-    /// Reads, and keeps what it has found. A store may call it again, any number of times, on the same snapshot: the last
-    /// call counts. Nobody hears of the others; what an earlier one has found for the next page, or walked past of the log,
-    /// stays found and walked past.
+    /// Reads, and keeps its result. A store may call it again, any number of times, on the same snapshot:
+    /// only the result of the last call is reported. State kept for later requests (the hits for the next
+    /// page, the walk along the log) remains from earlier calls, too.
     ///
     /// # Errors
     /// An error ends this read.
     fn run(&mut self, txn: &mut dyn ReadTxn) -> Result<()>;
 
-    /// Reports what the last call has found, or why there was none.
+    /// Reports the result of the last call, or why there was none.
     fn finish(self: Box<Self>, ran: Result<()>);
 }
 
@@ -118,7 +118,7 @@ pub type ReadWork<'a> = &'a mut dyn FnMut(&mut dyn ReadTxn) -> Result<()>;
 pub enum Access {
     /// One key.
     Point,
-    /// Several keys, in one snapshot; also those that an index gives.
+    /// Several keys, in one snapshot; also the candidates of an index.
     Points,
     /// A range.
     Range,
@@ -134,10 +134,10 @@ pub trait Reader: Send {
     /// Those of the store and of `work`.
     fn try_read(&mut self, access: Access, work: ReadWork<'_>) -> Result<bool>;
 
-    /// Reads of keys that follow may share a snapshot for as long as it is the newest one, until `release`.
-    /// Worth it where many reads follow at once: beginning a snapshot costs more than a read.
+    /// Lets the following reads of keys share a snapshot while it is the newest, until `release`. Worth it if
+    /// many reads follow at once: beginning a snapshot costs more than a read.
     fn keep(&mut self);
 
-    /// Lets go of a kept snapshot.
+    /// Releases a kept snapshot.
     fn release(&mut self);
 }

@@ -1,5 +1,6 @@
-//! What a write does, as data: the steps that an operation decided on, and what must hold before them. A store applies them in
-//! order, all or none, in one commit. Time, versionstamps, numbers, what was there before and the change log are the store's.
+//! The effect of a write, as data: the steps that an operation decided on, and their preconditions. A store
+//! applies them in order, all or none, in one commit. The store supplies time, versionstamps, numbers, prior
+//! rows and the change log.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -14,45 +15,45 @@ use crate::base::error::Error;
 /// When a commit issues a versionstamp.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Stamping {
-    /// Always, also if nothing is changed.
+    /// Always, even if nothing is changed.
     #[default]
     Always,
-    /// Only if something is changed: a delete of what is absent then writes nothing, and costs no fsync.
+    /// Only if something is changed: deleting an absent key then writes nothing, and costs no fsync.
     IfChanged,
-    /// Never: nothing is changed, and the newest one is given.
+    /// Never: nothing is changed, and the newest one is returned.
     Never,
 }
 
-/// When an entry expires that is written.
+/// The expiry of a written entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expiry {
     /// Never.
     Never,
-    /// When the live entry under it would; never, if there is none.
+    /// The expiry of the live entry that it replaces; never, if there is none.
     Keep,
     /// So many milliseconds after the commit.
     In(i64),
 }
 
-/// The key of an entry that is written.
+/// The key of a written entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PutKey<'a> {
     /// An encoded key.
     Known(Cow<'a, [u8]>),
-    /// An encoded key to which the commit's versionstamp is added, as its last part.
+    /// An encoded key to which the commit's versionstamp is appended as the last part.
     Stamped(&'a [u8]),
 }
 
 /// When a message becomes ready again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ready {
-    /// It was, and is.
+    /// Its time does not change.
     AsBefore,
     /// So many milliseconds after the commit.
     In(i64),
 }
 
-/// A message under the lease by which it was found: a step that no longer finds it so does nothing.
+/// A message with the lease that it had when it was read: a step does nothing if the lease has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leased<'a> {
     /// Its id.
@@ -66,16 +67,17 @@ pub struct Leased<'a> {
 pub enum Step<'a> {
     /// Writes an entry, over a live one, an expired one or nothing. It may be refused: see `Refusal`.
     Put {
-        /// Where.
+        /// The key.
         key: PutKey<'a>,
         /// See `codec::value`.
         encoding: u8,
-        /// What.
+        /// The value.
         value: Cow<'a, [u8]>,
-        /// For how long.
+        /// Its expiry.
         expiry: Expiry,
     },
-    /// Gives a live entry another expiry, in so many milliseconds. Gives `Flag`: whether there was one.
+    /// Changes the expiry of a live entry to so many milliseconds from now. Gives `Flag`: whether there was
+    /// one.
     Expire(&'a [u8], i64),
     /// Removes an entry, live or expired. Gives `Count`: of live ones.
     Delete(PutKey<'a>),
@@ -86,8 +88,9 @@ pub enum Step<'a> {
     /// Removes the expired entries of a range. Gives `Count`.
     SweepRange(Cow<'a, Range<Vec<u8>>>),
 
-    /// Adds a message, unless its queue has one with its deduplication key. It waits behind another of its ordering key that
-    /// becomes ready no later or is under way; others of that key wait behind it. Gives `Id`: its own, or that one's.
+    /// Adds a message, unless its queue has one with its deduplication key. It waits behind another of its
+    /// ordering key that becomes ready no later or is in flight; others of that key wait behind it. Gives
+    /// `Id`: its own, or that one's.
     Enqueue(NewMessage<'a>),
     /// Begins an attempt of a message: its lease grows by one and ends in so many milliseconds.
     Claim {
@@ -96,7 +99,7 @@ pub enum Step<'a> {
         /// The lease's length.
         lock_ms: i64,
     },
-    /// Puts a message aside, until the one before it with its ordering key is done.
+    /// Blocks a message until the one before it with its ordering key is done.
     Block(Leased<'a>),
     /// Gives a message back. Gives `Flag`: whether it was found.
     Return {
@@ -107,26 +110,26 @@ pub enum Step<'a> {
         /// When it is ready.
         ready: Ready,
     },
-    /// Removes a message, and lets the next one of its ordering key go. Gives `Flag`: whether it was found.
+    /// Removes a message, and unblocks the next one of its ordering key. Gives `Flag`: whether it was found.
     DeleteMessage(Leased<'a>),
-    /// Extends a lease to so many milliseconds from now. Gives `Flag`: whether it was found.
+    /// Renews a lease for so many milliseconds from now. Gives `Flag`: whether it was found.
     Extend(Leased<'a>, i64),
-    /// Makes a message a dead letter, and lets the next one of its ordering key go.
+    /// Makes a message a dead letter, and unblocks the next one of its ordering key.
     Bury {
         /// As it was found.
         message: Leased<'a>,
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// The same for rows of `kv_queue` that cannot be read.
+    /// The same for unreadable rows of `kv_queue`.
     SetAside(Vec<Damaged>),
-    /// Lets the first message go that is blocked with a queue and an ordering key, of each of these.
+    /// For each queue and ordering key, unblocks the first message.
     Unblock(Vec<(String, String)>),
     /// Removes a dead letter. Gives `Flag`: whether it was found.
     DeleteDeadLetter(&'a str),
     /// Removes dead letters of one queue or of all, at most so many. Gives `Count`.
     PurgeDeadLetters(Option<&'a str>, usize),
-    /// Removes, of so many dead letters behind a row, those that are older than the file's
+    /// Checks so many dead letters after a row, and removes those older than the file's
     /// `deadLetterRetention`, if it has one. Gives `Swept`.
     SweepDeadLetters {
         /// The row.
@@ -139,7 +142,7 @@ pub enum Step<'a> {
     PutLock {
         /// Its name.
         name: &'a str,
-        /// Whose.
+        /// The lock holder.
         owner: &'a str,
         /// Its token; `None`: the next number.
         token: Option<i64>,
@@ -166,8 +169,8 @@ pub enum Step<'a> {
     /// Removes a consumer. Gives `Flag`: whether there was one.
     DeleteConsumer(&'a str),
 
-    /// Removes changes that are older than the file's `retention`, at most so many; none that a consumer which was used in the last
-    /// `in_use_ms` has not passed. Gives `Count`.
+    /// Removes changes older than the file's `retention`, at most so many; but none that a consumer used in
+    /// the last `in_use_ms` has not passed. Gives `Count`.
     TrimChanges {
         /// See above.
         in_use_ms: i64,
@@ -177,15 +180,16 @@ pub enum Step<'a> {
     /// Removes changes up to a number, at most so many. Gives `Count`.
     TrimChangesTo(i64, usize),
 
-    /// Makes a search index under a number, with what is stored already.
+    /// Makes a search index under a number, and fills it with the stored entries.
     CreateSearchIndex(i64, &'a SearchIndex),
-    /// Makes an ordered index under a number. `CONFLICT` if it is unique and cannot be.
+    /// Makes an ordered index under a number. `CONFLICT` if it is unique and two entries have the same
+    /// values.
     CreateOrderedIndex(i64, &'a OrderedIndex),
     /// Removes an index.
     RemoveIndex(IndexRow),
 }
 
-/// What a step gave.
+/// The result of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StepResult {
     /// Nothing.
@@ -196,14 +200,14 @@ pub enum StepResult {
     Flag(bool),
     /// See `Step`.
     Id(String),
-    /// What was removed of the rows that were looked at.
+    /// The rows removed of those that were checked.
     Swept {
-        /// How many.
+        /// Their number.
         count: u64,
-        /// The last one that was looked at, if there may be more.
+        /// The last row checked, if there may be more.
         last: Option<i64>,
     },
-    /// A lease as it stands now.
+    /// The current lease.
     Lease {
         /// Its number.
         number: i64,
@@ -219,7 +223,7 @@ impl StepResult {
         if let Self::Count(count) = self { *count } else { 0 }
     }
 
-    /// Whether it is a flag that is up.
+    /// Whether it is a flag that is set.
     #[must_use]
     pub fn is_up(&self) -> bool {
         *self == Self::Flag(true)
@@ -231,11 +235,11 @@ impl StepResult {
 pub struct Check {
     /// The encoded key.
     pub key: Vec<u8>,
-    /// What must stand there; `None`: nothing, or what has expired.
+    /// The versionstamp that its live entry must have; `None`: there must be none.
     pub versionstamp: Option<String>,
 }
 
-/// What an operation wants done.
+/// The decision of an operation.
 #[derive(Debug)]
 pub struct Batch<'a> {
     /// All must hold before the first step, by the time of the commit; else no step is applied.
@@ -244,8 +248,8 @@ pub struct Batch<'a> {
     pub steps: SmallVec<[Step<'a>; 1]>,
     /// See `Stamping`.
     pub stamping: Stamping,
-    /// What the next turn of the operation reads first. As `ReadTxn::prefetch`, of what the steps leave: a server answers it
-    /// together with them.
+    /// The first reads of the operation's next turn. As with `ReadTxn::prefetch`, but of the rows after the
+    /// steps: a server answers them together with the steps.
     pub then: Vec<Want<'a>>,
 }
 
@@ -263,18 +267,18 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// What came of a batch.
+/// The outcome of a batch.
 #[derive(Debug, Default)]
 pub struct Verdict {
     /// The versionstamp, if one was issued; with `Stamping::Never` the newest one.
     pub stamp: Option<String>,
-    /// One a step.
+    /// One for each step.
     pub results: SmallVec<[StepResult; 1]>,
-    /// Checks that do not hold. If there is one, nothing is applied, and there are no results.
+    /// Checks that failed. If there is one, nothing is applied, and there are no results.
     pub failed: Vec<FailedCheck>,
 }
 
-/// A check of a batch that does not hold: its place, and the versionstamp of what stands at its key.
+/// A failed check of a batch: its index, and the current versionstamp of its key.
 pub type FailedCheck = (usize, Option<String>);
 
 /// A unique index refused a `Put`.
@@ -284,13 +288,13 @@ pub struct Refusal {
     pub step: usize,
     /// Its encoded key.
     pub key: Vec<u8>,
-    /// Whose entry has these values already; `None`: it was no unique index that refused it.
+    /// The entry that has these values already; `None`: the refusal came from no unique index.
     pub holder: Option<ConflictingEntry>,
-    /// The error, if nobody knows better.
+    /// The error, unless the operation has a better one.
     pub error: Error,
 }
 
-/// An entry that has the values which a unique index would have for another one.
+/// An entry whose values in a unique index are those of another one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConflictingEntry {
     /// Its encoded key.

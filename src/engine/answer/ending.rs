@@ -1,4 +1,4 @@
-//! How a write gets its answer.
+//! The answer of a write.
 
 use super::Answer;
 use crate::base::error::{Code, Error, Result};
@@ -6,11 +6,11 @@ use crate::store::StepResult;
 
 type OfResult = Box<dyn FnOnce(StepResult) -> Result<Answer> + Send>;
 
-/// How a write answers, once its steps are applied.
+/// The answer of a write, once its steps are applied.
 pub enum Ending {
-    /// So.
+    /// This answer.
     Known(Answer),
-    /// As its last step says.
+    /// An answer made of the last step's result.
     Of(OfResult),
 }
 

@@ -1,4 +1,4 @@
-//! Answers of reads and writes, as data: the binding writes them down.
+//! Answers of reads and writes, as data: the binding serialises them.
 
 mod ending;
 
@@ -11,16 +11,16 @@ use crate::store::rows::lock::Lock;
 use crate::store::rows::queue::QueueStats;
 use crate::store::{Budget, Info, Row};
 
-/// What a read or a write answers.
+/// The answer of a read or a write.
 #[derive(Debug)]
 pub enum Answer {
-    /// It would take long: ask where that does no harm.
+    /// It would take long: ask on a thread that may block.
     WouldBlock,
     /// It is done.
     Done,
-    /// Whether there was something.
+    /// Whether the subject was found.
     Found(bool),
-    /// How many there are.
+    /// A number of entries.
     Count(u64),
     /// A sequence number of the change log.
     Number(i64),
@@ -43,16 +43,17 @@ pub enum Answer {
         count: u64,
         /// There may be more.
         more: bool,
-        /// The last number that is to go.
+        /// The last number to remove.
         up_to: i64,
     },
-    /// How many messages a queue has.
+    /// The numbers of messages of a queue.
     QueueStats(QueueStats),
-    /// A lock, if somebody holds it.
+    /// A lock, if it is held.
     Lock(Option<Lock>),
-    /// A lock that was asked for: the fencing token if it was taken, and when it ends, whoever holds it.
+    /// The result of taking a lock: the fencing token if it was taken, and the end of the current holder's
+    /// lease.
     LockTaken(Option<i64>, i64),
-    /// The lease of a consumer that was asked for.
+    /// The result of taking a consumer's lease.
     ConsumerTaken(ConsumerLease),
     /// A consumer.
     Consumer {
@@ -85,7 +86,7 @@ pub enum Answer {
     Info(Box<Info>, u64),
 }
 
-/// The lease of a consumer that was asked for.
+/// The result of taking a consumer's lease.
 #[derive(Debug)]
 pub enum ConsumerLease {
     /// It is the caller's.

@@ -15,10 +15,10 @@ pub enum ChangeKind {
     Delete,
 }
 
-/// Where the log begins and ends, in one snapshot.
+/// The beginning and the end of the log, in one snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangeLogState {
-    /// How much of a change commits log.
+    /// How much of each change is logged.
     pub mode: ChangeLog,
     /// The newest sequence number; 0 before the first change.
     pub head: i64,
@@ -41,16 +41,16 @@ pub struct Change<'a> {
     pub kind: ChangeKind,
     /// The commit.
     pub versionstamp: &'a str,
-    /// Encoding and value, if they were noted and were asked for.
+    /// Encoding and value, if they were logged and asked for.
     pub value: Option<(u8, &'a [u8])>,
 }
 
-/// Which rows are read.
+/// The rows to read.
 #[derive(Debug, Clone, Copy)]
 pub struct ChangeScan {
     /// Rows after this number, in order.
     pub after: i64,
-    /// The most rows.
+    /// At most so many rows.
     pub limit: usize,
     /// With their values.
     pub values: bool,

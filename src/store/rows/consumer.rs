@@ -17,7 +17,7 @@ pub struct Consumer {
     pub updated_at: i64,
 }
 
-/// A lease of a consumer; 0 and 0: nobody has it.
+/// The lease of a consumer; 0 and 0: nobody holds it.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Lease {
     /// `Consumer::lease`.
@@ -31,11 +31,11 @@ pub trait ConsumerRead {
     /// A consumer.
     fn consumer(&mut self, name: &str) -> Result<Option<Consumer>>;
 
-    /// The leases of the consumers of these names, which are in the order of their bytes; of each name one. Of a row that
-    /// is damaged nobody has it: whoever takes it is told.
+    /// The leases of the consumers of these names, which are in the order of their bytes; one for each name.
+    /// The lease of a damaged row counts as free: the reader that takes it gets the error.
     fn leases(&mut self, names: &[&str]) -> Result<Vec<Lease>>;
 
-    /// The last number (`ReadTxn::last_number`) of the last commit in which a lease was given back. The same one
-    /// twice: none was in between, by a version that records it.
+    /// The last number (`ReadTxn::last_number`) of the last commit that gave a lease back. If it is the same
+    /// twice, none was given back in between, by a version that records it.
     fn last_release(&mut self) -> Result<i64>;
 }

@@ -23,26 +23,26 @@ pub struct Row<'a> {
 }
 
 impl Row<'_> {
-    /// Whether it is there at a time; an expired entry is absent for everything.
+    /// Whether it is live at a time; an expired entry is absent for every operation.
     #[must_use]
     pub fn is_live(&self, now_ms: i64) -> bool {
         is_live(self.expires_at, now_ms)
     }
 }
 
-/// An entry is gone at its expiry, not after it.
+/// An entry is absent from its expiry on, not only after it.
 #[must_use]
 pub fn is_live(expires_at: Option<i64>, now_ms: i64) -> bool {
     expires_at.is_none_or(|at| at > now_ms)
 }
 
-/// The budget of a statement on a thread that must not block. Only `Reader::try_read` gives one, and only an embedded
-/// store reads there.
+/// The budget of a statement on a thread that must not block. Only `Reader::try_read` gives one, and only an
+/// embedded store reads there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Budget {
-    /// So long.
+    /// A duration.
     Time(Duration),
-    /// So many steps of SQLite's machine, however fast they are.
+    /// Steps of SQLite's virtual machine, however fast they are.
     Steps(u32),
 }
 
@@ -55,20 +55,20 @@ pub struct Scan {
     pub reverse: bool,
     /// Read no values.
     pub keys_only: bool,
-    /// The most rows.
+    /// At most so many rows.
     pub limit: usize,
     /// Larger values are withheld.
     pub max_value_bytes: usize,
-    /// `BUSY` if it takes more: what has expired is passed, and may be very many.
+    /// `BUSY` if it takes more: expired entries are skipped, and may be very many.
     pub within: Option<Budget>,
 }
 
-/// Whether a scan goes on.
+/// Whether a scan continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flow {
     /// To the next row.
     Continue,
-    /// This row was the last one wanted.
+    /// This row is the last one.
     Stop,
 }
 

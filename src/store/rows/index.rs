@@ -14,22 +14,22 @@ pub enum IndexKind {
     Ordered,
 }
 
-/// An index that stands.
+/// A stored index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IndexRow {
     /// Its number.
     pub id: i64,
     /// The encoded prefix of the keys that it holds; empty: all.
     pub prefix: Vec<u8>,
-    /// Which kind.
+    /// Its kind.
     pub kind: IndexKind,
-    /// What it is, as JSON.
+    /// Its definition, as JSON.
     pub spec: String,
     /// Milliseconds since the epoch.
     pub created_at: i64,
 }
 
-/// A search index that is to be made.
+/// A search index to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SearchIndex {
     /// The encoded prefix.
@@ -40,11 +40,11 @@ pub struct SearchIndex {
     pub paths: Vec<String>,
     /// The tokenizer, as FTS5 has it.
     pub tokenizer: &'static str,
-    /// What is told of it, as JSON.
+    /// Its definition as it is stored, in JSON.
     pub spec: String,
 }
 
-/// An ordered index that is to be made, or that stands.
+/// An ordered index, to be made or stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderedIndex {
     /// The encoded prefix.
@@ -55,11 +55,11 @@ pub struct OrderedIndex {
     pub paths: Vec<String>,
     /// No two entries may have the same values.
     pub unique: bool,
-    /// What is told of it, as JSON.
+    /// Its definition as it is stored, in JSON.
     pub spec: String,
 }
 
-/// What an index is.
+/// The definition of an index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Definition {
     /// Of words.
@@ -68,10 +68,11 @@ pub enum Definition {
     Ordered(OrderedIndex),
 }
 
-/// Reads a definition from an index's row. What a row says is the engine's matter: a store is given this when it is opened.
+/// Reads a definition from an index's row. The engine knows how, so a store is given this function when it is
+/// opened.
 pub type Define = fn(&IndexRow) -> Result<Definition>;
 
-/// A value as an ordered index has it, and in its order.
+/// A value in the form and order of an ordered index.
 #[derive(Debug, Clone, PartialEq, PartialOrd)]
 pub enum IndexValue {
     /// Numbers, bigints and dates.
@@ -85,7 +86,7 @@ pub enum IndexValue {
 }
 
 impl IndexValue {
-    /// The least value of its kind, and one that is not less than any of it.
+    /// The least value of its kind, and one that is not less than any value of its kind.
     #[must_use]
     pub fn kind_ends(&self) -> (Self, Self) {
         match self {
@@ -111,16 +112,16 @@ pub struct OrderedScan {
     pub between: Option<(IndexValue, IndexValue)>,
     /// Only these keys are wanted.
     pub range: Range<Vec<u8>>,
-    /// The most keys, wanted or not.
+    /// At most so many keys, wanted or not.
     pub limit: usize,
 }
 
-/// An entry that an ordered index names. It is sorted by its key.
+/// A candidate from an index; ordered by its key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct IndexedEntry {
     /// Its key.
     pub key: Vec<u8>,
-    /// Where the store has it, until it is deleted.
+    /// Its row in the store, until it is deleted.
     pub row: i64,
 }
 
@@ -146,14 +147,14 @@ pub trait IndexRead {
     /// All indexes, oldest first.
     fn indexes(&mut self) -> Result<Vec<IndexRow>>;
 
-    /// Whether all that belongs to an index is there, as it was made.
+    /// Whether all parts of an index exist, as they were made.
     fn stands(&mut self, id: i64, index: &Definition) -> Result<bool>;
 
-    /// Shows the entries that an ordered index has within bounds, and those of which it cannot tell; live or expired, and
-    /// others than those that are wanted where it has to pass them.
+    /// Shows the entries that an ordered index has within the bounds, and those that it cannot judge; live or
+    /// expired, and also unwanted entries that it has to pass.
     fn scan_index(&mut self, scan: &OrderedScan, visit: &mut dyn FnMut(IndexedEntry)) -> Result<()>;
 
-    /// As `ReadTxn::get`, for an entry that an index named, in this snapshot or in an older one.
+    /// As `ReadTxn::get`, for a candidate from an index, in this snapshot or in an older one.
     fn get_indexed(&mut self, entry: &IndexedEntry, max_value_bytes: usize, visit: Visit<'_>) -> Result<()>;
 
     /// Shows the live entries that match, best first.
@@ -162,7 +163,7 @@ pub trait IndexRead {
     /// Those of the store and of `visit`.
     fn search(&mut self, scan: &SearchScan, visit: &mut dyn FnMut(Row<'_>) -> Result<Flow>) -> Result<()>;
 
-    /// Shows the same entries, `limit` at the most, without their values, and their versionstamps.
+    /// Shows the same entries, at most `limit`, without values, and their versionstamps.
     fn rank(
         &mut self,
         scan: &SearchScan,
@@ -170,6 +171,6 @@ pub trait IndexRead {
         visit: &mut dyn FnMut(IndexedEntry, &str),
     ) -> Result<()>;
 
-    /// Whether what stands at a key has the words of a search.
+    /// Whether the entry of a key has the words of a search.
     fn is_match(&mut self, scan: &SearchScan, key: &[u8]) -> Result<bool>;
 }

@@ -2,14 +2,15 @@
 
 use crate::base::error::Result;
 
-/// A lock that somebody took.
+/// A lock that was taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lock {
-    /// Who.
+    /// The lock holder.
     pub owner: String,
     /// Larger than every earlier holder's.
     pub token: i64,
-    /// When it ends, in milliseconds since the epoch: later than it was said, if the clock stepped forward since.
+    /// When it ends, in milliseconds since the epoch: later than when it was taken, if the clock has stepped
+    /// forward since.
     pub expires_at: i64,
 }
 

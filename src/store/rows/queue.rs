@@ -1,4 +1,4 @@
-//! Messages and dead letters as the engine sees them: rows. What happens to a message is the engine's.
+//! Messages and dead letters as the engine sees them: rows. The engine decides what happens to a message.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -12,9 +12,9 @@ use crate::base::error::Result;
 pub enum Status {
     /// It waits for its time, or for a listener.
     Pending,
-    /// It waits behind another one with its ordering key, and is not looked at until that one is done.
+    /// It waits behind another message with its ordering key, and is not claimed until that one is done.
     Blocked,
-    /// Somebody holds its lease.
+    /// A listener holds its lease.
     Processing,
 }
 
@@ -27,7 +27,7 @@ pub struct DeliveryState {
     pub ready_at: i64,
     /// Attempts that were begun.
     pub attempts: i64,
-    /// Grows with each lease; who holds an older one has lost it.
+    /// Grows with each lease; the holder of an older one has lost it.
     pub lease: i64,
     /// When the lease runs out.
     pub locked_until: Option<i64>,
@@ -62,7 +62,7 @@ pub struct Message {
     pub value: Vec<u8>,
 }
 
-/// A message that is to be added.
+/// A message to be added.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NewMessage<'a> {
     /// Unique.
@@ -108,14 +108,14 @@ pub struct Damaged {
     pub reason: String,
 }
 
-/// What is found where messages are looked through that no claim looks at.
+/// Messages that no claim would ever find.
 #[derive(Debug, Clone, Default)]
 pub struct Stranded {
-    /// Damaged so that none ever would.
+    /// Rows damaged so that no claim finds them.
     pub damaged: Vec<Damaged>,
-    /// Queues and ordering keys of messages that are blocked behind none.
+    /// Queues and ordering keys of messages that are blocked behind no message.
     pub behind_nothing: BTreeSet<(String, String)>,
-    /// The row that was looked at last, if there may be more.
+    /// The last row checked, if there may be more.
     pub last: Option<i64>,
 }
 
@@ -124,9 +124,9 @@ pub struct Stranded {
 pub enum Claimable {
     /// A message.
     Message(Box<Message>),
-    /// A message that another one with its ordering key is in front of: that one is being handled, or waits to be tried again.
+    /// A message behind another one with its ordering key, which is in flight or waits for a retry.
     Behind(Box<Message>),
-    /// A row that is none: it would end every claim that meets it.
+    /// A damaged row: it would fail every claim that meets it.
     Damaged(Damaged),
 }
 
@@ -142,7 +142,7 @@ pub enum Standing {
 /// A message whose attempts have failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
-    /// Its own id; what can be read of it, as of all its texts.
+    /// Its own id; of this and all its texts the readable part.
     pub id: String,
     /// Why the last attempt failed.
     pub error_message: String,
@@ -150,14 +150,14 @@ pub struct DeadLetter {
     pub failed_at: i64,
     /// The message.
     pub message: Message,
-    /// The column that cannot be read and without which its message cannot be put back.
+    /// An unreadable column without which its message cannot be requeued.
     pub damaged: Option<&'static str>,
 }
 
 /// How many messages there are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct QueueStats {
-    /// Pending and blocked ones, and ones whose lease ran out.
+    /// Pending and blocked messages, and messages whose lease has run out.
     pub pending: u64,
     /// Messages whose lease has not run out.
     pub processing: u64,
@@ -165,14 +165,14 @@ pub struct QueueStats {
     pub dead: u64,
 }
 
-/// Which dead letters are read.
+/// The dead letters to read.
 #[derive(Debug, Clone)]
 pub struct DeadLetterScan {
     /// Of one queue.
     pub queue: Option<String>,
-    /// To pass over.
+    /// Dead letters to skip.
     pub offset: usize,
-    /// The most.
+    /// At most so many.
     pub limit: usize,
 }
 
@@ -185,8 +185,8 @@ pub trait QueueRead {
     /// damaged.
     fn next_queue(&mut self, from: &str) -> Result<Option<Vec<u8>>>;
 
-    /// When queues have something to do next: those that have. `None`: that would be more than so many looks into the
-    /// tables, which are counted down.
+    /// When queues have something to do next, of those that have. `None`: this would take more than `looks`
+    /// looks into the tables, which are counted down.
     fn queues_due(
         &mut self,
         queues: &BTreeSet<String>,
@@ -199,10 +199,10 @@ pub trait QueueRead {
                 return Ok(None);
             }
             *looks -= 1;
-            // From name to name in turns: first to the next queue that has messages, then to the next one that is
-            // asked for. So neither many queues without a message nor many that nobody asks for cost anything.
+            // Alternates between the names: first to the next queue that has messages, then to the next
+            // wanted one. So neither many queues without messages nor many unwanted queues cost anything.
             let Some(found) = self.next_queue(name)? else { break };
-            // A damaged name has no place among the others: then each is asked for.
+            // A damaged name has no position among the others: then each wanted queue is looked up.
             let found = std::str::from_utf8(&found).unwrap_or(name);
             if queues.contains(found)
                 && let Some(due_ms) = self.queue_due(found)?
@@ -234,11 +234,11 @@ pub trait QueueRead {
     /// The message of a queue that has this deduplication key.
     fn standing_message(&mut self, queue: &str, deduplication_key: &str) -> Result<Option<Standing>>;
 
-    /// Messages that a listener may take: first those whose lease ran out, then those that are ready, in
-    /// order. Of those that are ready it says whether one of their ordering key is in front of them.
+    /// Messages that a listener may claim: first those whose lease has run out, then the ready ones, in
+    /// order. Of a ready message it says whether another one of its ordering key precedes it.
     fn ready_messages(&mut self, queue: &str, limit: usize) -> Result<Vec<Claimable>>;
 
-    /// Looks through so many messages, behind a row, for those that no claim looks at.
+    /// Checks so many messages after a row for those that no claim would ever find.
     fn stranded_messages(&mut self, after: i64, limit: usize) -> Result<Stranded>;
 
     /// The message that is held under exactly this lease.

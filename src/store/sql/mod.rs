@@ -1,4 +1,5 @@
-//! The SQL that every store runs: the schema, each statement, a file a table, and what indexes are made of.
+//! The SQL that every store runs: the schema, the statements (a file for each table), and the objects of
+//! indexes.
 
 mod changes;
 mod consumers;
@@ -37,7 +38,7 @@ pub enum Sql {
     SetTime,
     /// One entry.
     Get,
-    /// The same, where an index has it.
+    /// The same, by the row that an index names.
     GetAt,
     /// Entries of a range.
     Scan,
