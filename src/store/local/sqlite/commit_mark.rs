@@ -4,7 +4,7 @@
 use std::sync::atomic::{Ordering, fence};
 
 use super::connection::Connection;
-use super::log_index::LogIndex;
+use super::files::LogIndex;
 
 /// The words of the header that every commit changes: it holds a counter of commits, the salts of the log and
 /// its size (sqlite.org/walformat.html, "The WAL-Index File Format").

@@ -4,6 +4,7 @@
 use std::ffi::{CStr, c_int, c_void};
 use std::marker::PhantomData;
 use std::ptr;
+use std::sync::atomic::AtomicU32;
 
 use libsql::ffi;
 
@@ -12,6 +13,10 @@ use crate::base::error::Result;
 
 /// The database of a connection.
 pub const MAIN: &CStr = c"main";
+
+/// The begin of the log's index: the header, its copy, and the state of checkpoints, in words (sqlite.org/walformat.html, "The
+/// WAL-Index File Format").
+pub type LogIndex = [AtomicU32; 34];
 
 /// A file of a connection.
 #[derive(Clone, Copy)]

@@ -22,8 +22,7 @@ use std::time::Duration;
 
 use super::connection::Connection;
 use super::error::may_fail;
-use super::files::File;
-use super::log_index::LogIndex;
+use super::files::{File, LogIndex};
 use crate::base::clock;
 use crate::base::clock::Stopwatch;
 use crate::base::error::{Code, Error, Result};

@@ -16,7 +16,6 @@ mod descriptors;
 mod error;
 mod files;
 mod last_error;
-mod log_index;
 mod mend;
 mod statement;
 
