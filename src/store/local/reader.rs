@@ -14,7 +14,7 @@ use super::sqlite::commit_mark::CommitMark;
 use super::txn::read::LocalRead;
 use crate::base::clock::Moment;
 use crate::base::error::{Code, Result};
-use crate::store::local::sqlite::{Connect, Db, Wait};
+use crate::store::local::sqlite::{Connect, Db, NoSleep, Wait};
 use crate::store::sql::Sql;
 use crate::store::{Access, Notice, ReadJob, ReadWork, Reader};
 
@@ -94,6 +94,7 @@ impl LocalReader {
 impl Reader for LocalReader {
     fn try_read(&mut self, access: Access, work: ReadWork<'_>) -> Result<bool> {
         self.shared.check_files()?;
+        let _now = NoSleep::begin();
         let connection = match self.connection(access) {
             Err(error) if error.code == Code::Busy => return Ok(false),
             connection => connection?,

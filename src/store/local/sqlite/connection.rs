@@ -13,6 +13,7 @@ use super::error::INDEX_IS_DAMAGED;
 use super::files::{File, LogIndex, MAIN};
 use super::last_error::last_error;
 use super::statement::{Param, Statement};
+use super::vfs;
 use crate::base::config::Fault;
 use crate::base::error::{At, Error, Result};
 
@@ -37,7 +38,10 @@ unsafe impl Send for Connection {}
 #[allow(deprecated)]
 fn initialize() {
     static ONCE: Once = Once::new();
-    ONCE.call_once(|| drop(libsql::Database::open_in_memory()));
+    ONCE.call_once(|| {
+        drop(libsql::Database::open_in_memory());
+        vfs::register();
+    });
 }
 
 impl Connection {
@@ -66,8 +70,9 @@ impl Connection {
         let flags = ffi::SQLITE_OPEN_READWRITE | create | ffi::SQLITE_OPEN_NOMUTEX;
         let mut connection =
             Self { db: ptr::null_mut(), fault, busy: None, checkpoints: None, log_index: ptr::null() };
-        // SAFETY: `name` lives through the call; on failure `db` is null or an object that Drop closes.
-        let code = unsafe { ffi::sqlite3_open_v2(name.as_ptr(), &raw mut connection.db, flags, ptr::null()) };
+        // SAFETY: the names live through the call; on failure `db` is null or an object that Drop closes.
+        let code =
+            unsafe { ffi::sqlite3_open_v2(name.as_ptr(), &raw mut connection.db, flags, vfs::NAME.as_ptr()) };
         connection.check(code).map_err(|error| error.of_file(path))?;
         // SAFETY: `db` is open; `Drop` takes the handler back.
         unsafe {

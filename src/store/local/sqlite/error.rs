@@ -5,7 +5,7 @@ use std::ffi::c_int;
 use libsql::ffi;
 
 use self::cause::of_code;
-use super::descriptors;
+use super::{descriptors, vfs};
 use crate::base::config::Fault;
 use crate::base::error::{Code, Error, Result, SystemError};
 
@@ -16,6 +16,8 @@ const SEARCH_IS_DAMAGED: &str =
 
 const NO_LOCK: &str =
     "the file's log cannot be locked now; try again, and look whether its file system has locks left";
+
+const TOO_LONG: &str = "it takes longer than it may here";
 
 /// `SQLITE_CORRUPT_INDEX`: what is to be removed from an index is not in it.
 pub const INDEX_IS_DAMAGED: c_int = ffi::SQLITE_CORRUPT | (3 << 8);
@@ -43,7 +45,9 @@ pub fn error_with(extended: c_int, message: &str, mut source: Option<SystemError
         ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED => {
             (Code::Busy, "another process holds the write lock; raise busyTimeout, or write less at a time")
         }
-        ffi::SQLITE_INTERRUPT => (Code::Busy, "it takes longer than it may here"),
+        ffi::SQLITE_INTERRUPT => (Code::Busy, TOO_LONG),
+        // A thread that may wait tries for longer.
+        ffi::SQLITE_PROTOCOL if !vfs::may_sleep() => (Code::Busy, TOO_LONG),
         ffi::SQLITE_CORRUPT => (Code::Corrupt, "the file is damaged; restore it from a backup"),
         ffi::SQLITE_NOTADB => (Code::Corrupt, "the file is not a KeyVal database; give another path"),
         ffi::SQLITE_FULL => (Code::Unavailable, "the disk is full; free some space"),

@@ -18,6 +18,7 @@ mod files;
 mod last_error;
 mod mend;
 mod statement;
+mod vfs;
 
 pub use connection::Connection;
 pub use copy::PageCopy;
@@ -26,3 +27,4 @@ pub use descriptors::{NO_DESCRIPTOR, is_lack as is_lack_of_descriptors};
 pub use error::{INDEX_IS_DAMAGED, error_of, may_fail};
 pub use mend::{Announced, Doubt};
 pub use statement::{Param, Rows, Statement};
+pub use vfs::NoSleep;
