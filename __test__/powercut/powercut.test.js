@@ -17,8 +17,10 @@ const keptOf = (name) => join(root, "target/powercut", `${SEED}`, name.replaceAl
  * last test, which leaves single syncs out; and version 0.1.0, where 188 of 360 states of "failed syncs
  * beside a listener" had lost acknowledged commits, and states of "new folders" and "backups", in strict
  * mode, had lost the new folder; and commits that are not announced before their sync: 82 of 720 states of "a
- * failed sync that nobody lives to tell of". A workload that meets none of the syncs that its scenario is
- * about fails, too (`sees`).
+ * failed sync that nobody lives to tell of"; and checkpoints whose failed sync is passed over, or after which
+ * the next one does not copy everything again: in each mode 4 of 12 states of "a failed sync after a
+ * checkpoint of a part of the log" were damaged. A workload that meets nothing of what its scenario is about
+ * fails, too (`sees`).
  */
 describe(`power cuts (KEYVAL_SEED=${SEED})`, needsFaults, () => {
   for (const [name, scenario] of Object.entries(SCENARIOS))

@@ -23,8 +23,8 @@ const FIRST = { nth: 1, rate: 0.2 }
 
 /**
  * What is recorded. Of a process: its runtime, its durability, and what workload.js knows. `begins`: a file
- * to begin with. `sees`: syncs that must have passed or failed while the processes ran, or while they opened
- * the file.
+ * to begin with. `sees`: what must have been done to a file while the processes ran, opened the file, or had
+ * a snapshot of it (`seenIn`).
  *
  * @type {Record<string, { processes: object[], store?: string, begins?: string, sees?: string[] }>}
  */
@@ -45,6 +45,14 @@ export const SCENARIOS = {
   "failed syncs of checkpoints": {
     processes: [{ ...FULL, ...FILLER, faults: [HALF], isKilled: true }],
     sees: ["failed db, running", "passed db, running"],
+  },
+  // A checkpoint that copies a part of the log syncs nothing, and SQLite does not copy that part again: whose
+  // sync fails later has lost it.
+  "a failed sync after a checkpoint of a part of the log": {
+    processes: [
+      { ...FULL, filler: 1_500_000, snapshot: [6, 15], faults: [["sync", "db", { nth: 1 }]], isKilled: true },
+    ],
+    sees: ["wrote db, snapshot taken", "failed db, snapshot released", "passed db, snapshot released"],
   },
   "failed syncs of checkpoints, durability normal": {
     processes: [{ ...NORMAL, ...FILLER, faults: [HALF, ["sync", "wal", FIRST]], isKilled: true }],
@@ -111,9 +119,9 @@ export async function recordAndCut(scenario, options) {
   const [log, before] = ["log", "before"].map((name) => join(kept, name))
   const { checks, dispose } = await record(scenario, options)
   try {
-    const seen = syncsOf(checks[0].log)
+    const seen = seenIn(checks[0].log)
     const missing = scenario.sees?.filter((one) => !seen.has(one)) ?? []
-    if (missing.length > 0) throw new Error(`the workload had no sync that ${missing.join(", nor ")}`)
+    if (missing.length > 0) throw new Error(`the workload had nothing that ${missing.join(", nor ")}`)
     const results = await Promise.all(checks.map(check))
     if (results.some(({ wrong }) => wrong.length > 0)) {
       cpSync(checks[0].log, log)
@@ -126,13 +134,21 @@ export async function recordAndCut(scenario, options) {
   }
 }
 
-/** Which kinds of syncs were made: `passed db, running`, `failed wal, opening`. */
-function syncsOf(log) {
+/** The marks after which something else is going on, and what. */
+const PHASES = {
+  opened: "running",
+  "snapshot taken": "snapshot taken",
+  "snapshot released": "snapshot released",
+}
+
+/** Which kinds of syncs and writes were made, and when: `passed db, running`, `wrote db, snapshot taken`. */
+function seenIn(log) {
   let when = "opening"
   const seen = new Set()
   for (const { type, kind, result, text } of readLog(log)) {
-    if (type === "mark" && JSON.parse(text).type === "opened") when = "running"
+    if (type === "mark") when = PHASES[JSON.parse(text).type] ?? when
     if (type === "sync") seen.add(`${result === 0 ? "passed" : "failed"} ${kind}, ${when}`)
+    if (type === "write") seen.add(`wrote ${kind}, ${when}`)
   }
   return seen
 }

@@ -1,16 +1,21 @@
 // workload.js <options as JSON>: works on a file under the recorder, and says what it does by marks, which
 // laws.js reads: `begin` before a commit, with its writes; `done` with its versionstamp when it was
 // acknowledged, `failed` when it rejected.
+import { once } from "node:events"
 import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { Kv } from "@buntime/keyval"
 import { Control } from "../faults/control.js"
 import { marker } from "../faults/log.js"
 import { Random } from "../support/random.js"
+import { start } from "../support/runtimes.js"
 
 const options = JSON.parse(process.argv[2])
 const { file, name, seed, rounds, durability, listen, reopen, calls, filler, isKilled } = options
 /** Faults: from the beginning, or once the store is open; until the last rounds. */
 const { faults, failsOpening, calmRounds } = options
+/** The rounds before which another process takes a snapshot, and gives it back. */
+const { snapshot: [takenAt, releasedAt] = [] } = options
 const random = new Random(seed)
 const write = marker(process.env.KEYVAL_FAULTS_LOG)
 const mark = (type, more) => write(JSON.stringify({ type, name, ...more }))
@@ -188,6 +193,20 @@ async function round(number) {
   await Promise.allSettled(work)
 }
 
+/** Another process takes a snapshot; gives what ends it. */
+async function takeSnapshot() {
+  const program = fileURLToPath(new URL("snapshot.js", import.meta.url))
+  const { child, ended } = start("bun", program, [file], { stdio: ["pipe", "pipe", "pipe"] })
+  await Promise.race([once(child.stdout, "data"), ended])
+  mark("snapshot taken")
+  return async () => {
+    child.stdin.end()
+    const { code, stderr } = await ended
+    if (code !== 0) throw new Error(`the snapshot ended with ${code}: ${stderr}`)
+    mark("snapshot released")
+  }
+}
+
 function setFaults(control) {
   for (const [operation, kind, fault] of faults ?? []) control.fail(operation, kind, fault)
 }
@@ -197,7 +216,10 @@ if (failsOpening) setFaults(control)
 open()
 mark("opened")
 if (!failsOpening) setFaults(control)
+let release
 for (let at = 1; at <= rounds; at++) {
+  if (at === takenAt) release = await takeSnapshot()
+  if (at === releasedAt) await release()
   if (at === rounds - calmRounds) control.clear()
   await round(at)
   if (calls && at % 4 === 0) await CALLS[random.pick(calls)]().catch(() => {})

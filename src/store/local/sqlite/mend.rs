@@ -7,6 +7,9 @@
 //! So nothing is acknowledged, and nothing is read, until the log is whole again: all frames up to the end that its index
 //! knows are written once more, what lies behind is cut off, and all is synced. It needs no checkpoint, which a reader
 //! could hold back. Of the database's own file a sync may have failed, too: so the next checkpoint copies everything again.
+//! By itself it would begin behind the frames that an earlier one has copied. Where a reader kept the earlier
+//! one from the end of the log, it synced nothing (`walCheckpoint`), and the sync that failed was the first to
+//! cover its pages.
 //!
 //! Whether the log is whole is announced to all processes in a word of its index that SQLite leaves to others
 //! (sqlite.org/walformat.html: bytes 132 to 135 are unused, and zero in a new index). Zero, as after a crash, is: not whole.
