@@ -133,11 +133,11 @@ for (const [version, released] of Object.entries(RELEASED)) {
         const reported = rows.map(({ op, key }) => [op, key])
         const sets = released.sets.map(({ key }) => ["create", hexOf(key)])
         const changes = released.changes.map(([op, key]) => [op, hexOf(key)])
-        const news = [
+        const added = [
           ["create", ["new"]],
           ["delete", ["ttl", "expired"]],
         ].map(([op, key]) => [op, hexOf(key)])
-        assert.deepEqual(reported, [...sets, ...changes, ...news])
+        assert.deepEqual(reported, [...sets, ...changes, ...added])
         for (const { op, value } of rows) assert.equal(value === null, op === "delete")
       }))
 

@@ -19,7 +19,7 @@ const WATCHERS = ["node", "bun"]
  * kill may wait for that write.
  */
 const LEAST_MS = 50
-const PATIENCE_MS = 60_000
+const TIMEOUT_MS = 60_000
 /**
  * The share of kills that wait for the process's first write; the others may hit a process that still opens
  * the file.
@@ -98,7 +98,7 @@ async function kill({ child, ended, life, runtime }) {
 
 /** Waits for a writer's first write, or for its end, which `kill` reports. */
 function begun({ begun, ended }) {
-  return Promise.race([begun, ended, sleep(PATIENCE_MS)])
+  return Promise.race([begun, ended, sleep(TIMEOUT_MS)])
 }
 
 async function round(until) {

@@ -333,11 +333,11 @@ impl Pair {
         let expected = self.selected(&Selected::All);
         assert_eq!(found.len(), expected.len());
         found.iter().zip(expected).for_each(|(found, (key, row))| assert_entry(found, &key, &row, false));
-        let tellings = std::mem::take(&mut self.model.log);
+        let logged = std::mem::take(&mut self.model.log);
         let Some(folder) = &self.folder else { return };
         let raw = Raw::open(&path_in(Some(folder)));
         assert_rows(&raw, &self.model.rows);
-        let newest = assert_log(&raw, self.change_log, &mut self.seen_seq, tellings);
+        let newest = assert_log(&raw, self.change_log, &mut self.seen_seq, logged);
         self.newest = self.newest.clone().max(newest);
     }
 }

@@ -20,15 +20,15 @@ async function live({ Kv, file }) {
   const kv = new Kv(file, { sweepInterval: 0 })
   const began = performance.now()
   const reported = {}
-  const tell = (who, what) => {
+  const report = (who, what) => {
     reported[who] ??= []
     reported[who].push([what, Math.round(performance.now() - began)])
     console.log(`${who} ${what}`)
   }
-  const onError = (who) => (error) => tell(who, `error ${error.code}`)
+  const onError = (who) => (error) => report(who, `error ${error.code}`)
   const follow = async (who, iterator, read) => {
     for await (const one of iterator) {
-      tell(who, read(one))
+      report(who, read(one))
       if (read(one) === 0) return
     }
   }
@@ -36,7 +36,7 @@ async function live({ Kv, file }) {
   const ended = [
     new Promise((resolve) => {
       const callback = ([{ value }]) => {
-        tell("watch", value)
+        report("watch", value)
         if (value === 0) resolve()
       }
       kv.watch(["now"], callback, { onError: onError("watch"), emitInitial: false })
@@ -50,7 +50,7 @@ async function live({ Kv, file }) {
     follow("consumer", kv.consumer("one", { prefix: ["log"], onError: onError("consumer") }), changed),
     new Promise((resolve) => {
       const handler = ({ value }) => {
-        tell("listener", value)
+        report("listener", value)
         if (value === 0) resolve()
       }
       kv.listenQueue(handler, { onError: onError("listener") })
@@ -62,7 +62,7 @@ async function live({ Kv, file }) {
   return reported
 }
 
-describe("faults: what waits for news", needsFaults, () => {
+describe("faults: subscriptions", needsFaults, () => {
   // Seen to fail: watches and feeds were silent for as long as the disk did not read; only consumers and
   // listeners reported it.
   for (const runtime of runtimes)

@@ -50,10 +50,10 @@ return (async () => {
   await refuse(async () => new Kv("ftp://host"))
   await refuse(async () => kv.search(["a"], 5))
   await refuse(() => kv.enqueue(1, { queue: 5 }))
-  const news = []
-  const watch = kv.watch(["w"], ([entry]) => news.push(entry?.value))
+  const values = []
+  const watch = kv.watch(["w"], ([entry]) => values.push(entry?.value))
   await kv.set(["w"], new Uint8Array([9]))
-  while (!news.some((value) => value instanceof Uint8Array)) await new Promise((resolve) => setTimeout(resolve, 1))
+  while (!values.some((value) => value instanceof Uint8Array)) await new Promise((resolve) => setTimeout(resolve, 1))
   watch.stop()
   const u64 = (await kv.get(["u64"])).value instanceof KvU64
   await kv.close()

@@ -1,10 +1,108 @@
-// One noun names a capability on every floor, so that who knows the API finds its code without asking.
+// One noun names a capability on every floor, so that a reader who knows the API finds its code without
+// asking.
 import assert from "node:assert/strict"
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { describe, test } from "node:test"
 import { root } from "../support/runtimes.js"
-import { read } from "../support/sources/files.js"
+import { filesBelow, read, withoutComments } from "../support/sources/files.js"
+
+/** Names for which there is a standard term, by the term that replaced them; names of Rust and TypeScript. */
+const RENAMED = {
+  Append: ["Splice", "Prepend"],
+  AwaitedState: ["State"],
+  BackupEvent: ["News"],
+  BackupHandle: ["Ticket"],
+  BackupRequest: ["Order"],
+  BackupState: ["State"],
+  Budget: ["Patience"],
+  CHANGE_LOG_STATE: ["LOG_STATE"],
+  ChangeLogState: ["LogState"],
+  ChangeScan: ["LogScan"],
+  ClaimDone: ["WorkDone"],
+  ClaimJob: ["WorkJob"],
+  ClaimRequest: ["Work"],
+  Claimed: ["Worked"],
+  ConflictingEntry: ["Holder"],
+  DELETE_CONSUMER: ["REMOVE_CONSUMER"],
+  DELETE_DEAD_LETTER: ["REMOVE_DEAD_LETTER"],
+  Delete: ["Remove"],
+  DeleteConsumer: ["RemoveConsumer"],
+  DeleteDeadLetter: ["RemoveDeadLetter"],
+  DeleteLock: ["RemoveLock"],
+  DeleteMessage: ["RemoveMessage"],
+  DeleteRange: ["RemoveRange", "DropRange"],
+  DuplicateMessage: ["StandingMessage"],
+  FollowersState: ["State"],
+  HEARTBEATS_PER_LEASE: ["BEATS"],
+  InFlightState: ["State"],
+  InboxState: ["State"],
+  LogDeletedRange: ["LogRange"],
+  MAX_LOCK_WAIT: ["MEMORY_PATIENCE"],
+  MonitorState: ["State"],
+  Monitoring: ["Attention", "Eye", "Sight"],
+  PriorState: ["Found"],
+  RemoveIndex: ["DropIndex"],
+  ScanChangeKeys: ["ScanLogKeys"],
+  ScanChanges: ["ScanLog"],
+  System: ["Tables"],
+  TrimChanges: ["TrimLog"],
+  TrimChangesTo: ["TrimLogTo"],
+  Unblock: ["LetGo"],
+  WouldBlock: ["TakesLong"],
+  change_log_state: ["log_state"],
+  delete_dead_letter: ["remove_letter"],
+  delete_matching: ["remove_matching"],
+  delete_message: ["remove_message"],
+  delete_range: ["remove_range", "remove_tree", "removeRange", "removeTree"],
+  delete_range_logged: ["remove_range_logged"],
+  duplicate_message: ["standing_message"],
+  monitor: ["attend", "attentive"],
+  scan_changes: ["scan_log"],
+}
+
+/** Those of them that may name a member or a variant, but no type: as a type they say too little. */
+const NO_TYPES = ["Found", "Holder", "Order", "State", "Work"]
+/** Words that are in no name, however it is written: `told`, `isTold`, `told_later`. */
+const WORDS = ["told", "stands", "hub", "bell", "eye", "beat", "news", "attention", "patience", "splice"]
+/** Names of files that said something else to a reader. */
+const FILES = ["net", "held", "hub", "bell", "eye", "digits", "among", "attention", "receipts", "elsewhere"]
+
+/** A method of JavaScript's arrays, and texts that may hold code. */
+const NOT_NAMES = /\.splice\b|`[^`]*`/g
+const TYPE = /\b(?:struct|enum|trait|type|class|interface)\s+(\w+)/g
+const SOURCE = /\.(?:rs|m?[jt]s)$/
+
+/** The names of a source: without comments and texts. */
+const namesOf = (source) =>
+  new Set(
+    withoutComments(source)
+      .replace(NOT_NAMES, "")
+      .match(/[A-Za-z_]\w*/g) ?? [],
+  )
+
+/** `isTold` and `is_told` are the words `is` and `told`. */
+const wordsOf = (name) =>
+  name
+    .replace(/([a-z\d])([A-Z])/g, "$1_$2")
+    .toLowerCase()
+    .split("_")
+
+/** The names of a source that have come back; types of examples may be called as they like. */
+function oldNames(source, isExample = false) {
+  const old = new Set(
+    Object.values(RENAMED)
+      .flat()
+      .filter((name) => !NO_TYPES.includes(name)),
+  )
+  const types = [...withoutComments(source).matchAll(TYPE)].map(([, name]) => name)
+  return [
+    ...types.filter((name) => !isExample && NO_TYPES.includes(name)),
+    ...[...namesOf(source)].filter(
+      (name) => old.has(name) || wordsOf(name).some((word) => WORDS.includes(word)),
+    ),
+  ]
+}
 
 /**
  * Where each capability is, from what people import down to the row: files and folders whose name says its
@@ -141,7 +239,43 @@ describe("structure: one noun a capability", () => {
     )
   })
 
-  // How it is seen to fail, kept as a test.
+  // Seen to fail: `told` was a variable of eleven files, and the seam had a `standing_message`. And with
+  // `State` put back in `src/store/in_flight.rs`.
+  test("no name comes back that a term has replaced, and each term is used", () => {
+    const sources = ["src", "lib", "tests", "__test__", "bench", "scripts", "fuzz/bin"].flatMap((folder) =>
+      filesBelow(join(root, folder), "")
+        .filter((file) => SOURCE.test(file) && !file.includes("node_modules/"))
+        .map((file) => [`${folder}/${file}`, read(join(root, folder), file)]),
+    )
+    assert.ok(sources.length > 500)
+    const found = sources.flatMap(([file, source]) =>
+      oldNames(source, file.startsWith("__test__/types/")).map((name) => `${file}: ${name}`),
+    )
+    assert.deepEqual(found, [])
+    const badlyNamed = sources.filter(([file]) => FILES.includes(file.split("/").at(-1).split(".")[0]))
+    assert.deepEqual(badlyNamed, [])
+    const core = sources.filter(([file]) => file.startsWith("src/"))
+    const used = new Set(core.flatMap(([, source]) => [...namesOf(source)]))
+    assert.deepEqual(
+      Object.keys(RENAMED).filter((term) => !used.has(term)),
+      [],
+    )
+  })
+
+  // How it is seen to fail, kept as tests.
+  test("a name that comes back is found", () => {
+    for (const source of [
+      "struct State;",
+      "let all_told = 1;",
+      "const isTold = 1",
+      "txn.splice(1)",
+      "scan_log()",
+    ])
+      assert.equal(oldNames(source.replace("txn.splice", "splice")).length, 1, source)
+    for (const source of ["a.splice(0)", "// told", 'f("told")', "struct InboxState;", "heartbeat()"])
+      assert.deepEqual(oldNames(source), [], source)
+  })
+
   test("another noun is found", () => {
     const tree = { exists: (path) => path !== "b/lock.rs", methods: ["lockTake"], tables: ["kv_locks"] }
     const found = (floors) => faultsOf("lock", floors, tree).length

@@ -5,17 +5,17 @@ import { Kv } from "@buntime/keyval"
 import { start } from "./runtimes.js"
 import { tempFolder } from "./targets.js"
 
-const PATIENCE_MS = 120_000
+const TIMEOUT_MS = 120_000
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** Asks again and again until the answer is not false; what it waits for is in `what`. */
-export async function until(ask, what, patienceMs = PATIENCE_MS) {
+export async function until(ask, what, timeoutMs = TIMEOUT_MS) {
   const began = performance.now()
   for (;;) {
     const answer = await ask()
     if (answer) return answer
-    if (performance.now() - began > patienceMs)
+    if (performance.now() - began > timeoutMs)
       throw new Error(`waited in vain: ${typeof what === "function" ? what() : what}`)
     await sleep(25)
   }
@@ -51,7 +51,7 @@ class Member {
   }
 
   /** The first line that matches, of those that were said or will be. */
-  async says(pattern, patienceMs = PATIENCE_MS) {
+  async says(pattern, timeoutMs = TIMEOUT_MS) {
     const found = this.lines.find((line) => line.match(pattern))
     if (found !== undefined) return found
     let check
@@ -61,7 +61,7 @@ class Member {
       this.#waiting.add(check)
     })
     const late = new Promise((resolve) => {
-      timer = setTimeout(resolve, patienceMs, "was silent")
+      timer = setTimeout(resolve, timeoutMs, "was silent")
     })
     const early = this.ended.then(({ code, signal }) => `ended with ${signal ?? code}`)
     const failed = Promise.race([late, early]).then((why) => {
@@ -90,9 +90,9 @@ class Member {
   }
 
   /** Closes its stdin and waits for its good end; one that hangs is killed, and reported. */
-  async end(patienceMs = PATIENCE_MS) {
+  async end(timeoutMs = TIMEOUT_MS) {
     this.child.stdin.end()
-    const timer = setTimeout(() => this.child.kill("SIGKILL"), patienceMs)
+    const timer = setTimeout(() => this.child.kill("SIGKILL"), timeoutMs)
     const { signal, code, stdout, stderr } = await this.ended
     clearTimeout(timer)
     assert.equal(signal ?? code, 0, `${this.what} ended with ${signal ?? code}:\n${stdout}${stderr}`)

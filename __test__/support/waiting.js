@@ -1,12 +1,12 @@
 import { inspect } from "node:util"
 
 /** How long a test waits for something that must come. It is far more than anything takes. */
-const PATIENCE_MS = 60_000
+const TIMEOUT_MS = 60_000
 
 /**
  * Settles as the promise does, or fails when patience ends; `what` is text, or a function that makes it then.
  */
-export async function within(promise, what = "what was awaited", ms = PATIENCE_MS) {
+export async function within(promise, what = "what was awaited", ms = TIMEOUT_MS) {
   let timer
   const late = new Promise((_, reject) => {
     const description = () => (typeof what === "function" ? what() : what)
@@ -25,7 +25,7 @@ export function pause(ms) {
 
 /** Asks until the answer is true or patience ends; gives the answer. For what no event tells. */
 export async function eventually(check, what = check) {
-  const end = performance.now() + PATIENCE_MS
+  const end = performance.now() + TIMEOUT_MS
   let last
   while (performance.now() < end) {
     last = await check()

@@ -70,13 +70,13 @@ export function denoKv(kv, open, watchOptions) {
         },
       }
     },
-    async watch(key, tell) {
+    async watch(key, report) {
       const reader = kv.watch([key], watchOptions).getReader()
       await reader.read() // the current value
-      const telling = tellAll(reader, tell)
+      const reporting = reportAll(reader, report)
       return async () => {
         await reader.cancel()
-        await telling
+        await reporting
       }
     },
     async shelves(path) {
@@ -91,11 +91,11 @@ export function denoKv(kv, open, watchOptions) {
   }
 }
 
-async function tellAll(reader, tell) {
+async function reportAll(reader, report) {
   for (;;) {
     const { done, value: entries } = await reader.read()
     if (done) return
-    tell(entries[0].value)
+    report(entries[0].value)
   }
 }
 

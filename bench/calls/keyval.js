@@ -47,8 +47,8 @@ export function keyval(kv, open) {
       await waitersOf[kind](other, count)
       return { set: (key, value) => other.set(key, value), close: () => other.close() }
     },
-    watch(key, tell) {
-      const watch = kv.watch(key, ([entry]) => tell(entry.value), { exact: true, emitInitial: false })
+    watch(key, report) {
+      const watch = kv.watch(key, ([entry]) => report(entry.value), { exact: true, emitInitial: false })
       return async () => {
         watch.stop()
         await watch.finished

@@ -13,7 +13,7 @@ const [, , name, file, role, durationMs] = process.argv
 const random = new Random(6)
 const { open } = await import(`../peers/${name}.js`)
 const peer = await open(file)
-const tell = (answer) => process.stdout.write(`${JSON.stringify(answer)}\n`)
+const report = (answer) => process.stdout.write(`${JSON.stringify(answer)}\n`)
 
 function set() {
   const id = random.below(ENTRIES)
@@ -50,7 +50,7 @@ async function lone(until) {
   return { sets: latencies.length, refused, p50: at(50), p99: at(99), max: Math.max(...latencies) }
 }
 
-tell({ ready: true })
-tell(await (role === "busy" ? busy : lone)(performance.now() + Number(durationMs)))
+report({ ready: true })
+report(await (role === "busy" ? busy : lone)(performance.now() + Number(durationMs)))
 await peer.close()
 process.exit()

@@ -269,7 +269,7 @@ async function validateWatch() {
   await stop()
   await peer.set(["seen"], { number: 3 })
   await new Promise((resolve) => setTimeout(resolve, 50))
-  assert.equal(got.at(-1), 2, "a watch that was stopped tells nothing")
+  assert.equal(got.at(-1), 2, "a watch that was stopped reports nothing")
 }
 
 async function until(holds, what) {

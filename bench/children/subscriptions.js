@@ -12,7 +12,7 @@ const random = new Random(4)
 const kv = new Kv(`file:${file}`)
 const ping = ["ping"]
 
-const tell = (answer) => process.stdout.write(`${JSON.stringify(answer)}\n`)
+const report = (answer) => process.stdout.write(`${JSON.stringify(answer)}\n`)
 
 /** Milliseconds of a clock that all processes of the machine share. */
 const sharedMs = () => Number(process.hrtime.bigint()) / 1e6
@@ -66,11 +66,11 @@ function hear(subscribe) {
       latencies.push(sharedMs() - sentMs)
       if (latencies.length === count + 1) resolve(subscription)
     })
-    tell({ ready: true })
+    report({ ready: true })
   }).then((subscription) => {
     subscription.stop()
     latencies.shift()
-    tell({ p50: percentile(latencies, 50), p95: percentile(latencies, 95), max: Math.max(...latencies) })
+    report({ p50: percentile(latencies, 50), p95: percentile(latencies, 95), max: Math.max(...latencies) })
   })
 }
 
@@ -80,7 +80,7 @@ async function say(send) {
     await send({ sentMs: sharedMs() })
     await sleep(20 + random.below(80))
   }
-  tell({ said: count })
+  report({ said: count })
 }
 
 const load = () =>
@@ -135,7 +135,7 @@ const work = {
 
   async load() {
     await load()
-    tell({})
+    report({})
   },
 
   /** Changes per second, over the whole log that `load` has written. */
@@ -143,7 +143,7 @@ const work = {
     const start = performance.now()
     let seen = 0
     for await (const _ of kv.changes()) seen++
-    tell({ seen, aSecond: seen / ((performance.now() - start) / 1000) })
+    report({ seen, aSecond: seen / ((performance.now() - start) / 1000) })
   },
 
   /** The same with a consumer, which commits its position. */
@@ -157,7 +157,7 @@ const work = {
       seen += changes.length
       await consumer.commit(changes.at(-1).seq)
     }
-    tell({ seen, aSecond: seen / ((performance.now() - start) / 1000) })
+    report({ seen, aSecond: seen / ((performance.now() - start) / 1000) })
   },
 
   /** A watch of a large prefix, which delivers its current state. */
@@ -172,7 +172,7 @@ const work = {
         if (seen >= count) resolve()
       })
     })
-    tell({ seen, ms: performance.now() - start, added: peak.end() })
+    report({ seen, ms: performance.now() - start, added: peak.end() })
   },
 
   /**
@@ -208,7 +208,7 @@ const work = {
     for await (const { key, versionstamp } of kv.list({ prefix: ["n"], end: ["n", count] }))
       if (reported[key[1]] !== 0 && reported[key[1]] !== stampOf(versionstamp))
         throw new Error(`the watch reported an old state of ${key}`)
-    tell({
+    report({
       setsBefore: before,
       sets,
       batches,
@@ -230,7 +230,7 @@ const work = {
       await Promise.all(calls)
     }
     const ms = performance.now() - start
-    tell({ us: (ms * 1000) / count, added: peak.end(), pending: (await kv.queueStats()).pending })
+    report({ us: (ms * 1000) / count, added: peak.end(), pending: (await kv.queueStats()).pending })
   },
 
   /** A listener on that queue, whose handlers do not end; then one that handles as fast as it can. */
@@ -266,7 +266,7 @@ const work = {
     fast.stop()
     await fast.finished
     const us = ((last - start) * 1000) / handled
-    tell({ begun, idle, busy: busy.end(), handled, us })
+    report({ begun, idle, busy: busy.end(), handled, us })
   },
 
   /** Many watches of as many keys; then sets of other keys. */
@@ -293,7 +293,7 @@ const work = {
     const closing = performance.now()
     for (const watch of watches) watch.stop()
     await Promise.all(watches.map(({ finished }) => finished))
-    tell({ before, after, openMs, closeMs: performance.now() - closing, added })
+    report({ before, after, openMs, closeMs: performance.now() - closing, added })
   },
 
   /** The cost of a waiting process over `count` ms. */
@@ -310,7 +310,7 @@ const work = {
     const nothing = await used()
     kv.watch(["watched"], () => {})
     kv.listenQueue(() => {})
-    tell({ nothing, waiting: await used() })
+    report({ nothing, waiting: await used() })
   },
 }
 

@@ -10,7 +10,7 @@ const CHUNK = 5 * AT_ONCE
  */
 const PAUSE_MS = 2
 /** A call of a peer that waits for its listener or watch gives up after this time. */
-const PATIENCE_MS = 30_000
+const TIMEOUT_MS = 30_000
 /** A latency takes tens of milliseconds with some peers: that many budgets give it enough of them. */
 const LATENCY_BUDGETS = 3
 
@@ -58,7 +58,7 @@ class Echo {
 async function inTime(promise, what) {
   let timer
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no ${what} after ${PATIENCE_MS} ms`)), PATIENCE_MS)
+    timer = setTimeout(() => reject(new Error(`no ${what} after ${TIMEOUT_MS} ms`)), TIMEOUT_MS)
   })
   try {
     return await Promise.race([promise, late])

@@ -36,12 +36,12 @@ impl LockRequest {
 /// Takes a lock, or refreshes the owner's own.
 pub fn take<'a>(seen: &mut dyn ReadTxn, batch: &mut Batch<'a>, request: &'a LockRequest) -> Result<Ending> {
     let LockRequest { name, owner, duration_ms } = request;
-    let standing = live(seen, name)?;
-    if let Some(other) = standing.as_ref().filter(|lock| lock.owner != *owner) {
+    let current = live(seen, name)?;
+    if let Some(other) = current.as_ref().filter(|lock| lock.owner != *owner) {
         return Ok(Ending::Known(Answer::LockTaken(None, other.expires_at)));
     }
     // The next number is larger than that of any lock before, also of those that were swept.
-    let token = standing.map(|lock| lock.token);
+    let token = current.map(|lock| lock.token);
     batch.push(Step::PutLock { name, owner, token, duration_ms: *duration_ms });
     Ok(Ending::of(|result| match result {
         StepResult::Lease { number, until_ms } => Ok(Answer::LockTaken(Some(number), until_ms)),

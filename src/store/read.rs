@@ -58,8 +58,8 @@ pub enum Want<'a> {
     IndexedEntry(&'a IndexedEntry, usize),
     /// `is_match`.
     Match(&'a SearchScan, &'a [u8]),
-    /// `standing_message`.
-    StandingMessage(&'a str, &'a str),
+    /// `duplicate_message`.
+    DuplicateMessage(&'a str, &'a str),
     /// `ready_messages`.
     ReadyMessages(&'a str, usize),
     /// `leased_message`.

@@ -168,14 +168,14 @@ fn a_check_sees_no_expired_entry() {
     let mut kv = open(":memory:".as_ref(), &quiet());
     let stamp = put(&mut kv, set_for(&["a"], "1", Some(1000)));
     let checked = |check: Check| Commit { checks: vec![check], ..Commit::of(set(&["b"], "1")) };
-    let (stands, nothing) = (check(&["a"], Some(&stamp)), check(&["a"], None));
+    let (current, nothing) = (check(&["a"], Some(&stamp)), check(&["a"], None));
     kv.freeze_clock(Some(T0 + 999));
-    commit_ok(&mut kv, checked(stands.clone()));
+    commit_ok(&mut kv, checked(current.clone()));
     let conflict = try_commit(&mut kv, checked(nothing.clone())).unwrap();
     assert_eq!(conflict, Outcome::Conflict(vec![(0, Some(stamp))]));
     kv.freeze_clock(Some(T0 + 1000));
     commit_ok(&mut kv, checked(nothing));
-    assert_eq!(try_commit(&mut kv, checked(stands)).unwrap(), Outcome::Conflict(vec![(0, None)]));
+    assert_eq!(try_commit(&mut kv, checked(current)).unwrap(), Outcome::Conflict(vec![(0, None)]));
     close(kv);
 }
 

@@ -166,14 +166,14 @@ impl Chooser {
 
     fn check(&mut self, model: &Model) -> Check {
         let key = self.key();
-        let stands = model.live(&key).map(|row| row.versionstamp.clone());
+        let current = model.live(&key).map(|row| row.versionstamp.clone());
         let wrong = Some("00000000-0000-7000-8000-000000000000".to_string());
         let versionstamp = match self.0.below(16) {
             0 => wrong,
             1 => None,
             // The versionstamp of an expired entry no longer passes a check.
             2 => model.rows.get(&key).map(|row| row.versionstamp.clone()),
-            _ => stands,
+            _ => current,
         };
         Check { key, versionstamp }
     }

@@ -6,7 +6,7 @@ use keyval::base::config::ChangeLog;
 use keyval::codec::key_json;
 use serde_json::Value;
 
-use super::model::{Row, Telling};
+use super::model::{LoggedCommit, Row};
 use super::page::Entry;
 use super::raw::Raw;
 
@@ -23,18 +23,23 @@ pub fn assert_rows(raw: &Raw, expected: &BTreeMap<Vec<u8>, Row>) {
 
 /// The log after `seen_seq` has the rows of these commits, in their order, and no others. Gives the newest
 /// versionstamp; empty if there are no rows.
-pub fn assert_log(raw: &Raw, change_log: ChangeLog, seen_seq: &mut i64, tellings: Vec<Telling>) -> String {
+pub fn assert_log(
+    raw: &Raw,
+    change_log: ChangeLog,
+    seen_seq: &mut i64,
+    commits: Vec<LoggedCommit>,
+) -> String {
     let mut changes = raw.changes_after(*seen_seq).into_iter().peekable();
     let mut last = String::new();
     if change_log == ChangeLog::Off {
         assert!(changes.next().is_none());
         return last;
     }
-    for Telling { stamp, keys } in tellings {
-        let group = changes.peek().expect("a commit that the log does not tell").versionstamp.clone();
+    for LoggedCommit { stamp, keys } in commits {
+        let group = changes.peek().expect("a commit that the log does not have").versionstamp.clone();
         assert!(group > last && stamp.is_none_or(|stamp| stamp == group), "{group} after {last}");
         for _ in 0..keys.len() {
-            let change = changes.next().expect("a key that the log does not tell");
+            let change = changes.next().expect("a key that the log does not have");
             *seen_seq = change.seq;
             let (op, value) = keys.get(&change.key).expect("a key that was not changed");
             assert_eq!((&change.versionstamp, change.op.as_str()), (&group, *op), "{change:?}");
@@ -44,7 +49,7 @@ pub fn assert_log(raw: &Raw, change_log: ChangeLog, seen_seq: &mut i64, tellings
         }
         last = group;
     }
-    assert!(changes.next().is_none(), "the log tells more than was done");
+    assert!(changes.next().is_none(), "the log has more than was done");
     last
 }
 

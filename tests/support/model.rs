@@ -44,7 +44,7 @@ pub type Logged = (&'static str, Option<(u8, Vec<u8>)>);
 
 /// The rows of a commit in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Telling {
+pub struct LoggedCommit {
     pub stamp: Option<String>,
     pub keys: BTreeMap<Vec<u8>, Logged>,
 }
@@ -55,7 +55,7 @@ pub struct Model {
     pub rows: BTreeMap<Vec<u8>, Row>,
     pub now: i64,
     /// The expected rows of the log since the last comparison.
-    pub log: Vec<Telling>,
+    pub log: Vec<LoggedCommit>,
     /// A unique index refused an entry of the commit.
     pub is_refused: bool,
 }
@@ -99,10 +99,11 @@ impl Model {
     }
 
     fn failed(&self, checks: &[Check]) -> Vec<(usize, Option<String>)> {
-        let stands = |check: &Check| self.live(&check.key).map(|row| row.versionstamp.clone());
-        let all = checks.iter().enumerate().map(|(index, check)| (index, stands(check), &check.versionstamp));
-        all.filter(|(_, stands, wanted)| stands != *wanted)
-            .map(|(index, stands, _)| (index, stands))
+        let current = |check: &Check| self.live(&check.key).map(|row| row.versionstamp.clone());
+        let all =
+            checks.iter().enumerate().map(|(index, check)| (index, current(check), &check.versionstamp));
+        all.filter(|(_, current, wanted)| current != *wanted)
+            .map(|(index, current, _)| (index, current))
             .collect()
     }
 
@@ -121,7 +122,7 @@ impl Model {
             keys.insert(key, kind);
         }
         if !keys.is_empty() {
-            self.log.push(Telling { stamp: stamp.map(str::to_string), keys });
+            self.log.push(LoggedCommit { stamp: stamp.map(str::to_string), keys });
         }
     }
 

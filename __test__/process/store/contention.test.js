@@ -14,7 +14,7 @@ const ACCOUNTS = 8
  * How often a wave's commits must have gone from one process to another while others had more to do, in all.
  */
 const MEETINGS = 20
-const PATIENCE_MS = 120_000
+const TIMEOUT_MS = 120_000
 
 async function prepare(file) {
   const kv = new Kv(file)
@@ -72,7 +72,7 @@ async function contend(crew, file) {
   let met = 0
   while (waves.length < WAVES || met < MEETINGS) {
     assert.ok(
-      performance.now() - began < PATIENCE_MS,
+      performance.now() - began < TIMEOUT_MS,
       `${waves.length} waves, and the processes met ${met} times`,
     )
     const lines = await Promise.all(members.map((member) => member.ask("wave", /^\[/)))

@@ -5,7 +5,7 @@ import { nodeOnly, runOk } from "../../support/runtimes.js"
 import { tempFolder } from "../../support/targets.js"
 
 /** Seen to fail: store what `node:v8` serialises. */
-describe("process: crosstalk", nodeOnly, () => {
+describe("process: values across runtimes", nodeOnly, () => {
   for (const [writer, reader] of [
     ["node", "bun"],
     ["bun", "node"],

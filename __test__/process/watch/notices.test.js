@@ -45,7 +45,7 @@ async function measure({ crew, kv, file }, mode, random) {
   )
   await Promise.all(members.map((member) => member.says(/waiting/)))
   const committed = new Map()
-  const areTold = (n) =>
+  const areReported = (n) =>
     until(
       () => ears.every(({ reported }) => reported.has(n)),
       () => `${mode}: they learned of ${ears.map(({ reported }) => reported.size)}, but not all of ${n}`,
@@ -64,7 +64,7 @@ async function measure({ crew, kv, file }, mode, random) {
     for (const { child } of members) child.stdin.write(`${n}\n`)
     // A watch may report two commits at once, if the second one came before it had looked: its newest state
     // is enough.
-    if (at % 2 === 1 || at === COMMITS - 1) await areTold(n)
+    if (at % 2 === 1 || at === COMMITS - 1) await areReported(n)
   }
   const isWhole = ({ heard, reported }) =>
     heard.size === COMMITS && (mode === "watch" || reported.size === COMMITS)

@@ -114,9 +114,9 @@ class Run {
   checks() {
     return this.random.many(this.random.int(3), () => {
       const key = this.choose.key()
-      const stands = this.model.entry(key)?.versionstamp ?? null
+      const current = this.model.entry(key)?.versionstamp ?? null
       const wrong = this.random.chance(0.2)
-      return { key, versionstamp: wrong ? "00000000-0000-7000-8000-000000000000" : stands }
+      return { key, versionstamp: wrong ? "00000000-0000-7000-8000-000000000000" : current }
     })
   }
 

@@ -128,10 +128,10 @@ const steps = {
   },
 
   async search({ store: { kv }, model, random, seen }) {
-    const stands = (await kv.listIndexes()).some(
+    const exists = (await kv.listIndexes()).some(
       ({ kind, prefix }) => kind === "search" && prefix.length === 1,
     )
-    if (!stands) return
+    if (!exists) return
     const word = random.pick(WORDS)
     const ids = await found(kv, ["d"], word)
     assert.deepEqual(

@@ -111,9 +111,9 @@ export class Model {
   /** Checks that fail, with what is stored. */
   conflicts(checks) {
     return checks
-      .map(({ key, versionstamp }) => ({ key, versionstamp, stands: this.entry(key)?.versionstamp ?? null }))
-      .filter(({ versionstamp, stands }) => versionstamp !== stands)
-      .map(({ key, stands }) => ({ key, versionstamp: stands }))
+      .map(({ key, versionstamp }) => ({ key, versionstamp, current: this.entry(key)?.versionstamp ?? null }))
+      .filter(({ versionstamp, current }) => versionstamp !== current)
+      .map(({ key, current }) => ({ key, versionstamp: current }))
   }
 
   /** The results of the mutations; what throws changes nothing. `stamp` names the commit afterwards. */

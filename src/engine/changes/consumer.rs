@@ -34,11 +34,11 @@ pub fn take<'a>(
     seen.prefetch(&mut [Want::ChangeLogState, Want::Consumer(&holder.name)].into_iter());
     let state = seen.change_log_state()?;
     check_logged(&state)?;
-    let (now, stands) = (seen.now_ms(), seen.consumer(&holder.name)?);
-    let position = stands.as_ref().map_or(state.first - 1, |consumer| consumer.position);
-    let lease = stands.as_ref().map_or(0, |consumer| consumer.lease);
-    let locked_until = stands.as_ref().and_then(|consumer| consumer.locked_until);
-    let own_prefix = match stands {
+    let (now, stored) = (seen.now_ms(), seen.consumer(&holder.name)?);
+    let position = stored.as_ref().map_or(state.first - 1, |consumer| consumer.position);
+    let lease = stored.as_ref().map_or(0, |consumer| consumer.lease);
+    let locked_until = stored.as_ref().and_then(|consumer| consumer.locked_until);
+    let own_prefix = match stored {
         Some(consumer) if prefix.is_some_and(|prefix| prefix != consumer.prefix) => {
             let message =
                 "this consumer exists with another one; leave prefix out, or delete the consumer first";

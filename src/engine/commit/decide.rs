@@ -16,7 +16,7 @@ use crate::codec::key_json::preview_key;
 use crate::codec::value::{ArrayText, Counter};
 use crate::engine::query::filter::Filter;
 use crate::engine::query::matching::for_each_match;
-use crate::store::rows::queue::{Damaged, Standing};
+use crate::store::rows::queue::{Damaged, Duplicate};
 use crate::store::{Batch, Expiry, PutKey, ReadTxn, Step, Want};
 
 /// Stands for a versionstamp that is not issued yet: it is as long as one, and after all that were.
@@ -112,7 +112,7 @@ impl<'a> Decision<'_, 'a> {
             }
             Mutation::Enqueue(message) => {
                 if let Some(key) = &message.deduplication_key
-                    && let Some(Standing::Damaged(one)) = self.seen.standing_message(&message.queue, key)?
+                    && let Some(Duplicate::Damaged(one)) = self.seen.duplicate_message(&message.queue, key)?
                 {
                     self.damaged.push(one);
                 }
@@ -256,7 +256,7 @@ fn wants(mutation: &Mutation) -> impl Iterator<Item = Want<'_>> {
         }
         Mutation::Enqueue(message) => {
             let key = message.deduplication_key.as_deref();
-            (key.map(|key| Want::StandingMessage(&message.queue, key)), None)
+            (key.map(|key| Want::DuplicateMessage(&message.queue, key)), None)
         }
         _ => (None, None),
     };

@@ -71,10 +71,10 @@ struct Merged<'a> {
 }
 
 /// Existing members that are not removed, in their order, then new ones.
-fn merged_members<'a>(stands: &'a [Member<'a>], changes: &'a [Member<'a>]) -> Vec<Merged<'a>> {
+fn merged_members<'a>(stored: &'a [Member<'a>], changes: &'a [Member<'a>]) -> Vec<Merged<'a>> {
     let by_name: HashMap<&[u8], &[u8]> = changes.iter().map(|one| (one.name.as_ref(), one.value)).collect();
-    let known: HashSet<&[u8]> = stands.iter().map(|one| one.name.as_ref()).collect();
-    let kept = stands.iter().map(|member| {
+    let known: HashSet<&[u8]> = stored.iter().map(|one| one.name.as_ref()).collect();
+    let kept = stored.iter().map(|member| {
         let change = by_name.get(member.name.as_ref()).copied();
         Merged { member, old: Some(member.value), change }
     });
@@ -89,9 +89,9 @@ fn merge_text(target: Option<&[u8]>, patch: &[u8], out: &mut Vec<u8>) -> bool {
         out.extend_from_slice(patch);
         return false;
     };
-    let stands = target.and_then(own_object).unwrap_or_default();
+    let stored = target.and_then(own_object).unwrap_or_default();
     let changes: Vec<Member<'_>> = changes.into_iter().filter(|one| !is_undefined(one.value)).collect();
-    let members = merged_members(&stands, &changes);
+    let members = merged_members(&stored, &changes);
 
     // A user's own member of that name would be taken for a tag.
     let wrapped = members.iter().any(|one| one.member.name.as_ref() == TAG);

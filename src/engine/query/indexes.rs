@@ -15,7 +15,7 @@ pub fn create<'a>(seen: &mut dyn ReadTxn, batch: &mut Batch<'a>, index: &'a Sear
     let id = next_id(&indexes)?;
     for old in indexes {
         if old.kind == IndexKind::Search && old.prefix == index.prefix {
-            if old.spec == index.spec && seen.stands(old.id, &Definition::Search(index.clone()))? {
+            if old.spec == index.spec && seen.is_intact(old.id, &Definition::Search(index.clone()))? {
                 return Ok(Ending::Known(Answer::Done));
             }
             batch.push(Step::RemoveIndex(old));
@@ -39,7 +39,7 @@ pub fn create_ordered<'a>(
     for old in indexes {
         let same = old.kind == IndexKind::Ordered && old.prefix == index.prefix;
         if same && ordered_definition_of(&old)?.1.paths == index.paths {
-            if old.spec == index.spec && seen.stands(old.id, &Definition::Ordered(index.clone()))? {
+            if old.spec == index.spec && seen.is_intact(old.id, &Definition::Ordered(index.clone()))? {
                 return Ok(Ending::Known(Answer::Done));
             }
             batch.push(Step::RemoveIndex(old));

@@ -75,7 +75,7 @@ pub fn requeue<'a>(
     let keys = keys_of(message.keys_if_undelivered.as_deref()).map_err(|_| unreadable("keys"))?;
     // Another one may stand under its deduplication key by now: this one is asked for, and is not lost for that.
     let deduplication_key = match message.deduplication_key {
-        Some(key) if seen.standing_message(&message.queue, &key)?.is_some() => None,
+        Some(key) if seen.duplicate_message(&message.queue, &key)?.is_some() => None,
         key => key,
     };
     batch.push(Step::DeleteDeadLetter(letter));

@@ -148,7 +148,7 @@ pub trait IndexRead {
     fn indexes(&mut self) -> Result<Vec<IndexRow>>;
 
     /// Whether all parts of an index exist, as they were made.
-    fn stands(&mut self, id: i64, index: &Definition) -> Result<bool>;
+    fn is_intact(&mut self, id: i64, index: &Definition) -> Result<bool>;
 
     /// Shows the entries that an ordered index has within the bounds, and those that it cannot judge; live or
     /// expired, and also unwanted entries that it has to pass.

@@ -132,7 +132,7 @@ pub enum Claimable {
 
 /// The message that has a deduplication key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
+pub enum Duplicate {
     /// Its id.
     Id(String),
     /// Its row, whose id cannot be read.
@@ -232,7 +232,7 @@ pub trait QueueRead {
     fn dead_letter(&mut self, id: &str) -> Result<Option<DeadLetter>>;
 
     /// The message of a queue that has this deduplication key.
-    fn standing_message(&mut self, queue: &str, deduplication_key: &str) -> Result<Option<Standing>>;
+    fn duplicate_message(&mut self, queue: &str, deduplication_key: &str) -> Result<Option<Duplicate>>;
 
     /// Messages that a listener may claim: first those whose lease has run out, then the ready ones, in
     /// order. Of a ready message it says whether another one of its ordering key precedes it.

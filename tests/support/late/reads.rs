@@ -9,7 +9,7 @@ use keyval::store::rows::changes::{Change, ChangeLogState, ChangeScan};
 use keyval::store::rows::consumer::{Consumer, Lease};
 use keyval::store::rows::index::{Definition, IndexRow, IndexedEntry, OrderedScan, SearchScan};
 use keyval::store::rows::lock::Lock;
-use keyval::store::rows::queue::{Claimable, DeadLetter, DeadLetterScan, QueueStats, Standing, Stranded};
+use keyval::store::rows::queue::{Claimable, DeadLetter, DeadLetterScan, Duplicate, QueueStats, Stranded};
 use keyval::store::{
     ChangeRead, ConsumerRead, Flow, IndexRead, Info, LockRead, QueueRead, ReadTxn, Row, Scan, Visit, Want,
 };
@@ -27,7 +27,7 @@ pub fn question_of(want: Want<'_>) -> Box<dyn Question> {
         Want::Scan(scan) => entries(&scan).boxed(),
         Want::Count(range) => count(range).boxed(),
         Want::Info => info().boxed(),
-        Want::ChangeLogState => log_state().boxed(),
+        Want::ChangeLogState => change_log_state().boxed(),
         Want::Changes(scan) => log(scan).boxed(),
         Want::Consumer(name) => consumer(name).boxed(),
         Want::Leases(names) => leases(names).boxed(),
@@ -36,7 +36,7 @@ pub fn question_of(want: Want<'_>) -> Box<dyn Question> {
         Want::OrderedScan(scan) => ordered(&scan).boxed(),
         Want::IndexedEntry(entry, max_value_bytes) => indexed(entry, max_value_bytes).boxed(),
         Want::Match(scan, key) => is_match(scan, key).boxed(),
-        Want::StandingMessage(queue, key) => standing(queue, key).boxed(),
+        Want::DuplicateMessage(queue, key) => duplicate(queue, key).boxed(),
         Want::ReadyMessages(queue, limit) => ready(queue, limit).boxed(),
         Want::LeasedMessage(id, lease) => leased(id, lease).boxed(),
         Want::QueueDue(queue) => due(queue).boxed(),
@@ -71,8 +71,8 @@ fn info() -> QuestionOf<Info> {
     QuestionOf::new("info", |txn| txn.info())
 }
 
-fn log_state() -> QuestionOf<ChangeLogState> {
-    QuestionOf::new("log_state", |txn| txn.change_log_state())
+fn change_log_state() -> QuestionOf<ChangeLogState> {
+    QuestionOf::new("change_log_state", |txn| txn.change_log_state())
 }
 
 fn log(scan: ChangeScan) -> QuestionOf<Vec<KeptChange>> {
@@ -131,9 +131,9 @@ fn is_match(scan: &SearchScan, key: &[u8]) -> QuestionOf<bool> {
     QuestionOf::new(("is_match", scan.clone(), key.clone()), move |txn| txn.is_match(&scan, &key))
 }
 
-fn standing(queue: &str, deduplication_key: &str) -> QuestionOf<Option<Standing>> {
+fn duplicate(queue: &str, deduplication_key: &str) -> QuestionOf<Option<Duplicate>> {
     let of = (queue.to_string(), deduplication_key.to_string());
-    QuestionOf::new(("standing_message", of.clone()), move |txn| txn.standing_message(&of.0, &of.1))
+    QuestionOf::new(("duplicate_message", of.clone()), move |txn| txn.duplicate_message(&of.0, &of.1))
 }
 
 fn ready(queue: &str, limit: usize) -> QuestionOf<Vec<Claimable>> {
@@ -184,7 +184,7 @@ impl ReadTxn for Reads<'_> {
 
 impl ChangeRead for Reads<'_> {
     fn change_log_state(&mut self) -> Result<ChangeLogState> {
-        self.0.answer(log_state())
+        self.0.answer(change_log_state())
     }
 
     fn scan_changes(
@@ -260,8 +260,8 @@ impl QueueRead for Reads<'_> {
         self.0.answer(QuestionOf::new(("dead_letter", id.clone()), move |txn| txn.dead_letter(&id)))
     }
 
-    fn standing_message(&mut self, queue: &str, deduplication_key: &str) -> Result<Option<Standing>> {
-        self.0.answer(standing(queue, deduplication_key))
+    fn duplicate_message(&mut self, queue: &str, deduplication_key: &str) -> Result<Option<Duplicate>> {
+        self.0.answer(duplicate(queue, deduplication_key))
     }
 
     fn ready_messages(&mut self, queue: &str, limit: usize) -> Result<Vec<Claimable>> {
@@ -308,9 +308,9 @@ impl IndexRead for Reads<'_> {
         self.0.answer(indexes())
     }
 
-    fn stands(&mut self, id: i64, index: &Definition) -> Result<bool> {
+    fn is_intact(&mut self, id: i64, index: &Definition) -> Result<bool> {
         let index = index.clone();
-        self.0.answer(QuestionOf::new(("stands", id, index.clone()), move |txn| txn.stands(id, &index)))
+        self.0.answer(QuestionOf::new(("is_intact", id, index.clone()), move |txn| txn.is_intact(id, &index)))
     }
 
     fn scan_index(&mut self, scan: &OrderedScan, visit: &mut dyn FnMut(IndexedEntry)) -> Result<()> {

@@ -47,7 +47,7 @@ print("ready")
 for (let round = 0; !ended; round++) {
   const before = done
   done += await { claim, swap, churn }[role](round)
-  if (before === 0 && done > 0) print("worked")
+  if (before === 0 && done > 0) print("advanced")
 }
 await kv.close()
 print(`did ${done}`)

@@ -9,7 +9,7 @@ import { ACCOUNTS, accountKeys, MONEY } from "./workload.js"
 const [file, name, until] = process.argv.slice(2)
 const kv = new Kv(file, { busyTimeout: "1m", sweepInterval: 0 })
 const TELL_MS = 5_000
-const PATIENCE_MS = 120_000
+const TIMEOUT_MS = 120_000
 const counters = [
   ["counter", "all"],
   ["counter", "watch", name],
@@ -72,14 +72,14 @@ while (Date.now() < Number(until)) {
 }
 // The writers are being killed: soon nothing changes any more. What was seen once is not asked again, as one
 // may still live.
-const patience = Date.now() + PATIENCE_MS
-let [isHandled, isTold] = [false, false]
-while (Date.now() < patience && !(isHandled && isTold)) {
+const deadline = Date.now() + TIMEOUT_MS
+let [isHandled, isReported] = [false, false]
+while (Date.now() < deadline && !(isHandled && isReported)) {
   await wait(20)
   isHandled = handled.size === Number(counted)
-  isTold ||= await isWatched()
+  isReported ||= await isWatched()
 }
 if (!isHandled) print(`wrong lost: ${name} handled ${handled.size} of ${counted} messages`)
-if (!isTold) print(`wrong lost: the watch of ${name} has not seen what stands in the accounts`)
+if (!isReported) print(`wrong lost: the watch of ${name} has not seen the current accounts`)
 await kv.close()
 print(`counted ${counted}`)

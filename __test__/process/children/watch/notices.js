@@ -7,21 +7,21 @@ import { hear, print } from "../lines.js"
 const [mode, file, queue] = process.argv.slice(2)
 const kv = new Kv(file, { busyTimeout: "1m", sweepInterval: 0 })
 const now = () => performance.timeOrigin + performance.now()
-const tell = (n, at) => print(`reported ${n} ${at}`)
+const report = (n, at) => print(`reported ${n} ${at}`)
 
 function watch() {
   return kv.watch(
     ["tick"],
     (entries) => {
       const at = now()
-      for (const { value } of entries) tell(value, at)
+      for (const { value } of entries) report(value, at)
     },
     { emitInitial: false },
   )
 }
 
 const subscription =
-  mode === "watch" ? watch() : kv.listenQueue(({ value }) => tell(value, now()), { queue, concurrency: 8 })
+  mode === "watch" ? watch() : kv.listenQueue(({ value }) => report(value, now()), { queue, concurrency: 8 })
 // A watch has its position once a call that was made after it is answered.
 await kv.get(["tick"])
 print("waiting")

@@ -320,12 +320,12 @@ fn logged(txn: &mut dyn ReadTxn) -> Result<ChangeLogState> {
 impl WatchPosition {
     fn begin(&mut self, txn: &mut dyn ReadTxn, log: &ChangeLogState) -> Result<()> {
         let Phase::Start { emit_initial, from, late } = self.phase.clone() else { return Ok(()) };
-        self.stand_at(log.head, log.newest_stamp.clone());
+        self.move_to(log.head, log.newest_stamp.clone());
         self.phase = match from {
             // A commit newer than the newest is of another store, or of a store that was restored since.
             Some(from) if from < log.trimmed_stamp || from > log.newest_stamp => Phase::from_the_state(true),
             Some(from) => {
-                self.stand_at(txn.position_after(log, &from)?, from);
+                self.move_to(txn.position_after(log, &from)?, from);
                 Phase::Changes
             }
             None if emit_initial || late => Phase::from_the_state(late && !emit_initial),
@@ -334,13 +334,13 @@ impl WatchPosition {
         Ok(())
     }
 
-    fn stand_at(&mut self, position: i64, token: String) {
+    fn move_to(&mut self, position: i64, token: String) {
         self.backlog = Backlog::after(position, &token);
         self.token = token;
     }
 
     fn reset(&mut self, log: &ChangeLogState) {
-        self.stand_at(log.head, log.newest_stamp.clone());
+        self.move_to(log.head, log.newest_stamp.clone());
         self.phase = Phase::from_the_state(true);
     }
 

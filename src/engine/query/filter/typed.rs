@@ -123,7 +123,7 @@ impl<'a> Typed<'a> {
                 let by_name: HashMap<&[u8], &Self> =
                     two.iter().map(|(name, value)| (name.as_ref(), value)).collect();
                 let has =
-                    |name: &[u8], value: &Self| by_name.get(name).is_some_and(|stands| stands.equals(value));
+                    |name: &[u8], value: &Self| by_name.get(name).is_some_and(|other| other.equals(value));
                 one.len() == two.len() && one.iter().all(|(name, value)| has(name, value))
             }
             _ => self.compare(other) == Some(Ordering::Equal),

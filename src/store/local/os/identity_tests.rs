@@ -189,7 +189,7 @@ fn folders_of_other_kinds_of_file_systems_tell_nothing() {
     assert!(!keeps_times(Path::new("/proc/self")) && !keeps_times(Path::new("/nowhere/at/all")));
 }
 
-/// Seen to fail: with `ESTALE` among the errors that tell that a file was moved, a single one stopped the store for good.
+/// Seen to fail: with `ESTALE` among the errors that mean that a file was moved, a single one stopped the store for good.
 #[test]
 fn an_error_tells_that_a_file_was_moved_only_if_its_path_leads_nowhere() {
     use std::io::Error;
@@ -198,7 +198,7 @@ fn an_error_tells_that_a_file_was_moved_only_if_its_path_leads_nowhere() {
     let id = FileId::Inode(1, 2);
     assert!(!is_elsewhere(&id, Ok(FileId::Inode(1, 2))));
     assert!(is_elsewhere(&id, Ok(FileId::Inode(1, 3))));
-    let tell: Vec<_> =
+    let errors: Vec<_> =
         (1..134).filter(|errno| is_elsewhere(&id, Err(Error::from_raw_os_error(*errno)))).collect();
-    assert_eq!(tell, [ENOENT, ENOTDIR]);
+    assert_eq!(errors, [ENOENT, ENOTDIR]);
 }

@@ -68,8 +68,8 @@ fn made_by(migrations: &[&str]) -> Vec<Object> {
 /// Takes an object of ours out of those that were found.
 fn expect(found: &mut Objects, object: &Object) -> Result<()> {
     let fault = match found.take(object) {
-        Some(stands) if stands.is_made_as(object) => return Ok(()),
-        Some(stands) if stands.kind != object.kind => return Err(not_ours(&stands)),
+        Some(stored) if stored.is_made_as(object) => return Ok(()),
+        Some(stored) if stored.kind != object.kind => return Err(not_ours(&stored)),
         Some(_) => "is not as KeyVal made it",
         None => "is missing",
     };

@@ -27,10 +27,10 @@ impl IndexRead for LocalRead<'_> {
         Ok(indexes)
     }
 
-    fn stands(&mut self, id: i64, index: &Definition) -> Result<bool> {
+    fn is_intact(&mut self, id: i64, index: &Definition) -> Result<bool> {
         let mut found = Objects::read(&self.db.connection)?;
         let mut objects = objects_of(id, index).into_iter();
-        Ok(objects.all(|object| found.take(&object).is_some_and(|stands| stands.is_made_as(&object))))
+        Ok(objects.all(|object| found.take(&object).is_some_and(|stored| stored.is_made_as(&object))))
     }
 
     fn scan_index(&mut self, scan: &OrderedScan, visit: &mut dyn FnMut(IndexedEntry)) -> Result<()> {

@@ -8,8 +8,8 @@ use crate::base::error::{Error, Result};
 use crate::base::limits::MAX_BACKOFF_STEPS;
 use crate::store::local::sqlite::Rows;
 use crate::store::rows::queue::{
-    Claimable, Damaged, DeadLetter, DeadLetterScan, DeliveryState, Message, NewMessage, QueueStats, Standing,
-    Status, Stranded,
+    Claimable, Damaged, DeadLetter, DeadLetterScan, DeliveryState, Duplicate, Message, NewMessage,
+    QueueStats, Status, Stranded,
 };
 use crate::store::sql::Sql;
 use crate::store::sql::schema::LAST_NUMBER;
@@ -62,18 +62,18 @@ impl QueueRead for LocalRead<'_> {
         self.letter(id)
     }
 
-    fn standing_message(&mut self, queue: &str, deduplication_key: &str) -> Result<Option<Standing>> {
+    fn duplicate_message(&mut self, queue: &str, deduplication_key: &str) -> Result<Option<Duplicate>> {
         let params = [queue.into(), deduplication_key.into()];
         let mut rows = self.db.statement(Sql::DuplicateMessage)?.query(&params)?;
         if !rows.next()? {
             return Ok(None);
         }
-        let (row, id) = (rows.int(1), rows.stored_text(0).map(|id| Standing::Id(id.to_string())));
+        let (row, id) = (rows.int(1), rows.stored_text(0).map(|id| Duplicate::Id(id.to_string())));
         drop(rows);
         let unreadable = |error: Error| {
             let mut rows = self.db.statement(Sql::MessageAt)?.query(&[row.into()])?;
             rows.next()?;
-            Ok(Standing::Damaged(damaged(&rows, &error.to_string())))
+            Ok(Duplicate::Damaged(damaged(&rows, &error.to_string())))
         };
         id.or_else(unreadable).map(Some)
     }
@@ -202,11 +202,11 @@ impl LocalWrite<'_> {
 
     fn enqueue(&mut self, new: &NewMessage<'_>) -> Result<String> {
         if let Some(key) = &new.deduplication_key
-            && let Some(standing) = self.read.standing_message(&new.queue, key)?
+            && let Some(duplicate) = self.read.duplicate_message(&new.queue, key)?
         {
-            return match standing {
-                Standing::Id(id) => Ok(id),
-                Standing::Damaged(Damaged { reason, .. }) => Err(Error::corrupt(reason)),
+            return match duplicate {
+                Duplicate::Id(id) => Ok(id),
+                Duplicate::Damaged(Damaged { reason, .. }) => Err(Error::corrupt(reason)),
             };
         }
         let now_ms = self.read.now_ms;

@@ -95,9 +95,9 @@ impl<'a> LocalWrite<'a> {
         let (now_ms, mut failed) = (self.read.now_ms, Vec::new());
         for (place, check) in checks.iter().enumerate() {
             self.read.get(&check.key, 0, &mut |row| {
-                let stands = row.filter(|row| row.is_live(now_ms)).map(|row| row.versionstamp);
-                if stands != check.versionstamp.as_deref() {
-                    failed.push((place, stands.map(str::to_string)));
+                let current = row.filter(|row| row.is_live(now_ms)).map(|row| row.versionstamp);
+                if current != check.versionstamp.as_deref() {
+                    failed.push((place, current.map(str::to_string)));
                 }
                 Ok(())
             })?;
