@@ -17,6 +17,8 @@ const ORDER = [
   "deno",
   "deno-kv",
   "keyv-sqlite",
+  "redis",
+  "bunqueue",
 ]
 
 /**
@@ -39,9 +41,9 @@ export async function availablePeers({ chosen, skip = [], against, missing }) {
 
 async function peersOf(name, missing) {
   const module = join(PEERS, `${name}.js`)
-  const { title, settings, runtimes, only, available } = await import(module)
+  const { title, settings, runtimes, only, available, absent } = await import(module)
   if (available?.() === false) {
-    missing.add(title, "it could not be compiled here", true)
+    missing.add(title, absent ?? "it could not be compiled here", true)
     return []
   }
   const label = (runtime) => `${title} (${RUNTIME_NAMES[runtime]})`

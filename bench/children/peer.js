@@ -14,23 +14,25 @@ import { rows } from "../rows/rows.js"
 /**
  * The result of `open(path, root)` of a module in `peers/`. Calls return values or promises. A peer omits the
  * calls that it has no equivalent for. The module also exports `title`, `runtimes` and `settings`,
- * `available()` if it may be missing on a machine, and `only`, names of rows, if it is not in all of them; it
- * imports its library inside `open`, so that every runtime can read these exports.
+ * `available()` if it may be missing on a machine (`absent` says what is missing then), and `only`, names of
+ * rows, if it is not in all of them; it imports its library inside `open`, so that every runtime can read
+ * these exports.
  *
  * @typedef {object} Peer
  * @property {string} version
- * @property {(entries: Iterable<{ key: any[], value: any }>) => any} load writes many entries, not timed
- * @property {(key: any[]) => any} get gives `{ key, value }`, `value: null` if there is none
+ * @property {(entries: Iterable<{ key: any[], value: any }>) => any} [load] writes many entries, not timed; a
+ * peer has it, `get`, `getMany`, `set` and `delete`, or none of them
+ * @property {(key: any[]) => any} [get] gives `{ key, value }`, `value: null` if there is none
  * @property {(keys: any[][]) => any} [getMany]
  * @property {(prefix: any[], visit: (entry: { key: any[], value: any }) => void) => any} [list]
  * @property {(prefix: any[], field: string, bounds: [number, number], visit: (entry: { key: any[], value: any
  * }) => void) => any} [listBetween] the entries whose field is from the one to the other
- * @property {(key: any[], value: any) => any} set gives `{ ok: true }` when it is on disk
+ * @property {(key: any[], value: any) => any} [set] gives `{ ok: true }` when it is on disk
  * @property {(key: any[], amount: number) => any} [add] to a counter; gives `{ ok: true }` when it is on disk
  * @property {(key: any[]) => any} [counter] gives the counter as a number
  * @property {(keys: any[][]) => any} [versions] the versionstamps, for checks
  * @property {(checks: object[], sets: object[]) => any} [atomic] gives `{ ok: true }` when it is on disk
- * @property {(key: any[]) => any} delete this one key
+ * @property {(key: any[]) => any} [delete] this one key
  * @property {(prefix: any[]) => any} [deletePrefix] gives the number of entries
  * @property {(path: string, handler?: (value: any) => void, options?: { idle?: number, spread?: number }) =>
  * any} [queue] opens an empty store with a queue, and handles its messages if there is a handler; gives
@@ -112,27 +114,15 @@ const commands = {
   },
 
   async load() {
-    await peer.load(preloaded())
+    await peer.load?.(preloaded())
   },
 
   /** Checks that the calls do what their names say. */
   async validate() {
-    const [first, last, random] = [itemKey(0), itemKey(ENTRIES - 1), new Random(1)]
-    assert.deepEqual((await peer.get(first)).value, item(0).value, "get")
-    const both = await peer.getMany([last, first])
-    assert.deepEqual([both[0].value, both[1].value], [item(ENTRIES - 1).value, item(0).value], "getMany")
-
-    const value = newValue(0, random)
-    await peer.set(first, value)
-    assert.deepEqual((await peer.get(first)).value, value, "get after set")
-
-    await peer.delete(first)
-    assert.equal((await peer.get(first)).value, null, "get after delete")
-    if (peer.list) await validateList()
-    await peer.load([item(0)])
+    if (peer.get) await validateEntries()
     if (peer.listBetween) await validateListBetween()
     if (peer.add) await validateCounter()
-    if (peer.atomic) await validateAtomic(random)
+    if (peer.atomic) await validateAtomic(new Random(1))
     if (peer.deletePrefix) await validateDeletePrefix()
     if (peer.queue) await validateQueue()
     if (peer.watch) await validateWatch()
@@ -198,6 +188,22 @@ const commands = {
     await shelved?.close()
     await peer.close()
   },
+}
+
+async function validateEntries() {
+  const [first, last] = [itemKey(0), itemKey(ENTRIES - 1)]
+  assert.deepEqual((await peer.get(first)).value, item(0).value, "get")
+  const both = await peer.getMany([last, first])
+  assert.deepEqual([both[0].value, both[1].value], [item(ENTRIES - 1).value, item(0).value], "getMany")
+
+  const value = newValue(0, new Random(1))
+  await peer.set(first, value)
+  assert.deepEqual((await peer.get(first)).value, value, "get after set")
+
+  await peer.delete(first)
+  assert.equal((await peer.get(first)).value, null, "get after delete")
+  if (peer.list) await validateList()
+  await peer.load([item(0)])
 }
 
 /** Expects the first item to be absent. */

@@ -21,7 +21,7 @@ export async function measure({ folder, peers: chosen, save = () => {} }) {
   const missing = new Missing()
   const found = []
   const results = () => ({ rounds: ROUNDS, found, missing: missing.found })
-  for (const peer of await availablePeers({ chosen, skip: ["keyval-without-log"], missing })) {
+  for (const peer of await availablePeers({ chosen, skip: ["keyval-without-log", "bunqueue"], missing })) {
     console.error(peer.label)
     const counts = await missing.attempt(peer.label, () => countsOf(folder, peer))
     if (counts) found.push(counts)
