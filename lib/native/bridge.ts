@@ -9,7 +9,7 @@ import { outside } from "../shared/callbacks.js"
 import { closed, KvError, type SystemSource, systemError } from "../shared/errors.js"
 import { microtask, nextTurn } from "../shared/host.js"
 import type { KvSettings } from "../shared/options.js"
-import { awaited, beneath, originOf, traced } from "../shared/stacks.js"
+import { Answer, beneath, originOf } from "../shared/stacks.js"
 import type { Running } from "../transport.js"
 import { type Packet, type Parcel, parcelOf } from "../wire/page.js"
 import { fromNative, type NativeHandle, native } from "./addon.js"
@@ -32,8 +32,9 @@ export interface BridgeOwner {
 }
 
 interface Pending {
-  resolve(body: never, mail: Mail): void
-  reject(error: unknown): void
+  answer: Answer<unknown>
+  reader: AnswerReader<unknown, unknown>
+  request: unknown
 }
 
 /** What came with the letters. */
@@ -161,24 +162,10 @@ export class Bridge {
 
   /** An answer that comes by mail. */
   expect<Asked, Given>(id: number, request: Asked, reader: AnswerReader<Asked, Given>): Promise<Given> {
-    const origin = originOf(false)
-    const answer = new Promise<Given>((resolve, reject) => {
-      const fail = (error: unknown) => reject(traced(error, origin))
-      this.#pending.set(id, {
-        resolve: (body, mail) => {
-          try {
-            resolve(
-              "page" in reader ? reader.page(parcelIn(mail, body), request) : reader.body(body, request),
-            )
-          } catch (error) {
-            fail(error)
-          }
-        },
-        reject: fail,
-      })
-      if (this.#pending.size === 1) this.#hold()
-    })
-    return origin === undefined ? awaited(answer) : answer
+    const answer = new Answer<Given>(originOf(false))
+    this.#pending.set(id, { answer, reader, request } as Pending)
+    if (this.#pending.size === 1) this.#hold()
+    return answer.promise
   }
 
   attach(running: Running): void {
@@ -227,8 +214,9 @@ export class Bridge {
       }
       const pending = this.#pending.get(id)
       this.#pending.delete(id)
-      if (letters[at + 1] === 0) pending?.resolve(letters[at + 2] as never, { bytes, pages })
-      else pending?.reject(errorOf(letters[at + 2] as ErrorBody))
+      if (pending === undefined) continue
+      if (letters[at + 1] === 0) settle(pending, letters[at + 2] as never, { bytes, pages })
+      else pending.answer.reject(errorOf(letters[at + 2] as ErrorBody))
     }
     if (this.#pending.size > 0) return
     this.#hold()
@@ -264,6 +252,14 @@ export class Bridge {
     this.#handle.close(id)
     await ended
     this.#handle.release()
+  }
+}
+
+function settle({ answer, reader, request }: Pending, body: never, mail: Mail): void {
+  try {
+    answer.resolve("page" in reader ? reader.page(parcelIn(mail, body), request) : reader.body(body, request))
+  } catch (error) {
+    answer.reject(error)
   }
 }
 

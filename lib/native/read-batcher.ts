@@ -5,7 +5,7 @@ import { closed } from "../shared/errors.js"
 import { microtask, turn } from "../shared/host.js"
 import { copyKey, copyKeys } from "../shared/keys.js"
 import { isList } from "../shared/kinds.js"
-import { awaited, beneath, nearOrigin, type Origin, originOf, traced } from "../shared/stacks.js"
+import { Answer, beneath, originOf } from "../shared/stacks.js"
 import { isUnparsed, parcelOf, readKnown } from "../wire/page.js"
 import { callNative, fromNative } from "./addon.js"
 import type { Bridge } from "./bridge.js"
@@ -14,9 +14,7 @@ import type { Bridge } from "./bridge.js"
 interface Waiting {
   count: number
   single: boolean
-  origin: Origin | undefined
-  resolve(result: never): void
-  reject(error: unknown): void
+  answer: Answer<unknown>
 }
 
 /**
@@ -42,31 +40,26 @@ export class ReadBatcher {
   }
 
   get<T>(key: KvKey): Promise<KvEntryMaybe<T>> {
-    return new Promise((resolve, reject) => {
-      try {
-        if (this.#bridge.closed) throw closed()
-        this.#keys.push(checkedKey(key))
-      } catch (error) {
-        throw beneath(error, this.get)
-      }
-      this.#read({ count: 1, single: true, origin: originOf(true) ?? nearOrigin(), resolve, reject })
-    })
+    try {
+      if (this.#bridge.closed) throw closed()
+      this.#keys.push(checkedKey(key))
+    } catch (error) {
+      return Promise.reject(beneath(error, this.get))
+    }
+    return this.#read(1, true, new Answer<KvEntryMaybe<T>>(originOf(true)))
   }
 
   /** Throws what is wrong with the keys. */
   getMany<T>(keys: readonly KvKey[]): Promise<KvEntryMaybe<T>[]> {
     if (this.#bridge.closed) throw closed()
     const copies = copyKeys(keys, checkedKey)
-    const origin = originOf(false)
-    const answer = new Promise<KvEntryMaybe<T>[]>((resolve, reject) => {
-      this.#keys.push(...copies)
-      this.#read({ count: copies.length, single: false, origin, resolve, reject })
-    })
-    return origin === undefined ? awaited(answer) : answer
+    this.#keys.push(...copies)
+    return this.#read(copies.length, false, new Answer<KvEntryMaybe<T>[]>(originOf(false)))
   }
 
-  #read(waiting: Waiting): void {
-    if (this.#waiting.push(waiting) === 1) this.#schedule()
+  #read<R>(count: number, single: boolean, answer: Answer<R>): Promise<R> {
+    if (this.#waiting.push({ count, single, answer: answer as Answer<unknown> }) === 1) this.#schedule()
+    return answer.promise
   }
 
   #schedule(): void {
@@ -145,7 +138,7 @@ export class ReadBatcher {
       return
     }
     if (waiting.length === 1 || isClosed) {
-      for (const { origin, reject } of waiting) reject(traced(error, origin))
+      for (const { answer } of waiting) answer.reject(error)
       return
     }
     let first = 0
@@ -184,8 +177,8 @@ function lookedAt(key: KvKey, place?: string): KvKey {
 
 function settle(waiting: readonly Waiting[], entries: readonly KvEntryMaybe[]): void {
   let first = 0
-  for (const { count, single, resolve } of waiting) {
-    resolve((single ? entries[first] : entries.slice(first, first + count)) as never)
+  for (const { count, single, answer } of waiting) {
+    answer.resolve(single ? entries[first] : entries.slice(first, first + count))
     first += count
   }
 }
