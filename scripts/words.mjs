@@ -18,12 +18,8 @@ const MAX_COLUMNS = 110
 const PAGES = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "index.d.ts"]
 for (const page of readdirSync(join(root, "docs"))) if (page.endsWith(".md")) PAGES.push(`docs/${page}`)
 
-const LOCAL = ["backup", "os", "schema", "sqlite"].map((folder) => `src/store/local/${folder}`)
-const ENGINE = ["answer", "changes", "query"].map((folder) => `src/engine/${folder}`)
-const STORE = ["src/store/rows", "src/store/sql", ...LOCAL]
-const RUST = ["src/base", "src/binding", "src/codec", ...ENGINE, ...STORE]
-const FOLDERS = ["lib", "__test__", "tests", "bench", "examples", "fuzz", "scripts", ...RUST]
-const FILES = ["build.rs", "native.cjs", "src/kv.rs", "src/lib.rs"]
+const FOLDERS = ["src", "lib", "__test__", "tests", "bench", "examples", "fuzz", "scripts"]
+const FILES = ["build.rs", "native.cjs"]
 const SOURCE = /(?<!\.d)\.(?:[cm]?[tj]s|rs)$/
 /** Installed, compiled, or found by the fuzzer. */
 const NOT_OURS = /^(?:node_modules|target|corpus|artifacts|results)$/

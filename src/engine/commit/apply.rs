@@ -1,5 +1,5 @@
-//! The commit engine: checks, then mutations in order, all or nothing. It decides on what is stored; the store judges the checks and
-//! applies the steps.
+//! The commit engine: checks, then mutations in order, all or nothing. It decides by the stored rows; the
+//! store evaluates the checks and applies the steps.
 
 use smallvec::SmallVec;
 
@@ -11,7 +11,7 @@ use crate::engine::query::unique;
 use crate::engine::queue::settle::{Undelivered, set_aside};
 use crate::store::{Batch, Next, ReadTxn, Refusal, StepResult, Verdict, WriteJob};
 
-/// Told how a commit ended, once.
+/// Called with the outcome of a commit, once.
 pub type Done = Box<dyn FnOnce(Result<Outcome>) + Send>;
 
 /// A commit on its way through the writer.
@@ -20,17 +20,17 @@ pub struct CommitJob {
     durability: Durability,
     room: Vec<Room>,
     decided: SmallVec<[Decided; 1]>,
-    /// Whether what was decided is no more than that damaged messages are set aside. Then comes the commit.
+    /// Whether this turn only sets damaged messages aside; the commit follows in the next one.
     sets_aside: bool,
     undelivered: Undelivered,
-    /// Why the mutations cannot be made. It counts only if the checks hold: they come first.
+    /// The error of the mutations. It is reported only if the checks hold, since they come first.
     error: Option<Error>,
     outcome: Option<Outcome>,
     done: Option<Done>,
 }
 
 impl CommitJob {
-    /// A commit that tells `done`.
+    /// A commit that reports to `done`.
     #[must_use]
     pub fn new(commit: Commit, durability: Durability, done: Done) -> Self {
         Self {

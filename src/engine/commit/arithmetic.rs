@@ -7,7 +7,7 @@ use crate::base::error::{At, Code, Error, Result};
 use crate::base::limits::MAX_COUNTER_BYTES;
 use crate::codec::value::Counter;
 
-/// What a counter mutation does.
+/// The kind of a counter mutation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arithmetic {
     /// Adds.
@@ -18,12 +18,12 @@ pub enum Arithmetic {
     Min,
 }
 
-/// The counter after a mutation. A missing one starts a sum at 0, and becomes the operand of a max or min; what kind it is, the
-/// operand says. Otherwise the stored one says it.
+/// The counter after a mutation. A missing counter starts a sum at 0, and becomes the operand of a max or
+/// min. The kind of number is that of the stored counter, else that of the operand.
 ///
 /// # Errors
-/// `LIMIT_EXCEEDED` for numbers that are too large; `TYPE_MISMATCH` if a `KvU64` meets a counter that is none; `INVALID_ARGUMENT` if a stored `KvU64` meets an operand that is not an
-/// unsigned 64-bit integer.
+/// `LIMIT_EXCEEDED` for numbers that are too large; `TYPE_MISMATCH` if a `KvU64` meets a counter that is
+/// none; `INVALID_ARGUMENT` if a stored `KvU64` meets an operand that is not an unsigned 64-bit integer.
 pub fn apply(operation: Arithmetic, stored: Option<Counter>, operand: &Counter) -> Result<Counter> {
     check_size(operand).at("value")?;
     stored.as_ref().map_or(Ok(()), check_size).at("stored counter")?;

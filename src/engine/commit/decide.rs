@@ -1,4 +1,4 @@
-//! Decides on the mutations of a commit: what they read, and the steps that they are.
+//! Decides on the mutations of a commit: their reads, and their steps.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -19,21 +19,21 @@ use crate::engine::query::matching::for_each_match;
 use crate::store::rows::queue::{Damaged, Duplicate};
 use crate::store::{Batch, Expiry, PutKey, ReadTxn, Step, Want};
 
-/// Stands for a versionstamp that is not issued yet: it is as long as one, and after all that were.
+/// A placeholder for a versionstamp that is not issued yet: of the same length, and after all issued ones.
 const STAND_IN: &str = "ffffffff-ffff-ffff-ffff-ffffffffffff";
 
-/// What a mutation replies, once its steps are applied.
+/// The reply of a mutation, once its steps are applied.
 #[derive(Debug)]
 pub enum Pending {
-    /// This.
+    /// This reply.
     Known(Reply),
-    /// How many entries its steps removed.
+    /// The number of entries that its steps deleted.
     Deleted,
-    /// What its only step gave.
+    /// The result of its only step.
     Step,
 }
 
-/// A mutation's steps end here, and it replies so.
+/// The end of a mutation's steps, and its reply.
 #[derive(Debug)]
 pub struct Decided {
     /// The number of steps up to there.
@@ -49,16 +49,16 @@ struct Decision<'d, 'a> {
     /// `None` if no mutation reads what another one has written.
     draft: Option<Draft<'a>>,
     room: &'a [Room],
-    /// Messages that have a deduplication key of the commit, and whose ids cannot be read.
+    /// Messages with a deduplication key of the commit and unreadable ids.
     damaged: Vec<Damaged>,
 }
 
-/// An entry that has expired, and that makes room in a unique index for another one.
+/// An expired entry that makes room in a unique index for another one.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Room {
-    /// The other one's key.
+    /// The key of the other one.
     pub key: Vec<u8>,
-    /// Its own.
+    /// The key of the expired entry.
     pub holder: Vec<u8>,
 }
 
@@ -122,7 +122,7 @@ impl<'a> Decision<'_, 'a> {
         }
     }
 
-    /// What is at a key.
+    /// The current value of a key.
     fn stored<T>(&mut self, key: &[u8], decode: impl Fn(u8, &[u8]) -> Result<T>) -> Result<Option<T>> {
         match self.draft.as_ref().map_or(Known::Nothing, |draft| draft.known(key)) {
             Known::Value(value) => return decode(value.encoding, &value.bytes).map(Some),
@@ -139,7 +139,7 @@ impl<'a> Decision<'_, 'a> {
         Ok(stored)
     }
 
-    /// Writes what was made of an entry; it keeps its time to live, unless it gets another one.
+    /// Writes an entry's new value; its time to live is kept, unless there is a new one.
     fn replace(
         &mut self,
         key: &'a [u8],
@@ -180,7 +180,7 @@ impl<'a> Decision<'_, 'a> {
 
     fn delete_matching(&mut self, range: &'a Range<Vec<u8>>, filter: &Filter) -> Result<()> {
         let (mut keys, now) = (Vec::new(), self.seen.now_ms());
-        // The first key may be above what it has an index for.
+        // The first key may be the prefix itself, which has no entry in the index.
         let rest = key::successor(&range.start)..range.end.clone();
         let has_first = range.contains(&range.start);
         if has_first {
@@ -208,7 +208,7 @@ impl<'a> Decision<'_, 'a> {
     }
 }
 
-/// A key as the store will have it, but for the versionstamp.
+/// A key as it will be stored, with the placeholder for the versionstamp.
 fn full_key(key: &PutKey<'_>) -> Result<Vec<u8>> {
     match key {
         PutKey::Known(key) => Ok(key.to_vec()),
@@ -220,7 +220,7 @@ fn full_key(key: &PutKey<'_>) -> Result<Vec<u8>> {
     }
 }
 
-/// Decides on the mutations, in order; gives what is to be set aside before them.
+/// Decides on the mutations, in order; returns the damaged messages to set aside before them.
 pub fn mutate<'a>(
     commit: &'a Commit,
     room: &'a [Room],
@@ -243,7 +243,7 @@ pub fn mutate<'a>(
     Ok(decision.damaged)
 }
 
-/// What a mutation reads first.
+/// The first reads of a mutation.
 fn wants(mutation: &Mutation) -> impl Iterator<Item = Want<'_>> {
     let entry = |key| Want::Entry(key, usize::MAX);
     let (first, second) = match mutation {

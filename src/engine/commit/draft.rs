@@ -21,9 +21,9 @@ struct Entry<'a> {
     value: Option<Value<'a>>,
 }
 
-/// An entry as far as it is known.
+/// An entry, as far as the commit determines it.
 pub enum Known<'d, 'a> {
-    /// Nothing: what is stored counts.
+    /// Nothing: the stored entry counts.
     Nothing,
     /// It is absent.
     Absent,
@@ -34,7 +34,7 @@ pub enum Known<'d, 'a> {
 /// The entries that a commit has touched so far.
 #[derive(Default)]
 pub struct Draft<'a> {
-    /// By the encoded key; one whose end is the versionstamp has the stand-in of one.
+    /// By the encoded key; a key that ends with the versionstamp has the placeholder.
     entries: HashMap<Vec<u8>, Entry<'a>>,
     ranges: Vec<&'a Range<Vec<u8>>>,
 }
@@ -68,7 +68,7 @@ impl<'a> Draft<'a> {
         self.ranges.push(range);
     }
 
-    /// Removes the entries of a range that match, of those that the commit has written; names them in key
+    /// Deletes the matching entries of a range, of those that the commit has written; returns them in key
     /// order.
     pub fn delete_matching(
         &mut self,

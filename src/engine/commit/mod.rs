@@ -1,4 +1,4 @@
-//! A commit as data: checks and mutations, their limits, and how it can end.
+//! A commit as data: checks and mutations, their limits, and the possible outcomes.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -45,18 +45,18 @@ pub enum Mutation {
     Arithmetic {
         /// The encoded key.
         key: Vec<u8>,
-        /// How.
+        /// The operation.
         operation: Arithmetic,
-        /// By what.
+        /// The operand.
         operand: Counter,
         /// A new time to live; the old one stays without it.
         expires_in_ms: Option<i64>,
     },
-    /// Adds to an array.
+    /// Appends to an array, or prepends.
     Append {
         /// The encoded key.
         key: Vec<u8>,
-        /// Before what is there, not after it.
+        /// In front of the stored array, not after it.
         front: bool,
         /// The values.
         values: ArrayText,
@@ -67,7 +67,7 @@ pub enum Mutation {
     Patch {
         /// The encoded key.
         key: Vec<u8>,
-        /// What is merged.
+        /// The patch.
         patch: Encoded,
         /// A new time to live; the old one stays without it.
         expires_in_ms: Option<i64>,
@@ -83,10 +83,10 @@ pub enum Mutation {
     Enqueue(Box<NewMessage>),
 }
 
-/// What one mutation gave.
+/// The reply of one mutation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
-    /// Nothing to say.
+    /// Nothing.
     Done,
     /// Entries deleted, or the length of an array.
     Count(u64),
@@ -109,17 +109,17 @@ pub struct Commit {
     pub stamping: Stamping,
 }
 
-/// How a commit ended.
+/// The outcome of a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// Applied.
     Committed {
-        /// One for all of it, unless `Stamping` says that there is none.
+        /// The commit's versionstamp, unless `Stamping` issued none.
         versionstamp: Option<String>,
-        /// One a mutation.
+        /// One for each mutation.
         replies: Vec<Reply>,
     },
-    /// Checks that failed, by number, with what stands there.
+    /// Failed checks, by number, with the current versionstamps.
     Conflict(Vec<FailedCheck>),
 }
 
@@ -130,7 +130,7 @@ impl Commit {
         Self { mutations: vec![mutation], ..Self::default() }
     }
 
-    /// Refuses what is over a limit.
+    /// Checks the limits.
     ///
     /// # Errors
     /// `LIMIT_EXCEEDED`.
@@ -160,7 +160,7 @@ impl Commit {
 }
 
 impl Commit {
-    /// What it counts as.
+    /// The operation that it counts as.
     #[must_use]
     pub fn counts_as(&self) -> Operation {
         let is_delete = |one: &Mutation| {
@@ -217,7 +217,7 @@ impl Mutation {
         matches!(self, Self::Set { .. } | Self::Arithmetic { .. } | Self::Append { .. } | Self::Patch { .. })
     }
 
-    /// Whether it looks at what is stored, or at what an earlier mutation has written.
+    /// Whether it reads a stored value, or one that an earlier mutation has written.
     #[must_use]
     pub fn reads_entries(&self) -> bool {
         matches!(

@@ -1,8 +1,8 @@
-//! JSON merge patches (RFC 7396), text by text: what a patch does not name is copied as it is stored.
+//! JSON merge patches (RFC 7396), on the text: members that a patch does not name are copied as they are
+//! stored.
 //!
-//! Of the tagged values only a user's own object that has a member `__type` can be merged; any other one is
-//! replaced like a scalar. A member that is `undefined` in the patch changes nothing, as if it were not
-//! there.
+//! Of the tagged values only a user's own object with a member `__type` can be merged; any other is replaced
+//! like a scalar. A member that is `undefined` in the patch changes nothing.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -125,8 +125,8 @@ mod tests {
 
     use super::*;
 
-    /// `[encoding, stored, patch, result]`, the examples of RFC 7396 among them. The patches of transactions that
-    /// have not committed pass the same table (`__test__/unit/merge-patch.test.js`).
+    /// `[encoding, stored, patch, result]`, the examples of RFC 7396 among them. The patches of transactions
+    /// that have not committed pass the same table (`__test__/unit/merge-patch.test.js`).
     const CASES: &str = include_str!("../../../testdata/merge-patches.json");
 
     fn merged_as(encoding: u8, stored: Option<&str>, patch: &str) -> String {

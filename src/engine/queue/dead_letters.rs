@@ -13,7 +13,7 @@ use crate::store::{Batch, Flow, ReadTxn, Step, StepResult};
 pub fn list(txn: &mut dyn ReadTxn, scan: &DeadLetterScan) -> Result<Answer> {
     let mut page = Page::with_capacity(256);
     txn.scan_dead_letters(scan, &mut |letter| {
-        // What does not fit is asked for again, by its place.
+        // Dead letters that do not fit are read again with the next page.
         page.more |= !page.is_empty() && page.size_bytes() >= MAX_PAGE_BYTES;
         if page.more {
             return Ok(Flow::Stop);
@@ -50,10 +50,11 @@ fn push(page: &mut Page, letter: &DeadLetter) {
     });
 }
 
-/// Puts one back into its queue as a new message of this id, with all its attempts; tells the id, or `null`.
+/// Puts a dead letter back into its queue as a new message with this id and all its attempts; returns the id,
+/// or `null`.
 ///
 /// # Errors
-/// `CORRUPT` if a part of it cannot be read without which it would be another message.
+/// `CORRUPT` if an essential part of it cannot be read.
 pub fn requeue<'a>(
     seen: &mut dyn ReadTxn,
     batch: &mut Batch<'a>,
@@ -73,7 +74,8 @@ pub fn requeue<'a>(
     let schedule = schedule_of(&message.backoff_schedule).map_err(|_| unreadable("schedule"))?;
     let Schedule { backoff_ms, dead_letter } = schedule;
     let keys = keys_of(message.keys_if_undelivered.as_deref()).map_err(|_| unreadable("keys"))?;
-    // Another one may stand under its deduplication key by now: this one is asked for, and is not lost for that.
+    // Another message may have its deduplication key by now: this one is requeued without the key, so that it
+    // is not lost.
     let deduplication_key = match message.deduplication_key {
         Some(key) if seen.duplicate_message(&message.queue, &key)?.is_some() => None,
         key => key,

@@ -1,13 +1,15 @@
-//! What a listener does: it settles what its handlers have ended, and claims messages for them, in one operation.
+//! The operation of a listener: it settles the attempts that its handlers have ended, and claims messages for
+//! them, at once.
 //!
-//! A claim begins an attempt: it counts then, so that a message that kills its process comes to the end of its attempts
-//! too. A lease that ran out is claimed like a ready message; the lease's number grows with each claim, so that who lost it
-//! can settle nothing.
+//! A claim begins an attempt, which counts from then on: so a message that kills its process uses up its
+//! attempts, too. A message whose lease ran out is claimed like a ready one; the lease's number grows with
+//! each claim, so that the holder of a lost lease can settle nothing.
 //!
-//! Of messages with one ordering key only one is under way: it is processing, or pending with attempts behind it. One that
-//! comes after another of its key is put aside (`Blocked`): when it is enqueued, when another that comes before it is, or when
-//! a claim meets it while another is under way. No claim looks there; the first of them is let go when the one before is done.
-//! So claims look at each at most once, however many there are, and few of a key are pending at a time.
+//! Of the messages with one ordering key only one is active: it is processing, or pending after failed
+//! attempts. A later message of the key is `Blocked`: when it is enqueued, when an earlier one is enqueued,
+//! or when a claim meets it while another is active. Claims do not read blocked messages; the first of them
+//! is unblocked when the active one is done. So claims read each message at most once, however many there
+//! are, and few messages of a key are pending at a time.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -22,23 +24,24 @@ use crate::engine::answer::{Answer, lost};
 use crate::store::rows::queue::{Claimable, DeliveryState, Message, Status};
 use crate::store::{Batch, InFlight, Next, ReadTxn, Refusal, Step, StepResult, Verdict, Want, WriteJob};
 
-/// Messages that one look at a queue reads. More than are wanted, where some are behind their ordering key.
+/// Messages that are read at a time. More than are wanted, since some may be behind others of their ordering
+/// key.
 const LOOK: usize = 64;
 
-/// What a listener asks for.
+/// The request of a listener.
 #[derive(Debug, Clone)]
 pub struct ClaimRequest {
     /// The queue's name.
     pub queue: String,
-    /// First, all of these.
+    /// Ended attempts, settled first.
     pub settled: Vec<Settled>,
-    /// Then, at most so many messages.
+    /// Claim at most so many messages.
     pub claim: usize,
-    /// Their leases.
+    /// The duration of their leases.
     pub lock_ms: i64,
 }
 
-/// What came of it.
+/// The result of a claim.
 #[derive(Debug, Default)]
 pub struct Claimed {
     /// Claimed messages.
@@ -65,23 +68,23 @@ impl Claimed {
     }
 }
 
-/// Told what came of it, once.
+/// Called with the result, once.
 pub type ClaimDone = Box<dyn FnOnce(Result<Claimed>) + Send>;
 
-/// What is decided next.
+/// The next decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Round {
-    /// What becomes of attempts that have ended, and of leases that are due.
+    /// Settles ended attempts, and renews leases that are due.
     Settle,
-    /// Which messages are taken.
+    /// Chooses messages.
     Claim,
-    /// When there is something to do next.
+    /// Finds out when the queue has something to do next.
     Due,
     /// Nothing.
     End,
 }
 
-/// A listener's work on its way through the writer.
+/// A listener's request on its way through the writer.
 pub struct ClaimJob {
     request: ClaimRequest,
     in_flight: Arc<InFlight>,
@@ -96,7 +99,7 @@ pub struct ClaimJob {
     done: Option<ClaimDone>,
 }
 
-/// What the rounds before have come to.
+/// The results of the rounds so far.
 struct SoFar<'a> {
     in_flight: &'a InFlight,
     looked: usize,
@@ -104,23 +107,23 @@ struct SoFar<'a> {
     claimed: usize,
 }
 
-/// What was decided in a round. It counts once the steps are applied.
+/// The decision of a round. It counts once the steps are applied.
 #[derive(Default)]
 struct Decided {
-    /// Steps that tell whether a lease was lost, with the number of the attempt.
+    /// Steps whose results say whether a lease was lost, each with the number of the attempt.
     settling: Vec<(usize, usize)>,
     lost: Vec<usize>,
     extended: Extended,
     looked: usize,
     bytes: usize,
-    /// Messages that are claimed, with the step of each.
+    /// Claimed messages, each with its step.
     claiming: Vec<(usize, Message)>,
     more: bool,
     due_ms: Option<i64>,
 }
 
 impl ClaimRequest {
-    /// Attempts that have ended, and leases that are due.
+    /// Settles ended attempts, and renews leases that are due.
     fn settle<'a>(
         &'a self,
         seen: &mut dyn ReadTxn,
@@ -136,7 +139,7 @@ impl ClaimRequest {
             match end(seen, batch, settled, undelivered)? {
                 Ended::At(step) => decided.settling.push((step, index)),
                 Ended::Lost => decided.lost.push(index),
-                Ended::Stood => {}
+                Ended::Held => {}
             }
         }
         if self.claim > 0 {
@@ -147,7 +150,8 @@ impl ClaimRequest {
         Ok(decided)
     }
 
-    /// Claims what is ready. A message may depend on one that is buried before it in this round: it waits for the next one.
+    /// Claims ready messages. A message that depends on one buried earlier in this round waits for the next
+    /// round.
     fn claim<'a>(
         &'a self,
         seen: &mut dyn ReadTxn,
@@ -178,7 +182,7 @@ impl ClaimRequest {
             if message.state.status == Status::Processing
                 && let Some(lock_ms) = in_flight.holds(&message.id, message.state.lease)
             {
-                // The clock stepped forward: it is being handled here all the same.
+                // The clock stepped forward, but the message is still in flight here.
                 batch.push(Step::Extend(leased(&message), lock_ms));
                 continue;
             }
@@ -197,7 +201,7 @@ impl ClaimRequest {
         Ok(decided)
     }
 
-    /// What a turn reads that may claim so many more.
+    /// The reads of a turn that may claim so many more.
     fn next_reads(&self, wanted: usize) -> impl Iterator<Item = Want<'_>> {
         let ready = (wanted > 0).then(|| Want::ReadyMessages(&self.queue, wanted.min(LOOK)));
         ready.into_iter().chain([Want::QueueDue(&self.queue)])
@@ -205,7 +209,7 @@ impl ClaimRequest {
 }
 
 impl ClaimJob {
-    /// Work that tells `done`.
+    /// A request that reports to `done`.
     #[must_use]
     pub fn new(
         request: ClaimRequest,
@@ -228,7 +232,7 @@ impl ClaimJob {
         }
     }
 
-    /// A round is at its end; gives whether it found messages.
+    /// Adds the results of a round; returns whether it found messages.
     fn take_in(&mut self, decided: Decided, results: &[StepResult]) -> bool {
         let is_up = |step: usize| results.get(step).is_some_and(StepResult::is_up);
         let Self { result, .. } = self;
@@ -322,7 +326,7 @@ impl Drop for ClaimJob {
     }
 }
 
-/// What the dead letter of a message says whose handler never ended.
+/// The reason in the dead letter of a message whose handler never ended.
 const DIED: &str = "the lease ran out: the process that handled the message died, or was cut off";
 
 /// Ordering keys that this round has decided on.
@@ -330,11 +334,11 @@ const DIED: &str = "the lease ran out: the process that handled the message died
 struct Keys {
     /// A message of it is claimed.
     claimed: HashSet<String>,
-    /// A message of it is gone, and the next one is let go.
+    /// A message of it is gone, and the next one is unblocked.
     passed: HashSet<String>,
 }
 
-/// How a message is taken.
+/// Chooses the step for a message.
 struct Take {
     is_behind: bool,
     now_ms: i64,
@@ -342,7 +346,7 @@ struct Take {
 }
 
 impl Take {
-    /// Begins an attempt by a step, or puts the message where it belongs.
+    /// Begins an attempt, blocks the message or gives it up.
     fn message(
         &self,
         batch: &mut Batch<'_>,

@@ -1,4 +1,4 @@
-//! A message on its way into a queue: what a user says of it, its limits, and its row.
+//! A message on its way into a queue: the user's options, their limits, and the row.
 
 use std::borrow::Cow;
 
@@ -10,16 +10,16 @@ use crate::store::rows::queue;
 
 /// The waits before the second, third and fourth attempt.
 pub const DEFAULT_BACKOFF_MS: [i64; 3] = [1_000, 5_000, 10_000];
-/// The last element of a stored schedule, behind the waits, where no dead letter is kept. No attempt is before it, so a version
-/// that does not know it keeps a dead letter.
+/// The last element of a stored schedule, behind the delays, if no dead letter is to be kept. It adds no
+/// attempt, so a version that does not know it keeps a dead letter.
 const NO_DEAD_LETTER: i64 = -1;
-/// The queue of who names none.
+/// The queue if none is named.
 pub const DEFAULT_QUEUE: &str = "default";
 
-/// A message as a user hands it in.
+/// A message as a user enqueues it.
 #[derive(Debug, Clone)]
 pub struct NewMessage {
-    /// Made when it is handed in, so that a commit that runs again adds the same one.
+    /// Made when it is enqueued, so that a commit that is retried adds the same message.
     pub id: String,
     /// Its queue's name.
     pub queue: String,
@@ -31,9 +31,9 @@ pub struct NewMessage {
     pub dead_letter: bool,
     /// Encoded keys.
     pub keys_if_undelivered: Vec<Vec<u8>>,
-    /// One at a time.
+    /// Messages with the same one are handled one after another.
     pub ordering_key: Option<String>,
-    /// One in the queue.
+    /// Unique in the queue.
     pub deduplication_key: Option<String>,
     /// See `codec::value`.
     pub encoding: u8,
@@ -59,7 +59,7 @@ impl NewMessage {
         }
     }
 
-    /// Refuses what is over a limit.
+    /// Checks the limits.
     ///
     /// # Errors
     /// `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`.
@@ -99,7 +99,7 @@ impl NewMessage {
         })
     }
 
-    /// The same of one that nobody keeps.
+    /// The same, for a message that is not needed afterwards.
     #[must_use]
     pub fn into_step(self) -> Step<'static> {
         let row = self.row();
@@ -113,7 +113,7 @@ impl NewMessage {
         })
     }
 
-    /// What is no text or value of the user's.
+    /// The row without the user's texts and value.
     fn row(&self) -> queue::NewMessage<'static> {
         let attempts = i64::try_from(self.backoff_ms.len()).unwrap_or(i64::MAX);
         queue::NewMessage {
@@ -162,7 +162,7 @@ pub fn keys_of(text: Option<&str>) -> Result<Vec<Vec<u8>>> {
     texts.iter().map(|hex| bytes_of(hex).filter(|key| key::is_key(key)).ok_or_else(damaged)).collect()
 }
 
-/// What becomes of a message whose attempts fail.
+/// The treatment of a message whose attempts fail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule {
     /// Before the second attempt, the third, …

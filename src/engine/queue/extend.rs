@@ -1,4 +1,4 @@
-//! Leases of messages in flight that are extended: by the heartbeat, and by an operation that claims.
+//! Renews the leases of messages in flight: for the heartbeat, and for an operation that claims.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::store::in_flight::Due;
 use crate::store::{Batch, InFlight, Leased, Step, StepResult};
 
-/// Leases that are extended by steps of a batch.
+/// Leases that steps of a batch renew.
 #[derive(Debug, Default)]
 pub struct Extended {
     due: Vec<Due>,
@@ -15,8 +15,8 @@ pub struct Extended {
     lost: Vec<usize>,
 }
 
-/// Extends leases that are due. An operation that claims does it first: it may have waited for longer than a
-/// lease, and claims none of its own messages for that.
+/// Renews leases that are due. An operation that claims does so first: it may have waited for longer than a
+/// lease, and must not claim this process's own messages.
 pub fn extend(due: Vec<Due>, at_ms: i64, batch: &mut Batch<'_>) -> Extended {
     let begin = batch.steps.len();
     for Due { id, number, lock_ms } in &due {
@@ -32,7 +32,7 @@ impl Extended {
         self.lost = results.filter(|(_, result)| !result.is_up()).map(|(index, _)| index).collect();
     }
 
-    /// It is on disk: a lease that was lost is not extended any more.
+    /// The batch is on disk: a lost lease is no longer renewed.
     pub fn note(&self, in_flight: &InFlight) {
         in_flight.extended(&self.due, self.at_ms);
         for lost in self.lost.iter().filter_map(|index| self.due.get(*index)) {

@@ -1,6 +1,6 @@
-//! The heartbeat of the messages that this process handles: their leases are extended by Rust, so that a
-//! handler that holds up the event loop keeps its message, and a process that dies does not. What nobody
-//! handles any more is given back.
+//! The heartbeat of the messages in flight in this process: Rust renews their leases, so that a handler that
+//! blocks the event loop keeps its message, and a process that dies does not. Messages that are no longer
+//! handled are given back.
 
 use std::sync::{Arc, Weak};
 
@@ -13,7 +13,7 @@ use crate::store::in_flight::Due;
 use crate::store::rows::queue::Message;
 use crate::store::{Batch, InFlight, Next, ReadTxn, Store, Verdict, WriteJob};
 
-/// Extends what is due, and asks to be called again when there is more.
+/// Renews the leases that are due, and asks to be called again for the next ones.
 pub fn extend_due(store: &Weak<dyn Store>) {
     let Some(store) = store.upgrade() else { return };
     let in_flight = Arc::clone(store.in_flight());
@@ -27,7 +27,7 @@ pub fn extend_due(store: &Weak<dyn Store>) {
     }
 }
 
-/// Extends leases.
+/// Renews leases.
 struct Heartbeat {
     in_flight: Arc<InFlight>,
     due: Vec<Due>,
@@ -51,13 +51,13 @@ impl WriteJob for Heartbeat {
         }
     }
 
-    /// A power cut ends the process too, and with it what the lease protects.
+    /// Off: a power cut ends the process too, and with it the handler that the lease protects.
     fn durability(&self) -> Durability {
         Durability::Off
     }
 }
 
-/// Lets the next listener have at once what nobody handles here any more. It needs no sync: if a power cut
+/// Gives messages that are no longer handled here to the next listener at once. Needs no sync: if a power cut
 /// undoes it, the leases run out.
 pub fn give_back(store: &dyn Store, settled: Vec<Settled>) {
     if settled.is_empty() {

@@ -1,4 +1,4 @@
-//! How attempts end: the message is gone, waits for the next attempt, or is undelivered.
+//! Ends attempts: the message is acknowledged, waits for the next attempt, or is undeliverable.
 
 use std::borrow::Cow;
 
@@ -12,20 +12,22 @@ use crate::store::rows::queue::{Claimable, Damaged, Message};
 use crate::store::step::Ready;
 use crate::store::{Batch, Expiry, Leased, PutKey, ReadTxn, Refusal, Step};
 
-/// How an attempt ended.
+/// The end of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
     /// The message was handled.
     Done,
     /// The handler failed, with this message.
     Failed(String),
-    /// No handler was begun: the attempt does not count.
+    /// No handler was called: the attempt does not count.
     Returned,
-    /// The handler was begun, and its end is not waited for. The attempt counts, unless it is the last one: then one is left.
+    /// The handler was called, and its end is not awaited. The attempt counts, unless it is the last one:
+    /// then one is left.
     Released,
-    /// The worker that handled the message was ended, perhaps by it: the attempt counts, and the last one is not given back.
+    /// The worker that handled the message was terminated, perhaps because of it: the attempt counts, even
+    /// the last one.
     Abandoned,
-    /// What is stored cannot be read: no attempt would make it better.
+    /// The stored message cannot be read: another attempt would not help.
     Damaged(String),
 }
 
@@ -36,7 +38,7 @@ pub struct Settled {
     pub id: String,
     /// The lease under which it was handled.
     pub lease: i64,
-    /// How.
+    /// How it ended.
     pub end: End,
 }
 
@@ -46,14 +48,14 @@ pub fn leased(message: &Message) -> Leased<'static> {
     Leased { id: Cow::Owned(message.id.clone()), lease: message.state.lease }
 }
 
-/// What is decided of an attempt that has ended.
+/// The decision about an ended attempt.
 pub enum Ended {
-    /// This step tells whether its lease still stood.
+    /// The result of this step says whether its lease was still held.
     At(usize),
-    /// It did not.
+    /// The lease was lost.
     Lost,
-    /// It did, and no step tells it.
-    Stood,
+    /// The lease was held; no step says so.
+    Held,
 }
 
 /// Ends an attempt.
@@ -75,14 +77,14 @@ pub fn end<'a>(
                 damaged.reason = format!("{}; {error}", damaged.reason);
             }
             set_aside(batch, vec![damaged], undelivered);
-            return Ok(Ended::Stood);
+            return Ok(Ended::Held);
         }
         None => return Ok(Ended::Lost),
     };
     let step = match end {
         End::Failed(error) => fail(batch, &message, error, undelivered),
         End::Damaged(error) => bury(batch, &message, error, undelivered),
-        End::Abandoned if message.state.attempts >= message.max_attempts => return Ok(Ended::Stood),
+        End::Abandoned if message.state.attempts >= message.max_attempts => return Ok(Ended::Held),
         _ => {
             let counted = match end {
                 End::Released | End::Abandoned => message.state.attempts.min(message.max_attempts - 1),
@@ -94,7 +96,7 @@ pub fn end<'a>(
     Ok(Ended::At(step))
 }
 
-/// An attempt failed: the message waits for the next one, or has none left.
+/// An attempt failed: the message waits for the next attempt, or has used them up.
 fn fail(batch: &mut Batch<'_>, message: &Message, error: &str, undelivered: &Undelivered) -> usize {
     if message.state.attempts >= message.max_attempts {
         return exhaust(batch, message, error, undelivered);
@@ -108,7 +110,7 @@ fn fail(batch: &mut Batch<'_>, message: &Message, error: &str, undelivered: &Und
     batch.push(Step::Return { message: leased(message), attempts: message.state.attempts, ready })
 }
 
-/// A message has used up its attempts, and is a dead letter unless it said otherwise.
+/// A message has used up its attempts, and becomes a dead letter unless it was enqueued without one.
 pub fn exhaust(batch: &mut Batch<'_>, message: &Message, error: &str, undelivered: &Undelivered) -> usize {
     if schedule_of(&message.backoff_schedule).is_ok_and(|schedule| !schedule.dead_letter) {
         let Message { keys_if_undelivered, encoding, value, .. } = message;
@@ -118,7 +120,7 @@ pub fn exhaust(batch: &mut Batch<'_>, message: &Message, error: &str, undelivere
     bury(batch, message, error, undelivered)
 }
 
-/// What unique indexes say of the keys for undelivered values.
+/// The results of unique indexes for the keys of undelivered values.
 #[derive(Debug, Default)]
 pub struct Undelivered {
     /// A key, and an entry that has expired and makes room for it.
@@ -142,9 +144,9 @@ impl Undelivered {
         Ok(())
     }
 
-    /// Writes a value to its keys for undelivered ones, as their column has them; says what is left out: all
-    /// of it where the keys or the value cannot be read, and what a unique index refuses. The message would
-    /// come back for ever, and end every listener that meets it.
+    /// Writes an undelivered value to its keys, as their column has them; returns the omissions: everything
+    /// if the keys or the value cannot be read, and keys that a unique index refuses. An error instead would
+    /// bring the message back for ever, and fail every listener that meets it.
     fn write(&self, batch: &mut Batch<'_>, keys: Option<&str>, encoding: u8, value: &[u8]) -> Vec<String> {
         let readable = keys_of(keys).and_then(|keys| {
             if keys.is_empty() { Ok(keys) } else { value::check(encoding, value).map(|()| keys) }
@@ -175,7 +177,8 @@ impl Undelivered {
     }
 }
 
-/// The value goes to the keys for undelivered ones and into the dead letter queue, and the message is gone.
+/// Writes the value to the keys for undelivered values and into the dead letter queue, and removes the
+/// message.
 fn bury(batch: &mut Batch<'_>, message: &Message, error: &str, undelivered: &Undelivered) -> usize {
     let Message { keys_if_undelivered, encoding, value, .. } = message;
     let left_out = undelivered.write(batch, keys_if_undelivered.as_deref(), *encoding, value);
@@ -183,13 +186,13 @@ fn bury(batch: &mut Batch<'_>, message: &Message, error: &str, undelivered: &Und
     batch.push(Step::Bury { message: leased(message), reason })
 }
 
-/// The same for rows that cannot be read: what can be read of them.
+/// The same for damaged rows, with their readable parts.
 pub fn set_aside(batch: &mut Batch<'_>, mut damaged: Vec<Damaged>, undelivered: &Undelivered) {
     for one in &mut damaged {
         let Damaged { keys_if_undelivered: keys, encoding, value, reason, .. } = one;
         let left_out = undelivered.write(batch, keys.as_deref(), *encoding, value);
         *reason = with_left_out(reason, &left_out);
-        // A dead letter whose keys cannot be read could not be put back.
+        // A dead letter with unreadable keys could not be requeued.
         keys.take_if(|keys| keys_of(Some(keys)).is_err());
     }
     if !damaged.is_empty() {
@@ -197,7 +200,7 @@ pub fn set_aside(batch: &mut Batch<'_>, mut damaged: Vec<Damaged>, undelivered: 
     }
 }
 
-/// What the handler said, or what is damaged, and the first of what was not written.
+/// The handler's error, or the damage, and the first omission.
 fn with_left_out(error: &str, left_out: &[String]) -> String {
     let Some(first) = left_out.first() else { return cut(error, MAX_ERROR_MESSAGE_BYTES).to_string() };
     let more = if left_out.len() > 1 { format!("; and {} more", left_out.len() - 1) } else { String::new() };
@@ -205,7 +208,7 @@ fn with_left_out(error: &str, left_out: &[String]) -> String {
     format!("{}{note}", cut(error, MAX_ERROR_MESSAGE_BYTES.saturating_sub(note.len())))
 }
 
-/// The begin of a message that is too long, whole characters of it.
+/// The beginning of a message that is too long, in whole characters.
 fn cut(error: &str, most: usize) -> &str {
     let fits = |end: &usize| error.is_char_boundary(*end);
     let end = (0..=most.min(error.len())).rev().find(fits).unwrap_or(0);

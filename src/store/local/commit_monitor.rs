@@ -1,4 +1,4 @@
-//! When the commit monitor (`observer.rs`) is to look: who is attentive, and for which time they wait.
+//! Controls the commit monitor (`observer.rs`): its users, and the times that they wait for.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -24,7 +24,7 @@ struct MonitorState {
     /// How many of them want expiries swept.
     expiring: usize,
     due_ms: i64,
-    /// The clock was set: everything that depends on it is to be looked at now.
+    /// The clock was set: everything that depends on it must be checked now.
     poll: bool,
     stopped: bool,
     thread: Option<JoinHandle<()>>,
@@ -59,7 +59,7 @@ impl CommitMonitor {
         }
     }
 
-    /// Looks at everything that depends on the clock, now.
+    /// Makes the thread check everything that depends on the clock, now.
     pub fn poll(&self) {
         self.state.lock().poll = true;
         self.signal.notify_one();
@@ -77,7 +77,7 @@ impl CommitMonitor {
         }
     }
 
-    /// Somebody begins to be attentive; `start` gives the thread, if there is none yet.
+    /// Adds a user of the monitor; `start` starts the thread if there is none yet.
     pub fn start(&self, expiries: bool, start: impl FnOnce() -> Option<JoinHandle<()>>) {
         let mut state = self.state.lock();
         state.monitoring += 1;
@@ -90,7 +90,7 @@ impl CommitMonitor {
         self.signal.notify_one();
     }
 
-    /// Somebody is not attentive any more.
+    /// Removes a user of the monitor.
     pub fn leave(&self, expiries: bool) {
         let mut state = self.state.lock();
         state.monitoring -= 1;
@@ -136,17 +136,17 @@ impl CommitMonitor {
     }
 }
 
-/// Why the thread goes on.
+/// The reason for the thread to wake up.
 pub enum Reason {
     /// The store is closed.
     Stop,
     /// Look.
     Poll {
-        /// The time that somebody waits for has come.
+        /// An awaited time has come.
         time: bool,
-        /// Somebody wants expiries swept.
+        /// A user wants expired entries swept.
         expiries: bool,
-        /// Without regard to when expiries were looked for last.
+        /// Regardless of when expiries were checked last.
         now: bool,
     },
 }

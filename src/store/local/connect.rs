@@ -1,4 +1,4 @@
-//! The writer's connection: what is refused before a file is opened, and after.
+//! The writer's connection: the checks before a file is opened, and after.
 
 use std::path::Path;
 
@@ -65,7 +65,8 @@ fn sync_names(path: &Path) -> Result<()> {
     file.as_deref().and_then(Path::parent).map_or(Ok(()), folders::sync_all_above)
 }
 
-/// Each name would have a log of its own, and two processes would lose each other's commits.
+/// Refuses a file with two names: each name would have its own log, and two processes would lose each other's
+/// commits.
 pub fn refuse_second_name(path: &Path) -> Result<()> {
     if names(path) > 1 {
         backup::remove_second_name(path);

@@ -1,6 +1,6 @@
-//! Whether the files of a store are where they were opened. Each write looks, reads and the commit monitor do so about
-//! once a second. What one of them has noticed all writes refuse from then on, and reads a while later: a program can still
-//! read what it needs to end, and does not go on with old data for ever.
+//! Checks whether the files of a store are where they were opened: at each write, and about once a second for
+//! reads and the commit monitor. Once one of them has noticed a move, all writes fail, and reads fail a while
+//! later: a program can still read what it needs to end, and does not continue with stale data for ever.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -12,17 +12,17 @@ use super::os::identity::Whereabouts;
 use crate::base::clock::{Clock, Stopwatch};
 use crate::base::error::{Error, Result};
 
-/// Reads look again when the last look was longer ago: a look takes 1 to 4 µs, and a get 3.
+/// Reads check again after this time: a check takes 1 to 4 µs, and a get 3 µs.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// For so long reads go on once it was noticed.
+/// Reads continue for this long after a move was noticed.
 const READS_GO_ON_MS: i64 = 10_000;
 
-/// What the threads of a store know of its files.
+/// The knowledge of a store's threads about its files.
 pub struct FileCheck {
     /// None in memory.
     files: Option<Mutex<Files>>,
-    /// What was noticed. It holds for ever, also if the file comes back: its log may have been written by others.
+    /// The move that was noticed. It is final, even if the file comes back: others may have written its log.
     moved: OnceLock<Moved>,
 }
 
@@ -38,7 +38,7 @@ struct Files {
 }
 
 impl FileCheck {
-    /// Of a store that has just opened its files, or that has none.
+    /// For a store that has just opened its files, or that has none.
     pub fn of(path: Option<&Path>) -> Self {
         let files = path.map(|path| Files {
             whereabouts: Whereabouts::of(path),
@@ -53,7 +53,7 @@ impl FileCheck {
         self.files.is_none()
     }
 
-    /// What was noticed until now.
+    /// The state noticed so far.
     ///
     /// # Errors
     /// `UNAVAILABLE` if they were not where they were opened.
@@ -61,7 +61,7 @@ impl FileCheck {
         self.moved.get().map_or(Ok(()), |moved| Err(moved.error.clone()))
     }
 
-    /// Whether what was noticed until now keeps from reading.
+    /// Whether reads are still allowed.
     ///
     /// # Errors
     /// That of `known`, a while after it was noticed.
@@ -72,7 +72,7 @@ impl FileCheck {
         }
     }
 
-    /// Looks now.
+    /// Checks now.
     ///
     /// # Errors
     /// `UNAVAILABLE` if they are not where they were opened, or were not at an earlier look.
@@ -81,7 +81,7 @@ impl FileCheck {
         self.files.as_ref().map_or(Ok(()), |files| self.look_at(&mut files.lock(), clock))
     }
 
-    /// Looks if the last look was long ago, and nobody else does so at this moment.
+    /// Checks if the last check was long ago and no other thread checks at this moment.
     ///
     /// # Errors
     /// Those of `look`.

@@ -1,4 +1,5 @@
-//! The transaction that a group of operations shares: each runs under its own savepoint, all are committed at once.
+//! The transaction that a group of operations shares: each runs under its own savepoint, all are committed at
+//! once.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,36 +15,36 @@ use crate::store::rows::index::Define;
 use crate::store::sql::Sql;
 use crate::store::{Batch, Next, Notice, WriteJob};
 
-/// Claims and heartbeats write no page of `kv_meta` by themselves.
+/// Seldom enough that claims and heartbeats do not write a page of `kv_meta` each time.
 const TIME_NOTED_EVERY_MS: i64 = 1000;
 
 /// An operation.
 pub type Job = Box<dyn WriteJob>;
 
-/// Operations that ran in one transaction, with what came of each.
+/// Operations that ran in one transaction, with their outcomes.
 pub type Group = Vec<(Job, Result<()>)>;
 
-/// How a group ended.
+/// The end of a group.
 pub enum Ending {
     /// Each operation has its own outcome.
     Done,
-    /// Nothing was applied because of one of them, or of their size together: each is to run alone.
+    /// Nothing was applied, because of one of them or of their total size: each must run alone.
     RunAlone,
-    /// The files are not where they were. What is in the group may be in a file that nobody will open.
+    /// The files have moved. The group may be in a file that nobody will open.
     Moved(Error),
-    /// The only operation is to run again, in a transaction of its own: what a step of it met is to be undone.
+    /// The only operation must run again, in a new transaction, because a step was refused.
     Again,
-    /// The same, once the indexes are built again: a row of it is not in one as the table has it.
+    /// The same, after rebuilding the indexes: a row of the operation differs between an index and its table.
     AgainIndexed,
     /// The code of an operation panicked; the store cannot be trusted with another one.
     Panicked,
 }
 
-/// How an operation ran.
+/// The end of an operation's run.
 enum Ran {
-    /// It is at its end.
+    /// It is done.
     Ended(Result<()>),
-    /// A step was refused, and it would decide otherwise now. What it did is to be undone.
+    /// A step was refused, and it would now decide differently. Its effects must be undone.
     Refused,
 }
 
@@ -51,21 +52,21 @@ enum Ran {
 pub struct Transaction<'a> {
     pub shared: &'a Shared,
     pub db: &'a mut Db,
-    /// As the transaction found them.
+    /// The settings at the beginning of the transaction.
     pub before: Settings,
     pub settings: Settings,
     /// Rows that the connection had changed before it.
     pub changes: u64,
     pub slice: Duration,
     pub define: Define,
-    /// Whom it concerns, once it is committed.
+    /// The notice to deliver once it is committed.
     pub notice: Notice,
-    /// Whether the indexes were built again in it.
+    /// Whether it has rebuilt the indexes.
     pub rebuilt: bool,
 }
 
 impl Transaction<'_> {
-    /// Runs what waits, `most` operations of it, until its time is up; then it commits, or undoes all of it.
+    /// Runs waiting operations, at most `most`, until its time is up; then commits, or undoes all of them.
     pub fn run(&mut self, waiting: &mut VecDeque<Job>, most: usize, group: &mut Group) -> Ending {
         let watch = Stopwatch::start();
         let alone = most == 1 || waiting.len() == 1;
@@ -76,11 +77,12 @@ impl Transaction<'_> {
                 let _ = self.db.run(Sql::Rollback);
                 return Ending::Panicked;
             };
-            // Where one ends cannot be told, or SQLite gave the whole transaction up (disk full, I/O error): the others
-            // did nothing wrong.
+            // The operation cannot be separated from the others, or SQLite gave up the whole transaction
+            // (disk full, I/O error): the others are not at fault.
             let lost = ran.is_err() || self.db.connection.is_autocommit();
             let outcome = match ran {
-                // What was damaged after an index had it cannot be replaced or deleted, which is how it is mended.
+                // An entry that was damaged after an index had it could otherwise not be replaced or deleted,
+                // which repairs it.
                 Ok(Ran::Ended(Err(_)))
                     if alone && !self.rebuilt && self.db.connection.met_damaged_index() =>
                 {
@@ -108,8 +110,8 @@ impl Transaction<'_> {
         self.end(alone, group)
     }
 
-    /// What came of an operation; an error of the outer kind if it cannot be told from the others any more. Alone, it
-    /// needs no savepoint: the transaction is its own.
+    /// The outcome of an operation; an outer error if it can no longer be separated from the others. Alone,
+    /// it needs no savepoint: the transaction is its own.
     fn operation(&mut self, job: &mut dyn WriteJob, alone: bool) -> Result<Ran> {
         if !alone {
             self.db.run(Sql::Savepoint)?;
@@ -122,7 +124,8 @@ impl Transaction<'_> {
         };
         match &ran {
             Ran::Ended(Ok(())) if !alone => self.db.run(Sql::Release)?,
-            // SQLite does not write any more in a transaction in which it met damage, or took an error of the disk for it.
+            // SQLite writes no more in a transaction in which it met damage, or took an error of the disk for
+            // damage.
             Ran::Ended(Err(error)) if !alone && matches!(error.code, Code::Corrupt | Code::Unavailable) => {
                 return Err(error.clone());
             }
@@ -185,8 +188,8 @@ impl Transaction<'_> {
         Ending::Done
     }
 
-    /// Notes the time, so that it is not earlier for whoever opens the file next: with each message that is added (its
-    /// page is written anyway), else when what is noted is a second old.
+    /// Stores the time, so that later openers of the file do not get an earlier one: with each message that
+    /// is added (its page is written anyway), else once the stored time is a second old.
     fn note_time(&mut self, numbered: bool) -> Result<()> {
         let (now_ms, seen_ms) = (self.shared.clock.now_ms(), self.settings.seen_ms());
         let late = now_ms.saturating_sub(seen_ms) >= TIME_NOTED_EVERY_MS
@@ -202,7 +205,7 @@ impl Transaction<'_> {
             let clock = self.settings.clock.to_string();
             self.db.statement(Sql::SetClock)?.run(&[clock.as_str().into()])?;
         }
-        // Another process sees by it that a look at queues and leases is worth it (`ReadTxn::last_number`).
+        // This tells other processes that a look at queues and leases is worth it (`ReadTxn::last_number`).
         if self.notice.is_named() && self.settings.sequence == self.before.sequence {
             self.settings.sequence += 1;
         }
@@ -229,12 +232,12 @@ impl Transaction<'_> {
         }
         let of_sync = error.outcome_unknown;
         self.db.connection.doubt_log(if of_sync { Doubt::All } else { Doubt::End }, &announced);
-        // What is cut off the log is undone for certain.
+        // A commit that is cut off the log is certainly undone.
         let outcome_unknown = self.mend().is_err();
         Err(Error { outcome_unknown, ..error })
     }
 
-    /// SQLite's commit has passed, and so has its checkpoint, or not.
+    /// SQLite's commit has succeeded; its checkpoint may have failed.
     fn committed(&self, announced: &Announced) {
         let connection = &self.db.connection;
         if connection.checkpoint_failed() {
@@ -245,8 +248,8 @@ impl Transaction<'_> {
         self.shared.monitor.committed_here();
     }
 
-    /// What is committed is not acknowledged before the log is whole: a sync of another process, or in a checkpoint, may
-    /// have failed meanwhile.
+    /// A commit is not acknowledged before the log is whole: a sync of another process, or of a checkpoint,
+    /// may have failed meanwhile.
     fn settle(&mut self) -> Result<()> {
         if self.db.connection.is_log_whole() {
             return Ok(());

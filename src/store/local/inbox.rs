@@ -8,9 +8,8 @@ use parking_lot::{Condvar, Mutex};
 use crate::base::clock::Stopwatch;
 use crate::base::error::Error;
 
-/// How long an idle thread looks for work before it sleeps, if it was not idle for long the last time: a
-/// caller that awaits one write after another comes back within this time, and waking a sleeping thread costs
-/// more.
+/// How long an idle thread spins before it sleeps, if its last idle time was short: a caller that awaits one
+/// write after another returns within this time, and waking a sleeping thread costs more.
 const SPIN: Duration = Duration::from_micros(120);
 /// An idle time up to this one is followed by a spin: the gap that a spin would have caught, and the waking.
 const SHORT: Duration = Duration::from_micros(250);
@@ -20,14 +19,14 @@ const SHORT: Duration = Duration::from_micros(250);
 pub struct Inbox<T> {
     state: Mutex<InboxState<T>>,
     signal: Condvar,
-    /// Changes when there is something to look at; read without the lock while spinning.
+    /// Changes when there is something to do; read without the lock while spinning.
     pushes: AtomicUsize,
 }
 
 #[derive(Debug)]
 struct InboxState<T> {
     items: Vec<T>,
-    /// How many hold back what is pushed.
+    /// The number of holders that hold back pushed work.
     holds: usize,
     held: Vec<T>,
     interval: Option<Duration>,
@@ -39,7 +38,7 @@ struct InboxState<T> {
 #[derive(Debug)]
 pub struct Taker {
     last_tick: Stopwatch,
-    /// Work came soon after it was looked for the last time.
+    /// The last wait for work was short.
     busy: bool,
 }
 
@@ -75,7 +74,7 @@ impl<T> Default for Inbox<T> {
 }
 
 impl<T> Inbox<T> {
-    /// Appends work; gives it back with the reason if the thread is gone.
+    /// Appends work; returns it with the reason if the thread is gone.
     ///
     /// # Errors
     /// The reason, with the work.
@@ -93,7 +92,7 @@ impl<T> Inbox<T> {
         Ok(())
     }
 
-    /// The same, for work that passes what is held back.
+    /// The same, for work that overtakes held work.
     ///
     /// # Errors
     /// The reason, with the work.
@@ -107,12 +106,12 @@ impl<T> Inbox<T> {
         Ok(())
     }
 
-    /// What is pushed from now on waits for a `release` of its own.
+    /// Holds back work that is pushed from now on, until `release`.
     pub fn hold(&self) {
         self.state.lock().holds += 1;
     }
 
-    /// Ends a `hold`; the last one hands over what has waited, in its order.
+    /// Ends a `hold`; the last one hands over the held work, in order.
     pub fn release(&self) {
         let mut state = self.state.lock();
         state.holds = state.holds.saturating_sub(1);
@@ -129,7 +128,7 @@ impl<T> Inbox<T> {
         self.wake(state);
     }
 
-    /// The thread ends when it has done what waits, also what was held back.
+    /// The thread ends once it has done all waiting work, including held work.
     pub fn stop(&self) {
         let mut state = self.state.lock();
         state.take_held();
@@ -137,7 +136,7 @@ impl<T> Inbox<T> {
         self.wake(state);
     }
 
-    /// Refuses work from now on, and gives back what waits.
+    /// Refuses work from now on, and returns the waiting work.
     pub fn fail(&self, error: Error) -> Vec<T> {
         let mut state = self.state.lock();
         state.take_held();
@@ -193,7 +192,7 @@ impl<T> Inbox<T> {
 }
 
 impl<T> InboxState<T> {
-    /// Why nothing is taken any more.
+    /// The reason why no work is taken any more.
     fn refusal(&self) -> Option<Error> {
         self.failed.clone().or_else(|| self.stopped.then(Error::closed))
     }

@@ -1,5 +1,5 @@
-//! An embedded libSQL file, or memory: a writer thread, a reader thread, and a reader for each opener's own thread.
-//! Opening, sharing and closing are one matter: who may touch the file when.
+//! An embedded libSQL file, or memory: a writer thread, a reader thread, and a reader for each opener's own
+//! thread. Opening, sharing and closing are together here, because they decide when the file may be used.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -42,14 +42,14 @@ mod sqlite;
 mod txn;
 mod writer;
 
-/// Pages that an opener keeps for its gets: 32 MB at most. A get of one in 33 MB of entries costs a fourth less than with
-/// SQLite's 2 MB.
+/// Pages that an opener keeps for its gets: 32 MB at most. A get of one in 33 MB of entries costs a fourth
+/// less than with SQLite's 2 MB.
 const POINT_CACHE: &str = "PRAGMA cache_size = -32000";
 
-/// Pages that are kept where ranges are read: a scan comes back to few of them.
+/// Pages kept by the connection for ranges: a scan returns to few of them.
 const RANGE_CACHE: &str = "PRAGMA cache_size = -4000";
 
-/// Pages that are kept where commits of other processes are looked for: no query there reads many.
+/// Pages kept by the commit monitor: none of its queries reads many.
 const MONITOR_CACHE: &str = "PRAGMA cache_size = -500";
 
 /// Pages that a backup keeps: it reads each once.
@@ -62,7 +62,7 @@ pub struct LocalStore {
     openers: Mutex<usize>,
 }
 
-/// How a connection for reading comes about.
+/// The source of connections for reading.
 enum Storage {
     File { id: FileId, path: PathBuf, fault: Option<Fault> },
     Memory(Arc<Mutex<Db>>),
@@ -95,8 +95,8 @@ fn open_file(path: &Path, options: &Options, define: Define) -> Result<Arc<Local
         return Err(Error::invalid("it is a folder; give a file in it, such as \"app.db\""));
     }
     let mut open_files = OPEN_FILES.lock();
-    // A file that is open is only looked up, never opened by another way than SQLite's: closing any descriptor of
-    // it would drop the locks that this process holds on it.
+    // A file that is open is only looked up, never opened by another way than SQLite's: closing any
+    // descriptor of it would drop the locks that this process holds on it.
     if let Some(store) = FileId::of(path).and_then(|id| open_files.get(&id)).and_then(Weak::upgrade)
         && store.join(path, options, define)?
     {
@@ -117,7 +117,7 @@ fn open_file(path: &Path, options: &Options, define: Define) -> Result<Arc<Local
     Ok(store)
 }
 
-/// Which file a place is, if it exists.
+/// The identity of a location's file, if it exists.
 #[must_use]
 pub fn file_id(location: &Location) -> Option<String> {
     match location {
@@ -126,7 +126,7 @@ pub fn file_id(location: &Location) -> Option<String> {
     }
 }
 
-/// There is no working directory that a relative path could be in.
+/// The error of a relative path when there is no working directory.
 fn no_absolute_path(path: &Path, error: &std::io::Error) -> Error {
     let message = format!("the path cannot be made absolute: {error}");
     Error::invalid(message).because(SystemError::of(error, "getcwd", Some(path)))
@@ -156,7 +156,7 @@ impl LocalStore {
         matches!(&self.place, Storage::File { path: own, .. } if own == path)
     }
 
-    /// One opener more; false if the last one has just left.
+    /// Adds an opener; false if the last one has just left.
     fn join(&self, path: &Path, options: &Options, define: Define) -> Result<bool> {
         let mut openers = self.openers.lock();
         if *openers == 0 {
@@ -179,7 +179,7 @@ impl LocalStore {
         }
     }
 
-    /// Opens a connection for reading when it is called.
+    /// A function that opens a connection for reading.
     fn read_connection(&self, cache: &'static str) -> Connect {
         match &self.place {
             Storage::Memory(db) => {
@@ -190,7 +190,8 @@ impl LocalStore {
                 let (path, fault) = (path.clone(), fault.clone());
                 let shared = Arc::clone(&self.shared);
                 Box::new(move |wait| {
-                    // It is opened by path, as its log is: what is there now would be read, or made.
+                    // SQLite opens the file and its log by path: it would read, or create, the files that are
+                    // there now.
                     shared.check_files_now()?;
                     let connect = || {
                         let connection = Connection::open_existing(&path, fault.clone())?;
@@ -199,7 +200,7 @@ impl LocalStore {
                             Wait::BusyTimeout => shared.busy_timeout_ms(),
                             Wait::Never => 0,
                         });
-                        // What is in the log is the writer's to bring into the file.
+                        // Only the writer copies the log into the file.
                         connection.keep_untouched();
                         connection.execute("PRAGMA query_only = ON")?;
                         connection.execute(cache)?;
@@ -313,7 +314,7 @@ impl Store for LocalStore {
     }
 }
 
-/// Is told when what was handed to the writer before it is on disk.
+/// Runs a callback once the operations handed to the writer before it are on disk.
 struct Barrier(Option<Box<dyn FnOnce() + Send>>);
 
 impl WriteJob for Barrier {

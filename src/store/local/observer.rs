@@ -1,5 +1,5 @@
-//! The commit monitor's thread: it notices commits of other processes, due times, expiries, and files that are not
-//! where they were opened. One thread a store, which runs only while somebody is attentive.
+//! The commit monitor's thread: it notices commits of other processes, due times, expiries, and moved files.
+//! One thread for each store, which runs only while the monitor has users.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,14 +17,14 @@ use crate::base::error::Result;
 use crate::store::Notice;
 use crate::store::sql::Sql;
 
-/// Between two looks for commits of other processes: after one of them, and when nothing was seen for long. A
-/// look reads 48 bytes of memory; the longest pause decides how late the first commit is noticed.
+/// Between two polls for commits of other processes: after a commit, and after a long time without one. A
+/// poll reads 48 bytes of memory; the longest pause decides how late the first commit is noticed.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_millis(16);
 /// Between two polls for expired entries, which are reported within a second.
 const EXPIRY_PAUSE: Duration = Duration::from_millis(500);
-/// Between two notices while commits of other processes cannot be seen (no file descriptor is left for the
-/// connection that looks, say): who waits then looks with what it has open.
+/// Between two notices while commits of other processes cannot be observed (for example, no file descriptor
+/// is left for the connection): waiters then look through their own connections.
 const BLIND_PAUSE: Duration = Duration::from_millis(100);
 
 /// A waiter that needs notices, until it is dropped.
@@ -33,7 +33,7 @@ pub struct Monitoring {
     expiries: bool,
 }
 
-/// Begins to be attentive; the first one starts the thread.
+/// Adds a user of the monitor; the first one starts the thread.
 pub fn monitor(shared: &Arc<Shared>, connect: impl FnOnce() -> Connect, expiries: bool) -> Monitoring {
     shared.monitor.start(expiries, || {
         let (watched, connect) = (Arc::clone(shared), connect());
@@ -58,7 +58,7 @@ fn serve(shared: &Arc<Shared>, observer: &mut Observer) {
     let mut expiries_looked: Option<Stopwatch> = None;
     let mut blind: Option<Stopwatch> = None;
     let mut are_moved = false;
-    // What was committed since they became attentive, and before this first look, shows in no second one.
+    // A second poll cannot show commits between the start of monitoring and this first poll.
     shared.wake(&Notice::ELSEWHERE);
     loop {
         let Reason::Poll { time, expiries, now } = shared.monitor.wait(&shared.clock, pause) else { return };
@@ -66,9 +66,10 @@ fn serve(shared: &Arc<Shared>, observer: &mut Observer) {
         let (before, own) = (commits, shared.monitor.commits());
         let found = observer.poll();
         if found != seen {
-            // A commit of this process in between may hide another one: then it is looked at once too often.
+            // A commit of this process in between may hide one of another process: rather look once too
+            // often.
             notice |= Notice::ELSEWHERE;
-            // What another process has made ready is ready here.
+            // A message that another process made ready is ready here, too.
             if let Some(ms) = observer.seen_ms() {
                 shared.clock.witness(ms);
             }
@@ -84,7 +85,7 @@ fn serve(shared: &Arc<Shared>, observer: &mut Observer) {
             notice |= Notice::ELSEWHERE;
         }
         if !are_moved && shared.check_files().is_err() {
-            // Who waits looks, and meets the error.
+            // Waiters look, and get the error.
             are_moved = true;
             notice |= Notice::ELSEWHERE;
         }
@@ -109,11 +110,11 @@ struct Observer {
     in_memory: bool,
 }
 
-/// The newest commit by what can be seen of it; the same twice: nothing was committed in between.
+/// A sign of the newest commit; if it is the same twice, nothing was committed in between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Observation {
     Mark(CommitMark),
-    /// Where the log's index cannot be seen: SQLite's own count.
+    /// If the log's index cannot be seen: SQLite's own count.
     Version(i64),
     /// Nothing can be seen (yet).
     Nothing,
@@ -158,7 +159,7 @@ impl Observer {
     }
 }
 
-/// Asks SQLite, and finds what the next look needs.
+/// Asks SQLite, and prepares the next poll.
 fn version(db: &mut Db) -> Result<i64> {
     db.end_stray_transaction()?;
     db.run(Sql::Begin)?;

@@ -1,4 +1,4 @@
-//! Reads: on an opener's own thread, without waiting, and on the reader thread for what takes long.
+//! Reads: on an opener's own thread, without waiting, and on the reader thread if they take long.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -18,15 +18,15 @@ use crate::store::local::sqlite::{Connect, Db, NoSleep, Wait};
 use crate::store::sql::Sql;
 use crate::store::{Access, Notice, ReadJob, ReadWork, Reader};
 
-/// In memory the writer may hold the connection: this long a reader waits on its own thread.
+/// In memory the writer may hold the connection: the longest wait of a reader on its own thread.
 const MAX_LOCK_WAIT: Duration = Duration::from_micros(200);
 
 /// A reader for one thread, with connections of its own (in memory: the only one, for both).
 pub struct LocalReader {
     shared: Arc<Shared>,
     points: Arc<Mutex<Db>>,
-    /// Ranges have another connection, so that a long list does not push the pages of the keys that are read again and
-    /// again out of the cache. It is opened with the first list.
+    /// Ranges have another connection, opened with the first list, so that a long list does not evict the
+    /// pages of frequently read keys from the cache.
     ranges: Option<Arc<Mutex<Db>>>,
     connect: Connect,
     /// The connection is shared with the writer, which must not wait for a kept transaction.
@@ -34,8 +34,8 @@ pub struct LocalReader {
     kept: Kept,
 }
 
-/// A read transaction that stays open for the reads that follow. Opening and ending one takes two locks of the file and
-/// a look at its log, which is more than a cached read takes.
+/// A read transaction that stays open for the following reads. Opening and ending one takes two file locks
+/// and a look at the log, which cost more than a cached read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kept {
     /// Each read has its own.
@@ -47,7 +47,7 @@ enum Kept {
 }
 
 impl LocalReader {
-    /// Reads keys from `points`, and ranges from what `connect` opens.
+    /// Reads keys through `points`, and ranges through a connection that `connect` opens.
     pub fn new(shared: Arc<Shared>, points: Arc<Mutex<Db>>, connect: Connect, in_memory: bool) -> Self {
         Self { shared, points, ranges: None, connect, in_memory, kept: Kept::Nothing }
     }
@@ -76,7 +76,8 @@ impl LocalReader {
         if !newest.is_some_and(|mark| self.kept == Kept::Open(mark)) {
             self.end_kept(db);
             db.end_stray_transaction()?;
-            // The mark is older than the snapshot or as old: a commit in between ends it too early, never too late.
+            // The mark is older than the snapshot or as old: a commit in between ends it too early, never too
+            // late.
             db.run(Sql::Begin)?;
             self.kept = newest.map_or(Kept::Wanted, Kept::Open);
         }
@@ -100,7 +101,7 @@ impl Reader for LocalReader {
             connection => connection?,
         };
         let Some(mut db) = connection.try_lock_for(MAX_LOCK_WAIT) else { return Ok(false) };
-        // What stands there is not decided yet. The reader thread waits until it is.
+        // The log may hold an undecided commit. The reader thread waits until it is decided.
         if !db.connection.is_log_whole() {
             return Ok(false);
         }
@@ -144,7 +145,7 @@ fn read(db: &mut Db, at: Moment, access: Access, work: ReadWork<'_>) -> Result<(
     result.and(ended)
 }
 
-/// The thread for reads that take long; it opens its connection with the first of them.
+/// The thread for long reads; it opens its connection with the first of them.
 pub struct ReaderThread {
     handle: JoinHandle<()>,
 }
@@ -200,7 +201,7 @@ fn serve_one(shared: &Shared, connect: &Connect, db: &mut Option<Arc<Mutex<Db>>>
     {
         return job.finish(Err(error));
     }
-    // A job that panics drops what it was to complete with, and dropping that completes it with an error.
+    // A job that panics drops its callback, and dropping that completes the job with an error.
     let ran = catch_unwind(AssertUnwindSafe(|| run(&mut db, shared.clock.moment(), job)));
     if ran.is_err() {
         let _ = db.run(Sql::Rollback);

@@ -92,8 +92,8 @@ impl Shared {
         self.files.look(&self.clock).inspect_err(|_| self.empty_log_of_moved())
     }
 
-    /// Has the writer notice it, which then brings its log into the file: the next file at the path would be taken to own
-    /// that log.
+    /// Has the writer notice it, which then brings its log into the file: the next file at the path would be
+    /// taken to own that log.
     fn empty_log_of_moved(&self) {
         self.tick_now();
     }
@@ -122,8 +122,8 @@ impl Shared {
         self.read(Box::new(First { job, held: HeldWrites::of(self) }));
     }
 
-    /// Has the writer make the log whole, and waits for it. Not to be called on the writer's thread. It passes what
-    /// is held back, because the read that holds it back may be what asks for this.
+    /// Has the writer make the log whole, and waits for it. Not to be called on the writer's thread. It
+    /// passes what is held back, because the read that holds it back may be what asks for this.
     pub fn mend_log(&self) -> Result<()> {
         let (send, receive) = std::sync::mpsc::sync_channel(1);
         if let Err((_, error)) = self.writes.push_past(Box::new(Mend(send))) {

@@ -1,5 +1,5 @@
-//! The one writer of a file in this process. It takes all that waits, runs it in one transaction (`group.rs`),
-//! and only then reports to anyone.
+//! The one writer of a file in this process. It takes all that waits, runs it in one transaction
+//! (`group.rs`), and only then reports to anyone.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -54,7 +54,8 @@ impl Writer {
         }
     }
 
-    /// Commits what waits, in groups. Not inlined, so that its instructions can be counted (`bench/instructions/`).
+    /// Commits what waits, in groups. Not inlined, so that its instructions can be counted
+    /// (`bench/instructions/`).
     #[inline(never)]
     pub fn process(&mut self, jobs: Vec<Job>) {
         let mut waiting = VecDeque::from(jobs);
@@ -64,8 +65,8 @@ impl Writer {
         self.shared.wake(&Notice::NONE);
     }
 
-    /// Before the connection closes. A file that was moved gets what its log holds: SQLite would leave it in the log, where
-    /// the file was. What is undecided stays in the log, for who opens it next.
+    /// Before the connection closes. A file that was moved gets what its log holds: SQLite would leave it in
+    /// the log, where the file was. What is undecided stays in the log, for who opens it next.
     pub fn leave(&mut self) {
         let db = self.db.lock();
         if self.shared.files.look(&self.shared.clock).is_err() {
@@ -165,8 +166,8 @@ impl Writer {
         ending
     }
 
-    /// Whether the files are not where they were. Then what is committed goes into the file, wherever it is now, and leaves no
-    /// log behind that another file at its path would be taken to own.
+    /// Whether the files are not where they were. Then what is committed goes into the file, wherever it is
+    /// now, and leaves no log behind that another file at its path would be taken to own.
     fn moved(&self, db: &Db) -> Option<Error> {
         let error = self.shared.files.look(&self.shared.clock).err()?;
         let _ = db.connection.empty_log();
@@ -175,8 +176,9 @@ impl Writer {
 
     fn begin(&mut self, db: &mut Db, asked: Durability, rebuild: bool) -> Result<Settings> {
         db.end_stray_transaction()?;
-        // Under OFF a checkpoint, of a commit or of the closing, syncs nothing: it would take durable commits out of the
-        // log and leave them in memory. So OFF is only for stores of which every opener asked for it.
+        // Under OFF a checkpoint, after a commit or while closing, syncs nothing: it would take durable
+        // commits out of the log and leave them in memory. So OFF is used only if every opener of the store
+        // asked for it.
         let durability = asked.max(self.shared.strongest().min(Durability::Normal));
         if self.synchronous != Some(durability) {
             let pragma = match durability {

@@ -1,4 +1,4 @@
-//! The file that a backup becomes: where it may not be, the name that it has while it is written, and its final name.
+//! The file of a backup: forbidden targets, the temporary name while it is written, and the final name.
 
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
@@ -17,17 +17,18 @@ use crate::store::local::os::folders::exists;
 use crate::store::local::os::identity::{FileId, display_path};
 use crate::store::local::sqlite::{NO_DESCRIPTOR, is_lack_of_descriptors};
 
-/// What SQLite puts beside a database. One that lies beside a copy would be taken for the copy's own.
+/// Files that SQLite puts beside a database. One beside a copy would be taken for the copy's own.
 const SIDE_FILES: [&str; 3] = ["-wal", "-shm", "-journal"];
-/// Between the name of a copy and what tells apart its attempts.
+/// Between the name of a copy and the id of the attempt.
 const PARTIAL: &str = ".keyval-partial-";
-/// In the header: the versions for writing and reading, 1 for a database of one file, 2 for one with a write-ahead log.
+/// In the header: the versions for writing and reading, 1 for a database of one file, 2 for one with a
+/// write-ahead log.
 const VERSIONS_AT: u64 = 18;
 
 /// The targets that are written to in this process.
 static BUSY_TARGETS: LazyLock<Mutex<HashSet<PathBuf>>> = LazyLock::new(Mutex::default);
 
-/// A place for a copy, held until this is dropped.
+/// The target of a copy, reserved until this is dropped.
 pub struct Target {
     path: PathBuf,
     name: OsString,
@@ -41,7 +42,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// Checks the place, makes its folder and removes what killed attempts have left there.
+    /// Checks the target, makes its folder and removes the leftovers of killed attempts.
     ///
     /// # Errors
     /// `INVALID_ARGUMENT` where no copy may be, `BUSY` if another backup writes there, `UNAVAILABLE`.
@@ -72,7 +73,7 @@ impl Target {
         Ok(target)
     }
 
-    /// The folders that were made stay.
+    /// Keeps the folders that were made.
     pub fn keep_folders(&self) {
         self.kept.store(true, Ordering::Relaxed);
     }
@@ -119,8 +120,8 @@ impl Target {
         Ok(())
     }
 
-    /// Those of this process are held, so what lies there is of a process that was killed, or of another one that backs up
-    /// to the same path at this moment; that one fails then, and leaves nothing.
+    /// This process reserves its targets, so a leftover is of a killed process, or of another one that backs
+    /// up to the same path at this moment; that backup then fails, and leaves nothing.
     fn remove_leftovers(&self) {
         let mut prefix = self.name.clone();
         prefix.push(PARTIAL);
@@ -181,12 +182,12 @@ impl PartialFile {
         Ok(partial)
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Waits until what was written is on disk.
+    /// Waits until the written bytes are on disk.
     ///
     /// # Errors
     /// `UNAVAILABLE`.
@@ -194,7 +195,8 @@ impl PartialFile {
         self.file.sync_data().map_err(failed("it cannot be synced to disk", "sync", &self.path))
     }
 
-    /// Makes a whole database of one file out of it, on disk; tells its size. No connection may be open on it.
+    /// Turns it into a complete database in one file, on disk; returns its size. No connection may be open on
+    /// it.
     ///
     /// # Errors
     /// `UNAVAILABLE`.
@@ -212,7 +214,7 @@ impl PartialFile {
     /// Gives it its final name.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` if something is there by now, `UNAVAILABLE`.
+    /// `INVALID_ARGUMENT` if the target exists by now, `UNAVAILABLE`.
     pub fn publish(mut self, target: &Target) -> Result<()> {
         target.check()?;
         let moved = if target.overwrite { self.replace(target) } else { self.take_free_name(target) };
@@ -239,18 +241,18 @@ impl PartialFile {
         fs::rename(&self.path, &target.path)
     }
 
-    /// A rename would replace a file that was made since the last look; a second name is refused then.
+    /// A rename would replace a file made since the last check; creating a second name fails then.
     fn take_free_name(&self, target: &Target) -> io::Result<()> {
         match fs::hard_link(&self.path, &target.path) {
             Ok(()) => match fs::remove_file(&self.path) {
-                // Whoever opened the file has removed it.
+                // A process that opened the file has removed the second name.
                 Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
                 removed => removed,
             },
             Err(error) if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound) => {
                 Err(error)
             }
-            // A file system without second names.
+            // A file system without hard links.
             Err(_) => self.replace(target),
         }
     }
@@ -264,7 +266,7 @@ impl Drop for PartialFile {
     }
 }
 
-/// Removes what a process that was killed in `take_free_name` has left: a second name of the file.
+/// Removes the second name of a file, left by a process that was killed in `take_free_name`.
 pub fn remove_second_name(path: &Path) {
     let (Some(name), Some(folder), id) = (path.file_name(), path.parent(), FileId::of(path)) else { return };
     let mut prefix = name.to_os_string();
@@ -289,7 +291,7 @@ fn without_suffix(path: &Path, suffix: &str) -> Option<PathBuf> {
     (!name.is_empty()).then(|| path.with_file_name(name))
 }
 
-/// What to say of an operation that failed on a file or a folder.
+/// The error of an operation on a file or a folder.
 fn failed(what: &'static str, operation: &'static str, path: &Path) -> impl Fn(io::Error) -> Error {
     move |error| {
         let message = match error.kind() {

@@ -24,12 +24,13 @@ pub use source::Source;
 
 /// Pages a step of a file: 4 MiB, between two looks at whether it was stopped.
 const FILE_STEP: u16 = 1024;
-/// Pages a step in memory, where readers and the writer wait for it: 256 KiB, about as long as a reader is patient.
+/// Pages a step in memory, while readers and the writer wait: 256 KiB, which takes about as long as a reader
+/// waits at most.
 const MEMORY_STEP: u16 = 64;
-/// In memory every commit makes the copy start over. After so many the rest is taken in one step.
+/// In memory every commit makes the copy start over. After so many restarts, the rest is copied in one step.
 const MEMORY_RESTARTS: u32 = 3;
-/// Written bytes between two syncs. Without them the disk gets all at the end, and a commit that syncs its log then
-/// waits for it.
+/// Bytes written between two syncs. Without these, the disk would get everything at the end, and a commit's
+/// sync would wait for it.
 const SYNC_BYTES: u64 = 16 << 20;
 
 /// The backups of a store.
@@ -93,7 +94,8 @@ fn write(target: &Target, source: &Source, handle: &BackupHandle) -> Result<Back
     let partial = PartialFile::create(target, source)?;
     let fault = snapshot.db.lock().connection.fault();
     let connection = Connection::open(partial.path(), fault.clone())?;
-    // It has another name until it is whole, and is synced then: no journal and no syncs of SQLite's.
+    // The file has a temporary name until it is complete, and is synced then, so SQLite needs neither journal
+    // nor syncs.
     connection.execute("PRAGMA journal_mode = OFF")?;
     connection.execute("PRAGMA synchronous = OFF")?;
     let page_bytes = snapshot.page_bytes;
@@ -123,7 +125,7 @@ fn write(target: &Target, source: &Source, handle: &BackupHandle) -> Result<Back
     Ok(Backup { bytes, versionstamp: snapshot.versionstamp })
 }
 
-/// A state of the store that no write changes any more.
+/// A fixed state of the store.
 struct Snapshot {
     db: Arc<Mutex<Db>>,
     versionstamp: String,
@@ -131,7 +133,7 @@ struct Snapshot {
 }
 
 impl Snapshot {
-    /// Of a file: an open read transaction, which writers of all processes leave alone. Of memory: a copy in memory.
+    /// Of a file: an open read transaction, which no writer of any process disturbs. In memory: a copy.
     fn of(source: &Source, handle: &BackupHandle) -> Result<Self> {
         let db = match source {
             Source::File { connect, .. } => connect(Wait::BusyTimeout)?,
@@ -157,7 +159,7 @@ fn in_memory(store: &Arc<Mutex<Db>>, handle: &BackupHandle) -> Result<Connection
         if step.done {
             return copy.finish();
         }
-        // It does not get closer to the end: a commit came between, or the store grows as fast.
+        // The copy gets no closer to its end: a commit came in between, or the store grows as fast.
         if step.remaining >= last_remaining {
             restarts += 1;
         }

@@ -1,4 +1,4 @@
-//! Where a backup reads from.
+//! The source of a backup.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use crate::store::local::os::identity::FileId;
 use crate::store::local::sqlite::{Connect, Db};
 
-/// Where a backup reads from.
+/// The source of a backup.
 pub enum Source {
     /// A connection of its own to the store's file.
     File {

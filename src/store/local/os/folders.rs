@@ -1,4 +1,5 @@
-//! Folders that are made for a file, and their names on disk: a new name is there when the folder that holds it is synced.
+//! Folders made for a file, and their names on disk: a new name is durable once the folder that holds it is
+//! synced.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -8,8 +9,8 @@ use super::identity::display_path;
 use crate::base::error::{Code, Error, Result, SystemError};
 use crate::store::local::sqlite::{NO_DESCRIPTOR, is_lack_of_descriptors};
 
-/// Makes a folder and those above it that are missing; `made` gets them, the innermost last. Their names are not on disk yet: see
-/// `sync_all_above`.
+/// Makes a folder and those above it that are missing; `made` gets them, the innermost last. Their names are
+/// not on disk yet: see `sync_all_above`.
 ///
 /// # Errors
 /// `UNAVAILABLE`.
@@ -25,8 +26,8 @@ pub fn make(folder: &Path, made: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-/// Waits until a folder, those above it in its file system, and the names in it are on disk. Also where they were found: whoever made
-/// them may have been killed before it synced them, or may be about to.
+/// Waits until a folder, the folders above it in its file system, and the names in it are on disk. Also if
+/// they existed: their maker may have been killed before it synced them, or may not have synced them yet.
 ///
 /// # Errors
 /// `UNAVAILABLE`.
@@ -45,20 +46,20 @@ fn device(folder: &Path) -> Option<u64> {
     fs::metadata(folder).ok().map(|found| found.dev())
 }
 
-/// There folders cannot be synced.
+/// Folders cannot be synced there.
 #[cfg(not(unix))]
 fn device(_: &Path) -> Option<u64> {
     None
 }
 
-/// Waits until the names in a folder are on disk, where the file system can do that.
+/// Waits until the names in a folder are on disk, if the file system can do that.
 ///
 /// # Errors
 /// Those of the system.
 #[cfg(unix)]
 pub fn sync(folder: &Path) -> io::Result<()> {
     let opened = match fs::File::open(folder) {
-        // One that may be written, and not read.
+        // A folder that may be written but not read.
         Err(error) if error.kind() == ErrorKind::PermissionDenied => return Ok(()),
         opened => opened?,
     };
@@ -68,7 +69,7 @@ pub fn sync(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// There folders cannot be synced.
+/// Folders cannot be synced there.
 #[cfg(not(unix))]
 #[allow(clippy::unnecessary_wraps)]
 pub fn sync(_: &Path) -> io::Result<()> {
@@ -80,7 +81,7 @@ pub fn exists(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }
 
-/// What to say of a folder that cannot be made or synced.
+/// The error of a folder that cannot be made or synced.
 fn failed(folder: &Path, what: &str, error: &io::Error) -> Error {
     let operation = if what == "created" { "mkdir" } else { "sync" };
     let source = SystemError::of(error, operation, Some(folder));

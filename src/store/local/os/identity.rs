@@ -1,4 +1,4 @@
-//! Which file a path is, so that two paths of one file share one store.
+//! The identity of a file, so that two paths of one file share one store.
 
 use std::path::{Path, PathBuf};
 #[cfg(unix)]
@@ -53,7 +53,8 @@ pub fn names(_: &Path) -> u64 {
     1
 }
 
-/// The files of an open store, each as it was found when they were opened: the database, its log, and the log's index.
+/// The files of an open store, as they were when they were opened: the database, its log, and the log's
+/// index.
 #[derive(Debug)]
 pub struct Whereabouts {
     files: Vec<(PathBuf, FileId)>,
@@ -81,7 +82,7 @@ impl Whereabouts {
         }
     }
 
-    /// Whether one of them is not where it was. An error that says nothing of it is passed over.
+    /// Whether one of them has moved. An error that says nothing about this is ignored.
     #[cfg(unix)]
     pub fn have_changed(&mut self) -> bool {
         use std::os::unix::fs::MetadataExt;
@@ -100,7 +101,7 @@ impl Whereabouts {
         false
     }
 
-    /// What is said of it.
+    /// The error of moved files.
     pub fn error(&self) -> Error {
         self.files.first().map_or_else(Error::closed, |(path, _)| {
             Error::new(Code::Unavailable, MOVED).at(Place::subject(display_path(path)))
@@ -108,17 +109,19 @@ impl Whereabouts {
     }
 }
 
-/// Whether a look at its path tells that a file is not there. Other errors say nothing of it, and pass: those of a disk, and
-/// `ESTALE`, which a file server gives for a moment; what is read and written meets them too if they last.
+/// Whether a look at its path says that a file is not there. Other errors say nothing about that and may
+/// pass: those of a disk, and `ESTALE`, which a file server returns for a moment; reads and writes meet them
+/// too if they last.
 #[cfg(unix)]
 fn is_elsewhere(id: &FileId, found: std::io::Result<FileId>) -> bool {
     use std::io::ErrorKind::{NotADirectory, NotFound};
     found.map_or_else(|error| matches!(error.kind(), NotFound | NotADirectory), |found| found != *id)
 }
 
-/// The folders in which the names of the files are. Whoever moves, deletes or replaces a file changes the times of its folder, so while
-/// these stay the same, one look at each folder tells as much as one at each file. But for two cases: another file that is mounted over
-/// a name, and a clock that is set back to the very moment of the folder's last change.
+/// The folders that hold the names of the files. Moving, deleting or replacing a file changes the times of
+/// its folder, so while these stay the same, one look at each folder says as much as one at each file. There
+/// are two exceptions: another file mounted over a name, and a clock set back to the exact moment of the
+/// folder's last change.
 #[cfg(unix)]
 #[derive(Debug)]
 struct Folders {
@@ -129,16 +132,18 @@ struct Folders {
     stamps: Option<Vec<Stamp>>,
     /// Since the stamps were taken.
     since: Stopwatch,
-    /// The stamps were the same at two looks that were so far apart that a change after the second would have made others.
+    /// The stamps were the same at two looks so far apart that a change after the second one would give other
+    /// stamps.
     is_settled: bool,
     steps: Steps,
 }
 
-/// Longer than two changes of a folder can get the same time.
+/// Two changes of a folder that are further apart have different times.
 #[cfg(unix)]
 #[derive(Debug, Clone, Copy)]
 struct Steps {
-    /// Where times have nanoseconds: the clock that a kernel takes them from ticks a hundred times a second at least.
+    /// Where times have nanoseconds: the clock that a kernel takes them from ticks a hundred times a second
+    /// at least.
     fine: Duration,
     /// Elsewhere: the coarsest file system counts in steps of 2 s.
     coarse: Duration,
@@ -148,7 +153,8 @@ struct Steps {
 impl Steps {
     const USUAL: Self = Self { fine: Duration::from_millis(100), coarse: Duration::from_secs(3) };
 
-    /// That of folders with these stamps. A file system that counts in seconds gives no nanoseconds, whoever sets a time.
+    /// That of folders with these stamps. A file system that counts in seconds gives no nanoseconds, whoever
+    /// sets a time.
     fn of(self, stamps: &[Stamp]) -> Duration {
         if stamps.iter().all(|stamp| stamp.changed.1 != 0) { self.fine } else { self.coarse }
     }
@@ -183,8 +189,8 @@ impl Folders {
         }
     }
 
-    /// Whether it is certain that no name in them has changed since the files were looked at. Where it is not, they are to be
-    /// looked at now, after this.
+    /// Whether certainly no name in them has changed since the files were checked. If not, the files must be
+    /// checked now.
     fn are_as_they_were(&mut self) -> bool {
         let step = self.stamps.as_ref().map_or(self.steps.fine, |stamps| self.steps.of(stamps));
         if self.paths.is_empty() || (!self.is_settled && self.since.elapsed() < step) {
@@ -203,8 +209,8 @@ impl Folders {
     }
 }
 
-/// Whether a folder's file system notes the time of every change of a name, and every process here sees it at once: a network
-/// may answer late, and one in user space may answer as it likes.
+/// Whether a folder's file system records the time of every change of a name, visible at once to every
+/// process here: a network file system may answer late, and one in user space may answer anything.
 #[cfg(target_os = "linux")]
 fn keeps_times(folder: &Path) -> bool {
     const EXT: u32 = 0xef53;

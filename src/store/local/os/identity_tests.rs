@@ -189,7 +189,8 @@ fn folders_of_other_kinds_of_file_systems_tell_nothing() {
     assert!(!keeps_times(Path::new("/proc/self")) && !keeps_times(Path::new("/nowhere/at/all")));
 }
 
-/// Seen to fail: with `ESTALE` among the errors that mean that a file was moved, a single one stopped the store for good.
+/// Seen to fail: with `ESTALE` among the errors that mean that a file was moved, a single one stopped the
+/// store for good.
 #[test]
 fn an_error_tells_that_a_file_was_moved_only_if_its_path_leads_nowhere() {
     use std::io::Error;

@@ -1,4 +1,4 @@
-//! What the store asks of the operating system.
+//! The store's interface to the operating system.
 
 pub mod folders;
 pub mod identity;

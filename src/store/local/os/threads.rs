@@ -1,4 +1,4 @@
-//! The one place where threads begin. What runs in one may be at fault, and never ends the process for it.
+//! The only place that starts threads. A panic in one is reported, and never ends the process.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::{Builder, JoinHandle};

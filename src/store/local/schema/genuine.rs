@@ -1,6 +1,5 @@
-//! Whether a file's schema is ours, object for object. What another program has added to our tables, or
-//! changed of them, would have a part in every commit and read: it is refused by name, before anything is
-//! written.
+//! Checks a file's schema object by object. An object that another program has added to our tables, or
+//! changed, would take part in every commit and read: it is refused by name, before anything is written.
 
 use super::index_row::row_of;
 use super::numbers::{refuse_impossible_time, refuse_last_numbers};

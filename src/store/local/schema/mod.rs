@@ -1,4 +1,4 @@
-//! Opening a file: whether it is ours, migrations, settings.
+//! Opening a file: checking that it is ours, migrations, settings.
 
 use std::time::Duration;
 
@@ -22,8 +22,9 @@ pub mod settings;
 const RETRY: Duration = Duration::from_millis(1);
 
 /// Makes a connection's file ours: creates or upgrades the schema in one transaction and writes the settings
-/// that the opener insists on. A file that is not ours, or newer, is left as it is. `sync_names` is called before the first schema is
-/// committed, so that the names of a file that has one are on disk, whoever was killed meanwhile.
+/// that the opener insists on. A file that is not ours, or newer, is left as it is. `sync_names` is called
+/// before the first schema is committed, so that the names of a file that has one are on disk, whoever was
+/// killed meanwhile.
 ///
 /// # Errors
 /// `CORRUPT`, `UNSUPPORTED`, `BUSY`, `UNAVAILABLE`.
@@ -57,8 +58,8 @@ pub fn open(
         .inspect_err(|_| connection.doubt_log(Doubt::All, &announced))
 }
 
-/// Opens the write-ahead log, and makes it whole before anything is read from it: what a crash, or a sync
-/// that failed, has left in it may be in memory alone.
+/// Opens the write-ahead log, and repairs it before anything is read from it: after a crash or a failed sync,
+/// a part of it may be in memory alone.
 fn open_log(connection: &mut Connection) -> Result<()> {
     connection.query_text("SELECT count(*) FROM sqlite_schema", &[])?;
     connection.find_commit_mark();
@@ -155,9 +156,8 @@ fn write_settings(connection: &Connection, options: &Options) -> Result<()> {
     }
 }
 
-/// Changes that were committed while the log was off are missing in it. A reader before that point must not
-/// read on as if nothing had happened: all that is older goes, and the number of one change that nobody will
-/// see.
+/// The log lacks the changes committed while it was off. A reader before that point must not continue as if
+/// nothing were missing: all older changes are removed, and one number is skipped.
 fn end_gap(connection: &Connection) -> Result<()> {
     let mode = connection.query_text("SELECT value FROM kv_meta WHERE key = 'change_log'", &[])?;
     if mode.as_deref() != Some(ChangeLog::Off.as_str()) {

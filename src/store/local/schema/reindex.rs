@@ -4,8 +4,8 @@ use super::objects::Objects;
 use crate::base::error::{Code, Result};
 use crate::store::local::sqlite::{Connection, INDEX_IS_DAMAGED, error_of};
 
-/// Builds the indexes of our tables again, in the open transaction. Those of primary keys are left: SQLite finds a row by them, and a key
-/// that was damaged in its row is still right there.
+/// Builds the indexes of our tables again, in the open transaction. Those of primary keys are left: SQLite
+/// finds a row by them, and a key that was damaged in its row is still right there.
 ///
 /// # Errors
 /// `CORRUPT` if rows are damaged so that they share what must be unique; those of SQLite.

@@ -1,7 +1,7 @@
 //! SQLite's online backup: one database, page by page, into another one.
 //!
-//! Invariants: the source is touched only under its lock, also when a copy ends; the target is touched by no statement
-//! while it is copied to, and closes after the copy has ended.
+//! Invariants: the source is touched only under its lock, also when a copy ends; the target is touched by no
+//! statement while it is copied to, and closes after the copy has ended.
 
 use std::sync::Arc;
 
@@ -52,8 +52,8 @@ impl<S: AsRef<Connection>> PageCopy<S> {
         Ok(Self { raw, source: Arc::clone(source), target: Some(target), fault })
     }
 
-    /// Copies at most so many pages; `None`: all that are left. The source is locked meanwhile, and then left to whoever
-    /// waits for it.
+    /// Copies at most so many pages; `None`: all that are left. The source is locked meanwhile, and then left
+    /// to whoever waits for it.
     ///
     /// # Errors
     /// Those of SQLite.
@@ -99,7 +99,8 @@ impl<S: AsRef<Connection>> PageCopy<S> {
 
     fn end(&mut self) -> i32 {
         let source = self.source.lock();
-        // SAFETY: the source is locked, the target is open; `raw` is null or was not finished, and is null from now on.
+        // SAFETY: the source is locked, the target is open; `raw` is null or was not finished, and is null
+        // from now on.
         let code =
             unsafe { ffi::sqlite3_backup_finish(std::mem::replace(&mut self.raw, std::ptr::null_mut())) };
         drop(source);

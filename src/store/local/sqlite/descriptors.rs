@@ -1,5 +1,5 @@
-//! Whether there is a file descriptor left. SQLite says of a lack of them that a file cannot be opened, or that the disk failed, and
-//! keeps no cause that could be relied on: it has made other calls since.
+//! Whether there is a file descriptor left. SQLite says of a lack of them that a file cannot be opened, or
+//! that the disk failed, and keeps no cause that could be relied on: it has made other calls since.
 
 use std::ffi::c_int;
 use std::fs::File;

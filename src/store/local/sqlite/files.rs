@@ -1,5 +1,5 @@
-//! The files below a connection's pages: SQLite's own handles of the database and of its write-ahead log. A handle of our own
-//! would not do: closing it would drop the locks that this process holds on the file.
+//! The files below a connection's pages: SQLite's own handles of the database and of its write-ahead log. A
+//! handle of our own would not do: closing it would drop the locks that this process holds on the file.
 
 use std::ffi::{CStr, c_int, c_void};
 use std::marker::PhantomData;
@@ -14,8 +14,8 @@ use crate::base::error::Result;
 /// The database of a connection.
 pub const MAIN: &CStr = c"main";
 
-/// The begin of the log's index: the header, its copy, and the state of checkpoints, in words (sqlite.org/walformat.html, "The
-/// WAL-Index File Format").
+/// The begin of the log's index: the header, its copy, and the state of checkpoints, in words
+/// (sqlite.org/walformat.html, "The WAL-Index File Format").
 pub type LogIndex = [AtomicU32; 34];
 
 /// A file of a connection.
@@ -33,8 +33,8 @@ impl File<'_> {
     /// `db` is open for as long as what is given is used.
     pub unsafe fn of(db: *mut ffi::sqlite3, which: c_int) -> Option<Self> {
         let mut raw: *mut ffi::sqlite3_file = ptr::null_mut();
-        // SAFETY: by the caller; SQLite writes the address of a file that lives as long as the connection, and whose methods
-        // are null while it is not open.
+        // SAFETY: by the caller; SQLite writes the address of a file that lives as long as the connection,
+        // and whose methods are null while it is not open.
         unsafe {
             let code = ffi::sqlite3_file_control(db, MAIN.as_ptr(), which, (&raw mut raw).cast());
             if code != ffi::SQLITE_OK || raw.is_null() {
@@ -99,7 +99,8 @@ impl File<'_> {
         outcome(code, "syncing a file")
     }
 
-    /// The first region of the log's index, which all connections share; mapped for as long as this one is open.
+    /// The first region of the log's index, which all connections share; mapped for as long as this one is
+    /// open.
     pub fn shared_memory(&self) -> Option<*mut c_void> {
         /// The size that SQLite uses.
         const REGION_BYTES: c_int = 32 * 1024;
@@ -117,7 +118,8 @@ impl File<'_> {
     pub fn shared_lock(&self, lock: c_int, take: bool) -> Result<()> {
         let what = if take { ffi::SQLITE_SHM_LOCK } else { ffi::SQLITE_SHM_UNLOCK };
         let flags = what | ffi::SQLITE_SHM_EXCLUSIVE;
-        // SAFETY: the file is open; the lock is one of SQLite's, and is held by nothing else of this connection.
+        // SAFETY: the file is open; the lock is one of SQLite's, and is held by nothing else of this
+        // connection.
         outcome(self.methods.xShmLock.map(|ask| unsafe { ask(self.raw, lock, 1, flags) }), "locking the log")
     }
 

@@ -34,7 +34,8 @@ pub fn last_error(db: *mut ffi::sqlite3, code: c_int) -> Error {
     error_with(extended, &message, source)
 }
 
-/// What is known of an error of the disk on a connection, which knows its file. `on_file`: what the system said of one of its files, and which it is.
+/// What is known of an error of the disk on a connection, which knows its file. `on_file`: what the system
+/// said of one of its files, and which it is.
 ///
 /// # Safety
 /// `db` is open.
@@ -45,7 +46,8 @@ pub unsafe fn of_connection(
     on_file: Option<files::Errno>,
 ) -> Option<SystemError> {
     let known = of_code(extended, message)?;
-    // SAFETY: by the caller; the name lives as long as the connection, and is null or empty where there is no file.
+    // SAFETY: by the caller; the name lives as long as the connection, and is null or empty where there is no
+    // file.
     let (last, name) =
         unsafe { (ffi::sqlite3_system_errno(db), ffi::sqlite3_db_filename(db, MAIN.as_ptr())) };
     let last = matches!(extended & 0xff, ffi::SQLITE_IOERR | ffi::SQLITE_CANTOPEN).then_some(last);
@@ -71,8 +73,9 @@ pub unsafe fn of_connection(
 /// `ENOSPC`, which has this number on every Unix.
 const NO_SPACE: c_int = 28;
 
-/// The system's error of a lock of the log's index. SQLite says only that the lock was not given, so it is the last call that failed
-/// on this thread. That another process holds the lock is no error, and whatever no lock can give was of an earlier call.
+/// The system's error of a lock of the log's index. SQLite says only that the lock was not given, so it is
+/// the last call that failed on this thread. That another process holds the lock is no error, and whatever no
+/// lock can give was of an earlier call.
 fn lock_that_failed() -> Option<files::Errno> {
     use std::io::ErrorKind::{StaleNetworkFileHandle, TimedOut, Unsupported};
     let last = std::io::Error::last_os_error();

@@ -1,22 +1,24 @@
 //! The write-ahead log after a sync that failed.
 //!
-//! The system may have dropped what it could not write, and says so once. What was committed without a sync since the last
-//! one is then missing on disk, though every process still reads it from memory; whatever is synced behind that hole is lost
-//! with it in a power cut. And the log may hold a commit that failed: nobody sees it, until a recovery finds it.
+//! The system may have dropped the data that it could not write, and reports this once. Commits made without
+//! a sync since the last one are then missing on disk, although every process still reads them from memory;
+//! anything synced behind that hole is lost with it in a power cut. And the log may hold a commit that
+//! failed: nobody sees it until a recovery finds it.
 //!
-//! So nothing is acknowledged, and nothing is read, until the log is whole again: all frames up to the end that its index
-//! knows are written once more, what lies behind is cut off, and all is synced. It needs no checkpoint, which a reader
-//! could hold back. Of the database's own file a sync may have failed, too: so the next checkpoint copies everything again.
-//! By itself it would begin behind the frames that an earlier one has copied. Where a reader kept the earlier
-//! one from the end of the log, it synced nothing (`walCheckpoint`), and the sync that failed was the first to
-//! cover its pages.
+//! So nothing is acknowledged, and nothing is read, until the log is whole again: all frames up to the end
+//! that its index knows are written once more, the rest is cut off, and everything is synced. It needs no
+//! checkpoint, which a reader could hold back. Of the database's own file a sync may have failed, too: so the
+//! next checkpoint copies everything again. By itself it would begin behind the frames that an earlier one
+//! has copied. Where a reader kept the earlier one from the end of the log, it synced nothing
+//! (`walCheckpoint`), and the sync that failed was the first to cover its pages.
 //!
 //! Whether the log is whole is announced to all processes in a word of its index that SQLite leaves to others
-//! (sqlite.org/walformat.html: bytes 132 to 135 are unused, and zero in a new index). Zero, as after a crash, is: not whole.
+//! (sqlite.org/walformat.html: bytes 132 to 135 are unused, and zero in a new index). Zero, as after a crash,
+//! is: not whole.
 //!
-//! A process may be killed, or suspended, between a sync that failed and what it says of it, and SQLite gives its lock up
-//! before. So each commit is announced there, and taken back when it has ended well: who finds one that nobody takes back
-//! takes the log for broken.
+//! A process may be killed or suspended between a failed sync and announcing it, and SQLite has released its
+//! lock by then. So each commit is announced there, and the announcement is withdrawn when the commit has
+//! succeeded: a process that finds one which is not withdrawn treats the log as broken.
 
 use std::ffi::c_int;
 use std::sync::LazyLock;
@@ -30,8 +32,8 @@ use crate::base::clock;
 use crate::base::clock::Stopwatch;
 use crate::base::error::{Code, Error, Result};
 
-/// Words of the index: the begin of the header (its last two bytes are the size of a page), the last frame, its checksums,
-/// the salts; the frames that are in the database; the word that is ours.
+/// Words of the index: the begin of the header (its last two bytes are the size of a page), the last frame,
+/// its checksums, the salts; the frames that are in the database; the word that is ours.
 const KIND: usize = 3;
 const LAST_FRAME: usize = 4;
 const CHECKSUMS: [usize; 2] = [6, 7];
@@ -41,27 +43,27 @@ const STATE: usize = 33;
 
 /// Nothing is missing in the log.
 const WHOLE: u32 = 0x4b56_4b01;
-/// Something may lie behind its end.
+/// There may be frames after its end.
 const FRAYED: u32 = 0x4b56_4b02;
 /// Something may be missing.
 const BROKEN: u32 = 0x4b56_4b03;
-/// These bits say that a commit is under way; the others, whose, so that nobody takes back that of another.
+/// These bits say that a commit is in progress; the others whose, so that no process withdraws another's.
 const UNDER_WAY: u32 = 0x5000_0000;
 const UNDER_WAY_BITS: u32 = 0xf000_0000;
 
-/// SQLite's lock of those who bring the log into the database.
+/// SQLite's lock for copying the log into the database.
 const CHECKPOINT_LOCK: c_int = 1;
 const LOG_HEADER_BYTES: usize = 32;
 const FRAME_HEADER_BYTES: usize = 24;
-/// About as much is written again at a time: SQLite's files take less than 128 KiB.
+/// Written again at a time: SQLite's files take less than 128 KiB.
 const CHUNK_BYTES: usize = 1 << 16;
 
-/// What a failure leaves in doubt.
+/// The part of the log that a failure leaves in doubt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Doubt {
-    /// Only what lies behind the end of the log: a commit failed before its sync.
+    /// Only the frames after the end of the log: a commit failed before its sync.
     End,
-    /// All that was not synced before: a sync failed.
+    /// Everything not synced before: a sync failed.
     All,
 }
 
@@ -71,8 +73,8 @@ pub enum Doubt {
 pub struct Announced(Option<u32>);
 
 impl Connection {
-    /// Whether nothing is known to be missing in the log, nor to lie undecided behind it. Where there is no log (in memory) it
-    /// is whole.
+    /// Whether the log is known to be complete, without undecided frames after its end. In memory there is no
+    /// log: true.
     #[must_use]
     pub fn is_log_whole(&self) -> bool {
         self.log_index().is_none_or(|index| {
@@ -81,7 +83,7 @@ impl Connection {
         })
     }
 
-    /// As `is_log_whole`, and no commit is under way.
+    /// As `is_log_whole`, and no commit is in progress.
     #[must_use]
     pub fn is_log_at_rest(&self) -> bool {
         self.log_index().is_none_or(|index| word(index, STATE) == WHOLE)
@@ -100,28 +102,29 @@ impl Connection {
         Announced(announced.then_some(mark))
     }
 
-    /// After a commit that ended well, or wrote nothing.
+    /// After a commit that succeeded, or wrote nothing.
     pub fn commit_ended(&self, Announced(mark): &Announced) {
         if let (Some(state), Some(mark)) = (self.log_index().and_then(|index| index.get(STATE)), *mark) {
             swap(state, mark, WHOLE);
         }
     }
 
-    /// Tells all processes of a failure. What was in doubt before stays so.
+    /// Announces a failure to all processes. Earlier doubts remain.
     pub fn doubt_log(&self, doubt: Doubt, Announced(mark): &Announced) {
         let Some(state) = self.log_index().and_then(|index| index.get(STATE)) else { return };
         if doubt == Doubt::All {
             state.store(BROKEN, Ordering::Release);
         } else if let Some(mark) = *mark {
-            // Where it is not there any more, another process has made all whole meanwhile.
+            // If it is gone, another process has repaired the log meanwhile.
             swap(state, mark, FRAYED);
         }
     }
 
-    /// Makes the log whole, unless it is. To be called in a write transaction, so that its end stays where it is.
+    /// Repairs the log unless it is whole. To be called in a write transaction, so that its end does not
+    /// move.
     ///
     /// # Errors
-    /// Those of SQLite, and then it is not whole; `CORRUPT` if what was written to it cannot be read back.
+    /// Those of SQLite, and then it is not whole; `CORRUPT` if its frames cannot be read back.
     pub fn mend_log(&self) -> Result<()> {
         let (Some(index), Some(log), Some(database)) = (self.log_index(), self.log(), self.database()) else {
             return Ok(());
@@ -135,7 +138,7 @@ impl Connection {
         if state == FRAYED {
             extent.cut(&log).inspect_err(|_| self.doubt_log(Doubt::All, &Announced(None)))?;
         } else {
-            // Its holder would say at its end how much it brought into the database.
+            // The lock's holder would write at its end how much it has copied into the database.
             self.wait_for(|| database.shared_lock(CHECKPOINT_LOCK, true))?;
             // It may have been a checkpoint that took long.
             if word(index, STATE) == WHOLE {
@@ -176,7 +179,7 @@ fn word(index: &LogIndex, at: usize) -> u32 {
     index.get(at).map_or(0, |word: &AtomicU32| word.load(Ordering::Acquire))
 }
 
-/// Whether it was `from`, and is `to` now.
+/// Sets `to` if the state was `from`; returns whether it was.
 fn swap(state: &AtomicU32, from: u32, to: u32) -> bool {
     state.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed).is_ok()
 }
@@ -185,8 +188,8 @@ fn is_under_way(state: u32) -> bool {
     state & UNDER_WAY_BITS == UNDER_WAY
 }
 
-/// The state, as soon as the commit of another process, which has given up its lock, has announced how it ended.
-/// One that was killed never does.
+/// The state, once the commit of another process, which has released its lock, has announced its end. A
+/// killed process never does.
 fn ended(index: &LogIndex) -> u32 {
     const TIMEOUT: Duration = Duration::from_millis(50);
     const PAUSE: Duration = Duration::from_micros(100);
@@ -200,7 +203,7 @@ fn ended(index: &LogIndex) -> u32 {
     }
 }
 
-/// What belongs to the log, by its index.
+/// The extent of the log, by its index.
 struct Extent {
     frames: u32,
     page_bytes: usize,
@@ -243,7 +246,7 @@ impl Extent {
         frames.saturating_add(LOG_HEADER_BYTES as i64)
     }
 
-    /// Cuts off what lies behind, and syncs all.
+    /// Cuts off the rest, and syncs everything.
     fn cut(&self, log: &File<'_>) -> Result<()> {
         let bytes = log.size()?;
         if bytes > self.end() {
@@ -252,7 +255,7 @@ impl Extent {
         if bytes == 0 { Ok(()) } else { log.sync() }
     }
 
-    /// Writes every frame as it is in memory, after a look at whether it is what was written.
+    /// Writes every frame as it is in memory, after verifying its checksum.
     fn write_again(&self, log: &File<'_>) -> Result<()> {
         if self.frames == 0 {
             return Ok(());

@@ -1,9 +1,9 @@
-//! SQLite's C interface, as libsql exports it, with persistent statements: measured at two thirds of the cost of
-//! libsql's own `Statement`. All `unsafe` of the store is here and in the parts below it.
+//! SQLite's C interface, as libsql exports it, with persistent statements: measured at two thirds of the cost
+//! of libsql's own `Statement`. All `unsafe` of the store is here and in the parts below it.
 //!
-//! Invariants: a connection is used by one thread at a time (it is `Send`, not `Sync`, and opened without SQLite's
-//! mutex); bound bytes outlive the step that reads them (`Rows` borrows them); column bytes are read before the next
-//! step (their borrow ends there).
+//! Invariants: a connection is used by one thread at a time (it is `Send`, not `Sync`, and opened without
+//! SQLite's mutex); bound bytes outlive the step that reads them (`Rows` borrows them); column bytes are read
+//! before the next step (their borrow ends there).
 
 mod busy;
 mod checkpoint;

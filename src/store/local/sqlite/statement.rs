@@ -185,8 +185,8 @@ impl Rows<'_> {
         unsafe { ffi::sqlite3_column_int64(self.statement.raw, column) }
     }
 
-    /// A column that holds an integer. SQLite makes 0 of a text that another program has put there, and no statement that
-    /// names the row by that 0 would find it.
+    /// A column that holds an integer. SQLite makes 0 of a text that another program has put there, and no
+    /// statement that names the row by that 0 would find it.
     ///
     /// # Errors
     /// `CORRUPT` if it holds something else.
@@ -210,8 +210,8 @@ impl Rows<'_> {
         }
     }
 
-    /// A column as a number, `None` for NULL. A text or bytes are none either: SQLite sorts them behind all numbers, so as a time they never come,
-    /// for its conditions and for what reads this.
+    /// A column as a number, `None` for NULL. A text or bytes are none either: SQLite sorts them behind all
+    /// numbers, so as a time they never come, for its conditions and for what reads this.
     #[must_use]
     pub fn optional_int(&self, column: c_int) -> Option<i64> {
         // SAFETY: as above.

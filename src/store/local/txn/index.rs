@@ -138,7 +138,7 @@ impl LocalRead<'_> {
         column_param: Option<Param<'a>>,
     ) -> Result<Rows<'a>> {
         let table = table_of(scan.id);
-        // FTS5 sorts its rows by themselves; what stands in an entry is read as it is asked for.
+        // FTS5 sorts its own rows; the entries are read when they are asked for.
         let sql = format!(
             "SELECT {columns}
              FROM {table} CROSS JOIN kv_entries AS e ON e.rowid = {table}.rowid

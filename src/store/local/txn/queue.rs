@@ -240,8 +240,9 @@ impl LocalWrite<'_> {
         Ok(new.id.clone().into_owned())
     }
 
-    /// One that comes after another one of its ordering key need not be looked at before that is done. One that comes before
-    /// another takes its place: else those of a key that are each ready earlier would all be looked at by the next one.
+    /// One that comes after another one of its ordering key need not be looked at before that is done. One
+    /// that comes before another takes its place: else those of a key that are each ready earlier would all
+    /// be looked at by the next one.
     fn first_status(&mut self, queue: &str, ordering_key: &str, ready_at: i64) -> Result<Status> {
         let params = [queue.into(), ordering_key.into(), ready_at.into()];
         if self.read.db.statement(Sql::IsBehindKey)?.query(&params)?.next()? {

@@ -82,8 +82,8 @@ impl ReadTxn for LocalRead<'_> {
     }
 }
 
-/// The entry of a key, as `Sql::Get` gives it: its value is NULL where it is withheld. In a damaged file it may be NULL, too,
-/// and is not withheld from a read that takes any.
+/// The entry of a key, as `Sql::Get` gives it: its value is NULL where it is withheld. In a damaged file it
+/// may be NULL, too, and is not withheld from a read that takes any.
 pub fn found<'a>(key: &'a [u8], rows: &'a Rows<'_>, max_value_bytes: usize) -> Result<Row<'a>> {
     Ok(Row {
         key,

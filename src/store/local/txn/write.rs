@@ -1,5 +1,5 @@
-//! One operation's steps on a connection, inside a transaction that the caller opened. Those of entries and of the change log are
-//! here; those of messages, leases and indexes are beside their reads.
+//! One operation's steps on a connection, inside a transaction that the caller opened. Those of entries and
+//! of the change log are here; those of messages, leases and indexes are beside their reads.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -365,7 +365,8 @@ impl<'a> LocalWrite<'a> {
     }
 }
 
-/// Adds to the change log, with numbers that a reader gets past. SQLite says of a log without a next number that the disk is full.
+/// Adds to the change log, with numbers that a reader gets past. SQLite says of a log without a next number
+/// that the disk is full.
 fn append(db: &mut Db, sql: Sql, params: &[Param<'_>]) -> Result<()> {
     let added = db.statement(sql)?.run(params);
     added.or_else(|error| refuse_last_numbers(&db.connection).and(Err(error)))?;

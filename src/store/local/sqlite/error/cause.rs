@@ -1,5 +1,5 @@
-//! What the system said of an error of SQLite's: the name of its extended result code, the operation that failed, the file and
-//! `errno`.
+//! What the system said of an error of SQLite's: the name of its extended result code, the operation that
+//! failed, the file and `errno`.
 
 use std::ffi::c_int;
 
