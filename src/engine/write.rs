@@ -25,7 +25,7 @@ impl Write {
                     Ok(Ending::of(|result| if result.is_up() { Ok(Answer::Done) } else { Err(lease_lost()) }))
                 }
                 Ended::Lost => Err(lease_lost()),
-                Ended::Stood => Ok(Ending::Known(Answer::Done)),
+                Ended::Held => Ok(Ending::Known(Answer::Done)),
             },
             Self::Requeue { letter, id } => dead_letters::requeue(seen, batch, letter, id),
             Self::DeleteDeadLetter(id) => {
