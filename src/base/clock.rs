@@ -150,15 +150,20 @@ impl Gap {
 
 #[allow(clippy::disallowed_methods)]
 fn system_us() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_micros()).unwrap_or(LAST_MS * 1000)
+    micros(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
 /// Microseconds of the monotonic clock since this process asked first.
 #[allow(clippy::disallowed_methods)]
 fn steady_us() -> i64 {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-    i64::try_from(START.elapsed().as_micros()).unwrap_or(i64::MAX / 4)
+    micros(START.elapsed())
+}
+
+/// As far as a clock gets that is not wrong. Each operation asks; `Duration::as_micros` calculates with 128 bits.
+fn micros(time: Duration) -> i64 {
+    let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX).min(LAST_MS / 1000 + 1);
+    seconds * 1_000_000 + i64::from(time.subsec_micros())
 }
 
 /// A new id: a UUIDv7, larger than those before it in this process, whatever the system's clock does.

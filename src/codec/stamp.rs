@@ -51,12 +51,16 @@ impl Stamp {
             counter: high << 20 | low,
             node: u64::try_from(bits & ((1 << NODE_BITS) - 1)).ok()?,
         };
-        (stamp.to_string() == text).then_some(stamp)
+        (stamp.text() == text).then_some(stamp)
     }
-}
 
-impl fmt::Display for Stamp {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// Its text. `to_string` gives the same, and lets the text grow piece by piece.
+    #[must_use]
+    pub fn text(self) -> String {
+        self.uuid().as_hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()).to_owned()
+    }
+
+    fn uuid(self) -> uuid::Uuid {
         let high = u128::from(self.counter >> 20);
         let low = u128::from(self.counter & 0xf_ffff);
         let node = u128::from(self.node) & ((1 << NODE_BITS) - 1);
@@ -66,7 +70,13 @@ impl fmt::Display for Stamp {
             | VARIANT
             | low << NODE_BITS
             | node;
-        uuid::Uuid::from_u128(bits).as_hyphenated().fmt(out)
+        uuid::Uuid::from_u128(bits)
+    }
+}
+
+impl fmt::Display for Stamp {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.uuid().as_hyphenated().fmt(out)
     }
 }
 

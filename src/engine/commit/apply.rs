@@ -153,6 +153,8 @@ fn reply_of(result: StepResult) -> Reply {
 
 impl Drop for CommitJob {
     fn drop(&mut self) {
-        self.finish_with(Err(lost()));
+        if self.done.is_some() {
+            self.finish_with(Err(lost()));
+        }
     }
 }

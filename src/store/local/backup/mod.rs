@@ -145,7 +145,7 @@ impl Snapshot {
         let page_size = pinned.connection.query_text("PRAGMA page_size", &[])?;
         drop(pinned);
         let page_bytes = page_size.and_then(|text| text.parse().ok()).unwrap_or(0);
-        Ok(Self { db, versionstamp: settings.clock.to_string(), page_bytes })
+        Ok(Self { db, versionstamp: settings.clock.text(), page_bytes })
     }
 }
 

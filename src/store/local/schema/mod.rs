@@ -134,7 +134,7 @@ fn write_identity(connection: &Connection) -> Result<()> {
     #[allow(clippy::cast_possible_truncation)]
     let node = (id.as_u128() & ((1 << 42) - 1)) as u64;
     set(connection, "database_id", Param::Text(&id.to_string()))?;
-    set(connection, "clock", Param::Text(&Stamp { ms: 0, counter: 0, node }.to_string()))?;
+    set(connection, "clock", Param::Text(&Stamp { ms: 0, counter: 0, node }.text()))?;
     set(connection, "change_log", Param::Text(ChangeLog::default().as_str()))?;
     set(connection, "retention_ms", DEFAULT_RETENTION_MS.into())
 }

@@ -131,7 +131,7 @@ impl<'a> LocalWrite<'a> {
             }
         }
         let stamp = match batch.stamping {
-            Stamping::Never => Some(self.settings.clock.to_string()),
+            Stamping::Never => Some(self.settings.clock.text()),
             Stamping::Always | Stamping::IfChanged => {
                 self.issued.is_some().then(|| std::mem::take(self.text_of_stamp()))
             }
@@ -327,7 +327,7 @@ impl<'a> LocalWrite<'a> {
     fn trim_old(&mut self, in_use_ms: i64, limit: usize) -> Result<u64> {
         let now_ms = self.read.now_ms;
         let ms = u64::try_from(now_ms - self.settings.retention_ms).unwrap_or(0);
-        let before = Stamp { ms, counter: 0, node: 0 }.to_string();
+        let before = Stamp { ms, counter: 0, node: 0 }.text();
         let in_use_since = now_ms - in_use_ms;
         let mut rows: Rows<'_> =
             self.read.db.statement(Sql::OldestPosition)?.query(&[in_use_since.into()])?;
@@ -378,7 +378,7 @@ fn append(db: &mut Db, sql: Sql, params: &[Param<'_>]) -> Result<()> {
 fn issue<'a>(issued: &mut Option<Stamp>, text: &'a mut String, settings: &Settings, now_ms: i64) -> &'a str {
     let stamp = issued.get_or_insert_with(|| settings.clock.next(now_ms));
     if text.is_empty() {
-        *text = stamp.to_string();
+        *text = stamp.text();
     }
     text
 }
