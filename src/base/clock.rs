@@ -160,7 +160,8 @@ fn steady_us() -> i64 {
     micros(START.elapsed())
 }
 
-/// As far as a clock gets that is not wrong. Each operation asks; `Duration::as_micros` calculates with 128 bits.
+/// At most a little more than `LAST_MS`. Each operation asks, and `Duration::as_micros` calculates with 128
+/// bits.
 fn micros(time: Duration) -> i64 {
     let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX).min(LAST_MS / 1000 + 1);
     seconds * 1_000_000 + i64::from(time.subsec_micros())

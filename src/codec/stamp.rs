@@ -54,7 +54,7 @@ impl Stamp {
         (stamp.text() == text).then_some(stamp)
     }
 
-    /// Its text. `to_string` gives the same, and lets the text grow piece by piece.
+    /// Its text, as `to_string` gives it, but allocated once.
     #[must_use]
     pub fn text(self) -> String {
         self.uuid().as_hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()).to_owned()

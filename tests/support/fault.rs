@@ -94,14 +94,11 @@ impl Trace {
         self.failed.first().map(|number| self.steps[*number].as_str())
     }
 
-    /// How many operations of a group began before the first failing step, and how many of them in its
-    /// transaction.
-    pub fn begun(&self) -> (usize, usize) {
+    /// The steps of the transaction of the first step that failed, before it.
+    pub fn before_failure(&self) -> &[String] {
         let until = self.failed.first().copied().unwrap_or(self.steps.len());
         let before = &self.steps[..until];
         let begin = before.iter().rposition(|sql| sql == "BEGIN IMMEDIATE").unwrap_or(0);
-        let savepoints =
-            |steps: &[String]| steps.iter().filter(|sql| sql.as_str() == "SAVEPOINT operation").count();
-        (savepoints(before), savepoints(&before[begin..]))
+        &before[begin..]
     }
 }
