@@ -39,13 +39,14 @@ struct Files {
 
 impl FileCheck {
     /// For a store that has just opened its files, or that has none.
-    pub fn of(path: Option<&Path>) -> Self {
-        let files = path.map(|path| Files {
-            whereabouts: Whereabouts::of(path),
-            looked: Stopwatch::start(),
-            pause: PAUSE,
-        });
-        Self { files: files.map(Mutex::new), moved: OnceLock::new() }
+    ///
+    /// # Errors
+    /// `UNAVAILABLE` if they cannot be looked at.
+    pub fn of(path: Option<&Path>) -> Result<Self> {
+        let whereabouts = path.map(Whereabouts::of).transpose()?;
+        let files =
+            whereabouts.map(|whereabouts| Files { whereabouts, looked: Stopwatch::start(), pause: PAUSE });
+        Ok(Self { files: files.map(Mutex::new), moved: OnceLock::new() })
     }
 
     /// Whether there are no files.
@@ -113,7 +114,7 @@ mod tests {
     fn opened(pause: Duration) -> (tempfile::TempDir, FileCheck) {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("app.db"), "").unwrap();
-        let check = FileCheck::of(Some(&folder.path().join("app.db")));
+        let check = FileCheck::of(Some(&folder.path().join("app.db"))).unwrap();
         check.files.as_ref().unwrap().lock().pause = pause;
         (folder, check)
     }
@@ -169,7 +170,7 @@ mod tests {
 
     #[test]
     fn there_is_nothing_to_look_at_in_memory() {
-        let check = FileCheck::of(None);
+        let check = FileCheck::of(None).unwrap();
         check.look(&Clock::default()).unwrap();
         check.look_sometimes(&Clock::default()).unwrap();
     }

@@ -137,7 +137,7 @@ impl LocalStore {
         let files = FileCheck::of(match &place {
             Storage::File { path, .. } => Some(path),
             Storage::Memory(_) => None,
-        });
+        })?;
         let shared = Arc::new(Shared::new(files));
         let store = Arc::new(Self { shared, place, openers: Mutex::new(1) });
         store.apply(options);

@@ -1,12 +1,14 @@
 //! The identity of a file, so that two paths of one file share one store.
 
+use std::io;
+use std::io::ErrorKind::NotFound;
 use std::path::{Path, PathBuf};
 #[cfg(unix)]
 use std::time::Duration;
 
 #[cfg(unix)]
 use crate::base::clock::Stopwatch;
-use crate::base::error::{Code, Error, Place, short};
+use crate::base::error::{Code, Error, Place, Result, SystemError, short};
 
 /// A file: its device and inode, or, where there are none, its canonical path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -20,18 +22,22 @@ pub enum FileId {
 }
 
 impl FileId {
-    /// The file at a path; `None` if there is none. It is looked at, not opened.
-    #[cfg(unix)]
+    /// The file at a path; `None` if there is none.
     pub fn of(path: &Path) -> Option<Self> {
-        use std::os::unix::fs::MetadataExt;
-        let metadata = std::fs::metadata(path).ok()?;
-        Some(Self::Inode(metadata.dev(), metadata.ino()))
+        Self::look(path).ok()
     }
 
-    /// The file at a path; `None` if there is none.
+    /// The file at a path. It is looked at, not opened.
+    #[cfg(unix)]
+    fn look(path: &Path) -> io::Result<Self> {
+        use std::os::unix::fs::MetadataExt;
+        std::fs::metadata(path).map(|found| Self::Inode(found.dev(), found.ino()))
+    }
+
+    /// The file at a path.
     #[cfg(not(unix))]
-    pub fn of(path: &Path) -> Option<Self> {
-        std::fs::canonicalize(path).ok().map(Self::Path)
+    fn look(path: &Path) -> io::Result<Self> {
+        std::fs::canonicalize(path).map(Self::Path)
     }
 }
 
@@ -60,11 +66,23 @@ pub struct Whereabouts {
     files: Vec<(PathBuf, FileId)>,
     #[cfg(unix)]
     folders: Folders,
+    /// How a file is looked at.
+    #[cfg(unix)]
+    look: Look,
 }
+
+type Look = fn(&Path) -> io::Result<FileId>;
 
 impl Whereabouts {
     /// Those of a store that has just opened them.
-    pub fn of(path: &Path) -> Self {
+    ///
+    /// # Errors
+    /// `UNAVAILABLE` if one of them cannot be looked at: nobody would notice later that it is another one.
+    pub fn of(path: &Path) -> Result<Self> {
+        Self::by(path, FileId::look)
+    }
+
+    fn by(path: &Path, look: Look) -> Result<Self> {
         // SQLite names the others after the file that a symbolic link leads to.
         let file = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
         let beside = |suffix: &str| {
@@ -72,27 +90,42 @@ impl Whereabouts {
             name.push(suffix);
             PathBuf::from(name)
         };
-        let paths = [path.to_path_buf(), beside("-wal"), beside("-shm")];
-        let found = paths.into_iter().filter_map(|path| FileId::of(&path).map(|id| (path, id)));
-        let files = found.collect();
-        Self {
+        let mut files = Vec::new();
+        for path in [path.to_path_buf(), beside("-wal"), beside("-shm")] {
+            match look(&path) {
+                Ok(id) => files.push((path, id)),
+                Err(error) if error.kind() == NotFound => {}
+                Err(error) => return Err(no_look(&path, &error)),
+            }
+        }
+        Ok(Self {
             files,
             #[cfg(unix)]
             folders: Folders::of(path, &file, keeps_times),
-        }
+            #[cfg(unix)]
+            look,
+        })
     }
 
-    /// Whether one of them has moved. An error that says nothing about this is ignored.
+    /// Whether one of them has moved. An error that says nothing about this is ignored for now: such a file is
+    /// checked again the next time, whatever its folder says.
     #[cfg(unix)]
     pub fn have_changed(&mut self) -> bool {
-        use std::os::unix::fs::MetadataExt;
         if self.folders.are_as_they_were() {
             return false;
         }
-        self.files.iter().any(|(path, id)| {
-            let found = std::fs::metadata(path).map(|found| FileId::Inode(found.dev(), found.ino()));
-            is_elsewhere(id, found)
-        })
+        let mut are_known = true;
+        for (path, id) in &self.files {
+            let found = (self.look)(path);
+            are_known &= found.is_ok();
+            if is_elsewhere(id, found) {
+                return true;
+            }
+        }
+        if !are_known {
+            self.folders.begin_anew();
+        }
+        false
     }
 
     /// An open file cannot be moved or deleted there.
@@ -109,12 +142,17 @@ impl Whereabouts {
     }
 }
 
+fn no_look(path: &Path, error: &io::Error) -> Error {
+    let message = "a file of the store cannot be looked at; try again, or check its file system";
+    Error::new(Code::Unavailable, message).because(SystemError::of(error, "stat", Some(path)))
+}
+
 /// Whether a look at its path says that a file is not there. Other errors say nothing about that and may
 /// pass: those of a disk, and `ESTALE`, which a file server returns for a moment; reads and writes meet them
 /// too if they last.
 #[cfg(unix)]
-fn is_elsewhere(id: &FileId, found: std::io::Result<FileId>) -> bool {
-    use std::io::ErrorKind::{NotADirectory, NotFound};
+fn is_elsewhere(id: &FileId, found: io::Result<FileId>) -> bool {
+    use std::io::ErrorKind::NotADirectory;
     found.map_or_else(|error| matches!(error.kind(), NotFound | NotADirectory), |found| found != *id)
 }
 
@@ -187,6 +225,11 @@ impl Folders {
             is_settled: false,
             steps: Steps::USUAL,
         }
+    }
+
+    /// The files could not be checked: what was seen of the folders says nothing about them.
+    fn begin_anew(&mut self) {
+        (self.stamps, self.is_settled) = (None, false);
     }
 
     /// Whether certainly no name in them has changed since the files were checked. If not, the files must be

@@ -1,5 +1,6 @@
 //! Tests of `identity.rs`: which changes of folders and names are seen, and how soon.
 
+use std::cell::Cell;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::time::SystemTime;
@@ -9,6 +10,15 @@ use tempfile::TempDir;
 use super::*;
 
 const NAMES: [&str; 3] = ["app.db", "app.db-wal", "app.db-shm"];
+
+thread_local! {
+    /// What the system says of each file.
+    static ERROR: Cell<Option<i32>> = const { Cell::new(None) };
+}
+
+fn look(path: &Path) -> io::Result<FileId> {
+    ERROR.get().map_or_else(|| FileId::look(path), |errno| Err(io::Error::from_raw_os_error(errno)))
+}
 
 struct Files {
     folder: TempDir,
@@ -27,7 +37,7 @@ impl Files {
             fs::write(inner.join(name), "").unwrap();
         }
         let path = path(folder.path());
-        let mut store = Self { folder, files: Whereabouts::of(&path), times: 0 };
+        let mut store = Self { folder, files: Whereabouts::by(&path, look).unwrap(), times: 0 };
         // The folder for tests may be on any file system.
         let folders = Folders::of(&path, &inner.join("app.db"), |_| true);
         store.files.folders =
@@ -202,4 +212,33 @@ fn an_error_tells_that_a_file_was_moved_only_if_its_path_leads_nowhere() {
     let errors: Vec<_> =
         (1..134).filter(|errno| is_elsewhere(&id, Err(Error::from_raw_os_error(*errno)))).collect();
     assert_eq!(errors, [ENOENT, ENOTDIR]);
+}
+
+/// Seen to fail: where a folder settled at two looks at which no file could be looked at.
+#[test]
+fn a_folder_says_nothing_of_files_that_could_not_be_looked_at() {
+    const EIO: i32 = 5;
+    let mut store = Files::settled();
+    let (file, other) = (store.path("app.db"), store.folder.path().join("other.db"));
+    fs::write(&other, "").unwrap();
+    fs::rename(&other, &file).unwrap();
+    ERROR.set(Some(EIO));
+    store.settle();
+    for _ in 0..3 {
+        assert!(!store.files.have_changed() && !store.files.folders.is_settled);
+    }
+    ERROR.set(None);
+    assert!(store.files.have_changed());
+}
+
+/// Seen to fail: where such a file was left out for ever.
+#[test]
+fn files_that_cannot_be_looked_at_are_not_taken_as_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("app.db"), "").unwrap();
+    let refused = Whereabouts::by(&folder.path().join("app.db"), |path| {
+        if path.ends_with("app.db-wal") { Err(io::Error::from_raw_os_error(5)) } else { look(path) }
+    });
+    assert_eq!(refused.unwrap_err().code, Code::Unavailable);
+    Whereabouts::by(&folder.path().join("app.db"), look).unwrap();
 }
