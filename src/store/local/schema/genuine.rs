@@ -2,7 +2,7 @@
 //! changed, would take part in every commit and read: it is refused by name, before anything is written.
 
 use super::index_row::row_of;
-use super::numbers::{refuse_impossible_time, refuse_last_numbers};
+use super::numbers::{noted_time, refuse_last_numbers};
 use super::objects::Objects;
 use crate::base::error::{Code, Error, Result, short};
 use crate::store::local::sqlite::Connection;
@@ -44,7 +44,7 @@ pub fn inspect(connection: &Connection, define: Define) -> Result<i64> {
     refuse_others(&found, &ours)?;
     refuse_misplaced(connection)?;
     refuse_last_numbers(connection)?;
-    refuse_impossible_time(connection)?;
+    noted_time(connection)?;
     Ok(version)
 }
 

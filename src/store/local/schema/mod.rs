@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use self::numbers::noted_time;
 use super::sqlite::{Connection, Doubt, Param};
 use crate::base::clock;
 use crate::base::clock::Stopwatch;
@@ -86,11 +87,10 @@ fn inspect(connection: &Connection, define: Define) -> Result<i64> {
 
 /// The time that a file has seen: nobody who opens it is before that.
 pub fn seen_ms(connection: &Connection) -> Result<i64> {
-    let value =
-        |key: &str| connection.query_text("SELECT value FROM kv_meta WHERE key = ?1", &[Param::Text(key)]);
-    let stamp = value("clock")?.and_then(|text| Stamp::parse(&text)).map_or(0, |stamp| stamp.ms);
-    let time_ms = value("time")?.and_then(|text| text.parse().ok()).unwrap_or(0);
-    Ok(i64::try_from(stamp).unwrap_or(i64::MAX).max(time_ms))
+    let clock = connection.query_text("SELECT value FROM kv_meta WHERE key = 'clock'", &[])?;
+    let stamp = clock.and_then(|text| Stamp::parse(&text)).map_or(0, |stamp| stamp.ms);
+    let stamp_ms = i64::try_from(stamp).unwrap_or(i64::MAX);
+    Ok(noted_time(connection)?.map_or(stamp_ms, |ms| ms.max(stamp_ms)))
 }
 
 /// Turns the write-ahead log on; in memory there is none. Two processes that do so at once get `BUSY` without

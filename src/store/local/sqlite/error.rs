@@ -17,10 +17,12 @@ const SEARCH_IS_DAMAGED: &str =
 const NO_LOCK: &str =
     "the file's log cannot be locked now; try again, and look whether its file system has locks left";
 
+const FILE_IS_DAMAGED: &str = "the file is damaged; restore it from a backup";
+
 const TOO_LONG: &str = "it takes longer than it may here";
 
-/// `SQLITE_CORRUPT_INDEX`: what is to be removed from an index is not in it.
-pub const INDEX_IS_DAMAGED: c_int = ffi::SQLITE_CORRUPT | (3 << 8);
+/// What is to be removed from an index is not in it.
+pub const INDEX_IS_DAMAGED: c_int = ffi::SQLITE_CORRUPT_INDEX;
 
 /// Our error for a result code. Codes are matched, never messages: 517 (a stale snapshot) has the message of
 /// 5.
@@ -36,19 +38,15 @@ pub fn error_with(extended: c_int, message: &str, mut source: Option<SystemError
             "an index does not agree with its table, and cannot be built again: remove it (removeIndex), or restore the file from a backup",
         ),
         ffi::SQLITE_CORRUPT if extended == ffi::SQLITE_CORRUPT_VTAB => (Code::Corrupt, SEARCH_IS_DAMAGED),
-        // No statement of ours gives a row a number that another has; FTS5 does where its tables are damaged.
-        ffi::SQLITE_CONSTRAINT
-            if matches!(extended, ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_ROWID) =>
-        {
-            (Code::Corrupt, SEARCH_IS_DAMAGED)
-        }
+        // No statement of ours gives a row the name or the number of another.
+        ffi::SQLITE_CONSTRAINT if is_of_row(extended) => (Code::Corrupt, FILE_IS_DAMAGED),
         ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED => {
             (Code::Busy, "another process holds the write lock; raise busyTimeout, or write less at a time")
         }
         ffi::SQLITE_INTERRUPT => (Code::Busy, TOO_LONG),
         // A thread that may wait tries for longer.
         ffi::SQLITE_PROTOCOL if !vfs::may_sleep() => (Code::Busy, TOO_LONG),
-        ffi::SQLITE_CORRUPT => (Code::Corrupt, "the file is damaged; restore it from a backup"),
+        ffi::SQLITE_CORRUPT => (Code::Corrupt, FILE_IS_DAMAGED),
         ffi::SQLITE_NOTADB => (Code::Corrupt, "the file is not a KeyVal database; give another path"),
         ffi::SQLITE_FULL => (Code::Unavailable, "the disk is full; free some space"),
         ffi::SQLITE_READONLY | ffi::SQLITE_PERM | ffi::SQLITE_AUTH => {
@@ -79,6 +77,16 @@ pub fn error_with(extended: c_int, message: &str, mut source: Option<SystemError
         Some(source) => error.because(source),
         None => error,
     }
+}
+
+/// Whether a row has the name or the number that another has.
+pub fn is_of_row(extended: c_int) -> bool {
+    matches!(extended, ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_ROWID)
+}
+
+/// The error of a statement that FTS5 works for, where its tables are damaged.
+pub fn damaged_search(extended: c_int) -> Error {
+    Error::corrupt(format!("{SEARCH_IS_DAMAGED} (SQLite {extended}: a row has the number of another)"))
 }
 
 /// Whether an error of SQLite may be that of a sync, or one after it.

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use libsql::ffi;
 
 use super::deadline::Deadline;
-use super::error::{error_of, is_of_sync};
+use super::error::{damaged_search, error_of, is_of_row, is_of_sync};
 use super::last_error::last_error;
 use crate::base::config::Fault;
 use crate::base::error::{Error, Result};
@@ -142,6 +142,10 @@ impl Statement {
 
     /// After a COMMIT whose sync failed, the commit may be found when the file is next recovered.
     fn failure(&self, error: Error, code: c_int) -> Error {
+        // An entry that is written goes into its search indexes, too: FTS5 numbers rows as entries are numbered.
+        if is_of_row(code) && self.sql().contains("kv_entries") {
+            return damaged_search(code);
+        }
         let outcome_unknown = is_of_sync(code) && self.sql() == "COMMIT";
         Error { outcome_unknown, ..error }
     }
