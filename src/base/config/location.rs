@@ -137,6 +137,11 @@ fn refuse_memory_like(url: &str) -> Result<()> {
     if !means_memory(url) {
         return Ok(());
     }
+    // The parameters are not printed: without a word of them, what is shown could be what is to be given.
+    if url.contains(['?', '#']) {
+        let message = "has parameters, which memory does not take; leave them out: give \":memory:\" alone. It is private to its Kv, so share the Kv, or a file";
+        return Err(Error::invalid(format!("{:?} {message}", preview_url(url))));
+    }
     let message = "give \":memory:\" alone, which takes no folder and no parameters and is private to its Kv";
     Err(Error::invalid(format!("{:?} seems to mean memory; {message}", preview_url(url))))
 }
