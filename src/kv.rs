@@ -27,7 +27,9 @@ use crate::engine::read::{AnswerRead, answer};
 use crate::engine::request::{Request, Write};
 use crate::engine::sweep::{Looked, SweepJob, Swept};
 use crate::engine::write::{AnswerDone, AnswerJob};
-use crate::store::{Access, BackupHandle, BackupRequest, Notice, Reader, Store, Wake, WriteJob, local};
+use crate::store::{
+    Access, BackupHandle, BackupRequest, Capabilities, Notice, Reader, Store, Wake, WriteJob, local,
+};
 
 /// An open `Kv`. Writes are staged and handed over together, so that calls of one tick share a commit.
 pub struct Kv {
@@ -223,6 +225,12 @@ impl Kv {
             metrics.note(operation, number, watch.elapsed(), answer.is_ok());
             done(answer);
         })
+    }
+
+    /// What its store is and can do.
+    #[must_use]
+    pub fn capabilities(&self) -> Capabilities {
+        self.store.capabilities()
     }
 
     /// The counts of this `Kv`'s operations.

@@ -7,7 +7,15 @@ import { at, KvError, type SystemSource, systemError } from "../shared/errors.js
 import type { KeyRange } from "../shared/keys.js"
 import type { KvSettings } from "../shared/options.js"
 import { beneath } from "../shared/stacks.js"
-import type { EnqueueMutation, Queries, Readers, Request, Settlement, Writes } from "../transport.js"
+import type {
+  Capabilities,
+  EnqueueMutation,
+  Queries,
+  Readers,
+  Request,
+  Settlement,
+  Writes,
+} from "../transport.js"
 import type { Packet } from "../wire/page.js"
 
 /** A list: its position. */
@@ -42,6 +50,7 @@ type SettledMessage = Pick<Settlement, "message" | "lease" | "error">
  * Node-API.
  */
 export interface NativeHandle {
+  capabilities(): Omit<Capabilities, "backend">
   checkValues(): void
   readBatch(id: number, keys: readonly unknown[], many: boolean): Packet
   keepSnapshot(): void

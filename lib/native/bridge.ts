@@ -55,8 +55,6 @@ const NOTICE = 0
 
 export class Bridge {
   readonly budget = new EventLoopBudget()
-  /** The store is a file, else in memory. */
-  readonly isFile: boolean
   readonly #owner: BridgeOwner
   readonly #handle: NativeHandle
   /** Whose letters are taken: when it is woken, the handle may be gone. */
@@ -89,9 +87,7 @@ export class Bridge {
       throw fromNative(error)
     }
     this.#mailbox = this.#handle.mailboxNumber
-    const { isFile, unregister } = register(settings)
-    this.isFile = isFile
-    this.#unregister = unregister
+    this.#unregister = register(settings)
     Lifetime.begin(this, this.#lifetime, this.#handle, this.#unregister)
   }
 

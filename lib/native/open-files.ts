@@ -35,10 +35,10 @@ export function refuseOtherCopy({ url, urlName }: Place): void {
     )
 }
 
-/** After it was opened; gives whether it is a file, and what to call after it was closed. */
-export function register({ url, urlName }: Place): { isFile: boolean; unregister: () => void } {
+/** After it was opened; gives what to call after it was closed. */
+export function register({ url, urlName }: Place): () => void {
   const id = fileId(url, urlName)
-  if (id === null) return { isFile: false, unregister: () => {} }
+  if (id === null) return () => {}
   const opened = registry().get(id) ?? { copy: native.copyId(), openers: 0 }
   opened.openers++
   registry().set(id, opened)
@@ -46,5 +46,5 @@ export function register({ url, urlName }: Place): { isFile: boolean; unregister
     opened.openers--
     if (opened.openers === 0) registry().delete(id)
   }
-  return { isFile: true, unregister }
+  return unregister
 }

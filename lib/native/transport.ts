@@ -3,7 +3,6 @@
 import type { KvEntryMaybe, KvKey } from "../../index.js"
 import { NoticeDispatcher } from "../notices/dispatcher.js"
 import type { Dues, NoticeStore } from "../notices/store.js"
-import { MAX_KEYS, MAX_VALUE_BYTES } from "../shared/limits.js"
 import type { KvSettings } from "../shared/options.js"
 import { beneath } from "../shared/stacks.js"
 import type {
@@ -43,14 +42,8 @@ export class NativeTransport implements Transport {
       dispatch: (notice) => notices().dispatch(notice),
       onClosing: () => reads().flush(),
     })
-    const { isFile } = this.#bridge
-    this.capabilities = Object.freeze({
-      backend: isFile ? "file" : "memory",
-      persistent: isFile,
-      maxValueBytes: MAX_VALUE_BYTES,
-      maxKeys: MAX_KEYS,
-      backup: true,
-    })
+    const store = this.#bridge.callSync((handle) => handle.capabilities())
+    this.capabilities = Object.freeze({ ...store, backend: store.persistent ? "file" : "memory" })
     this.#reads = new ReadBatcher(this.#bridge)
     this.#notices = new NoticeDispatcher(noticeStoreOf(this.#bridge))
   }

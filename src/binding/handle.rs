@@ -26,6 +26,7 @@ use crate::engine::query::range::after_cursor;
 use crate::engine::queue::settle::Settled;
 use crate::engine::request::{Request, Write};
 use crate::kv::Kv;
+use crate::store::Capabilities;
 
 /// The name of an error's code; the attribute macro wants to read `Result` in a signature.
 pub type CodeName = &'static str;
@@ -45,6 +46,19 @@ pub struct Handle {
     checks_values: bool,
     pub(super) building: Commit,
     pub(super) settling: Vec<Settled>,
+}
+
+/// `Capabilities` of `lib/transport.ts`, but for the kind of store.
+#[napi(object)]
+pub struct StoreCapabilities {
+    /// See [`Capabilities`].
+    pub persistent: bool,
+    /// See [`Capabilities`].
+    pub backup: bool,
+    /// See [`Capabilities`].
+    pub max_value_bytes: f64,
+    /// See [`Capabilities`].
+    pub max_keys: f64,
 }
 
 /// A list: its position.
@@ -246,6 +260,15 @@ impl Handle {
         if let Some(kv) = &mut self.kv {
             kv.flush();
         }
+    }
+
+    /// What the store is and can do.
+    #[napi(catch_unwind)]
+    pub fn capabilities(&self) -> napi::Result<StoreCapabilities, CodeName> {
+        let kv = self.kv.as_ref().ok_or_else(|| thrown(Error::closed()))?;
+        let Capabilities { persistent, backup, max_value_bytes, max_keys } = kv.capabilities();
+        let [max_value_bytes, max_keys] = [max_value_bytes, max_keys].map(|limit| limit as f64);
+        Ok(StoreCapabilities { persistent, backup, max_value_bytes, max_keys })
     }
 
     /// The number by which completions are taken (`drain`).

@@ -44,6 +44,19 @@ pub use step::{
 /// Receives notices; returns false to receive no more.
 pub type Wake = Box<dyn Fn(&Notice) -> bool + Send>;
 
+/// What a store is and can do: the same as long as it is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capabilities {
+    /// What it holds outlives the process.
+    pub persistent: bool,
+    /// It can be copied to a path.
+    pub backup: bool,
+    /// The largest value, encoded.
+    pub max_value_bytes: usize,
+    /// The most keys of one read of several, or of one delete of a list.
+    pub max_keys: usize,
+}
+
 /// One open store, shared by all openers of the same file in this process.
 pub trait Store: Send + Sync {
     /// A reader for one thread.
@@ -64,6 +77,9 @@ pub trait Store: Send + Sync {
 
     /// The store's clock.
     fn clock(&self) -> &Clock;
+
+    /// What it is and can do.
+    fn capabilities(&self) -> Capabilities;
 
     /// The messages that this process handles, of every `Kv` on this store.
     fn in_flight(&self) -> &Arc<InFlight>;

@@ -22,10 +22,13 @@ use self::shared::Shared;
 use self::sqlite::{Connect, Connection, Db, Wait};
 use self::writer::Writer;
 use super::rows::index::Define;
-use super::{BackupRequest, InFlight, Notice, ReadJob, Reader, Store, Wake, WriteJob, fail_all};
+use super::{
+    BackupRequest, Capabilities, InFlight, Notice, ReadJob, Reader, Store, Wake, WriteJob, fail_all,
+};
 use crate::base::clock::Clock;
 use crate::base::config::{Durability, Fault, Location, Options};
 use crate::base::error::{At, Code, Error, Place, Result, SystemError};
+use crate::base::limits::{MAX_KEYS, MAX_VALUE_BYTES};
 
 mod backup;
 mod commit_monitor;
@@ -260,6 +263,11 @@ impl Store for LocalStore {
 
     fn clock(&self) -> &Clock {
         &self.shared.clock
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let persistent = matches!(self.place, Storage::File { .. });
+        Capabilities { persistent, backup: true, max_value_bytes: MAX_VALUE_BYTES, max_keys: MAX_KEYS }
     }
 
     fn in_flight(&self) -> &Arc<InFlight> {

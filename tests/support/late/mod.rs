@@ -19,7 +19,8 @@ use keyval::base::error::Result;
 use keyval::engine::query::definition::definition_of;
 use keyval::kv::Kv;
 use keyval::store::{
-    Access, BackupRequest, InFlight, ReadJob, ReadTxn, ReadWork, Reader, Store, Wake, WriteJob, local,
+    Access, BackupRequest, Capabilities, InFlight, ReadJob, ReadTxn, ReadWork, Reader, Store, Wake, WriteJob,
+    local,
 };
 use parking_lot::{Condvar, Mutex};
 
@@ -119,6 +120,10 @@ impl Store for LateStore {
 
     fn clock(&self) -> &Clock {
         self.shared.rows.clock()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.shared.rows.capabilities()
     }
 
     fn in_flight(&self) -> &Arc<InFlight> {
