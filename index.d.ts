@@ -1086,7 +1086,9 @@ export interface KvConsumer<T = unknown> extends AsyncIterable<KvChange<T>> {
   delete(): Promise<{ ok: boolean }>
   /**
    * Takes the lease, reads on for ever, and commits each change when the loop body has finished it. It outlives
-   * errors of the store that may pass ({@link KvConsumerOptions.onError}); any other ends it.
+   * errors of the store that may pass ({@link KvConsumerOptions.onError}); any other ends it. Until it has ended, no
+   * other reader of this process takes the lease, even if the body takes longer than that; loops of one object take
+   * turns.
    */
   [Symbol.asyncIterator](): AsyncIterator<KvChange<T>, undefined>
   /** Calls {@link release}, for `await using`. */

@@ -337,9 +337,9 @@ export interface Writes {
     gives: { acquired: boolean; token: bigint; expiresAt: number }
   }
   releaseLock: { takes: { name: string; token: bigint }; gives: { ok: boolean } }
-  /** Takes or renews a lease; `lease` 0: there was none. If another holds it: until when. */
+  /** Takes or renews a lease; 0: none yet. A loop holds it until it releases it. Until when another does. */
   takeConsumer: {
-    takes: ConsumerHold & { prefix: KvKey | undefined; leaseMs: number }
+    takes: ConsumerHold & { prefix: KvKey | undefined; leaseMs: number; isLoop: boolean }
     gives: { lease: number; position: number; prefix: KvKey } | { lease: null; heldUntilMs: number }
   }
   commitConsumer: { takes: ConsumerHold & { leaseMs: number; seq: number }; gives: undefined }

@@ -210,8 +210,9 @@ impl Kv {
 
     /// Stages a write that has an answer; `flush` hands it over.
     pub fn write(&mut self, write: Write, done: AnswerDone) {
-        let noted = self.noted(Operation::Other, 1, done);
-        self.staged.push(Box::new(AnswerJob::new(write, self.durability, noted)));
+        let in_flight = Arc::clone(self.store.in_flight());
+        let noted = self.noted(Operation::Other, 1, write.noting_loops(self.holder, &in_flight, done));
+        self.staged.push(Box::new(AnswerJob::new(write, self.durability, in_flight, noted)));
     }
 
     fn noted<T: 'static>(

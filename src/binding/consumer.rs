@@ -18,6 +18,7 @@ fn holder_of(env: Env, request: Raw) -> LeaseHolder {
         name: raw::lossy_text(env, given(c"name")),
         lease: raw::int64(env, given(c"lease")),
         lease_ms: raw::int64(env, given(c"leaseMs")),
+        is_loop: false,
     }
 }
 
@@ -29,14 +30,16 @@ pub fn check_consumer(env: Env, name: Raw) -> napi::Result<(), CodeName> {
 
 #[napi]
 impl Handle {
-    /// Takes or renews a consumer's lease, `{ name, prefix, lease, leaseMs }`; `[lease,position,prefix]` or
-    /// `[null,until]` comes by mail under `id`.
+    /// Takes or renews a consumer's lease, `{ name, prefix, lease, leaseMs, isLoop }`;
+    /// `[lease,position,prefix]` or `[null,until]` comes by mail under `id`.
     #[napi(catch_unwind)]
     pub fn consumer_take(&mut self, env: Env, id: u32, request: Raw) -> napi::Result<(), CodeName> {
         let prefix = member(env, request, c"prefix");
         let given = !raw::is_absent(env, prefix);
         let prefix = given.then(|| convert::own_prefix(env, prefix)).transpose().map_err(thrown)?;
-        self.write(id, Write::TakeConsumer(holder_of(env, request), prefix))
+        let is_loop = raw::flag(env, member(env, request, c"isLoop"));
+        let holder = LeaseHolder { is_loop, ..holder_of(env, request) };
+        self.write(id, Write::TakeConsumer(holder, prefix))
     }
 
     /// Moves a consumer, `{ name, lease, leaseMs, seq }`; that comes by mail under `id`.
@@ -49,7 +52,7 @@ impl Handle {
     /// Gives a consumer's lease back; that comes by mail under `id`.
     #[napi(catch_unwind)]
     pub fn consumer_release(&mut self, id: u32, name: String, lease: i64) -> napi::Result<(), CodeName> {
-        let holder = LeaseHolder { name, lease, lease_ms: 0 };
+        let holder = LeaseHolder { name, lease, lease_ms: 0, is_loop: false };
         self.write(id, Write::ReleaseConsumer(holder))
     }
 

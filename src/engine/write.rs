@@ -1,6 +1,9 @@
 //! Writes other than commits and claims, as data: each decides by the stored rows, and has an answer.
 
-use super::answer::{Answer, Ending, lost};
+use std::sync::Arc;
+
+use super::answer::{Answer, ConsumerLease, Ending, lost};
+use super::changes::consumer::LeaseHolder;
 use super::changes::{consumer, feed};
 use super::lock;
 use super::query::indexes;
@@ -10,7 +13,7 @@ use super::request::Write;
 use crate::base::config::Durability;
 use crate::base::error::{Code, Error, Result};
 use crate::base::limits::TRIM_STEP_ROWS;
-use crate::store::{Batch, Next, ReadTxn, Refusal, Step, StepResult, Verdict, WriteJob};
+use crate::store::{Batch, InFlight, Next, ReadTxn, Refusal, Step, StepResult, Verdict, WriteJob};
 
 impl Write {
     fn decide<'a>(
@@ -18,6 +21,7 @@ impl Write {
         seen: &mut dyn ReadTxn,
         batch: &mut Batch<'a>,
         undelivered: &Undelivered,
+        in_flight: &InFlight,
     ) -> Result<Ending> {
         match self {
             Self::Settle(settled) => match end(seen, batch, settled, undelivered)? {
@@ -41,7 +45,9 @@ impl Write {
             }
             Self::TakeLock(request) => lock::take(seen, batch, request),
             Self::ReleaseLock(name, token) => lock::release(seen, batch, name, *token),
-            Self::TakeConsumer(holder, prefix) => consumer::take(seen, batch, holder, prefix.as_deref()),
+            Self::TakeConsumer(holder, prefix) => {
+                consumer::take(seen, batch, holder, prefix.as_deref(), in_flight)
+            }
             Self::CommitConsumer(holder, seq) => consumer::commit(seen, batch, holder, *seq),
             Self::ReleaseConsumer(holder) => consumer::release(seen, batch, holder),
             Self::DeleteConsumer(name) => {
@@ -52,6 +58,28 @@ impl Write {
             Self::CreateOrderedIndex(index) => indexes::create_ordered(seen, batch, index),
             Self::RemoveIndexes(prefix, name) => indexes::remove(seen, batch, prefix, name.as_deref()),
             Self::TrimChanges(seq) => feed::trim(seen, batch, *seq),
+        }
+    }
+
+    /// Notes which loops over consumers run in this process, for a `Kv` by its number. One that gives its
+    /// lease back has ended, even if that write fails.
+    #[must_use]
+    pub fn noting_loops(&self, kv: u64, in_flight: &Arc<InFlight>, done: AnswerDone) -> AnswerDone {
+        match self {
+            Self::TakeConsumer(LeaseHolder { name, lease_ms, is_loop: true, .. }, _) => {
+                let (in_flight, name, lease_ms) = (Arc::clone(in_flight), name.clone(), *lease_ms);
+                Box::new(move |answer| {
+                    if let Ok(Answer::ConsumerTaken(ConsumerLease::Taken { lease, .. })) = &answer {
+                        in_flight.begin_loop(kv, &name, *lease, lease_ms);
+                    }
+                    done(answer);
+                })
+            }
+            Self::ReleaseConsumer(LeaseHolder { name, lease, .. }) => {
+                in_flight.end_loop(name, *lease);
+                done
+            }
+            _ => done,
         }
     }
 }
@@ -69,6 +97,7 @@ pub struct AnswerJob {
     write: Write,
     durability: Durability,
     undelivered: Undelivered,
+    in_flight: Arc<InFlight>,
     ending: Option<Ending>,
     answer: Option<Answer>,
     done: Option<AnswerDone>,
@@ -77,16 +106,16 @@ pub struct AnswerJob {
 impl AnswerJob {
     /// A write that calls `done`.
     #[must_use]
-    pub fn new(write: Write, durability: Durability, done: AnswerDone) -> Self {
+    pub fn new(write: Write, durability: Durability, in_flight: Arc<InFlight>, done: AnswerDone) -> Self {
         let undelivered = Undelivered::default();
-        Self { write, durability, undelivered, ending: None, answer: None, done: Some(done) }
+        Self { write, durability, undelivered, in_flight, ending: None, answer: None, done: Some(done) }
     }
 }
 
 impl WriteJob for AnswerJob {
     fn decide<'a>(&'a mut self, seen: &mut dyn ReadTxn, batch: &mut Batch<'a>) -> Result<()> {
-        let Self { write, undelivered, ending, .. } = self;
-        *ending = Some(write.decide(seen, batch, undelivered)?);
+        let Self { write, undelivered, in_flight, ending, .. } = self;
+        *ending = Some(write.decide(seen, batch, undelivered, in_flight)?);
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! The leases of the messages in flight in this process. While a lease is here, it is renewed and its message
 //! is never claimed in this process, even if the lease's time has run out: because the process was suspended,
-//! another one held the lock, or the clock stepped.
+//! another one held the lock, or the clock stepped. So are the leases of loops over consumers, which no other
+//! reader of this process takes.
 
 use std::collections::{HashMap, HashSet};
 
@@ -22,6 +23,8 @@ pub struct InFlight {
 #[derive(Debug)]
 struct InFlightState {
     leases: HashMap<String, Lease>,
+    /// Those of the loops over consumers, by the consumer's name.
+    loops: HashMap<String, Lease>,
     /// The holders that have not left.
     holders: HashSet<u64>,
     /// No lease is to be renewed before this.
@@ -52,6 +55,7 @@ impl Default for InFlight {
     fn default() -> Self {
         let state = InFlightState {
             leases: HashMap::new(),
+            loops: HashMap::new(),
             holders: HashSet::new(),
             renew_at: NEVER,
             last_holder: 0,
@@ -105,8 +109,34 @@ impl InFlight {
     pub fn leave(&self, holder: u64) -> Vec<(String, i64)> {
         let mut state = self.state.lock();
         state.holders.remove(&holder);
+        state.loops.retain(|_, lease| lease.holder != holder);
         let left = state.leases.extract_if(|_, lease| lease.holder == holder);
         left.map(|(id, lease)| (id, lease.number)).collect()
+    }
+
+    /// A loop over a consumer has taken or renewed its lease: no other reader of this process takes it until
+    /// the loop has ended, however long its body runs.
+    pub fn begin_loop(&self, holder: u64, name: &str, number: i64, lock_ms: i64) {
+        let mut state = self.state.lock();
+        if state.holders.contains(&holder) {
+            let lease = Lease { holder, number, lock_ms, renew_at: NEVER };
+            state.loops.insert(name.to_string(), lease);
+        }
+    }
+
+    /// The loop has ended.
+    pub fn end_loop(&self, name: &str, number: i64) {
+        let mut state = self.state.lock();
+        if state.loops.get(name).is_some_and(|lease| lease.number == number) {
+            state.loops.remove(name);
+        }
+    }
+
+    /// For how long to renew the lease of a consumer, if a loop of this process holds it.
+    #[must_use]
+    pub fn runs_loop(&self, name: &str, number: i64) -> Option<i64> {
+        let state = self.state.lock();
+        state.loops.get(name).filter(|lease| lease.number == number).map(|lease| lease.lock_ms)
     }
 
     /// The duration for which to renew a lease that this process certainly holds.
@@ -199,6 +229,21 @@ mod tests {
         let due = in_flight.take_due(1_000);
         assert_eq!(due, [Due { id: "others".into(), number: 7, lock_ms: 300 }]);
         assert_eq!(in_flight.leave(leaver), []);
+    }
+
+    #[test]
+    fn a_loop_ends_with_its_holder() {
+        let in_flight = InFlight::default();
+        let (leaver, stayer) = (in_flight.holder(), in_flight.holder());
+        in_flight.begin_loop(leaver, "a", 7, 300);
+        in_flight.begin_loop(stayer, "b", 8, 500);
+        in_flight.end_loop("b", 7);
+        assert_eq!((in_flight.runs_loop("a", 7), in_flight.runs_loop("b", 8)), (Some(300), Some(500)));
+        assert_eq!(in_flight.runs_loop("b", 9), None, "another one has taken the lease since");
+        assert_eq!(in_flight.leave(leaver), []);
+        in_flight.begin_loop(leaver, "a", 7, 300);
+        in_flight.end_loop("b", 8);
+        assert_eq!((in_flight.runs_loop("a", 7), in_flight.runs_loop("b", 8)), (None, None));
     }
 
     /// Seen to fail: the time of a lease that was no longer held stayed the next one, and its waiter was

@@ -49,7 +49,7 @@ fn dues(answer: Answer) -> Dues {
 }
 
 fn holder(at: usize, lease: i64) -> LeaseHolder {
-    LeaseHolder { name: name(at), lease, lease_ms: HOUR_MS }
+    LeaseHolder { name: name(at), lease, lease_ms: HOUR_MS, is_loop: false }
 }
 
 /// The answer when there was no reason to look.

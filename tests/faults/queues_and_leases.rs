@@ -111,8 +111,8 @@ fn a_dead_letter_goes_back() {
 #[test]
 fn leases_and_the_log() {
     let template = queues();
-    let holder = LeaseHolder { name: "c".into(), lease: 1, lease_ms: 500 };
-    let new = LeaseHolder { name: "new".into(), lease: 0, lease_ms: 500 };
+    let holder = LeaseHolder { name: "c".into(), lease: 1, lease_ms: 500, is_loop: false };
+    let new = LeaseHolder { name: "new".into(), lease: 0, lease_ms: 500, is_loop: false };
     let request = LockRequest { name: "old".into(), owner: "me".into(), duration_ms: 5 };
     all_or_nothing_write("lock", &template, &Write::TakeLock(request));
     all_or_nothing_write("take", &template, &Write::TakeConsumer(new, None));

@@ -344,7 +344,7 @@ fn a_consumer_beyond_the_newest_change_is_corrupt() {
     Raw::open(&path).execute(
         "INSERT INTO kv_consumers (name, position, updated_at) VALUES ('reader', 9223372036854775807, 0)",
     );
-    let holder = LeaseHolder { name: "reader".into(), lease: 0, lease_ms: 1000 };
+    let holder = LeaseHolder { name: "reader".into(), lease: 0, lease_ms: 1000, is_loop: false };
     let error = write(&mut kv, Write::TakeConsumer(holder, None)).unwrap_err();
     assert_eq!(error.code, Code::Corrupt, "{error}");
     assert!(error.to_string().contains("position"), "{error}");

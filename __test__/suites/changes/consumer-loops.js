@@ -110,6 +110,54 @@ export function consumerLoops(target) {
     await within(ended, "the end of the loop")
   })
 
+  // Seen to fail: the lease ran out while the body ran, and another loop of this process had its change too.
+  test("no other of its process takes over while the body of a loop runs, however long", async () => {
+    store.at(T0)
+    const all = await write(3)
+    const loop = store.kv.consumer("c")[Symbol.asyncIterator]()
+    assert.deepEqual((await loop.next()).value, all[0])
+    const rival = store.kv.consumer("c")
+    const { inbox } = reading(store.kv.consumer("c"))
+    for (const ms of [30_000, 60_000, 3_600_000]) {
+      store.at(T0 + ms)
+      await refused(() => rival.read(), "BUSY")
+      assert.equal((await rival.status()).leaseExpiresAt, T0 + ms + 30_000)
+    }
+    assert.deepEqual((await loop.next()).value, all[1])
+    assert.deepEqual((await loop.next()).value, all[2])
+    assert.equal(inbox.all.length, 0)
+    await loop.return()
+    assert.deepEqual(await inbox.take(1), [all[2]])
+  })
+
+  // Seen to fail: both had every change.
+  test("two loops of one object take turns", async () => {
+    const all = await write(2)
+    const consumer = store.kv.consumer("c")
+    const loops = Array.from({ length: 3 }, () => consumer[Symbol.asyncIterator]())
+    assert.deepEqual((await loops[0].next()).value, all[0])
+    const [second, third] = [loops[1].next(), loops[2].next()]
+    assert.deepEqual((await loops[0].next()).value, all[1])
+    await within(loops[2].return())
+    assert.deepEqual(await within(third), { done: true, value: undefined })
+    await loops[0].return()
+    assert.deepEqual((await within(second)).value, all[1])
+    await loops[1].return()
+  })
+
+  test("a loop ends with its Kv, and another Kv of the process takes over", {
+    skip: !target.shared,
+  }, async () => {
+    const all = await write(2)
+    const other = store.another()
+    const loop = store.kv.consumer("c")[Symbol.asyncIterator]()
+    assert.deepEqual((await loop.next()).value, all[0])
+    await refused(() => other.consumer("c").read(), "BUSY")
+    const { inbox } = reading(other.consumer("c"))
+    await store.kv.close()
+    assert.deepEqual(await inbox.take(2), all)
+  })
+
   test("a loop that a trim has overtaken says so", async () => {
     await store.kv.setMany(Array.from({ length: 2500 }, (_, at) => ({ key: ["n", at], value: at })))
     const { ended } = reading(store.kv.consumer("c"), async ({ key }) => {

@@ -30,6 +30,10 @@ export class Consumer<T> implements KvConsumer<T> {
   /** Its position, as far as this holder knows. */
   #position = 0
   #taking: Promise<unknown> = Promise.resolve()
+  /** The loop that has its turn: all loops of this object would hold the same lease. */
+  #loop: Reading | undefined
+  /** The loops that wait for their turn. */
+  readonly #waiting = new Set<NoticeWaiter>()
 
   constructor(transport: Transport, name: string, options?: KvConsumerOptions) {
     const given = takeOptions<KvConsumerOptions>(options, ["prefix", "lease", "onError"])
@@ -54,7 +58,7 @@ export class Consumer<T> implements KvConsumer<T> {
   }
 
   async #readOnce(limit: number): Promise<KvChange<T>[]> {
-    const hold = await this.#take()
+    const hold = await this.#take(false)
     if (typeof hold === "number") throw this.#busy(hold)
     const reader = this.#open(hold)
     const changes: KvChange<T>[] = []
@@ -95,13 +99,13 @@ export class Consumer<T> implements KvConsumer<T> {
    * Takes or renews the lease; a number if another holds it: until when. One after another: the second of two
    * names the lease that the first has got.
    */
-  #take(): Promise<Hold | number> {
-    const taking = this.#taking.then(() => this.#takeNow())
+  #take(isLoop: boolean): Promise<Hold | number> {
+    const taking = this.#taking.then(() => this.#takeNow(isLoop))
     this.#taking = taking.catch(() => {})
     return taking
   }
 
-  async #takeNow(): Promise<Hold | number> {
+  async #takeNow(isLoop: boolean): Promise<Hold | number> {
     const { name } = this
     const taken = await this.#transport.write({
       kind: "takeConsumer",
@@ -109,6 +113,7 @@ export class Consumer<T> implements KvConsumer<T> {
       prefix: this.#prefix,
       lease: this.#lease,
       leaseMs: this.#leaseMs,
+      isLoop,
     })
     if (taken.lease === null) return taken.heldUntilMs
     const { lease, position, prefix } = taken
@@ -169,9 +174,12 @@ export class Consumer<T> implements KvConsumer<T> {
   }
 
   async *#read(reading: Reading): AsyncGenerator<KvChange<T>, undefined> {
-    const waiter = new NoticeWaiter(this.#transport, () => this.#leave(reading))
+    const waiter = new NoticeWaiter(this.#transport, () => {
+      if (this.#loop === reading) void this.#leave(reading)
+    })
     reading.waiter = waiter
     try {
+      if (!(await this.#takeTurn(reading, waiter))) return
       while (!waiter.ended) {
         const hold = await this.#hold(waiter)
         if (hold === undefined) return
@@ -181,13 +189,29 @@ export class Consumer<T> implements KvConsumer<T> {
       if (!waiter.ended) throw error
     } finally {
       waiter.detach()
-      if (!this.#transport.closed) await this.#leave(reading)
+      if (this.#loop === reading) {
+        if (!this.#transport.closed) await this.#leave(reading)
+        this.#loop = undefined
+        for (const waiting of this.#waiting) waiting.notice()
+      }
+    }
+  }
+
+  /** Waits until no other loop of this object runs; false: it was ended meanwhile. */
+  async #takeTurn(reading: Reading, waiter: NoticeWaiter): Promise<boolean> {
+    this.#waiting.add(waiter)
+    try {
+      while (this.#loop !== undefined) if (!(await waiter.wait())) return false
+      this.#loop = reading
+      return true
+    } finally {
+      this.#waiting.delete(waiter)
     }
   }
 
   /** Takes the lease, and waits for it while another holds it; nothing, if it is ended meanwhile. */
   async #hold(waiter: NoticeWaiter): Promise<Hold | undefined> {
-    const taken = await this.#persist(() => this.#take(), waiter)
+    const taken = await this.#persist(() => this.#take(true), waiter)
     return typeof taken === "number" ? this.#waitForLease(waiter) : taken
   }
 
@@ -199,7 +223,7 @@ export class Consumer<T> implements KvConsumer<T> {
       for (;;) {
         const { leaseExpiresAt } = await this.#persist(() => this.status(), waiter)
         if (leaseExpiresAt === null) {
-          const taken = await this.#persist(() => this.#take(), waiter)
+          const taken = await this.#persist(() => this.#take(true), waiter)
           if (typeof taken !== "number") return taken
           subscription.wakeAt(taken)
         } else subscription.wakeAt(leaseExpiresAt)

@@ -7,7 +7,7 @@ use crate::base::error::{Code, Error, Result};
 use crate::codec::key::Parts;
 use crate::engine::answer::{Answer, ConsumerLease, Ending, lost};
 use crate::store::rows::consumer::Consumer;
-use crate::store::{Batch, ReadTxn, Step, StepResult, Want};
+use crate::store::{Batch, InFlight, ReadTxn, Step, StepResult, Want};
 
 /// The reader that holds, or asks for, the lease of a consumer.
 #[derive(Debug, Clone)]
@@ -18,6 +18,8 @@ pub struct LeaseHolder {
     pub lease: i64,
     /// How long the lease is renewed for.
     pub lease_ms: i64,
+    /// It is a loop: while it runs, no other reader of its process takes the lease, even after its end.
+    pub is_loop: bool,
 }
 
 /// Takes or renews the lease, unless another holds it; `prefix` is the encoded one if one was given.
@@ -30,6 +32,7 @@ pub fn take<'a>(
     batch: &mut Batch<'a>,
     holder: &'a LeaseHolder,
     prefix: Option<&'a [u8]>,
+    in_flight: &InFlight,
 ) -> Result<Ending> {
     seen.prefetch(&mut [Want::ChangeLogState, Want::Consumer(&holder.name)].into_iter());
     let state = seen.change_log_state()?;
@@ -49,6 +52,22 @@ pub fn take<'a>(
     };
     let ours = holder.lease != 0 && holder.lease == lease;
     if let Some(until) = locked_until.filter(|until| *until > now && !ours) {
+        return Ok(Ending::Known(Answer::ConsumerTaken(ConsumerLease::Held(until))));
+    }
+    // A loop of this process runs on: its body takes longer than the lease, or the process was suspended.
+    if !ours
+        && locked_until.is_some()
+        && let Some(lease_ms) = in_flight.runs_loop(&holder.name, lease)
+    {
+        let (name, prefix) = (holder.name.as_str(), own_prefix);
+        batch.push(Step::PutConsumer {
+            name,
+            prefix,
+            position,
+            lease: Some(lease),
+            lease_ms: Some(lease_ms),
+        });
+        let until = now.saturating_add(lease_ms);
         return Ok(Ending::Known(Answer::ConsumerTaken(ConsumerLease::Held(until))));
     }
     if position > state.head {

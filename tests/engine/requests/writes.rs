@@ -167,7 +167,7 @@ fn leases() {
     store.assert_write("release", 2, Write::ReleaseLock("l".into(), token));
 
     commit_ok(&mut store.kv, commit(vec![set(&["a"], "1")]));
-    let holder = |lease| LeaseHolder { name: "c".into(), lease, lease_ms: HOUR_MS };
+    let holder = |lease| LeaseHolder { name: "c".into(), lease, lease_ms: HOUR_MS, is_loop: false };
     let taken = store.assert_write("take a consumer", 2, Write::TakeConsumer(holder(0), None));
     let Answer::ConsumerTaken(ConsumerLease::Taken { lease, .. }) = taken else { panic!("{taken:?}") };
     store.assert_write("commit a consumer", 2, Write::CommitConsumer(holder(lease), 1));
