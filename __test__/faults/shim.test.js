@@ -23,7 +23,7 @@ async function setAndTell({ Kv, file, faults, args: [operation, kind, fault] }) 
  */
 for (const runtime of runtimes)
   describe(`faults: in ${runtime}`, needsFaults, () => {
-    test("an acknowledged set stands in the log behind its writes and a sync that passed", () =>
+    test("an acknowledged set is in the log after its writes and a successful sync", () =>
       withFaults(async ({ play, file, events }) => {
         await play(runtime, async ({ Kv, file, mark }) => {
           const kv = new Kv(file)

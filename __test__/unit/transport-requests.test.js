@@ -72,7 +72,7 @@ describe("requests of a Kv to its transport", () => {
   })
 
   // Seen to fail: where `info` says `persistent` by itself.
-  test("info tells what the transport is capable of", async () => {
+  test("info shows the capabilities of the transport", async () => {
     const limits = { maxValueBytes: 7, maxKeys: 3, persistent: true }
     const { kv } = recordingKv({ capabilities: { ...limits, backend: "file", backup: false } })
     const { backend, capabilities } = await kv.info()

@@ -445,7 +445,7 @@ describe("snapshot", () => {
     assert.deepEqual(read(third.resolve("u")), { id: "u", a: [1] })
   })
 
-  test("a UUID is put in later, wherever it stands", () => {
+  test("a UUID is put in later, wherever its placeholder is", () => {
     const read = (value) => {
       const late = encode(value)
       assert.ok(late instanceof LateValue)
@@ -513,7 +513,7 @@ describe("pollution", () => {
     assert.deepEqual(encode(list), { encoding: 0, data: "[1]" })
   })
 
-  test("what stands on Object.prototype is no member", () => {
+  test("a property of Object.prototype is no member", () => {
     const proto = Object.prototype
     const tags = [
       [proto, "__type", "bigint"],

@@ -28,7 +28,5 @@ export function unreadOf({ key, value }: Readable): unknown {
 }
 
 export function damaged(): KvError {
-  return corrupt(
-    "a stored value is not the JSON that it should be; the file is damaged, restore it from a backup",
-  )
+  return corrupt("a stored value is not valid JSON; the file is damaged, restore it from a backup")
 }

@@ -184,9 +184,7 @@ const TAG_BEGINS: &[u8] = b"{\"__type\"";
 /// `CORRUPT`; `UNSUPPORTED` for an encoding that this version does not know.
 pub fn check(encoding: u8, bytes: &[u8]) -> Result<()> {
     match encoding {
-        JSON | TAGGED_JSON if !is_json(bytes) => {
-            Err(Error::corrupt("the stored value is not the JSON that it should be"))
-        }
+        JSON | TAGGED_JSON if !is_json(bytes) => Err(Error::corrupt("the stored value is not valid JSON")),
         JSON | TAGGED_JSON if is_too_deep(encoding, bytes) => {
             Err(Error::corrupt("the stored value is nested over 200 levels deep"))
         }

@@ -210,7 +210,7 @@ fn a_number_that_another_process_took_is_a_reason_also_behind_one_of_its_own() {
 /// An older version, which takes no numbers, may write to the file too. Seen to fail: with a look only when a
 /// number was taken.
 #[test]
-fn what_takes_no_number_elsewhere_is_seen_a_second_later() {
+fn a_commit_elsewhere_without_a_number_is_seen_a_second_later() {
     let mut waiting = Waiting::new();
     waiting.elsewhere(&release_elsewhere(5));
     assert_eq!(waiting.look_now(), nothing());
@@ -226,7 +226,7 @@ fn what_takes_no_number_elsewhere_is_seen_a_second_later() {
 /// An operation that makes a message ready or frees a lease takes a number; no other operation does. Seen to
 /// fail: only adding a message took one. And with one taken when a consumer that does not exist is deleted.
 #[test]
-fn whatever_somebody_may_wait_for_takes_a_number() {
+fn every_change_that_may_be_awaited_takes_a_number() {
     let mut waiting = Waiting::new();
     let mut before = waiting.last_number();
     let mut takes = |waiting: &Waiting| {
@@ -264,7 +264,7 @@ fn whatever_somebody_may_wait_for_takes_a_number() {
 
 /// Seen to fail: the leases were looked at after each number that was taken.
 #[test]
-fn a_message_of_another_process_costs_the_same_however_many_leases_are_waited_for() {
+fn a_message_of_another_process_costs_the_same_however_many_leases_are_awaited() {
     let cost = |leases| {
         let waiting = Waiting::for_leases(leases, 1);
         waiting.elsewhere(TAKE_NUMBER);
@@ -309,7 +309,7 @@ fn of_leases_that_were_given_back_or_taken_elsewhere_those_are_reported_that_cha
 /// Seen to fail: without a limit to what is passed, all the rows of consumers that nobody waits for were
 /// read.
 #[test]
-fn leases_that_nobody_waits_for_are_passed_over() {
+fn leases_that_are_not_awaited_are_skipped() {
     let waiting = Waiting::for_leases(4 * MANY, 2 * MANY);
     waiting.elsewhere(&format!("{TAKE_NUMBER}; {NOTE_RELEASE}; {}", release_elsewhere(2 * MANY)));
     let (found, rows) = waiting.counted_look();

@@ -29,7 +29,7 @@ fn open(seed: u64, counts: &Arc<Counts>) -> Kv {
 ///
 /// Seen to fail: with a read that the writes do not wait for.
 #[test]
-fn a_watch_tells_what_is_written_after_it_began() {
+fn a_watch_reports_writes_after_it_began() {
     for seed in 0..SEEDS {
         let mut kv = open(seed, &Arc::default());
         let targets = vec![Target { key: key(&["k"]), reach: Reach::Under }];

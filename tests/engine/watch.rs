@@ -109,7 +109,7 @@ fn a_backlog_is_walked_once() {
 /// Rows that the search for watches to wake has passed are not walked again by the watch that it wakes. Seen
 /// to fail: without the position that the search had reached, the watch walked all 5,001 of them.
 #[test]
-fn what_concerns_others_is_not_walked() {
+fn changes_that_concern_others_are_not_walked() {
     let mut kv = open(Path::new(":memory:"), &quiet());
     let watch = watch(&mut kv, None);
     assert!(step(&mut kv, &watch).is_none());
@@ -149,7 +149,7 @@ fn tokens_never_go_back() {
 /// Many watches together keep no more than a few do: each walks only as far as its share allows. Seen to
 /// fail: with the whole limit for each of them.
 #[test]
-fn many_watches_share_the_room_for_what_waits() {
+fn many_watches_share_the_room_for_backlogs() {
     let mut kv = open(Path::new(":memory:"), &quiet());
     let watches: Vec<_> = (0..MAX_ALL_BACKLOGS_KEYS / BATCH).map(|_| watch(&mut kv, None)).collect();
     let mut last = BTreeMap::new();

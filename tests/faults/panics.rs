@@ -76,7 +76,7 @@ fn assert_fault<T: std::fmt::Debug>(result: &Result<T>) {
 /// Seen to fail: without the catch around an operation (the commit hangs); with the waiting operations not
 /// refused (they hang, too); with COMMIT for the rollback (the writes before the panic are in the file).
 #[test]
-fn all_that_waits_and_all_that_comes_fails() {
+fn all_waiting_and_later_operations_fail() {
     let file = File::new();
     let (store, mut kv, mut other) = (file.store(&quiet()), file.open(), file.open());
     put(&mut kv, set(&["before"], "1"));
@@ -119,7 +119,7 @@ fn run_alone(file: &File, trap: &Trap, plan: Plan, run: usize) -> [Result<Outcom
 
 /// Seen to fail: with the operations behind the panic dropped; with groups of one.
 #[test]
-fn what_ran_alone_before_the_panic_stays() {
+fn an_operation_that_ran_alone_before_the_panic_stays() {
     const NEVER: usize = usize::MAX;
     let trap = Trap::default();
     let outcomes = run_alone(&File::new(), &trap, Plan::Watch, NEVER);

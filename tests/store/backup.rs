@@ -73,7 +73,7 @@ fn every_step_may_fail() {
 
 /// Seen to fail: with the target removed before the copy is whole.
 #[test]
-fn a_failure_leaves_the_copy_of_before() {
+fn a_failure_leaves_the_earlier_copy() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("copy.db");
     let trap = Trap::default();

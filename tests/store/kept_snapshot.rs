@@ -70,7 +70,7 @@ fn a_commit_of_another_connection_is_seen_too() {
 
 /// Seen to fail: with the transaction kept after `release_snapshot`, the checkpoint is busy.
 #[test]
-fn a_snapshot_that_was_let_go_holds_up_nothing() {
+fn a_released_snapshot_blocks_nothing() {
     let file = File::new();
     let mut kv = keeping(&file);
     let raw = Raw::open(&file.path());

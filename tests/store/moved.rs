@@ -67,7 +67,7 @@ fn a_renamed_file_has_all_that_was_acknowledged() {
 
 /// Seen to fail: without the check of one of the threads, its gets or counts were still answered.
 #[test]
-fn some_time_after_it_was_noticed_each_read_says_so() {
+fn some_time_after_a_move_was_noticed_each_read_fails() {
     let mut store = Open::new();
     let requests = || [Request::Get(keys_of(&[&["before"]])), Request::Count(vec![]..vec![0xff], None)];
     for request in requests() {
@@ -99,7 +99,7 @@ fn a_file_that_is_renamed_before_it_is_closed_has_it_too() {
 
 /// Seen to fail: without the check of the files' location.
 #[test]
-fn a_deleted_file_takes_no_more_writes_and_is_not_made_anew() {
+fn a_deleted_file_takes_no_more_writes_and_is_not_created_again() {
     let mut store = Open::new();
     for name in ["app.db", "app.db-wal", "app.db-shm"] {
         fs::remove_file(store.path(name)).unwrap();

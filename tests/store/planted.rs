@@ -128,7 +128,7 @@ fn make_indexes(kv: &mut Kv, prefix: &str) {
 /// out: without `refuse_others` the first ten, without `refuse_misplaced` the five that are "not where" they
 /// were, without `refuse_last_numbers` the two with a number.
 #[test]
-fn what_is_planted_is_refused_and_named() {
+fn a_planted_object_is_refused_and_named() {
     for (sql, named) in PLANTED {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("kv.db");
@@ -352,7 +352,7 @@ fn a_consumer_beyond_the_newest_change_is_corrupt() {
 
 /// Seen to fail: an overflow stopped the store.
 #[test]
-fn a_message_with_a_number_that_none_gets_to_is_a_dead_letter() {
+fn a_message_with_an_impossible_number_is_a_dead_letter() {
     for column in ["attempts", "lease", "seq", "max_attempts"] {
         // With more attempts than a schedule has waits, it would be delivered for ever, without a wait.
         let too_many = i64::try_from(MAX_BACKOFF_STEPS).unwrap() + 2;
@@ -378,7 +378,7 @@ fn a_message_with_a_number_that_none_gets_to_is_a_dead_letter() {
 
 /// Seen to fail: with definitions compared alone, the file could not be opened any more.
 #[test]
-fn an_index_of_which_something_was_dropped_is_built_again() {
+fn an_index_with_a_dropped_part_is_built_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("kv.db");
     let mut kv = open(&path, &quiet());

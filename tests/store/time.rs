@@ -183,7 +183,7 @@ fn a_check_sees_no_expired_entry() {
 ///
 /// Seen to fail: with a sum that drops it.
 #[test]
-fn what_keeps_the_time_to_live() {
+fn mutations_that_keep_the_time_to_live() {
     let file = File::new();
     let mut kv = file.open_frozen();
     let expiry = |parts: &[&str]| file.state().entry(&key(parts)).unwrap().expires_at;

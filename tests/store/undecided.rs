@@ -109,7 +109,7 @@ fn nothing_is_acknowledged_until_the_log_is_whole() {
 
 /// Seen to fail: with connections that do not ask when they are opened.
 #[test]
-fn an_opener_does_not_look_either() {
+fn an_opener_does_not_read_either() {
     let (folder, disk) = (tempfile::tempdir().unwrap(), Disk::default());
     let path = folder.path().join("kv.db");
     let kv = stopped(&path, &disk);
@@ -125,7 +125,7 @@ fn an_opener_does_not_look_either() {
 ///
 /// Seen to fail: with a new index of a log taken to say that it is whole.
 #[test]
-fn a_log_that_is_left_behind_is_made_sure_of_when_it_is_opened() {
+fn a_log_left_by_a_dead_process_is_repaired_when_it_is_opened() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("kv.db");
     let mut kv = open(&path, &quiet());

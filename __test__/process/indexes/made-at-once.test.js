@@ -86,7 +86,7 @@ describe("process: indexes made by two at once", nodeOnly, () => {
     }),
   )
 
-  test("one makes what the other removes: it stands whole, or not at all", { timeout: 600_000 }, () =>
+  test("one makes what the other removes: the index is whole, or absent", { timeout: 600_000 }, () =>
     withMakers(async ({ kv, file, ask }) => {
       for (let round = 0; round < ROUNDS; round++) {
         const [made, removed] = round % 2 ? [0, 1] : [1, 0]

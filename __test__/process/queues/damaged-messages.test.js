@@ -69,7 +69,7 @@ const SET_ASIDE_BY = {
       "its ordering key": "ordering_key = x'ff'",
       "its schedule": "backoff_schedule = x'ff'",
       "its deduplication key": "deduplication_key = x'ff'",
-      "a number that none gets to": "lease = -1",
+      "an impossible number": "lease = -1",
     },
     run: async (kv) => {
       const listener = new Listener(kv, ({ value }) => value === "damaged" && assert.fail("handled"))

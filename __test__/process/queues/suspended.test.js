@@ -51,7 +51,7 @@ describe("process: suspended workers, wrong clocks", nodeOnly, () => {
     })
 
     // Seen to fail: as the test before.
-    test(`${runtime}: the worker stands still for longer than a lease, a claim under way`, async () => {
+    test(`${runtime}: the worker is suspended for longer than a lease, during a claim`, async () => {
       await withCrew(async ({ crew, kv, file }) => {
         const { worker, locker } = await launch(crew, runtime, file)
         for (const value of ["long", "short"]) await kv.enqueue(value)
@@ -74,7 +74,7 @@ describe("process: suspended workers, wrong clocks", nodeOnly, () => {
     })
 
     // Seen to fail: with ids by `Uuid::now_v7`, which panics.
-    test(`${runtime}: the machine's clock stands before 1970`, faked, async () => {
+    test(`${runtime}: the machine's clock is before 1970`, faked, async () => {
       const folder = tempFolder()
       try {
         const env = {

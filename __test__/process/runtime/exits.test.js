@@ -63,7 +63,7 @@ const ENDS = {
       assert.deepEqual(after, [])
     },
   ],
-  "deleted and made anew": [0, undefined, (said) => assert.deepEqual(said, [0, 0, 0])],
+  "deleted and created again": [0, undefined, (said) => assert.deepEqual(said, [0, 0, 0])],
   "one file under two names": [
     0,
     isSound,

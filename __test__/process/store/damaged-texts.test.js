@@ -40,7 +40,7 @@ async function opened(damage, use) {
 }
 
 for (const [what, bad] of Object.entries(BAD)) {
-  test(`an id of a message with ${what} is given as it stands`, LIMITED, () =>
+  test(`an id of a message with ${what} is returned unchanged`, LIMITED, () =>
     opened(`UPDATE kv_queue SET id = ${bad}`, async (kv) => {
       const { ok, id } = await kv.enqueue(1, { queue: "jobs", deduplicationKey: "once" })
       assert.equal(ok, true)
@@ -49,7 +49,7 @@ for (const [what, bad] of Object.entries(BAD)) {
   )
 
   // Not seen to fail itself: a script had found that `info` threw for a quotation mark.
-  test(`an id of the database with ${what} is given as it stands`, LIMITED, () =>
+  test(`an id of the database with ${what} is returned unchanged`, LIMITED, () =>
     opened(`UPDATE kv_meta SET value = ${bad} WHERE key = 'database_id'`, async (kv) => {
       assert.equal(typeof (await kv.info()).databaseId, "string")
     }),
@@ -120,11 +120,11 @@ for (const position of ["'x'", "-9223372036854775807", "9223372036854775807"])
   )
 
 // Seen to fail: the file was opened, and the next sweep removed the entry, as if its time had come.
-test("a time that no clock gets to expires nothing", LIMITED, () =>
+test("an impossible time expires nothing", LIMITED, () =>
   opened("INSERT OR REPLACE INTO kv_meta (key, value) VALUES ('time', 0)", async (kv, file) => {
     await kv.set(["kept"], 1, { expiresIn: "7d" })
     await sql(file, "UPDATE kv_meta SET value = 9223372036854775807 WHERE key = 'time'")
-    await refused(() => kv.set(["b"], 1), "CORRUPT", /a time that no clock gets to/)
+    await refused(() => kv.set(["b"], 1), "CORRUPT", /an impossible time/)
     await sql(file, "UPDATE kv_meta SET value = 0 WHERE key = 'time'")
     assert.equal((await kv.get(["kept"])).value, 1)
   }),

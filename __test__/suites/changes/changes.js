@@ -65,7 +65,7 @@ export function changes(target) {
     assert.ok(given.every((change) => !("value" in change)))
   })
 
-  test("one net change a key and commit; what came and went within one has none", async () => {
+  test("one net change per key and commit; a key created and deleted in one commit has none", async () => {
     const { kv } = store
     await kv.set(["old"], 1)
     await kv.set(["back"], 1)
@@ -91,7 +91,7 @@ export function changes(target) {
     )
   })
 
-  test("nothing for what changes nothing, and for what was refused", async () => {
+  test("no change for a write that changes nothing or was refused", async () => {
     const { kv } = store
     await kv.set(["a"], "text")
     await kv.touch(["a"], { expiresIn: "1h" })
@@ -109,7 +109,7 @@ export function changes(target) {
     assert.equal(await kv.changes.head(), (await read())[1].seq)
   })
 
-  test("a prefix delete tells each key", async () => {
+  test("a prefix delete reports each key", async () => {
     await write(5)
     const head = await store.kv.changes.head()
     await store.kv.delete(["n"])
@@ -187,7 +187,7 @@ export function changes(target) {
     assert.deepEqual(reported(await consumer.read(10)), ["create rare/1", "create rare/2"])
   })
 
-  test("limit counts what is given, not what is passed over", async () => {
+  test("limit counts the changes returned, not those skipped", async () => {
     for (let at = 0; at < 20; at++) await store.kv.set([at % 2 ? "odd" : "even", at], at)
     assert.deepEqual(reported(await read({ limit: 3 })), ["create even/0", "create odd/1", "create even/2"])
     assert.deepEqual(reported(await read({ prefix: ["odd"], limit: 2 })), ["create odd/1", "create odd/3"])
@@ -235,7 +235,7 @@ export function changes(target) {
     return { inbox, iterator, ended }
   }
 
-  test("live gives what is there, then waits", async () => {
+  test("live returns the existing changes, then waits", async () => {
     await write(3)
     const { inbox } = tail()
     assert.deepEqual(reported(await inbox.take(3)), ["create n/1", "create n/2", "create n/3"])

@@ -29,7 +29,7 @@ export function consumerLoops(target) {
   }
 
   // Seen to fail: note a change as passed before the body has run.
-  test("for await commits what the body has finished, and not what it threw in", async () => {
+  test("for await commits the changes that the body has finished, not the one it threw at", async () => {
     const all = await write(5)
     const consumer = store.kv.consumer("c")
     const seen = []
@@ -52,7 +52,7 @@ export function consumerLoops(target) {
     assert.deepEqual(await inbox.take(3), all.slice(2))
   })
 
-  test("for await reads on for ever, page after page", async () => {
+  test("for await continues page after page", async () => {
     await store.kv.setMany(Array.from({ length: 1500 }, (_, at) => ({ key: ["n", at], value: at })))
     const { inbox } = reading(store.kv.consumer("c"))
     const given = await inbox.take(1500)
@@ -166,7 +166,9 @@ export function consumerLoops(target) {
     await refused(() => within(ended), "HISTORY_GONE")
   })
 
-  test("close commits what the body has finished, and no more", { skip: !target.persistent }, async () => {
+  test("close commits the changes that the body has finished, and no more", {
+    skip: !target.persistent,
+  }, async () => {
     const all = await write(5)
     const closing = []
     const { inbox, ended } = reading(store.kv.consumer("c"), ({ seq }) => {

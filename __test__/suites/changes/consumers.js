@@ -25,7 +25,7 @@ export function consumers(target) {
     assert.deepEqual(await consumer.delete(), { ok: false })
   })
 
-  test("what was read and not committed is read again; what was committed is not", async () => {
+  test("uncommitted changes are read again; committed ones are not", async () => {
     const all = await write(5)
     const consumer = store.kv.consumer("c")
     assert.deepEqual(await consumer.read(2), all.slice(0, 2))
@@ -49,13 +49,13 @@ export function consumers(target) {
     assert.equal((await consumer.read(1000)).length, 500)
   })
 
-  test("a change is what the feed gives", async () => {
+  test("a change equals that of the feed", async () => {
     await store.kv.set(["k", 1n, Uint8Array.of(1)], 1)
     await store.kv.delete(["k"])
     assert.deepEqual(await store.kv.consumer("c").read(), await collect(store.kv.changes()))
   })
 
-  test("status tells where it stands", async () => {
+  test("status gives its position", async () => {
     store.at(T0)
     const consumer = store.kv.consumer("c", { lease: "10s" })
     const none = { name: "c", held: false, leaseExpiresAt: null }
@@ -80,7 +80,7 @@ export function consumers(target) {
     assert.deepEqual(await consumer.status(), { ...none, position: all[2].seq, head, lag: 2 })
   })
 
-  test("one that was never read stands before the oldest change that is kept", async () => {
+  test("a consumer that has never read is before the oldest change that is kept", async () => {
     const all = await write(5)
     await store.kv.changes.trim(all[1].seq)
     const consumer = store.kv.consumer("c")
@@ -195,7 +195,7 @@ export function consumers(target) {
   })
 
   // Seen to fail: answer at once each time. A loop that waits for the end of a lag has waited for ever.
-  test("who asks for the status again and again lets timers run", async () => {
+  test("asking for the status in a loop lets timers run", async () => {
     const consumer = store.kv.consumer("c")
     let rang = false
     setTimeout(() => (rang = true), 1)
@@ -243,7 +243,7 @@ export function consumers(target) {
     assert.deepEqual(await store.kv.consumer("c").read(), all.slice(3))
   })
 
-  test("with a prefix it reads what is under it; the position is that of all changes", async () => {
+  test("with a prefix it reads the keys under it; its position counts all changes", async () => {
     const { kv } = store
     await write(2, 1, "a")
     await kv.set(["a"], 1)
@@ -271,7 +271,7 @@ export function consumers(target) {
 
   // Seen to fail: with a position that commit alone moves. The log was kept for a week for what it would
   // never read.
-  test("a read that finds nothing under its prefix passes what is there, and keeps none of it", async () => {
+  test("a read that finds nothing under its prefix skips the other changes, and does not hold them up", async () => {
     store.at(T0)
     const consumer = store.kv.consumer("c", { prefix: ["n"] })
     await consumer.read()
@@ -310,7 +310,7 @@ export function consumers(target) {
     assert.equal((await kv.consumer("c", { prefix: ["b"] }).read()).length, 1)
   })
 
-  test("what was trimmed is HISTORY_GONE", async () => {
+  test("reading trimmed changes is HISTORY_GONE", async () => {
     const all = await write(5)
     const consumer = store.kv.consumer("c")
     await consumer.read()

@@ -126,7 +126,7 @@ export function changesRetention(target) {
     assert.equal(await store.kv.changes.head(), all[4].seq)
   })
 
-  test("what is older than a time without a log is gone: nobody skips it unawares", {
+  test("changes older than a time without a log are gone: no reader skips that time unnoticed", {
     skip: !target.persistent,
   }, async () => {
     await write(2)
@@ -163,7 +163,7 @@ export function changesRetention(target) {
   describe("with values", () => {
     const full = useStore(target, { options: { changeLog: "values" } })
 
-    test("a change has what was written", async () => {
+    test("a change has the written value", async () => {
       const { kv } = full
       const values = [
         { a: [1, undefined] },

@@ -134,7 +134,7 @@ export function atomic(target) {
     assert.equal((await store.kv.get(["b"])).versionstamp, commit.versionstamp)
   })
 
-  test("checks look at what stood before the commit", async () => {
+  test("checks see the entries before the commit", async () => {
     const commit = await store.kv
       .atomic()
       .set(["a"], 1)
@@ -143,7 +143,7 @@ export function atomic(target) {
     assert.equal(commit.ok, true)
   })
 
-  test("a check with a versionstamp of Deno KV is not met", async () => {
+  test("a check with a versionstamp of Deno KV fails", async () => {
     const { kv } = store
     await kv.set(["a"], 1)
     const check = { key: ["a"], versionstamp: "0000000000000001000a" }
@@ -151,7 +151,7 @@ export function atomic(target) {
     assert.deepEqual([ok, conflicts.length, (await kv.get(["a"])).value], [false, 1, 1])
   })
 
-  test("a failed check says what stands there, and nothing is applied", async () => {
+  test("a failed check gives the current versionstamp, and nothing is applied", async () => {
     const old = await store.kv.set(["a"], 1)
     const now = await store.kv.set(["a"], 2)
     const other = await store.kv.set(["b"], 1)
@@ -246,7 +246,7 @@ export function atomic(target) {
     assert.deepEqual((await store.kv.get(["empty"])).value, [])
   })
 
-  test("append to what is no array is a TYPE_MISMATCH", async () => {
+  test("append to a value that is no array is a TYPE_MISMATCH", async () => {
     for (const value of [null, 1, "[]", {}, new Set([1]), Uint8Array.of(1), 1n, { length: 0 }]) {
       await store.kv.set(["k"], value)
       for (const type of ["append", "prepend"]) {

@@ -169,7 +169,7 @@ export function counters(target) {
   wrong.push(new Date(5), new Map(), Uint8Array.of(1), Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0), /5/)
   for (const stored of wrong) {
     const shown = stored instanceof Date ? "a date" : Object.prototype.toString.call(stored)
-    test(`what is no integer is a TYPE_MISMATCH: ${shown} ${String(stored).slice(0, 20)}`, async () => {
+    test(`a stored value that is no integer is a TYPE_MISMATCH: ${shown} ${String(stored).slice(0, 20)}`, async () => {
       const { versionstamp } = await store.kv.set(KEY, stored)
       for (const type of ["sum", "max", "min"]) {
         await refused(() => store.kv.atomic()[type](KEY, 1n).commit(), "TYPE_MISMATCH")

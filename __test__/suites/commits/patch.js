@@ -48,12 +48,12 @@ export function patch(target) {
       assert.equal(entry.versionstamp, result.versionstamp)
     })
 
-    test("makes what is missing, without the nulls", async () => {
+    test("creates a missing value, without the nulls", async () => {
       await store.kv.patch(key, { a: { b: null, c: 1 }, d: null })
       assert.deepEqual(await value(), { a: { c: 1 } })
     })
 
-    test("what is no plain object is replaced; so is what a patch that is none meets", async () => {
+    test("a value that is no plain object is replaced, and a patch that is none replaces", async () => {
       for (const stored of [
         "text",
         [1],

@@ -8,7 +8,7 @@ import { useStore } from "../../support/store.js"
 export function transactionRetries(target) {
   const store = useStore(target)
 
-  test("it is tried again up to 10 times by default, n times with n, never with 0", async () => {
+  test("it is retried up to 10 times by default, n times with n, never with 0", async () => {
     for (const [options, expected] of [
       [{ retryDelay: 1 }, 11],
       [{ maxRetries: 0 }, 1],
@@ -27,7 +27,7 @@ export function transactionRetries(target) {
     assert.deepEqual(await store.kv.get(["mine"]), absent(["mine"]))
   })
 
-  test("a retry reads anew and forgets what the attempt before it wrote", async () => {
+  test("a retry reads again and forgets the writes of the attempt before", async () => {
     await store.kv.set(["k"], 0)
     let runs = 0
     const result = await store.kv.transaction(
@@ -82,7 +82,7 @@ export function transactionRetries(target) {
   // Seen to fail: on a file 4,587 tries and 27 s in Node, 7,994 and 43 s in Bun; with jitter alone about
   // 2,400 tries, and some 50 gave up after 10 retries. In memory, without jitter and turns, few tries and
   // 11.7 s in waits. With both it is 599 tries and 1.5 s.
-  test("300 at once on one key: each is applied, few are tried often or wait long", async () => {
+  test("300 at once on one key: each is applied, few are retried often or wait long", async () => {
     const count = 300
     let [tries, waitedMs] = [0, 0]
     const increment = async (tx) => {

@@ -72,7 +72,7 @@ export function transaction(target) {
       )
     })
 
-    test(`also when it has read before: ${name}`, async () => {
+    test(`also after an earlier read: ${name}`, async () => {
       if (stored !== undefined) await store.kv.set(["k"], stored)
       await store.kv.transaction(async (tx) => {
         assert.deepEqual(plain((await tx.get(["k"])).value), plain(stored ?? null))
@@ -195,7 +195,7 @@ export function transaction(target) {
     assert.equal((await attempt({ key: ["a"], versionstamp })).ok, true)
   })
 
-  test("what it throws is passed on, and nothing is applied", async () => {
+  test("an error of its function is passed on, and nothing is applied", async () => {
     const boom = { not: "even an error" }
     let runs = 0
     const failing = async (tx) => {
@@ -215,7 +215,7 @@ export function transaction(target) {
     assert.deepEqual(await keysOf(store.kv, { prefix: [] }), [["text"]])
   })
 
-  test("a read of what a pending mutation cannot be applied to is a TYPE_MISMATCH", async () => {
+  test("a read is a TYPE_MISMATCH if a pending mutation cannot be applied to the value", async () => {
     await store.kv.set(["text"], "text")
     const failing = async (tx) => (await tx.sum(["text"], 1n).get(["text"])).value
     await refused(() => store.kv.transaction(failing), "TYPE_MISMATCH")

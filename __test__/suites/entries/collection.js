@@ -18,14 +18,14 @@ export function collection(target) {
 
   for (const [library, schema] of Object.entries(schemas))
     describe(`collection: a schema of ${library}`, () => {
-      test("what it makes of a value is stored", async () => {
+      test("the value that it returns is stored", async () => {
         const users = store.kv.collection(["users"], schema)
         assert.equal((await users.set(1, { name: "Ada" })).ok, true)
         assert.deepEqual((await store.kv.get(["users", 1])).value, { name: "Ada", age: 0 })
         assert.deepEqual((await users.get(1)).value, { name: "Ada", age: 0 })
       })
 
-      test("what it refuses is not written, and the error says where and why", async () => {
+      test("a value that it refuses is not written, and the error says where and why", async () => {
         const users = store.kv.collection(["users"], schema)
         const error = await refused(
           () => users.set(1, { name: "", age: 5 }),

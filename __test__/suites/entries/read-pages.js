@@ -86,7 +86,7 @@ export function readPages(target) {
     }
   })
 
-  test("a cursor is empty only when the end was said", async () => {
+  test("a cursor is empty only once the end was returned", async () => {
     await fill(store.kv, ["n"], 3)
     const left = store.kv.list(["n"])
     for await (const { value } of left) if (value === 2) break
@@ -163,7 +163,7 @@ export function readPages(target) {
   })
 
   for (const cursor of ["garbage", "!", "AA", "é", "\0", "x".repeat(10_000), "../..", "null"]) {
-    test(`what is no cursor is refused: ${JSON.stringify(cursor.slice(0, 20))}`, async () => {
+    test(`an invalid cursor is refused: ${JSON.stringify(cursor.slice(0, 20))}`, async () => {
       await fill(store.kv, ["n"])
       await refused(() => store.kv.list(["n"], { cursor }), "INVALID_ARGUMENT", /cursor/)
       await refused(() => store.kv.paginate(["n"], { cursor }), "INVALID_ARGUMENT", /cursor/)
@@ -254,7 +254,7 @@ export function readPages(target) {
     }
   })
 
-  test("writes made while a list runs: each key at most once, what stands the whole time always", async () => {
+  test("writes during a list: each key at most once, and every key that exists all the time", async () => {
     await fill(store.kv, ["n"], 100)
     const seen = []
     for await (const { key } of store.kv.list(["n"], { batchSize: 5 })) {

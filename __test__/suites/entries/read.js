@@ -36,7 +36,7 @@ export function read(target) {
     for (const entry of readers) assert.equal(entry.expiresAt, T0 + 500)
   })
 
-  test("what is absent", async () => {
+  test("an absent key", async () => {
     assert.deepEqual(await store.kv.get(["none"]), absent(["none"]))
     await store.kv.set(["a", "b"], 1)
     assert.deepEqual(await store.kv.get(["a"]), absent(["a"]))

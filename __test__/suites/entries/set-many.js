@@ -47,7 +47,7 @@ export function setMany(target) {
     assert.deepEqual(await snapshot(store.kv), [])
   })
 
-  test("the last of equal keys stands", async () => {
+  test("the last of equal keys is stored", async () => {
     const entries = upTo(2500).map((at) => ({ key: ["n", at % 10], value: at }))
     assert.deepEqual(await store.kv.setMany(entries), { count: 2500 })
     assert.deepEqual(

@@ -121,7 +121,7 @@ export function values(target) {
     assert.equal(value.message, "wrong")
   })
 
-  test("a stored null is there; what is absent has no versionstamp", async () => {
+  test("a stored null is an entry; an absent key has no versionstamp", async () => {
     const { versionstamp } = await store.kv.set(["null"], null)
     assert.deepEqual(await store.kv.get(["null"]), { key: ["null"], value: null, versionstamp })
     assert.deepEqual(await store.kv.get(["none"]), { key: ["none"], value: null, versionstamp: null })

@@ -26,7 +26,7 @@ export function write(target) {
     })
   }
 
-  test("set gives ok and a versionstamp, and replaces what stood there", async () => {
+  test("set gives ok and a versionstamp, and replaces the entry", async () => {
     const first = await store.kv.set(["a"], 1)
     assert.deepEqual(first, { ok: true, versionstamp: first.versionstamp })
     assert.match(first.versionstamp, STAMP)
@@ -55,7 +55,7 @@ export function write(target) {
   })
 
   // Law 9. Seen to fail: take the clock's time instead of the larger of it and the last one.
-  test("versionstamps grow when the clock stands still or steps back", async () => {
+  test("versionstamps grow when the clock stops or steps back", async () => {
     const stamps = []
     for (const time of [T0, T0, T0, T0 - 60_000, 1, T0 - 60_000, T0 + 1]) {
       store.at(time)
@@ -128,7 +128,7 @@ export function write(target) {
     assert.equal((await store.kv.get(["a"])).expiresAt, T0 + 1)
   })
 
-  test("touch of what is absent is not ok, and makes nothing", async () => {
+  test("touch of an absent key is not ok, and creates nothing", async () => {
     await store.kv.set(["a", "b"], 1)
     assert.deepEqual(await store.kv.touch(["a"], { expiresIn: "1m" }), { ok: false })
     assert.deepEqual(await keysOf(store.kv, { prefix: [] }), [["a", "b"]])

@@ -57,7 +57,7 @@ export function whereDelete(target) {
   const store = useStore(target)
 
   for (const [what, call, gone] of CALLS)
-    test(`takes only what matches: ${what}`, async () => {
+    test(`deletes only the matching entries: ${what}`, async () => {
       const { kv } = store
       await kv.setMany(TREE)
       const before = await snapshot(kv)
@@ -92,7 +92,7 @@ export function whereDelete(target) {
     assert.equal(await kv.count(["n"]), 2500)
   })
 
-  test("a watch tells of matches alone", async () => {
+  test("a watch reports only the matches", async () => {
     const { kv } = store
     await kv.setMany(TREE)
     const watch = kv.watch(["a"], { emitInitial: false })
@@ -106,7 +106,7 @@ export function whereDelete(target) {
     await watch.return()
   })
 
-  test("what is written while a delete waits is judged when the delete comes", async () => {
+  test("an entry written while a delete waits is judged when the delete runs", async () => {
     const { kv } = store
     await kv.setMany(TREE)
     const [, removed] = await Promise.all([
@@ -136,7 +136,7 @@ export function whereDelete(target) {
     assert.deepEqual(await keysOf(kv, ["s"]), [["s", 4]])
   })
 
-  test("two filtered deletes at once take each match once", async () => {
+  test("two filtered deletes at once delete each match once", async () => {
     const { kv } = store
     await kv.setMany(TREE)
     const results = await Promise.all(Array.from({ length: 8 }, () => kv.delete({ prefix: [] }, go)))

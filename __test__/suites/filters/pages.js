@@ -183,7 +183,7 @@ export function wherePages(target) {
     }
   })
 
-  test("what has expired never matches", async () => {
+  test("an expired entry never matches", async () => {
     const { kv } = store
     store.at(T0)
     await kv.setMany(upTo(10).map((n) => ({ key: ["n", n], value: { n }, ...(n % 2 && { expiresIn: 10 }) })))

@@ -95,7 +95,7 @@ export function wherePaths(target) {
     assert.deepEqual(await matching(["ß", "s", "ſ", "S", "x"], { $startsWithi: "s" }), [0, 1, 2, 3])
   })
 
-  test("a member named __type is a member, and what stands for a type is none", async () => {
+  test("a member named __type is a member, and the tag of a type is none", async () => {
     const values = [
       { a: { __type: "bigint", value: "5" } },
       { a: { __type: { b: 1n } } },

@@ -41,7 +41,7 @@ export function whereRefusals(target) {
   }
 
   for (const [name, call] of Object.entries(CALLS)) {
-    test(`${name}: what is no filter`, () =>
+    test(`${name}: an invalid filter is refused`, () =>
       untouched(async (kv) => {
         for (const [make, code, ...said] of bad.filters) {
           const filter = make(kv)
@@ -51,7 +51,7 @@ export function whereRefusals(target) {
         }
       }))
 
-    test(`${name}: what is at a limit is a filter`, () =>
+    test(`${name}: a filter at a limit is accepted`, () =>
       untouched(async (kv) => {
         for (const filter of bad.atTheLimit) {
           const given = await call(kv, filter)
@@ -63,7 +63,7 @@ export function whereRefusals(target) {
       }))
   }
 
-  test("a misspelt operator: the error names the one that is meant", async () => {
+  test("a misspelt operator: the error names the intended one", async () => {
     for (const [wrong, meant] of Object.entries(bad.misspelt)) {
       const error = await refused(
         () => store.kv.count(["a"], { where: { a: { [wrong]: 1 } } }),

@@ -14,7 +14,7 @@ export function createIndex(target) {
   const built = async () =>
     Object.fromEntries((await store.kv.listIndexes()).map(({ name, createdAt }) => [name, createdAt]))
 
-  describe("indexes: one that stands", () => {
+  describe("indexes: an existing one", () => {
     // Seen to fail: each call built the index again, one second later.
     test("is not built again by the same call, also by several at once", async () => {
       const { kv } = store

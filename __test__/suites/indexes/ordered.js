@@ -19,7 +19,7 @@ export function orderedIndexes(target) {
     return [index?.name ?? null, rowsRead]
   }
 
-  describe("ordered index: what it serves", () => {
+  describe("ordered index: the filters that use it", () => {
     test("equal values, ranges, beginnings of strings, in order and in pages", async () => {
       const { kv } = store
       await kv.setMany(people(400))
@@ -111,7 +111,7 @@ export function orderedIndexes(target) {
       assert.equal(await kv.count(["d"]), 29_998)
     })
 
-    test("not what it cannot: other fields, $ne, $or at the root, prefixes beside and above it", async () => {
+    test("filters that cannot use it: other fields, $ne, $or at the root, prefixes beside and above it", async () => {
       await store.kv.setMany(people(40))
       await store.kv.createIndex(["people"], { on: ["city", "age"] })
       for (const where of [
@@ -255,7 +255,7 @@ export function orderedIndexes(target) {
     })
 
     // Seen to fail: look the index up in a list that is read after the answer.
-    test("explain tells of the moment that it looked at, while indexes go", async () => {
+    test("explain describes one moment, while indexes are removed", async () => {
       const { kv } = store
       await kv.createIndex(["people"], { on: ["city"] })
       await kv.setMany(people(8))
@@ -314,7 +314,7 @@ export function orderedIndexes(target) {
       assert.equal(await kv.count(["people"]), 2 * names.length)
     })
 
-    test("values that it cannot have are found all the same", async () => {
+    test("values that it cannot store are found all the same", async () => {
       const { kv } = store
       const values = [
         { a: { __type: "mine", b: 1 } },
@@ -333,7 +333,7 @@ export function orderedIndexes(target) {
   })
 
   describe("ordered index: made, listed, removed", () => {
-    test("one on the same fields is replaced; others stand beside it", async () => {
+    test("one on the same fields is replaced; others are kept", async () => {
       const { kv } = store
       await kv.createIndex(["a"], { on: ["x"], unique: true })
       await kv.createIndex(["a"], { on: ["x"] })

@@ -79,7 +79,7 @@ export function searchPages(target) {
     assert.equal((await other.next()).done, true)
   })
 
-  describe("what changes while a search is read: what it tells is what matched when it began", () => {
+  describe("changes while a search is read: it returns the entries that matched when it began", () => {
     const pad = "x".repeat(500)
     const PAGE_AND_SOME = 250
 
@@ -93,7 +93,7 @@ export function searchPages(target) {
     }
 
     // Seen to fail: tell what matched when it was found, whatever is stored now.
-    test("what does not match any more is left out, what still does is returned as it is now", async () => {
+    test("entries that no longer match are left out, the others are returned with their current values", async () => {
       const [iterator, left] = await begun()
       const [deleted, emptied, replaced, expiring, renewed] = left.slice(-5)
       await store.kv.set(["t", emptied], { text: "pear" })
@@ -116,7 +116,7 @@ export function searchPages(target) {
       assert.deepEqual(reported.at(-1), [renewed, "apple pear"])
     })
 
-    test("an index that is made anew, of other words, changes nothing of it", async () => {
+    test("an index that is replaced, with other words, does not change the search", async () => {
       const [iterator, left] = await begun()
       await store.kv.createIndex(["t"], { fields: ["other"] })
       const reported = await rest(iterator)
@@ -126,7 +126,7 @@ export function searchPages(target) {
       )
     })
 
-    test("an index that is removed is an error, as it is at first", async () => {
+    test("removing the index is an error, as searching without one is", async () => {
       const [iterator] = await begun()
       await store.kv.removeIndex(["t"])
       await refused(() => rest(iterator), "INVALID_ARGUMENT", /search index/)

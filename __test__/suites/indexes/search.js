@@ -60,7 +60,7 @@ export function search(target) {
   const store = useStore(target)
 
   describe("what is found", () => {
-    test("entries that stood before the index, and those written since", async () => {
+    test("entries written before the index, and those written since", async () => {
       await store.kv.set(["t", "old"], { text: "an apple" })
       await index(store.kv, { new: "one apple more", other: "a pear" })
       assert.deepEqual(await foundSorted(store.kv, ["t"], "apple"), ["new", "old"])
@@ -115,7 +115,7 @@ export function search(target) {
         assert.deepEqual(await found(store.kv, ["t"], word), [], word)
     })
 
-    test("what has no such field, or is no object, is no match and no error", async () => {
+    test("a value without such a field, or that is no object, is no match and no error", async () => {
       await store.kv.createIndex([], { fields: ["text"] })
       const values = [
         null,
@@ -141,7 +141,7 @@ export function search(target) {
       assert.deepEqual(await found(store.kv, [], "apple"), ["match"])
     })
 
-    test("a word twice in a short text stands before a word once in a long one", async () => {
+    test("a word twice in a short text ranks before a word once in a long one", async () => {
       const long = Array.from({ length: 200 }, (_, at) => `word${at}`).join(" ")
       await index(store.kv, {
         long: `${long} apple`,

@@ -9,7 +9,7 @@ export function uniqueIndexes(target) {
 
   describe("ordered index: unique", () => {
     // Seen to fail: sweep the whole store.
-    test("what has expired goes where it is made, and nowhere else", async () => {
+    test("making an index removes the expired entries of its prefix, and no others", async () => {
       const { kv } = store
       store.at(T0)
       for (const key of [["users", 1], ["other", 1], ["users"], ["userz", 1]])
@@ -32,7 +32,7 @@ export function uniqueIndexes(target) {
 
     // SQLite's own index is over the text as it is stored, so that any program that has SQLite can write to
     // the file.
-    test("a value with a damaged tag holds what stands in its fields, until it is written over or deleted", async () => {
+    test("a value with a damaged tag keeps its fields' values in the index until it is overwritten or deleted", async () => {
       const { kv } = store
       await kv.createIndex(["users"], { on: ["mail"], unique: true })
       const damaged = '{"mail":"a","since":{"__type":"date","value":"5"}}'
@@ -74,7 +74,7 @@ export function uniqueIndexes(target) {
       assert.equal(await kv.count(["users"]), 3)
     })
 
-    test("of several fields together; what has no value is in nobody's way", async () => {
+    test("of several fields together; an entry without a value conflicts with none", async () => {
       const { kv } = store
       await kv.createIndex(["seats"], { on: ["row", "seat"], unique: true })
       await kv.set(["seats", 1], { row: 1, seat: "A" })
@@ -109,7 +109,7 @@ export function uniqueIndexes(target) {
         await conflict(() => kv.set(["n", "again"], { v }), ["n", at])
     })
 
-    test("what has expired makes room", async () => {
+    test("an expired entry makes room", async () => {
       const { kv } = store
       store.at(T0)
       await kv.createIndex(["users"], { on: ["mail"], unique: true })

@@ -130,7 +130,7 @@ export function clock(target) {
     ["before 1970", -100 * 365 * 24 * HOUR_MS],
     ["a million years ahead", 1e6 * 365 * 24 * HOUR_MS],
   ]) {
-    test(`a clock that stands ${what} changes nothing but the time`, async () => {
+    test(`a clock that is ${what} changes nothing but the time`, async () => {
       const { kv } = store
       shiftClock(kv, ms)
       await kv.set(["a"], kv.now(), { expiresIn: "1h" })

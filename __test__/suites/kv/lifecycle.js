@@ -124,7 +124,7 @@ export function lifecycle(target) {
     }
   })
 
-  test("what was pending at close is there afterwards", { skip: !target.persistent }, async () => {
+  test("writes pending at close are there afterwards", { skip: !target.persistent }, async () => {
     for (let at = 0; at < 100; at++) void store.kv.set(["n", at], at)
     void store.kv.atomic().sum(["sum"], 7n).commit()
     await store.reopen()
@@ -142,7 +142,7 @@ export function lifecycle(target) {
     await outcome
   })
 
-  test("what was written is there after a new opening, as it was", { skip: !target.persistent }, async () => {
+  test("entries are there after a new opening, unchanged", { skip: !target.persistent }, async () => {
     store.at(T0)
     await store.kv.set(["a", 1], new Map([["k", 1n]]), { expiresIn: "1h" })
     await store.kv.set(["a", Uint8Array.of(0)], Uint8Array.of(1, 2))
@@ -164,7 +164,7 @@ export function lifecycle(target) {
   })
 
   // Seen to fail: all of them ended as if they were complete.
-  test("reads that close cuts reject, wherever they stand; live ones end", async () => {
+  test("reads that close cuts reject, wherever they are; live ones end", async () => {
     await store.kv.setMany(Array.from({ length: 100 }, (_, at) => ({ key: ["n", at], value: at })))
     const [fresh, begun] = [store.kv.list(["n"]), store.kv.list(["n"], { batchSize: 2 })]
     await begun.next()

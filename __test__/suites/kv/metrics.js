@@ -24,7 +24,7 @@ export function metrics(target) {
   }
 
   describe("metrics", () => {
-    test("count what was done, by its kind, and what failed", async () => {
+    test("count operations by kind, and failures", async () => {
       await work(store.kv)
       const { operations, queue, storage } = await store.kv.metrics()
       const counts = Object.fromEntries(Object.entries(operations).map(([name, { count }]) => [name, count]))
@@ -45,7 +45,7 @@ export function metrics(target) {
       assert.ok(storage.sizeBytes >= 4096)
     })
 
-    test("what never happened is not there", async () => {
+    test("an operation that never happened is absent", async () => {
       assert.deepEqual((await store.kv.metrics()).operations, {})
     })
 
@@ -88,7 +88,7 @@ export function metrics(target) {
   })
 
   describe("info", () => {
-    test("tells what the store is", async () => {
+    test("describes the store", async () => {
       const info = await store.kv.info()
       assert.equal(info.version, version)
       assert.equal(info.backend, target.persistent ? "file" : "memory")

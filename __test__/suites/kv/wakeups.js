@@ -193,7 +193,7 @@ export function wakeups(target) {
 
   // Seen to fail: the feed rejected with HISTORY_GONE, and the watch started over (`reset`), for changes of
   // other keys.
-  test("who is not woken misses nothing when the changes of others are trimmed", async () => {
+  test("a watch that is not woken misses nothing when the changes of others are trimmed", async () => {
     const { kv } = store
     const idle = [feed("idle", 0), loop("c", "idle", 1)]
     const reported = new Reported()

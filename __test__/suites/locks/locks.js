@@ -27,7 +27,7 @@ export function locks(target) {
     assert.deepEqual([third.acquired, third.token, third.owner], [false, 0n, "me"])
   })
 
-  test("status tells who holds it", async () => {
+  test("status gives its holder", async () => {
     store.at(T0)
     const { kv } = store
     assert.deepEqual(await kv.lock.status("l"), FREE)
@@ -170,7 +170,7 @@ export function locks(target) {
     assert.ok(next.token > 0n)
   })
 
-  test("of many who ask at once one gets it", async () => {
+  test("of many calls at once one gets it", async () => {
     const given = await Promise.all(Array.from({ length: 50 }, () => store.kv.lock("l")))
     assert.equal(given.filter(({ acquired }) => acquired).length, 1)
     const [holder] = given.filter(({ acquired }) => acquired)
@@ -225,7 +225,7 @@ export function locks(target) {
   })
 
   // Seen to fail: ask on the thread for reads that take long. It came after seconds.
-  test("who holds a lock is reported beside a read that takes long", {
+  test("the holder of a lock is reported beside a read that takes long", {
     skip: !target.persistent,
   }, async () => {
     const { kv } = store

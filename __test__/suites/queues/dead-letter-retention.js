@@ -159,7 +159,7 @@ export function deadLetterRetention(target) {
       assert.deepEqual(await brief.kv.queueStats(), { pending: 1, processing: 0, dlq: 0, total: 1 })
     })
 
-    test("info tells it", async () => {
+    test("info shows it", async () => {
       assert.equal((await brief.kv.info()).deadLetterRetentionMs, HOUR)
     })
 
@@ -196,7 +196,7 @@ export function deadLetterRetention(target) {
     "a lease that ends at a text": ["status = 'processing', locked_until = 'soon'", /its lease has no end/],
     "a time that is a text": ["ready_at = 'soon'", /ready_at/],
     "a time that is a blob": ["ready_at = x'00'", /ready_at/],
-    "a time that none gets to": ["ready_at = 9223372036854775807", /ready_at/],
+    "an impossible time": ["ready_at = 9223372036854775807", /ready_at/],
     "a time that JavaScript cannot count": ["ready_at = 9007199254740991", /ready_at/],
     "a lease for ever": ["status = 'processing', locked_until = 1e300", /its lease has no end/],
     "a queue that is no text": ["queue = x'64656661756c74'", /queue/],

@@ -143,7 +143,7 @@ export function deadLetters(target) {
     assert.match(bob, /^no such address; .*\["failed",3\].*\["failed",2\]/)
   })
 
-  test("what has expired makes room under a unique index for a key of keysIfUndelivered", async () => {
+  test("an expired entry makes room under a unique index for a key of keysIfUndelivered", async () => {
     store.at(T0)
     const { kv } = store
     await kv.createIndex(["failed"], { on: ["mail"], unique: true })
@@ -282,7 +282,7 @@ export function deadLetters(target) {
   })
 
   // Law 4: what is dead is not handled, and the message that is pending is another one.
-  test("requeue loses nothing, also while a message with its deduplication key stands", async () => {
+  test("requeue loses nothing, also while another message has its deduplication key", async () => {
     const { kv } = store
     await kill([["dead", { deduplicationKey: "d" }]])
     await kv.enqueue("standing", { deduplicationKey: "d" })

@@ -222,7 +222,7 @@ export function queuesOrdering(target) {
     await listener.stop()
   })
 
-  test("a deduplication key: the id that stands is returned while it is pending", async () => {
+  test("a deduplication key: the existing id is returned while the message is pending", async () => {
     const { kv } = store
     const first = await kv.enqueue("m", { deduplicationKey: "d" })
     assert.deepEqual(await kv.enqueue("n", { deduplicationKey: "d" }), first)
@@ -290,7 +290,7 @@ export function queuesOrdering(target) {
     assert.deepEqual(listener.values, ["m", "o"])
   })
 
-  test("many who enqueue under one deduplication key at once get one id", async () => {
+  test("many calls with one deduplication key at once get one id", async () => {
     const kvs = target.shared ? [store.kv, store.another()] : [store.kv]
     const given = await Promise.all(
       Array.from({ length: 40 }, (_, at) => kvs[at % kvs.length].enqueue(at, { deduplicationKey: "d" })),

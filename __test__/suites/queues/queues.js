@@ -224,7 +224,7 @@ export function queues(target) {
     assert.equal((await drained(store.kv)).total, 0)
   })
 
-  test("a handler that lags holds up nobody but itself", async () => {
+  test("a slow handler delays no other", async () => {
     const gate = new Gate()
     const work = ({ value }) => value === 0 && gate.pass()
     const listener = new Listener(store.kv, work, { concurrency: 2 })

@@ -71,7 +71,7 @@ export function watchExpiry(target) {
     assert.deepEqual(said((await reported.next()).entries), ["[ 'k', 2 ]=gone"])
   })
 
-  test("what was expired when the watch began is not in the present state", async () => {
+  test("an entry that was expired when the watch began is not in the current state", async () => {
     store.at(T0)
     await store.kv.set(["k"], 1, { expiresIn: 10 })
     store.at(T0 + 10)

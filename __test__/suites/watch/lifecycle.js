@@ -40,7 +40,7 @@ export function watchLifecycle(target) {
     assert.equal(subscription.closed, true)
   })
 
-  test("stopped as soon as it began it tells nothing", async () => {
+  test("stopped as soon as it began it reports nothing", async () => {
     await store.kv.set(["k"], 1)
     const { reported, subscription } = watching()
     subscription.stop()
@@ -71,7 +71,7 @@ export function watchLifecycle(target) {
     assert.equal(reported.batches.length, 1)
   })
 
-  test("stop in the middle of the present state", async () => {
+  test("stop in the middle of the current state", async () => {
     await store.kv.setMany(Array.from({ length: 1200 }, (_, at) => ({ key: ["k", at], value: at })))
     const reported = new Reported()
     const subscription = store.kv.watch(["k"], (...batch) => {
@@ -204,7 +204,7 @@ export function watchLifecycle(target) {
     iterator.stop()
   })
 
-  test("an iterator tells what is written after it was made, before the first next", async () => {
+  test("an iterator reports writes after it was made, before the first next", async () => {
     const iterator = store.kv.watch(["k"], { emitInitial: false })
     await store.kv.set(["k"], 1)
     assert.deepEqual(said((await nextBatch(iterator)).entries), ["[ 'k' ]=1"])

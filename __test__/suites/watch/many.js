@@ -33,7 +33,7 @@ export function watchMany(target) {
     assert.deepEqual(said((await slow.next()).entries), ["[ 'k' ]=9"])
   })
 
-  test("what a callback does to its entries is seen by no other", async () => {
+  test("a change of a callback to its entries is seen by no other", async () => {
     const spoil = (entries) => {
       for (const entry of entries) {
         entry.key[0] = "spoilt"

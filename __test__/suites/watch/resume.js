@@ -21,7 +21,7 @@ export function watchResume(target) {
     }
   }
 
-  test("from goes on after that commit", async () => {
+  test("from resumes after that commit", async () => {
     const { kv } = store
     await kv.set(["k", 1], 1)
     await kv.set(["k", 2], 1)
@@ -53,7 +53,7 @@ export function watchResume(target) {
     }
   })
 
-  test("from the newest commit it tells what comes", async () => {
+  test("from the newest commit it reports later commits", async () => {
     const { versionstamp } = await store.kv.set(["k"], 1)
     const { reported } = watching(["k"], { from: versionstamp })
     await store.kv.set(["k", "end"], 1)
@@ -113,7 +113,7 @@ export function watchResume(target) {
   })
 
   // Seen to fail: give every part of the state the newest versionstamp.
-  test("resumed in the middle of the present state it loses nothing", async () => {
+  test("resumed in the middle of the current state it loses nothing", async () => {
     const { kv } = store
     await kv.setMany(Array.from({ length: 1200 }, (_, at) => ({ key: ["k", at], value: at })))
     for (const trimmed of [false, true]) {
@@ -158,7 +158,7 @@ export function watchResume(target) {
     assert.deepEqual([said(batch.entries), batch.reset], [["[ 'k', 1 ]=gone", "[ 'k', 2 ]=2"], false])
   })
 
-  test("if the log no longer reaches back it says reset, and the present state follows", async () => {
+  test("if the log no longer reaches back it reports a reset, and the current state follows", async () => {
     const { kv } = store
     await kv.setMany(Array.from({ length: 1200 }, (_, at) => ({ key: ["k", at], value: at })))
     const { reported, subscription } = watching(["k"])
@@ -275,7 +275,7 @@ export function watchResume(target) {
     }
   })
 
-  test("the present state is reported whole, whatever bufferSize is", async () => {
+  test("the current state is reported whole, whatever bufferSize is", async () => {
     await store.kv.setMany(Array.from({ length: 20 }, (_, at) => ({ key: ["k", at], value: at })))
     const { reported } = watching(["k"], { bufferSize: 3 })
     await reported.until((entries) => entries.size === 20)

@@ -97,7 +97,7 @@ export function watch(target) {
   const watching = (what, options) => watchInto(store.kv, what, options)
 
   for (const [name, what, options, keys, others] of TARGETS) {
-    test(`${name}: tells of its keys and of no others`, async () => {
+    test(`${name}: reports its keys and no others`, async () => {
       const { kv } = store
       const all = [...keys, ...others]
       await kv.setMany(all.map((key) => ({ key, value: 1 })))
@@ -192,7 +192,7 @@ export function watch(target) {
     assert.equal(later.flatMap(({ entries }) => entries).length, 1200)
   })
 
-  test("touch tells nothing", async () => {
+  test("touch is not reported", async () => {
     await store.kv.set(["k"], 1)
     const { reported } = watching(["k"])
     await reported.next()
@@ -201,7 +201,7 @@ export function watch(target) {
     assert.deepEqual(said((await reported.next()).entries), ["[ 'k', 'end' ]=1"])
   })
 
-  test("what was not applied is not reported", async () => {
+  test("a commit that was not applied is not reported", async () => {
     await store.kv.set(["k"], 1)
     const { reported } = watching(["k"])
     await reported.next()
@@ -218,7 +218,7 @@ export function watch(target) {
     assert.deepEqual(said((await reported.next()).entries), ["[ 'k', 'end' ]=1"])
   })
 
-  test("the present state of 1200 entries comes in batches of at most 500, all initial", async () => {
+  test("the current state of 1200 entries comes in batches of at most 500, all initial", async () => {
     await store.kv.setMany(Array.from({ length: 1200 }, (_, at) => ({ key: ["n", at], value: at })))
     const { reported } = watching({ prefix: ["n"] })
     await reported.until((entries) => entries.size === 1200)
@@ -229,7 +229,7 @@ export function watch(target) {
     assert.deepEqual(keys, await keysOf(store.kv, ["n"]), "each once, in the order of a list")
   })
 
-  test("what is written while the present state is reported is not lost", async () => {
+  test("writes while the current state is reported are not lost", async () => {
     const { kv } = store
     await kv.setMany(Array.from({ length: 1200 }, (_, at) => ({ key: ["n", at], value: 0 })))
     const { reported, gate } = watchGated(kv, { prefix: ["n"] })
@@ -246,7 +246,7 @@ export function watch(target) {
     assert.equal(reported.entries.has("[ 'n', 1 ]") || reported.entries.has("[ 'n', 1198 ]"), false)
   })
 
-  test("the present state of nothing is one batch without entries", async () => {
+  test("the current state of nothing is one batch without entries", async () => {
     for (const what of [["k"], [["k"], ["l"]], { prefix: ["k"] }, { prefix: [] }]) {
       const { reported } = watching(what)
       const { entries, initial, dropped } = await reported.next()
@@ -255,7 +255,7 @@ export function watch(target) {
     await store.kv.set(["k", 1], 1)
   })
 
-  test("the present state of exact keys names those that are absent", async () => {
+  test("the current state of exact keys names those that are absent", async () => {
     await store.kv.set(["b"], 1)
     const { reported } = watching([["a"], ["b"]], { exact: true })
     const { entries, initial } = await reported.next()
@@ -263,7 +263,7 @@ export function watch(target) {
     assert.deepEqual(said(entries), ["[ 'a' ]=gone", "[ 'b' ]=1"])
   })
 
-  test("emitInitial: false tells only what is written after the call", async () => {
+  test("emitInitial: false reports only writes after the call", async () => {
     await store.kv.set(["k"], 1)
     const { reported } = watching(["k"], { emitInitial: false })
     const { versionstamp } = await store.kv.set(["k", 2], 2)
@@ -300,7 +300,7 @@ export function watch(target) {
     assert.deepEqual(said((await reported.next()).entries), ["[ 'k', 'end' ]=1"])
   })
 
-  test("what a callback throws goes to onError, and the watch goes on", async () => {
+  test("an error of a callback goes to onError, and the watch continues", async () => {
     const boom = [new Error("sync"), "async", new Error("again")]
     const reported = new Reported()
     const errors = []

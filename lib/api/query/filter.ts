@@ -37,7 +37,7 @@ function isPlain(value: unknown): value is Names {
 function node(value: unknown, place: string, around: object[]): string {
   if (value === undefined)
     throw invalidArgument(
-      `${place}: it is undefined; leave it out, or ask { $null: true } for what is absent`,
+      `${place}: it is undefined; leave it out, or match absent values with { $null: true }`,
     )
   if (isObject(value) && value instanceof Now) return `{"n":${Now.offsetMs(value)}}`
   const array = isList(value) ? value : undefined

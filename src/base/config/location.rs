@@ -99,7 +99,7 @@ fn without_parameters(url: &str) -> &str {
 fn refuse_framed(url: &str, forms: &str) -> Result<()> {
     let bare = url.trim();
     if bare.is_empty() && !url.is_empty() {
-        return Err(Error::invalid(format!("it is white space alone; {forms}")));
+        return Err(Error::invalid(format!("it is only white space; {forms}")));
     }
     if bare != url {
         return Err(Error::invalid(format!(
@@ -109,10 +109,7 @@ fn refuse_framed(url: &str, forms: &str) -> Result<()> {
     }
     for quote in ['"', '\'', '`'] {
         if let Some(inner) = url.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote)) {
-            return Err(Error::invalid(format!(
-                "it stands in quotes; give {} without them",
-                preview_url(inner)
-            )));
+            return Err(Error::invalid(format!("it is in quotes; give {} without them", preview_url(inner))));
         }
     }
     Ok(())

@@ -31,6 +31,6 @@ impl Ending {
 pub fn lost() -> Error {
     Error {
         outcome_unknown: true,
-        ..Error::new(Code::Unavailable, "the writer ended before it could say how it went")
+        ..Error::new(Code::Unavailable, "the writer ended before it reported the outcome")
     }
 }

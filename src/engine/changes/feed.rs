@@ -46,7 +46,7 @@ pub fn check_history(state: &ChangeLogState, after: i64) -> Result<()> {
         return Ok(());
     }
     let message = format!(
-        "changes {} to {} were trimmed; the oldest that is kept is {}: read the present state, and go on from there",
+        "changes {} to {} were trimmed; the oldest that is kept is {}: read the current state, and continue from there",
         after + 1,
         state.first - 1,
         state.first

@@ -56,7 +56,7 @@ impl CommitJob {
 fn lost() -> Error {
     Error {
         outcome_unknown: true,
-        ..Error::new(Code::Unavailable, "the writer ended before it could say how the commit went")
+        ..Error::new(Code::Unavailable, "the writer ended before it reported the outcome of the commit")
     }
 }
 

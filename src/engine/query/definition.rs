@@ -140,7 +140,7 @@ pub fn named(row: IndexRow) -> NamedIndex {
 /// The error of an index whose definition cannot be read.
 #[must_use]
 pub fn corrupt_index() -> Error {
-    Error::corrupt("an index in kv_indexes is damaged; remove it and make it anew")
+    Error::corrupt("an index in kv_indexes is damaged; remove it and create it again")
 }
 
 #[derive(Deserialize)]

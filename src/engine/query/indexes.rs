@@ -58,7 +58,7 @@ pub fn create_ordered<'a>(
 fn next_id(indexes: &[IndexRow]) -> Result<i64> {
     let last = indexes.iter().map(|index| index.id).max().unwrap_or(0);
     last.checked_add(1)
-        .ok_or_else(|| Error::corrupt("an index in kv_indexes has the last number that there is"))
+        .ok_or_else(|| Error::corrupt("an index in kv_indexes has the largest number that is possible"))
 }
 
 /// The error of a unique index that cannot be made.

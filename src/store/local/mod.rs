@@ -212,7 +212,7 @@ impl LocalStore {
                         db.connection.set_busy_timeout(0);
                         if !db.connection.is_log_whole() {
                             if wait == Wait::Never {
-                                return Err(Error::new(Code::Busy, "the log is being made whole"));
+                                return Err(Error::new(Code::Busy, "the log is being repaired"));
                             }
                             shared.mend_log()?;
                         }

@@ -117,10 +117,10 @@ pub const LAST_NUMBER: i64 = (1 << 53) - 1;
 
 /// The error of a stored time at which everything that has an expiry would have expired.
 pub fn impossible_time() -> Error {
-    Error::corrupt("the file's kv_meta has a time that no clock gets to; restore the file from a backup")
+    Error::corrupt("the file's kv_meta has an impossible time; restore the file from a backup")
 }
 
 /// The error of a number that another program has put there.
 pub fn used_up() -> Error {
-    Error::corrupt("a number of the file is at its end; restore the file from a backup")
+    Error::corrupt("a number of the file has reached its maximum; restore the file from a backup")
 }

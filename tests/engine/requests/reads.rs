@@ -140,7 +140,7 @@ fn changes() {
 
 /// Seen to fail: without reading announced rows ahead: 4 requests.
 #[test]
-fn what_is_waited_for() {
+fn waiting() {
     let mut store = Counted::new();
     for name in names(10) {
         store.kv.awaited().add(Kind::Queue, name.clone());

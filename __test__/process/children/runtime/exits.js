@@ -149,7 +149,7 @@ const scenarios = {
     printJson({ during: during?.length, after: held(file) })
   },
 
-  async "deleted and made anew"() {
+  async "deleted and created again"() {
     const counts = []
     for (let at = 0; at < 3; at++) {
       const kv = open()

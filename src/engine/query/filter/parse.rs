@@ -287,7 +287,7 @@ fn sought(node: Node, place: &Trail<'_>) -> Result<Typed<'static>> {
 }
 
 fn undefined(place: &Trail<'_>) -> Error {
-    refused(place, "it is undefined; leave it out, or ask { $null: true } for what is absent")
+    refused(place, "it is undefined; leave it out, or match absent values with { $null: true }")
 }
 
 /// A whole value: arrays and objects are compared as they are.
@@ -295,7 +295,7 @@ fn value(node: Node, place: &Trail<'_>) -> Result<Typed<'static>> {
     match node {
         Node::Leaf(Operand::Value(value)) => Ok(value),
         Node::Leaf(Operand::Now(_)) => {
-            Err(refused(place, "kv.now() can be compared, and not be part of a value here"))
+            Err(refused(place, "kv.now() can be compared, but not be part of a value here"))
         }
         Node::Array(elements) => {
             elements.into_iter().map(|one| value(one, place)).collect::<Result<Vec<_>>>().map(Typed::Array)

@@ -97,7 +97,7 @@ impl Target {
         }
         match fs::metadata(&self.path) {
             Ok(found) if !found.is_file() => {
-                Err(Error::invalid("something stands there that is not a file; give another path"))
+                Err(Error::invalid("it exists and is not a file; give another path"))
             }
             _ if exists(&self.path) && !self.overwrite => {
                 Err(Error::invalid("the file exists; give another path, or overwrite: true"))

@@ -20,7 +20,8 @@ const RESERVED: [&str; 3] = ["kv_search_", "kv_ordered_", "kv_unique_"];
 /// # Errors
 /// `CORRUPT`, `UNSUPPORTED`, those of SQLite.
 pub fn inspect(connection: &Connection, define: Define) -> Result<i64> {
-    let foreign = || Error::corrupt("the file is a SQLite database, but not of KeyVal; give another path");
+    let foreign =
+        || Error::corrupt("the file is a SQLite database, but not one of KeyVal; give another path");
     let mut found = Objects::read(connection)?;
     if found.is_empty() {
         return Ok(0);
@@ -110,7 +111,10 @@ fn refuse_others(found: &Objects, ours: &[Object]) -> Result<()> {
 }
 
 fn not_ours(object: &Object) -> Error {
-    Error::corrupt(format!("{} is not of KeyVal, and stands on its tables; drop it", short(&object.label())))
+    Error::corrupt(format!(
+        "{} does not belong to KeyVal, and is on its tables; drop it",
+        short(&object.label())
+    ))
 }
 
 /// Two tables or indexes on one page, one that has none, or an index of a constraint that is not noted: what

@@ -57,6 +57,6 @@ fn kind(op: &str) -> Result<ChangeKind> {
         "create" => Ok(ChangeKind::Create),
         "update" => Ok(ChangeKind::Update),
         "delete" => Ok(ChangeKind::Delete),
-        _ => Err(Error::corrupt("the change log holds an operation that there is not")),
+        _ => Err(Error::corrupt("the change log holds an unknown operation")),
     }
 }

@@ -136,7 +136,7 @@ fn message(rows: &Rows<'_>) -> Result<Message> {
         "pending" => Status::Pending,
         "blocked" => Status::Blocked,
         "processing" => Status::Processing,
-        _ => return Err(Error::corrupt("a message in kv_queue has a status that there is not")),
+        _ => return Err(Error::corrupt("a message in kv_queue has an unknown status")),
     };
     // Its position, its attempts, its lease; how many attempts it may have.
     let (seq, attempts, lease) = (rows.stored_int(1)?, rows.stored_int(5)?, rows.stored_int(11)?);
@@ -144,7 +144,7 @@ fn message(rows: &Rows<'_>) -> Result<Message> {
     if [seq, attempts, lease].iter().any(|number| !(0..LAST_NUMBER).contains(number))
         || !(0..=MOST_ATTEMPTS).contains(&max_attempts)
     {
-        return Err(Error::corrupt("a message in kv_queue has a number that none gets to"));
+        return Err(Error::corrupt("a message in kv_queue has an impossible number"));
     }
     Ok(Message {
         id: rows.stored_text(0)?.to_string(),
