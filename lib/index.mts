@@ -1,6 +1,6 @@
 /**
- * What `import` loads. It gives on what `require` loads, so that a process has one copy of it, whichever way
- * it came.
+ * The entry for `import`. It re-exports the entry of `require`, so that a process has one copy of the
+ * library.
  */
 
 export { Kv, KvError, KvU64, version } from "./index.js"

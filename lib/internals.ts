@@ -1,6 +1,6 @@
 /**
- * What the entries of the package share: scripts/bundle.mjs builds it into one file, and each entry into a
- * file that takes from it what it needs.
+ * The code shared by the entries of the package: scripts/bundle.mjs builds it into one file, and each entry
+ * into a file that imports from it.
  */
 
 export { Kv, transports } from "./api/kv.js"

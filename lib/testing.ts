@@ -1,4 +1,4 @@
-/** For this repository's tests: time, and what is inside. Not exported by the package. */
+/** For this repository's tests: time and internals. Not exported by the package. */
 
 import type { Kv, KvKey } from "../index.js"
 import { transports } from "./api/kv.js"

@@ -98,7 +98,7 @@ export interface TestControls {
   sweep(): Promise<void>
 }
 
-/** What runs until it is ended or detached. */
+/** A task that runs until it is ended or detached. */
 export interface Running {
   /** The transport is being closed: the last moment to write. */
   end(): void

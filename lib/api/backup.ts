@@ -1,4 +1,4 @@
-/** Backups: the store copies; here its progress becomes calls of `onProgress`. */
+/** Backups: the store copies; its progress is reported here through `onProgress`. */
 
 import type { KvBackupOptions, KvBackupResult } from "../../index.js"
 import { takeOptionalCallback } from "../shared/callbacks.js"
@@ -21,8 +21,8 @@ export async function backup(
     )
   const reader = transport.open({ kind: "backup", path, overwrite, watched: onProgress !== undefined })
   for (;;) {
-    // Asking for more agrees to what was reported: the copy gets its name only after `onProgress` has taken
-    // the last of it.
+    // Asking for the next event approves the last one: the copy gets its name only after `onProgress` has
+    // handled all progress.
     const event = await reader.next()
     if ("bytes" in event) return event
     try {
@@ -40,7 +40,7 @@ function pathText(path: unknown): string {
   throw invalidArgument(`path: must be a string or a URL, got ${describe(path)}`)
 }
 
-/** Resolves when nothing is left of it; if the `Kv` is being closed, `close` waits for that. */
+/** Resolves when the backup is gone; if the `Kv` is being closed, `close` waits for that. */
 async function stop(reader: BackupReader): Promise<void> {
   reader.stop()
   for (let event: unknown; ; ) {

@@ -84,7 +84,7 @@ import { MessageLeases } from "./queue/message-leases.js"
 import { addMessage, DeadLetters, queueStats } from "./queue/queue.js"
 import { trace, tracerOf } from "./tracing.js"
 
-/** What people hold: it checks the shape of arguments and says which call it is. See `index.d.ts`. */
+/** The public class: it checks the shape of arguments and forwards each call. See `index.d.ts`. */
 export class Kv implements Contract {
   readonly changes: KvChanges
   readonly dlq: DeadLetters

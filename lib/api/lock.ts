@@ -4,7 +4,7 @@ import type { KvLock, KvLockOptions, KvLockStatus, KvLocks } from "../../index.j
 import { refuseExtra, takeOptions } from "../shared/options.js"
 import type { Transport } from "../transport.js"
 
-/** `kv.lock`: a function with another one. */
+/** `kv.lock`: a function with another one as a member. */
 export function locksOf(transport: Transport): KvLocks {
   const lock = (name: string, options?: KvLockOptions, ...extra: unknown[]) =>
     take(transport, name, options, extra)

@@ -1,4 +1,4 @@
-/** What a `Kv` has done, and what its store is. */
+/** The metrics of a `Kv`, and the description of its store. */
 
 import type { KvInfo, KvMetrics, KvOperationMetrics } from "../../index.js"
 import { describe, invalidArgument } from "../shared/errors.js"

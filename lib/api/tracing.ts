@@ -5,7 +5,7 @@ import { define } from "../shared/define.js"
 import { describe, invalidArgument, KvError, short } from "../shared/errors.js"
 import { version } from "../shared/version.js"
 
-/** Calls that give a promise. What runs on (lists, watches, listeners) has no end that a span could have. */
+/** Calls that return a promise. Lists, watches and listeners run on, so a span for them would have no end. */
 const TRACED = [
   "get",
   "getMany",
@@ -58,7 +58,7 @@ export function tracerOf(tracer: unknown): KvTracer | undefined {
   return tracer as KvTracer
 }
 
-/** Gives an object spans: its own methods stand before those of its class. */
+/** Adds spans to an object: its own methods shadow those of its class. */
 export function trace(kv: Kv, tracer: KvTracer): void {
   for (const name of TRACED) give(kv, name, tracer)
   const atomic = kv.atomic.bind(kv)
@@ -85,7 +85,7 @@ async function traced(tracer: KvTracer, name: string, call: () => Promise<unknow
     return await call()
   } catch (error) {
     if (error instanceof KvError) span.setAttribute("error.type", error.code)
-    // No message: ours name keys, and what a transaction's function throws may hold values.
+    // No message: ours name keys, and errors of a transaction's function may hold values.
     span.setStatus({ code: ERROR, message: error instanceof KvError ? error.code : nameOf(error) })
     throw error
   } finally {

@@ -20,7 +20,7 @@ import type { Packet } from "../wire/page.js"
 
 /** A list: its position. */
 export interface NativeList {
-  /** The page that was read last is to be read again, and from there on each value is looked at. */
+  /** Makes the next page the last one again; from there on each value is checked. */
   again(): void
 }
 
@@ -80,7 +80,7 @@ export interface NativeHandle {
   waitForNotice(kind: number, name: string): void
   stopWaitingForNotice(kind: number, name: string): void
   noticeDues(id: number): Packet
-  /** Which watches and feeds changes concern. */
+  /** The watches and feeds that new changes concern. */
   changedSubscribers(id: number): Packet
 
   watchOpen(request: Omit<Asked<Readers, "watch">, "reach">, reach: number): NativeWatch
@@ -171,7 +171,7 @@ const CODES: ReadonlySet<string> = new Set<KvErrorCode>([
   "UNSUPPORTED",
 ])
 
-/** What a panic in Rust is on its way here: it ends the call, not the process. */
+/** The code of a panic in Rust: it ends the call, not the process. */
 const PANIC = "GenericFailure"
 const FAULT =
   "the call was stopped by a fault in KeyVal itself; close every Kv on this store, open it again, and report it"

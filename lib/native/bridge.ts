@@ -1,6 +1,6 @@
 /**
- * One `Kv`'s way to Rust: calls that wait for an answer, what keeps the process alive, and closing.
- * Completions come back as one text after each group; writes of one tick cross together.
+ * One `Kv`'s connection to Rust: pending calls, keeping the process alive, and closing. Completions come back
+ * as one text after each group; writes of one tick cross together.
  */
 
 import type { KvErrorCode } from "../../index.js"
@@ -17,12 +17,12 @@ import { EventLoopBudget } from "./event-loop-budget.js"
 import { Lifetime } from "./lifetime.js"
 import { refuseOtherCopy, register } from "./open-files.js"
 
-/** How an answer is read: as JSON, or as a page. `request` is what was asked. */
+/** Reads an answer: as JSON, or as a page. `request` is the question. */
 export type AnswerReader<Asked, Given> =
   | { body(body: never, request: Asked): Given }
   | { page(parcel: Parcel, request: Asked): Given }
 
-/** What a bridge calls back. */
+/** The callbacks of a bridge. */
 export interface BridgeOwner {
   /** The reasons of notices that are waited for. */
   readonly reasons: number
@@ -37,7 +37,7 @@ interface Pending {
   request: unknown
 }
 
-/** What came with the letters. */
+/** The bytes and pages of the mail. */
 interface Mail {
   bytes: Uint8Array | undefined
   pages: readonly string[]
@@ -57,7 +57,7 @@ export class Bridge {
   readonly budget = new EventLoopBudget()
   readonly #owner: BridgeOwner
   readonly #handle: NativeHandle
-  /** Whose letters are taken: when it is woken, the handle may be gone. */
+  /** The mailbox to take from: when it is woken, the handle may be gone. */
   readonly #mailbox: number
   readonly #lifetime = new Lifetime(this)
   readonly #unregister: () => void
@@ -69,12 +69,12 @@ export class Bridge {
   readonly #running = new Set<Running>()
   /** Those of them that keep the process alive. */
   readonly #holders = new Set<Running>()
-  /** The reasons of notices that the addon was given last. */
+  /** The reasons for notices that were last passed to the addon. */
   #reasons = 0
   /** No notice is waited for any more. */
   #ending = false
   #holding = false
-  /** The addon's side is open: what is under way may still be ended. */
+  /** The addon's side is open: operations in progress may still be ended. */
   #open = true
 
   constructor(settings: KvSettings, owner: BridgeOwner) {
@@ -101,7 +101,7 @@ export class Bridge {
     return this.#handle
   }
 
-  /** Also while what is under way is ended. Throws after that. */
+  /** Also while operations in progress are being ended. Throws after that. */
   get handleWhileClosing(): NativeHandle {
     if (!this.#open) throw closed()
     return this.#handle
@@ -112,7 +112,7 @@ export class Bridge {
     return this.#nextId++
   }
 
-  /** What was staged in this tick crosses at its end. */
+  /** Sends the writes staged in this tick at its end. */
   scheduleFlush(): void {
     if (this.#staged) return
     this.#staged = true
@@ -146,7 +146,7 @@ export class Bridge {
     }
   }
 
-  /** The same while what is under way is ended; after that nothing is left to call. */
+  /** The same while operations in progress are being ended; after that it calls nothing. */
   callWhileClosing<R>(work: (handle: NativeHandle) => R): R | undefined {
     return this.#open ? work(this.#handle) : undefined
   }
@@ -180,7 +180,7 @@ export class Bridge {
     if (this.#running.delete(running)) this.updateReasons()
   }
 
-  /** The reasons that are waited for may have changed. */
+  /** The awaited reasons may have changed. */
   updateReasons(): void {
     if (!this.#open) return
     const reasons = this.#ending ? 0 : this.#owner.reasons
@@ -196,7 +196,7 @@ export class Bridge {
     this.#lifetime.run(holds || this.#running.size > 0 ? this : undefined)
   }
 
-  /** Takes what has come by mail. */
+  /** Takes the mail. */
   drain(): void {
     const packet = native.drain(this.#mailbox)
     if (packet === undefined) return
@@ -234,7 +234,7 @@ export class Bridge {
     this.#owner.onClosing()
     this.#flushWrites()
     this.#handle.backupStopAll()
-    // What was ended may have something to give back that it was just given.
+    // An ended listener may have to give back messages that it has just received.
     if (running.length > 0) await nextTurn()
     while (this.#pending.size > 0) {
       await new Promise<void>((resolve) => (this.#onIdle = resolve))

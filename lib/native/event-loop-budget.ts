@@ -1,4 +1,4 @@
-/** How many entries are read before the event loop gets a turn. */
+/** The number of entries read before the event loop gets a turn. */
 
 import { nextTurn } from "../shared/host.js"
 
@@ -8,7 +8,7 @@ import { nextTurn } from "../shared/host.js"
  */
 const ENTRIES_A_TURN = 512
 /**
- * What a page of a search, or of a list with a filter, counts for at least: it looks at more than it gives.
+ * The least count of a page of a search or a filtered list: it reads more entries than it returns.
  */
 export const ENTRIES_A_QUESTION = 200
 

@@ -1,12 +1,13 @@
 /**
- * How long a `Kv` lives that nobody has closed: as long as somebody holds it, or something of it runs. Rust
- * wakes it through a function that the runtime never collects, so that function must not hold the `Kv`: it
- * holds a `Lifetime`, which does so only while a call is pending or somebody waits for news.
+ * The lifetime of a `Kv` that is not closed: it lives while the program refers to it, or while something of
+ * it runs. Rust wakes it through a function that the runtime never collects, so that function must not refer
+ * to the `Kv`: it refers to a `Lifetime`, which does so only while a call is pending or a subscriber waits
+ * for notices.
  */
 
 import { type NativeHandle, native } from "./addon.js"
 
-/** What is woken. Everything that a `Kv` gives out (lists, transactions, locks, …) holds it. */
+/** The woken object. Everything that a `Kv` returns (lists, transactions, locks, …) refers to it. */
 interface Woken {
   drain(): void
 }
@@ -33,12 +34,12 @@ export class Lifetime {
     else this.#onMail?.()
   }
 
-  /** Something runs that is to go on though nobody holds the `Kv`, or nothing does any more. */
+  /** Something runs that must continue without references to the `Kv`, or nothing does any more. */
   run(woken: Woken | undefined): void {
     this.#running = woken
   }
 
-  /** From now on it is closed when it is collected; `released` is called when its file is released. */
+  /** Closes it when it is collected; `released` is called when its file is released. */
   static begin(woken: Woken, lifetime: Lifetime, handle: NativeHandle, released: () => void): void {
     COLLECTED.register(woken, { lifetime, handle, released }, woken)
   }
@@ -49,8 +50,8 @@ export class Lifetime {
   }
 
   /**
-   * Closes what is left of one that was collected. No call of it was pending, so its writes are committed,
-   * and whatever comes by mail from now on is the end of the closing.
+   * Closes the remains of a collected `Kv`. No call of it was pending, so its writes are committed, and the
+   * only mail still to come is the end of the closing.
    */
   static closeCollected({ lifetime, handle, released }: Left): void {
     const mailbox = handle.mailboxNumber
@@ -63,7 +64,7 @@ export class Lifetime {
   }
 }
 
-/** What is left of one that was collected. */
+/** The remains of a collected `Kv`. */
 interface Left {
   lifetime: Lifetime
   handle: NativeHandle

@@ -24,7 +24,7 @@ function fileId(url: string, urlName: string): string | null {
   return callNative((addon) => addon.fileId(url, urlName))
 }
 
-/** Before a file is opened: also what is no place is refused, by the name of what gave it. */
+/** Before a file is opened. Also refuses an invalid location, by the name of its source. */
 export function refuseOtherCopy({ url, urlName }: Place): void {
   const id = fileId(url, urlName)
   const opened = id === null ? undefined : registry().get(id)
@@ -35,7 +35,7 @@ export function refuseOtherCopy({ url, urlName }: Place): void {
     )
 }
 
-/** After it was opened; gives what to call after it was closed. */
+/** After it was opened. Returns the function to call after closing. */
 export function register({ url, urlName }: Place): () => void {
   const id = fileId(url, urlName)
   if (id === null) return () => {}

@@ -1,4 +1,4 @@
-/** How each question is asked of Rust, and how its answer is read. */
+/** Asks Rust each kind of question, and reads its answer. */
 
 import type { KvDeadLetter, KvIndex, KvInfo } from "../../index.js"
 import type { Queries, Request } from "../transport.js"
@@ -9,7 +9,7 @@ import type { AnswerReader } from "./bridge.js"
 
 export type QueryEntry<Asked, Given> = AnswerReader<Asked, Given> & {
   start(handle: NativeHandle, id: number, request: Asked): Packet
-  /** It is answered at once, and counts as an entry that was read. */
+  /** It is answered at once, and counts as one entry read. */
   isInline?: boolean
 }
 

@@ -28,7 +28,7 @@ export class NativeListReader implements ListReader {
   readonly #bridge: Bridge
   readonly #native: NativeList
   readonly #isFiltered: boolean
-  /** A value was met that is no JSON; from there on Rust looks at each. */
+  /** A value was met that is no JSON; from there on Rust checks each. */
   #isChecked = false
   readonly #reader: { page(parcel: Parameters<typeof readListed>[0]): ListPage }
 

@@ -1,4 +1,4 @@
-/** A watch: Rust holds its place in the change log; it is asked for its next batch when it is noticed. */
+/** A watch: Rust keeps its position in the change log; at a notice it is asked for the next batch. */
 
 import type { KvEntryMaybe, KvWatchBatch } from "../../index.js"
 import type { ChangeSubscribers } from "../notices/change-subscribers.js"

@@ -1,4 +1,4 @@
-/** How each kind of write is handed to Rust, and how its answer is read. */
+/** Hands each kind of write to Rust, and reads its answer. */
 
 import type { KvCheck, KvCommitError, KvCommitResult, KvMutationResult } from "../../index.js"
 import { KvU64 } from "../shared/u64.js"
@@ -22,7 +22,7 @@ import { addMutation, addMutations } from "./mutations.js"
 export type WriteEntry<Asked, Given> = AnswerReader<Asked, Given> & {
   stage(handle: NativeHandle, id: number, request: Asked): void
   /**
-   * It may end what is under way while the `Kv` is being closed; its answer is read before `close` goes on.
+   * It may end operations in progress while the `Kv` is being closed; `close` waits for its answer.
    */
   whileClosing?: boolean
 }
@@ -176,7 +176,7 @@ function conflictsOf(pairs: readonly (number | string | null)[], checks: readonl
   return conflicts
 }
 
-/** What a mutation gave, from Rust's form of it (`src/binding/results/text.rs`). */
+/** The result of a mutation, from Rust's form of it (`src/binding/results/text.rs`). */
 function resultOf(reply: Reply): KvMutationResult {
   if (reply === null || (typeof reply === "object" && "id" in reply)) return undefined
   if (typeof reply !== "object") return reply as number

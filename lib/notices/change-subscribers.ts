@@ -1,4 +1,4 @@
-/** Watches, live feeds and loops of consumers: the change log is looked at once for all of them. */
+/** Watches, live feeds and loops of consumers: the change log is read once for all of them. */
 
 import { CoalescedTask } from "../shared/coalesced-task.js"
 import { nextTurn, sleep } from "../shared/host.js"
@@ -38,13 +38,13 @@ export class ChangeSubscribers {
     this.#looks.request()
   }
 
-  /** True if not all changes were looked at. */
+  /** True if not all changes were read. */
   async #look(): Promise<boolean> {
     try {
       if (!(await this.#wake())) return false
       await nextTurn()
     } catch {
-      // Whoever is woken meets the same error, and reports it; what was to be looked at is looked at later.
+      // Each woken subscriber gets the same error, and reports it; the changes are read later.
       if (this.#store.closed) return false
       for (const subscriber of this.#subscribers.values()) subscriber.notice()
       await sleep(RETRY_MS)
@@ -52,7 +52,7 @@ export class ChangeSubscribers {
     return true
   }
 
-  /** Wakes those whom changes concern; true if not all changes were looked at. */
+  /** Wakes the subscribers that new changes concern; true if not all changes were read. */
   async #wake(): Promise<boolean> {
     const changed = this.#store.changedSubscribers()
     const [more, ...ids] = changed instanceof Promise ? await changed : changed

@@ -1,6 +1,5 @@
 /**
- * Hands notices of the store to those whom they concern: a notice costs as much as it concerns, however many
- * wait.
+ * Passes the store's notices to the waiters that they concern: the cost of a notice depends on those alone.
  */
 
 import { CoalescedTask } from "../shared/coalesced-task.js"
@@ -18,7 +17,7 @@ export class NoticeDispatcher implements Waiter {
   readonly queues: WorkerPools
   readonly leases: LeaseWaiters
   readonly #store: NoticeStore
-  /** One question says which queues and leases a commit of another process concerns. */
+  /** One question finds the queues and leases that a commit of another process concerns. */
   readonly #looks = new CoalescedTask(
     () => this.#look(),
     () => this.#namedReasons !== 0 && !this.#store.closed,
@@ -33,7 +32,7 @@ export class NoticeDispatcher implements Waiter {
     this.leases = new LeaseWaiters(store, this.timers, onEmpty)
   }
 
-  /** The last of those who wait for queues and leases leaves no look behind. */
+  /** When the last waiter for queues and leases leaves, no look is left behind. */
   #onEmpty(): void {
     if (this.#namedReasons === 0) this.timers.delete(this)
     this.#store.updateReasons()
@@ -65,7 +64,7 @@ export class NoticeDispatcher implements Waiter {
     try {
       await this.#askDues()
     } catch {
-      // Whoever is woken meets the same error, and reports it.
+      // Each woken waiter gets the same error, and reports it.
       if (this.#store.closed) return false
       this.queues.wakeAll()
       this.leases.wakeAll()

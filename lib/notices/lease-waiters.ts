@@ -1,8 +1,7 @@
 /**
- * Loops of consumers that wait for a lease which another reader holds, by the consumer's name. When it may be
- * free one of them is woken, not all. The one that is woken looks; when it stops waiting, with the lease or
- * without it, it wakes the next, so that one of those who wait has always looked until when the lease is
- * held.
+ * Loops of consumers that wait for a lease of another reader, by the consumer's name. When it may be free,
+ * one of them is woken, not all. The woken loop looks; when it stops waiting, with the lease or without it,
+ * it wakes the next one, so that one of the waiting loops always knows the end of the lease.
  */
 
 import type { LeaseSubscription, Waiter } from "../transport.js"
@@ -10,7 +9,7 @@ import { NOTICE_ELSEWHERE, NOTICE_LEASE, WAIT_LEASE } from "../wire/codes.js"
 import type { NoticeStore } from "./store.js"
 import type { TimerQueue } from "./timer-queue.js"
 
-/** Those who wait for one lease. */
+/** The waiters for one lease. */
 class WaitersOfLease implements Waiter {
   /** The one that has waited longest since it was woken is first. */
   readonly waiters = new Set<Waiter>()
@@ -31,7 +30,7 @@ export class LeaseWaiters {
   readonly #onEmpty: () => void
   readonly #leases = new Map<string, WaitersOfLease>()
 
-  /** `onEmpty` is called when nobody waits for one of the leases any more. */
+  /** `onEmpty` is called when none of the leases is awaited any more. */
   constructor(store: NoticeStore, timers: TimerQueue, onEmpty: () => void) {
     this.#store = store
     this.#timers = timers
@@ -75,19 +74,19 @@ export class LeaseWaiters {
     this.#leases.get(name)?.notice()
   }
 
-  /** A look has found until when it is held. */
+  /** A look has found the end of the lease. */
   wakeAt(name: string, untilMs: number): void {
     const lease = this.#leases.get(name)
     if (lease !== undefined) this.#timers.set(lease, untilMs)
   }
 
-  /** One look at all of them has found until when it is held. */
+  /** A look at all leases has found the end of this one. */
   due(name: string, untilMs: number, nowMs: number): void {
     if (untilMs <= nowMs) this.wake(name)
     else this.wakeAt(name, untilMs)
   }
 
-  /** Nobody knows which of them are free. */
+  /** It is unknown which of them are free. */
   wakeAll(): void {
     for (const lease of this.#leases.values()) lease.notice()
   }

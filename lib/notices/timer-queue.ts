@@ -1,4 +1,4 @@
-/** Times that somebody waits for. The store is asked to wake at the earliest of them alone. */
+/** Awaited times. The store is asked to wake only at the earliest of them. */
 
 import type { TimeSubscription, Waiter } from "../transport.js"
 import { NOTICE_TIME } from "../wire/codes.js"
@@ -19,7 +19,7 @@ export class TimerQueue {
   readonly #times = new Map<Waiter, number>()
   /** A binary heap, the earliest first. Of a waiter only the timer counts that is its time. */
   #heap: Timer[] = []
-  /** The store was asked to wake then. */
+  /** The time at which the store was asked to wake. */
   #askedMs = Infinity
 
   constructor(store: NoticeStore) {

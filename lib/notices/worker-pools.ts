@@ -1,7 +1,7 @@
 /**
- * The listeners of each queue. A message wakes one of them, not all. Whoever is woken looks; one that then
- * has no slot left wakes the next if there is more, and so does one that is stopped before it has looked, so
- * that no call is lost.
+ * The listeners of each queue. A message wakes one of them, not all. The woken listener looks; if it then has
+ * no free slot it wakes the next one if there is more, and so does one that is stopped before it has looked,
+ * so that no call is lost.
  */
 
 import type { QueueSubscription, QueueWorker, Waiter } from "../transport.js"

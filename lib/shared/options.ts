@@ -1,10 +1,10 @@
-/** Options: what may be given, and what is refused rather than ignored. */
+/** Options: unknown ones are refused rather than ignored. */
 
 import type { KvConsistency, KvExpireOptions, KvOptions } from "../../index.js"
 import { describe, invalidArgument, KvError, short } from "./errors.js"
 import { isList, isPlainPrototype, isRevokedProxy } from "./kinds.js"
 
-/** Where to open, and what errors call it. */
+/** The location to open, and its name in errors. */
 export interface Place {
   url: string
   urlName: string
@@ -101,7 +101,7 @@ export function refuseOptions(extra: readonly unknown[]): void {
   refuseExtra(extra.filter(isPlain))
 }
 
-/** Whether something may be meant as options: a callback is handed events, signals and errors. */
+/** Whether something may be meant as options: a callback gets events, signals and errors. */
 export function isPlain(value: unknown): boolean {
   return isObject(value) && isPlainPrototype(Object.getPrototypeOf(value))
 }
@@ -129,7 +129,7 @@ function placeOf(url: unknown): Place {
   throw invalidArgument(`url: must be a string or a URL, got ${describe(url)}`)
 }
 
-/** Asked for only where no place is given: Deno asks its user before it shows a variable. */
+/** Read only if no location is given: Deno asks its user before it shows a variable. */
 function placeOfEnvironment(): Place {
   for (const name of ["KEYVAL_URL", "LIBSQL_URL"]) {
     const url = process.env[name]

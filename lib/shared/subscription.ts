@@ -1,11 +1,11 @@
-/** What runs until it is stopped: a watch, a listener. */
+/** Subscriptions, which run until they are stopped: watches, listeners. */
 
 import type { KvSubscription } from "../../index.js"
 import { refuseOptions } from "./options.js"
 
-/** How long to wait after an error of the store that may pass. */
+/** The wait after a transient error of the store. */
 export const RETRY_MS = 1000
-/** Where the wait doubles after each one, it does so up to this. */
+/** The longest wait, if it doubles after each error. */
 export const LONGEST_RETRY_MS = 30_000
 
 export class Subscription implements KvSubscription {

@@ -13,7 +13,7 @@ import { NoticeWaiter, persist } from "./notice-waiter.js"
 
 const OPTIONS: readonly (keyof KvChangesOptions)[] = ["from", "prefix", "limit", "live", "onError"]
 
-/** `kv.changes`: a function with two others. */
+/** `kv.changes`: a function with two more as members. */
 export function changesOf(transport: Transport): KvChanges {
   const changes = <T>(options?: KvChangesOptions, ...extra: unknown[]) => {
     refuseExtra(extra)
@@ -54,7 +54,7 @@ class ChangesIterator<T> implements KvChangesIterator<T> {
   #more = true
   #waiter: NoticeWaiter | undefined
   #last: Promise<unknown> = Promise.resolve()
-  /** What fails later leads to where the feed was begun. */
+  /** The origin of later errors: the call that began the feed. */
   readonly #origin = originOf(false)
 
   constructor(transport: Transport, given?: KvChangesOptions) {
@@ -84,7 +84,7 @@ class ChangesIterator<T> implements KvChangesIterator<T> {
   }
 
   /**
-   * Closing ends a live feed quietly; one that closing cuts rejects, so that it is not taken for a whole one.
+   * Closing ends a live feed quietly; another feed that is cut rejects, so that it is not taken as complete.
    */
   #take(): KvChange<T> | undefined {
     if (this.#transport.closed && this.#live) this.#end()
@@ -125,8 +125,7 @@ class ChangesIterator<T> implements KvChangesIterator<T> {
   }
 
   /**
-   * Waits for a notice; false at the end. The first time it only subscribes: what came before that is read
-   * first.
+   * Waits for a notice; false at the end. The first call only subscribes: changes before that are read first.
    */
   async #wait(): Promise<boolean> {
     this.#more = true

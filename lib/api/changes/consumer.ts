@@ -1,4 +1,4 @@
-/** Consumers of the change feed: a position in the store, which one holder at a time moves. */
+/** Consumers of the change feed: a stored position, which one lease holder at a time moves. */
 
 import type { KvChange, KvConsumer, KvConsumerOptions, KvConsumerStatus, KvKey } from "../../../index.js"
 import { takeOptionalCallback } from "../../shared/callbacks.js"
@@ -13,7 +13,7 @@ import { NoticeWaiter, persist } from "./notice-waiter.js"
 
 const DEFAULT_READ_CHANGES = 100
 
-/** What a holder has. */
+/** The state of a lease holder. */
 interface Hold {
   position: number
   prefix: KvKey
@@ -72,7 +72,7 @@ export class Consumer<T> implements KvConsumer<T> {
     return changes
   }
 
-  /** Changes of other keys need not be looked at again, nor be kept for this consumer. */
+  /** Changes of other keys need not be read again, nor be kept for this consumer. */
   async #pass(seq: number): Promise<void> {
     try {
       await this.commit(seq)
@@ -96,8 +96,8 @@ export class Consumer<T> implements KvConsumer<T> {
   }
 
   /**
-   * Takes or renews the lease; a number if another holds it: until when. One after another: the second of two
-   * names the lease that the first has got.
+   * Takes or renews the lease; if another holds it, gives the end of that lease, a number. Calls run one
+   * after another: the second of two uses the lease that the first has taken.
    */
   #take(isLoop: boolean): Promise<Hold | number> {
     const taking = this.#taking.then(() => this.#takeNow(isLoop))
@@ -158,7 +158,7 @@ export class Consumer<T> implements KvConsumer<T> {
   [Symbol.asyncIterator](): AsyncIterableIterator<KvChange<T>, undefined> {
     const reading: Reading = { passed: undefined, renewAt: 0, waiter: undefined }
     const changes = this.#read(reading)
-    // What fails later leads to where the loop was begun.
+    // The origin of later errors: the call that began the loop.
     const origin = originOf(false)
     return {
       next: () => fromCaller(changes.next(), origin),
@@ -209,13 +209,13 @@ export class Consumer<T> implements KvConsumer<T> {
     }
   }
 
-  /** Takes the lease, and waits for it while another holds it; nothing, if it is ended meanwhile. */
+  /** Takes the lease, and waits for it while another holds it; `undefined` if the loop ends meanwhile. */
   async #hold(waiter: NoticeWaiter): Promise<Hold | undefined> {
     const taken = await this.#persist(() => this.#take(true), waiter)
     return typeof taken === "number" ? this.#waitForLease(waiter) : taken
   }
 
-  /** Takes the lease once no other holds it; nothing at the end. */
+  /** Takes the lease once no other holds it; `undefined` at the end. */
   async #waitForLease(waiter: NoticeWaiter): Promise<Hold | undefined> {
     const { name } = this
     const subscription = this.#transport.subscribe({ kind: "lease", name }, waiter)
@@ -270,7 +270,7 @@ export class Consumer<T> implements KvConsumer<T> {
     }
   }
 
-  /** Errors of the store that may pass do not end a loop. */
+  /** Transient errors of the store do not end a loop. */
   #persist<R>(call: () => Promise<R>, waiter: NoticeWaiter): Promise<R> {
     return persist(call, () => waiter, this.#onError)
   }
@@ -283,7 +283,7 @@ export class Consumer<T> implements KvConsumer<T> {
     return this.#transport.now() >= renewAt
   }
 
-  /** Commits what was passed and renews the lease; false if it was lost. */
+  /** Commits the position and renews the lease; false if it was lost. */
   async #renew(reading: Reading, waiter: NoticeWaiter): Promise<boolean> {
     this.#planRenewal(reading)
     const seq = Math.max(reading.passed ?? 0, this.#position)
@@ -299,7 +299,7 @@ export class Consumer<T> implements KvConsumer<T> {
     }
   }
 
-  /** Commits what the loop's body has finished, and gives the lease back. */
+  /** Commits the changes that the loop's body has finished, and gives the lease back. */
   async #leave({ passed }: Reading): Promise<void> {
     const lost = () => {}
     const last = passed !== undefined && passed > this.#position ? this.commit(passed).catch(lost) : undefined
@@ -307,7 +307,7 @@ export class Consumer<T> implements KvConsumer<T> {
   }
 }
 
-/** What an iteration has passed and not committed, and when its lease is to be renewed. */
+/** The uncommitted position of an iteration, and the time to renew its lease. */
 interface Reading {
   passed: number | undefined
   renewAt: number

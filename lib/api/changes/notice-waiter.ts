@@ -1,5 +1,5 @@
 /**
- * A loop that waits for notices. A notice says that a look is worth it; one that comes during a look is kept.
+ * A loop that waits for notices. A notice says that it is worth looking; one during a look is kept.
  */
 
 import { KvError } from "../../shared/errors.js"
@@ -30,8 +30,7 @@ export class NoticeWaiter implements Running, Waiter {
   }
 
   /**
-   * Resolves at the next notice, at once if one came since the last time, or at the end. False: it is the
-   * end.
+   * Resolves at the next notice, at once if one came since the last call, or at the end. False: the end.
    */
   async wait(): Promise<boolean> {
     if (!this.#noticed && !this.#ended) await new Promise<void>((resolve) => (this.#wake = resolve))
@@ -39,7 +38,7 @@ export class NoticeWaiter implements Running, Waiter {
     return !this.#ended
   }
 
-  /** Waits for so long, or until the end. */
+  /** Waits for a time, or until the end. */
   async pause(ms: number): Promise<void> {
     if (this.#ended) return
     await new Promise<void>((resolve) => {
@@ -52,7 +51,7 @@ export class NoticeWaiter implements Running, Waiter {
     this.#endPause = undefined
   }
 
-  /** A notice comes at a time of the store at the latest. */
+  /** A notice comes at this time of the store at the latest. */
   wakeAt(atMs: number): void {
     this.#timer ??= this.#transport.subscribe({ kind: "time" }, this)
     this.#timer.wakeAt(atMs)
@@ -78,9 +77,9 @@ export class NoticeWaiter implements Running, Waiter {
 }
 
 /**
- * Calls until no error comes that may pass, each wait longer than the one before; each error is reported.
- * Rejects with any other, and with the last one when the waiter, asked for at the first of them, has ended.
- * An unknown outcome is tried again too: what is called can be called twice.
+ * Retries while errors are transient, with growing waits; each error is reported. Rejects with any other
+ * error, and with the last one once the waiter (asked for at the first error) has ended. An unknown outcome
+ * is retried, too: the call must be repeatable.
  */
 export async function persist<R>(
   call: () => Promise<R>,

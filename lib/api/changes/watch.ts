@@ -1,4 +1,4 @@
-/** Watches: batches of what is watched, handed to a callback or an iterator. */
+/** Watches: batches of changed entries, delivered to a callback or an iterator. */
 
 import type {
   KvEntryMaybe,
@@ -29,7 +29,7 @@ const OPTIONS: readonly (keyof KvWatchOptions)[] = [
 ]
 const STRATEGIES = ["drop-oldest", "drop-newest"]
 
-/** Begins a watch: what is committed after this is reported. */
+/** Begins a watch: later commits are reported. */
 export function beginWatch(transport: Transport, target: unknown, given?: KvWatchOptions): Watch {
   const options = takeOptions<KvWatchOptions>(given, OPTIONS)
   const request = requestOf(target, options)
@@ -105,8 +105,7 @@ export class Watch implements Running {
   }
 
   /**
-   * The next batch; nothing when it is stopped. An error that another try may pass is reported, and tried
-   * again.
+   * The next batch; `undefined` when it is stopped. A transient error is reported, and the read retried.
    */
   async next<T>(): Promise<KvWatchBatch<T> | undefined> {
     while (!this.#closed) {

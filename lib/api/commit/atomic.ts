@@ -19,7 +19,7 @@ import type { Transport } from "../../transport.js"
 import { MutationMethods } from "./mutation-methods.js"
 import { CommitUuid, mutationOf, type Operation } from "./mutations.js"
 
-/** A mutation as data, before its type is looked at. */
+/** A mutation as data, before its type is checked. */
 interface Given extends KvExpireOptions {
   type: KvMutation["type"]
   key: KvMutation["key"]
@@ -35,7 +35,7 @@ export class Atomic extends MutationMethods {
   readonly #operations: Operation[]
   readonly #origin: Origin | undefined
 
-  /** `origin`: of the call that made it, where there is no other that an error could lead to. */
+  /** `origin`: the call that made it, for errors that have no other origin. */
   constructor(transport: Transport, origin?: Origin) {
     const operations: Operation[] = []
     super(transport.core, (operation) => operations.push(operation))
@@ -99,7 +99,7 @@ export class Atomic extends MutationMethods {
     return await commit(this.#transport, this.#checks, this.#operations, new CommitUuid(this.#transport.core))
   }
 
-  /** What `await` calls: an operation that was never committed is not passed over in silence. */
+  /** `await` calls this: an operation that was never committed must not be ignored silently. */
   // biome-ignore lint/suspicious/noThenProperty: it is there so that awaiting it fails
   then(): never {
     const message = "atomic(): it was awaited, or returned by an async function, without commit()"

@@ -1,12 +1,14 @@
-/** Transactions that conflict over one key come back one after another, and so do not conflict again. */
+/**
+ * Transactions that conflict over one key are retried one after another, so that they do not conflict again.
+ */
 
 import { after } from "../../shared/host.js"
 
-/** The longest that a turn lasts: what runs in it may wait for another one that waits for its turn. */
+/** The longest turn: the transaction in it may wait for another one that waits for its own turn. */
 const MAX_TURN_MS = 1000
 
 export class ConflictQueue {
-  /** When the last turn that was asked for is over, by name. */
+  /** Resolves at the end of the last turn that was asked for, by name. */
   readonly #last = new Map<string, Promise<void>>()
 
   /** Waits for a turn; what it returns ends it. */

@@ -8,7 +8,7 @@ function isPlain(value: unknown): value is Members {
   return typeof value === "object" && value !== null && isPlainPrototype(Object.getPrototypeOf(value))
 }
 
-/** What a patch makes of a value; neither is changed. */
+/** The result of merging a patch into a value; neither is changed. */
 export function mergePatch(value: unknown, patch: unknown): unknown {
   if (!isPlain(patch)) return patch
   const merged = new Map(isPlain(value) ? Object.entries(value) : [])

@@ -1,4 +1,4 @@
-/** Mutations as they are given, and what crosses the seam of them. */
+/** Mutations as users give them, and as they cross the seam. */
 
 import type { KvEnqueueOptions, KvExpireOptions, KvKey } from "../../../index.js"
 import { describe, invalidArgument, limitExceeded } from "../../shared/errors.js"
@@ -16,8 +16,7 @@ export type Operand = bigint | number | KvU64
 export type Splicing = "append" | "prepend"
 
 /**
- * A value that is read when its mutation is made, and may hold placeholders that are known when it is
- * committed.
+ * A value, read when its mutation is made. It may hold placeholders, which are resolved at the commit.
  */
 type Value = Encoded | LateValue
 
@@ -75,10 +74,10 @@ export function counting(
   return { type, key: copyKey(key), operand: value as Operand, expiresIn: expiresIn(options, core) }
 }
 
-/** Numbers from here on have more bytes. */
+/** Numbers from here on have too many bytes. */
 const COUNTER_BOUND = 1n << BigInt(8 * MAX_COUNTER_BYTES)
 
-/** Refuses what Rust would refuse (`src/engine/commit/arithmetic.rs`). */
+/** Refuses the counters that Rust refuses (`src/engine/commit/arithmetic.rs`). */
 export function checkCounter(name: string, int: bigint): void {
   if (int < COUNTER_BOUND && int > -COUNTER_BOUND) return
   const digits = (int < 0n ? -int : int).toString(16).length
@@ -134,7 +133,7 @@ export function resolve(value: Value, uuid: { readonly value: string }): Encoded
   return value instanceof LateValue ? value.resolve(uuid.value) : value
 }
 
-/** What crosses the seam of a mutation. Most have no placeholders, and are it already. */
+/** A mutation as it crosses the seam. Most have no placeholders, and cross unchanged. */
 export function mutationOf(operation: Operation, uuid: CommitUuid): Mutation {
   switch (operation.type) {
     case "delete":

@@ -12,13 +12,13 @@ import type { Core, Transport } from "../../transport.js"
 import { encodeValue } from "../../value/index.js"
 import { CommitUuid, mutationOf, type Operation, resolve } from "./mutations.js"
 
-/** Commits that are on their way while the next one is gathered. */
+/** Commits in flight while the next one is gathered. */
 const COMMITS_IN_FLIGHT = 2
 /** A number, a boolean, and most bigints. */
 const OTHER_PART_UNITS = 16
 const ENTRY_MEMBERS: readonly (keyof KvSetEntry)[] = ["key", "value", ...EXPIRE]
 
-/** As long as any other. */
+/** A UUID of the usual length. */
 const SOME_UUID = { value: "00000000-0000-7000-8000-000000000000" }
 
 type SetOperation = Operation & { type: "set" }
@@ -94,7 +94,7 @@ class Loader {
     this.#onProgress = onProgress
   }
 
-  /** Gives something to wait for when a commit is full. */
+  /** Gives a promise to wait for if a commit is full. */
   add(operation: SetOperation): Promise<void> | undefined {
     const units = sizeOf(operation)
     const isFull = this.#operations.length === MAX_LOAD_ENTRIES || this.#units + units > MAX_LOAD_UNITS
@@ -104,7 +104,7 @@ class Loader {
     return sent
   }
 
-  /** Sends what is gathered, and waits while too much is on its way. */
+  /** Sends the gathered entries, and waits while too many commits are in flight. */
   async commit(): Promise<void> {
     if (this.#operations.length === 0) return
     const operations = this.#operations
@@ -154,8 +154,7 @@ class Loader {
 }
 
 /**
- * In UTF-16 code units or bytes: what is sent may have three times as many bytes, which is still within one
- * commit.
+ * In UTF-16 code units or bytes: as UTF-8 it may be three times as large, which is still within one commit.
  */
 function sizeOf({ key, value }: SetOperation): number {
   const { data } = resolve(value, SOME_UUID)
@@ -163,7 +162,7 @@ function sizeOf({ key, value }: SetOperation): number {
   return parts.reduce<number>((size, part) => size + partSize(part), data.length)
 }
 
-/** A part that is none is refused later. */
+/** An invalid part is refused later. */
 function partSize(part: unknown): number {
   if (typeof part === "string") return part.length
   return types.isUint8Array(part) ? part.length : OTHER_PART_UNITS

@@ -36,8 +36,8 @@ import {
 const DEFAULT_RETRIES = 10
 
 /**
- * The wait before a retry: a part, at random, of what grows with each. Without chance all that conflicted
- * come back together, and all but one of them conflict again.
+ * The wait before a retry: a random part of a time that grows with each. Without the randomness, all
+ * conflicting transactions would retry together, and all but one of them conflict again.
  */
 function waitMs(delayMs: number, attempt: number): number {
   return random() * delayMs * attempt
@@ -76,7 +76,7 @@ async function attempts<R>(
     const [conflict] = result.conflicts
     endTurn = await conflicts.take(identity(transport.core, (conflict as KvCheck).key))
     try {
-      // It was closed meanwhile: the function is not run once more.
+      // If it was closed meanwhile, the function is not called again.
       transport.checkOpen()
     } catch (error) {
       endTurn()
@@ -125,7 +125,7 @@ class Transaction extends MutationMethods implements KvTransaction {
     this.#uuid = new CommitUuid(transport.core)
   }
 
-  /** Static, so that the function does not see it on what it is given. */
+  /** Static, so that the function's argument does not have it. */
   static async run<R>(
     transaction: Transaction,
     fn: (tx: KvTransaction) => R | Promise<R>,
@@ -140,7 +140,7 @@ class Transaction extends MutationMethods implements KvTransaction {
     }
   }
 
-  /** After the function has run, nothing but `origin` leads to who called the transaction. */
+  /** After the function has run, only `origin` leads to the caller of the transaction. */
   async #commit(origin: Origin | undefined): Promise<KvCommitResult | KvCommitError> {
     const reads = await Promise.all(this.#reads.values())
     const checks = [...reads.map(({ key, versionstamp }) => ({ key, versionstamp })), ...this.#checks]
@@ -173,7 +173,7 @@ class Transaction extends MutationMethods implements KvTransaction {
     return entries.map((entry, at) => this.#preview(entry, ids[at] as string)) as KvEntryMaybe<T>[]
   }
 
-  /** Reads what was not read before, from one snapshot. */
+  /** Reads the keys that were not read before, from one snapshot. */
   #fetch(keys: readonly KvKey[], ids: readonly string[]): void {
     const fresh = new Map(ids.map((id, at) => [id, keys[at] as KvKey]))
     for (const id of ids) if (this.#reads.has(id)) fresh.delete(id)
@@ -187,7 +187,7 @@ class Transaction extends MutationMethods implements KvTransaction {
   }
 
   /**
-   * A read entry as this transaction's own writes leave it: the caller's own, so that changing it changes no
+   * A read entry after this transaction's writes: a copy for the caller, so that changing it changes no
    * other.
    */
   #preview(entry: KvEntryMaybe, id: string): KvEntryMaybe {
@@ -239,8 +239,8 @@ function cloned(value: unknown): unknown {
 }
 
 /**
- * An entry under way: an `undefined` is no value, also where a write of the transaction has made or removed
- * one.
+ * An entry during the transaction: a value `undefined` means absent, also if a write of the transaction made
+ * it so.
  */
 type Preview = Omit<KvEntryMaybe, "value"> & { value: unknown; expiresAt?: number }
 
@@ -273,7 +273,7 @@ function preview(now: Preview, write: Operation, base: KvEntryMaybe, uuid: Commi
   }
 }
 
-/** When it will expire is known as far as it is kept: a new time to live runs from the commit on. */
+/** Its expiry is known only if it is kept: a new time to live counts from the commit. */
 function changed(
   now: Preview,
   write: { expiresIn: unknown },

@@ -1,7 +1,6 @@
 /**
- * Filters, on their way to Rust, which reads and checks them (`src/engine/query/filter/`). Objects, arrays,
- * times and values are distinguished by what wraps them, so that a user's own names can never be taken for
- * something else.
+ * Filters, on their way to Rust, which parses and checks them (`src/engine/query/filter/`). Objects, arrays,
+ * times and values are wrapped differently, so that no name of a user can be taken for something else.
  */
 
 import { types } from "node:util"
@@ -16,7 +15,7 @@ const MAX_DEPTH = 3 * MAX_NESTING_DEPTH
 
 type Names = Record<string, unknown>
 
-/** The text of a filter; nothing, if there is none. */
+/** The text of a filter; `undefined` if there is none. */
 export function filterText(where: unknown): string | undefined {
   if (where === undefined) return undefined
   if (!isPlain(where))
@@ -24,7 +23,7 @@ export function filterText(where: unknown): string | undefined {
   return node(where, "where", [])
 }
 
-/** A revoked proxy throws whatever it is asked: it is a value, and refused as one. */
+/** A revoked proxy throws at every access: it counts as a value, and is refused as one. */
 function isObject(value: unknown): value is object {
   return typeof value === "object" && value !== null && !isRevokedProxy(value)
 }
@@ -54,7 +53,7 @@ function node(value: unknown, place: string, around: object[]): string {
   return text
 }
 
-/** What somebody took for a value, or means to be called. */
+/** Refuses functions and other things that are no values. */
 function refuseNoValue(value: unknown, place: string): void {
   if (typeof value === "function")
     throw invalidArgument(

@@ -1,4 +1,4 @@
-/** Indexes, for searches and for filters: made, listed, removed, and what a filter would read by them. */
+/** Indexes for searches and filters: creating, listing and removing them, and explaining a filter. */
 
 import type {
   KvExplanation,

@@ -1,4 +1,4 @@
-/** Lists, pages and what they read: selectors. */
+/** Lists, pages and selectors. */
 
 import type {
   KvCountOptions,
@@ -32,7 +32,7 @@ const LIST_OPTIONS: readonly (keyof KvListOptions)[] = [
 ]
 const PAGE_OPTIONS: readonly (keyof KvPaginateOptions)[] = ["limit", "cursor", "reverse", "where"]
 
-/** A selector, with the bounds that stand in the options. */
+/** A selector, with the bounds given in the options. */
 function bounded(selector: unknown, options: KvListOptions): KeyRange {
   const { prefix, ...chosen } = selectorOf(selector)
   return {
@@ -106,7 +106,7 @@ export async function paginate<T>(
     const unreadAt = page.entries.findIndex((entry) => unreadOf(entry) !== undefined)
     if (unreadAt >= 0) {
       entries.push(...(page.entries.slice(0, unreadAt) as KvEntry<T>[]))
-      // It ends the page before it; a page that would begin with it has nothing else to give.
+      // An unreadable entry ends the page before it; a page that would begin with it throws.
       if (entries.length === 0) throw unreadOf(page.entries[0] as KvEntry<unknown>)
       hasMore = true
       break
@@ -138,7 +138,7 @@ class ListIterator<T> implements KvListIterator<KvEntry<T>> {
   #at = 0
   #left: number
   #more = true
-  /** The range has no more entries than those that were read; and that was said. */
+  /** The end of the range was read and returned. */
   #isWhole = false
   #isOver = false
   #last: KvKey | undefined
@@ -157,7 +157,7 @@ class ListIterator<T> implements KvListIterator<KvEntry<T>> {
     return this.#last === undefined ? cursor : this.#transport.core.cursorAfter(this.#last, reverse)
   }
 
-  /** A list that closing cuts rejects, so that it is not taken for a whole one. */
+  /** A list that closing cuts rejects, so that it is not taken as complete. */
   next(): Promise<IteratorResult<KvEntry<T>, undefined>> {
     const entry = this.#entries[this.#at]
     if (entry === undefined) return this.#load()

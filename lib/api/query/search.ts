@@ -18,7 +18,7 @@ export class SearchIterator<T> implements KvSearchIterator<T> {
   #at = 0
   #more = true
   #last: Promise<unknown> = Promise.resolve()
-  /** What fails later leads to where the search was begun. */
+  /** The origin of later errors: the call that began the search. */
   readonly #origin = originOf(false)
 
   constructor(transport: Transport, target: KvKey, query: string, options?: KvSearchOptions) {
@@ -41,7 +41,7 @@ export class SearchIterator<T> implements KvSearchIterator<T> {
     for (;;) {
       const entry = this.#entries[this.#at]
       if (entry === undefined && (!this.#more || this.#left === 0)) return { done: true, value: undefined }
-      // One that is cut is not taken for a whole one.
+      // A search that closing cuts rejects, so that it is not taken as complete.
       if (this.#transport.closed) throw closed()
       if (entry === undefined) await this.#load()
       else {

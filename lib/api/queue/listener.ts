@@ -1,6 +1,6 @@
 /**
- * A listener of a queue. JavaScript pulls: it claims messages for its free slots, and what its handlers have
- * ended meanwhile is settled in the same commit. Rust extends the leases; it never calls a handler.
+ * A listener of a queue. JavaScript pulls: it claims messages for its free slots, and settles the attempts
+ * that have ended meanwhile in the same commit. Rust renews the leases; it never calls a handler.
  */
 
 import type { KvListener, KvListenOptions, KvMessage, KvStopOptions } from "../../../index.js"
@@ -32,7 +32,7 @@ const OPTIONS: readonly (keyof KvListenOptions)[] = [
   "onError",
 ]
 
-/** Attempts to settle what was handled, once the listener is stopped; then the leases run out. */
+/** Attempts to settle handled messages once the listener is stopped; after that their leases run out. */
 const LAST_ATTEMPTS = 4
 
 type Handler = (message: KvMessage<never>) => unknown
@@ -76,7 +76,7 @@ export function listen(
   )
 }
 
-/** What a caller holds of a listener. */
+/** The handle that a caller gets. */
 class ListenerHandle implements KvListener {
   readonly finished: Promise<void>
   readonly #core: Core
@@ -96,7 +96,7 @@ class ListenerHandle implements KvListener {
   stop(options: KvStopOptions): Promise<void>
   stop(given?: KvStopOptions, ...extra: unknown[]): Promise<void> | undefined {
     refuseOptions(extra)
-    // It may be a callback, as of a signal.
+    // `stop` may be a callback, for example of a signal.
     const options = isPlain(given) ? given : undefined
     const { timeout } = takeOptions<KvStopOptions>(options, ["timeout"])
     const ms = timeout === undefined ? undefined : this.#core.durationMs(timeout, "timeout")
@@ -105,8 +105,7 @@ class ListenerHandle implements KvListener {
       const end = after(ms, () => this.#listener.giveBack())
       void this.finished.then(end)
     }
-    // Without options nothing is returned: a handler that returns what it was given would wait for its own
-    // end.
+    // Without options it returns nothing: a handler that returned the promise would wait for its own end.
     return options === undefined ? undefined : this.finished
   }
 
@@ -126,7 +125,7 @@ class Listener implements QueueWorker, Running {
   #closed = false
   /** Messages that are being handled, or are about to be. */
   readonly #running = new Set<ClaimedMessage>()
-  /** Errors of the store, one after another. */
+  /** Consecutive errors of the store. */
   #failures = 0
   /** Ends the pause after one of them. */
   #resume: (() => void) | undefined
@@ -162,7 +161,7 @@ class Listener implements QueueWorker, Running {
   }
 
   /**
-   * What is still handled goes to the next listener, at once; how its handler ends does not matter any more.
+   * Messages in flight go to the next listener at once; the outcome of their handlers no longer counts.
    */
   giveBack(): void {
     for (const { id, lease } of this.#running)
@@ -171,7 +170,7 @@ class Listener implements QueueWorker, Running {
     this.#schedule()
   }
 
-  /** Settles what was handled while that is still possible, and gives back the rest. */
+  /** Settles the handled messages while that is still possible, and gives back the rest. */
   end(): void {
     this.stop()
     this.giveBack()
@@ -185,7 +184,7 @@ class Listener implements QueueWorker, Running {
       if (due instanceof Promise) due.then((ms) => this.#looked(ms)).catch(() => this.#schedule())
       else this.#looked(due)
     } catch {
-      // The claim meets the same error, and tells it.
+      // The claim gets the same error, and reports it.
       this.#schedule()
     }
   }
@@ -196,8 +195,7 @@ class Listener implements QueueWorker, Running {
   }
 
   /**
-   * Claims if the queue has something to do now, or wakes another listener; else it is woken when there is
-   * something.
+   * Claims if the queue has something to do now, or wakes another listener; else waits to be woken.
    */
   #plan(dueMs: number | null): void {
     if (dueMs === null || this.#transport.closed) return
@@ -281,7 +279,7 @@ class Listener implements QueueWorker, Running {
     this.#schedule()
   }
 
-  /** What was handled cannot be settled: its leases run out. */
+  /** The handled messages cannot be settled: their leases run out. */
   #giveUp(): void {
     this.#closed = true
     for (const { message, lease } of this.#settled.splice(0)) this.#transport.stopRenewing(message, lease)
@@ -301,7 +299,7 @@ class Listener implements QueueWorker, Running {
     this.#resume = undefined
   }
 
-  /** The handler of another one of them may have stopped it meanwhile. */
+  /** The handler of an earlier message may have stopped the listener. */
   #begin(claimed: ClaimedMessage): void {
     if (!this.#closed) {
       void this.#handle(claimed)
@@ -330,7 +328,7 @@ class Listener implements QueueWorker, Running {
       )
     }
     this.#running.delete(claimed)
-    // One that was acknowledged by hand has no lease here any more.
+    // A message acknowledged by hand no longer has a lease here.
     if (this.#leases.end(id, lease)) {
       if (failure === undefined && !this.#settings.autoAck) {
         this.#leases.keep(id, lease)
@@ -341,8 +339,8 @@ class Listener implements QueueWorker, Running {
   }
 
   /**
-   * Waits to be called. A stopped one lets go when nothing of it runs any more: until then the leases are to
-   * be extended.
+   * Waits to be woken. A stopped listener detaches only once none of its handlers runs: until then their
+   * leases must be renewed.
    */
   #onIdle(): void {
     if (this.#claiming || this.#settled.length > 0) return

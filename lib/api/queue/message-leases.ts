@@ -1,4 +1,4 @@
-/** The leases of messages that this `Kv` was given, by which they are acknowledged. */
+/** The leases of the messages delivered to this `Kv`, by which they are acknowledged. */
 
 import { describe, errorText, invalidArgument, KvError } from "../../shared/errors.js"
 import { MAX_RECEIPTS } from "../../shared/limits.js"
@@ -39,7 +39,9 @@ export class MessageLeases {
     }
   }
 
-  /** The `Kv` is being closed: what its handlers left unacknowledged goes to the next listener, at once. */
+  /**
+   * The `Kv` is being closed: messages that its handlers left unacknowledged go to the next listener at once.
+   */
   giveBack(): void {
     const settled = Array.from(
       this.#unacknowledged,
@@ -71,7 +73,7 @@ export class MessageLeases {
     await this.#settle(id, "failed", text)
   }
 
-  /** An error of the store leaves the lease, so that it can be tried again until the lease has run out. */
+  /** An error of the store keeps the lease, so that the call can be retried until the lease has run out. */
   async #settle(id: unknown, end: Settlement["end"], error: string): Promise<void> {
     if (typeof id !== "string") throw invalidArgument(`id: must be a string, got ${describe(id)}`)
     this.#transport.checkOpen()

@@ -1,4 +1,4 @@
-/** Messages added and counted, and the dead letter queue. What handles them is in `listener.ts`. */
+/** Adding and counting messages, and the dead letter queue. Handling messages is in `listener.ts`. */
 
 import type { KvDeadLetter, KvDeadLetters, KvEnqueueOptions, KvQueueStats } from "../../../index.js"
 import { MAX_DEAD_LETTERS } from "../../shared/limits.js"
