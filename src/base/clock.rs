@@ -1,11 +1,11 @@
-//! The only place that asks the machine for the time, makes ids, or lets a thread sleep, so that tests can
-//! say what time it is.
+//! The only place that reads the machine's clock, makes ids, or lets a thread sleep, so that tests can set
+//! the time.
 //!
-//! A store's time is the system's clock with two corrections. It never steps back: where the system's clock
-//! does, the store's time goes on from where it was, at the speed of the machine's monotonic clock, until the
-//! system's clock is ahead again. And it is never behind what the store has seen: the time of the last write
-//! is in the file, so that this holds across restarts and processes. So what was ready stays ready, and a
-//! delay takes as long as it says.
+//! A store's time is the system's clock with two corrections. It never steps back: if the system's clock
+//! does, the store's time continues from its last value, at the speed of the machine's monotonic clock, until
+//! the system's clock is ahead again. And it is never earlier than the times that the store has seen: the
+//! time of the last write is in the file, so that this holds across restarts and processes. So a ready
+//! message stays ready, and a delay takes as long as it says.
 //!
 //! A system clock that steps forward is followed: expiries are dates. Leases are not: see `Gap`.
 
@@ -20,9 +20,9 @@ const RUNNING: i64 = i64::MIN;
 /// The end of the year 9999. A clock beyond it is wrong, and beyond 48 bits of milliseconds no UUIDv7 has
 /// room for it.
 const LAST_MS: i64 = 253_402_300_799_999;
-/// Where no store gets that runs on from there.
+/// A time that no store reaches, even if it runs on from there.
 pub const BEYOND_MS: i64 = LAST_MS + 100 * 365 * 24 * 60 * 60 * 1000;
-/// A smaller step is noticed by no lease, which is renewed when two thirds of it are left.
+/// A smaller step affects no lease, since a lease is renewed when two thirds of it are left.
 const SMALLEST_STEP_US: i64 = 30_000;
 
 /// The clock of a store.
@@ -80,10 +80,9 @@ impl Clock {
         before.max(seen_us)
     }
 
-    /// The store has seen this time: it is not before it.
+    /// The store has seen this time: its own is at least as late.
     pub fn witness(&self, ms: i64) {
-        // An old time that is seen first is no time that this clock has stood at: from there to now it would
-        // be a step.
+        // Reads the clock first: otherwise the way from an old time to now would count as a step.
         self.running_ms();
         self.lead(ms.clamp(0, LAST_MS) * 1000 - steady_us());
     }
@@ -121,8 +120,8 @@ pub struct Moment {
     pub gap: Gap,
 }
 
-/// The gap that a step forward left. A lease that ends in it was given before the step, and lasts as long as
-/// it said: its holder lives, and could not extend it in time that did not pass.
+/// The gap that a step forward left. A lease that ends in it was given before the step, and keeps its full
+/// duration: its holder is alive, and could not renew it in time that did not pass.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Gap {
     /// The time when the clock stepped.
@@ -132,7 +131,7 @@ pub struct Gap {
 }
 
 impl Gap {
-    /// When a lease ends that was given until a time.
+    /// The end of a lease that was given until a time.
     #[must_use]
     pub fn end_of(self, until_ms: i64) -> i64 {
         let Self { from_ms, to_ms } = self;
@@ -185,7 +184,7 @@ fn id_after(last: &AtomicU64, now_us: i64) -> Uuid {
     Uuid::from_u128((next >> 12) << 80 | 0x7 << 76 | (next & 0xfff) << 64 | 0b10 << 62 | random)
 }
 
-/// Holds this thread up.
+/// Lets this thread sleep.
 #[allow(clippy::disallowed_methods)]
 pub fn pause(time: Duration) {
     std::thread::sleep(time);
@@ -224,7 +223,7 @@ mod tests {
         passed
     }
 
-    /// Seen to fail: the lead began at what was seen, and every lease since then ended as much later.
+    /// Seen to fail: the lead began at the seen time, and every later lease ended as much later.
     #[test]
     fn what_a_file_has_seen_long_ago_is_no_step() {
         for ms in [0, system_us() / 1000 - 3_600_000] {

@@ -1,12 +1,11 @@
-//! The one error type. A code is another kind only where a user would handle it differently. What an error is
-//! about is data (`Place`), so that whoever passes it on can say where it was met without looking into its
-//! message.
+//! The only error type. There is another code only if a user would handle the error differently. The subject
+//! of an error is data (`Place`), so that callers can add where it occurred without parsing its message.
 
 use std::borrow::Cow;
 use std::path::Path;
 use std::{fmt, io};
 
-/// What went wrong, as the public contract names it.
+/// The kind of an error, as the public contract names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Code {
     /// An argument of the wrong type or form.
@@ -58,15 +57,15 @@ impl Code {
 pub struct Error {
     /// The kind.
     pub code: Code,
-    /// What is wrong, the limit and the size, what to do: without the argument.
+    /// The fault, the limit and the size, and the remedy; without the argument.
     pub message: Box<str>,
-    /// What it is about, and what caused it.
+    /// Its subject and its cause.
     pub context: Option<Box<Context>>,
-    /// The commit may have been applied all the same.
+    /// The commit may have been applied.
     pub outcome_unknown: bool,
 }
 
-/// What not every error has.
+/// Parts that not every error has.
 #[derive(Debug, Clone, Default)]
 pub struct Context {
     /// The argument, the stored entry or the file that it is about.
@@ -162,8 +161,8 @@ impl<T> At for Result<T> {
     }
 }
 
-/// What an error is about: an argument and a path into it, or several of them, the outer one first. `key[2]`,
-/// `where.age.$in[1]`, `keys[3]: key[0]`, `mutations[1], key ["a"]`.
+/// The subject of an error: an argument and a path into it, or several of them, the outer one first.
+/// `key[2]`, `where.age.$in[1]`, `keys[3]: key[0]`, `mutations[1], key ["a"]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Place(Vec<Step>);
 
@@ -280,16 +279,16 @@ impl std::error::Error for Error {
     }
 }
 
-/// What the system said, or SQLite: the cause of an error of the disk.
+/// The error of the system or of SQLite: the cause of an error of the disk.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct SystemError {
-    /// What it said, for a person.
+    /// Its message, for a person.
     pub message: String,
     /// The system's number of the error, on Unix.
     pub errno: Option<i32>,
     /// SQLite's extended result code, by its name.
     pub sqlite: Option<&'static str>,
-    /// What was tried: `read`, `write`, `sync`, `open`, …
+    /// The failed operation: `read`, `write`, `sync`, `open`, …
     pub operation: Option<&'static str>,
     /// The file or folder.
     pub path: Option<String>,

@@ -44,8 +44,7 @@ pub const MAX_WATCH_BATCH_KEYS: usize = 500;
 /// A batch of changes ends with the entry that reaches this size, so that 500 small ones are one; if
 /// `bufferSize` is not given.
 pub const MAX_WATCH_BATCH_BYTES: usize = 192 * 1024;
-/// Changed keys that a watch has not delivered yet, at the most: about 4 MB. What changes beyond them waits
-/// in the log.
+/// Changed keys that a watch has not delivered yet, at most: about 4 MB. Later changes wait in the log.
 pub const MAX_BACKLOG_KEYS: usize = 20_000;
 /// The same of all watches of a `Kv` together; each has its share of them, and a batch at least.
 pub const MAX_ALL_BACKLOGS_KEYS: usize = 200_000;
@@ -60,18 +59,17 @@ pub const MAX_QUERY_WORDS: usize = 1000;
 pub const MAX_INDEX_FIELDS: usize = 16;
 /// Conditions of one filter, and values of one `$in`.
 pub const MAX_FILTER_CONDITIONS: usize = 1000;
-/// Conditions of a filter within one another.
+/// Nested conditions of a filter.
 pub const MAX_FILTER_DEPTH: usize = 100;
 
 /// Messages are handed to a listener together up to this size of their values; a larger one alone.
 pub const MAX_CLAIM_BYTES: usize = 8 * 1024 * 1024;
-/// Messages that a claim looks at; those behind a busy ordering key are passed over.
+/// Messages that a claim reads; those behind a busy ordering key are skipped.
 pub const MAX_CLAIM_LOOKS: usize = 2_000;
-/// Queues and leases that are looked at together on the JavaScript thread; of more the reader thread reads
-/// them.
+/// Queues and leases that one look reads on the JavaScript thread; if there are more, the reader thread does.
 pub const MAX_INLINE_DUES: usize = 64;
-/// Between two looks at queues and leases where the file tells of nothing that concerns any: a version that
-/// does not tell may write to it too.
+/// Between two looks at queues and leases while the file shows no reason for one: a version that records no
+/// reasons may write to it, too.
 pub const AWAITED_LOOK_MS: i64 = 1000;
 /// Rows of the change log that are read at a time on the JavaScript thread.
 pub const MAX_INLINE_LOG_ROWS: usize = 1_000;
@@ -106,12 +104,12 @@ pub const MAX_PAGE_BYTES: usize = 96 * 1024;
 pub const SWEEP_STEP_ENTRIES: usize = 500;
 /// Messages that a sweep checks for whether any claim would find them; the next sweep goes on behind them.
 pub const CHECKED_MESSAGES: usize = 2_000;
-/// Changes, or dead letters, that one step removes where all go that are asked for.
+/// Changes, or dead letters, that one step of a trim or a purge removes.
 pub const TRIM_STEP_ROWS: usize = 10_000;
 /// The change log is kept for a consumer that was in use within this time: a week.
 pub const CONSUMER_IN_USE_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
-/// Refuses what cannot be the name of something; the caller says of what.
+/// Refuses an invalid name; the caller says of what.
 ///
 /// # Errors
 /// `INVALID_ARGUMENT`, `LIMIT_EXCEEDED`.

@@ -1,4 +1,4 @@
-//! Metrics of an open `Kv`, counted as it goes: a few additions an operation, and no lock.
+//! Metrics of an open `Kv`: a few additions for each operation, and no lock.
 
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -40,7 +40,7 @@ const NAMES: [&str; 13] = [
     "queue", "other",
 ];
 
-/// The upper ends of the buckets of latencies, in microseconds; one more has what took longer.
+/// The upper bounds of the latency buckets, in microseconds; one more has the longer ones.
 const BUCKETS_US: [u64; 14] =
     [5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 50_000, 250_000, 1_000_000];
 
@@ -59,7 +59,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Notes operations that took a time together, each as long as all of them.
+    /// Counts operations that ran together, each with the time of all of them.
     pub fn note(&self, operation: Operation, number: u64, took: Duration, ok: bool) {
         let Some(counted) = self.operations.get(operation as usize) else { return };
         counted.count.fetch_add(number, Ordering::Relaxed);
@@ -74,7 +74,7 @@ impl Metrics {
         }
     }
 
-    /// As JSON: `{"get":{"count":…,"errors":…,"avgLatencyMs":…},…}`, of what happened at all.
+    /// As JSON: `{"get":{"count":…,"errors":…,"avgLatencyMs":…},…}`, without operations that never happened.
     #[must_use]
     pub fn json(&self) -> String {
         let mut text = String::from("{");

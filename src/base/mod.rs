@@ -1,4 +1,4 @@
-//! Words that every layer shares. They call nothing above them.
+//! Types that every layer shares. They call nothing above them.
 
 pub mod clock;
 pub mod config;

@@ -13,7 +13,7 @@ use super::values::raw::{Raw, member};
 use crate::base::error::{At, Error};
 use crate::store::BackupHandle;
 
-/// A backup under way.
+/// A backup in progress.
 #[napi]
 pub struct Backup {
     handle: Arc<BackupHandle>,
@@ -31,7 +31,7 @@ impl Handle {
         Ok(Backup { handle: handle.map_err(thrown)? })
     }
 
-    /// Asks for the next event, which comes by mail under `id`: `[copied,total]`, or what came of it.
+    /// Asks for the next event, which comes by mail under `id`: `[copied,total]`, or the outcome.
     #[napi(catch_unwind)]
     pub fn backup_next(&self, id: u32, backup: &Backup) -> napi::Result<(), CodeName> {
         let mailbox = self.mailbox().map_err(thrown)?;
@@ -42,13 +42,13 @@ impl Handle {
         Ok(())
     }
 
-    /// Stops one; its end is still to be asked for.
+    /// Stops one; the caller must still ask for its end.
     #[napi(catch_unwind)]
     pub fn backup_stop(&self, backup: &Backup) {
         backup.handle.stop(Error::closed(), None);
     }
 
-    /// Stops all of this `Kv`, as `close` does, which waits for what is pending before it comes here.
+    /// Stops all backups of this `Kv`; for `close`, which waits for pending calls before it comes here.
     #[napi(catch_unwind)]
     pub fn backup_stop_all(&mut self) {
         if let Ok(kv) = self.kv() {

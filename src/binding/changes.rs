@@ -1,4 +1,4 @@
-//! The change feed: begun, read page by page; its log trimmed.
+//! The change feed: begins a feed, reads it page by page, and trims the log.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::engine::changes::feed::ChangesQuery;
 use crate::engine::changes::followers::Follower;
 use crate::engine::request::{Request, Write};
 
-/// A change feed: what it reads.
+/// A change feed.
 #[napi]
 pub struct Feed {
     query: Arc<Mutex<ChangesQuery>>,
@@ -35,7 +35,7 @@ impl Handle {
         Ok(Feed { query: Arc::new(Mutex::new(query)) })
     }
 
-    /// Reads the next page of at most `limit` changes, now or by mail under `id`. The feed goes on after
+    /// Reads the next page of at most `limit` changes, now or by mail under `id`. The feed continues after
     /// `after`, if that is given.
     #[napi(catch_unwind)]
     #[allow(clippy::cast_possible_truncation)]
@@ -54,8 +54,8 @@ impl Handle {
         self.ask(id, Request::Changes(query))
     }
 
-    /// From now on `changed_subscribers` names a feed by the number that this gives, each time that it has
-    /// read to the end of the log and there is more for it.
+    /// Gives the number by which `changed_subscribers` names a feed from now on, whenever it has read to the
+    /// end of the log and there is more for it.
     #[napi(catch_unwind)]
     pub fn changes_subscribe(&mut self, feed: &Feed) -> napi::Result<u32, CodeName> {
         let followers = self.kv().map_err(thrown)?.followers();
@@ -66,7 +66,7 @@ impl Handle {
         Ok(id)
     }
 
-    /// Not any more.
+    /// Ends that.
     #[napi(catch_unwind)]
     pub fn changes_unsubscribe(&self, feed: &Feed) {
         feed.query.lock().follower = None;
@@ -78,7 +78,7 @@ impl Handle {
         self.read_later(id, Request::Head).map_err(thrown)
     }
 
-    /// Forgets a step of the changes up to a number (-1: all); `[count,more,number]` comes by mail under
+    /// Removes a step of the changes up to a number (-1: all); `[count,more,number]` comes by mail under
     /// `id`.
     #[napi(catch_unwind)]
     pub fn changes_trim(&mut self, env: Env, id: u32, seq: Raw) -> napi::Result<(), CodeName> {

@@ -191,7 +191,7 @@ impl Handle {
     }
 }
 
-/// A delete of a range, or of what matches in it.
+/// A delete of a range, or of the matching entries in it.
 fn deletion(env: Env, range: Range<Vec<u8>>, filter: Raw) -> Result<Mutation> {
     Ok(match convert::filter(env, filter)? {
         Some(filter) => Mutation::DeleteMatching(range, filter),
@@ -208,7 +208,7 @@ fn set_mutation(
     expires_in: Raw,
 ) -> Result<Mutation> {
     let mut out = Vec::with_capacity(64);
-    // The placeholder of the versionstamp was taken off: it counts as a part.
+    // The placeholder of the versionstamp was removed, but counts as a part.
     let parts = convert::prefix(env, key, &mut out).at("key")? as usize + usize::from(stamped);
     if parts == 0 {
         return Err(convert::empty_key().at("key"));

@@ -56,7 +56,7 @@ impl Handle {
         self.write(id, Write::ReleaseConsumer(holder))
     }
 
-    /// Forgets a consumer; whether there was one comes by mail under `id`.
+    /// Deletes a consumer; whether there was one comes by mail under `id`.
     #[napi(catch_unwind)]
     pub fn consumer_delete(&mut self, id: u32, name: String) -> napi::Result<(), CodeName> {
         self.write(id, Write::DeleteConsumer(name))

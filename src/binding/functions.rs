@@ -14,7 +14,7 @@ use super::values::raw::Raw;
 use crate::base::error::At;
 use crate::codec::{cursor, key, key_json};
 
-/// The cursor that goes on after an entry.
+/// The cursor that continues after an entry.
 #[napi(catch_unwind)]
 pub fn cursor_after(env: Env, key: Raw, reverse: bool) -> napi::Result<String, CodeName> {
     Ok(cursor::encode(&one_key(env, key).map_err(thrown)?, reverse))
@@ -41,14 +41,14 @@ pub fn duration_ms(env: Env, value: Raw, name: String) -> napi::Result<f64, Code
     convert::needed_duration(env, value).map(|ms| ms as f64).at(name).map_err(thrown)
 }
 
-/// Milliseconds of a time to live, which errors call `name`.
+/// Milliseconds of a time to live; `name` is its name in errors.
 #[napi(catch_unwind)]
 #[allow(clippy::cast_precision_loss)]
 pub fn time_to_live_ms(env: Env, value: Raw, name: String) -> napi::Result<Option<f64>, CodeName> {
     convert::time_to_live(env, value).map(|ms| ms.map(|ms| ms as f64)).at(name).map_err(thrown)
 }
 
-/// Refuses what is no prefix of keys.
+/// Refuses an invalid prefix of keys.
 #[napi(catch_unwind)]
 pub fn check_prefix(env: Env, prefix: Raw) -> napi::Result<(), CodeName> {
     convert::prefix(env, prefix, &mut Vec::new()).map(drop).at("prefix").map_err(thrown)
@@ -60,13 +60,13 @@ pub fn uuidv7() -> String {
     crate::base::clock::new_id().to_string()
 }
 
-/// Which file a URL means, if it exists; it is looked at, not opened. Errors name it `name`.
+/// Identifies the file of a URL, if it exists, without opening it. `name` is the argument's name in errors.
 #[napi(catch_unwind)]
 pub fn file_id(env: Env, url: Raw, name: String) -> napi::Result<Option<String>, CodeName> {
     convert::text(env, url).and_then(|url| crate::kv::file_id(&url)).at(name).map_err(thrown)
 }
 
-/// Which loaded copy of the addon this is: every copy has its own statics.
+/// Identifies this loaded copy of the addon: every copy has its own statics.
 #[napi(catch_unwind)]
 pub fn copy_id() -> String {
     static MARK: AtomicU8 = AtomicU8::new(0);

@@ -1,5 +1,5 @@
-//! What `lib/native/addon.ts` calls: one `Handle` an open `Kv`, one `List` a list. Reads and the life of a
-//! `Kv` are here, commits in `commit.rs`.
+//! The classes that `lib/native/addon.ts` uses: a `Handle` for each open `Kv`, a `List` for each list. Reads
+//! and the lifetime of a `Kv` are here, commits in `commit.rs`.
 
 use std::ops::Range;
 use std::sync::{Arc, Weak};
@@ -31,15 +31,16 @@ use crate::store::Capabilities;
 /// The name of an error's code; the attribute macro wants to read `Result` in a signature.
 pub type CodeName = &'static str;
 
-/// What an open `Kv` takes that the garbage collector does not see: two threads, caches, what it has in
-/// memory. This is reported to the collector, so that one that nobody holds any more is collected in time.
+/// Memory of an open `Kv` that the garbage collector does not see: two threads, caches, data in memory. It is
+/// reported to the collector, so that an unreachable `Kv` is collected in time.
 const OPEN_BYTES: i64 = 4 << 20;
 
 /// An open `Kv` of one environment.
 #[napi]
 pub struct Handle {
     kv: Option<Kv>,
-    /// `None` when it is closed and read out: it holds the JavaScript objects that it wakes.
+    /// `None` once it is closed and its mail was read: it holds references to the JavaScript objects that it
+    /// wakes.
     mailbox: Option<Arc<Mailbox>>,
     number: Number,
     keys: Keys,
@@ -68,7 +69,7 @@ pub struct List {
 }
 
 struct ListPosition {
-    /// What is left of it.
+    /// The rest of the list.
     left: ListQuery,
     /// The range before its last page.
     before: Range<Vec<u8>>,
@@ -144,13 +145,13 @@ impl Handle {
         }
     }
 
-    /// The next batch looks at each value, so that one that is no JSON spoils no other.
+    /// The next batch checks each value, so that one that is no JSON damages no other.
     #[napi(catch_unwind)]
     pub fn check_values(&mut self) {
         self.checks_values = true;
     }
 
-    /// Reads that follow share a snapshot while nothing is committed, until `release_snapshot`.
+    /// The following reads share a snapshot while nothing is committed, until `release_snapshot`.
     #[napi(catch_unwind)]
     pub fn keep_snapshot(&mut self) {
         if let Some(kv) = &mut self.kv {
@@ -158,7 +159,7 @@ impl Handle {
         }
     }
 
-    /// Lets go of the snapshot.
+    /// Releases the snapshot.
     #[napi(catch_unwind)]
     pub fn release_snapshot(&mut self) {
         if let Some(kv) = &mut self.kv {
@@ -221,7 +222,7 @@ impl Handle {
         }
     }
 
-    /// Answers a read that is not of entries: now, or by mail under `id`.
+    /// Answers a read of something other than entries: now, or by mail under `id`.
     pub(super) fn ask(&mut self, id: u32, request: Request) -> napi::Result<Packet, CodeName> {
         match self.kv().and_then(|kv| kv.read_now(&request)).and_then(written).map_err(thrown)? {
             Written::Page(page) => Ok(Packet::new(page.text, page.bytes)),
@@ -233,7 +234,7 @@ impl Handle {
         }
     }
 
-    /// Stages a write with an answer of its own, which comes by mail under `id`.
+    /// Stages a write; its answer comes by mail under `id`.
     pub(super) fn write(&mut self, id: u32, write: Write) -> napi::Result<(), CodeName> {
         let mailbox = self.mailbox().map_err(thrown)?;
         let done = Box::new(move |answer| mailbox.post_answer(id, answer));
@@ -254,7 +255,7 @@ impl Handle {
         self.kv()?.stage(commit, Box::new(move |outcome| mailbox.post_outcome(id, outcome)))
     }
 
-    /// Hands what was staged in this tick to the writer.
+    /// Hands the writes staged in this tick to the writer.
     #[napi(catch_unwind)]
     pub fn flush(&mut self) {
         if let Some(kv) = &mut self.kv {
@@ -285,14 +286,14 @@ impl Handle {
         }
     }
 
-    /// What this `Kv` has done: JSON, or Prometheus' text.
+    /// The metrics of this `Kv`: JSON, or Prometheus' text.
     #[napi(catch_unwind)]
     pub fn metrics(&mut self, prometheus: bool) -> napi::Result<String, CodeName> {
         let kv = self.kv().map_err(thrown)?;
         Ok(if prometheus { kv.metrics().prometheus() } else { kv.metrics().json() })
     }
 
-    /// What the store is, by mail under `id`:
+    /// The description of the store, by mail under `id`:
     /// `[sqlite,schema,database,changeLog,retention,bytes,entries,deadLetterRetention]`.
     #[napi(catch_unwind)]
     pub fn info(&mut self, id: u32) -> napi::Result<(), CodeName> {
@@ -338,7 +339,7 @@ impl Handle {
         }
     }
 
-    /// After the end of `close` was read: lets go of JavaScript.
+    /// After the end of `close` was read: releases the references to JavaScript.
     #[napi(catch_unwind)]
     pub fn release(&mut self, env: Env) {
         if self.mailbox.take().is_some() {
@@ -347,14 +348,14 @@ impl Handle {
     }
 }
 
-/// A runtime that does not take it collects later, which is no error.
+/// A runtime that does not support this collects later, which is no error.
 fn tell_collector(env: Env, bytes: i64) {
     let _ = env.adjust_external_memory(bytes);
 }
 
 #[napi]
 impl List {
-    /// The page that was read last is to be read again, and from there on each value is looked at.
+    /// Makes the next page the last one again; from there on each value is checked.
     #[napi(catch_unwind)]
     pub fn again(&self) {
         let mut position = self.position.lock();

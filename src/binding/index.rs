@@ -1,4 +1,4 @@
-//! Indexes, of words and ordered ones: made, listed, removed; and what an index does for a filter.
+//! Search indexes and ordered indexes: creates, lists and removes them, and explains a filter.
 
 use napi::Env;
 use napi_derive::napi;
@@ -56,7 +56,7 @@ impl Handle {
         self.write(id, Write::CreateOrderedIndex(index))
     }
 
-    /// Removes the indexes of a prefix, or the one of a name; how many there were comes by mail under `id`.
+    /// Removes the indexes of a prefix, or one of them by name; their number comes by mail under `id`.
     #[napi(catch_unwind)]
     pub fn index_remove(&mut self, env: Env, id: u32, prefix: Raw, name: Raw) -> napi::Result<(), CodeName> {
         let parsed = convert::own_prefix(env, prefix)
@@ -65,7 +65,7 @@ impl Handle {
         self.write(id, Write::RemoveIndexes(prefix, name))
     }
 
-    /// How a filter would be answered, `{ prefix, start, end, where }`, by mail under `id`.
+    /// The plan of a filter, `{ prefix, start, end, where }`, by mail under `id`.
     #[napi(catch_unwind)]
     pub fn explain(&mut self, env: Env, id: u32, range: Raw) -> napi::Result<(), CodeName> {
         let filter = member(env, range, c"where");

@@ -36,7 +36,7 @@ impl Handle {
         self.write(id, Write::ReleaseLock(name, token))
     }
 
-    /// Who holds a lock, now or by mail under `id`.
+    /// The holder of a lock, now or by mail under `id`.
     #[napi(catch_unwind)]
     pub fn lock_status(&mut self, env: Env, id: u32, name: Raw) -> napi::Result<Packet, CodeName> {
         let name = convert::name(env, name).map_err(thrown)?;

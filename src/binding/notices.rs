@@ -1,4 +1,4 @@
-//! Notices, reasons to look: which are waited for, and what there is to do then.
+//! Notices: which are awaited, and what they concern.
 
 use napi_derive::napi;
 
@@ -10,8 +10,8 @@ use crate::store::Notice;
 
 #[napi]
 impl Handle {
-    /// From now on these reasons are reported under the id 0: bits of `store::Notice`. With any of
-    /// them, other processes and times are monitored.
+    /// Sets the reasons to report under the id 0: bits of `store::Notice`. If there are any, other processes
+    /// and times are monitored.
     #[napi(catch_unwind)]
     pub fn set_notice_reasons(&mut self, reasons: u8) -> napi::Result<(), CodeName> {
         let reasons = Notice::from_bits(reasons);
@@ -27,14 +27,14 @@ impl Handle {
         self.kv().map(|kv| kv.wake_at(at_ms as i64)).map_err(thrown)
     }
 
-    /// Somebody waits for the messages of a queue or for the lease of a consumer: `codes::wait`.
+    /// Adds a queue whose messages are awaited, or a consumer whose lease is: `codes::wait`.
     #[napi(catch_unwind)]
     pub fn wait_for_notice(&mut self, kind: u8, name: String) -> napi::Result<(), CodeName> {
         let kind = codes::wait(kind).map_err(thrown)?;
         self.kv().map(|kv| kv.awaited().add(kind, name)).map_err(thrown)
     }
 
-    /// Nobody does any more.
+    /// Removes it again.
     #[napi(catch_unwind)]
     pub fn stop_waiting_for_notice(&mut self, kind: u8, name: String) {
         if let (Ok(kv), Ok(kind)) = (self.kv(), codes::wait(kind)) {
@@ -42,14 +42,14 @@ impl Handle {
         }
     }
 
-    /// When what is waited for has something to do next, now or by mail under `id`: see `awaited::dues`.
+    /// When the awaited names have something to do next, now or by mail under `id`: see `awaited::dues`.
     #[napi(catch_unwind)]
     pub fn notice_dues(&mut self, id: u32) -> napi::Result<Packet, CodeName> {
         let awaited = self.kv().map_err(thrown)?.awaited();
         self.ask(id, Request::Dues(awaited))
     }
 
-    /// Which watches and feeds changes concern, now or by mail under `id`: `[more,number,…]`.
+    /// The watches and feeds that new changes concern, now or by mail under `id`: `[more,number,…]`.
     #[napi(catch_unwind)]
     pub fn changed_subscribers(&mut self, id: u32) -> napi::Result<Packet, CodeName> {
         let followers = self.kv().map_err(thrown)?.followers();

@@ -1,4 +1,4 @@
-//! Queues: messages added, handled and counted; dead letters.
+//! Queues: adding, claiming, settling and counting messages; dead letters.
 
 use napi::Env;
 use napi_derive::napi;
@@ -20,7 +20,7 @@ use crate::store::rows::queue::DeadLetterScan;
 
 #[napi]
 impl Handle {
-    /// Adds a message to the commit that is built, with the members of `KvEnqueueOptions`. What is
+    /// Adds a message to the commit that is built, with the members of `KvEnqueueOptions`. A member that is
     /// `undefined` has its default.
     #[napi(catch_unwind)]
     pub fn enqueue(&mut self, env: Env, data: Raw, encoding: u8, options: Raw) -> napi::Result<(), CodeName> {
@@ -55,15 +55,14 @@ impl Handle {
         self.add(message())
     }
 
-    /// Notes an attempt that has ended, for the next `queue_claim`: `{ message, lease, error }`, and
-    /// `codes::end`.
+    /// Adds an ended attempt to the next `queue_claim`: `{ message, lease, error }`, and `codes::end`.
     #[napi(catch_unwind)]
     pub fn queue_settle(&mut self, env: Env, settlement: Raw, end: u8) -> napi::Result<(), CodeName> {
         self.settling.push(settled(env, settlement, end).map_err(thrown)?);
         Ok(())
     }
 
-    /// Settles what was noted, and claims messages, `{ queue, claim, lockMs }`; what came of it comes by mail
+    /// Settles these attempts, and claims messages, `{ queue, claim, lockMs }`; the result comes by mail
     /// under `id`.
     #[napi(catch_unwind)]
     pub fn queue_claim(&mut self, env: Env, id: u32, request: Raw) -> napi::Result<(), CodeName> {
@@ -80,7 +79,7 @@ impl Handle {
         self.kv().map(|kv| kv.claim(request, done)).map_err(thrown)
     }
 
-    /// A handler has ended, and its message will be settled later: its lease is not extended any more.
+    /// A handler has ended, and its message will be settled later: the lease is no longer renewed.
     #[napi(catch_unwind)]
     pub fn queue_stop_renewing(&mut self, message: String, lease: i64) {
         if let Ok(kv) = self.kv() {

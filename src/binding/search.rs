@@ -1,4 +1,4 @@
-//! Searches: begun, read page by page.
+//! Searches: begins a search, and reads it page by page.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::engine::query::range::Selector;
 use crate::engine::query::search::SearchQuery;
 use crate::engine::request::Request;
 
-/// A search under way.
+/// A search in progress.
 #[napi]
 pub struct Search {
     query: Arc<Mutex<SearchQuery>>,

@@ -1,4 +1,4 @@
-//! Watches: begun, read batch by batch.
+//! Watches: begins a watch, and reads it batch by batch.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::engine::changes::followers::{Reach, Target};
 use crate::engine::changes::watch::WatchRequest;
 use crate::engine::request::Request;
 
-/// A watch under way.
+/// A watch in progress.
 #[napi]
 pub struct Watch {
     watch: Arc<crate::engine::changes::watch::Watch>,
@@ -33,8 +33,8 @@ impl Watch {
 
 #[napi]
 impl Handle {
-    /// Begins a watch, `{ keys, emitInitial, from, bufferKeys, dropNewest }`, of keys or of what is under the
-    /// only one: `codes::reach`.
+    /// Begins a watch, `{ keys, emitInitial, from, bufferKeys, dropNewest }`, of keys, or of those under a
+    /// single one: `codes::reach`.
     #[napi(catch_unwind)]
     pub fn watch_open(&mut self, env: Env, request: Raw, reach: u8) -> napi::Result<Watch, CodeName> {
         let given = |name| member(env, request, name);

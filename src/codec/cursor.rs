@@ -10,7 +10,7 @@ const FORWARD: u8 = 1;
 const REVERSE: u8 = 2;
 const CHECKSUM_BYTES: usize = 4;
 
-/// The cursor that goes on after `key`.
+/// The cursor that continues after `key`.
 #[must_use]
 pub fn encode(key: &[u8], reverse: bool) -> String {
     let mut bytes = Vec::with_capacity(key.len() + 1 + CHECKSUM_BYTES);
@@ -21,7 +21,7 @@ pub fn encode(key: &[u8], reverse: bool) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// The key after which a cursor goes on.
+/// The key after which a cursor continues.
 ///
 /// # Errors
 /// `INVALID_ARGUMENT` if it is none, or is of a list in the other direction.

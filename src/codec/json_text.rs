@@ -1,6 +1,6 @@
-//! JSON as it is stored, read where it lies: the way to one member costs no tree. Nothing here fails: text
-//! that is damaged holds nothing, so that one bad value never ends a scan. Strings are WTF-8, since
-//! JavaScript's may hold lone surrogates; the order of their bytes is the order of code points.
+//! Stored JSON, read in place: finding one member builds no tree. Nothing here fails: damaged text holds
+//! nothing, so that one bad value never ends a scan. Strings are WTF-8, since JavaScript's may hold lone
+//! surrogates; the order of their bytes is the order of code points.
 
 use std::borrow::Cow;
 
@@ -76,8 +76,8 @@ pub fn element(text: &[u8], index: usize) -> Option<&[u8]> {
     reader.skipped()
 }
 
-/// Whether a test holds of each object that has a member of this name; what is within such an object is not
-/// looked at. False also if the text is damaged.
+/// Whether a test holds for each object that has a member of this name; the inside of such an object is not
+/// searched. False also if the text is damaged.
 pub fn every_with(text: &[u8], name: &[u8], test: &mut dyn FnMut(&[u8]) -> bool) -> bool {
     let mut reader = Reader { text, at: 0, max_depth: MAX_DEPTH };
     reader.every_with(name, test).is_some()

@@ -42,7 +42,7 @@ pub enum Part<'a> {
     Bool(bool),
 }
 
-/// Builds an encoding part by part and refuses what no key may hold. The caller names the key in errors.
+/// Builds an encoding part by part, and refuses invalid parts. The caller names the key in errors.
 #[derive(Debug)]
 pub struct KeyWriter<'a> {
     out: &'a mut Vec<u8>,

@@ -25,9 +25,9 @@ const VALUE_IS_TOO_DEEP: u8 = 64;
 /// the value's place.
 const ENCODING_IS_UNKNOWN: u8 = 128;
 
-/// The batch of a watch is part of the present state.
+/// The batch of a watch is part of the current state.
 pub const BATCH_INITIAL: u8 = 1;
-/// The present state begins again.
+/// The current state begins again.
 pub const BATCH_RESET: u8 = 2;
 /// There is a batch; else the watch is at the end of the log.
 pub const BATCH_PRESENT: u8 = 4;
@@ -95,9 +95,9 @@ pub struct DeadLetter<'a> {
 pub enum Tail<'a> {
     /// Of a list: whether there are more (0, 1), or that it is not known yet (2).
     List,
-    /// Of what is read from a place on: `[place,more]`. `more`: there may be more there now.
+    /// Of a read that continues from a position: `[place,more]`. `more`: there may be more there now.
     From {
-        /// Where to go on.
+        /// The position to continue from.
         place: i64,
         /// Whether there may be more.
         more: bool,
@@ -133,10 +133,10 @@ pub struct Page {
     pub more: bool,
     /// Whether there is another entry is not known yet.
     pub unsure: bool,
-    /// The last key that was looked at.
+    /// The last key that was read.
     pub last_key: Vec<u8>,
-    /// Whether each value of a list is looked at: one that is no JSON would make all of the text none.
-    /// JavaScript asks for it once it has met such a text.
+    /// Whether each value of a list is checked: one that is no JSON would make the whole text invalid.
+    /// JavaScript asks for this once it has met such a text.
     pub checks_values: bool,
     odd: Vec<Odd>,
     entries: usize,
@@ -207,13 +207,13 @@ impl Page {
         Ok(())
     }
 
-    /// The list has passed a key, and goes on after it.
+    /// The list has passed a key, and continues after it.
     pub fn passed(&mut self, key: &[u8]) {
         self.last_key.clear();
         self.last_key.extend_from_slice(key);
     }
 
-    /// Appends what became of a watched key: a listed entry, or its key and two `null`.
+    /// Appends the current state of a watched key: a listed entry, or its key and two `null`.
     ///
     /// # Errors
     /// As `push_listed`.
@@ -270,7 +270,7 @@ impl Page {
         self.end_with_value(letter.encoding, letter.value);
     }
 
-    /// A value that is damaged spoils no other entry.
+    /// A damaged value affects no other entry.
     fn end_with_value(&mut self, encoding: u8, value: &[u8]) {
         let flags = self.value(encoding, value, true);
         self.end_entry(flags, 0);

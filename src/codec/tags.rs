@@ -1,6 +1,5 @@
-//! What is in JSON text with tagged members: whether JavaScript can make a value of each tag
-//! (`lib/value/decode.ts`; a table in `testdata/` holds for both). A RegExp and a `Float16Array` count as
-//! such: some runtime can.
+//! Tags in JSON text: whether JavaScript can make a value of each (`lib/value/decode.ts`; both pass a table
+//! in `testdata/`). A RegExp and a `Float16Array` count as valid: some runtime can make them.
 
 use std::borrow::Cow;
 
@@ -10,10 +9,10 @@ use super::json_text::{Json, Member, elements, every_with, members, parse};
 const TAG: &[u8] = b"__type";
 /// A date is at most so far from the epoch.
 const MAX_DATE_MS: f64 = 8.64e15;
-/// What JavaScript hides among the members of an error.
+/// The members of an error that JavaScript hides.
 const HIDDEN_FIELDS: [&[u8]; 4] = [b"cause", b"errors", b"error", b"suppressed"];
 
-/// Whether every tag is one that a value can be made of.
+/// Whether a value can be made of every tag.
 #[must_use]
 pub fn are_sound(text: &[u8]) -> bool {
     every_with(text, TAG, &mut |tag| members(tag).is_some_and(|members| is_sound(&members)))
@@ -106,7 +105,7 @@ fn is_pair(text: &[u8]) -> bool {
     list(text).is_some_and(|pair| pair.len() == 2 && pair.into_iter().all(are_sound))
 }
 
-/// How many bytes a text of base64 is, if it is exactly what encoding them gives.
+/// The number of bytes of a base64 text, if it is their canonical encoding.
 fn bytes_of_base64(text: &[u8]) -> Option<usize> {
     let padding = text.iter().rev().take(2).take_while(|byte| **byte == b'=').count();
     let digits = text.get(..text.len() - padding)?;

@@ -177,8 +177,8 @@ const MAX_BRACKETS: usize = 4 * MAX_DEPTH;
 /// How a tag begins: the encoder puts its member first.
 const TAG_BEGINS: &[u8] = b"{\"__type\"";
 
-/// Refuses a stored value that nobody can read. What is to be changed or matched is looked at as a whole, so
-/// that nothing is made of it, written over or deleted because of what only seems to be there.
+/// Refuses an unreadable stored value. A value to be changed or matched is checked as a whole, so that
+/// nothing is changed, overwritten or deleted because of damaged content.
 ///
 /// # Errors
 /// `CORRUPT`; `UNSUPPORTED` for an encoding that this version does not know.

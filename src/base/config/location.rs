@@ -1,12 +1,12 @@
-//! Where a store's data is: what a URL or a path means, and what is refused because it evidently means no
-//! file of that name (`templates.rs`: names that a program made by mistake).
+//! The location of a store: the meaning of a URL or a path. Texts that evidently mean no file of that name
+//! are refused (`templates.rs`: names that a program made by mistake).
 
 use std::path::PathBuf;
 
 use super::templates::{Slip, slip};
 use crate::base::error::{Code, Error, Result, short};
 
-/// Where a store's data is.
+/// The location of a store's data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Location {
     /// An embedded libSQL file.
@@ -15,7 +15,7 @@ pub enum Location {
     Memory,
 }
 
-/// What is meant by a text that is none of the others.
+/// The advice for a text of no other form.
 const FORMS: &str = "give \"file:app.db\", a path, or \":memory:\"";
 const FILE_FORMS: &str = "give \"backup.db\", or another path";
 /// Names of memory and of files that last no longer than it, in other databases, between or behind colons.
@@ -32,12 +32,12 @@ impl Location {
     /// ```
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` for what is neither, `UNSUPPORTED` for a server.
+    /// `INVALID_ARGUMENT` for neither, `UNSUPPORTED` for a server.
     pub fn parse(url: &str) -> Result<Self> {
         Self::read(url, FORMS)
     }
 
-    /// `forms`: what is said of how to write a place.
+    /// `forms`: the advice how to write a location.
     fn read(url: &str, forms: &str) -> Result<Self> {
         if url == ":memory:" || url == "file::memory:" {
             return Ok(Self::Memory);
@@ -81,7 +81,7 @@ impl Location {
     }
 }
 
-/// A URL without what may be a secret: user, query and fragment.
+/// A URL without its possible secrets: user, query and fragment.
 fn preview_url(url: &str) -> String {
     let open = without_parameters(url);
     let preview = match open.split_once("://") {
@@ -95,7 +95,7 @@ fn without_parameters(url: &str) -> &str {
     url.split(['?', '#']).next().unwrap_or_default()
 }
 
-/// What a text in a file of settings has around it.
+/// Refuses quotation marks and blanks around a text, as in a file of settings.
 fn refuse_framed(url: &str, forms: &str) -> Result<()> {
     let bare = url.trim();
     if bare.is_empty() && !url.is_empty() {
@@ -115,7 +115,7 @@ fn refuse_framed(url: &str, forms: &str) -> Result<()> {
     Ok(())
 }
 
-/// What JavaScript makes of what is no text, alone or as a name within the path.
+/// Refuses the text that JavaScript makes of other values, alone or as a name within the path.
 fn refuse_no_text(path: &str, forms: &str) -> Result<()> {
     let Some(Slip { name, meant }) = slip(path, is_separator) else { return Ok(()) };
     let within = if name == path { String::new() } else { format!(" in {:?}", short(path)) };
@@ -213,7 +213,7 @@ fn has_escape(text: &str) -> bool {
     parts.any(|part| part.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2)
 }
 
-/// Paths that would be taken by the letter, where something else is meant: shells expand them, other systems
+/// Refuses paths that would be taken literally but mean something else: shells expand them, or other systems
 /// have them.
 fn refuse_mistaken(path: &str) -> Result<()> {
     let preview = short(path);

@@ -1,4 +1,4 @@
-//! Tests of `location.rs`: what is a place, and what is refused with which advice.
+//! Tests of `location.rs`: accepted locations, and the advice for refused ones.
 
 use super::*;
 

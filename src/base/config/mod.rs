@@ -1,4 +1,4 @@
-//! What a user says when opening: the place and the options.
+//! The arguments of an opening: the location and the options.
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ pub const MIN_SWEEP_INTERVAL_MS: i64 = 10;
 /// The longest `busyTimeout`: SQLite counts it in 32 bits.
 pub const MAX_BUSY_TIMEOUT_MS: i64 = 3_600_000;
 
-/// What an awaited write survives; the stronger one is greater.
+/// The failures that an awaited write survives; the stronger level is greater.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Durability {
     /// The process; a power cut may damage the file.
@@ -36,7 +36,7 @@ pub enum Durability {
     Full,
 }
 
-/// What a commit notes of its changed keys.
+/// What a commit logs about its changed keys.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ChangeLog {
     /// The keys.
@@ -94,7 +94,7 @@ impl ChangeLog {
     }
 }
 
-/// Options of an opening; `None` leaves what the file or the store says.
+/// Options of an opening; `None` keeps the setting of the file or the store.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     /// Of this opener's commits.
@@ -115,7 +115,7 @@ pub struct Options {
     pub group_slice: Option<Duration>,
 }
 
-/// Tells what a statement is to fail with, as an SQLite result code, so that tests can let any of them fail.
+/// Gives the SQLite result code with which a statement must fail, so that tests can make any of them fail.
 #[derive(Clone)]
 pub struct Fault(pub Arc<Injector>);
 

@@ -3,12 +3,11 @@
 
 use crate::base::error::short;
 
-/// What JavaScript writes for what is no text: no names where they are the whole path, in any case of
-/// letters.
+/// Texts that JavaScript makes of other values: refused as the whole path, in any case of letters.
 const NO_PATHS: [&str; 7] = ["undefined", "null", "nan", "true", "false", "infinity", "-infinity"];
-/// Those that are no names within a path, alone or with an extension.
+/// Those that are refused as a name within a path, alone or with an extension.
 const NO_VALUES: [&str; 3] = ["undefined", "null", "NaN"];
-/// Those of them that also a part of a file's name is refused for: `app-${env}.db`. Others are words of other
+/// Those that are refused even as a part of a file's name: `app-${env}.db`. The others occur in ordinary
 /// names.
 const IN_FILE_NAMES: [&str; 2] = ["undefined", "NaN"];
 const JOINTS: [char; 3] = ['-', '_', ' '];
@@ -18,7 +17,7 @@ const JOINTS: [char; 3] = ['-', '_', ' '];
 pub struct Slip<'path> {
     /// The name.
     pub name: &'path str,
-    /// The same path with what says that the name is meant.
+    /// The same path, written so that the name is clearly intended.
     pub meant: String,
 }
 

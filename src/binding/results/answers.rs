@@ -10,17 +10,17 @@ use crate::store::rows::index::IndexKind;
 use crate::store::rows::lock::Lock;
 use crate::store::rows::queue::QueueStats;
 
-/// An answer, written down.
+/// A serialised answer.
 pub enum Written {
     /// A page.
     Page(Page),
     /// Any other answer, as JSON.
     Text(Vec<u8>),
-    /// None: it would take long.
+    /// No answer: it would take long.
     WouldBlock,
 }
 
-/// Writes an answer down.
+/// Serialises an answer.
 ///
 /// # Errors
 /// `CORRUPT` if an index has a prefix that is no key.

@@ -1,7 +1,7 @@
-//! Completions on their way to JavaScript. Worker threads write them down as one JSON text; after each group
-//! one call wakes the event loop, and JavaScript drains all of them with one parse:
-//! `[id,0,body, id,1,error, …]`. Pages are texts of their own, so that a damaged value spoils no other
-//! letter. Under the id 0 come reasons to look (`store::Notice`), for those who wait for news.
+//! Completions on their way to JavaScript. Worker threads append them to one JSON text; after each group one
+//! call wakes the event loop, and JavaScript drains all of them with one parse: `[id,0,body, id,1,error, …]`.
+//! Each page is a separate text, so that a damaged value affects no other letter. Notices (`store::Notice`)
+//! have the id 0.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -25,9 +25,9 @@ pub type Wake = ThreadsafeFunction<(), (), (), Status, false, true, 0>;
 pub struct Mailbox {
     wake: Wake,
     letters: Mutex<Letters>,
-    /// Letters lie here that no wake-up was called for.
+    /// There are letters without a wake-up yet.
     unannounced: AtomicBool,
-    /// Reasons to look that somebody here waits for, and those that have come.
+    /// The awaited reasons for notices, and those that have come.
     awaited: AtomicU8,
     noticed: Mutex<Notice>,
 }
@@ -51,7 +51,7 @@ impl Mailbox {
         })
     }
 
-    /// Writes a completion down.
+    /// Appends a completion.
     fn post<T>(&self, id: u32, result: Result<T>, write: impl FnOnce(T, &mut Letters)) {
         let mut letters = self.letters.lock();
         let comma = if letters.text.is_empty() { "" } else { "," };
@@ -84,22 +84,22 @@ impl Mailbox {
         });
     }
 
-    /// BackupEvent of a backup.
+    /// An event of a backup.
     pub fn post_backup_event(&self, id: u32, event: Result<BackupEvent>) {
         self.post(id, event, |event, letters| write_backup_event(&event, &mut letters.text));
     }
 
-    /// Something without a result ended.
+    /// An operation without a result ended.
     pub fn post_done(&self, id: u32, result: Result<()>) {
         self.post(id, result, |(), letters| letters.text.extend_from_slice(b"null"));
     }
 
-    /// From now on these are the reasons that are waited for.
+    /// Sets the awaited reasons.
     pub fn wait_for(&self, reasons: &Notice) {
         self.awaited.store(reasons.bits(), Ordering::Release);
     }
 
-    /// Tells of reasons to look, if somebody waits for them, and of letters.
+    /// Adds a notice if its reasons are awaited, and wakes the event loop if there are letters.
     pub fn notice(&self, notice: &Notice, names: &Awaited) {
         let bits = self.awaited.load(Ordering::Acquire);
         if notice.bits() & bits != 0 {

@@ -1,6 +1,6 @@
-//! Mailboxes by their numbers. What is woken asks for its letters by number and not through its handle: a
-//! runtime that ends an environment may free the handle first, and call afterwards what was queued before
-//! (Deno does so at the end of each file of tests). A number whose handle is gone has no letters.
+//! Mailboxes by their numbers. The woken side asks for its letters by number, not through its handle: a
+//! runtime that ends an environment may free the handle first, and run queued calls afterwards (Deno does so
+//! at the end of each file of tests). A number whose handle is gone has no letters.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -154,7 +154,7 @@ pub fn write_outcome(outcome: &Outcome, out: &mut Vec<u8>) {
     }
 }
 
-/// Appends news of a backup: `[copied,total]`, or `{"bytes":…,"versionstamp":"…"}`.
+/// Appends an event of a backup: `[copied,total]`, or `{"bytes":…,"versionstamp":"…"}`.
 pub fn write_backup_event(event: &BackupEvent, out: &mut Vec<u8>) {
     let text = match event {
         BackupEvent::Progress(progress) => format!("[{},{}]", progress.copied_bytes, progress.total_bytes),
@@ -165,7 +165,7 @@ pub fn write_backup_event(event: &BackupEvent, out: &mut Vec<u8>) {
     out.extend_from_slice(text.as_bytes());
 }
 
-/// Appends reasons to look as the letter 0: `0,0,[bits,[queue,looks,…],[consumer,…]]`.
+/// Appends a notice as the letter 0: `0,0,[bits,[queue,looks,…],[consumer,…]]`.
 pub fn write_notice(notice: &Notice, first: bool, out: &mut Vec<u8>) {
     let comma = if first { "" } else { "," };
     let queues: Vec<_> =

@@ -43,7 +43,7 @@ pub fn stamping(code: u8) -> Result<Stamping> {
     }
 }
 
-/// What a counting mutation does.
+/// The kind of a counter mutation.
 pub fn arithmetic(code: u8) -> Result<Arithmetic> {
     match code {
         ARITHMETIC_SUM => Ok(Arithmetic::Sum),
@@ -53,7 +53,7 @@ pub fn arithmetic(code: u8) -> Result<Arithmetic> {
     }
 }
 
-/// What of a watched key is watched.
+/// The reach of a watched key.
 pub fn reach(code: u8) -> Result<Reach> {
     match code {
         REACH_EXACT => Ok(Reach::Exact),
@@ -63,7 +63,7 @@ pub fn reach(code: u8) -> Result<Reach> {
     }
 }
 
-/// How an attempt to handle a message ended; `error`: of its handler.
+/// The end of an attempt to handle a message; `error`: of its handler.
 pub fn end(code: u8, error: String) -> Result<End> {
     match code {
         END_DONE => Ok(End::Done),
@@ -75,7 +75,7 @@ pub fn end(code: u8, error: String) -> Result<End> {
     }
 }
 
-/// What a name is of that somebody waits for.
+/// The kind of an awaited name.
 pub fn wait(code: u8) -> Result<Kind> {
     match code {
         WAIT_QUEUE => Ok(Kind::Queue),

@@ -25,7 +25,7 @@ use crate::engine::get::Keys;
 use crate::engine::query::filter::Filter;
 use crate::engine::query::range::Selector;
 
-/// What Node-API puts in place of a lone surrogate.
+/// The character that Node-API puts in place of a lone surrogate.
 const REPLACEMENT: &str = "\u{fffd}";
 
 /// Encodes a key of at least one part; the caller names it in errors.
@@ -238,8 +238,8 @@ pub fn versionstamp(env: Env, value: Raw) -> Result<Option<String>> {
     Err(Error::invalid(message).at("versionstamp"))
 }
 
-/// A versionstamp of Deno KV: no entry here has it, so a check with it fails, as there with that of another
-/// entry.
+/// A versionstamp of Deno KV: no entry here has it, so a check with it fails, as with any other wrong
+/// versionstamp.
 fn is_denos_stamp(text: &str) -> bool {
     text.len() == 20 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
@@ -264,7 +264,7 @@ pub fn whole_number(env: Env, value: Raw) -> Result<i64> {
     number.ok_or_else(|| Error::invalid(format!("{} is not a whole number", kind_name(env, value))))
 }
 
-/// A text that is not given by being `undefined`; errors name it `name`.
+/// An optional text; errors name it `name`.
 pub fn optional_text(env: Env, value: Raw, name: &'static str) -> Result<Option<String>> {
     if is_absent(env, value) { Ok(None) } else { text(env, value).map(Some).at(name) }
 }

@@ -1,4 +1,4 @@
-//! Values of JavaScript as they come, straight through Node-API: what they are, and what is in them.
+//! Raw values of JavaScript, straight through Node-API: their types and contents.
 //!
 //! Invariant of every `unsafe` here: `env` and the values belong to the call that is running, on its thread.
 
@@ -13,7 +13,7 @@ use crate::base::error::{Error, Result};
 /// Texts up to this size are read in one call, without asking for their length first.
 pub const SHORT_TEXT_BYTES: usize = 512;
 
-/// A value that is looked into by hand.
+/// A value that is read by hand.
 #[derive(Clone, Copy)]
 pub struct Raw(pub sys::napi_value);
 
@@ -43,7 +43,7 @@ pub fn kind(env: Env, value: Raw) -> ValueType {
     ValueType::from(kind)
 }
 
-/// What a value is called in an error.
+/// The name of a value's type in an error.
 pub fn kind_name(env: Env, value: Raw) -> &'static str {
     match kind(env, value) {
         ValueType::Undefined => "undefined",
@@ -58,12 +58,12 @@ pub fn kind_name(env: Env, value: Raw) -> &'static str {
     }
 }
 
-/// Whether it is `undefined`: what is not given. `null` is refused where it has no meaning.
+/// Whether it is `undefined`, that is, not given. `null` is refused if it has no meaning.
 pub fn is_absent(env: Env, value: Raw) -> bool {
     kind(env, value) == ValueType::Undefined
 }
 
-/// How many elements an array has; `None`: it is none.
+/// The number of elements of an array; `None`: it is none.
 pub fn array_length(env: Env, value: Raw) -> Option<u32> {
     let mut is_array = false;
     let mut length = 0;

@@ -1,5 +1,5 @@
-//! What an object is that was given as a part of a key, and what to give in its place. It is looked at when
-//! it is refused, and whatever its getters and traps throw is swallowed.
+//! Names an object that was given as a part of a key, and the remedy. It is inspected once it is refused, and
+//! errors of its getters and traps are ignored.
 //!
 //! Invariant of every `unsafe` here: `env` and the values belong to the call that is running, on its thread.
 
@@ -10,9 +10,9 @@ use napi::{Env, ValueType, sys};
 use super::raw::{Raw, kind, text_bytes};
 use crate::base::error::short;
 
-/// What a key is.
+/// The form of a key.
 pub const KEYS: &str = "give an array of parts, such as [\"users\", 1]";
-/// What a key is made of.
+/// The types of a key's parts.
 pub const PARTS: &str = "give Uint8Array, string, number, bigint or boolean";
 
 const AWAIT: &str = "await it first";
@@ -32,7 +32,7 @@ pub fn refused_part(env: Env, value: Raw) -> String {
         "URL" => "give url.href",
         "String" | "Number" | "Boolean" | "BigInt" => "give the primitive, value.valueOf()",
         "RegExp" => "give regexp.source",
-        // One that is none in a disguise would be a part.
+        // Only of a proxy: a Uint8Array itself would be a part.
         "Uint8Array" => {
             return "a proxy of a Uint8Array is not a key part; give the Uint8Array itself".into();
         }
