@@ -882,17 +882,17 @@ export type KvWatchTarget =
 export interface KvWatchOptions {
   /** Only the keys themselves, not what is under them; default `false`. Not for `{ prefix }`. */
   exact?: boolean | undefined
-  /** Tell the present state first; default `true`. Not together with `from`. */
+  /** Tell the current state first; default `true`. Not together with `from`. */
   emitInitial?: boolean | undefined
   /**
    * Go on after this commit: the `versionstamp` of a batch. If the log no longer reaches back, the first
-   * batch says `reset: true` and the present state follows.
+   * batch says `reset: true` and the current state follows.
    */
   from?: string | undefined
   /**
    * The most changed keys of one batch, 1 to 10,000; beyond it keys are dropped, and `dropped` counts them.
    * Default `null`: nothing is ever dropped, and a batch has at most 500 keys and about 192 KiB (96 of the
-   * present state).
+   * current state).
    */
   bufferSize?: number | null | undefined
   /**

@@ -13,7 +13,7 @@ interface Person extends Fields {
 const kv = new Kv(":memory:")
 const indexKey = ({ city, age, id }: Person) => ["people-by-city", city, age, id]
 
-/** Changes a person with the index: `change` gets the present state or null, and gives the next or null. */
+/** Changes a person with the index: `change` gets the current state or null, and gives the next or null. */
 async function update(id: number, change: (before: Person | null) => Fields | null) {
   const run = async (tx: KvTransaction) => {
     const { value: before } = await tx.get<Person>(["people", id])

@@ -40,8 +40,8 @@ async function failAndReport({ Kv, file, folder, faults }) {
 }
 
 /**
- * Whoever learns that the disk failed can look up what the system said, by its own names. Seen to fail: no
- * error had a cause; an error of a lock was CORRUPT. SQLite tries for 10 s before it gives that one.
+ * An error of the disk has the system's own error as its cause, by the system's names. Seen to fail: no error
+ * had a cause; an error of a lock was CORRUPT. SQLite tries for 10 s before it gives that one.
  */
 for (const runtime of runtimes)
   describe(`faults: causes in ${runtime}`, needsFaults, () => {

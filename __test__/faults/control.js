@@ -32,9 +32,9 @@ export class Control {
   }
 
   /**
-   * Lets the `nth` call from now fail, and so many in all (`times`, `Infinity` for each from then on); or,
-   * with `rate`, that share of all calls by chance. A short write (`short`) writes a part, and fails with the
-   * rest. A sync that `kills` fails, and the process ends before it learns of it.
+   * Makes the `nth` call from now fail, and `times` calls in all (`Infinity`: every later one); or, with
+   * `rate`, that share of all calls at random. A short write (`short`) writes a part, and then fails. A sync
+   * that `kills` fails, and the process is killed before it gets the error.
    */
   fail(operation, kind, { nth, times = 1, rate = 0, errno = "EIO", short = false, kills = false } = {}) {
     if (!Object.hasOwn(ERRORS, errno)) throw new TypeError(`unknown errno ${errno}`)
@@ -49,7 +49,7 @@ export class Control {
     set("first", first)
   }
 
-  /** Each of these calls takes so much longer. */
+  /** Delays each of these calls. */
   delay(operation, kind, ms) {
     this.#put(this.#at(operation, kind, "delayUs"), Math.round(ms * 1000))
   }
@@ -62,7 +62,7 @@ export class Control {
     this.#put(HEAD.killAt, this.changes + nth)
   }
 
-  /** Nothing fails, waits or is killed any more. The counts stay. */
+  /** Ends all failures, delays and kills. The counts remain. */
   clear() {
     this.#put(HEAD.killAt, 0)
     const ordered = ["first", "perMillion", "delayUs"]
@@ -70,7 +70,7 @@ export class Control {
       for (const kind of KINDS) for (const field of ordered) this.#put(this.#at(operation, kind, field), 0)
   }
 
-  /** Calls so far, also while nothing was to fail. */
+  /** Calls so far, including those while nothing had to fail. */
   calls(operation, kind) {
     return this.#get(this.#at(operation, kind, "calls"))
   }

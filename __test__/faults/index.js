@@ -20,7 +20,7 @@ export const needsFaults = process.versions.bun
   ? { skip: "runs under Node, which starts both" }
   : optional("cc")
 
-/** The compiled shim; it is compiled where it or its source is new. */
+/** The path of the shim, which is compiled if it is missing or older than its source. */
 export function shim() {
   const source = join(here, "shim.c")
   const name = createHash("sha256").update(readFileSync(source)).digest("hex").slice(0, 16)

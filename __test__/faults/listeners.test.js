@@ -25,7 +25,7 @@ async function failOnce({ Kv, file, faults, args: [operation, fault] }) {
   ends.A()
   await busy
   await wait(50)
-  // It ends while that commit is under way.
+  // It ends during that commit.
   ends.B()
   await write
   while (errors.length === 0 && faults.injected(operation, "wal") > 0 && fault.times === undefined) {
@@ -48,7 +48,7 @@ async function failOnce({ Kv, file, faults, args: [operation, fault] }) {
   return { isAlive, seen, injected: faults.injected(operation, "wal") }
 }
 
-/** Law 11: a listener outlives every error of the store that can pass. */
+/** Law 11: a listener survives every transient error of the store. */
 for (const runtime of runtimes)
   describe(`faults: listeners in ${runtime}`, needsFaults, () => {
     // Seen to fail, but for the first: a listener that forgets what its handlers have ended when an error

@@ -4,9 +4,9 @@ import { runtimes } from "../support/runtimes.js"
 import { needsFaults, withFaults } from "./index.js"
 
 /**
- * Makes a read twice, with connections that are opened for it and with those, while the system refuses the
- * locks of the log's index. Tells whether it still waited when the event loop had its next turn; then gives
- * the locks back, and tells what it found. Handed over as text.
+ * Makes a read twice, first with new connections, then with the same ones, while the system refuses the locks
+ * of the log's index. Reports whether it still waited at the event loop's next turn; then gives the locks
+ * back, and reports its result. Handed over as text.
  */
 async function readWithoutLocks({ Kv, file, faults, args: [name] }) {
   const count = async (entries) => {

@@ -20,7 +20,7 @@ const MARK = 11
 const KINDS = ["", "db", "wal", "shm", "other", "folder"]
 
 /**
- * What happened, in order.
+ * An operation or a mark, in order.
  *
  * @typedef {object} Event
  * @property {"create" | "found" | "write" | "truncate" | "sync" | "unlink" | "rename" | "link" | "mkdir" |
@@ -37,8 +37,8 @@ const KINDS = ["", "db", "wal", "shm", "other", "folder"]
  */
 
 /**
- * Reads a log as far as it is whole. A process that was killed from outside may have left a part of a record:
- * it is left out.
+ * Reads the complete records of a log. A process that was killed from outside may have left a part of one,
+ * which is ignored.
  */
 export function readLog(path) {
   const bytes = readFileSync(path)

@@ -34,8 +34,8 @@ async function readAndTell({ Kv, file, folder, faults, args: [operation, kind, f
     return count
   }
   /**
-   * What outlives errors: the error that it tells at first; then, when the disk is well again, what it
-   * brings.
+   * Subscriptions, which survive errors: the error that each reports first; then, once the disk works again,
+   * what it delivers.
    */
   const living = (begin) => {
     let brought
@@ -83,7 +83,7 @@ async function readAndTell({ Kv, file, folder, faults, args: [operation, kind, f
     watch: living((kv, resolve, onError) => kv.watch([["k", 250]], resolve, { onError })),
     listenQueue: living((kv, resolve, onError) => kv.listenQueue(resolve, { onError })),
   }
-  /** All connections are open; what they have read is forgotten with the next commit. */
+  /** All connections are open; the next commit makes them forget what they have read. */
   const warm = async (kv) => {
     await all(kv.list(["k"], { limit: 1 }))
     await kv.count(["k"])
@@ -116,7 +116,7 @@ async function readAndTell({ Kv, file, folder, faults, args: [operation, kind, f
   return reported
 }
 
-/** Opens while operations fail, and again when they pass; tells both, and how often something failed. */
+/** Opens while operations fail, and again once they pass; reports both, and the number of failures. */
 async function openAndTell({ Kv, file, faults, args: [all, ever] }) {
   const { copyFileSync, existsSync } = await import("node:fs")
   const outcome = async (path) => {
@@ -152,12 +152,12 @@ async function openAndTell({ Kv, file, faults, args: [all, ever] }) {
 const RIGHT = ["UNAVAILABLE", true]
 const ERRNOS = ["EIO", "EACCES", "EROFS", "ENOSPC"]
 const OPENING = ["open db", "open wal", "open shm", "read db", "write shm", "truncate shm"]
-/** Where a log is left that has to be made whole. */
+/** A log is left that must be repaired. */
 const OPENING_LOG = ["read wal", "write wal", "sync wal"]
 
 /**
- * A system that cannot read is not a damaged file: nobody is sent to his backups, and nothing that waits
- * ends. Seen to fail: where nobody asks for the system's error, each call but the backup is reported as
+ * A system that cannot read is not a damaged file: no error advises a restore from a backup, and no
+ * subscription ends. Seen to fail: without asking for the system's error, each call but the backup was
  * CORRUPT. Opening was right before.
  */
 for (const runtime of runtimes)

@@ -3,7 +3,7 @@ import { describe, test } from "node:test"
 import { runtimes } from "../support/runtimes.js"
 import { needsFaults, withFaults } from "./index.js"
 
-/** Opens, and tells of a set that failed. Handed over as text. */
+/** Opens, and reports a set that failed. Handed over as text. */
 async function setAndTell({ Kv, file, faults, args: [operation, kind, fault] }) {
   const kv = new Kv(file)
   await kv.set(["before"], 1)
@@ -18,8 +18,8 @@ async function setAndTell({ Kv, file, faults, args: [operation, kind, fault] }) 
 }
 
 /**
- * The shim itself: what it records, and that the operations that it is to fail do fail. Seen to fail: without
- * `pwrite64`, and without `fdatasync` in it, which the addon calls.
+ * The shim itself: its records, and that the chosen operations fail. Seen to fail: without `pwrite64`, and
+ * without `fdatasync` in it, which the addon calls.
  */
 for (const runtime of runtimes)
   describe(`faults: in ${runtime}`, needsFaults, () => {
@@ -47,7 +47,7 @@ for (const runtime of runtimes)
     test("a sync, a write, a short write and a read fail as requested, and nothing else does", () =>
       withFaults(async ({ play, faults }) => {
         const sync = await play(runtime, setAndTell, ["sync", "wal", { nth: 1 }])
-        // The log was made whole by the next sync: the set is undone for certain, and no outcome is unknown.
+        // The log was repaired with the next sync: the set is certainly undone, and no outcome is unknown.
         assert.deepEqual(sync, ["UNAVAILABLE", null])
         assert.equal(faults.injected("sync", "wal"), 1)
         for (const fault of [{ errno: "ENOSPC" }, { errno: "EIO", short: true }]) {

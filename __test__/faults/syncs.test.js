@@ -17,9 +17,9 @@ async function setAtWord({ Kv, file, mark }) {
 }
 
 /**
- * The process whose sync fails may be killed before it learns of it. What it could not write is missing for
- * all: the next one writes the log again before it acknowledges anything. Seen to fail: where a commit is not
- * announced before its sync, the other one appends to a log with a hole.
+ * The process whose sync fails may be killed before it gets the error. The data that it could not write is
+ * missing for all, so the next process writes the log again before it acknowledges anything. Seen to fail:
+ * without announcing a commit before its sync, the other process appended to a log with a hole.
  */
 for (const runtime of runtimes)
   describe(`faults: syncs in ${runtime}`, needsFaults, () => {

@@ -1,4 +1,4 @@
-// What is in a file after a power cut: what a sync has taken to the disk, and some of what it has not.
+// The content of a file after a power cut: the synced data, and some of the other.
 const SECTOR_BYTES = 512
 
 /** Bytes that grow, with zeros where nothing was written. */
@@ -39,8 +39,9 @@ class Image {
 }
 
 /**
- * One file: what processes see (the page cache), what is surely on disk, and what was done since the last
- * sync, in order. `pending` has writes, `{ at, data }`, and new lengths, `{ length }`.
+ * One file: the content that processes see (the page cache), the content that is surely on disk, and the
+ * operations since the last sync, in order. `pending` has writes, `{ at, data }`, and new lengths,
+ * `{ length }`.
  */
 export class File {
   #cache
@@ -71,9 +72,9 @@ export class File {
   }
 
   /**
-   * A sync that failed. Each block that it covered reached the disk or did not; what did not counts as clean
-   * from then on, and no later sync writes it, unless the block is written to again: then all of it is, as
-   * the cache has it. Lengths are metadata, which the journal of the file system keeps.
+   * A sync that failed. Each block that it covered reached the disk or did not; a lost block counts as clean
+   * from then on, and no later sync writes it, unless the block is written to again: then the sync writes all
+   * of it, as the cache has it. Lengths are metadata, which the journal of the file system keeps.
    */
   failSync(random) {
     this.#blockBytes ||= random.pick([SECTOR_BYTES, 4096])
@@ -91,7 +92,7 @@ export class File {
     this.#pending = []
   }
 
-  /** What a power cut leaves of it: `choose` decides what of the pending operations is there. */
+  /** The content after a power cut: `choose` decides which pending operations are there. */
   afterCut(choose) {
     const image = new Image(this.#disk.read(0, this.#disk.length))
     for (const one of choose(this.#pending)) apply(image, one)
@@ -128,7 +129,7 @@ function pieces({ at, data }, blockBytes) {
   return parts
 }
 
-/** How a disk may have been caught: each takes what was pending and gives what of it is there. */
+/** Possible moments of a power cut: each takes the pending operations and gives those that are there. */
 export const CUTS = {
   nothing: () => () => [],
   everything: () => (pending) => pending,

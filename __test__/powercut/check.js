@@ -16,10 +16,10 @@ const { log, root, before, scenario, mode, seed, states, kept, without, ignored 
 const MOST_KEPT = 3
 const random = new Random(seed)
 /**
- * `without`, to see the check fail: operations that are taken as not done, as if the code had left them out.
+ * `without`, to see the check fail: operations that count as not done, as if the code had omitted them.
  */
 const events = readLog(log).filter(({ type, kind }) => type !== without?.type || kind !== without.kind)
-/** `ignored`, for the same: syncs that are taken as failed, as if the code had passed over that. */
+/** `ignored`, for the same: syncs that count as failed, as if the code had ignored the failure. */
 for (const event of events) if (event.type === "sync" && event.kind === ignored?.kind) event.result = -1
 const place = tempFolder()
 
@@ -45,7 +45,7 @@ function sql(file) {
   }
 }
 
-/** Which commit a message is of; an older file has messages of nobody here. */
+/** The commit of a message; an older file has messages of no commit here. */
 function writerOf({ value }) {
   try {
     return JSON.parse(value).by
@@ -54,7 +54,7 @@ function writerOf({ value }) {
   }
 }
 
-/** What an older file holds, as this version reads it. */
+/** The content of an older file, as this version reads it. */
 async function baseOf() {
   const base = new Map()
   if (!scenario.begins) return base

@@ -138,7 +138,7 @@ export class Disk {
     return (path) => path.endsWith("-wal") === (draw === 0)
   }
 
-  /** What was in the shared index, which is never synced. */
+  /** The content of the shared index, which is never synced. */
   #noise() {
     if (this.#random.chance(0.3)) return Buffer.alloc(SHM_BYTES)
     return Buffer.from(Array.from({ length: SHM_BYTES }, () => this.#random.int(256)))

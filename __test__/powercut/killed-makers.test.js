@@ -16,7 +16,9 @@ const EVERY = 8
 /** More changes than any of these makes. */
 const MOST_CHANGES = 200
 
-/** What makes a file in new folders, and is killed meanwhile or, at last, after it. Handed over as text. */
+/**
+ * Makes a file in new folders, and is killed meanwhile or, in the last run, after it. Handed over as text.
+ */
 const KILLED = {
   opener: async ({ Kv, args: [path] }) => {
     new Kv(path)
@@ -31,7 +33,7 @@ const KILLED = {
   },
 }
 
-/** What a second process has acknowledged of each file. It is killed, too: a closing would sync more. */
+/** The writes that a second process has acknowledged, by file. It is killed, too: closing would sync more. */
 const ACKNOWLEDGED = {
   opener: async ({ Kv, args: paths }) => {
     for (const path of paths) await new Kv(path).set(["k"], 1)
@@ -69,8 +71,8 @@ async function read(path) {
 }
 
 /**
- * A process that finds a folder or a file does not know whether their names are on disk: who made them may
- * have been killed, or may be about to sync them.
+ * A process that finds a folder or a file does not know whether their names are on disk: their maker may have
+ * been killed, or may not have synced them yet.
  *
  * Seen to fail: where only the parents of folders that were missing were synced.
  */

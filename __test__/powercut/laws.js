@@ -2,7 +2,7 @@ import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { Kv } from "@buntime/keyval"
 
-/** What the marks up to a cut say: what was begun, acknowledged, handled. */
+/** The marks up to a cut: commits begun and acknowledged, messages handled. */
 export class Reported {
   commits = new Map()
   handled = new Set()
@@ -39,7 +39,7 @@ export class Reported {
 
 const nameOf = (key) => JSON.stringify(key, (_, part) => (typeof part === "bigint" ? `${part}n` : part))
 
-/** Everything that a state holds: by KeyVal, then, when it is closed, by SQL. */
+/** The whole content of a state: through KeyVal, then, once it is closed, through SQL. */
 async function read(file, sql, reported) {
   const kv = new Kv(file, { sweepInterval: 0 })
   const entries = new Map()
@@ -63,7 +63,7 @@ async function read(file, sql, reported) {
 }
 
 /**
- * Looks at a state that a power cut left, and gives what is wrong with it, each with its kind before a colon.
+ * Checks a state after a power cut; gives its faults, each with its kind before a colon.
  *
  * @param {string} folder the state
  * @param {{ store: string, durable: string[], base: Map<string, object>, isSure: boolean }} scenario
@@ -110,8 +110,8 @@ export async function broken(folder, { store, durable, base, isSure }, reported,
 }
 
 /**
- * A state is what the commits up to its clock have made, in their order: no hole, nothing of later ones,
- * nothing torn.
+ * A state is the result of the commits up to its clock, in order: no hole, nothing of later commits, nothing
+ * torn.
  */
 function wholeness(entries, reported, acknowledged, clock) {
   const expected = new Map()

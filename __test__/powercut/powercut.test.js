@@ -30,7 +30,7 @@ describe(`power cuts (KEYVAL_SEED=${SEED})`, needsFaults, () => {
     })
 
   const scenario = { processes: [{ runtime: "node", durability: "full", reopen: 5 }], store: "store.db" }
-  /** What a store would lose that left out one kind of sync, and where that is seen. */
+  /** The losses of a store without one kind of sync, and the scenario that shows them. */
   const LEFT_OUT = {
     "the log's": { kind: "wal", mode: "ordered", sees: /^lost|^order/ },
     "the file's": { kind: "db", mode: "ordered", sees: /^lost|^torn|^opens|^integrity/ },

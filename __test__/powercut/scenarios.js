@@ -22,9 +22,9 @@ const HALF = ["sync", "db", { nth: 1, rate: 0.5 }]
 const FIRST = { nth: 1, rate: 0.2 }
 
 /**
- * What is recorded. Of a process: its runtime, its durability, and what workload.js knows. `begins`: a file
- * to begin with. `sees`: what must have been done to a file while the processes ran, opened the file, or had
- * a snapshot of it (`seenIn`).
+ * The recorded processes, each with its runtime, its durability, and the options of workload.js. `begins`: a
+ * file to begin with. `sees`: what must have been done to a file while the processes ran, opened the file, or
+ * had a snapshot of it (`seenIn`).
  *
  * @type {Record<string, { processes: object[], store?: string, begins?: string, sees?: string[] }>}
  */
@@ -134,14 +134,14 @@ export async function recordAndCut(scenario, options) {
   }
 }
 
-/** The marks after which something else is going on, and what. */
+/** The marks that begin a new phase, and the phase. */
 const PHASES = {
   opened: "running",
   "snapshot taken": "snapshot taken",
   "snapshot released": "snapshot released",
 }
 
-/** Which kinds of syncs and writes were made, and when: `passed db, running`, `wrote db, snapshot taken`. */
+/** The kinds of syncs and writes, and their phases: `passed db, running`, `wrote db, snapshot taken`. */
 function seenIn(log) {
   let when = "opening"
   const seen = new Set()

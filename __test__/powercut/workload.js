@@ -1,6 +1,6 @@
-// workload.js <options as JSON>: works on a file under the recorder, and says what it does by marks, which
-// laws.js reads: `begin` before a commit, with its writes; `done` with its versionstamp when it was
-// acknowledged, `failed` when it rejected.
+// workload.js <options as JSON>: works on a file under the recorder, and reports its commits through marks,
+// which laws.js reads: `begin` before a commit, with its writes; `done` with its versionstamp once it is
+// acknowledged, `failed` if it rejects.
 import { once } from "node:events"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"

@@ -8,7 +8,7 @@ async function readToTheEnd(iterator) {
   for await (const _ of iterator);
 }
 
-/** What a call throws or rejects with; an iterator that it gives is read to its end. */
+/** The error that a call throws or rejects with; a returned iterator is read to its end. */
 async function errorOf(call) {
   try {
     const given = await call()

@@ -9,7 +9,7 @@ const TIMEOUT_MS = 120_000
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 
-/** Asks again and again until the answer is not false; what it waits for is in `what`. */
+/** Asks repeatedly until the answer is not false; `what` names the condition in the error. */
 export async function until(ask, what, timeoutMs = TIMEOUT_MS) {
   const began = performance.now()
   for (;;) {
@@ -101,10 +101,10 @@ class Member {
   }
 }
 
-/** So long a write waits in vain before whoever is stopped is taken to hold the lock. */
+/** A write that waits this long shows that the stopped process holds the lock. */
 const PROBE_MS = 2000
 
-/** Stops a process where it does not hold the file's lock: nobody could write until it goes on. */
+/** Stops a process at a moment when it does not hold the file's lock, so that others can write. */
 export async function standStill({ child }, kv) {
   for (;;) {
     child.kill("SIGSTOP")

@@ -19,8 +19,8 @@ export async function foundSorted(kv, prefix, query, options) {
 }
 
 /**
- * What is wrong with the rows of all indexes in a file: rows of words without an entry, and entries without
- * their row. It asks from a process of its own.
+ * The faults in the index rows of a file: rows of words without an entry, and entries without their row. Asks
+ * in a separate process.
  */
 export async function orphans(url) {
   const file = url.startsWith("file:") ? fileURLToPath(new URL(url)) : url

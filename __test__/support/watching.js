@@ -38,7 +38,7 @@ export class Reported {
     assert.equal(typeof initial, "boolean")
     assert.equal(typeof reset, "boolean")
     const before = this.inbox.all.at(-1)
-    // Within the present state a token may say that nothing was reported yet.
+    // Within the current state a token may say that nothing was reported yet.
     if (before && !initial) assert.ok(versionstamp >= before.versionstamp, "tokens never go back")
     if (reset) this.entries.clear()
     const names = new Set(entries.map(({ key }) => nameOf(key)))

@@ -25,7 +25,7 @@ const KILLED = [
   { target: [["w", 1], ["w1"], ["w", "commits"]], slowMs: 1 },
 ]
 
-/** More than two batches of a present state. */
+/** More than two batches of a current state. */
 async function fill(kv) {
   const keys = Array.from({ length: GROUPS * MEMBERS }, (_, at) => [
     "w",
@@ -150,7 +150,7 @@ function report(t, kv, reported) {
 }
 
 /**
- * Law 5. Seen to fail: give a batch that was cut the token of the whole, or a part of the present state the
+ * Law 5. Seen to fail: give a batch that was cut the token of the whole, or a part of the current state the
  * newest one; do not notice that the log was trimmed; do not look for what has expired.
  */
 describe(`process: watches converge (KEYVAL_SEED=${SEED})`, nodeOnly, () => {

@@ -134,7 +134,7 @@ class Run {
     subscription.stop()
     await subscription.finished
     const from = reported.batches.at(-1)?.versionstamp
-    // Stopped within the present state there is no state to go on from: begin again.
+    // Stopped within the current state there is no state to go on from: begin again.
     const whole = reported.batches.length > 0 && !reported.batches.at(-1).initial
     if (!whole) reported.entries.clear()
     const how = whole ? { from } : {}

@@ -6,7 +6,7 @@ import { eventually, Gate, within } from "../../support/waiting.js"
 import { errorsInto, nextBatch, Reported, said, watchGated } from "../../support/watching.js"
 
 const VALUE = "v".repeat(20_000)
-/** A batch ends when it is over this: one of the present state, and one of changes. */
+/** A batch ends when it is over this: one of the current state, and one of changes. */
 const STATE_BYTES = 96 * 1024
 const BATCH_BYTES = 192 * 1024
 
@@ -150,7 +150,7 @@ export function watchLarge(target) {
     const { versionstamp } = await kv.set(["first"], 0)
     await kv.setMany(Array.from({ length: 10_000 }, (_, at) => ({ key: ["k", at], value: at })))
     const readers = {
-      "the present state": () => kv.watch(["k"]),
+      "the current state": () => kv.watch(["k"]),
       "what changed": () => kv.watch(["k"], { from: versionstamp }),
       changes: () => kv.changes({ prefix: ["k"] }),
     }

@@ -1,7 +1,7 @@
-// What a `where` filter means, written from index.d.ts and docs/filters.md alone: slow, and plain to see.
+// The meaning of a `where` filter, written from index.d.ts and docs/filters.md alone: slow and simple.
 import { KvU64 } from "@buntime/keyval"
 
-/** `undefined` is what is not there. */
+/** `undefined` means absent. */
 const ABSENT = undefined
 
 /**

@@ -77,7 +77,7 @@ const watchRows = [
     /from/,
   ),
   [
-    "from, and the present state too",
+    "from, and the current state too",
     (kv, { versionstamp }) => kv.watch(["a"], none, { from: versionstamp, emitInitial: true }),
     INVALID,
     /emitInitial|from/,

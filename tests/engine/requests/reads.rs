@@ -112,7 +112,7 @@ fn changes() {
             assert!(matches!(&first, Answer::Page(page) if page.len() == 10), "{first:?}");
             watch
         });
-        assert!(requests <= 3, "{name}: its beginning and the present state: {requests}");
+        assert!(requests <= 3, "{name}: its beginning and the current state: {requests}");
         commit_ok(&mut store.kv, many(|name| set(&["m", name], "2")));
         let batch = store.assert_read(name, 2, Request::Watch(Arc::clone(&watch)));
         assert!(matches!(&batch, Answer::Page(page) if page.len() == 10), "{batch:?}");
