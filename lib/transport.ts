@@ -34,7 +34,7 @@ import type { Encoded } from "./value/index.js"
 export interface Transport {
   readonly core: Core
   readonly capabilities: Capabilities
-  /** What tests control of the store, if this carrier can. */
+  /** The controls for tests, if this carrier has them. */
   readonly testControls?: TestControls
   readonly closed: boolean
   /** Throws if it is closed. */
@@ -79,7 +79,7 @@ export interface Transport {
   close(): Promise<void>
 }
 
-/** What kind of store it is, and what it can do: data, the same as long as it is open. */
+/** The kind of store, and its capabilities: data that does not change while it is open. */
 export interface Capabilities extends Readonly<KvInfo["capabilities"]> {
   readonly backend: KvInfo["backend"]
   /**
@@ -88,7 +88,7 @@ export interface Capabilities extends Readonly<KvInfo["capabilities"]> {
   readonly backup: boolean
 }
 
-/** What tests control of a store (`testing.ts`). */
+/** The controls of a store for tests (`testing.ts`). */
 export interface TestControls {
   /** Freezes its clock at a time, or (`null`) lets it run. */
   freezeClock(atMs: number | null): void
@@ -128,7 +128,7 @@ export type Request<Family, K extends keyof Family> = { kind: K } & (Family[K] e
 /** The text of a filter (`api/query/filter.ts`). */
 type Where = string | undefined
 
-/** What is read in steps, by kind. */
+/** Reads in steps, by kind. */
 export interface Readers {
   list: {
     takes: KeyRange & {
@@ -228,7 +228,7 @@ export interface Queries {
   }
   deadLetter: { takes: { id: unknown }; gives: KvDeadLetter | undefined }
   storeInfo: { gives: StoreInfo }
-  /** What this `Kv` has done: JSON, or Prometheus' text. */
+  /** The metrics of this `Kv`: JSON, or Prometheus' text. */
   metrics: { takes: { format: "json" | "prometheus" }; gives: string }
 }
 
@@ -292,7 +292,7 @@ export interface ClaimedMessage {
   value?: unknown
 }
 
-/** What a consumer's holder names: the lease that it was given last. */
+/** A consumer's holder: its name, and the lease that it was given last. */
 interface ConsumerHold {
   name: string
   lease: number
@@ -307,7 +307,7 @@ export interface Writes {
       mutations: readonly Mutation[]
       /** One that only checks issues no versionstamp. */
       stamping: "always" | "never"
-      /** What errors call the list of mutations, and the number of the first one. */
+      /** The name of the list of mutations in errors, and the number of the first one. */
       argument: string
       first: number
     }
@@ -350,12 +350,12 @@ export interface Writes {
   removeIndexes: { takes: { prefix: unknown; name: unknown }; gives: { count: number } }
 }
 
-/** What waits for a notice: a notice says that a look is worth it, never that there is something. */
+/** A waiter for notices: a notice says that it is worth looking, never that there is something. */
 export interface Waiter {
   notice(): void
 }
 
-/** Who is called when something happens, by kind. */
+/** Subscriptions to events, by kind. */
 export interface Subscriptions {
   /** Messages of a queue: of several listeners one is called. */
   queue: { takes: { queue: string }; calls: QueueWorker; gives: QueueSubscription }

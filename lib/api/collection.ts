@@ -131,7 +131,7 @@ export class Collection<Input, Output> implements KvCollection<Input, Output> {
   }
 
   async #parsed(value: Input): Promise<Output> {
-    // What resolves a promise is asked for its `then`.
+    // Resolving a promise with a value reads the value's `then`.
     if (typeof value === "object" && value !== null && isRevokedProxy(value))
       throw invalidArgument("value: it is a revoked proxy")
     if (this.#schema === undefined) return value as unknown as Output

@@ -23,7 +23,7 @@ export class Lifetime {
     this.#woken = new WeakRef(woken)
   }
 
-  /** What Rust calls. Not a closure made where the `Kv` is in sight, which would hold it. */
+  /** The function that Rust calls. Not a closure made within reach of the `Kv`, which would refer to it. */
   static wakeOf(lifetime: Lifetime): () => void {
     return () => lifetime.#wake()
   }

@@ -38,7 +38,7 @@ export class NoticeDispatcher implements Waiter {
     this.#store.updateReasons()
   }
 
-  /** What any subscriber waits for. */
+  /** The reasons that any subscriber waits for. */
   get reasons(): number {
     return this.#namedReasons | this.changes.reasons | this.timers.reasons
   }

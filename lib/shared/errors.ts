@@ -58,7 +58,7 @@ export function at(place: string, error: unknown): unknown {
   })
 }
 
-/** What the system said, as the addon hands it over (`src/binding/text.rs`). */
+/** The system's error, as the addon passes it (`src/binding/results/text.rs`). */
 export interface SystemSource {
   message: string
   errno: number | null

@@ -109,7 +109,7 @@ export function isList(value: unknown): value is readonly unknown[] {
 const STORED =
   /^(?:Date|Map|Set|RegExp|ArrayBuffer|DataView|(?:Int|Uint|Float|BigInt|BigUint)\d+(?:Clamped)?Array)$/
 
-/** What a refused object is called in a message. */
+/** The words for a refused object in a message. */
 export function classWords(value: object): string {
   const proto = Object.getPrototypeOf(value)
   const named = proto === null ? undefined : constructorOf(proto)

@@ -117,7 +117,7 @@ function unknownMember(name: string, member: string, known: readonly string[]): 
   return invalidArgument(`${name}.${short(member)}: there is no such option; ${choice}`)
 }
 
-/** Where to open, and how. */
+/** The location and the options of an opening. */
 export function settingsOf(url: unknown, options: KvOptions | undefined): KvSettings {
   return Object.assign(Object.create(null), takeOptions<KvOptions>(options, OPTIONS), placeOf(url))
 }
@@ -141,7 +141,7 @@ function placeOfEnvironment(): Place {
 /** The names of a time to live, for calls that take more than it. */
 export const EXPIRE: readonly (keyof KvExpireOptions)[] = ["expiresIn", "expireIn"]
 
-/** What reads a time to live under another name than `expiresIn` (`Core`, `transport.ts`). */
+/** Parses a time to live under another name than `expiresIn` (`Core`, `transport.ts`). */
 export interface TimesToLive {
   timeToLiveMs(duration: unknown, name: string): number
 }

@@ -1,4 +1,4 @@
-/** What may stand in keys and values for something that is known only later. */
+/** Placeholders in keys and values for something that is known only later. */
 
 import type {
   Duration,

@@ -38,7 +38,7 @@ interface Tick {
  */
 const MAX_NOTES = 64
 const NOTES_A_MS = 0.1
-/** What a read costs is felt sooner, and one that is awaited needs none in Node. */
+/** A cost is felt sooner in a read, and an awaited read needs no note in Node. */
 const READ_NOTES_A_MS = 0.01
 const IS_BUN = "bun" in process.versions
 /**

@@ -51,7 +51,7 @@ export function revive(parsed: unknown): unknown {
   }
 }
 
-/** What this runtime cannot make, on its way up to where its path is known. */
+/** A value that this runtime cannot make, thrown up to where its path is known. */
 class Unreadable {
   readonly what: string
   readonly steps: Step[] = []

@@ -10,9 +10,9 @@ const { bun, node } = process.versions
 export const thisRuntime = bun === undefined ? `Node.js ${node}` : `Bun ${bun}`
 
 interface Newer {
-  /** What it is, as a part of a sentence. */
+  /** Its name, as a part of a sentence. */
   what: string
-  /** Who has it. */
+  /** The runtimes that have it. */
   writers: string
 }
 
@@ -27,7 +27,7 @@ const SAME_NAMES: Newer = {
 }
 const LONG: Newer = { what: `a RegExp of more than ${MAX_REGEXP_UNITS} code units`, writers: "Node.js" }
 
-/** What of a regular expression not every runtime takes. */
+/** Syntax of regular expressions that not every runtime takes. */
 export function newerSyntax(source: string, flags: string): Newer | undefined {
   if (source.length > MAX_REGEXP_UNITS) return LONG
   if (!source.includes("(?")) return undefined
@@ -42,7 +42,7 @@ export function newerSyntax(source: string, flags: string): Newer | undefined {
   return undefined
 }
 
-/** What follows the bracket of each group. Sets are passed over; with the flag `v` they nest. */
+/** The text after the bracket of each group. Sets are skipped; with the flag `v` they nest. */
 function* groupsOf(source: string, nests: boolean): Iterable<string> {
   let depth = 0
   for (let at = 0; at < source.length; at++) {

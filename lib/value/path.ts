@@ -1,4 +1,4 @@
-/** Where in a value something is, as the expression that leads there: `value.items[3]["a b"].values()[0]`. */
+/** The path to something within a value, as an expression: `value.items[3]["a b"].values()[0]`. */
 
 const MAX_STEPS = 12
 const KEPT_STEPS = MAX_STEPS / 2

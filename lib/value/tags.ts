@@ -2,7 +2,7 @@
 
 import { constructorOf, isNative } from "../shared/kinds.js"
 
-/** What the stored bytes are: JSON text, JSON text with tagged members, a `Uint8Array`, a `KvU64`. */
+/** The encodings of stored bytes: JSON text, JSON text with tagged members, a `Uint8Array`, a `KvU64`. */
 export type Encoding = 0 | 1 | 2 | 3
 export const JSON_TEXT = 0
 export const TAGGED_JSON = 1

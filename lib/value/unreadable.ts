@@ -3,7 +3,7 @@
 import type { KvKey } from "../../index.js"
 import { at, corrupt, type KvError, preview } from "../shared/errors.js"
 
-/** What has been read: it has a key unless it is a message. */
+/** An entry or a message that was read; only a message has no key. */
 export interface Readable {
   key?: KvKey
   value?: unknown

@@ -43,7 +43,7 @@ export class Writer {
   tagged = false
   readonly #name: string
   readonly #refused: string
-  /** What was written before each placeholder; the text after the last one is in `#text`. */
+  /** The text before each placeholder; the text after the last one is in `#text`. */
   readonly #parts: string[] = []
   #partsChars = 0
   #text = ""

@@ -8,12 +8,12 @@ export const STAMP_ALWAYS = 0
 export const STAMP_IF_CHANGED = 1
 export const STAMP_NEVER = 2
 
-/** What a counting mutation does. */
+/** The kind of a counter mutation. */
 export const ARITHMETIC_SUM = 0
 export const ARITHMETIC_MAX = 1
 export const ARITHMETIC_MIN = 2
 
-/** What of a watched key is watched. */
+/** The reach of a watched key. */
 export const REACH_EXACT = 0
 export const REACH_TREE = 1
 export const REACH_UNDER = 2
@@ -40,7 +40,7 @@ export const NOTICE_ELSEWHERE = 4
 export const NOTICE_TIME = 8
 export const NOTICE_LEASE = 16
 
-/** What a name is of that a subscriber waits for. */
+/** The kind of an awaited name. */
 export const WAIT_QUEUE = 0
 export const WAIT_LEASE = 1
 

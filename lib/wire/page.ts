@@ -108,7 +108,7 @@ function readRows<R extends Readable, T>(
   return { rows, tail: page.tail as T }
 }
 
-/** What became of watched keys, and the page's tail. */
+/** The current states of watched keys, and the page's tail. */
 export function readWatched<T>(parcel: Parcel): { rows: KvEntryMaybe[]; tail: T } {
   let stamp = ""
   const make = (parts: readonly unknown[], at: number): KvEntryMaybe => {
@@ -163,9 +163,9 @@ const ODD = 3
 interface Parts {
   parts: unknown[]
   size: number
-  /** Where the odd entries are listed. */
+  /** The index of the list of odd entries. */
   odd: number
-  /** What the page ends with. */
+  /** The tail of the page. */
   tail: unknown
 }
 

@@ -90,7 +90,7 @@ pub struct DeadLetter<'a> {
     pub value: &'a [u8],
 }
 
-/// What follows the entries of a page.
+/// The tail of a page, after its entries.
 #[derive(Debug, Clone, Copy)]
 pub enum Tail<'a> {
     /// Of a list: whether there are more (0, 1), or that it is not known yet (2).

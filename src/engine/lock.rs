@@ -11,7 +11,7 @@ use crate::store::{Batch, ReadTxn, Step, StepResult};
 pub struct LockRequest {
     /// Its name.
     pub name: String,
-    /// Who asks.
+    /// The owner that asks.
     pub owner: String,
     /// Then it ends by itself.
     pub duration_ms: i64,
@@ -63,7 +63,7 @@ pub fn release<'a>(
     Ok(Ending::Known(Answer::Found(ours)))
 }
 
-/// Who holds a lock.
+/// The holder of a lock.
 pub fn status(txn: &mut dyn ReadTxn, name: &str) -> Result<Answer> {
     Ok(Answer::Lock(live(txn, name)?))
 }

@@ -87,7 +87,7 @@ impl SweepJob {
             seen.stranded_messages(after, CHECKED_MESSAGES)?;
         self.message = last.unwrap_or(BEGINNING);
         for one in &damaged {
-            // What is let go behind a stranded message is not behind nothing any more.
+            // Setting a stranded message aside unblocks the messages behind it already.
             behind_nothing.remove(&(one.queue.clone(), one.ordering_key.clone().unwrap_or_default()));
         }
         set_aside(batch, damaged, &self.undelivered);

@@ -82,7 +82,7 @@ pub enum Answer {
         /// The entries of the range.
         entries: u64,
     },
-    /// What the store is, and how many entries it has.
+    /// The description of the store, and its number of entries.
     Info(Box<Info>, u64),
 }
 
@@ -118,7 +118,7 @@ pub struct Dues {
 pub struct NamedIndex {
     /// See `definition::name_of`.
     pub name: String,
-    /// What is stored of it.
+    /// Its stored row.
     pub row: IndexRow,
 }
 

@@ -34,7 +34,7 @@ pub struct Writer {
     rebuilds_indexes: bool,
     /// Why nothing is written any more.
     stopped: Option<Error>,
-    /// Whom the group concerns that was committed last.
+    /// The notice of the last committed group.
     notice: Notice,
 }
 

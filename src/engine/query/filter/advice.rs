@@ -100,7 +100,7 @@ const INSTEAD: [(&str, &str); 51] = [
     ("$range", "use $between"),
 ];
 
-/// What to use instead of an operator that does not exist.
+/// The advice for an operator that does not exist.
 pub(super) fn advice(unknown: &str) -> String {
     let small = unknown.to_lowercase();
     if let Some((_, advice)) = INSTEAD.iter().find(|(name, _)| *name == small) {

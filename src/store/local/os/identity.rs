@@ -180,8 +180,8 @@ struct Folders {
 #[cfg(unix)]
 #[derive(Debug, Clone, Copy)]
 struct Steps {
-    /// Where times have nanoseconds: the clock that a kernel takes them from ticks a hundred times a second
-    /// at least.
+    /// If times have nanoseconds: the clock that a kernel takes them from ticks at least a hundred times a
+    /// second.
     fine: Duration,
     /// Elsewhere: the coarsest file system counts in steps of 2 s.
     coarse: Duration,

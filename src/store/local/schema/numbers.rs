@@ -7,7 +7,7 @@ use crate::base::error::Result;
 use crate::store::local::sqlite::{Connection, Rows};
 use crate::store::sql::schema::{LAST_NUMBER, impossible_time, used_up};
 
-/// Where numbers are used up, SQLite would fail each write as if the disk were full.
+/// Refuses a file whose numbers are used up: SQLite would fail each write as if the disk were full.
 ///
 /// # Errors
 /// `CORRUPT`.

@@ -7,7 +7,7 @@ use std::io;
 
 use libsql::ffi;
 
-/// What to do about it.
+/// The remedy.
 pub const NO_DESCRIPTOR: &str = "too many open files: no file descriptor is left; close what is not used (a Kv on a file \
                                  takes 5 to 12), or raise the limit (ulimit -n)";
 

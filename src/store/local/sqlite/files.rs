@@ -126,7 +126,7 @@ impl File<'_> {
     /// The system's error of the last operation that failed, which is forgotten.
     #[cfg(unix)]
     fn take_errno(&self) -> c_int {
-        /// Where no file reaches.
+        /// An offset that no file reaches.
         const BEYOND: i64 = 1 << 46;
         let mut errno: c_int = 0;
         // SAFETY: the file is open; it is asked for an integer.
@@ -146,7 +146,7 @@ impl File<'_> {
 pub struct Errno {
     /// Its number.
     pub number: c_int,
-    /// What the file's name has behind that of the database.
+    /// The suffix of the file's name after that of the database.
     pub suffix: &'static str,
 }
 

@@ -34,7 +34,7 @@ impl IndexRead for LocalRead<'_> {
     }
 
     fn scan_index(&mut self, scan: &OrderedScan, visit: &mut dyn FnMut(IndexedEntry)) -> Result<()> {
-        // What the index cannot judge is marked there, and always among what is found.
+        // Entries that the index cannot judge are marked in it, and always among the candidates.
         for is_marked in [false, true] {
             let (sql, values) = scan_sql(scan, is_marked);
             let mut params: Vec<Param<'_>> =
@@ -88,7 +88,7 @@ impl IndexRead for LocalRead<'_> {
 }
 
 impl LocalRead<'_> {
-    /// Whose entry has the values that a unique index would have for a value; it may have expired.
+    /// The entry that has the values which a unique index would have for a value; it may have expired.
     pub fn unique_holder(
         &mut self,
         define: Define,

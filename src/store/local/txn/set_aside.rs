@@ -27,7 +27,7 @@ pub fn damaged(rows: &Rows<'_>, reason: &str) -> Damaged {
     }
 }
 
-/// What can be read of a text.
+/// The readable part of a text.
 pub fn lossy(rows: &Rows<'_>, column: i32) -> String {
     String::from_utf8_lossy(rows.blob(column)).into_owned()
 }

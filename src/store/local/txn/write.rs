@@ -35,7 +35,7 @@ pub struct LocalWrite<'a> {
     /// This operation's stamp, once it is issued, and its text while it is needed.
     issued: Option<Stamp>,
     text: String,
-    /// Whom it concerns when it is committed.
+    /// The notice to deliver once it is committed.
     pub notice: Notice,
     define: Define,
     /// The log has a key of a commit once. `None`: there is one step, which is logged at once.
@@ -57,11 +57,11 @@ impl From<Error> for Failed {
     }
 }
 
-/// What an operation left behind.
+/// The results that an operation leaves for its group.
 pub struct Written {
     /// The settings, with its stamp.
     pub settings: Settings,
-    /// Whom it concerns.
+    /// The operation's notice.
     pub notice: Notice,
 }
 
@@ -370,7 +370,7 @@ impl<'a> LocalWrite<'a> {
 fn append(db: &mut Db, sql: Sql, params: &[Param<'_>]) -> Result<()> {
     let added = db.statement(sql)?.run(params);
     added.or_else(|error| refuse_last_numbers(&db.connection).and(Err(error)))?;
-    // Where nothing was added, the last row is one of another table.
+    // If nothing was added, the last row id is that of another table.
     let is_used_up = db.connection.changes() > 0 && db.connection.last_rowid() >= LAST_NUMBER;
     if is_used_up { Err(used_up()) } else { Ok(()) }
 }

@@ -66,7 +66,7 @@ const CODES: [(c_int, &str, Option<&str>); 55] = [
     (ffi::SQLITE_CORRUPT_INDEX, "SQLITE_CORRUPT_INDEX", None),
 ];
 
-/// What is known of an error of the disk; of others nothing.
+/// The known facts of an error of the disk; `None` for other errors.
 pub fn of_code(extended: c_int, message: &str) -> Option<SystemError> {
     let (_, name, operation) = CODES.iter().find(|(code, ..)| *code == extended)?;
     Some(SystemError {
