@@ -118,7 +118,7 @@ pub fn encoding(column: i64) -> u8 {
 pub fn change_log(rows: &Rows<'_>, column: i32) -> Result<ChangeLog> {
     ChangeLog::parse(rows.text(column)?).map_err(|_| {
         Error::corrupt(
-            "the file's kv_meta has a change_log that there is not; open the file with the option changeLog",
+            "the file's kv_meta has an unknown change_log; open the file with the option changeLog",
         )
     })
 }
