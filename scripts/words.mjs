@@ -37,7 +37,7 @@ export function wordFaults(name, text, isSource) {
       ),
     )
     const columns = [...line].length
-    if (isSource && prose !== "" && columns > MAX_COLUMNS && !name.startsWith("src/store/local/"))
+    if (isSource && prose !== "" && columns > MAX_COLUMNS)
       faults.push(`a comment of ${columns} columns; wrap it at ${MAX_COLUMNS}`)
     return faults.map((fault) => `${name}:${at + 1}: ${fault}`)
   })

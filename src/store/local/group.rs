@@ -61,8 +61,8 @@ enum Undo {
 
 /// Whether a batch is applied without a savepoint. A savepoint is two statements and a copy of each page that
 /// is changed: without it a set takes a fifth less instructions. A single step that is refused, by a unique
-/// index for example, has changed nothing. If it fails later than that, on an error of the disk for example, the
-/// group is undone and each of its operations runs alone.
+/// index for example, has changed nothing. If it fails later than that, on an error of the disk for example,
+/// the group is undone and each of its operations runs alone.
 fn is_simple(batch: &Batch<'_>) -> bool {
     matches!(
         batch.steps.as_slice(),

@@ -107,8 +107,8 @@ impl Whereabouts {
         })
     }
 
-    /// Whether one of them has moved. An error that says nothing about this is ignored for now: such a file is
-    /// checked again the next time, whatever its folder says.
+    /// Whether one of them has moved. An error that says nothing about this is ignored for now: such a file
+    /// is checked again the next time, whatever its folder says.
     #[cfg(unix)]
     pub fn have_changed(&mut self) -> bool {
         if self.folders.are_as_they_were() {

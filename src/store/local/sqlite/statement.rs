@@ -142,7 +142,8 @@ impl Statement {
 
     /// After a COMMIT whose sync failed, the commit may be found when the file is next recovered.
     fn failure(&self, error: Error, code: c_int) -> Error {
-        // An entry that is written goes into its search indexes, too: FTS5 numbers rows as entries are numbered.
+        // An entry that is written goes into its search indexes, too: FTS5 numbers rows as entries are
+        // numbered.
         if is_of_row(code) && self.sql().contains("kv_entries") {
             return damaged_search(code);
         }
