@@ -30,26 +30,26 @@ use parking_lot::Mutex;
 
 /// The SQL that plants an object, and the text that the message holds.
 const PLANTED: [(&str, &str); 33] = [
-    ("CREATE TRIGGER thief AFTER INSERT ON kv_entries BEGIN DELETE FROM kv_entries; END", "trigger thief is not"),
-    ("CREATE TRIGGER kv_thief AFTER INSERT ON kv_changes BEGIN DELETE FROM kv_changes; END", "trigger kv_thief is not"),
-    ("CREATE TRIGGER kv_entries AFTER INSERT ON kv_entries BEGIN SELECT 1; END", "trigger kv_entries is not"),
+    ("CREATE TRIGGER thief AFTER INSERT ON kv_entries BEGIN DELETE FROM kv_entries; END", "trigger thief does not belong"),
+    ("CREATE TRIGGER kv_thief AFTER INSERT ON kv_changes BEGIN DELETE FROM kv_changes; END", "trigger kv_thief does not belong"),
+    ("CREATE TRIGGER kv_entries AFTER INSERT ON kv_entries BEGIN SELECT 1; END", "trigger kv_entries does not belong"),
     (
         "CREATE TRIGGER kv_search_3_insert AFTER INSERT ON kv_entries BEGIN SELECT 1; END",
-        "trigger kv_search_3_insert is not",
+        "trigger kv_search_3_insert does not belong",
     ),
     (
         "CREATE TRIGGER kv_search_1_more AFTER INSERT ON kv_entries BEGIN SELECT 1; END",
-        "trigger kv_search_1_more is not",
+        "trigger kv_search_1_more does not belong",
     ),
-    ("CREATE TABLE kv_search_3 (a)", "table kv_search_3 is not"),
-    ("CREATE UNIQUE INDEX narrow ON kv_entries (value)", "index narrow is not"),
-    ("CREATE UNIQUE INDEX kv_narrow ON kv_queue (queue)", "index kv_narrow is not"),
-    ("CREATE UNIQUE INDEX kv_unique_2 ON kv_entries (value)", "index kv_unique_2 is not"),
-    ("CREATE INDEX narrow ON kv_search_1_docsize (sz)", "index narrow is not"),
+    ("CREATE TABLE kv_search_3 (a)", "table kv_search_3 does not belong"),
+    ("CREATE UNIQUE INDEX narrow ON kv_entries (value)", "index narrow does not belong"),
+    ("CREATE UNIQUE INDEX kv_narrow ON kv_queue (queue)", "index kv_narrow does not belong"),
+    ("CREATE UNIQUE INDEX kv_unique_2 ON kv_entries (value)", "index kv_unique_2 does not belong"),
+    ("CREATE INDEX narrow ON kv_search_1_docsize (sz)", "index narrow does not belong"),
     (
         "DROP TABLE kv_changes;
          CREATE VIEW kv_changes AS WITH RECURSIVE n(seq) AS (SELECT 1 UNION ALL SELECT seq + 1 FROM n) SELECT seq FROM n",
-        "view kv_changes is not",
+        "view kv_changes does not belong",
     ),
     ("DROP INDEX kv_entries_expiry", "index kv_entries_expiry is missing"),
     ("DROP TABLE kv_locks", "table kv_locks is missing"),
@@ -77,8 +77,8 @@ const PLANTED: [(&str, &str); 33] = [
     ("DROP INDEX kv_ordered_2", "index kv_ordered_2 is missing"),
     ("UPDATE sqlite_sequence SET seq = 9223372036854775807 WHERE name = 'kv_changes'", "number"),
     ("UPDATE kv_meta SET value = 9223372036854775807 WHERE key = 'sequence'", "number"),
-    ("INSERT OR REPLACE INTO kv_meta (key, value) VALUES ('time', 9223372036854775807)", "a time that no clock"),
-    ("INSERT OR REPLACE INTO kv_meta (key, value) VALUES ('time', '2026-01-01')", "a time that no clock"),
+    ("INSERT OR REPLACE INTO kv_meta (key, value) VALUES ('time', 9223372036854775807)", "an impossible time"),
+    ("INSERT OR REPLACE INTO kv_meta (key, value) VALUES ('time', '2026-01-01')", "an impossible time"),
     (
         "PRAGMA writable_schema = ON; UPDATE sqlite_schema
          SET rootpage = (SELECT rootpage FROM sqlite_schema WHERE name = 'kv_changes') WHERE name = 'kv_entries'",
