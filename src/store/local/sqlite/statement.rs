@@ -140,11 +140,15 @@ impl Statement {
         fault(self.sql())
     }
 
+    /// Whether FTS5 may work for it: an entry goes into its search indexes when it is written, or at the end of
+    /// a savepoint or of the transaction.
+    fn may_be_of_search(&self) -> bool {
+        self.sql().contains("kv_entries") || !self.sql().contains(" kv_")
+    }
+
     /// After a COMMIT whose sync failed, the commit may be found when the file is next recovered.
     fn failure(&self, error: Error, code: c_int) -> Error {
-        // An entry that is written goes into its search indexes, too: FTS5 numbers rows as entries are
-        // numbered.
-        if is_of_row(code) && self.sql().contains("kv_entries") {
+        if is_of_row(code) && self.may_be_of_search() {
             return damaged_search(code);
         }
         let outcome_unknown = is_of_sync(code) && self.sql() == "COMMIT";
