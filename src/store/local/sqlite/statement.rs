@@ -140,8 +140,8 @@ impl Statement {
         fault(self.sql())
     }
 
-    /// Whether FTS5 may work for it: an entry goes into its search indexes when it is written, or at the end of
-    /// a savepoint or of the transaction.
+    /// Whether FTS5 may work for it: an entry goes into its search indexes when it is written, or at the end
+    /// of a savepoint or of the transaction.
     fn may_be_of_search(&self) -> bool {
         self.sql().contains("kv_entries") || !self.sql().contains(" kv_")
     }
