@@ -1366,6 +1366,12 @@ export interface KvCollection<Input = unknown, Output = Input> {
   getMany<const Ids extends readonly KvCollectionId[]>(
     ids: Ids,
   ): Promise<{ -readonly [At in keyof Ids]: KvEntryMaybe<Output> }>
+  /** Reads one entry without a promise; see {@link Kv.getSync}. */
+  getSync(id: KvCollectionId): KvEntryMaybe<Output>
+  /** As `getMany`, without a promise. */
+  getManySync<const Ids extends readonly KvCollectionId[]>(
+    ids: Ids,
+  ): { -readonly [At in keyof Ids]: KvEntryMaybe<Output> }
   /** @throws {KvError} `INVALID_ARGUMENT` with the schema's issues in words, and as `cause`. */
   set(id: KvCollectionId, value: Input, options?: KvExpireOptions): Promise<KvSetResult>
   /** Deletes this entry, not what is under its key. */
@@ -1651,6 +1657,33 @@ export class Kv {
   getMany<Values extends KvTuple>(keys: KvKeys<Values>, options?: KvGetOptions): Promise<KvEntries<Values>>
   /** Reads the entries of a list of keys; `T` is the type of every value. */
   getMany<T = unknown>(keys: KvKeyList<T>, options?: KvGetOptions): Promise<KvEntryMaybe<T>[]>
+
+  /**
+   * Reads the entry at a key without a promise, for hot paths. It sees what {@link get} sees: every write that was
+   * awaited. Where the store is busy (another process recovers the file, a failed commit is being decided, in memory
+   * a write), the call waits up to `busyTimeout`, and this thread with it.
+   * @throws {KvError} as {@link get} rejects; `BUSY`; `UNSUPPORTED` for a store that is not on this machine.
+   *
+   * @example
+   * ```js
+   * const session = kv.getSync(["sessions", "a1b2"])
+   * if (session.versionstamp === null) console.log("please log in")
+   * ```
+   */
+  getSync<T = unknown>(key: KvKey): KvEntryMaybe<T>
+
+  /**
+   * Reads up to 1000 keys from one snapshot without a promise, as {@link getSync} does; `[]` gives `[]`.
+   *
+   * @example
+   * ```ts
+   * const [user, order] = kv.getManySync<[{ name: string }, { total: number }]>([["users", 1], ["orders", 7]])
+   * console.log(user.value?.name, order.value?.total)
+   * ```
+   */
+  getManySync<Values extends KvTuple>(keys: KvKeys<Values>): KvEntries<Values>
+  /** Reads the entries of a list of keys; `T` is the type of every value. */
+  getManySync<T = unknown>(keys: KvKeyList<T>): KvEntryMaybe<T>[]
 
   /**
    * Reads a range in order, page by page. Every page is one snapshot; a long list may see writes that were

@@ -12,6 +12,7 @@ import { TextTransport } from "./support/transport/text-transport.js"
 
 runSuites(targets.text, [
   "read",
+  "sync reads",
   "write",
   "backup",
   "atomic",

@@ -2,7 +2,7 @@
  * The seam between the public classes (`api/`) and whatever carries their calls to a store. Everything that
  * crosses it is data: a request names its kind, its members hold plain values, and the kind determines the
  * answer. The addon is one carrier (`native/transport.ts`); one over HTTP implements the same interface.
- * Types only.
+ * Types only. Longer than 400 lines: all of the seam is in one place.
  */
 
 import type {
@@ -50,6 +50,10 @@ export interface Transport {
   get<T>(key: KvKey, consistency: KvConsistency): Promise<KvEntryMaybe<T>>
   /** Reads keys from one snapshot, with the others of this tick that ask for as much. */
   getMany<T>(keys: readonly KvKey[], consistency: KvConsistency): Promise<KvEntryMaybe<T>[]>
+  /** Reads a key before it returns. Where `capabilities.syncReads` says that it cannot, nobody calls it. */
+  getSync<T>(key: KvKey): KvEntryMaybe<T>
+  /** The same of keys, from one snapshot. */
+  getManySync<T>(keys: readonly KvKey[]): KvEntryMaybe<T>[]
   /**
    * Begins a read in steps. Throws `CLOSED` and errors of the request itself at once. What only the store
    * knows (`BUSY`, `CORRUPT`, `HISTORY_GONE`, a log that is off) comes with the first step at the latest.
@@ -86,6 +90,8 @@ export interface Capabilities extends Readonly<KvInfo["capabilities"]> {
    * If it cannot be copied to a path, `kv.backup` checks its arguments and rejects with `UNSUPPORTED`.
    */
   readonly backup: boolean
+  /** It can read without a promise. Where it cannot, `kv.getSync` throws `UNSUPPORTED`. */
+  readonly syncReads: boolean
 }
 
 /** The controls of a store for tests (`testing.ts`). */

@@ -1,5 +1,5 @@
 //! The core's interface: the operations of one open `Kv`. It wires the engine to a store and knows nothing of
-//! Node.
+//! Node. Longer than 400 lines: it has a method for each kind of operation.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -129,6 +129,20 @@ impl Kv {
             self.metrics.note(operation, number, watch.elapsed(), read.is_ok());
         }
         Ok(if read? { found } else { Answer::WouldBlock })
+    }
+
+    /// Answers on this thread, however long it takes; a busy store is waited for, up to its busy timeout.
+    ///
+    /// # Errors
+    /// Those of the store; `BUSY`, `CLOSED`, `UNSUPPORTED` of a store on another machine.
+    pub fn read_blocking(&mut self, request: &Request) -> Result<Answer> {
+        let reader = self.reader.as_mut().ok_or_else(Error::closed)?;
+        let (watch, mut found) = (Stopwatch::start(), Answer::WouldBlock);
+        let read =
+            reader.read(request.access(), &mut |txn| answer(txn, request, false).map(|one| found = one));
+        let (operation, number) = request.counts_as();
+        self.metrics.note(operation, number, watch.elapsed(), read.is_ok());
+        read.map(|()| found)
     }
 
     /// See `Reader::keep`.

@@ -18,6 +18,7 @@ import { read } from "./entries/read.js"
 import { readPages } from "./entries/read-pages.js"
 import { setMany } from "./entries/set-many.js"
 import { snapshots } from "./entries/snapshots.js"
+import { syncReads } from "./entries/sync-reads.js"
 import { ttl } from "./entries/ttl.js"
 import { values } from "./entries/values.js"
 import { write } from "./entries/write.js"
@@ -70,6 +71,7 @@ const suites = {
   read,
   "read in pages": readPages,
   snapshots,
+  "sync reads": syncReads,
   write,
   "set many": setMany,
   ttl,

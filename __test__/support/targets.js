@@ -17,6 +17,7 @@ import { TextTransport } from "./transport/text-transport.js"
  * @property {string} name
  * @property {boolean} persistent what was written outlives `close`
  * @property {boolean} shared two `Kv` on one url see each other
+ * @property {boolean} syncReads the data is on this machine, so that it can be read without a promise
  * @property {number} maxValueBytes the largest encoded value
  * @property {() => Place} place
  * @property {(place: Place, options?: object) => Kv} open
@@ -37,6 +38,7 @@ export const targets = {
     name: "memory",
     persistent: false,
     shared: false,
+    syncReads: true,
     maxValueBytes: 16 * MIB,
     place: () => ({ url: ":memory:", dispose() {} }),
     open: (place, options) => new Kv(place.url, { ...QUIET, ...options }),
@@ -46,6 +48,7 @@ export const targets = {
     name: "text",
     persistent: false,
     shared: false,
+    syncReads: false,
     maxValueBytes: 16 * MIB,
     place: () => ({ url: ":memory:", dispose() {} }),
     open(place, options) {
@@ -61,6 +64,7 @@ export const targets = {
     name: "file",
     persistent: true,
     shared: true,
+    syncReads: true,
     maxValueBytes: 16 * MIB,
     place() {
       const folder = tempFolder()

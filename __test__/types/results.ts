@@ -193,7 +193,18 @@ export async function tuples(kv: Kv, tx: KvTransaction, keys: KvKey[]): Promise<
   const single = await kv.get<[number, number]>(["point"])
   same<typeof single, KvEntryMaybe<[number, number]>>(true)
 
+  const [user1, order1] = kv.getManySync<[User, Order]>([["a"], ["b"]])
+  same<[typeof user1, typeof order1], [KvEntryMaybe<User>, KvEntryMaybe<Order>]>(true)
+  const manySync = kv.getManySync<User>(keys)
+  same<typeof manySync, KvEntryMaybe<User>[]>(true)
+  const singleSync = kv.getSync<User>(["a"])
+  same<typeof singleSync, KvEntryMaybe<User>>(true)
+
   const notes = kv.collection<string>(["notes"])
+  const [noteSync] = notes.getManySync([1, 2])
+  same<[typeof noteSync, ReturnType<typeof notes.getSync>], [KvEntryMaybe<string>, KvEntryMaybe<string>]>(
+    true,
+  )
   const [note] = await notes.getMany([1, 2])
   same<typeof note, KvEntryMaybe<string>>(true)
 

@@ -128,6 +128,7 @@ export function byHand(db, newStamp) {
 
   return {
     get,
+    getSync: get,
     set,
     load: db.transaction((entries) => {
       for (const { key, value } of entries) set(key, value)

@@ -10,6 +10,7 @@ export function keyval(kv, open) {
   return {
     load: (entries) => kv.setMany(entries),
     get: (key) => kv.get(key),
+    getSync: (key) => kv.getSync(key),
     getMany: (keys) => kv.getMany(keys),
     async list(prefix, visit) {
       for await (const entry of kv.list(prefix)) visit(entry)

@@ -23,6 +23,7 @@ import { rows } from "../rows/rows.js"
  * @property {(entries: Iterable<{ key: any[], value: any }>) => any} [load] writes many entries, not timed; a
  * peer has it, `get`, `getMany`, `set` and `delete`, or none of them
  * @property {(key: any[]) => any} [get] gives `{ key, value }`, `value: null` if there is none
+ * @property {(key: any[]) => any} [getSync] the same without a promise
  * @property {(keys: any[][]) => any} [getMany]
  * @property {(prefix: any[], visit: (entry: { key: any[], value: any }) => void) => any} [list]
  * @property {(prefix: any[], field: string, bounds: [number, number], visit: (entry: { key: any[], value: any
@@ -193,6 +194,7 @@ const commands = {
 async function validateEntries() {
   const [first, last] = [itemKey(0), itemKey(ENTRIES - 1)]
   assert.deepEqual((await peer.get(first)).value, item(0).value, "get")
+  if (peer.getSync) assert.deepEqual(peer.getSync(first).value, item(0).value, "getSync")
   const both = await peer.getMany([last, first])
   assert.deepEqual([both[0].value, both[1].value], [item(ENTRIES - 1).value, item(0).value], "getMany")
 

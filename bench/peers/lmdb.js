@@ -22,6 +22,7 @@ export async function open(path) {
       await Promise.all(writes)
     },
     get,
+    getSync: get,
     getMany: (keys) => keys.map(get),
     list(prefix, visit) {
       for (const entry of db.getRange(under(prefix))) visit(entry)

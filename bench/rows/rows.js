@@ -36,6 +36,8 @@ const get = {
   check: (key, entry) => entry.value.id === itemId(key),
 }
 
+const getSync = { ...get, needs: "getSync", call: (peer, key) => peer.getSync(key) }
+
 const getMany = (size) => ({
   needs: "getMany",
   chunk: 16,
@@ -140,6 +142,7 @@ const removePrefix = {
 export const rows = [
   { name: "get, one at a time", atOnce: 1, ...get },
   { name: "get, 64 at once", atOnce: 64, ...get },
+  { name: "get without a promise", atOnce: 1, ...getSync },
   { name: "getMany 10", atOnce: 1, ...getMany(10) },
   { name: "getMany 100", atOnce: 1, ...getMany(100) },
   { name: "list 10,000, ms", unit: "ms", atOnce: 1, ...list10000 },

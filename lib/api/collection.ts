@@ -63,6 +63,11 @@ export class Collection<Input, Output> implements KvCollection<Input, Output> {
     return [...this.prefix, ...parts]
   }
 
+  /** What is no list of ids is refused where it is no list of keys. */
+  #keys(ids: readonly KvCollectionId[]): readonly KvKey[] {
+    return isList(ids) ? Array.from(ids, (id) => this.key(id)) : ids
+  }
+
   async get(id: KvCollectionId, ...extra: unknown[]): Promise<KvEntryMaybe<Output>> {
     refuseExtra(extra)
     return this.#kv.get<Output>(this.key(id))
@@ -73,10 +78,24 @@ export class Collection<Input, Output> implements KvCollection<Input, Output> {
     ...extra: unknown[]
   ): Promise<{ -readonly [At in keyof Ids]: KvEntryMaybe<Output> }> {
     refuseExtra(extra)
-    const keys: readonly KvKey[] = isList(ids)
-      ? Array.from(ids, (id) => this.key(id))
-      : (ids as unknown as readonly [])
-    return (await this.#kv.getMany<Output>(keys)) as { -readonly [At in keyof Ids]: KvEntryMaybe<Output> }
+    return (await this.#kv.getMany<Output>(this.#keys(ids))) as {
+      -readonly [At in keyof Ids]: KvEntryMaybe<Output>
+    }
+  }
+
+  getSync(id: KvCollectionId, ...extra: unknown[]): KvEntryMaybe<Output> {
+    refuseExtra(extra)
+    return this.#kv.getSync<Output>(this.key(id))
+  }
+
+  getManySync<const Ids extends readonly KvCollectionId[]>(
+    ids: Ids,
+    ...extra: unknown[]
+  ): { -readonly [At in keyof Ids]: KvEntryMaybe<Output> } {
+    refuseExtra(extra)
+    return this.#kv.getManySync<Output>(this.#keys(ids)) as {
+      -readonly [At in keyof Ids]: KvEntryMaybe<Output>
+    }
   }
 
   set(

@@ -1,3 +1,7 @@
+/**
+ * The class that people hold. Longer than 400 lines: it has a method for each call of the contract.
+ */
+
 import type {
   Kv as Contract,
   KvAtomic,
@@ -58,7 +62,7 @@ import type {
   KvWriteKey,
 } from "../../index.js"
 import { openTransport } from "../open.js"
-import { describe, invalidArgument } from "../shared/errors.js"
+import { describe, invalidArgument, KvError } from "../shared/errors.js"
 import { isKeyList } from "../shared/keys.js"
 import { consistencyOf, refuseExtra, refuseOptions, settingsOf, takeOptions } from "../shared/options.js"
 import { COMMIT_VERSIONSTAMP, createNow, UUIDV7 } from "../shared/placeholders.js"
@@ -136,6 +140,18 @@ export class Kv implements Contract {
       refuseExtra(extra)
       return this.#transport.getMany(keys, consistencyIn(options))
     })
+  }
+
+  getSync<T>(key: KvKey, ...extra: unknown[]): KvEntryMaybe<T> {
+    if (extra.length > 0) refuseExtra(extra)
+    if (!this.#transport.capabilities.syncReads) throw noSyncReads("getSync")
+    return this.#transport.getSync(key)
+  }
+
+  getManySync<T>(keys: readonly KvKey[], ...extra: unknown[]): KvEntryMaybe<T>[] {
+    refuseExtra(extra)
+    if (!this.#transport.capabilities.syncReads) throw noSyncReads("getManySync")
+    return this.#transport.getManySync(keys)
   }
 
   list<T>(
@@ -387,6 +403,11 @@ export class Kv implements Contract {
 
 /** The way from a `Kv` to its transport, for tests alone (`testing.ts`). */
 export const transports = new WeakMap<Contract, Transport>()
+
+function noSyncReads(call: string): KvError {
+  const message = `${call}: the store is not on this machine; await get or getMany instead`
+  return new KvError("UNSUPPORTED", message)
+}
 
 function consistencyIn(options: KvGetOptions | undefined): KvConsistency {
   return consistencyOf(takeOptions<KvGetOptions>(options, ["consistency"]).consistency)

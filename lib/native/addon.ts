@@ -53,6 +53,8 @@ export interface NativeHandle {
   capabilities(): Omit<Capabilities, "backend">
   checkValues(): void
   readBatch(id: number, keys: readonly unknown[], many: boolean): Packet
+  getSync(key: unknown): Exclude<Packet, undefined>
+  getManySync(keys: readonly unknown[]): Exclude<Packet, undefined>
   keepSnapshot(): void
   releaseSnapshot(): void
   listOpen(request: Omit<Asked<Readers, "list">, "consistency">): NativeList

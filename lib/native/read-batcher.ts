@@ -9,6 +9,7 @@ import { Answer, beneath, originOf } from "../shared/stacks.js"
 import { isUnparsed, parcelOf, readKnown } from "../wire/page.js"
 import { callNative, fromNative } from "./addon.js"
 import type { Bridge } from "./bridge.js"
+import type { TurnSnapshot } from "./turn-snapshot.js"
 
 /** A `get` or a `getMany` of this tick: how many of the tick's keys are its own. */
 interface Waiting {
@@ -17,26 +18,17 @@ interface Waiting {
   answer: Answer<unknown>
 }
 
-/**
- * Where reads come one a turn, this many of them pass before one is followed by a look at what else its turn
- * reads.
- */
-const READS_A_LOOK = 16
-
 const READER = { page: readKnown }
 
 export class ReadBatcher {
   readonly #bridge: Bridge
+  readonly #snapshot: TurnSnapshot
   #waiting: Waiting[] = []
   #keys: KvKey[] = []
-  /** This turn's batches are counted, until its end. */
-  #counting = false
-  #batches = 0
-  /** Several batches in a turn: they share a snapshot while nothing is committed. */
-  #keeping = false
 
-  constructor(bridge: Bridge) {
+  constructor(bridge: Bridge, snapshot: TurnSnapshot) {
     this.#bridge = bridge
+    this.#snapshot = snapshot
   }
 
   get<T>(key: KvKey): Promise<KvEntryMaybe<T>> {
@@ -78,29 +70,8 @@ export class ReadBatcher {
     const keys = this.#keys
     this.#waiting = []
     this.#keys = []
-    this.#countBatch()
+    this.#snapshot.count()
     this.#answer(waiting, keys)
-  }
-
-  /**
-   * Beginning and ending a snapshot costs more than a read. Where many batches are read in one turn of the
-   * event loop, they keep one until the end of the turn; Rust begins another as soon as anybody has
-   * committed.
-   */
-  #countBatch(): void {
-    this.#batches++
-    if (this.#counting || (!this.#keeping && this.#batches < READS_A_LOOK)) return
-    this.#counting = true
-    this.#batches = 1
-    if (this.#keeping) this.#bridge.callWhileClosing((handle) => handle.keepSnapshot())
-    turn(this.#endTurn)
-  }
-
-  readonly #endTurn = (): void => {
-    if (this.#keeping) this.#bridge.callWhileClosing((handle) => handle.releaseSnapshot())
-    this.#counting = false
-    this.#keeping = this.#batches > 1
-    this.#batches = 0
   }
 
   /** `isAgain`: a value among them is no JSON, and is to be named. */

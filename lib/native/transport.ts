@@ -22,6 +22,8 @@ import { core } from "./core.js"
 import { QUERIES, type QueryEntry } from "./queries.js"
 import { ReadBatcher } from "./read-batcher.js"
 import { NativeBackupReader, NativeChangesReader, NativeListReader, NativeSearchReader } from "./readers.js"
+import { SyncReads } from "./sync-reads.js"
+import { TurnSnapshot } from "./turn-snapshot.js"
 import { NativeWatchReader } from "./watch-reader.js"
 import { WRITES, type WriteEntry } from "./writes.js"
 
@@ -30,6 +32,7 @@ export class NativeTransport implements Transport {
   readonly capabilities: Capabilities
   readonly #bridge: Bridge
   readonly #reads: ReadBatcher
+  readonly #syncReads: SyncReads
   readonly #notices: NoticeDispatcher
 
   constructor(settings: KvSettings) {
@@ -44,7 +47,9 @@ export class NativeTransport implements Transport {
     })
     const store = this.#bridge.callSync((handle) => handle.capabilities())
     this.capabilities = Object.freeze({ ...store, backend: store.persistent ? "file" : "memory" })
-    this.#reads = new ReadBatcher(this.#bridge)
+    const snapshot = new TurnSnapshot(this.#bridge)
+    this.#reads = new ReadBatcher(this.#bridge, snapshot)
+    this.#syncReads = new SyncReads(this.#bridge, snapshot)
     this.#notices = new NoticeDispatcher(noticeStoreOf(this.#bridge))
   }
 
@@ -67,6 +72,14 @@ export class NativeTransport implements Transport {
 
   getMany<T>(keys: readonly KvKey[]): Promise<KvEntryMaybe<T>[]> {
     return this.#reads.getMany(keys)
+  }
+
+  getSync<T>(key: KvKey): KvEntryMaybe<T> {
+    return this.#syncReads.get(key)
+  }
+
+  getManySync<T>(keys: readonly KvKey[]): KvEntryMaybe<T>[] {
+    return this.#syncReads.getMany(keys)
   }
 
   open<K extends keyof Readers>(request: Request<Readers, K>): Readers[K]["gives"]

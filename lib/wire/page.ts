@@ -48,6 +48,26 @@ export function readKnown(parcel: Parcel, keys: readonly KvKey[]): KvEntryMaybe[
   return entries
 }
 
+/** The entry at a key, of an answer to it alone; nothing if it needs more than that (`readKnown`). */
+export function readOne(packet: Exclude<Packet, undefined>, key: KvKey): KvEntryMaybe | undefined {
+  if (typeof packet !== "string" || !packet.endsWith(ONE_PLAIN)) return undefined
+  let parts: unknown[]
+  try {
+    parts = JSON.parse(packet)
+  } catch {
+    return undefined
+  }
+  if (parts.length !== ONE_PLAIN_PARTS) return undefined
+  const versionstamp = parts[1] as string | null
+  return versionstamp === null
+    ? { key, value: null, versionstamp }
+    : { key, value: parts[0] as unknown, versionstamp }
+}
+
+/** The end of a page of one entry that is not odd; such a page has so many parts. */
+const ONE_PLAIN = ",0,1,0]"
+const ONE_PLAIN_PARTS = 5
+
 /**
  * Where entries are of one moment, one fails them all; it is named, so that the others can be asked for
  * without it.

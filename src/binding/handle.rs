@@ -1,28 +1,22 @@
-//! The classes that `lib/native/addon.ts` uses: a `Handle` for each open `Kv`, a `List` for each list. Reads
-//! and the lifetime of a `Kv` are here, commits in `commit.rs`.
+//! The class that `lib/native/addon.ts` uses for each open `Kv`. Gets and the lifetime of a `Kv` are here,
+//! lists in `list.rs`, commits in `commit.rs`.
 
-use std::ops::Range;
 use std::sync::{Arc, Weak};
 
 use napi::Env;
 use napi_derive::napi;
-use parking_lot::Mutex;
 
 use super::results::answers::{Written, written};
 use super::results::mailbox::{Mailbox, Wake};
 use super::results::numbers::Number;
 use super::results::text::{Packet, thrown};
 use super::values::convert;
-use super::values::convert::selector;
-use super::values::raw;
 use super::values::raw::{Raw, member};
 use crate::base::config::{ChangeLog, Durability, Options};
 use crate::base::error::{At, Error, Result};
-use crate::engine::answer::Answer;
+use crate::engine::answer::{Answer, lost};
 use crate::engine::commit::Commit;
 use crate::engine::get::Keys;
-use crate::engine::query::list::{IndexHits, ListQuery};
-use crate::engine::query::range::after_cursor;
 use crate::engine::queue::settle::Settled;
 use crate::engine::request::{Request, Write};
 use crate::kv::Kv;
@@ -57,22 +51,11 @@ pub struct StoreCapabilities {
     /// See [`Capabilities`].
     pub backup: bool,
     /// See [`Capabilities`].
+    pub sync_reads: bool,
+    /// See [`Capabilities`].
     pub max_value_bytes: f64,
     /// See [`Capabilities`].
     pub max_keys: f64,
-}
-
-/// A list: its position.
-#[napi]
-pub struct List {
-    position: Arc<Mutex<ListPosition>>,
-}
-
-struct ListPosition {
-    /// The rest of the list.
-    left: ListQuery,
-    /// The range before its last page.
-    before: Range<Vec<u8>>,
 }
 
 #[napi]
@@ -145,6 +128,35 @@ impl Handle {
         }
     }
 
+    /// Answers a key, on this thread whatever happens.
+    #[napi(catch_unwind)]
+    pub fn get_sync(&mut self, env: Env, key: Raw) -> napi::Result<Packet, CodeName> {
+        self.keys.clear();
+        self.keys.push_with(|bytes| convert::key(env, key, bytes)).at("key").map_err(thrown)?;
+        self.read_blocking().map_err(thrown)
+    }
+
+    /// Answers keys, likewise; errors name the place of a key.
+    #[napi(catch_unwind)]
+    pub fn get_many_sync(&mut self, env: Env, keys: Raw) -> napi::Result<Packet, CodeName> {
+        self.keys.clear();
+        convert::keys(env, keys, true, &mut self.keys).map_err(thrown)?;
+        self.read_blocking().map_err(thrown)
+    }
+
+    fn read_blocking(&mut self) -> Result<Packet> {
+        self.keys.checks_values = std::mem::take(&mut self.checks_values);
+        let request = Request::Get(std::mem::take(&mut self.keys));
+        let answer = self.kv().and_then(|kv| kv.read_blocking(&request));
+        if let Request::Get(keys) = request {
+            self.keys = keys;
+        }
+        match answer? {
+            Answer::Page(page) => Ok(Packet::new(page.text, page.bytes)),
+            _ => Err(lost()),
+        }
+    }
+
     /// The next batch checks each value, so that one that is no JSON damages no other.
     #[napi(catch_unwind)]
     pub fn check_values(&mut self) {
@@ -173,55 +185,6 @@ impl Handle {
         Ok(())
     }
 
-    /// Begins a list: `{ prefix, start, end, cursor, reverse, keysOnly, batch, where }`.
-    #[napi(catch_unwind)]
-    pub fn list_open(&self, env: Env, request: Raw) -> napi::Result<List, CodeName> {
-        let given = |name| member(env, request, name);
-        let reverse = raw::flag(env, given(c"reverse"));
-        let cursor = raw::lossy_text(env, given(c"cursor"));
-        let selector = selector(env, request).map_err(thrown)?;
-        let range =
-            selector.range().and_then(|range| after_cursor(range, &cursor, reverse)).map_err(thrown)?;
-        let prefix_bytes = selector.prefix.map_or(0, |prefix| prefix.len());
-        let filter = convert::filter(env, given(c"where")).map_err(thrown)?;
-        let before = range.clone();
-        let left = ListQuery {
-            range,
-            prefix_bytes,
-            reverse,
-            keys_only: raw::flag(env, given(c"keysOnly")),
-            limit: raw::count(env, given(c"batch")),
-            filter,
-            found: IndexHits::default(),
-            checks_values: false,
-        };
-        Ok(List { position: Arc::new(Mutex::new(ListPosition { left, before })) })
-    }
-
-    /// Reads the next page of at most `limit` entries, or nothing if it comes by mail under `id`.
-    #[napi(catch_unwind)]
-    pub fn list_page(&mut self, id: u32, list: &List, limit: u32) -> napi::Result<Packet, CodeName> {
-        let query = ListQuery { limit: limit as usize, ..list.position.lock().left.clone() };
-        let request = Request::List(query);
-        match self.kv().and_then(|kv| kv.read_now(&request)).map_err(thrown)? {
-            Answer::Page(page) => {
-                list.position.lock().advance(&page.last_key);
-                Ok(Packet::new(page.text, page.bytes))
-            }
-            _ => {
-                let (mailbox, position) = (self.mailbox().map_err(thrown)?, Arc::clone(&list.position));
-                let done = move |answer: Result<Answer>| {
-                    if let Ok(Answer::Page(page)) = &answer {
-                        position.lock().advance(&page.last_key);
-                    }
-                    mailbox.post_answer(id, answer);
-                };
-                self.kv().map_err(thrown)?.read_later(request, Box::new(done));
-                Ok(Packet::Later)
-            }
-        }
-    }
-
     /// Answers a read of something other than entries: now, or by mail under `id`.
     pub(super) fn ask(&mut self, id: u32, request: Request) -> napi::Result<Packet, CodeName> {
         match self.kv().and_then(|kv| kv.read_now(&request)).and_then(written).map_err(thrown)? {
@@ -241,15 +204,6 @@ impl Handle {
         self.kv().map(|kv| kv.write(write, done)).map_err(thrown)
     }
 
-    /// Counts a range, `{ prefix, start, end, where }`; the answer comes by mail under `id`.
-    #[napi(catch_unwind)]
-    pub fn count(&mut self, env: Env, id: u32, range: Raw) -> napi::Result<(), CodeName> {
-        let filter = member(env, range, c"where");
-        let range = selector(env, range).and_then(|selector| selector.range()).map_err(thrown)?;
-        let filter = convert::filter(env, filter).map_err(thrown)?;
-        self.read_later(id, Request::Count(range, filter)).map_err(thrown)
-    }
-
     pub(super) fn stage(&mut self, id: u32, commit: Commit) -> Result<()> {
         let mailbox = self.mailbox()?;
         self.kv()?.stage(commit, Box::new(move |outcome| mailbox.post_outcome(id, outcome)))
@@ -267,9 +221,9 @@ impl Handle {
     #[napi(catch_unwind)]
     pub fn capabilities(&self) -> napi::Result<StoreCapabilities, CodeName> {
         let kv = self.kv.as_ref().ok_or_else(|| thrown(Error::closed()))?;
-        let Capabilities { persistent, backup, max_value_bytes, max_keys } = kv.capabilities();
+        let Capabilities { persistent, backup, sync_reads, max_value_bytes, max_keys } = kv.capabilities();
         let [max_value_bytes, max_keys] = [max_value_bytes, max_keys].map(|limit| limit as f64);
-        Ok(StoreCapabilities { persistent, backup, max_value_bytes, max_keys })
+        Ok(StoreCapabilities { persistent, backup, sync_reads, max_value_bytes, max_keys })
     }
 
     /// The number by which completions are taken (`drain`).
@@ -351,24 +305,4 @@ impl Handle {
 /// A runtime that does not support this collects later, which is no error.
 fn tell_collector(env: Env, bytes: i64) {
     let _ = env.adjust_external_memory(bytes);
-}
-
-#[napi]
-impl List {
-    /// Makes the next page the last one again; from there on each value is checked.
-    #[napi(catch_unwind)]
-    pub fn again(&self) {
-        let mut position = self.position.lock();
-        position.left.range = position.before.clone();
-        position.left.checks_values = true;
-    }
-}
-
-impl ListPosition {
-    fn advance(&mut self, last_key: &[u8]) {
-        self.before = self.left.range.clone();
-        if !last_key.is_empty() {
-            self.left = self.left.after(last_key);
-        }
-    }
 }

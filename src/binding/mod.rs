@@ -7,6 +7,7 @@ mod consumer;
 mod functions;
 mod handle;
 mod index;
+mod list;
 mod lock;
 mod notices;
 mod queue;

@@ -51,6 +51,8 @@ pub struct Capabilities {
     pub persistent: bool,
     /// It can be copied to a path.
     pub backup: bool,
+    /// It can be read on the calling thread: the data is on this machine.
+    pub sync_reads: bool,
     /// The largest value, encoded.
     pub max_value_bytes: usize,
     /// The most keys of one read of several, or of one delete of a list.

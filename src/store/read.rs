@@ -126,13 +126,21 @@ pub enum Access {
     System,
 }
 
-/// Reads on the calling thread, without waiting for anything.
+/// Reads on the calling thread.
 pub trait Reader: Send {
-    /// Runs `work`. `Ok(false)`: the store is busy, ask the reader thread.
+    /// Runs `work`, without waiting for anything. `Ok(false)`: the store is busy, ask the reader thread.
     ///
     /// # Errors
     /// Those of the store and of `work`.
     fn try_read(&mut self, access: Access, work: ReadWork<'_>) -> Result<bool>;
+
+    /// Runs `work`, and waits where it must, for as long as the store's busy timeout: until what is in the log
+    /// is decided, until a lock is released.
+    ///
+    /// # Errors
+    /// Those of the store and of `work`; `BUSY` once that time is over; `UNSUPPORTED` of a store that is
+    /// remote.
+    fn read(&mut self, access: Access, work: ReadWork<'_>) -> Result<()>;
 
     /// Lets the following reads of keys share a snapshot while it is the newest, until `release`. Worth it if
     /// many reads follow at once: beginning a snapshot costs more than a read.

@@ -1,18 +1,20 @@
 //! Reads on the JavaScript thread: they give the same answers as the reader thread, and never take long.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use crate::support::{commit, commit_ok, key, open, quiet, read, set, write};
+use crate::support::{commit, commit_ok, key, keys_of, open, quiet, read, set, write};
 use keyval::base::clock::Stopwatch;
+use keyval::base::config::{Fault, Options};
+use keyval::base::error::Code;
 use keyval::base::limits::{
     MAX_INLINE_FILTERED_ROWS, MAX_INLINE_INDEXED_KEYS, MAX_INLINE_SEARCH_MS, MAX_RANKED_KEYS,
 };
 use keyval::codec::key::descendants;
 use keyval::codec::page::Page;
 use keyval::engine::answer::Answer;
-use keyval::engine::commit::Mutation;
+use keyval::engine::commit::{Commit, Mutation};
 use keyval::engine::query::definition;
 use keyval::engine::query::definition::Tokenizer;
 use keyval::engine::query::filter::{parse, path_of};
@@ -20,6 +22,7 @@ use keyval::engine::query::list::{IndexHits, ListQuery};
 use keyval::engine::query::search::SearchQuery;
 use keyval::engine::request::{Request, Write};
 use keyval::kv::Kv;
+use parking_lot::Mutex;
 
 /// Enough that ranking all of them takes several times what a search may take on the JavaScript thread.
 const DOCUMENTS: usize = 60_000;
@@ -170,4 +173,33 @@ fn page(answer: Answer) -> Option<Page> {
 
 fn task(kv: &mut Kv, one: Write) {
     write(kv, one).unwrap();
+}
+
+/// Seen to fail: with a wait for the writer without end, and with `WouldBlock` where a read may block.
+#[test]
+fn in_memory_a_read_that_blocks_waits_for_the_writer() {
+    let held = Arc::new(Mutex::new(()));
+    let (gate, (entered, commits)) = (Arc::clone(&held), mpsc::channel());
+    let fault = move |step: &str| {
+        if step == "COMMIT" {
+            let _ = entered.send(());
+            drop(gate.lock());
+        }
+        None
+    };
+    let fault = Some(Fault(Arc::new(fault)));
+    let mut kv = open(Path::new(":memory:"), &Options { fault, busy_timeout_ms: Some(20), ..quiet() });
+    while commits.try_recv().is_ok() {}
+    let holding = held.lock();
+    let (send, receive) = mpsc::channel();
+    kv.stage(Commit::of(set(&["n"], "1")), Box::new(move |outcome| drop(send.send(outcome)))).unwrap();
+    kv.flush();
+    commits.recv().unwrap();
+    let request = Request::Get(keys_of(&[&["n"]]));
+    assert!(matches!(kv.read_now(&request).unwrap(), Answer::WouldBlock));
+    assert_eq!(kv.read_blocking(&request).unwrap_err().code, Code::Busy);
+    drop(holding);
+    receive.recv().unwrap().unwrap();
+    let found = page(kv.read_blocking(&request).unwrap()).unwrap();
+    assert!(String::from_utf8(found.text).unwrap().starts_with("[1,"));
 }

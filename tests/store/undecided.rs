@@ -2,9 +2,9 @@
 //! is acknowledged; if the log can be repaired at once, the commit is certainly undone.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
 
 use crate::support::{close, is_definite, keys_of, open, put, quiet, set, try_commit, wait};
 use keyval::base::config::{Fault, Options};
@@ -21,17 +21,27 @@ const FAILED_SYNC: i32 = 1034;
 struct Disk {
     fails_commits: Arc<AtomicBool>,
     fails_mends: Arc<AtomicBool>,
+    /// Who mends the log waits for it.
+    holds_mends: Arc<Mutex<()>>,
+    /// 0: the default.
+    busy_timeout_ms: i64,
 }
 
 impl Disk {
     fn options(&self) -> Options {
         let disk = self.clone();
-        let fault = move |step: &str| match step {
-            "COMMIT" if disk.fails_commits.load(Ordering::SeqCst) => Some(FAILED_SYNC),
-            "log: mend" if disk.fails_mends.load(Ordering::SeqCst) => Some(FAILED_SYNC),
-            _ => None,
+        let busy_timeout_ms = (disk.busy_timeout_ms != 0).then_some(disk.busy_timeout_ms);
+        let fault = move |step: &str| {
+            if step == "log: mend" {
+                drop(disk.holds_mends.lock());
+            }
+            match step {
+                "COMMIT" if disk.fails_commits.load(Ordering::SeqCst) => Some(FAILED_SYNC),
+                "log: mend" if disk.fails_mends.load(Ordering::SeqCst) => Some(FAILED_SYNC),
+                _ => None,
+            }
         };
-        Options { fault: Some(Fault(Arc::new(fault))), ..quiet() }
+        Options { fault: Some(Fault(Arc::new(fault))), busy_timeout_ms, ..quiet() }
     }
 
     fn fail(&self, commits: bool, mends: bool) {
@@ -89,6 +99,33 @@ fn nothing_is_read_until_the_outcome_is_decided() {
     disk.fail(false, false);
     assert!(text(get(&kv, &["balance"]).unwrap()).contains("100"));
     assert!(matches!(kv.read_now(&request), Ok(Answer::Page(_))));
+}
+
+/// Seen to fail: with reads that block and do not ask whether the log is whole: they gave 70.
+#[test]
+fn a_read_that_blocks_waits_until_the_outcome_is_decided() {
+    let (folder, disk) = (tempfile::tempdir().unwrap(), Disk::default());
+    let mut kv = stopped(&folder.path().join("kv.db"), &disk);
+    let request = Request::Get(keys_of(&[&["balance"]]));
+    let error = kv.read_blocking(&request).unwrap_err();
+    assert_eq!((error.code, is_definite(&error)), (Code::Unavailable, true), "{error}");
+    disk.fail(false, false);
+    assert!(text(kv.read_blocking(&request).unwrap()).contains("100"));
+}
+
+/// Seen to fail: with a wait for the writer that has no end.
+#[test]
+fn a_read_that_blocks_waits_no_longer_than_the_busy_timeout() {
+    let (folder, disk) = (tempfile::tempdir().unwrap(), Disk::default());
+    let mut kv = stopped(&folder.path().join("kv.db"), &Disk { busy_timeout_ms: 20, ..disk.clone() });
+    let request = Request::Get(keys_of(&[&["balance"]]));
+    let held = disk.holds_mends.lock().unwrap();
+    let error = kv.read_blocking(&request).unwrap_err();
+    assert_eq!((error.code, is_definite(&error)), (Code::Busy, true), "{error}");
+    disk.fail(false, false);
+    drop(held);
+    get(&kv, &["balance"]).unwrap();
+    assert!(text(kv.read_blocking(&request).unwrap()).contains("100"));
 }
 
 /// Seen to fail: with the log mended after a commit that failed, and not before the next one.

@@ -63,7 +63,7 @@ export function everyArgument(target) {
   // Seen to fail: without the look at whole numbers, eleven calls took a text for a limit; `list` took null
   // for a cursor, `patch` any text for a versionstamp, `collection` a prefix that no key has.
   describe("what is of another kind is refused by name, and nothing has happened", () => {
-    for (const call of CALLS) {
+    for (const call of CALLS.filter(({ name }) => target.syncReads || !name.endsWith("Sync"))) {
       const row = ARGUMENTS[title(call)]
       if (row === undefined || [...badCalls(call, row)].length === 0) continue
       test(title(call), async () => {

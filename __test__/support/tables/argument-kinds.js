@@ -178,6 +178,8 @@ export const ARGUMENTS = Object.fromEntries([
   ...named("Kv", {
     get: [{ key: "keyOrKeys" }, "KvGetOptions"],
     getMany: [{ keys: "keys" }, "KvGetOptions"],
+    getSync: [{ key: "key" }],
+    getManySync: [{ keys: "keys" }],
     list: [{ selector: "selector" }, "KvListOptions"],
     paginate: [{ selector: "selector" }, "KvPaginateOptions"],
     count: [{ selector: "selector" }, "KvCountOptions"],
@@ -242,6 +244,8 @@ export const ARGUMENTS = Object.fromEntries([
     key: [{ id: null }],
     get: [{ id: null }],
     getMany: [{ ids: null }],
+    getSync: [{ id: null }],
+    getManySync: [{ ids: null }],
     set: [{ id: null, value: "value" }, "KvExpireOptions"],
     delete: [{ id: null }],
     list: [{}, "KvListOptions"],

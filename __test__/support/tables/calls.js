@@ -93,6 +93,15 @@ export const CALLS = [
       ],
       { consistency: "strong" },
     ],
+    getSync: [[["d", 1]]],
+    getManySync: [
+      [
+        [
+          ["d", 1],
+          ["d", 2],
+        ],
+      ],
+    ],
     list: [[{ prefix: ["d"] }], { limit: 2, start: ["d", 1], where: filter, batchSize: 1 }],
     paginate: [[{ prefix: ["d"], end: ["d", 3] }], { limit: 1, where: filter }],
     count: [[["d"]], { where: filter }],
@@ -161,6 +170,8 @@ export const CALLS = [
     key: [[["x", 1]]],
     get: [[[1]]],
     getMany: [[[1, [2]]]],
+    getSync: [[1]],
+    getManySync: [[[1, [2]]]],
     set: [[7, { n: 7 }], expiring],
     delete: [[1]],
     list: [[], { limit: 1, start: ["d", 1] }],

@@ -55,7 +55,7 @@ export class TextTransport {
   }
 
   get capabilities() {
-    return fromText(answerText(this.#native.capabilities))
+    return { ...fromText(answerText(this.#native.capabilities)), syncReads: false }
   }
 
   get closed() {

@@ -267,7 +267,8 @@ impl Store for LocalStore {
 
     fn capabilities(&self) -> Capabilities {
         let persistent = matches!(self.place, Storage::File { .. });
-        Capabilities { persistent, backup: true, max_value_bytes: MAX_VALUE_BYTES, max_keys: MAX_KEYS }
+        let (max_value_bytes, max_keys) = (MAX_VALUE_BYTES, MAX_KEYS);
+        Capabilities { persistent, backup: true, sync_reads: true, max_value_bytes, max_keys }
     }
 
     fn in_flight(&self) -> &Arc<InFlight> {

@@ -13,7 +13,7 @@ use super::shared::Shared;
 use super::sqlite::commit_mark::CommitMark;
 use super::txn::read::LocalRead;
 use crate::base::clock::Moment;
-use crate::base::error::{Code, Result};
+use crate::base::error::{Code, Error, Result};
 use crate::store::local::sqlite::{Connect, Db, NoSleep, Wait};
 use crate::store::sql::Sql;
 use crate::store::{Access, Notice, ReadJob, ReadWork, Reader};
@@ -52,12 +52,12 @@ impl LocalReader {
         Self { shared, points, ranges: None, connect, in_memory, kept: Kept::Nothing }
     }
 
-    fn connection(&mut self, access: Access) -> Result<Arc<Mutex<Db>>> {
+    fn connection(&mut self, access: Access, wait: Wait) -> Result<Arc<Mutex<Db>>> {
         if matches!(access, Access::Point | Access::Points) {
             return Ok(Arc::clone(&self.points));
         }
         if self.ranges.is_none() {
-            self.ranges = Some((self.connect)(Wait::Never)?);
+            self.ranges = Some((self.connect)(wait)?);
         }
         Ok(Arc::clone(self.ranges.as_ref().unwrap_or(&self.points)))
     }
@@ -68,6 +68,16 @@ impl LocalReader {
             self.kept = Kept::Wanted;
             // A transaction that only read: if it cannot be ended now, the next read does it.
             let _ = db.run(Sql::Commit);
+        }
+    }
+
+    fn read_on(&mut self, db: &mut Db, access: Access, work: ReadWork<'_>) -> Result<()> {
+        let at = self.shared.clock.moment();
+        let on_ranges = matches!(access, Access::Range | Access::System);
+        if on_ranges || self.kept == Kept::Nothing {
+            read(db, at, access, work)
+        } else {
+            self.read_kept(db, at, work)
         }
     }
 
@@ -96,7 +106,7 @@ impl Reader for LocalReader {
     fn try_read(&mut self, access: Access, work: ReadWork<'_>) -> Result<bool> {
         self.shared.check_files()?;
         let _now = NoSleep::begin();
-        let connection = match self.connection(access) {
+        let connection = match self.connection(access, Wait::Never) {
             Err(error) if error.code == Code::Busy => return Ok(false),
             connection => connection?,
         };
@@ -105,17 +115,30 @@ impl Reader for LocalReader {
         if !db.connection.is_log_whole() {
             return Ok(false);
         }
-        let at = self.shared.clock.moment();
-        let on_ranges = matches!(access, Access::Range | Access::System);
-        let result = if on_ranges || self.kept == Kept::Nothing {
-            read(&mut db, at, access, work)
-        } else {
-            self.read_kept(&mut db, at, work)
-        };
-        match result {
+        match self.read_on(&mut db, access, work) {
             Err(error) if error.code == Code::Busy => Ok(false),
             result => result.map(|()| true),
         }
+    }
+
+    fn read(&mut self, access: Access, work: ReadWork<'_>) -> Result<()> {
+        if self.try_read(access, work)? {
+            return Ok(());
+        }
+        let timeout_ms = self.shared.busy_timeout_ms();
+        let timeout = Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0));
+        let connection = self.connection(access, Wait::BusyTimeout)?;
+        let mut db = connection.try_lock_for(timeout).ok_or_else(held_by_writer)?;
+        if !db.connection.is_log_whole() {
+            self.shared.mend_log_within(timeout)?;
+        }
+        if self.in_memory {
+            return self.read_on(&mut db, access, work);
+        }
+        db.connection.set_busy_timeout(timeout_ms);
+        let result = self.read_on(&mut db, access, work);
+        db.connection.set_busy_timeout(0);
+        result
     }
 
     fn keep(&mut self) {
@@ -132,6 +155,13 @@ impl Reader for LocalReader {
         self.end_kept(&mut connection.lock());
         self.kept = Kept::Nothing;
     }
+}
+
+fn held_by_writer() -> Error {
+    Error::new(
+        Code::Busy,
+        "a write holds the store's memory for longer than busyTimeout; raise it, or try again",
+    )
 }
 
 fn read(db: &mut Db, at: Moment, access: Access, work: ReadWork<'_>) -> Result<()> {

@@ -3,7 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -15,6 +16,9 @@ use crate::base::clock::Clock;
 use crate::base::config::{DEFAULT_BUSY_TIMEOUT_MS, Durability};
 use crate::base::error::{Code, Error, Result};
 use crate::store::{InFlight, Notice, ReadJob, ReadTxn, Wake, WriteJob, fail_all};
+
+const UNDECIDED: &str =
+    "the outcome of a commit could not be decided within busyTimeout; raise it, or try again";
 
 /// Makes the job of the interval.
 pub type MakeJob = Box<dyn Fn() -> Box<dyn WriteJob> + Send>;
@@ -125,11 +129,25 @@ impl Shared {
     /// Has the writer make the log whole, and waits for it. Not to be called on the writer's thread. It
     /// passes what is held back, because the read that holds it back may be what asks for this.
     pub fn mend_log(&self) -> Result<()> {
-        let (send, receive) = std::sync::mpsc::sync_channel(1);
-        if let Err((_, error)) = self.writes.push_past(Box::new(Mend(send))) {
-            return Err(error);
+        self.begin_mend()?.recv().unwrap_or_else(|_| Err(Error::closed()))
+    }
+
+    /// The same, for so long at most.
+    ///
+    /// # Errors
+    /// Those of the repair; `BUSY` if it is not done by then.
+    pub fn mend_log_within(&self, timeout: Duration) -> Result<()> {
+        match self.begin_mend()?.recv_timeout(timeout) {
+            Ok(mended) => mended,
+            Err(RecvTimeoutError::Timeout) => Err(Error::new(Code::Busy, UNDECIDED)),
+            Err(RecvTimeoutError::Disconnected) => Err(Error::closed()),
         }
-        receive.recv().unwrap_or_else(|_| Err(Error::closed()))
+    }
+
+    fn begin_mend(&self) -> Result<Receiver<Result<()>>> {
+        let (send, receive) = std::sync::mpsc::sync_channel(1);
+        self.writes.push_past(Box::new(Mend(send))).map_err(|(_, error)| error)?;
+        Ok(receive)
     }
 
     /// Hands the job of the interval to the writer, now.

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use keyval::base::clock::Clock;
 use keyval::base::config::{Durability, Location, Options};
-use keyval::base::error::Result;
+use keyval::base::error::{Code, Error, Result};
 use keyval::engine::query::definition::definition_of;
 use keyval::kv::Kv;
 use keyval::store::{
@@ -89,6 +89,10 @@ impl Reader for LateReader {
         Ok(false)
     }
 
+    fn read(&mut self, _: Access, _: ReadWork<'_>) -> Result<()> {
+        Err(Error::new(Code::Unsupported, "reads of this store take a request"))
+    }
+
     fn keep(&mut self) {}
 
     fn release(&mut self) {}
@@ -123,7 +127,7 @@ impl Store for LateStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        self.shared.rows.capabilities()
+        Capabilities { sync_reads: false, ..self.shared.rows.capabilities() }
     }
 
     fn in_flight(&self) -> &Arc<InFlight> {
