@@ -68,8 +68,17 @@ export interface KvEntryAbsent {
 /** The entry at a key, or its absence, which `versionstamp: null` says. */
 export type KvEntryMaybe<T = unknown> = KvEntry<T> | KvEntryAbsent
 
-/** An entry of a list with `keysOnly`: no value is read. */
+/** An entry that was read with `keysOnly`: it has no value. */
 export type KvKeyEntry = Omit<KvEntry, "value">
+
+/** The entry at a key, read with `keysOnly`, or its absence, which `versionstamp: null` says. */
+export type KvKeyEntryMaybe = KvKeyEntry | Omit<KvEntryAbsent, "value">
+
+/**
+ * Where a range begins or ends: a key, or bytes, for carriers that have encoded keys: those of a key as it is
+ * stored (`docs/format.md`), or any in between. Bytes are compared with those of keys as they are.
+ */
+export type KvBound = KvKey | Uint8Array
 
 /**
  * A range of keys. With `prefix`: its descendants, never the prefix itself. `start` is
@@ -80,9 +89,9 @@ export interface KvSelector {
   /** Only keys that begin with these parts and are longer. May be empty. */
   prefix?: KvKey | undefined
   /** The first key, inclusive. */
-  start?: KvKey | undefined
+  start?: KvBound | undefined
   /** The end of the range, exclusive. */
-  end?: KvKey | undefined
+  end?: KvBound | undefined
 }
 
 /**
@@ -91,10 +100,16 @@ export interface KvSelector {
  */
 export type KvConsistency = "strong" | "eventual"
 
-/** Options of {@link Kv.get} and {@link Kv.getMany}. */
+/** Options of {@link Kv.get}. */
 export interface KvGetOptions {
   /** Default `"strong"`. */
   consistency?: KvConsistency | undefined
+}
+
+/** Options of {@link Kv.getMany}. */
+export interface KvGetManyOptions extends KvGetOptions {
+  /** Read no values, only whether there are entries, and their versionstamps. Default `false`. */
+  keysOnly?: boolean | undefined
 }
 
 /** What has an order: what `$gt`, `$between` and the like take. */
@@ -213,9 +228,15 @@ export interface KvListOptions {
   /** From the last key to the first; default `false`. */
   reverse?: boolean | undefined
   /** The first key, inclusive. */
-  start?: KvKey | undefined
+  start?: KvBound | undefined
   /** The end of the range, exclusive. */
-  end?: KvKey | undefined
+  end?: KvBound | undefined
+  /**
+   * Begin behind this key, whether there is an entry or not: with the next key in the direction of the list. In
+   * reverse those are the keys before it. It narrows the range, as `start` (in reverse, `end`) does, whichever is
+   * narrower. It must lie under the prefix. What is under the key sorts behind it.
+   */
+  after?: KvBound | undefined
   /**
    * Where to go on: the `cursor` of an iterator or page of the same range and direction. `""` is the
    * beginning.
@@ -255,8 +276,12 @@ export interface KvPaginateOptions {
   limit?: number | undefined
   /** The `cursor` of the page before; `null` or `""` is the first page. */
   cursor?: string | null | undefined
+  /** Begin behind this key; see {@link KvListOptions}. */
+  after?: KvBound | undefined
   /** From the last key to the first; default `false`. */
   reverse?: boolean | undefined
+  /** Read no values; default `false`. */
+  keysOnly?: boolean | undefined
   /** Only entries that match; `limit` counts those. */
   where?: KvWhere | undefined
 }
@@ -268,6 +293,51 @@ export interface KvPage<T = unknown> {
   /** Pass it for the next page; `null` if there is none. */
   cursor: string | null
   /** Whether another page follows. */
+  hasMore: boolean
+}
+
+/** One page of {@link Kv.paginate} with `keysOnly`. */
+export interface KvKeyPage {
+  /** At most `limit` entries without values, in the order of their keys. */
+  entries: KvKeyEntry[]
+  /** Pass it for the next page; `null` if there is none. */
+  cursor: string | null
+  /** Whether another page follows. */
+  hasMore: boolean
+}
+
+/** Options of {@link Kv.children}. */
+export interface KvChildrenOptions {
+  /** Children a page, 1 to 1000; default 100. */
+  limit?: number | undefined
+  /** Begin behind this part: the `part` of the last child of the page before. */
+  after?: KvKeyPart | undefined
+  /**
+   * Count the entries of each child: `true` up to 1000, and `"1000+"` says that there are more; `"exact"` all of
+   * them, which reads all of their keys. Default `false`.
+   */
+  counts?: boolean | "exact" | undefined
+}
+
+/** A key that is one part longer than the prefix, and has an entry or entries under it. */
+export interface KvChild {
+  /** The last part of its key. */
+  part: KvKeyPart
+  /** The prefix and the part. */
+  key: KvKey
+  /** There is an entry at this key. */
+  hasEntry: boolean
+  /** There are entries under this key. */
+  hasChildren: boolean
+  /** With `counts`: how many entries there are at the key and under it. */
+  count?: number | "1000+"
+}
+
+/** One page of {@link Kv.children}. */
+export interface KvChildren {
+  /** At most `limit` children, in the order of their keys. */
+  children: KvChild[]
+  /** Whether another page follows: pass the last `part` as `after`. */
   hasMore: boolean
 }
 
@@ -1654,9 +1724,14 @@ export class Kv {
    * console.log(user.value?.name, order.value?.total)
    * ```
    */
-  getMany<Values extends KvTuple>(keys: KvKeys<Values>, options?: KvGetOptions): Promise<KvEntries<Values>>
+  getMany(keys: readonly KvKey[], options: KvGetManyOptions & { keysOnly: true }): Promise<KvKeyEntryMaybe[]>
+  /** With values: `Values` are the types of the values of as many keys. */
+  getMany<Values extends KvTuple>(
+    keys: KvKeys<Values>,
+    options?: KvGetManyOptions,
+  ): Promise<KvEntries<Values>>
   /** Reads the entries of a list of keys; `T` is the type of every value. */
-  getMany<T = unknown>(keys: KvKeyList<T>, options?: KvGetOptions): Promise<KvEntryMaybe<T>[]>
+  getMany<T = unknown>(keys: KvKeyList<T>, options?: KvGetManyOptions): Promise<KvEntryMaybe<T>[]>
 
   /**
    * Reads the entry at a key without a promise, for hot paths. It sees what {@link get} sees: every write that was
@@ -1681,9 +1756,17 @@ export class Kv {
    * console.log(user.value?.name, order.value?.total)
    * ```
    */
-  getManySync<Values extends KvTuple>(keys: KvKeys<Values>): KvEntries<Values>
+  getManySync(keys: readonly KvKey[], options: { keysOnly: true }): KvKeyEntryMaybe[]
+  /** With values: `Values` are the types of the values of as many keys. */
+  getManySync<Values extends KvTuple>(
+    keys: KvKeys<Values>,
+    options?: { keysOnly?: boolean | undefined },
+  ): KvEntries<Values>
   /** Reads the entries of a list of keys; `T` is the type of every value. */
-  getManySync<T = unknown>(keys: KvKeyList<T>): KvEntryMaybe<T>[]
+  getManySync<T = unknown>(
+    keys: KvKeyList<T>,
+    options?: { keysOnly?: boolean | undefined },
+  ): KvEntryMaybe<T>[]
 
   /**
    * Reads a range in order, page by page. Every page is one snapshot; a long list may see writes that were
@@ -1710,7 +1793,23 @@ export class Kv {
    * console.log(second.entries.length, second.hasMore)
    * ```
    */
+  paginate(prefix: KvKey | KvSelector, options: KvPaginateOptions & { keysOnly: true }): Promise<KvKeyPage>
+  /** As above, with the values; `T` is the type of every value. */
   paginate<T = unknown>(prefix: KvKey | KvSelector, options?: KvPaginateOptions): Promise<KvPage<T>>
+
+  /**
+   * Reads the distinct next parts under a prefix: what an explorer of keys shows below a node. It skips what is
+   * under them, so that a child costs a look or two, however many entries it has.
+   *
+   * @example
+   * ```js
+   * const { children, hasMore } = await kv.children(["users"], { limit: 50, counts: true })
+   * for (const { part, hasChildren, count } of children) console.log(part, hasChildren, count)
+   * const next = hasMore ? await kv.children(["users"], { limit: 50, after: children.at(-1).part }) : null
+   * console.log(next)
+   * ```
+   */
+  children(prefix: KvKey, options?: KvChildrenOptions): Promise<KvChildren>
 
   /**
    * Counts live entries of a range; for a key: its descendants.

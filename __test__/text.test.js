@@ -12,6 +12,8 @@ import { TextTransport } from "./support/transport/text-transport.js"
 
 runSuites(targets.text, [
   "read",
+  "read options",
+  "children",
   "sync reads",
   "write",
   "backup",

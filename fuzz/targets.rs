@@ -109,7 +109,7 @@ pub fn pages(data: &[u8]) {
         };
         listed.push_listed(&entry, 3, false).unwrap();
         checked.push_listed(&Entry { encoding: stored, ..entry }, 3, false).unwrap();
-        known.push_known(Some(entry));
+        known.push_known(Some(entry), false);
         rows += 1;
     }
     for (mut page, stride) in [(known, 2), (listed, 3), (checked, 3)] {

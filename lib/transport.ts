@@ -11,6 +11,7 @@ import type {
   KvBackupResult,
   KvChange,
   KvCheck,
+  KvChild,
   KvCommitError,
   KvCommitResult,
   KvConsistency,
@@ -27,7 +28,7 @@ import type {
   KvSetResult,
   KvWatchBatch,
 } from "../index.js"
-import type { KeyRange } from "./shared/keys.js"
+import type { KeyBound, KeyRange } from "./shared/keys.js"
 import type { Encoded } from "./value/index.js"
 
 /** One `Kv`'s way to its store. What is wrong with a request makes it throw, or reject, a `KvError`. */
@@ -49,11 +50,16 @@ export interface Transport {
   /** Reads a key, with the others of this tick that ask for as much. */
   get<T>(key: KvKey, consistency: KvConsistency): Promise<KvEntryMaybe<T>>
   /** Reads keys from one snapshot, with the others of this tick that ask for as much. */
-  getMany<T>(keys: readonly KvKey[], consistency: KvConsistency): Promise<KvEntryMaybe<T>[]>
+  getMany<T>(
+    keys: readonly KvKey[],
+    consistency: KvConsistency,
+    /** The entries, also those that are absent, have no value. */
+    keysOnly: boolean,
+  ): Promise<KvEntryMaybe<T>[]>
   /** Reads a key before it returns. Where `capabilities.syncReads` says that it cannot, nobody calls it. */
   getSync<T>(key: KvKey): KvEntryMaybe<T>
   /** The same of keys, from one snapshot. */
-  getManySync<T>(keys: readonly KvKey[]): KvEntryMaybe<T>[]
+  getManySync<T>(keys: readonly KvKey[], keysOnly: boolean): KvEntryMaybe<T>[]
   /**
    * Begins a read in steps. Throws `CLOSED` and errors of the request itself at once. What only the store
    * knows (`BUSY`, `CORRUPT`, `HISTORY_GONE`, a log that is off) comes with the first step at the latest.
@@ -138,6 +144,8 @@ type Where = string | undefined
 export interface Readers {
   list: {
     takes: KeyRange & {
+      /** Exclusive; in reverse the end. */
+      after: KeyBound | undefined
       cursor: string
       reverse: boolean
       keysOnly: boolean
@@ -215,6 +223,11 @@ export interface BackupReader {
 /** Questions, by kind. */
 export interface Queries {
   count: { takes: KeyRange & { where: Where }; gives: number }
+  /** The distinct next parts under a prefix. `after`: the key of the child to go on behind. */
+  children: {
+    takes: { prefix: unknown; after: unknown; limit: number; counts: "none" | "some" | "all" }
+    gives: { children: KvChild[]; hasMore: boolean }
+  }
   explain: { takes: KeyRange & { where: Where }; gives: KvExplanation }
   listIndexes: { gives: KvIndex[] }
   /** The number of the newest change. */

@@ -9,12 +9,14 @@ import { counters } from "./commits/counters.js"
 import { patch } from "./commits/patch.js"
 import { transaction } from "./commits/transaction.js"
 import { transactionRetries } from "./commits/transaction-retries.js"
+import { children } from "./entries/children.js"
 import { collection } from "./entries/collection.js"
 import { entriesModel } from "./entries/entries-model.js"
 import { keys } from "./entries/keys.js"
 import { kvNow } from "./entries/kv-now.js"
 import { prefixIsolation } from "./entries/prefix-isolation.js"
 import { read } from "./entries/read.js"
+import { readOptions } from "./entries/read-options.js"
 import { readPages } from "./entries/read-pages.js"
 import { setMany } from "./entries/set-many.js"
 import { snapshots } from "./entries/snapshots.js"
@@ -70,6 +72,8 @@ const suites = {
   values,
   read,
   "read in pages": readPages,
+  "read options": readOptions,
+  children,
   snapshots,
   "sync reads": syncReads,
   write,

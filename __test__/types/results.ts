@@ -6,8 +6,11 @@ import type {
   KvCommitError,
   KvCommitResult,
   KvContext,
+  KvEntry,
   KvEntryMaybe,
   KvKey,
+  KvKeyEntry,
+  KvKeyEntryMaybe,
   KvLockStatus,
   KvMutation,
   KvMutationResult,
@@ -199,6 +202,21 @@ export async function tuples(kv: Kv, tx: KvTransaction, keys: KvKey[]): Promise<
   same<typeof manySync, KvEntryMaybe<User>[]>(true)
   const singleSync = kv.getSync<User>(["a"])
   same<typeof singleSync, KvEntryMaybe<User>>(true)
+
+  const known = await kv.getMany(keys, { keysOnly: true })
+  same<typeof known, KvKeyEntryMaybe[]>(true)
+  const knownSync = kv.getManySync(keys, { keysOnly: true })
+  same<typeof knownSync, KvKeyEntryMaybe[]>(true)
+  // @ts-expect-error: no value was read
+  known[0]?.value
+  const keyPage = await kv.paginate(["a"], { keysOnly: true, after: ["a", 1] })
+  same<typeof keyPage.entries, KvKeyEntry[]>(true)
+  const wholePage = await kv.paginate<User>(["a"], { after: new Uint8Array(1) })
+  same<typeof wholePage.entries, KvEntry<User>[]>(true)
+  const { children } = await kv.children(["a"], { after: "b", counts: "exact" })
+  same<(typeof children)[0]["count"], number | "1000+" | undefined>(true)
+  // @ts-expect-error: a part, not a key
+  kv.children(["a"], { after: ["b"] })
 
   const notes = kv.collection<string>(["notes"])
   const [noteSync] = notes.getManySync([1, 2])

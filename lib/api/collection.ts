@@ -32,6 +32,7 @@ const LIST_OPTIONS: readonly (keyof ListOptions)[] = [
   "reverse",
   "start",
   "end",
+  "after",
   "cursor",
   "batchSize",
   "consistency",

@@ -9,6 +9,8 @@ import type {
   KvBackupResult,
   KvChain,
   KvChanges,
+  KvChildren,
+  KvChildrenOptions,
   KvCollection,
   KvCommitError,
   KvCommitResult,
@@ -23,6 +25,7 @@ import type {
   KvEntryMaybe,
   KvExpireOptions,
   KvExplanation,
+  KvGetManyOptions,
   KvGetOptions,
   KvIndex,
   KvIndexOptions,
@@ -64,7 +67,14 @@ import type {
 import { openTransport } from "../open.js"
 import { describe, invalidArgument, KvError } from "../shared/errors.js"
 import { isKeyList } from "../shared/keys.js"
-import { consistencyOf, refuseExtra, refuseOptions, settingsOf, takeOptions } from "../shared/options.js"
+import {
+  consistencyOf,
+  flag,
+  refuseExtra,
+  refuseOptions,
+  settingsOf,
+  takeOptions,
+} from "../shared/options.js"
 import { COMMIT_VERSIONSTAMP, createNow, UUIDV7 } from "../shared/placeholders.js"
 import { attempt, fromCaller, nearOrigin, originOf } from "../shared/stacks.js"
 import type { Transport } from "../transport.js"
@@ -80,6 +90,7 @@ import { setMany } from "./commit/set-many.js"
 import { transact } from "./commit/transaction.js"
 import { locksOf } from "./lock.js"
 import { infoOf, metricsOf } from "./metrics.js"
+import { children } from "./query/children.js"
 import { createIndex, explain, listIndexes, removeIndex } from "./query/indexes.js"
 import { count, list, paginate } from "./query/list.js"
 import { SearchIterator } from "./query/search.js"
@@ -138,7 +149,8 @@ export class Kv implements Contract {
   ): Promise<KvEntryMaybe<T>[]> {
     return attempt(() => {
       refuseExtra(extra)
-      return this.#transport.getMany(keys, consistencyIn(options))
+      const { consistency, keysOnly } = takeOptions<KvGetManyOptions>(options, ["consistency", "keysOnly"])
+      return this.#transport.getMany(keys, consistencyOf(consistency), flag(keysOnly, "keysOnly"))
     })
   }
 
@@ -148,10 +160,15 @@ export class Kv implements Contract {
     return this.#transport.getSync(key)
   }
 
-  getManySync<T>(keys: readonly KvKey[], ...extra: unknown[]): KvEntryMaybe<T>[] {
+  getManySync<T>(
+    keys: readonly KvKey[],
+    options?: { keysOnly?: boolean | undefined },
+    ...extra: unknown[]
+  ): KvEntryMaybe<T>[] {
     refuseExtra(extra)
+    const { keysOnly } = takeOptions<{ keysOnly?: boolean }>(options, ["keysOnly"])
     if (!this.#transport.capabilities.syncReads) throw noSyncReads("getManySync")
-    return this.#transport.getManySync(keys)
+    return this.#transport.getManySync(keys, flag(keysOnly, "keysOnly"))
   }
 
   list<T>(
@@ -171,6 +188,13 @@ export class Kv implements Contract {
     return attempt(() => {
       refuseExtra(extra)
       return paginate(this.#transport, prefix, options)
+    })
+  }
+
+  children(prefix: KvKey, options?: KvChildrenOptions, ...extra: unknown[]): Promise<KvChildren> {
+    return attempt(() => {
+      refuseExtra(extra)
+      return children(this.#transport, prefix, options)
     })
   }
 

@@ -10,6 +10,7 @@ const TRACED = [
   "get",
   "getMany",
   "paginate",
+  "children",
   "count",
   "set",
   "setMany",

@@ -52,14 +52,15 @@ type SettledMessage = Pick<Settlement, "message" | "lease" | "error">
 export interface NativeHandle {
   capabilities(): Omit<Capabilities, "backend">
   checkValues(): void
-  readBatch(id: number, keys: readonly unknown[], many: boolean): Packet
+  readBatch(id: number, keys: readonly unknown[], many: boolean, keysOnly: boolean): Packet
   getSync(key: unknown): Exclude<Packet, undefined>
-  getManySync(keys: readonly unknown[]): Exclude<Packet, undefined>
+  getManySync(keys: readonly unknown[], keysOnly: boolean): Exclude<Packet, undefined>
   keepSnapshot(): void
   releaseSnapshot(): void
   listOpen(request: Omit<Asked<Readers, "list">, "consistency">): NativeList
   listPage(id: number, list: NativeList, limit: number): Packet
   count(id: number, range: Asked<Queries, "count">): Later
+  children(id: number, request: Omit<Asked<Queries, "children">, "counts"> & { counts: number }): Packet
   explain(id: number, range: Asked<Queries, "explain">): Later
 
   set(id: number, key: unknown, stamped: boolean, data: Data, encoding: number, expiresIn: unknown): void

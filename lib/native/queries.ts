@@ -1,6 +1,6 @@
 /** Asks Rust each kind of question, and reads its answer. */
 
-import type { KvDeadLetter, KvIndex, KvInfo } from "../../index.js"
+import type { KvChild, KvDeadLetter, KvIndex, KvInfo, KvKeyPart } from "../../index.js"
 import type { Queries, Request } from "../transport.js"
 import { reviveKey } from "../wire/key-json.js"
 import { type Packet, readParts } from "../wire/page.js"
@@ -29,12 +29,26 @@ type InfoRow = [
   deadLetterRetentionMs: number | null,
 ]
 
+type ChildRow = [key: unknown[], hasEntry: number, hasChildren: number, count: KvChild["count"] | null]
+
+/** By the numbers that Rust knows them by. */
+const COUNTS = ["none", "some", "all"]
+
 const number = (number: number) => number
 
 export const QUERIES: Entries = {
   count: {
     start: (handle, id, range) => handle.count(id, range),
     body: number,
+  },
+  children: {
+    isInline: true,
+    start: (handle, id, { counts, ...request }) =>
+      handle.children(id, { ...request, counts: COUNTS.indexOf(counts) }),
+    body: ([more, rows]: [more: number, ChildRow[]]) => ({
+      children: rows.map(childOf),
+      hasMore: more === 1,
+    }),
   },
   explain: {
     start: (handle, id, range) => handle.explain(id, range),
@@ -108,6 +122,14 @@ export const QUERIES: Entries = {
       }
     },
   },
+}
+
+function childOf([parts, hasEntry, hasChildren, count]: ChildRow): KvChild {
+  const key = reviveKey(parts)
+  const part = key.at(-1) as KvKeyPart
+  const child: KvChild = { part, key, hasEntry: hasEntry === 1, hasChildren: hasChildren === 1 }
+  if (count !== null) child.count = count as number
+  return child
 }
 
 function indexOf([prefix, name, kind, spec, createdAt]: IndexRow): KvIndex {

@@ -6,7 +6,7 @@ import { microtask, turn } from "../shared/host.js"
 import { copyKey, copyKeys } from "../shared/keys.js"
 import { isList } from "../shared/kinds.js"
 import { Answer, beneath, originOf } from "../shared/stacks.js"
-import { isUnparsed, parcelOf, readKnown } from "../wire/page.js"
+import { isUnparsed, type Parcel, parcelOf, readKnown } from "../wire/page.js"
 import { callNative, fromNative } from "./addon.js"
 import type { Bridge } from "./bridge.js"
 import type { TurnSnapshot } from "./turn-snapshot.js"
@@ -18,17 +18,20 @@ interface Waiting {
   answer: Answer<unknown>
 }
 
-const READER = { page: readKnown }
-
 export class ReadBatcher {
   readonly #bridge: Bridge
   readonly #snapshot: TurnSnapshot
+  readonly #keysOnly: boolean
+  readonly #reader: { page(parcel: Parcel, keys: readonly KvKey[]): KvEntryMaybe[] }
   #waiting: Waiting[] = []
   #keys: KvKey[] = []
 
-  constructor(bridge: Bridge, snapshot: TurnSnapshot) {
+  /** `keysOnly`: it reads no values. */
+  constructor(bridge: Bridge, snapshot: TurnSnapshot, keysOnly: boolean) {
     this.#bridge = bridge
     this.#snapshot = snapshot
+    this.#keysOnly = keysOnly
+    this.#reader = { page: (parcel, keys) => readKnown(parcel, keys, keysOnly) }
   }
 
   get<T>(key: KvKey): Promise<KvEntryMaybe<T>> {
@@ -83,16 +86,16 @@ export class ReadBatcher {
     try {
       const handle = bridge.handleWhileClosing
       if (isAgain) handle.checkValues()
-      const packet = handle.readBatch(id, keys, many)
+      const packet = handle.readBatch(id, keys, many, this.#keysOnly)
       if (packet !== undefined) {
-        settle(waiting, readKnown(parcelOf(packet), keys))
+        settle(waiting, readKnown(parcelOf(packet), keys, this.#keysOnly))
         return
       }
     } catch (error) {
       this.#refuse(waiting, keys, fromNative(error), isAgain)
       return
     }
-    bridge.expect(id, keys, READER).then(
+    bridge.expect(id, keys, this.#reader).then(
       (entries) => settle(waiting, entries),
       (error) => this.#refuse(waiting, keys, error, isAgain),
     )

@@ -32,13 +32,14 @@ export class SyncReads {
     }
   }
 
-  getMany<T>(given: readonly KvKey[]): KvEntryMaybe<T>[] {
+  getMany<T>(given: readonly KvKey[], keysOnly: boolean): KvEntryMaybe<T>[] {
     try {
       const keys = copyKeys(given)
       const { handle } = this.#bridge
       this.#snapshot.count()
-      const answer = handle.getManySync(keys)
-      return this.#read(keys, answer, () => handle.getManySync(keys)) as KvEntryMaybe<T>[]
+      const answer = handle.getManySync(keys, keysOnly)
+      if (keysOnly) return readKnown(parcelOf(answer), keys, true) as KvEntryMaybe<T>[]
+      return this.#read(keys, answer, () => handle.getManySync(keys, false)) as KvEntryMaybe<T>[]
     } catch (error) {
       throw beneath(fromNative(error), this.getMany)
     }

@@ -1,6 +1,6 @@
 /** The transport whose carrier is the addon. */
 
-import type { KvEntryMaybe, KvKey } from "../../index.js"
+import type { KvConsistency, KvEntryMaybe, KvKey } from "../../index.js"
 import { NoticeDispatcher } from "../notices/dispatcher.js"
 import type { Dues, NoticeStore } from "../notices/store.js"
 import type { KvSettings } from "../shared/options.js"
@@ -32,23 +32,27 @@ export class NativeTransport implements Transport {
   readonly capabilities: Capabilities
   readonly #bridge: Bridge
   readonly #reads: ReadBatcher
+  readonly #keyReads: ReadBatcher
   readonly #syncReads: SyncReads
   readonly #notices: NoticeDispatcher
 
   constructor(settings: KvSettings) {
-    const reads = () => this.#reads
+    const reads = () => [this.#reads, this.#keyReads]
     const notices = () => this.#notices
     this.#bridge = new Bridge(settings, {
       get reasons() {
         return notices().reasons
       },
       dispatch: (notice) => notices().dispatch(notice),
-      onClosing: () => reads().flush(),
+      onClosing: () => {
+        for (const batcher of reads()) batcher.flush()
+      },
     })
     const store = this.#bridge.callSync((handle) => handle.capabilities())
     this.capabilities = Object.freeze({ ...store, backend: store.persistent ? "file" : "memory" })
     const snapshot = new TurnSnapshot(this.#bridge)
-    this.#reads = new ReadBatcher(this.#bridge, snapshot)
+    this.#reads = new ReadBatcher(this.#bridge, snapshot, false)
+    this.#keyReads = new ReadBatcher(this.#bridge, snapshot, true)
     this.#syncReads = new SyncReads(this.#bridge, snapshot)
     this.#notices = new NoticeDispatcher(noticeStoreOf(this.#bridge))
   }
@@ -70,16 +74,20 @@ export class NativeTransport implements Transport {
     return this.#reads.get(key)
   }
 
-  getMany<T>(keys: readonly KvKey[]): Promise<KvEntryMaybe<T>[]> {
-    return this.#reads.getMany(keys)
+  getMany<T>(
+    keys: readonly KvKey[],
+    _consistency: KvConsistency,
+    keysOnly: boolean,
+  ): Promise<KvEntryMaybe<T>[]> {
+    return (keysOnly ? this.#keyReads : this.#reads).getMany(keys)
   }
 
   getSync<T>(key: KvKey): KvEntryMaybe<T> {
     return this.#syncReads.get(key)
   }
 
-  getManySync<T>(keys: readonly KvKey[]): KvEntryMaybe<T>[] {
-    return this.#syncReads.getMany(keys)
+  getManySync<T>(keys: readonly KvKey[], keysOnly: boolean): KvEntryMaybe<T>[] {
+    return this.#syncReads.getMany(keys, keysOnly)
   }
 
   open<K extends keyof Readers>(request: Request<Readers, K>): Readers[K]["gives"]

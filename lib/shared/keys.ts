@@ -10,11 +10,14 @@ import { isList } from "./kinds.js"
 import { MAX_KEYS } from "./limits.js"
 import { takeOptions } from "./options.js"
 
+/** Where a range begins or ends: a key, or the bytes of an encoded one, or of what is between two. */
+export type KeyBound = KvKey | Uint8Array
+
 /** A range of keys, each bound `undefined` where it is not given. */
 export interface KeyRange {
   readonly prefix: KvKey | undefined
-  readonly start: KvKey | undefined
-  readonly end: KvKey | undefined
+  readonly start: KeyBound | undefined
+  readonly end: KeyBound | undefined
 }
 
 /** A plain array of the same elements. What is no list stays as it is. */
@@ -50,6 +53,11 @@ function copyBytes(bytes: Uint8Array, at: number): Uint8Array {
   }
 }
 
+/** A copy of a bound. What is none stays as it is. */
+export function copyBound<B>(bound: B): B {
+  return types.isUint8Array(bound) ? (copyBytes(bound, 0) as B) : copyKey(bound)
+}
+
 /** Whether a target is a list of keys; an empty list is one. */
 export function isKeyList(target: unknown): target is readonly KvKey[] {
   return isList(target) && (target.length === 0 || isList(target[0]))
@@ -74,5 +82,5 @@ export function selectorOf(selector: unknown): KeyRange {
     ["prefix", "start", "end"],
     "selector",
   )
-  return { prefix: copyKey(prefix), start: copyKey(start), end: copyKey(end) }
+  return { prefix: copyKey(prefix), start: copyBound(start), end: copyBound(end) }
 }

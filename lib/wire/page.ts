@@ -29,7 +29,8 @@ export function parcelOf(packet: Exclude<Packet, undefined>): Parcel {
 }
 
 /** Entries at the requested keys. */
-export function readKnown(parcel: Parcel, keys: readonly KvKey[]): KvEntryMaybe[] {
+export function readKnown(parcel: Parcel, keys: readonly KvKey[], keysOnly = false): KvEntryMaybe[] {
+  if (keysOnly) return readKnownKeys(parcel, keys)
   const page = parse(parcel.text, 2)
   const { parts } = page
   const entries: KvEntryMaybe[] = new Array(keys.length)
@@ -45,6 +46,20 @@ export function readKnown(parcel: Parcel, keys: readonly KvKey[]): KvEntryMaybe[
   }
   finish(page, entries, parcel)
   refuseUnread(page, entries as KvEntry<unknown>[])
+  return entries
+}
+
+/** The same without values. */
+function readKnownKeys(parcel: Parcel, keys: readonly KvKey[]): KvEntryMaybe[] {
+  const page = parse(parcel.text, 1)
+  let stamp = ""
+  const entries = keys.map((key, at) => {
+    const given = page.parts[at]
+    if (given === null) return { key, versionstamp: null }
+    if (given !== SAME_STAMP) stamp = given as string
+    return { key, versionstamp: stamp }
+  }) as KvEntryMaybe[]
+  finish(page, entries, parcel)
   return entries
 }
 

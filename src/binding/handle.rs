@@ -111,8 +111,16 @@ impl Handle {
     /// Answers keys: a page, or nothing if it comes by mail under `id`. `many`: errors name the place of a
     /// key.
     #[napi(catch_unwind)]
-    pub fn read_batch(&mut self, env: Env, id: u32, keys: Raw, many: bool) -> napi::Result<Packet, CodeName> {
+    pub fn read_batch(
+        &mut self,
+        env: Env,
+        id: u32,
+        keys: Raw,
+        many: bool,
+        keys_only: bool,
+    ) -> napi::Result<Packet, CodeName> {
         self.keys.clear();
+        self.keys.keys_only = keys_only;
         self.keys.checks_values = std::mem::take(&mut self.checks_values);
         convert::keys(env, keys, many, &mut self.keys).map_err(thrown)?;
         let request = Request::Get(std::mem::take(&mut self.keys));
@@ -132,14 +140,16 @@ impl Handle {
     #[napi(catch_unwind)]
     pub fn get_sync(&mut self, env: Env, key: Raw) -> napi::Result<Packet, CodeName> {
         self.keys.clear();
+        self.keys.keys_only = false;
         self.keys.push_with(|bytes| convert::key(env, key, bytes)).at("key").map_err(thrown)?;
         self.read_blocking().map_err(thrown)
     }
 
     /// Answers keys, likewise; errors name the place of a key.
     #[napi(catch_unwind)]
-    pub fn get_many_sync(&mut self, env: Env, keys: Raw) -> napi::Result<Packet, CodeName> {
+    pub fn get_many_sync(&mut self, env: Env, keys: Raw, keys_only: bool) -> napi::Result<Packet, CodeName> {
         self.keys.clear();
+        self.keys.keys_only = keys_only;
         convert::keys(env, keys, true, &mut self.keys).map_err(thrown)?;
         self.read_blocking().map_err(thrown)
     }

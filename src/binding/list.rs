@@ -1,4 +1,4 @@
-//! Lists: begun, read page by page; counts.
+//! Lists: begun, read page by page; counts; the children of a key.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -13,8 +13,9 @@ use super::values::convert;
 use super::values::convert::selector;
 use super::values::raw;
 use super::values::raw::{Raw, member};
-use crate::base::error::Result;
+use crate::base::error::{At, Result};
 use crate::engine::answer::Answer;
+use crate::engine::query::children::{ChildrenQuery, Counts};
 use crate::engine::query::list::{IndexHits, ListQuery};
 use crate::engine::query::range::after_cursor;
 use crate::engine::request::Request;
@@ -34,15 +35,23 @@ struct ListPosition {
 
 #[napi]
 impl Handle {
-    /// Begins a list: `{ prefix, start, end, cursor, reverse, keysOnly, batch, where }`.
+    /// Begins a list: `{ prefix, start, end, after, cursor, reverse, keysOnly, batch, where }`.
     #[napi(catch_unwind)]
     pub fn list_open(&self, env: Env, request: Raw) -> napi::Result<List, CodeName> {
         let given = |name| member(env, request, name);
         let reverse = raw::flag(env, given(c"reverse"));
         let cursor = raw::lossy_text(env, given(c"cursor"));
         let selector = selector(env, request).map_err(thrown)?;
-        let range =
-            selector.range().and_then(|range| after_cursor(range, &cursor, reverse)).map_err(thrown)?;
+        let after = given(c"after");
+        let range = || {
+            let range = if raw::is_absent(env, after) {
+                selector.range()?
+            } else {
+                selector.range_behind(&convert::bound_bytes(env, after).at("after")?, reverse)?
+            };
+            after_cursor(range, &cursor, reverse)
+        };
+        let range = range().map_err(thrown)?;
         let prefix_bytes = selector.prefix.map_or(0, |prefix| prefix.len());
         let filter = convert::filter(env, given(c"where")).map_err(thrown)?;
         let before = range.clone();
@@ -90,6 +99,27 @@ impl Handle {
         let range = selector(env, range).and_then(|selector| selector.range()).map_err(thrown)?;
         let filter = convert::filter(env, filter).map_err(thrown)?;
         self.read_later(id, Request::Count(range, filter)).map_err(thrown)
+    }
+
+    /// The children of a key, `{ prefix, after, limit, counts }`: now, or by mail under `id`.
+    #[napi(catch_unwind)]
+    pub fn children(&mut self, env: Env, id: u32, request: Raw) -> napi::Result<Packet, CodeName> {
+        let given = |name| member(env, request, name);
+        let query = || {
+            let after = given(c"after");
+            let after = (!raw::is_absent(env, after)).then(|| convert::bound_bytes(env, after).at("after"));
+            Ok(ChildrenQuery {
+                prefix: convert::own_prefix(env, given(c"prefix"))?,
+                after: after.transpose()?,
+                limit: raw::count(env, given(c"limit")),
+                counts: match raw::count(env, given(c"counts")) {
+                    0 => Counts::None,
+                    1 => Counts::Some,
+                    _ => Counts::All,
+                },
+            })
+        };
+        self.ask(id, Request::Children(query().map_err(thrown)?))
     }
 }
 

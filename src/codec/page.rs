@@ -178,14 +178,15 @@ impl Page {
     }
 
     /// Appends the entry of a key that the caller knows.
-    pub fn push_known(&mut self, entry: Option<Entry<'_>>) {
+    pub fn push_known(&mut self, entry: Option<Entry<'_>>, keys_only: bool) {
         match entry {
+            Some(entry) if keys_only => self.end(&entry, 0),
             Some(entry) => {
                 let encoding = self.value(entry.encoding, entry.value, self.checks_values);
                 self.end(&entry, encoding);
             }
             None => {
-                self.text.extend_from_slice(b"null,null,");
+                self.text.extend_from_slice(if keys_only { b"null," } else { b"null,null," });
                 self.entries += 1;
             }
         }

@@ -13,6 +13,8 @@ pub struct Keys {
     ends: Vec<usize>,
     /// See `Page::checks_values`.
     pub checks_values: bool,
+    /// Without values.
+    pub keys_only: bool,
 }
 
 impl Keys {
@@ -63,7 +65,11 @@ pub fn get(txn: &mut dyn ReadTxn, keys: &Keys, inline: bool) -> Result<Answer> {
         return Ok(Answer::WouldBlock);
     }
     let now = txn.now_ms();
-    let max_value_bytes = if inline { MAX_INLINE_BYTES } else { usize::MAX };
+    let max_value_bytes = match (keys.keys_only, inline) {
+        (true, _) => 0,
+        (false, true) => MAX_INLINE_BYTES,
+        (false, false) => usize::MAX,
+    };
     let mut page = Page::with_capacity(keys.len() * TYPICAL_ENTRY_BYTES);
     page.checks_values = keys.checks_values;
     let mut withheld = false;
@@ -73,8 +79,8 @@ pub fn get(txn: &mut dyn ReadTxn, keys: &Keys, inline: bool) -> Result<Answer> {
     for key in keys.iter() {
         txn.get(key, max_value_bytes, &mut |row| {
             let live = row.filter(|row| row.is_live(now));
-            withheld |= live.is_some_and(|row| row.withheld);
-            page.push_known(live.as_ref().map(entry_of));
+            withheld |= !keys.keys_only && live.is_some_and(|row| row.withheld);
+            page.push_known(live.as_ref().map(entry_of), keys.keys_only);
             Ok(())
         })?;
         if withheld || (inline && page.size_bytes() > MAX_INLINE_BYTES && keys.len() > 1) {

@@ -4,6 +4,7 @@
 use super::answer::{Answer, lost};
 use super::changes::{consumer, feed};
 use super::get::get;
+use super::query::children::children;
 use super::query::list::list;
 use super::query::matching::count_matching;
 use super::query::range::END_OF_KEYS;
@@ -20,6 +21,7 @@ pub fn answer(txn: &mut dyn ReadTxn, request: &Request, inline: bool) -> Result<
     match request {
         Request::Get(keys) => get(txn, keys, inline),
         Request::List(query) => list(txn, query, inline),
+        Request::Children(query) => children(txn, query, inline),
         Request::Count(..) | Request::QueueStats(_) | Request::Info if inline => Ok(Answer::WouldBlock),
         Request::Count(range, None) => txn.count(range).map(Answer::Count),
         Request::Count(range, Some(filter)) => count_matching(txn, range, filter).map(Answer::Count),

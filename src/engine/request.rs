@@ -11,6 +11,7 @@ use super::changes::followers::Followers;
 use super::changes::watch::Watch;
 use super::get::Keys;
 use super::lock::LockRequest;
+use super::query::children::ChildrenQuery;
 use super::query::filter::Filter;
 use super::query::list::ListQuery;
 use super::query::search::SearchQuery;
@@ -28,6 +29,8 @@ pub enum Request {
     Get(Keys),
     /// One page.
     List(ListQuery),
+    /// The distinct next parts under a prefix.
+    Children(ChildrenQuery),
     /// The number of live entries that match.
     Count(Range<Vec<u8>>, Option<Arc<Filter>>),
     /// A page of the change feed.
@@ -81,7 +84,7 @@ impl Request {
     pub fn counts_as(&self) -> (Operation, u64) {
         match self {
             Self::Get(keys) => (Operation::Get, keys.len() as u64),
-            Self::List(_) => (Operation::List, 1),
+            Self::List(_) | Self::Children(_) => (Operation::List, 1),
             Self::Count(..) => (Operation::Count, 1),
             Self::Search(_) => (Operation::Search, 1),
             Self::Changes(_) | Self::Head | Self::Watch(_) | Self::Wakeups(_) => (Operation::Changes, 1),

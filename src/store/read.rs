@@ -134,8 +134,8 @@ pub trait Reader: Send {
     /// Those of the store and of `work`.
     fn try_read(&mut self, access: Access, work: ReadWork<'_>) -> Result<bool>;
 
-    /// Runs `work`, and waits where it must, for as long as the store's busy timeout: until what is in the log
-    /// is decided, until a lock is released.
+    /// Runs `work`, and waits where it must, up to the store's busy timeout: until what is in the log is
+    /// decided, until a lock is released.
     ///
     /// # Errors
     /// Those of the store and of `work`; `BUSY` once that time is over; `UNSUPPORTED` of a store that is

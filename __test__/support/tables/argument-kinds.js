@@ -25,6 +25,10 @@ export const KINDS = {
   /** A key, or several. */
   keyOrKeys: [...oddBut(isA(Array)), "a", 5, [null], [["a"], "b"], ...LONG_KEYS],
   prefix: [...KEYS_OF_NONE, ...LONG_KEYS],
+  /** A prefix, or bytes. */
+  bound: [...KEYS_OF_NONE, ...LONG_KEYS],
+  part: [...oddBut(isOf("bigint"), isOf("boolean")), ["a"], "x".repeat(1025)],
+  counts: [...oddBut(isOf("boolean")), 0, 1, "some", "1000+"],
   keys: [...oddBut(isA(Array)), "a", 5, ["a"], [["a"], "b"], [["a"], [null]], manyKeys],
   /** One key, several, or a selector. */
   target: [
@@ -92,21 +96,24 @@ export const KINDS = {
 
 const ttl = { expiresIn: "lasting", expireIn: "lasting" }
 const page = { limit: "positive", reverse: "flag", where: "filter" }
-const range = { start: "prefix", end: "prefix" }
+const range = { start: "bound", end: "bound" }
 
 /** Of each interface of options: the kind of each member. `null`: it takes anything. */
 export const OPTIONS = {
   KvGetOptions: { consistency: "choice" },
+  KvGetManyOptions: { consistency: "choice", keysOnly: "flag" },
+  KvChildrenOptions: { after: "part", counts: "counts", limit: "positive" },
   KvCountOptions: { where: "filter" },
   KvListOptions: {
     ...page,
     ...range,
+    after: "bound",
     cursor: "cursor",
     batchSize: "positive",
     consistency: "choice",
     keysOnly: "flag",
   },
-  KvPaginateOptions: { ...page, cursor: "pageCursor" },
+  KvPaginateOptions: { ...page, after: "bound", cursor: "pageCursor", keysOnly: "flag" },
   KvExpireOptions: ttl,
   KvSetManyOptions: { onProgress: "callback" },
   KvDeleteOptions: { exact: "flag", where: "filter" },
@@ -177,9 +184,10 @@ const named = (type, calls) => Object.entries(calls).map(([name, row]) => [`${ty
 export const ARGUMENTS = Object.fromEntries([
   ...named("Kv", {
     get: [{ key: "keyOrKeys" }, "KvGetOptions"],
-    getMany: [{ keys: "keys" }, "KvGetOptions"],
+    getMany: [{ keys: "keys" }, "KvGetManyOptions"],
+    children: [{ prefix: "prefix" }, "KvChildrenOptions"],
     getSync: [{ key: "key" }],
-    getManySync: [{ keys: "keys" }],
+    getManySync: [{ keys: "keys" }, { keysOnly: "flag" }],
     list: [{ selector: "selector" }, "KvListOptions"],
     paginate: [{ selector: "selector" }, "KvPaginateOptions"],
     count: [{ selector: "selector" }, "KvCountOptions"],

@@ -91,7 +91,7 @@ export const CALLS = [
           ["d", 2],
         ],
       ],
-      { consistency: "strong" },
+      { consistency: "strong", keysOnly: true },
     ],
     getSync: [[["d", 1]]],
     getManySync: [
@@ -101,7 +101,9 @@ export const CALLS = [
           ["d", 2],
         ],
       ],
+      { keysOnly: true },
     ],
+    children: [[["d"]], { limit: 2, after: 1, counts: true }],
     list: [[{ prefix: ["d"] }], { limit: 2, start: ["d", 1], where: filter, batchSize: 1 }],
     paginate: [[{ prefix: ["d"], end: ["d", 3] }], { limit: 1, where: filter }],
     count: [[["d"]], { where: filter }],

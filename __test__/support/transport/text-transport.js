@@ -80,8 +80,8 @@ export class TextTransport {
     return this.#ask([key, consistency], ([key, consistency]) => this.#native.get(key, consistency))
   }
 
-  getMany(keys, consistency) {
-    return this.#ask([keys, consistency], ([keys, consistency]) => this.#native.getMany(keys, consistency))
+  getMany(...request) {
+    return this.#ask(request, (request) => this.#native.getMany(...request))
   }
 
   query(request) {

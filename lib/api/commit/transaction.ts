@@ -178,7 +178,7 @@ class Transaction extends MutationMethods implements KvTransaction {
     const fresh = new Map(ids.map((id, at) => [id, keys[at] as KvKey]))
     for (const id of ids) if (this.#reads.has(id)) fresh.delete(id)
     if (fresh.size === 0) return
-    const entries = this.#transport.getMany([...fresh.values()], "strong")
+    const entries = this.#transport.getMany([...fresh.values()], "strong", false)
     for (const [at, id] of [...fresh.keys()].entries()) {
       const read = entries.then((all) => all[at] as KvEntryMaybe)
       read.catch(() => {})

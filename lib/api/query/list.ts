@@ -10,7 +10,7 @@ import type {
   KvPaginateOptions,
 } from "../../../index.js"
 import { closed, describe, invalidArgument } from "../../shared/errors.js"
-import { copyKey, type KeyRange, selectorOf } from "../../shared/keys.js"
+import { copyBound, type KeyBound, type KeyRange, selectorOf } from "../../shared/keys.js"
 import { MAX_PAGE_ENTRIES } from "../../shared/limits.js"
 import { consistencyOf, flag, takeOptions, wholeNumber } from "../../shared/options.js"
 import type { ListPage, ListReader, Readers, Request, Transport } from "../../transport.js"
@@ -24,13 +24,21 @@ const LIST_OPTIONS: readonly (keyof KvListOptions)[] = [
   "reverse",
   "start",
   "end",
+  "after",
   "cursor",
   "keysOnly",
   "batchSize",
   "consistency",
   "where",
 ]
-const PAGE_OPTIONS: readonly (keyof KvPaginateOptions)[] = ["limit", "cursor", "reverse", "where"]
+const PAGE_OPTIONS: readonly (keyof KvPaginateOptions)[] = [
+  "limit",
+  "after",
+  "cursor",
+  "reverse",
+  "keysOnly",
+  "where",
+]
 
 /** A selector, with the bounds given in the options. */
 function bounded(selector: unknown, options: KvListOptions): KeyRange {
@@ -42,10 +50,10 @@ function bounded(selector: unknown, options: KvListOptions): KeyRange {
   }
 }
 
-function oneOf(name: string, chosen: KvKey | undefined, given: KvKey | undefined): KvKey | undefined {
+function oneOf<B extends KeyBound>(name: string, chosen: B | undefined, given: B | undefined): B | undefined {
   if (chosen !== undefined && given !== undefined)
     throw invalidArgument(`${name}: it is given in the selector and in the options; give one of them`)
-  return chosen === undefined ? copyKey(given) : chosen
+  return chosen === undefined ? copyBound(given) : chosen
 }
 
 function cursorOf(cursor: unknown): string {
@@ -65,6 +73,7 @@ export function list<T>(transport: Transport, selector: unknown, given?: KvListO
   const request: ListRequest = {
     kind: "list",
     ...bounded(selector, options),
+    after: copyBound(options.after),
     cursor: cursorOf(options.cursor),
     reverse: flag(options.reverse, "reverse"),
     keysOnly: flag(options.keysOnly, "keysOnly"),
@@ -92,9 +101,10 @@ export async function paginate<T>(
   const reader = transport.open({
     kind: "list",
     ...selectorOf(selector),
+    after: copyBound(options.after),
     cursor: options.cursor === null ? "" : cursorOf(options.cursor),
     reverse,
-    keysOnly: false,
+    keysOnly: flag(options.keysOnly, "keysOnly"),
     consistency: "strong",
     batch: limit,
     where: filterText(options.where),

@@ -4,7 +4,7 @@ use crate::base::error::Result;
 use crate::codec::key_json;
 use crate::codec::key_json::json_string;
 use crate::codec::page::Page;
-use crate::engine::answer::{Answer, ConsumerLease, Dues, NamedIndex};
+use crate::engine::answer::{Answer, Child, ChildCount, ConsumerLease, Dues, NamedIndex};
 use crate::store::Info;
 use crate::store::rows::index::IndexKind;
 use crate::store::rows::lock::Lock;
@@ -34,6 +34,10 @@ pub fn written(answer: Answer) -> Result<Written> {
         Answer::Number(number) => number.to_string(),
         Answer::Due(due_ms) => number_or_null(due_ms),
         Answer::Id(id) => id.map_or("null".into(), |id| json_string(&id)),
+        Answer::Children { children, more } => {
+            let children = children.iter().map(child).collect::<Result<Vec<_>>>()?;
+            format!("[{},[{}]]", u8::from(more), children.join(","))
+        }
         Answer::Purged { count, more } => format!("[{count},{}]", u8::from(more)),
         Answer::Trimmed { count, more, up_to } => format!("[{count},{},{up_to}]", u8::from(more)),
         Answer::QueueStats(QueueStats { pending, processing, dead }) => {
@@ -81,6 +85,16 @@ fn info(info: &Info, entries: u64) -> String {
     format!(
         "[{sqlite},{schema_version},{database},{change_log},{retention_ms},{size_bytes},{entries},{letters_ms}]"
     )
+}
+
+/// `[key,hasEntry,hasChildren,count]`; a count that ends is a text.
+fn child(Child { key, has_entry, has_children, count }: &Child) -> Result<String> {
+    let count = match count {
+        None => "null".into(),
+        Some(ChildCount::Exactly(count)) => count.to_string(),
+        Some(ChildCount::MoreThan(count)) => format!("\"{count}+\""),
+    };
+    Ok(format!("[{},{},{},{count}]", self::key(key)?, u8::from(*has_entry), u8::from(*has_children)))
 }
 
 /// `[prefix,name,kind,spec,created]`

@@ -299,6 +299,20 @@ pub fn name(env: Env, value: Raw) -> Result<String> {
     text(env, value).and_then(|name| check_name(&name).map(|()| name)).at("name")
 }
 
+/// A bound of a range: the encoding of a key, or bytes as they are.
+pub fn bound_bytes(env: Env, value: Raw) -> Result<Vec<u8>> {
+    if let Some(bytes) = bytes(env, value) {
+        return Ok(bytes.to_vec());
+    }
+    let mut out = Vec::new();
+    prefix(env, value, &mut out).map(|_| out)
+}
+
+fn prefix_of(env: Env, range: Raw) -> Result<Option<Vec<u8>>> {
+    let value = member(env, range, c"prefix");
+    if is_absent(env, value) { Ok(None) } else { own_prefix(env, value).map(Some) }
+}
+
 /// The selector of an object's `prefix`, `start` and `end`.
 pub fn selector(env: Env, range: Raw) -> Result<Selector> {
     let bound = |member_name, name: &'static str| {
@@ -306,11 +320,10 @@ pub fn selector(env: Env, range: Raw) -> Result<Selector> {
         if is_absent(env, value) {
             return Ok(None);
         }
-        let mut out = Vec::new();
-        self::prefix(env, value, &mut out).map(|_| Some(out)).at(name)
+        bound_bytes(env, value).map(Some).at(name)
     };
     Ok(Selector {
-        prefix: bound(c"prefix", "prefix")?,
+        prefix: prefix_of(env, range)?,
         start: bound(c"start", "start")?,
         end: bound(c"end", "end")?,
     })

@@ -30,6 +30,13 @@ pub enum Answer {
     Id(Option<String>),
     /// Entries, changes, messages.
     Page(Page),
+    /// The children of a key.
+    Children {
+        /// In the order of their keys.
+        children: Vec<Child>,
+        /// There are more.
+        more: bool,
+    },
     /// A step of a purge.
     Purged {
         /// How many went.
@@ -111,6 +118,28 @@ pub struct Dues {
     pub consumers: Vec<(String, i64)>,
     /// Nothing concerned any name, so none was looked at: when to look again all the same.
     pub again_ms: Option<i64>,
+}
+
+/// The entries at a child and under it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChildCount {
+    /// So many.
+    Exactly(u64),
+    /// More than these.
+    MoreThan(u64),
+}
+
+/// A key that is one part longer than a prefix.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Child {
+    /// Its encoded key: the prefix and one more part.
+    pub key: Vec<u8>,
+    /// There is an entry at that key.
+    pub has_entry: bool,
+    /// There are entries under it.
+    pub has_children: bool,
+    /// How many there are, if they were counted.
+    pub count: Option<ChildCount>,
 }
 
 /// An index and its name.

@@ -1,5 +1,6 @@
 //! The entries that a request is about: filters, indexes, searches.
 
+pub mod children;
 pub mod definition;
 pub mod filter;
 pub mod indexes;

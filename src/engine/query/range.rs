@@ -46,6 +46,24 @@ impl Selector {
         }
         Ok(start..end)
     }
+
+    /// The rest of its range behind a key, or behind bytes between keys; in reverse, what is before.
+    ///
+    /// # Errors
+    /// As `range`; `INVALID_ARGUMENT` if it is not under the prefix.
+    pub fn range_behind(&self, after: &[u8], reverse: bool) -> Result<Range<Vec<u8>>> {
+        let range = self.range()?;
+        if !after.starts_with(self.prefix.as_deref().unwrap_or_default()) {
+            return Err(Error::invalid("it is not under the prefix").at("after"));
+        }
+        Ok(if reverse {
+            let end = range.end.min(after.to_vec()).max(range.start.clone());
+            range.start..end
+        } else {
+            let start = range.start.max(key::successor(after)).min(range.end.clone());
+            start..range.end
+        })
+    }
 }
 
 /// The rest of a range after a cursor.
@@ -85,6 +103,39 @@ mod tests {
         assert!(!range.contains(&key(&["t", "1"])));
         assert!(!range.contains(&key(&["t", "10"])));
         assert!(!range.contains(&key(&["t", "1\0"])));
+    }
+
+    /// Seen to fail: with bounds that are put in place of those of the selector.
+    #[test]
+    fn behind_a_key_no_bound_is_left() {
+        let (start, end) = (Some(key(&["t", "c"])), Some(key(&["t", "g"])));
+        let selector = Selector { prefix: Some(key(&["t"])), start, end };
+        let holds = |after: &[u8], reverse, part| {
+            selector.range_behind(after, reverse).unwrap().contains(&key(&["t", part]))
+        };
+        for (after, reverse, inside) in [
+            ("e", false, "f"),
+            ("e", true, "c"),
+            ("a", false, "cf"),
+            ("a", true, ""),
+            ("x", false, ""),
+            ("x", true, "cf"),
+        ] {
+            for part in ["b", "c", "e", "f", "g"] {
+                let after = key(&["t", after]);
+                let is_inside = match (inside, part) {
+                    ("", _) | (_, "b" | "g") => false,
+                    ("cf", _) => true,
+                    (inside, part) => inside == part,
+                };
+                assert_eq!(holds(&after, reverse, part), is_inside, "{part} {inside} {reverse}");
+            }
+        }
+        assert!(selector.range_behind(&key(&["u"]), false).is_err());
+        // Bytes between the keys: behind "d" and before all that begins with it.
+        let mut raw = key(&["t", "e"]);
+        raw.pop();
+        assert!(holds(&raw, false, "e") && !holds(&raw, true, "e") && holds(&raw, true, "c"));
     }
 
     #[test]
