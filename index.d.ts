@@ -250,6 +250,11 @@ export interface KvListOptions {
   consistency?: KvConsistency | undefined
   /** Only entries that match; `limit` counts those. */
   where?: KvWhere | undefined
+  /**
+   * Aborts the list: `next` rejects with the reason of the signal. One that is aborted already is refused: its
+   * reason is thrown.
+   */
+  signal?: AbortSignal | undefined
 }
 
 /** What {@link Kv.list} gives. Leaving the loop early stops reading. */
@@ -773,6 +778,11 @@ export interface KvTransactionOptions {
    * that conflict over one key run one after another.
    */
   retryDelay?: Duration | undefined
+  /**
+   * Aborts the transaction: it rejects with the reason of the signal, and has written nothing. Once the commit is
+   * handed over it is too late: the commit says how it went, and is not tried again.
+   */
+  signal?: AbortSignal | undefined
 }
 
 /** What {@link Kv.transaction} gives; `ok: false` after a conflict that outlasted the retries. */
@@ -974,6 +984,10 @@ export interface KvWatchOptions {
    * Default: `console.error`.
    */
   onError?: ((error: unknown) => void) | undefined
+  /**
+   * Stops the watch, as `stop` does. One that is aborted already is refused: its reason is thrown.
+   */
+  signal?: AbortSignal | undefined
 }
 
 /** What a batch of a watch is. */
@@ -1214,6 +1228,10 @@ export interface KvListenOptions {
    * stored value is damaged becomes a dead letter at once: this is called with `CORRUPT`, and no handler is called.
    */
   onError?: ((error: unknown, message?: KvMessage) => void) | undefined
+  /**
+   * Stops the listener, as `stop()` does. One that is aborted already is refused: its reason is thrown.
+   */
+  signal?: AbortSignal | undefined
 }
 
 /** What {@link Kv.queueStats} gives. */
@@ -1285,6 +1303,11 @@ export interface KvLockOptions {
    * `duration`, the same token.
    */
   owner?: string | undefined
+  /**
+   * Aborts the call: it rejects with the reason of the signal, and a lock that was taken all the same is given
+   * back, unless it has an `owner` of yours, who may hold it by another call.
+   */
+  signal?: AbortSignal | undefined
 }
 
 /** What {@link Kv.lock} gives. */

@@ -39,6 +39,7 @@ runSuites(targets.text, [
   "every argument of every call",
   "metrics",
   "lifecycle",
+  "signals",
   "wakeups",
   "a clock that steps",
 ])

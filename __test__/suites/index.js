@@ -42,6 +42,7 @@ import { backup } from "./kv/backup.js"
 import { clock } from "./kv/clock.js"
 import { lifecycle } from "./kv/lifecycle.js"
 import { metrics } from "./kv/metrics.js"
+import { signals } from "./kv/signals.js"
 import { tracing } from "./kv/tracing.js"
 import { wakeups } from "./kv/wakeups.js"
 import { leasesModel } from "./locks/leases-model.js"
@@ -146,6 +147,7 @@ const suites = {
 
   // kv/
   metrics,
+  signals,
   tracing,
   "async contexts": asyncContexts,
   lifecycle,

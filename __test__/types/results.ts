@@ -217,6 +217,9 @@ export async function tuples(kv: Kv, tx: KvTransaction, keys: KvKey[]): Promise<
   same<(typeof children)[0]["count"], number | "1000+" | undefined>(true)
   // @ts-expect-error: a part, not a key
   kv.children(["a"], { after: ["b"] })
+  kv.list(["a"], { signal: new AbortController().signal, start: ["a", 1] })
+  // @ts-expect-error: a controller is no signal
+  kv.lock("a", { signal: new AbortController() })
 
   const notes = kv.collection<string>(["notes"])
   const [noteSync] = notes.getManySync([1, 2])

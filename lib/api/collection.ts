@@ -36,6 +36,7 @@ const LIST_OPTIONS: readonly (keyof ListOptions)[] = [
   "cursor",
   "batchSize",
   "consistency",
+  "signal",
 ]
 
 export class Collection<Input, Output> implements KvCollection<Input, Output> {

@@ -2,6 +2,7 @@
 
 import type { KvLock, KvLockOptions, KvLockStatus, KvLocks } from "../../index.js"
 import { refuseExtra, takeOptions } from "../shared/options.js"
+import { signalOf, unlessAborted } from "../shared/signal.js"
 import type { Transport } from "../transport.js"
 
 /** `kv.lock`: a function with another one as a member. */
@@ -20,10 +21,16 @@ async function take(
   extra: readonly unknown[],
 ): Promise<KvLock> {
   refuseExtra(extra)
-  const given = takeOptions<KvLockOptions>(options, ["duration", "owner"])
+  const given = takeOptions<KvLockOptions>(options, ["duration", "owner", "signal"])
   const { duration = "10m", owner = transport.core.uuidv7() } = given
-  const taken = await transport.write({ kind: "takeLock", name, owner, duration })
-  return new Lock(transport, name, { ...taken, owner })
+  const signal = signalOf(given.signal)
+  const taking = transport.write({ kind: "takeLock", name, owner, duration })
+  const lock = taking.then((taken) => new Lock(transport, name, { ...taken, owner }))
+  // An owner that was named may hold it already, by another call.
+  const giveBack = (late: Lock) => {
+    if (given.owner === undefined) late[Symbol.asyncDispose]().catch(() => {})
+  }
+  return unlessAborted(lock, signal, giveBack)
 }
 
 async function status(transport: Transport, name: string, extra: readonly unknown[]): Promise<KvLockStatus> {

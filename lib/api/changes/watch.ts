@@ -16,6 +16,7 @@ import { copyKey, isKeyList } from "../../shared/keys.js"
 import { isList } from "../../shared/kinds.js"
 import { MAX_BUFFER_KEYS } from "../../shared/limits.js"
 import { flag, refuseOptions, takeOptions, wholeNumber } from "../../shared/options.js"
+import { onAbort, type Signal, signalOf } from "../../shared/signal.js"
 import { RETRY_MS, report, Subscription } from "../../shared/subscription.js"
 import type { Readers, Request, Running, Transport, WatchReader } from "../../transport.js"
 
@@ -26,6 +27,7 @@ const OPTIONS: readonly (keyof KvWatchOptions)[] = [
   "bufferSize",
   "overflowStrategy",
   "onError",
+  "signal",
 ]
 const STRATEGIES = ["drop-oldest", "drop-newest"]
 
@@ -34,7 +36,8 @@ export function beginWatch(transport: Transport, target: unknown, given?: KvWatc
   const options = takeOptions<KvWatchOptions>(given, OPTIONS)
   const request = requestOf(target, options)
   const onError = takeOptionalCallback(options.onError, "onError")
-  return new Watch(transport, transport.open(request), onError)
+  const signal = signalOf(options.signal)
+  return new Watch(transport, transport.open(request), onError, signal)
 }
 
 type WatchRequest = Request<Readers, "watch">
@@ -81,11 +84,19 @@ export class Watch implements Running {
   #endPause: (() => void) | undefined
   readonly #onError: KvWatchOptions["onError"]
 
-  constructor(transport: Transport, reader: WatchReader, onError: KvWatchOptions["onError"]) {
+  readonly #endSignal: () => void
+
+  constructor(
+    transport: Transport,
+    reader: WatchReader,
+    onError: KvWatchOptions["onError"],
+    signal: Signal | undefined,
+  ) {
     this.#onError = onError
     this.#transport = transport
     this.#reader = reader
     transport.attach(this)
+    this.#endSignal = onAbort(signal, () => this.stop())
   }
 
   get closed(): boolean {
@@ -95,6 +106,7 @@ export class Watch implements Running {
   stop(): void {
     if (this.#closed) return
     this.#closed = true
+    this.#endSignal()
     this.#reader.stop()
     this.#transport.detach(this)
     this.#endPause?.()

@@ -15,6 +15,7 @@ import { after, random } from "../../shared/host.js"
 import { copyKey, copyKeys, isKeyList } from "../../shared/keys.js"
 import { isList } from "../../shared/kinds.js"
 import { refuseExtra, takeOptions, wholeNumber } from "../../shared/options.js"
+import { onAbort, refuseAborted, type Signal, signalOf, unlessAborted } from "../../shared/signal.js"
 import { awaited, type Origin, originOf, traced } from "../../shared/stacks.js"
 import { KvU64 } from "../../shared/u64.js"
 import type { Core, Transport } from "../../transport.js"
@@ -63,18 +64,24 @@ async function attempts<R>(
   origin: Origin | undefined,
 ): Promise<KvTransactionResult<R>> {
   if (typeof run !== "function") throw invalidArgument(`fn: must be a function, got ${describe(run)}`)
-  const given = takeOptions<KvTransactionOptions>(options, ["maxRetries", "retryDelay"])
+  const given = takeOptions<KvTransactionOptions>(options, ["maxRetries", "retryDelay", "signal"])
   const { maxRetries = DEFAULT_RETRIES, retryDelay = "10ms" } = given
   wholeNumber(maxRetries, "maxRetries", 0, Number.MAX_SAFE_INTEGER)
   const delayMs = transport.core.durationMs(retryDelay, "retryDelay")
+  const signal = signalOf(given.signal)
   let endTurn = () => {}
   for (let attempt = 1; ; attempt++) {
-    const { value, result } = await Transaction.run(new Transaction(transport), run, origin).finally(endTurn)
+    const { value, result } = await Transaction.run(new Transaction(transport), run, origin, signal).finally(
+      endTurn,
+    )
     if (result.ok) return { ok: true, value, versionstamp: result.versionstamp }
     if (attempt > maxRetries) return { ok: false }
-    await pause(transport, waitMs(delayMs, attempt))
+    refuseAborted(signal)
+    await pause(transport, waitMs(delayMs, attempt), signal)
+    refuseAborted(signal)
     const [conflict] = result.conflicts
-    endTurn = await conflicts.take(identity(transport.core, (conflict as KvCheck).key))
+    const turn = conflicts.take(identity(transport.core, (conflict as KvCheck).key))
+    endTurn = await unlessAborted(turn, signal, (end) => end())
     try {
       // If it was closed meanwhile, the function is not called again.
       transport.checkOpen()
@@ -85,20 +92,23 @@ async function attempts<R>(
   }
 }
 
-/** Closing ends it. */
-function pause(transport: Transport, ms: number): Promise<void> {
+/** Closing ends it, and so does the signal. */
+function pause(transport: Transport, ms: number, signal: Signal | undefined): Promise<void> {
   return new Promise((resolve) => {
     const end = () => {
       cancel()
+      endSignal()
       transport.detach(pausing)
       resolve()
     }
     const pausing = { end }
     const cancel = after(ms, end)
+    const endSignal = onAbort(signal, end)
     try {
       transport.attach(pausing)
     } catch (error) {
       cancel()
+      endSignal()
       throw error
     }
   })
@@ -130,19 +140,25 @@ class Transaction extends MutationMethods implements KvTransaction {
     transaction: Transaction,
     fn: (tx: KvTransaction) => R | Promise<R>,
     origin: Origin | undefined,
+    signal: Signal | undefined,
   ): Promise<{ value: R; result: KvCommitResult | KvCommitError }> {
     try {
-      const value = await fn(transaction)
+      const value = await unlessAborted(Promise.resolve(fn(transaction)), signal)
       transaction.#ended = true
-      return { value, result: await transaction.#commit(origin) }
+      return { value, result: await transaction.#commit(origin, signal) }
     } finally {
       transaction.#ended = true
     }
   }
 
   /** After the function has run, only `origin` leads to the caller of the transaction. */
-  async #commit(origin: Origin | undefined): Promise<KvCommitResult | KvCommitError> {
+  async #commit(
+    origin: Origin | undefined,
+    signal: Signal | undefined,
+  ): Promise<KvCommitResult | KvCommitError> {
     const reads = await Promise.all(this.#reads.values())
+    // From here on it is the commit that says how it went.
+    refuseAborted(signal)
     const checks = [...reads.map(({ key, versionstamp }) => ({ key, versionstamp })), ...this.#checks]
     const stamping = this.#operations.length === 0 ? "never" : "always"
     try {

@@ -13,6 +13,7 @@ import { closed, describe, invalidArgument } from "../../shared/errors.js"
 import { copyBound, type KeyBound, type KeyRange, selectorOf } from "../../shared/keys.js"
 import { MAX_PAGE_ENTRIES } from "../../shared/limits.js"
 import { consistencyOf, flag, takeOptions, wholeNumber } from "../../shared/options.js"
+import { type Signal, signalOf, unlessAborted } from "../../shared/signal.js"
 import type { ListPage, ListReader, Readers, Request, Transport } from "../../transport.js"
 import { unreadOf } from "../../value/unreadable.js"
 import { filterText } from "./filter.js"
@@ -30,6 +31,7 @@ const LIST_OPTIONS: readonly (keyof KvListOptions)[] = [
   "batchSize",
   "consistency",
   "where",
+  "signal",
 ]
 const PAGE_OPTIONS: readonly (keyof KvPaginateOptions)[] = [
   "limit",
@@ -81,7 +83,7 @@ export function list<T>(transport: Transport, selector: unknown, given?: KvListO
     batch: wholeNumber(batchSize, "batchSize", 1, MAX_PAGE_ENTRIES),
     where: filterText(options.where),
   }
-  return new ListIterator(transport, request, most)
+  return new ListIterator(transport, request, most, signalOf(options.signal))
 }
 
 /** Reads one page: as many reads as its size needs. */
@@ -144,6 +146,7 @@ class ListIterator<T> implements KvListIterator<KvEntry<T>> {
   readonly #transport: Transport
   readonly #request: ListRequest
   readonly #reader: ListReader
+  readonly #signal: Signal | undefined
   #entries: KvEntry<T>[] = []
   #at = 0
   #left: number
@@ -154,7 +157,8 @@ class ListIterator<T> implements KvListIterator<KvEntry<T>> {
   #last: KvKey | undefined
   #loading: Promise<void> | undefined
 
-  constructor(transport: Transport, request: ListRequest, limit: number) {
+  constructor(transport: Transport, request: ListRequest, limit: number, signal: Signal | undefined) {
+    this.#signal = signal
     this.#transport = transport
     this.#request = request
     this.#reader = transport.open(request)
@@ -170,6 +174,8 @@ class ListIterator<T> implements KvListIterator<KvEntry<T>> {
   /** A list that closing cuts rejects, so that it is not taken as complete. */
   next(): Promise<IteratorResult<KvEntry<T>, undefined>> {
     const entry = this.#entries[this.#at]
+    if (this.#signal?.aborted && (entry !== undefined || this.#hasMore))
+      return Promise.reject(this.#signal.reason)
     if (entry === undefined) return this.#load()
     if (this.#transport.closed) return Promise.reject(closed())
     this.#at++
@@ -188,6 +194,11 @@ class ListIterator<T> implements KvListIterator<KvEntry<T>> {
     return this
   }
 
+  /** More entries are to be read. */
+  get #hasMore(): boolean {
+    return this.#more && this.#left > 0
+  }
+
   #end(): void {
     this.#isWhole = this.#isOver
     this.#entries = []
@@ -196,8 +207,8 @@ class ListIterator<T> implements KvListIterator<KvEntry<T>> {
   }
 
   #load(): Promise<IteratorResult<KvEntry<T>, undefined>> {
-    if (this.#loading !== undefined) return this.#loading.then(() => this.next())
-    if (!this.#more || this.#left === 0) {
+    if (this.#loading !== undefined) return this.#whenLoaded(this.#loading)
+    if (!this.#hasMore) {
       this.#isOver = this.#isWhole
       return Promise.resolve({ done: true, value: undefined })
     }
@@ -212,10 +223,17 @@ class ListIterator<T> implements KvListIterator<KvEntry<T>> {
         .finally(() => {
           this.#loading = undefined
         })
-      return this.#loading.then(() => this.next())
+      return this.#whenLoaded(this.#loading)
     } catch (error) {
       return Promise.reject(error)
     }
+  }
+
+  #whenLoaded(loading: Promise<void>): Promise<IteratorResult<KvEntry<T>, undefined>> {
+    return unlessAborted(
+      loading.then(() => this.next()),
+      this.#signal,
+    )
   }
 
   #take(page: ListPage): void {

@@ -9,6 +9,7 @@ import { corrupt, describe, errorText, KvError } from "../../shared/errors.js"
 import { after, microtask } from "../../shared/host.js"
 import { MAX_CONCURRENCY } from "../../shared/limits.js"
 import { flag, isPlain, refuseOptions, takeOptions, wholeNumber } from "../../shared/options.js"
+import { onAbort, type Signal, signalOf } from "../../shared/signal.js"
 import { LONGEST_RETRY_MS, RETRY_MS, report } from "../../shared/subscription.js"
 import type {
   ClaimedMessage,
@@ -30,6 +31,7 @@ const OPTIONS: readonly (keyof KvListenOptions)[] = [
   "autoAck",
   "lockDuration",
   "onError",
+  "signal",
 ]
 
 /** Attempts to settle handled messages once the listener is stopped; after that their leases run out. */
@@ -43,6 +45,7 @@ interface Settings {
   autoAck: boolean
   lockMs: number
   onError: KvListenOptions["onError"]
+  signal: Signal | undefined
 }
 
 function settingsOf({ core }: Transport, options?: KvListenOptions): Settings {
@@ -52,6 +55,7 @@ function settingsOf({ core }: Transport, options?: KvListenOptions): Settings {
     autoAck,
     lockDuration = "30s",
     onError,
+    signal,
   } = takeOptions<KvListenOptions>(options, OPTIONS)
   core.checkQueue(queue)
   return {
@@ -60,6 +64,7 @@ function settingsOf({ core }: Transport, options?: KvListenOptions): Settings {
     autoAck: autoAck === undefined || flag(autoAck, "autoAck"),
     lockMs: core.leaseMs(lockDuration, "lockDuration"),
     onError: takeOptionalCallback(onError, "onError"),
+    signal: signalOf(signal),
   }
 }
 
@@ -122,6 +127,7 @@ class Listener implements QueueWorker, Running {
   readonly #settings: Settings
   readonly #subscription: QueueSubscription
   #finish: () => void = () => {}
+  readonly #endSignal: () => void
   #closed = false
   /** Messages that are being handled, or are about to be. */
   readonly #running = new Set<ClaimedMessage>()
@@ -143,6 +149,7 @@ class Listener implements QueueWorker, Running {
     this.finished = new Promise((resolve) => (this.#finish = resolve))
     transport.attach(this)
     this.#subscription = transport.subscribe({ kind: "queue", queue: settings.queue }, this)
+    this.#endSignal = onAbort(settings.signal, () => this.stop())
     this.#schedule()
   }
 
@@ -153,6 +160,7 @@ class Listener implements QueueWorker, Running {
   stop(): void {
     if (!this.#closed) {
       this.#closed = true
+      this.#endSignal()
       this.#subscription.stop()
     }
     this.#transport.unref(this)
