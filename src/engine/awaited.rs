@@ -10,7 +10,11 @@ use super::answer::{Answer, Dues};
 use crate::base::error::Result;
 use crate::base::limits::{AWAITED_LOOK_MS, MAX_INLINE_DUES};
 use crate::store::rows::consumer::Lease;
+use crate::store::rows::released::ReleasedNames;
 use crate::store::{Notice, ReadTxn, Want};
+
+/// Statements that read when one queue is due. New messages are walked along only if that reads fewer rows.
+const LOOKS_A_QUEUE: usize = 2;
 
 /// Names, in the order of their bytes. A look reads a copy, which is made only if a name comes or goes
 /// meanwhile.
@@ -38,13 +42,14 @@ struct Look {
     /// See `ReadTxn::last_number`. A look has seen everything that took a number up to this one, or it was
     /// reported since.
     number: i64,
-    /// See `ConsumerRead::last_release`; likewise.
-    release: i64,
+    /// When all queues were looked at.
     queues_ms: Option<i64>,
+    /// When all leases were.
     leases_ms: Option<i64>,
 }
 
-/// Until when a look of this time is current, if the file shows no reason for another; `None` if it is stale.
+/// Until when a look at all names of a kind is current, but for what the file records since; `None` if it is
+/// stale.
 fn valid_until(looked_ms: Option<i64>, now_ms: i64) -> Option<i64> {
     let looked_ms = looked_ms?;
     let again_ms = looked_ms.saturating_add(AWAITED_LOOK_MS);
@@ -85,9 +90,6 @@ impl Awaited {
         let last = &mut self.state.lock().last;
         if last.number == after {
             last.number = up_to;
-            if notice.consumers().next().is_some() {
-                last.release = up_to;
-            }
         }
     }
 
@@ -110,62 +112,110 @@ impl Awaited {
     }
 }
 
+/// The names that commits since a look concern; `None` if that is not known.
+struct Concerned {
+    /// The last number that was given out.
+    number: i64,
+    queues: Option<BTreeSet<String>>,
+    consumers: Option<BTreeSet<String>>,
+}
+
+impl Concerned {
+    /// Those of the commits after a number. Queues are looked for among at most `most_messages` messages; 0
+    /// if nobody waits for a queue.
+    fn read(txn: &mut dyn ReadTxn, after: i64, most_messages: usize) -> Result<Self> {
+        let of_queues = (most_messages > 0).then_some(Want::QueuesAddedTo(after, most_messages));
+        txn.prefetch(&mut std::iter::once(Want::ReleasedSince(after)).chain(of_queues));
+        let number = txn.last_number()?;
+        if number == after {
+            return Ok(Self { number, queues: Some(BTreeSet::new()), consumers: Some(BTreeSet::new()) });
+        }
+        let Some(ReleasedNames { mut queues, consumers }) = txn.released_since(after)? else {
+            return Ok(Self { number, queues: None, consumers: None });
+        };
+        let mut is_known = true;
+        if most_messages > 0 {
+            let added = txn.queues_added_to(after, most_messages)?;
+            is_known = added.is_some();
+            queues.extend(added.into_iter().flatten());
+        }
+        Ok(Self { number, queues: is_known.then_some(queues), consumers: Some(consumers) })
+    }
+}
+
 /// When each queue has something to do next, of those that have, and the leases that differ from the last
-/// report. A kind of names that the file shows no reason to look at is left out; the answer then has the time
-/// for the next unconditional look.
+/// report. Only the names that commits since the last look concern are read, however many others are waited
+/// for. All names of a kind are read if the file does not record which, and a second after the last such
+/// look, because claims and version 0.1.0 do not record theirs; otherwise the answer has the time for that
+/// look.
 pub fn dues(txn: &mut dyn ReadTxn, awaited: &Awaited, inline: bool) -> Result<Answer> {
     let now_ms = txn.now_ms();
     let AwaitedState { queues, leases, last } = awaited.state.lock().clone();
-    let (mut names, mut leases_again_ms) = (Vec::new(), None);
-    if !leases.is_empty() {
-        txn.prefetch(&mut std::iter::once(Want::LastRelease));
-    }
-    let mut look = Look { number: txn.last_number()?, ..last };
-    if !leases.is_empty() {
-        look.release = txn.last_release()?;
-        leases_again_ms = valid_until(last.leases_ms, now_ms).filter(|_| look.release == last.release);
-        if leases_again_ms.is_none() {
-            names.extend(leases.keys().map(String::as_str));
-            txn.prefetch(&mut std::iter::once(Want::Leases(&names)));
-        }
-    }
-    let (mut due, mut reported, mut again_ms) = (Vec::new(), Vec::new(), None);
     // The remaining looks into the tables.
     let mut looks = if inline { MAX_INLINE_DUES } else { usize::MAX };
-    if !queues.is_empty() {
-        again_ms = valid_until(last.queues_ms, now_ms).filter(|_| look.number == last.number);
-        if again_ms.is_none() {
-            let Some(found) = txn.queues_due(&queues, &mut looks)? else { return Ok(Answer::WouldBlock) };
-            (due, look.queues_ms) = (found, Some(now_ms));
+    let most_messages = looks.min(queues.len().saturating_mul(LOOKS_A_QUEUE));
+    let concerned = Concerned::read(txn, last.number, most_messages)?;
+    let of_queues = concerned.queues.zip(valid_until(last.queues_ms, now_ms));
+    let of_leases = concerned.consumers.zip(valid_until(last.leases_ms, now_ms));
+
+    let names: Vec<&str> = match &of_leases {
+        Some((named, _)) => {
+            named.iter().filter(|name| leases.contains_key(*name)).map(String::as_str).collect()
         }
+        None => leases.keys().map(String::as_str).collect(),
+    };
+    if !names.is_empty() {
+        txn.prefetch(&mut std::iter::once(Want::Leases(&names)));
+    }
+    let asked = match &of_queues {
+        Some((named, _)) => Arc::new(named.iter().filter(|name| queues.contains(*name)).cloned().collect()),
+        None => Arc::clone(&queues),
+    };
+    let mut due = Vec::new();
+    if !asked.is_empty() {
+        let Some(found) = txn.queues_due(&asked, &mut looks)? else { return Ok(Answer::WouldBlock) };
+        due = found;
+    }
+    if names.len() > looks {
+        return Ok(Answer::WouldBlock);
+    }
+    let found = if names.is_empty() { Vec::new() } else { txn.leases(&names)? };
+    let reported = new_leases(&leases, names.iter().zip(found), now_ms);
+
+    let mut look = Look { number: concerned.number, ..last };
+    let mut again_ms = None;
+    if !queues.is_empty() {
+        again_ms = next_look(&mut look.queues_ms, now_ms, of_queues.map(|(_, until_ms)| until_ms));
     }
     if !leases.is_empty() {
-        match leases_again_ms {
-            Some(leases_ms) => again_ms = Some(again_ms.map_or(leases_ms, |ms: i64| ms.min(leases_ms))),
-            None if leases.len() > looks => return Ok(Answer::WouldBlock),
-            None => {
-                let found = txn.leases(&names)?;
-                (reported, look.leases_ms) = (new_leases(&leases, found, now_ms), Some(now_ms));
-            }
-        }
+        let of_leases_ms = next_look(&mut look.leases_ms, now_ms, of_leases.map(|(_, until_ms)| until_ms));
+        again_ms = again_ms.into_iter().chain(of_leases_ms).min();
     }
-    // Frees these copies, so that the shared names need not be copied to note the report.
-    drop((queues, leases));
+    // The only copy of the names again, which need not be copied to note what was reported.
+    drop((queues, asked, leases));
     awaited.looked(look, &reported);
     let consumers = reported.into_iter().map(|(name, lease)| (name, lease.until_ms)).collect();
     Ok(Answer::Dues(Dues { queues: due, consumers, again_ms }))
 }
 
-/// The leases that are free, and those that differ from the last report.
-fn new_leases(
+/// Notes a look at all names of a kind, or returns the time for the next one.
+fn next_look(looked_ms: &mut Option<i64>, now_ms: i64, until_ms: Option<i64>) -> Option<i64> {
+    if until_ms.is_none() {
+        *looked_ms = Some(now_ms);
+    }
+    until_ms
+}
+
+/// The leases that are free, and those that are not what was reported last.
+fn new_leases<'n>(
     leases: &BTreeMap<String, Option<Lease>>,
-    found: Vec<Lease>,
+    found: impl Iterator<Item = (&'n &'n str, Lease)>,
     now_ms: i64,
 ) -> Vec<(String, Lease)> {
-    let new = leases.iter().zip(found).filter_map(|((name, known), found)| {
+    let new = found.filter_map(|(name, found)| {
         let lease = if found.until_ms > now_ms { found } else { Lease::default() };
-        let is_new = lease == Lease::default() || *known != Some(lease);
-        is_new.then(|| (name.clone(), lease))
+        let is_new = lease == Lease::default() || leases.get(*name) != Some(&Some(lease));
+        is_new.then(|| (name.to_string(), lease))
     });
     new.collect()
 }

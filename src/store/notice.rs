@@ -10,6 +10,8 @@ pub struct Notice {
     bits: u8,
     /// Queues in the order of their names, and the number of reasons to look at each.
     queues: Vec<(String, u32)>,
+    /// The queues among them with a message that was stored before the commit.
+    released: BTreeSet<String>,
     consumers: BTreeSet<String>,
     /// The last number before the commit, and the last number of the commit, if it took any
     /// (`ReadTxn::last_number`).
@@ -31,7 +33,13 @@ impl Notice {
     const LEASE: u8 = 16;
 
     const fn of(bits: u8) -> Self {
-        Self { bits, queues: Vec::new(), consumers: BTreeSet::new(), numbers: None }
+        Self {
+            bits,
+            queues: Vec::new(),
+            released: BTreeSet::new(),
+            consumers: BTreeSet::new(),
+            numbers: None,
+        }
     }
 
     /// Reasons from their bits.
@@ -63,6 +71,25 @@ impl Notice {
             Ok(found) => self.add_looks(found, 1),
             Err(place) => self.queues.insert(place, (name.to_string(), 1)),
         }
+    }
+
+    /// A message that was stored before the commit becomes ready.
+    pub fn release_queue(&mut self, name: &str) {
+        self.add_queue(name);
+        if !self.released.contains(name) {
+            self.released.insert(name.to_string());
+        }
+    }
+
+    /// The queues with messages that were stored before the commit and become ready.
+    pub fn released_queues(&self) -> impl Iterator<Item = &str> {
+        self.released.iter().map(String::as_str)
+    }
+
+    /// Whether it releases stored messages or leases of consumers.
+    #[must_use]
+    pub fn is_of_release(&self) -> bool {
+        !self.released.is_empty() || !self.consumers.is_empty()
     }
 
     /// The index of a queue, or the one to insert it at.
@@ -140,6 +167,7 @@ impl BitOrAssign for Notice {
                 Err(place) => self.queues.insert(place, (name, looks)),
             }
         }
+        self.released.append(&mut other.released);
         self.consumers.append(&mut other.consumers);
         self.numbers = self.numbers.or(other.numbers);
     }

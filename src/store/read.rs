@@ -8,6 +8,7 @@ use super::rows::entry::{Flow, Row, Scan, Visit};
 use super::rows::index::{IndexRead, IndexedEntry, OrderedScan, SearchScan};
 use super::rows::lock::LockRead;
 use super::rows::queue::QueueRead;
+use super::rows::released::ReleasedNames;
 use crate::base::error::Result;
 
 /// The description of a store.
@@ -48,8 +49,8 @@ pub enum Want<'a> {
     Consumer(&'a str),
     /// `leases`.
     Leases(&'a [&'a str]),
-    /// `last_release`.
-    LastRelease,
+    /// `released_since`.
+    ReleasedSince(i64),
     /// `indexes`.
     Indexes,
     /// `scan_index`.
@@ -66,6 +67,8 @@ pub enum Want<'a> {
     LeasedMessage(&'a str, i64),
     /// `queue_due`.
     QueueDue(&'a str),
+    /// `queues_added_to`.
+    QueuesAddedTo(i64, usize),
 }
 
 /// One snapshot of the data.
@@ -91,6 +94,10 @@ pub trait ReadTxn: ChangeRead + ConsumerRead + IndexRead + LockRead + QueueRead 
     /// The last number that was issued. If it is the same twice, no message was made ready and no consumer's
     /// lease was given back in between, by a version that records it.
     fn last_number(&mut self) -> Result<i64>;
+
+    /// The queues whose stored messages commits after a number have made ready, and the consumers whose
+    /// leases they have given back. `None` if that is not known. Version 0.1.0 does not record it.
+    fn released_since(&mut self, number: i64) -> Result<Option<ReleasedNames>>;
 
     /// The description of the store.
     fn info(&mut self) -> Result<Info>;

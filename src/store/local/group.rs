@@ -8,10 +8,12 @@ use std::time::Duration;
 use super::schema::settings::Settings;
 use super::shared::Shared;
 use super::sqlite::{Announced, Db, Doubt};
+use super::txn::read::LocalRead;
 use super::txn::write::{Failed, LocalWrite};
 use crate::base::clock::Stopwatch;
 use crate::base::error::{Code, Error, Result};
 use crate::store::rows::index::Define;
+use crate::store::rows::released::Released;
 use crate::store::sql::Sql;
 use crate::store::{Batch, Next, Notice, Step, WriteJob};
 
@@ -242,6 +244,16 @@ impl Transaction<'_> {
         Ok(())
     }
 
+    /// Records what the group released. Added messages need no record: their positions are numbers of the
+    /// group.
+    fn note_released(&mut self) -> Result<()> {
+        let known = LocalRead::new(self.db, self.shared.clock.moment()).released()?;
+        let mut released = known.unwrap_or_else(|| Released::unknown_up_to(self.before.sequence));
+        let (queues, consumers) = (self.notice.released_queues(), self.notice.consumers());
+        released.add(self.settings.sequence, queues, consumers);
+        self.db.statement(Sql::SetReleased)?.run(&[released.text().as_str().into()])
+    }
+
     fn commit(&mut self) -> Result<()> {
         if self.settings.clock != self.before.clock {
             let clock = self.settings.clock.text();
@@ -255,8 +267,8 @@ impl Transaction<'_> {
         if numbered {
             self.db.statement(Sql::SetSequence)?.run(&[self.settings.sequence.into()])?;
         }
-        if self.notice.consumers().next().is_some() {
-            self.db.statement(Sql::SetLastRelease)?.run(&[self.settings.sequence.into()])?;
+        if self.notice.is_of_release() {
+            self.note_released()?;
         }
         self.note_time(numbered)?;
         let announced = self.db.connection.announce_commit();

@@ -34,8 +34,4 @@ pub trait ConsumerRead {
     /// The leases of the consumers of these names, which are in the order of their bytes; one for each name.
     /// The lease of a damaged row counts as free: the reader that takes it gets the error.
     fn leases(&mut self, names: &[&str]) -> Result<Vec<Lease>>;
-
-    /// The last number (`ReadTxn::last_number`) of the last commit that gave a lease back. If it is the same
-    /// twice, none was given back in between, by a version that records it.
-    fn last_release(&mut self) -> Result<i64>;
 }

@@ -1,4 +1,5 @@
-//! The tables as rows, and how they are read: entries, changes, consumers, indexes, locks, messages.
+//! The tables as rows, and how they are read: entries, changes, consumers, indexes, locks, messages, what was
+//! released.
 
 pub mod changes;
 pub mod consumer;
@@ -6,3 +7,4 @@ pub mod entry;
 pub mod index;
 pub mod lock;
 pub mod queue;
+pub mod released;

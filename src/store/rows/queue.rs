@@ -215,6 +215,10 @@ pub trait QueueRead {
         Ok(Some(due))
     }
 
+    /// The queues of the messages with a position (`Message::seq`) after a number; `None` if those are more
+    /// than `most` messages. Damaged names are left out.
+    fn queues_added_to(&mut self, after: i64, most: usize) -> Result<Option<BTreeSet<String>>>;
+
     /// Counts messages, of one queue or of all.
     fn queue_stats(&mut self, queue: Option<&str>) -> Result<QueueStats>;
 

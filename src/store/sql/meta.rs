@@ -26,9 +26,9 @@ pub const SEQUENCE: &str = "SELECT value FROM kv_meta WHERE key = 'sequence'";
 
 pub const SET_SEQUENCE: &str = "UPDATE kv_meta SET value = ?1 WHERE key = 'sequence'";
 
-pub const LAST_RELEASE: &str = "SELECT value FROM kv_meta WHERE key = 'released'";
+pub const RELEASED: &str = "SELECT value FROM kv_meta WHERE key = 'released'";
 
-pub const SET_LAST_RELEASE: &str = "INSERT INTO kv_meta (key, value) VALUES ('released', ?1) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+pub const SET_RELEASED: &str = "INSERT INTO kv_meta (key, value) VALUES ('released', ?1) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
 
 pub const INFO: &str = "SELECT sqlite_version(),
        (SELECT value FROM kv_meta WHERE key = 'schema_version'),

@@ -94,6 +94,10 @@ pub enum Sql {
     Sequence,
     /// Notes it.
     SetSequence,
+    /// Of what the last commits have released something.
+    Released,
+    /// Notes it.
+    SetReleased,
     /// Whether a claim would ever look at messages, of some.
     CheckMessages,
     MessageAt,
@@ -102,6 +106,8 @@ pub enum Sql {
     /// When a queue has something to do.
     QueueDue,
     NextQueue,
+    /// The messages that were added last.
+    NewestMessages,
     /// Counts of all queues.
     AllQueueStats,
     /// Counts of one queue.
@@ -162,10 +168,6 @@ pub enum Sql {
     Consumer,
     /// Leases of consumers in the order of their names.
     ScanLeases,
-    /// The number that was noted when one was last given back.
-    LastRelease,
-    /// Notes it.
-    SetLastRelease,
     /// Writes a consumer.
     PutConsumer,
     /// Removes a consumer.
@@ -228,10 +230,13 @@ impl Sql {
             Self::ScanChangeKeys => changes::SCAN_CHANGE_KEYS,
             Self::Sequence => meta::SEQUENCE,
             Self::SetSequence => meta::SET_SEQUENCE,
+            Self::Released => meta::RELEASED,
+            Self::SetReleased => meta::SET_RELEASED,
             Self::Info => meta::INFO,
             Self::DataVersion => meta::DATA_VERSION,
             Self::QueueDue => queue::QUEUE_DUE,
             Self::NextQueue => queue::NEXT_QUEUE,
+            Self::NewestMessages => queue::NEWEST_MESSAGES,
             Self::AllQueueStats => queue::ALL_QUEUE_STATS,
             Self::QueueStats => queue::QUEUE_STATS,
             Self::DuplicateMessage => queue::DUPLICATE_MESSAGE,
@@ -268,8 +273,6 @@ impl Sql {
             Self::SweepLocks => locks::SWEEP_LOCKS,
             Self::Consumer => consumers::CONSUMER,
             Self::ScanLeases => consumers::SCAN_LEASES,
-            Self::LastRelease => meta::LAST_RELEASE,
-            Self::SetLastRelease => meta::SET_LAST_RELEASE,
             Self::PutConsumer => consumers::PUT_CONSUMER,
             Self::DeleteConsumer => consumers::DELETE_CONSUMER,
             Self::Indexes => indexes::INDEXES,

@@ -29,6 +29,9 @@ pub const QUEUE_DUE: &str =
 pub const NEXT_QUEUE: &str =
     "SELECT queue FROM kv_queue WHERE queue >= ?1 AND queue < x'' ORDER BY queue LIMIT 1";
 
+/// Positions and rows of messages both ascend, so the newest messages are the last rows.
+pub const NEWEST_MESSAGES: &str = "SELECT seq, queue FROM kv_queue ORDER BY rowid DESC LIMIT ?1";
+
 /// The index has the status; the table, with all values in it, is asked for the few that are being handled.
 pub const ALL_QUEUE_STATS: &str =
     "SELECT (SELECT count(*) FROM kv_queue) - processing, processing, (SELECT count(*) FROM kv_dlq)

@@ -10,6 +10,7 @@ use keyval::store::rows::consumer::{Consumer, Lease};
 use keyval::store::rows::index::{Definition, IndexRow, IndexedEntry, OrderedScan, SearchScan};
 use keyval::store::rows::lock::Lock;
 use keyval::store::rows::queue::{Claimable, DeadLetter, DeadLetterScan, Duplicate, QueueStats, Stranded};
+use keyval::store::rows::released::ReleasedNames;
 use keyval::store::{
     ChangeRead, ConsumerRead, Flow, IndexRead, Info, LockRead, QueueRead, ReadTxn, Row, Scan, Visit, Want,
 };
@@ -31,7 +32,7 @@ pub fn question_of(want: Want<'_>) -> Box<dyn Question> {
         Want::Changes(scan) => log(scan).boxed(),
         Want::Consumer(name) => consumer(name).boxed(),
         Want::Leases(names) => leases(names).boxed(),
-        Want::LastRelease => last_release().boxed(),
+        Want::ReleasedSince(number) => released(number).boxed(),
         Want::Indexes => indexes().boxed(),
         Want::OrderedScan(scan) => ordered(&scan).boxed(),
         Want::IndexedEntry(entry, max_value_bytes) => indexed(entry, max_value_bytes).boxed(),
@@ -40,6 +41,7 @@ pub fn question_of(want: Want<'_>) -> Box<dyn Question> {
         Want::ReadyMessages(queue, limit) => ready(queue, limit).boxed(),
         Want::LeasedMessage(id, lease) => leased(id, lease).boxed(),
         Want::QueueDue(queue) => due(queue).boxed(),
+        Want::QueuesAddedTo(after, most) => added_to(after, most).boxed(),
     }
 }
 
@@ -101,8 +103,8 @@ fn leases(names: &[&str]) -> QuestionOf<Vec<Lease>> {
     })
 }
 
-fn last_release() -> QuestionOf<i64> {
-    QuestionOf::new("last_release", |txn| txn.last_release())
+fn released(number: i64) -> QuestionOf<Option<ReleasedNames>> {
+    QuestionOf::new(("released_since", number), move |txn| txn.released_since(number))
 }
 
 /// The definitions of all indexes, which are remembered from one operation to the next.
@@ -151,6 +153,10 @@ fn due(queue: &str) -> QuestionOf<Option<i64>> {
     QuestionOf::new(("queue_due", queue.clone()), move |txn| txn.queue_due(&queue))
 }
 
+fn added_to(after: i64, most: usize) -> QuestionOf<Option<BTreeSet<String>>> {
+    QuestionOf::new(("queues_added_to", after, most), move |txn| txn.queues_added_to(after, most))
+}
+
 impl ReadTxn for Reads<'_> {
     fn now_ms(&self) -> i64 {
         self.0.now_ms
@@ -175,6 +181,10 @@ impl ReadTxn for Reads<'_> {
 
     fn last_number(&mut self) -> Result<i64> {
         self.0.answer(QuestionOf::new("last_number", |txn| txn.last_number()))
+    }
+
+    fn released_since(&mut self, number: i64) -> Result<Option<ReleasedNames>> {
+        self.0.answer(released(number))
     }
 
     fn info(&mut self) -> Result<Info> {
@@ -225,6 +235,10 @@ impl QueueRead for Reads<'_> {
         let (queues, most) = (queues.clone(), *looks);
         let text = ("queues_due", queues.clone(), most);
         self.0.answer(QuestionOf::new(text, move |txn| txn.queues_due(&queues, &mut most.clone())))
+    }
+
+    fn queues_added_to(&mut self, after: i64, most: usize) -> Result<Option<BTreeSet<String>>> {
+        self.0.answer(added_to(after, most))
     }
 
     fn queue_stats(&mut self, queue: Option<&str>) -> Result<QueueStats> {
@@ -296,10 +310,6 @@ impl ConsumerRead for Reads<'_> {
 
     fn leases(&mut self, names: &[&str]) -> Result<Vec<Lease>> {
         self.0.answer(leases(names))
-    }
-
-    fn last_release(&mut self) -> Result<i64> {
-        self.0.answer(last_release())
     }
 }
 

@@ -51,11 +51,6 @@ impl ConsumerRead for LocalRead<'_> {
         }
         Ok(leases)
     }
-
-    fn last_release(&mut self) -> Result<i64> {
-        let mut rows = self.db.statement(Sql::LastRelease)?.query(&[])?;
-        Ok(if rows.next()? { rows.int(0) } else { 0 })
-    }
 }
 
 fn stored_lease(rows: &Rows<'_>, gap: Gap) -> Result<Lease> {

@@ -1,5 +1,7 @@
 //! Messages on a connection.
 
+use std::collections::BTreeSet;
+
 use super::read::{LocalRead, encoding};
 use super::set_aside::{damaged, lossy, sound_text};
 use super::write::LocalWrite;
@@ -33,6 +35,26 @@ impl QueueRead for LocalRead<'_> {
     fn next_queue(&mut self, from: &str) -> Result<Option<Vec<u8>>> {
         let mut rows = self.db.statement(Sql::NextQueue)?.query(&[from.into()])?;
         Ok(if rows.next()? { Some(rows.blob(0).to_vec()) } else { None })
+    }
+
+    fn queues_added_to(&mut self, after: i64, most: usize) -> Result<Option<BTreeSet<String>>> {
+        let (mut queues, mut passed) = (BTreeSet::new(), 0);
+        let mut rows = self.db.statement(Sql::NewestMessages)?.query(&[most.saturating_add(1).into()])?;
+        while rows.next()? {
+            if rows.stored_int(0).is_ok_and(|seq| seq <= after) {
+                break;
+            }
+            if passed == most {
+                return Ok(None);
+            }
+            passed += 1;
+            if let Ok(queue) = rows.stored_text(1)
+                && !queues.contains(queue)
+            {
+                queues.insert(queue.to_string());
+            }
+        }
+        Ok(Some(queues))
     }
 
     fn queue_stats(&mut self, queue: Option<&str>) -> Result<QueueStats> {
@@ -261,7 +283,7 @@ impl LocalWrite<'_> {
         if !rows.next()? {
             return Ok(StepResult::Flag(false));
         }
-        self.notice.add_queue(&lossy(&rows, 0));
+        self.notice.release_queue(&lossy(&rows, 0));
         // The change is made whole by running to the end.
         while rows.next()? {}
         Ok(StepResult::Flag(true))
@@ -286,7 +308,7 @@ impl LocalWrite<'_> {
     pub fn let_next_go(&mut self, queue: &str, ordering_key: Option<&str>) -> Result<()> {
         let Some(key) = ordering_key else { return Ok(()) };
         if self.run(Sql::Unblock, &[queue.into(), key.into()])? > 0 {
-            self.notice.add_queue(queue);
+            self.notice.release_queue(queue);
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use crate::base::config::ChangeLog;
 use crate::base::error::{Error, Result};
 use crate::store::local::sqlite::Db;
 use crate::store::local::sqlite::Rows;
+use crate::store::rows::released::{Released, ReleasedNames};
 use crate::store::sql::Sql;
 use crate::store::{Flow, Info, ReadTxn, Row, Scan, Visit};
 
@@ -67,6 +68,10 @@ impl ReadTxn for LocalRead<'_> {
         Ok(rows.int(0))
     }
 
+    fn released_since(&mut self, number: i64) -> Result<Option<ReleasedNames>> {
+        Ok(self.released()?.and_then(|released| released.since(number)))
+    }
+
     fn info(&mut self) -> Result<Info> {
         let mut rows = self.db.statement(Sql::Info)?.query(&[])?;
         rows.next()?;
@@ -79,6 +84,17 @@ impl ReadTxn for LocalRead<'_> {
             size_bytes: rows.int(5),
             dead_letter_retention_ms: rows.optional_int(6),
         })
+    }
+}
+
+impl LocalRead<'_> {
+    /// The row `released`; `None` if it cannot be read.
+    pub fn released(&mut self) -> Result<Option<Released>> {
+        let mut rows = self.db.statement(Sql::Released)?.query(&[])?;
+        if !rows.next()? {
+            return Ok(Some(Released::default()));
+        }
+        Ok(rows.stored_text(0).ok().and_then(Released::parse))
     }
 }
 
