@@ -645,7 +645,8 @@ export interface KvAtomic {
   /**
    * Merges into a value (RFC 7396): members of a plain object are written, those that are `null` in the patch are removed, objects in
    * objects are merged likewise; arrays and anything else replace. What is missing, or no plain object, is taken for `{}`. A member
-   * that is `undefined` changes nothing. Keeps a time to live unless `expiresIn` is given.
+   * that is `undefined` changes nothing. Keeps a time to live unless `expiresIn` is given. Of an object that is in
+   * the value several times only the place that is named changes; an object with a cycle is `TYPE_MISMATCH`.
    */
   patch<Self extends KvAtomic>(
     this: Self,
@@ -1255,7 +1256,7 @@ export interface KvDeadLetter<T = unknown> {
   id: string
   /** The id that it had in its queue. */
   originalId: string
-  /** `undefined` if the stored value is damaged: no stored value is that. */
+  /** The message's value. The member is not there if the stored value is damaged. */
   value: T
   /**
    * What the handler threw last: its message; or what was passed to `nackMessage`; then the keys of
@@ -1848,9 +1849,11 @@ export class Kv {
   /**
    * Writes a value. Resolves when it is on disk. Without `expiresIn` an earlier time to live is cleared.
    *
-   * Values: anything JSON, and `undefined` inside objects and arrays, bigint, `NaN`, infinities, `-0`,
-   * `Date`, `RegExp`, `Map`, `Set`, `ArrayBuffer`, typed arrays (a `Buffer` reads back as a `Uint8Array`),
-   * `Error`, {@link KvU64}. At most 16 MiB encoded, nested at most 100 deep.
+   * Values: anything JSON, and `undefined`, bigint, `NaN`, infinities, `-0`, `Date`, `RegExp`, `Map`, `Set`,
+   * `ArrayBuffer`, typed arrays (a `Buffer` reads back as a `Uint8Array`), `Error`, boxed primitives, arrays
+   * with holes, {@link KvU64}; instances of other classes are refused. An array, object, `Map`, `Set` or
+   * `Error` that is in a value several times, or holds itself, does so when it is read. At most 16 MiB encoded,
+   * nested at most 100 deep.
    * @throws {KvError} `INVALID_ARGUMENT` (with the path of the member that cannot be stored),
    *   `LIMIT_EXCEEDED`, `BUSY`, `CLOSED`, `UNAVAILABLE`.
    *

@@ -16,6 +16,7 @@ runSuites(targets.text, [
   "children",
   "sync reads",
   "write",
+  "values that hold themselves",
   "backup",
   "atomic",
   "transaction",

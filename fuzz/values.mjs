@@ -3,9 +3,9 @@
 // `npm run fuzz`.
 import assert from "node:assert/strict"
 import { inspect } from "node:util"
-import { KvError } from "../dist/shared/errors.js"
-import { decodeValue, encodeValue, revive } from "../dist/value/index.js"
-import { readKnown, readListed } from "../dist/wire/page.js"
+import { KvError } from "../dist/modules/shared/errors.js"
+import { decodeValue, encodeValue, revive } from "../dist/modules/value/index.js"
+import { readKnown, readListed } from "../dist/modules/wire/page.js"
 
 const [, , seconds = "10", seed = String(Date.now() % 2 ** 31)] = process.argv
 console.log(`javascript, ${process.versions.bun ? "Bun" : "Node"}, seed ${seed}`)
@@ -20,7 +20,21 @@ function random(end) {
 }
 const pick = (from) => from[random(from.length)]
 
-const TAGS = ["bigint", "date", "map", "set", "bytes", "typedarray", "regexp", "error", "number", "undefined"]
+const TAGS = [
+  "bigint",
+  "date",
+  "map",
+  "set",
+  "bytes",
+  "typedarray",
+  "regexp",
+  "error",
+  "number",
+  "undefined",
+  "object",
+  "hole",
+  "boxed",
+]
 const KEYS = [
   "__type",
   "value",
@@ -33,6 +47,7 @@ const KEYS = [
   "0",
   "flags",
   "name",
+  "ref",
 ]
 const ATOMS = [
   null,
@@ -76,6 +91,7 @@ function stored(depth = 0) {
       return {
         __type: random(8) ? pick(TAGS) : stored(depth + 1),
         value: stored(depth + 1),
+        ...(random(4) ? {} : { ref: random(6) }),
         ...(random(4) ? {} : object(depth)),
       }
   }
@@ -90,11 +106,22 @@ function object(depth) {
   return JSON.parse(`{${members.join(",")}}`)
 }
 
+/** Objects of the values that were made last. */
+const made = []
+
+function kept(object) {
+  made.push(object)
+  if (made.length > 4) made.shift()
+  return object
+}
+
 /** A value that may be stored. */
 function value(depth = 0) {
   const more = () => value(depth + 1)
   const many = () => Array.from({ length: random(4) }, more)
-  switch (depth > 4 ? random(8) : random(16)) {
+  // Some of an earlier value, which may hold itself.
+  if (made.length > 0 && random(12) === 0) return pick(made)
+  switch (depth > 4 ? random(8) : random(18)) {
     case 0:
       return pick([null, true, false, undefined, "", "text", "__type", "\ud800x"])
     case 1:
@@ -122,7 +149,16 @@ function value(depth = 0) {
       return new Set(many())
     case 10:
     case 11:
-      return many()
+      return kept(many())
+    case 12:
+      return kept(Object.assign(new Array(random(4)), many()))
+    case 13:
+      return Object(pick(["text", "", 0, -0, Number.NaN, true, 5n]))
+    case 14: {
+      const around = kept([...many()])
+      around.push(more(), around)
+      return around
+    }
     default:
       return Object.fromEntries(many().map((one) => [pick(KEYS), one]))
   }
@@ -176,7 +212,7 @@ const MARKS = [
 
 /** An encoding and its data as it is stored, as text or as the bytes of the text. */
 function encoded() {
-  const given = value() ?? null
+  const given = value()
   const { encoding, data } = encodeValue(given, "value")
   return { encoding, data: typeof data === "string" && random(2) ? Buffer.from(data) : data }
 }
@@ -237,7 +273,6 @@ const rounds = {
   },
   roundTrip() {
     const given = value()
-    if (given === undefined) return
     const { encoding, data } = encodeValue(given, "value")
     const back =
       encoding === 0

@@ -5,6 +5,7 @@ import { transports } from "./api/kv.js"
 import { callNative } from "./native/addon.js"
 import { core } from "./native/core.js"
 import type { ChangesReader, TestControls, Transport, Writes } from "./transport.js"
+import type { Encoded } from "./value/index.js"
 import { reviveKey } from "./wire/key-json.js"
 
 /** Replaces what carries a `Kv` that is opened from now on, or (`undefined`) puts the addon back. */
@@ -84,7 +85,7 @@ export function decodeKey(bytes: Uint8Array): KvKey {
 }
 
 /** Stores the text of a value as it is, as another program or an earlier version may have. */
-export async function plant(kv: Kv, key: KvKey, text: string): Promise<void> {
-  const value = { encoding: 1, data: text } as const
+export async function plant(kv: Kv, key: KvKey, data: Encoded["data"], encoding = 1): Promise<void> {
+  const value = { encoding, data } as Encoded
   await transportOf(kv).write({ kind: "set", key, stamped: false, value, expiresIn: undefined })
 }

@@ -307,7 +307,7 @@ export interface ClaimedMessage {
   id: string
   lease: number
   attempts: number
-  /** `undefined` if it cannot be read. */
+  /** Not there if it cannot be read. */
   value?: unknown
 }
 

@@ -22,7 +22,6 @@ import { setMany } from "./entries/set-many.js"
 import { snapshots } from "./entries/snapshots.js"
 import { syncReads } from "./entries/sync-reads.js"
 import { ttl } from "./entries/ttl.js"
-import { values } from "./entries/values.js"
 import { write } from "./entries/write.js"
 import { whereDelete } from "./filters/delete.js"
 import { wherePages } from "./filters/pages.js"
@@ -59,6 +58,8 @@ import { errorMessages } from "./refusals/error-messages.js"
 import { everyArgument } from "./refusals/every-argument.js"
 import { everyCall } from "./refusals/every-call.js"
 import { subscriptionRefusals } from "./refusals/watch-queues-locks.js"
+import { sharedValues } from "./values/shared-values.js"
+import { values } from "./values/values.js"
 import { watchConverges } from "./watch/converges.js"
 import { watchExpiry } from "./watch/expiry.js"
 import { watchLarge } from "./watch/large.js"
@@ -71,6 +72,7 @@ const suites = {
   // entries/
   keys,
   values,
+  "values that hold themselves": sharedValues,
   read,
   "read in pages": readPages,
   "read options": readOptions,

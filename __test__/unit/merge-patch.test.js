@@ -7,7 +7,8 @@ import { decodeValue, encodeValue } from "../../dist/modules/value/index.js"
 import { root } from "../support/runtimes.js"
 
 /**
- * `[encoding, stored, patch, result]`, as texts that are stored; the core's unit test reads the same table.
+ * `[encoding, stored, patch, result]`, as texts that are stored, or the code of an error; the core's unit
+ * test reads the same table.
  */
 const CASES = JSON.parse(readFileSync(join(root, "testdata/merge-patches.json"), "utf8"))
 
@@ -17,6 +18,10 @@ describe("merge patches in memory", () => {
     assert.ok(CASES.length > 40)
     for (const [encoding, stored, patch, result] of CASES) {
       const value = (text) => (text === null ? undefined : decodeValue(encoding === "plain" ? 0 : 1, text))
+      if (/^[A-Z_]+$/.test(result)) {
+        assert.throws(() => mergePatch(value(stored), value(patch)), { code: result }, stored)
+        continue
+      }
       const merged = mergePatch(value(stored), value(patch))
       assert.deepEqual(merged, value(result), `${stored} ${patch}`)
       assert.equal(String(encodeValue(merged, "value").data), result)

@@ -150,9 +150,7 @@ describe("round trip", () => {
     assert.deepStrictEqual(decodeValue(1, Buffer.from('{"__type":"bigint","value":"5"}')), 5n)
   })
 
-  test("holes become undefined, objects without a prototype plain", () => {
-    // biome-ignore lint/suspicious/noSparseArray: that is the test
-    assert.deepStrictEqual(roundTrip([1, , 2]), [1, undefined, 2])
+  test("objects without a prototype become plain ones", () => {
     const bare = Object.assign(Object.create(null), { a: Object.assign(Object.create(null), { b: 1 }) })
     assert.deepStrictEqual(roundTrip(bare), { a: { b: 1 } })
   })
@@ -218,10 +216,6 @@ describe("refusals", () => {
       return 1
     }
   }
-  const cyclic = { list: [{}] }
-  cyclic.list[0].back = cyclic
-  const ring = new Map()
-  ring.set("k", [ring])
   const revoked = Proxy.revocable({}, {})
   revoked.revoke()
   const detached = new Uint8Array(4)
@@ -231,7 +225,6 @@ describe("refusals", () => {
 
   // biome-ignore format: a table
   const cases = [
-    [undefined, "value: undefined"],
     [() => 1, "value: functions"],
     [Symbol("s"), "value: symbols"],
     [{ items: [1, 2, 3, { cb() {} }] }, "value.items[3].cb: functions"],
@@ -251,8 +244,6 @@ describe("refusals", () => {
     [[new (class List extends Array {})()], "value[0]: instances of List"],
     [[new (class Dict extends Map {})()], "value[0]: instances of Dict"],
     [new (class Bytes extends Uint8Array {})(), "value: instances of Bytes"],
-    [[Object("boxed"), 1], "value[0]: instances of String"],
-    [[Object(1n)], "value[0]: instances of BigInt"],
     [[new WeakMap()], "value[0]: instances of WeakMap"],
     [[Promise.resolve()], "value[0]: Promises (await them first)"],
     [[new SharedArrayBuffer(1)], "value[0]: instances of SharedArrayBuffer"],
@@ -273,8 +264,6 @@ describe("refusals", () => {
     [[extended], "value[0].zone: members of a Date"],
     [[Object.assign(new Map(), { [Symbol("s")]: 1 })], "value[0][Symbol(s)]: members with a symbol for a key"],
     [[Object.assign(new Error("x"), { [Symbol("s")]: 1 })], "value[0][Symbol(s)]: members with a symbol for a key"],
-    [cyclic, "value.list[0].back: a cycle, which leads back to value,"],
-    [[ring], 'value[0].get("k")[0]: a cycle, which leads back to value[0],'],
     [[COMMIT_VERSIONSTAMP], "value[0]: commitVersionstamp(), which may only be the last part of a key,"],
   ]
   for (const [at, [value, expected]] of cases.entries())
@@ -425,7 +414,7 @@ describe("limits", () => {
   test("a small graph with an endless text is refused in time", () => {
     for (const bottom of ["x", 1n, {}]) {
       const bomb = Array.from({ length: 90 }).reduce((v) => [v, v], bottom)
-      refused("LIMIT_EXCEEDED", () => encode(bomb))
+      refused("LIMIT_EXCEEDED", () => encodeValue(bomb, "patch", true))
     }
     const long = "x".repeat(2 ** 20)
     refused("LIMIT_EXCEEDED", () => encode(new Array(10_000).fill(long)))
@@ -572,6 +561,16 @@ describe("damage", () => {
         assert.match(
           refused("CORRUPT", () => decodeValue(1, around)),
           /^stored value: [\w :]+$/,
+          around,
+        )
+  })
+
+  test("a tag that only a newer version can have written is UNSUPPORTED, with its path", () => {
+    for (const text of tags.unknown)
+      for (const around of within(text))
+        assert.match(
+          refused("UNSUPPORTED", () => decodeValue(1, around)),
+          /^value\S*: a tag that this version does not know; a newer version wrote it, or the value is damaged$/,
           around,
         )
   })

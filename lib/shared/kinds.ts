@@ -64,7 +64,7 @@ function internalViewName(value: object): string | undefined {
   return types.isDataView(value) ? "DataView" : undefined
 }
 
-export type Kind = "Date" | "Map" | "Set" | "RegExp"
+export type Kind = "Date" | "Map" | "Set" | "RegExp" | "String" | "Number" | "Boolean" | "BigInt"
 
 /** Which of the built-in classes an object is of. */
 export function kindOf(value: object): Kind | undefined {
@@ -76,7 +76,16 @@ function internalKind(value: object): Kind | undefined {
   if (types.isDate(value)) return "Date"
   if (types.isMap(value)) return "Map"
   if (types.isSet(value)) return "Set"
-  return types.isRegExp(value) ? "RegExp" : undefined
+  if (types.isRegExp(value)) return "RegExp"
+  return types.isBoxedPrimitive(value) ? boxedKind(value) : undefined
+}
+
+/** The class of an object that holds a primitive; undefined for that of a symbol. */
+function boxedKind(value: object): Kind | undefined {
+  if (types.isStringObject(value)) return "String"
+  if (types.isNumberObject(value)) return "Number"
+  if (types.isBooleanObject(value)) return "Boolean"
+  return types.isBigIntObject(value) ? "BigInt" : undefined
 }
 
 export function isError(value: object): value is Error {

@@ -44,7 +44,7 @@ export function decodeValue(encoding: number, data: string | Uint8Array): unknow
  */
 export function revive(parsed: unknown): unknown {
   try {
-    return reviveAny(parsed, 0)
+    return reviveAny(parsed, 0, [])
   } catch (error) {
     if (!(error instanceof Unreadable)) throw error
     throw new KvError("UNSUPPORTED", `${renderPath("value", error.steps)}: ${error.what}`)
@@ -61,10 +61,13 @@ class Unreadable {
   }
 }
 
+/** What references can lead to so far: arrays, objects, Maps, Sets and errors, as they begin in the text. */
+type Made = object[]
+
 /** Revives what is in something else; `step` leads there. */
-function reviveWithin(node: unknown, depth: number, step: Step): unknown {
+function reviveWithin(node: unknown, depth: number, made: Made, step: Step): unknown {
   try {
-    return reviveAny(node, depth)
+    return reviveAny(node, depth, made)
   } catch (error) {
     if (error instanceof Unreadable) error.steps.unshift(step)
     throw error
@@ -99,42 +102,53 @@ export function tooDeep(): KvError {
 }
 
 /** `depth` counts values within values, not the brackets of their tags. */
-function reviveAny(node: unknown, depth: number): unknown {
+function reviveAny(node: unknown, depth: number, made: Made): unknown {
   if (typeof node !== "object" || node === null) return node
   if (depth > MAX_DECODED_DEPTH) throw tooDeep()
-  if (Array.isArray(node)) return reviveArray(node, depth + 1)
-  if (!Object.hasOwn(node, TAG)) return reviveMembers(node as Members, depth + 1)
-  return reviveTag(node as Members, depth + 1)
+  if (Array.isArray(node)) return reviveArray(node, depth + 1, made)
+  if (Object.hasOwn(node, TAG)) return reviveTag(node as Members, depth + 1, made)
+  made.push(node)
+  return reviveMembers(node as Members, depth + 1, made)
 }
 
-function reviveArray(array: unknown[], depth: number): unknown[] {
+function reviveArray(array: unknown[], depth: number, made: Made): unknown[] {
+  made.push(array)
   for (let at = 0; at < array.length; at++) {
     const member = array[at]
-    if (typeof member === "object" && member !== null) array[at] = reviveWithin(member, depth, at)
+    if (typeof member !== "object" || member === null) continue
+    if (isHole(member)) delete array[at]
+    else array[at] = reviveWithin(member, depth, made, at)
   }
   return array
 }
 
+function isHole(node: object): boolean {
+  return Object.hasOwn(node, TAG) && (node as Members)[TAG] === "hole"
+}
+
 /** The members are the object's own (also one named `__proto__`), so that an assignment calls no setter. */
-function reviveMembers(object: Members, depth: number): Members {
+function reviveMembers(object: Members, depth: number, made: Made): Members {
   for (const key of Object.keys(object)) {
     const member = object[key]
-    if (typeof member === "object" && member !== null) object[key] = reviveWithin(member, depth, key)
+    if (typeof member === "object" && member !== null) object[key] = reviveWithin(member, depth, made, key)
   }
   return object
 }
 
 /** Makes the value of a tag; undefined if its inner shape is wrong. */
-type Reviver = (node: Members, depth: number) => { value: unknown } | undefined
+type Reviver = (node: Members, depth: number, made: Made) => { value: unknown } | undefined
 
-function reviveTag(node: Members, depth: number): unknown {
+function reviveTag(node: Members, depth: number, made: Made): unknown {
   const type = node[TAG]
-  const reviver = typeof type === "string" ? REVIVERS.get(type) : undefined
-  if (reviver === undefined) throw corrupt("stored value: a tag is of an unknown type")
-  const revived = reviver(node, depth)
-  if (revived === undefined) throw damaged(type as string)
+  if (typeof type !== "string") throw corrupt("stored value: a tag has no type")
+  const reviver = REVIVERS.get(type)
+  if (reviver === undefined) throw new Unreadable(UNKNOWN_TAG)
+  const revived = reviver(node, depth, made)
+  if (revived === undefined) throw damaged(type)
   return revived.value
 }
+
+const UNKNOWN_TAG = "a tag that this version does not know; a newer version wrote it, or the value is damaged"
 
 function damaged(type: string): KvError {
   return corrupt(`stored value: a tag of the type ${type} is damaged`)
@@ -158,6 +172,8 @@ const NUMBERS = new Map([
 
 const REVIVERS: ReadonlyMap<string, Reviver> = new Map<string, Reviver>([
   ["undefined", () => ({ value: undefined })],
+  // One that is no element of an array.
+  ["hole", () => ({ value: undefined })],
   ["number", reviveNumber],
   ["bigint", reviveBigint],
   ["u64", reviveU64],
@@ -169,6 +185,7 @@ const REVIVERS: ReadonlyMap<string, Reviver> = new Map<string, Reviver>([
   ["typedarray", reviveView],
   ["error", reviveError],
   ["object", reviveObject],
+  ["boxed", reviveBoxed],
 ])
 
 function reviveNumber(node: Members): { value: unknown } | undefined {
@@ -204,10 +221,10 @@ function reviveDate(node: Members): { value: unknown } | undefined {
     : undefined
 }
 
-function reviveRegexp(node: Members, depth: number): { value: unknown } | undefined {
+function reviveRegexp(node: Members, depth: number, made: Made): { value: unknown } | undefined {
   const [source, flags] = [own(node, "value"), own(node, "flags")]
   if (typeof source !== "string" || typeof flags !== "string") return undefined
-  const lastIndex = reviveAny(own(node, "lastIndex") ?? 0, depth)
+  const lastIndex = reviveAny(own(node, "lastIndex") ?? 0, depth, made)
   if (typeof lastIndex !== "number") return undefined
   if (!/^[a-z]*$/.test(flags)) return undefined
   try {
@@ -223,24 +240,28 @@ function reviveRegexp(node: Members, depth: number): { value: unknown } | undefi
   }
 }
 
-function reviveMap(node: Members, depth: number): { value: unknown } | undefined {
+function reviveMap(node: Members, depth: number, made: Made): { value: unknown } | undefined {
   const pairs = own(node, "value")
   if (!Array.isArray(pairs)) return undefined
   const map = new Map<unknown, unknown>()
+  made.push(map)
   for (const pair of pairs) {
     if (!Array.isArray(pair) || pair.length !== 2) return undefined
     const at = map.size
-    const key = reviveWithin(pair[0], depth, { text: `.keys()[${at}]` })
-    map.set(key, reviveWithin(pair[1], depth, mapStep(key, at)))
+    const key = reviveWithin(pair[0], depth, made, { text: `.keys()[${at}]` })
+    map.set(key, reviveWithin(pair[1], depth, made, mapStep(key, at)))
   }
   return { value: map }
 }
 
-function reviveSet(node: Members, depth: number): { value: unknown } | undefined {
+function reviveSet(node: Members, depth: number, made: Made): { value: unknown } | undefined {
   const members = own(node, "value")
   if (!Array.isArray(members)) return undefined
-  const revived = members.map((member, at) => reviveWithin(member, depth, { text: `.values()[${at}]` }))
-  return { value: new Set(revived) }
+  const set = new Set<unknown>()
+  made.push(set)
+  for (const [at, member] of members.entries())
+    set.add(reviveWithin(member, depth, made, { text: `.values()[${at}]` }))
+  return { value: set }
 }
 
 function base64(node: Members): Uint8Array<ArrayBuffer> | undefined {
@@ -271,13 +292,27 @@ function reviveView(node: Members): { value: unknown } | undefined {
   }
 }
 
-/** A user's own object with a member that is named like the tag. */
-function reviveObject(node: Members, depth: number): { value: unknown } | undefined {
+/** A user's own object with a member that is named like the tag; or a reference to what is made already. */
+function reviveObject(node: Members, depth: number, made: Made): { value: unknown } | undefined {
+  if (Object.hasOwn(node, "ref")) {
+    const number = own(node, "ref")
+    const value = Number.isInteger(number) ? made[number as number] : undefined
+    return value === undefined ? undefined : { value }
+  }
   const members = own(node, "value")
-  return isMembers(members) ? { value: reviveMembers(members, depth) } : undefined
+  if (!isMembers(members)) return undefined
+  made.push(members)
+  return { value: reviveMembers(members, depth, made) }
 }
 
-function reviveError(node: Members, depth: number): { value: unknown } | undefined {
+function reviveBoxed(node: Members, depth: number, made: Made): { value: unknown } | undefined {
+  const primitive = reviveAny(own(node, "value"), depth, made)
+  return BOXED.has(typeof primitive) ? { value: Object(primitive) } : undefined
+}
+
+const BOXED = new Set(["string", "number", "boolean", "bigint"])
+
+function reviveError(node: Members, depth: number, made: Made): { value: unknown } | undefined {
   const fields = own(node, "value")
   if (!isMembers(fields)) return undefined
   const [name, message, stack] = [own(fields, "name"), own(fields, "message"), own(fields, "stack")]
@@ -286,12 +321,14 @@ function reviveError(node: Members, depth: number): { value: unknown } | undefin
   if (typeof name !== "string" || !isOptionalString(message) || !isOptionalString(stack)) return undefined
   if (typeof className !== "string" || !isMembers(members)) return undefined
   const error = (ERRORS.get(className) ?? Error)()
+  made.push(error)
   if (error.name !== name) define(error, "name", name)
   if (message !== undefined) define(error, "message", message)
   replace(error, "stack", stack, stack !== undefined)
   for (const field of HIDDEN_FIELDS)
-    replace(error, field, reviveWithin(own(fields, field), depth, field), Object.hasOwn(fields, field))
-  for (const [key, value] of Object.entries(reviveMembers(members, depth))) define(error, key, value, true)
+    replace(error, field, reviveWithin(own(fields, field), depth, made, field), Object.hasOwn(fields, field))
+  for (const [key, value] of Object.entries(reviveMembers(members, depth, made)))
+    define(error, key, value, true)
   return { value: error }
 }
 

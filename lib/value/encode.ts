@@ -30,19 +30,21 @@ export class LateValue {
 }
 
 /**
- * Reads a value, once and at once. `name` is the argument's name, with which paths in errors begin.
+ * Reads a value, once and at once. `name` is the argument's name, with which paths in errors begin. An object
+ * that is in it several times is one again when it is read, unless it is written `asTree`: then each place
+ * has one of its own, and a cycle is refused.
  *
  * @throws {KvError} `INVALID_ARGUMENT` for what cannot be stored, `LIMIT_EXCEEDED` for size and nesting.
  */
-export function encodeValue(value: unknown, name: string): Encoded | LateValue {
-  const text = plainText(value, name)
-  if (text === undefined) return encodeBinary(value, name) ?? encodeRich(value, name)
+export function encodeValue(value: unknown, name: string, asTree = false): Encoded | LateValue {
+  const text = plainText(value, name, asTree)
+  if (text === undefined) return encodeBinary(value, name) ?? encodeRich(value, name, asTree)
   checkBytes(name, [text])
   return { encoding: JSON_TEXT, data: text }
 }
 
-function encodeRich(value: unknown, name: string): Encoded | LateValue {
-  const writer = new Writer(name)
+function encodeRich(value: unknown, name: string, asTree: boolean): Encoded | LateValue {
+  const writer = new Writer(name, asTree)
   writer.write(value)
   const encoding = writer.tagged ? TAGGED_JSON : JSON_TEXT
   const { parts } = writer
@@ -54,7 +56,8 @@ function encodeRich(value: unknown, name: string): Encoded | LateValue {
 
 /** The text of a value that others are compared with, with tags: bytes and counters too. */
 export function encodeFilterValue(value: unknown, name: string): string {
-  const writer = new Writer(name, "cannot be stored, so no entry has one; give a value that can be stored")
+  const refused = "cannot be stored, so no entry has one; give a value that can be stored"
+  const writer = new Writer(name, true, refused)
   writer.write(value)
   const [text, ...rest] = writer.parts
   if (text === undefined || rest.length > 0)

@@ -2,7 +2,9 @@
  * The fast path: whether `JSON.stringify` alone writes a value down so that it reads back equal.
  *
  * The check returns a number, because the same walk must bound what `JSON.stringify` is given: an array that
- * holds another twice, which holds a third twice, and so on, is small in memory and endless as text.
+ * holds another twice, which holds a third twice, and so on, is small in memory and endless as text. Where
+ * shared objects are kept as such, the walk ends at the first object that it meets again: its value is not
+ * plain.
  */
 
 import { limitExceeded } from "../shared/errors.js"
@@ -12,11 +14,41 @@ import { TAG } from "./tags.js"
 
 const NOT_PLAIN = -1
 
+/** Up to so many objects, looking at each costs less than a table. */
+const FEW = 16
+
+/** The objects that walks have met; that of the walk under way begin at `begin`. */
+const few: (object | undefined)[] = new Array(FEW).fill(undefined)
+let begin = 0
+let end = 0
+/** All that this walk has met, once they are more. */
+let many: Set<object> | undefined
+/** Whether this walk looks for what it meets again. */
+let looksForShared = false
+
 /**
  * The text of a plain value; undefined if it is not plain, too deep, or throws while it is read: the slow
- * path meets the same again and says what and where it is. `name` is the argument's.
+ * path meets the same again and says what and where it is. `name` is the argument's. `asTree`: an object that
+ * is there twice is written twice.
  */
-export function plainText(value: unknown, name: string): string | undefined {
+export function plainText(value: unknown, name: string, asTree: boolean): string | undefined {
+  if (typeof value !== "object") return textOf(value, name)
+  // A getter of the value may write another one.
+  const [outerBegin, outerMany, outerLooks] = [begin, many, looksForShared]
+  begin = end
+  many = undefined
+  looksForShared = !asTree
+  try {
+    return textOf(value, name)
+  } finally {
+    while (end > begin) few[--end] = undefined
+    begin = outerBegin
+    many = outerMany
+    looksForShared = outerLooks
+  }
+}
+
+function textOf(value: unknown, name: string): string | undefined {
   let size: number
   try {
     size = sizeOf(value, 0)
@@ -25,6 +57,23 @@ export function plainText(value: unknown, name: string): string | undefined {
     return undefined
   }
   throw limitExceeded(name, `at least ${size}`, MAX_VALUE_BYTES, "bytes")
+}
+
+function isMetAgain(object: object): boolean {
+  if (many !== undefined) return isIn(many, object)
+  for (let at = begin; at < end; at++) if (few[at] === object) return true
+  if (end < FEW) few[end++] = object
+  else {
+    many = new Set(few.slice(begin) as object[])
+    many.add(object)
+  }
+  return false
+}
+
+/** One look-up tells, and adds what is not in it. */
+function isIn(met: Set<object>, object: object): boolean {
+  const before = met.size
+  return met.add(object).size === before
 }
 
 /**
@@ -41,7 +90,7 @@ function sizeOf(value: unknown, depth: number): number {
       return 4
     case "object":
       if (value === null) return 4
-      if (depth === MAX_NESTING_DEPTH) return NOT_PLAIN
+      if (depth === MAX_NESTING_DEPTH || (looksForShared && isMetAgain(value))) return NOT_PLAIN
       return Array.isArray(value) ? sizeOfArray(value, depth + 1) : sizeOfObject(value, depth + 1)
     default:
       return NOT_PLAIN

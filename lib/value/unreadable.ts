@@ -9,9 +9,6 @@ export interface Readable {
   value?: unknown
 }
 
-/** The value of a message that cannot be read. No stored value is `undefined`. */
-export const DAMAGED = undefined
-
 /** In the place of a value that cannot be read, so that the entries beside it can. */
 export class Unread {
   readonly error: unknown

@@ -23,6 +23,7 @@ import { bytesOf } from "./bytes.js"
 import { FLOAT16, newerSyntax, refusalOf } from "./newer.js"
 import { mapStep, renderPath, renderPathStart, type Step, symbolStep } from "./path.js"
 import { errorClass, HIDDEN_FIELDS, TAG } from "./tags.js"
+import { Visited } from "./visited.js"
 
 /** The text of a UUID with its quotes. */
 export const UUID_TEXT_CHARS = 38
@@ -32,11 +33,21 @@ const LONG_BIGINT = 1n << 65_536n
 const LONG_NEGATIVE = -LONG_BIGINT
 const DECIMALS_PER_HEX_DIGIT = Math.log10(16)
 
+const HOLE = `{"${TAG}":"hole"}`
+/** An array that is longer cannot be written if each of its elements is a hole. */
+const MAX_HOLES = Math.floor(MAX_VALUE_BYTES / HOLE.length)
+
 // The built-in methods themselves: an object's own `forEach` or `getTime` is the user's.
 const mapForEach = Map.prototype.forEach
 const setForEach = Set.prototype.forEach
 const getTime = Date.prototype.getTime
 const isEnumerable = Object.prototype.propertyIsEnumerable
+const primitiveOf: Record<"String" | "Number" | "Boolean" | "BigInt", () => unknown> = {
+  String: String.prototype.valueOf,
+  Number: Number.prototype.valueOf,
+  Boolean: Boolean.prototype.valueOf,
+  BigInt: BigInt.prototype.valueOf,
+}
 
 export class Writer {
   /** Whether the text holds a tag. */
@@ -50,11 +61,14 @@ export class Writer {
   /** The objects that are open, and which member of each is being written. */
   readonly #open: object[] = []
   readonly #steps: Step[] = []
+  /** What references lead to, by its number; a tree has none. */
+  readonly #visited: Visited | undefined
 
   /** `name` is the argument's, for paths in errors; `refused` what they say of what they refuse. */
-  constructor(name: string, refused = "cannot be stored") {
+  constructor(name: string, asTree: boolean, refused = "cannot be stored") {
     this.#name = name
     this.#refused = refused
+    this.#visited = asTree ? undefined : new Visited()
   }
 
   /** The text, cut where UUIDs are to be put in. */
@@ -112,7 +126,6 @@ export class Writer {
   }
 
   #undefined(): void {
-    if (this.#open.length === 0) throw this.refusal("undefined")
     this.tagged = true
     this.#put(`{"${TAG}":"undefined"}`)
   }
@@ -148,7 +161,8 @@ export class Writer {
     else if (kind === "Map") this.#map(value as Map<unknown, unknown>)
     else if (kind === "Set") this.#set(value as Set<unknown>)
     // An invalid date is null.
-    else this.#tag("date", JSON.stringify(getTime.call(value)))
+    else if (kind === "Date") this.#tag("date", JSON.stringify(getTime.call(value)))
+    else this.#boxed(Reflect.apply(primitiveOf[kind], value, []))
   }
 
   #placeholder(): void {
@@ -158,8 +172,17 @@ export class Writer {
     this.#limit(this.#partsChars)
   }
 
+  /** Whether it is in the text already, which then has a reference to it in this place. */
+  #isWritten(value: object): boolean {
+    const number = this.#visited?.meet(value)
+    if (number === undefined) return false
+    this.tagged = true
+    this.#put(`{"${TAG}":"object","ref":${number}}`)
+    return true
+  }
+
   #enter(value: object): void {
-    const before = this.#open.indexOf(value)
+    const before = this.#visited === undefined ? this.#open.indexOf(value) : -1
     if (before >= 0) {
       const place = renderPath(this.#name, this.#steps.slice(0, before))
       throw this.refusal(`a cycle, which leads back to ${place},`)
@@ -182,19 +205,37 @@ export class Writer {
   }
 
   #array(array: readonly unknown[]): void {
+    if (this.#isWritten(array)) return
     this.#enter(array)
-    this.#put("[")
     const { length } = array
+    if (length > MAX_HOLES) this.#limit(length + (length - Object.keys(array).length) * HOLE.length)
+    this.#put("[")
     for (let at = 0; at < length; at++) {
       if (at > 0) this.#put(",")
       this.#step(at)
-      this.write(array[at])
+      const element = array[at]
+      if (element === undefined && !Object.hasOwn(array, at)) this.#hole()
+      else this.write(element)
     }
     this.#put("]")
     this.#leave()
   }
 
+  #hole(): void {
+    this.tagged = true
+    this.#put(HOLE)
+  }
+
+  /** Its value is the text of the primitive. */
+  #boxed(primitive: unknown): void {
+    this.tagged = true
+    this.#put(`{"${TAG}":"boxed","value":`)
+    this.write(primitive)
+    this.#put("}")
+  }
+
   #plain(object: object): void {
+    if (this.#isWritten(object)) return
     this.#enter(object)
     this.#refuseSymbols(object)
     const keys = Object.keys(object)
@@ -230,7 +271,9 @@ export class Writer {
   #refuseMembers(object: object, kind: Kind): void {
     this.#steps.push("")
     this.#refuseSymbols(object)
-    for (const key of Object.keys(object)) {
+    // The code units of a string are members of it, and come first.
+    const own = kind === "String" ? (object as { length: number } & object).length : 0
+    for (const key of Object.keys(object).slice(own)) {
       this.#step(key)
       throw this.refusal(`members of a ${kind}`)
     }
@@ -238,6 +281,7 @@ export class Writer {
   }
 
   #map(map: Map<unknown, unknown>): void {
+    if (this.#isWritten(map)) return
     this.#enter(map)
     this.tagged = true
     this.#put(`{"${TAG}":"map","value":[`)
@@ -256,6 +300,7 @@ export class Writer {
   }
 
   #set(set: Set<unknown>): void {
+    if (this.#isWritten(set)) return
     this.#enter(set)
     this.tagged = true
     this.#put(`{"${TAG}":"set","value":[`)
@@ -295,6 +340,7 @@ export class Writer {
    * are usually not enumerable, and then stand beside them. `class` is there if the name does not tell it.
    */
   #error(error: Error): void {
+    if (this.#isWritten(error)) return
     this.#enter(error)
     this.#refuseSymbols(error)
     this.tagged = true

@@ -5,11 +5,13 @@ import { KvError } from "../shared/errors.js"
 import { copyKey } from "../shared/keys.js"
 import type { ListPage } from "../transport.js"
 import { decodeValue, revive, tooDeep } from "../value/index.js"
-import { DAMAGED, damaged, type Readable, Unread, unreadOf } from "../value/unreadable.js"
+import { damaged, type Readable, Unread, unreadOf } from "../value/unreadable.js"
 import { ENCODING_IS_UNKNOWN, KEY_IS_TAGGED, VALUE_IS_DAMAGED, VALUE_IS_TOO_DEEP } from "./codes.js"
 import { reviveKey } from "./key-json.js"
 
 const TAGGED_JSON = 1
+/** What V8 has serialised, and nobody here can decode. */
+const V8 = 4
 
 /**
  * A JSON text, `[text, bytes]` where bytes belong to it (mail: and the pages), or nothing: it comes by mail.
@@ -114,14 +116,16 @@ export function readListed(parcel: Parcel, prefix: KvKey, keysOnly: boolean): Li
   return { entries, more: page.tail !== 0, unsure: page.tail === 2 }
 }
 
-/** As `readRows`, but each value is read on its own: a damaged one is `DAMAGED`, and affects no other. */
+/**
+ * As `readRows`, but each value is read on its own: a row without one cannot be read, and affects no other.
+ */
 export function readParts<R extends { value?: unknown }, T>(
   parcel: Parcel,
   stride: number,
   make: (parts: readonly unknown[], at: number) => R,
 ): { rows: R[]; tail: T } {
   const { rows, tail } = readRows<R, T>(parcel, stride, make)
-  for (const row of rows) if (row.value instanceof Unread) row.value = DAMAGED
+  for (const row of rows) if (row.value instanceof Unread) delete row.value
   return { rows, tail }
 }
 
@@ -268,8 +272,8 @@ function readValue(encoding: number, value: unknown, parcel: Parcel): unknown {
   if (encoding & VALUE_IS_DAMAGED) throw damaged()
   if (encoding & VALUE_IS_TOO_DEEP) throw tooDeep()
   if (encoding & ENCODING_IS_UNKNOWN) {
-    const message = `the stored value has the encoding ${value}, which this version does not read`
-    throw new KvError("UNSUPPORTED", message)
+    const what = value === V8 ? "is in V8's own format (encoding 4)" : `has the encoding ${value}`
+    throw new KvError("UNSUPPORTED", `the stored value ${what}, which this version does not read`)
   }
   return encoding === TAGGED_JSON ? revive(value) : decodeValue(encoding, slice(value, parcel))
 }

@@ -6,16 +6,38 @@ use std::borrow::Cow;
 use super::json_text::{Json, Member, elements, every_with, members, parse};
 
 /// The member that makes an object a tag.
-const TAG: &[u8] = b"__type";
+pub const TAG: &[u8] = b"__type";
+/// The member of a reference that has the number.
+pub const REF: &[u8] = b"ref";
 /// A date is at most so far from the epoch.
 const MAX_DATE_MS: f64 = 8.64e15;
 /// The members of an error that JavaScript hides.
-const HIDDEN_FIELDS: [&[u8]; 4] = [b"cause", b"errors", b"error", b"suppressed"];
+pub const HIDDEN_FIELDS: [&[u8]; 4] = [b"cause", b"errors", b"error", b"suppressed"];
+
+/// Why no value can be made of a tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// A newer version may have written it.
+    Unknown,
+    /// Nobody has.
+    Damaged,
+}
 
 /// Whether a value can be made of every tag.
-#[must_use]
-pub fn are_sound(text: &[u8]) -> bool {
-    every_with(text, TAG, &mut |tag| members(tag).is_some_and(|members| is_sound(&members)))
+///
+/// # Errors
+/// That of the first tag that has one.
+pub fn check(text: &[u8]) -> Result<(), Fault> {
+    let mut fault = Fault::Damaged;
+    let is_sound = |tag: &[u8]| match members(tag).map_or(Err(Fault::Damaged), |members| check_tag(&members))
+    {
+        Ok(()) => true,
+        Err(met) => {
+            fault = met;
+            false
+        }
+    };
+    if every_with(text, TAG, &mut { is_sound }) { Ok(()) } else { Err(fault) }
 }
 
 fn first_byte(text: &[u8]) -> Option<u8> {
@@ -23,21 +45,20 @@ fn first_byte(text: &[u8]) -> Option<u8> {
 }
 
 /// A member's text; of several with a name the last counts.
-fn own<'a>(members: &[Member<'a>], name: &[u8]) -> Option<&'a [u8]> {
+pub fn own<'a>(members: &[Member<'a>], name: &[u8]) -> Option<&'a [u8]> {
     members.iter().rev().find(|member| member.name.as_ref() == name).map(|member| member.value)
 }
 
-fn values_are_sound(members: &[Member<'_>]) -> bool {
-    members.iter().all(|member| are_sound(member.value))
+fn check_values(members: &[Member<'_>]) -> Result<(), Fault> {
+    members.iter().try_for_each(|member| check(member.value))
 }
 
-fn is_sound(members: &[Member<'_>]) -> bool {
-    let Some(tag) = text_of(own(members, TAG)) else { return false };
+fn check_tag(members: &[Member<'_>]) -> Result<(), Fault> {
+    let tag = text_of(own(members, TAG)).ok_or(Fault::Damaged)?;
     let value = own(members, b"value");
-    match tag.as_ref() {
-        b"undefined" => true,
-        b"number" => text_of(value)
-            .is_some_and(|text| [&b"NaN"[..], b"Infinity", b"-Infinity", b"-0"].contains(&&*text)),
+    let is_sound = match tag.as_ref() {
+        b"undefined" | b"hole" => true,
+        b"number" => is_special_number(value),
         b"bigint" => text_of(value).is_some_and(|digits| is_integer(&digits)),
         b"u64" => text_of(value).is_some_and(|digits| is_u64(&digits)),
         b"date" => value.and_then(parse).is_some_and(|value| match value {
@@ -46,14 +67,56 @@ fn is_sound(members: &[Member<'_>]) -> bool {
             _ => false,
         }),
         b"regexp" => is_regexp(value, own(members, b"flags"), own(members, b"lastIndex")),
-        b"map" => value.and_then(list).is_some_and(|pairs| pairs.into_iter().all(is_pair)),
-        b"set" => value.and_then(list).is_some_and(|members| members.into_iter().all(are_sound)),
         b"bytes" => text_of(value).is_some_and(|text| bytes_of_base64(&text).is_some()),
         b"typedarray" => is_view(value, own(members, b"kind")),
-        b"error" => value.and_then(object).is_some_and(|fields| is_error(&fields)),
-        b"object" => value.and_then(object).is_some_and(|members| values_are_sound(&members)),
+        b"boxed" => value.is_some_and(is_primitive),
+        b"map" => {
+            let pairs = value.and_then(list).ok_or(Fault::Damaged)?;
+            return pairs.into_iter().try_for_each(check_pair);
+        }
+        b"set" => {
+            let members = value.and_then(list).ok_or(Fault::Damaged)?;
+            return members.into_iter().try_for_each(check);
+        }
+        b"error" => return check_error(&value.and_then(object).ok_or(Fault::Damaged)?),
+        // What a reference leads to is looked at once all that is before it is known: `graph.rs`.
+        b"object" => match own(members, REF) {
+            Some(number) => number_of(number).is_some(),
+            None => return check_values(&value.and_then(object).ok_or(Fault::Damaged)?),
+        },
+        _ => return Err(Fault::Unknown),
+    };
+    if is_sound { Ok(()) } else { Err(Fault::Damaged) }
+}
+
+/// The number that a reference has, if it can be one.
+#[must_use]
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+pub fn number_of(text: &[u8]) -> Option<usize> {
+    match parse(text)? {
+        Json::Number(number) if (0.0..=f64::from(u32::MAX)).contains(&number) && number.fract() == 0.0 => {
+            Some(number as usize)
+        }
+        _ => None,
+    }
+}
+
+fn is_special_number(text: Option<&[u8]>) -> bool {
+    text_of(text).is_some_and(|text| [&b"NaN"[..], b"Infinity", b"-Infinity", b"-0"].contains(&&*text))
+}
+
+/// What can be boxed: as JSON has it, or a tag of a number or a bigint.
+fn is_primitive(text: &[u8]) -> bool {
+    match parse(text) {
+        Some(Json::String(_) | Json::Number(_) | Json::Bool(_)) => true,
+        Some(Json::Object(_)) => is_tag_of(&[b"number", b"bigint"], text),
         _ => false,
     }
+}
+
+fn is_tag_of(types: &[&[u8]], text: &[u8]) -> bool {
+    let tag = members(text).and_then(|members| text_of(own(&members, TAG)));
+    tag.is_some_and(|tag| types.contains(&&*tag)) && check(text).is_ok()
 }
 
 fn list(text: &[u8]) -> Option<Vec<&[u8]>> {
@@ -90,10 +153,7 @@ fn is_u64(digits: &[u8]) -> bool {
 fn is_regexp(source: Option<&[u8]>, flags: Option<&[u8]>, last_index: Option<&[u8]>) -> bool {
     let is_index = |text: &[u8]| match parse(text) {
         Some(Json::Number(_) | Json::Null) => true,
-        Some(Json::Object(_)) => {
-            let tag = members(text).and_then(|members| text_of(own(&members, TAG)));
-            tag.as_deref() == Some(b"number") && are_sound(text)
-        }
+        Some(Json::Object(_)) => is_tag_of(&[b"number"], text),
         _ => false,
     };
     text_of(source).is_some()
@@ -101,8 +161,9 @@ fn is_regexp(source: Option<&[u8]>, flags: Option<&[u8]>, last_index: Option<&[u
         && last_index.is_none_or(is_index)
 }
 
-fn is_pair(text: &[u8]) -> bool {
-    list(text).is_some_and(|pair| pair.len() == 2 && pair.into_iter().all(are_sound))
+fn check_pair(text: &[u8]) -> Result<(), Fault> {
+    let pair = list(text).filter(|pair| pair.len() == 2).ok_or(Fault::Damaged)?;
+    pair.into_iter().try_for_each(check)
 }
 
 /// The number of bytes of a base64 text, if it is their canonical encoding.
@@ -142,14 +203,21 @@ fn is_view(value: Option<&[u8]>, kind: Option<&[u8]>) -> bool {
     bytes_of_base64(&text).is_some_and(|bytes| bytes.is_multiple_of(element))
 }
 
-fn is_error(fields: &[Member<'_>]) -> bool {
+fn check_error(fields: &[Member<'_>]) -> Result<(), Fault> {
     let field = |name: &[u8]| own(fields, name).filter(|text| parse(text) != Some(Json::Null));
-    text_of(own(fields, b"name")).is_some()
+    let members = match field(b"members") {
+        Some(text) => object(text).ok_or(Fault::Damaged)?,
+        None => Vec::new(),
+    };
+    let is_sound = text_of(own(fields, b"name")).is_some()
         && is_optional_text(own(fields, b"message"))
         && is_optional_text(own(fields, b"stack"))
-        && is_optional_text(field(b"class"))
-        && field(b"members").is_none_or(|text| object(text).is_some_and(|members| values_are_sound(&members)))
-        && HIDDEN_FIELDS.iter().all(|name| own(fields, name).is_none_or(are_sound))
+        && is_optional_text(field(b"class"));
+    if !is_sound {
+        return Err(Fault::Damaged);
+    }
+    HIDDEN_FIELDS.iter().filter_map(|name| own(fields, name)).try_for_each(check)?;
+    check_values(&members)
 }
 
 #[cfg(test)]
@@ -157,22 +225,56 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
+    use crate::codec::graph::are_references_sound;
 
     #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
     struct Table {
+        damaged: Vec<String>,
+        unknown: Vec<String>,
+        sound: Vec<String>,
+        of_whole: Whole,
+    }
+
+    #[derive(Deserialize)]
+    struct Whole {
         damaged: Vec<String>,
         sound: Vec<String>,
     }
 
+    fn table() -> Table {
+        serde_json::from_str(include_str!("../../testdata/tags.json")).unwrap()
+    }
+
     #[test]
     fn what_javascript_makes_a_value_of() {
-        let table: Table = serde_json::from_str(include_str!("../../testdata/tags.json")).unwrap();
-        for (texts, are) in [(table.damaged, false), (table.sound, true)] {
+        let table = table();
+        for (texts, is) in [
+            (table.damaged, Err(Fault::Damaged)),
+            (table.unknown, Err(Fault::Unknown)),
+            (table.sound, Ok(())),
+        ] {
             for text in texts {
                 let map = format!(r#"{{"__type":"map","value":[[{text},1]]}}"#);
                 for around in [text.clone(), format!(r#"[1,{{"a":{text}}}]"#), format!(" [ {text} ] "), map] {
-                    assert_eq!(are_sound(around.as_bytes()), are, "{around}");
+                    assert_eq!(looked_at(around.as_bytes()), is, "{around}");
                 }
+            }
+        }
+    }
+
+    fn looked_at(text: &[u8]) -> Result<(), Fault> {
+        check(text)?;
+        if are_references_sound(text) { Ok(()) } else { Err(Fault::Damaged) }
+    }
+
+    /// Texts whose references depend on what is around them.
+    #[test]
+    fn what_javascript_makes_references_of() {
+        let Table { of_whole, .. } = table();
+        for (texts, is) in [(of_whole.damaged, Err(Fault::Damaged)), (of_whole.sound, Ok(()))] {
+            for text in texts {
+                assert_eq!(looked_at(text.as_bytes()), is, "{text}");
             }
         }
     }

@@ -6,7 +6,9 @@ use num_traits::FromPrimitive;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::tags;
+use super::graph::{self, Graph, GraphWriter};
+use super::json_text::elements;
+use super::tags::{self, Fault};
 use crate::base::error::{Code, Error, Result};
 use crate::base::limits::MAX_COUNTER_BYTES;
 
@@ -18,6 +20,8 @@ pub const TAGGED_JSON: u8 = 1;
 pub const BYTES: u8 = 2;
 /// A `KvU64`: 8 bytes, little-endian.
 pub const U64: u8 = 3;
+/// What V8 has serialised, and nobody here can decode: it is stored for others.
+pub const V8: u8 = 4;
 
 /// Digits that are read as a number: more than `MAX_COUNTER_BYTES` have, and not many more.
 const MAX_COUNTER_DIGITS: usize = MAX_COUNTER_BYTES * 5 / 2;
@@ -51,7 +55,7 @@ impl Counter {
             _ => None,
         };
         let Some(counter) = read else {
-            check(encoding, bytes)?;
+            check_changeable(encoding, bytes)?;
             return Err(mismatch("is not a bigint, an integer number or a KvU64"));
         };
         Ok(counter)
@@ -125,7 +129,7 @@ impl ArrayText {
     /// # Errors
     /// `TYPE_MISMATCH` for anything else; those of `check`.
     pub fn decode(encoding: u8, bytes: &[u8]) -> Result<Self> {
-        check(encoding, bytes)?;
+        check_changeable(encoding, bytes)?;
         let brackets = bytes.first() == Some(&b'[') && bytes.last() == Some(&b']') && bytes.len() >= 2;
         if encoding > TAGGED_JSON || !brackets {
             return Err(mismatch("is not an array"));
@@ -134,21 +138,28 @@ impl ArrayText {
     }
 
     /// This array followed by another. A plain text holds no tag by accident (the encoder escapes them), so
-    /// it may become part of a tagged one as it is.
-    #[must_use]
-    pub fn join(mut self, other: &Self) -> Self {
+    /// it may become part of a tagged one as it is. What leads back to either array leads to the new one.
+    ///
+    /// # Errors
+    /// Those of `GraphWriter`, where there are references.
+    pub fn join(mut self, other: &Self) -> Result<Self> {
         let encoding = self.encoding.max(other.encoding);
+        let has_references =
+            |one: &Self| one.encoding == TAGGED_JSON && graph::may_have_references(&one.text);
+        if has_references(&self) || has_references(other) {
+            return Ok(Self { encoding, text: joined(&self.text, &other.text)? });
+        }
         // An empty one that somebody wrote by hand may hold spaces: `[ ]` followed by `[1]` is `[1]`, not
         // `[ ,1]`.
         if self.is_empty() || other.is_empty() {
             let text = if self.is_empty() { other.text.clone() } else { self.text };
-            return Self { encoding, text };
+            return Ok(Self { encoding, text });
         }
         self.encoding = encoding;
         self.text.pop();
         self.text.push(b',');
         self.text.extend_from_slice(other.text.get(1..).unwrap_or_default());
-        self
+        Ok(self)
     }
 
     /// The number of members, without parsing them.
@@ -164,6 +175,26 @@ impl ArrayText {
     pub fn is_empty(&self) -> bool {
         self.text.iter().filter(|byte| !byte.is_ascii_whitespace()).count() == 2
     }
+}
+
+/// The elements of two arrays in one text.
+fn joined(one: &[u8], other: &[u8]) -> Result<Vec<u8>> {
+    let damaged = || Error::corrupt("the stored value has a tag that is damaged");
+    let mut writer = GraphWriter::default();
+    writer.begin();
+    writer.out.push(b'[');
+    for text in [one.trim_ascii(), other.trim_ascii()] {
+        writer.record_as(text, 0);
+        let graph = Graph::of(text).ok_or_else(damaged)?;
+        for element in elements(text).ok_or_else(damaged)? {
+            if writer.out.len() > 1 {
+                writer.out.push(b',');
+            }
+            writer.value(element, &graph, 1)?;
+        }
+    }
+    writer.out.push(b']');
+    Ok(writer.out)
 }
 
 /// Levels of nesting that no value has: values nest at most 100 deep, and an append puts them one deeper.
@@ -188,16 +219,41 @@ pub fn check(encoding: u8, bytes: &[u8]) -> Result<()> {
         JSON | TAGGED_JSON if is_too_deep(encoding, bytes) => {
             Err(Error::corrupt("the stored value is nested over 200 levels deep"))
         }
-        TAGGED_JSON if !tags::are_sound(bytes) => {
-            Err(Error::corrupt("the stored value has a tag that is damaged"))
-        }
+        TAGGED_JSON => check_tags(bytes),
         U64 if bytes.len() != size_of::<u64>() => {
             Err(Error::corrupt("the stored value is a KvU64 that is not 8 bytes"))
         }
-        JSON | TAGGED_JSON | BYTES | U64 => Ok(()),
+        JSON | BYTES | U64 => Ok(()),
+        V8 => Err(Error::new(
+            Code::Unsupported,
+            "the stored value is in V8's own format (encoding 4), which this version does not read",
+        )),
         other => Err(Error::new(
             Code::Unsupported,
             format!("the stored value has the encoding {other}, which this version does not read"),
+        )),
+    }
+}
+
+/// The same for what a mutation is to change.
+///
+/// # Errors
+/// `TYPE_MISMATCH` for what V8 has serialised; those of `check`.
+pub fn check_changeable(encoding: u8, bytes: &[u8]) -> Result<()> {
+    if encoding == V8 {
+        return Err(mismatch("is in V8's own format (encoding 4), which no mutation can change"));
+    }
+    check(encoding, bytes)
+}
+
+fn check_tags(text: &[u8]) -> Result<()> {
+    match tags::check(text) {
+        Ok(()) if graph::are_references_sound(text) => Ok(()),
+        Ok(()) | Err(Fault::Damaged) => Err(Error::corrupt("the stored value has a tag that is damaged")),
+        Err(Fault::Unknown) => Err(Error::new(
+            Code::Unsupported,
+            "the stored value has a tag that this version does not know; a newer version wrote it, or the value is \
+             damaged",
         )),
     }
 }
@@ -262,113 +318,5 @@ impl Brackets {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    #[test]
-    fn what_is_nested_too_deep() {
-        let nested = |levels: usize, open: &str, close: &str| {
-            format!("{}1{}", open.repeat(levels), close.repeat(levels)).into_bytes()
-        };
-        for (open, close) in [("[", "]"), ("{\"x\":", "}"), ("[\"]}\\\"]]\",", "]"), ("[{},{\"a\":", "}]")] {
-            let levels = MAX_DEPTH / open.matches(['[', '{']).count().clamp(1, 2);
-            let levels = if open.starts_with("[{") { levels } else { MAX_DEPTH };
-            assert!(!is_too_deep(JSON, &nested(levels, open, close)), "{open}");
-            assert!(is_too_deep(JSON, &nested(levels + 1, open, close)), "{open}");
-            assert!(is_too_deep(JSON, &nested(200_000, open, close)), "{open}");
-        }
-        assert!(!is_too_deep(JSON, format!("[{}1]", "[],{},\"[[{\",".repeat(1000)).as_bytes()));
-    }
-
-    /// Seen to fail: each bracket of a tag counted as a level, or none was counted.
-    #[test]
-    fn what_is_tagged_and_nested_too_deep() {
-        let nested = |levels: usize, open: &str, close: &str| {
-            format!("{}1{}", open.repeat(levels), close.repeat(levels)).into_bytes()
-        };
-        let map = (r#"{"__type":"map","value":[["k","#, "]]}");
-        assert!(!is_too_deep(TAGGED_JSON, &nested(101, map.0, map.1)));
-        for (open, close) in [map, ("[", "]"), (r#"{"x":"#, "}"), (r#"{"__type":"object","value":"#, "}")] {
-            assert!(!is_too_deep(TAGGED_JSON, &nested(101, open, close)), "{open}");
-            assert!(is_too_deep(TAGGED_JSON, &nested(200_000, open, close)), "{open}");
-        }
-        assert!(is_too_deep(TAGGED_JSON, &nested(205, "[", "]")));
-    }
-
-    #[test]
-    fn what_cannot_be_read() {
-        let code = |encoding: u8, text: &[u8]| check(encoding, text).err().map(|error| error.code);
-        for (encoding, text) in
-            [(JSON, b"{\"a\":[1]}".as_slice()), (TAGGED_JSON, b"1"), (BYTES, b"x"), (U64, b"12345678")]
-        {
-            assert_eq!(code(encoding, text), None);
-        }
-        for text in ["", "{\"a\":1", "[1,2]],[", "[1],[2]", "1 1", "word"] {
-            assert_eq!(code(JSON, text.as_bytes()), Some(Code::Corrupt), "{text}");
-            assert_eq!(code(TAGGED_JSON, text.as_bytes()), Some(Code::Corrupt), "{text}");
-        }
-        assert_eq!(code(U64, b"1234567"), Some(Code::Corrupt));
-        assert_eq!(code(9, b"1"), Some(Code::Unsupported));
-    }
-
-    #[test]
-    fn counters() {
-        let int = |text: &str| Counter::decode(JSON, text.as_bytes()).ok();
-        assert_eq!(int("12"), Some(Counter::Int(12.into())));
-        assert_eq!(int("1e+21"), Some(Counter::Int("1000000000000000000000".parse().unwrap())));
-        for text in ["1.5", "\"1\"", "null", "true", "[]", "inf", "NaN", ""] {
-            assert_eq!(int(text), None, "{text}");
-        }
-        let big = Counter::Int(BigInt::from(-1) << 200);
-        let (encoding, bytes) = big.encode();
-        assert_eq!(Counter::decode(encoding, &bytes).unwrap(), big);
-        assert_eq!(Counter::decode(U64, &5u64.to_le_bytes()).unwrap(), Counter::U64(5));
-        assert!(Counter::decode(U64, b"short").is_err());
-        assert!(Counter::decode(TAGGED_JSON, br#"{"__type":"date","value":"5"}"#).is_err());
-        assert!(Counter::decode(BYTES, b"12").is_err());
-    }
-
-    /// Seen to fail: without the look at the number of digits it had not ended after 45 s.
-    #[test]
-    fn a_counter_of_far_too_many_digits_is_not_read_as_a_number() {
-        for sign in ["", "-"] {
-            let text = format!(r#"{{"__type":"bigint","value":"{sign}{}"}}"#, "9".repeat(8_000_000));
-            let error = Counter::decode(TAGGED_JSON, text.as_bytes()).unwrap_err();
-            assert_eq!(error.to_string(), "stored counter: 3322000 bytes are over the limit of 2048 bytes");
-        }
-        let text = format!(r#"{{"__type":"bigint","value":"{}x"}}"#, "9".repeat(8_000));
-        assert_eq!(Counter::decode(TAGGED_JSON, text.as_bytes()).unwrap_err().code, Code::Corrupt);
-    }
-
-    fn array(value: &Value) -> ArrayText {
-        ArrayText { encoding: JSON, text: value.to_string().into_bytes() }
-    }
-
-    #[test]
-    fn arrays() {
-        let (a, b) = (json!([1, "a,]\\\"", [2, 3]]), json!([{ "x": [1, 2] }, null]));
-        let joined = array(&a).join(&array(&b));
-        assert_eq!(
-            serde_json::from_slice::<Value>(&joined.text).unwrap(),
-            json!([1, "a,]\\\"", [2, 3], { "x": [1, 2] }, null])
-        );
-        assert_eq!(joined.len(), 5);
-        assert_eq!(ArrayText::decode(JSON, b"[ ]").unwrap().join(&array(&a)).text, array(&a).text);
-        assert_eq!(array(&a).join(&ArrayText::decode(JSON, b"[\n]").unwrap()).text, array(&a).text);
-        assert_eq!(ArrayText::empty().join(&array(&a)).text, array(&a).text);
-        assert_eq!(array(&a).join(&ArrayText::empty()).text, array(&a).text);
-        assert_eq!(ArrayText::empty().len(), 0);
-        assert!(ArrayText::decode(JSON, b"{}").is_err());
-        assert!(ArrayText::decode(BYTES, b"[]").is_err());
-    }
-
-    proptest! {
-        #[test]
-        fn length_is_the_parsed_length(members in prop::collection::vec("[\\[\\]{},\"\\\\a]{0,6}", 0..6)) {
-            prop_assert_eq!(array(&json!(members)).len(), members.len() as u64);
-        }
-    }
-}
+#[path = "value_tests.rs"]
+mod tests;

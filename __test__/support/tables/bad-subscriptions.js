@@ -157,7 +157,6 @@ function enqueueRows(call) {
   return [
     ...each("options", noOptions, (kv, options) => call(kv, 1, options), INVALID, /options/),
     ["an unknown option", (kv) => call(kv, 1, { dely: 5 }), INVALID, /dely/],
-    ["no value", (kv) => call(kv), INVALID, /value|undefined/],
     ...delays.map(([what, delay, codes, ...said]) => [
       `a delay of ${what}`,
       (kv) => call(kv, 1, { delay }),

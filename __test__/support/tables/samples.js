@@ -6,9 +6,26 @@ function nested(depth) {
   return value
 }
 
+/**
+ * What holds itself, and one object in several places. Not as a key of a map or in a set: Bun's `deepEqual`
+ * does not end there.
+ */
+function graph() {
+  const shared = { n: 1 }
+  const error = new Error("ring", { cause: shared })
+  const value = { shared, list: [shared, [shared]], map: new Map([["k", shared]]), error }
+  return Object.assign(value, { self: value })
+}
+
 /** One value of every kind that can be stored. */
 export function samples() {
   return {
+    undefined: undefined,
+    graph: graph(),
+    // biome-ignore lint/suspicious/noSparseArray: holes are values
+    holes: [[, 1, , undefined, ,], new Array(3)],
+    boxed: [Object("b"), Object(0), Object(-0), Object(true), Object(5n), { s: Object("") }],
+    "a boxed string": Object("text"),
     null: null,
     true: true,
     false: false,

@@ -72,6 +72,8 @@ export class Atomic extends MutationMethods {
     const expire = { expiresIn, expireIn }
     switch (type) {
       case "set":
+        if (!("value" in mutation))
+          throw invalidArgument("mutation: it has no value; give value: undefined to store that")
         this.set(key as KvWriteKey, value, expire)
         return
       case "delete":

@@ -97,7 +97,9 @@ export function splicing(
 }
 
 export function patch(core: Core, key: KvKey, mergePatch: unknown, options?: KvExpireOptions): Operation {
-  const value = encodeValue(mergePatch, "patch")
+  if (mergePatch === undefined)
+    throw invalidArgument("patch: it is undefined; give an object with what is to change")
+  const value = encodeValue(mergePatch, "patch", true)
   return { type: "patch", key: copyKey(key), value, expiresIn: expiresIn(options, core) }
 }
 

@@ -68,6 +68,8 @@ function operationOf(core: Core, entry: KvSetEntry, at: number): SetOperation {
       `entries[${at}]: must be { key, value }, got ${describe(entry)}; make ({ key, value }) of a pair [key, value]`,
     )
   const given = takeOptions<KvSetEntry>(entry, ENTRY_MEMBERS, `entries[${at}]`)
+  if (!("value" in entry))
+    throw invalidArgument(`entries[${at}]: it has no value; give value: undefined to store that`)
   return {
     type: "set",
     key: copyKey(given.key),

@@ -208,9 +208,9 @@ class Transaction extends MutationMethods implements KvTransaction {
    */
   #preview(entry: KvEntryMaybe, id: string): KvEntryMaybe {
     const writes = this.#writes.get(id) ?? []
-    const own = { ...entry, value: entry.versionstamp === null ? undefined : cloned(entry.value) } as Preview
+    const own = { ...entry, value: entry.versionstamp === null ? ABSENT : cloned(entry.value) } as Preview
     const now = writes.reduce((now, write) => preview(now, write, entry, this.#uuid), own)
-    return (now.value === undefined ? { ...now, value: null } : now) as KvEntryMaybe
+    return (now.value === ABSENT ? { ...now, value: null } : now) as KvEntryMaybe
   }
 
   check(...checks: KvCheck[]): this {
@@ -254,10 +254,10 @@ function cloned(value: unknown): unknown {
   return encoded instanceof LateValue ? value : decodeValue(encoded.encoding, encoded.data)
 }
 
-/**
- * An entry during the transaction: a value `undefined` means absent, also if a write of the transaction made
- * it so.
- */
+/** The value of an entry that is absent, also where a write of the transaction has removed it. */
+const ABSENT = Symbol("absent")
+
+/** An entry during the transaction. */
 type Preview = Omit<KvEntryMaybe, "value"> & { value: unknown; expiresAt?: number }
 
 function preview(now: Preview, write: Operation, base: KvEntryMaybe, uuid: CommitUuid): Preview {
@@ -269,7 +269,7 @@ function preview(now: Preview, write: Operation, base: KvEntryMaybe, uuid: Commi
     }
     case "delete":
     case "deleteRange":
-      return { key, value: undefined, versionstamp: null }
+      return { key, value: ABSENT, versionstamp: null }
     case "patch": {
       const { encoding, data } = resolve(write.value, uuid)
       return changed(now, write, mergePatch(now.value, decodeValue(encoding, data)), base)
@@ -280,9 +280,8 @@ function preview(now: Preview, write: Operation, base: KvEntryMaybe, uuid: Commi
     case "prepend": {
       const { encoding, data } = resolve(write.value, uuid)
       const added = decodeValue(encoding, data) as unknown[]
-      const stored = now.value === undefined ? [] : arrayOf(now.value)
-      const value = write.type === "append" ? [...stored, ...added] : [...added, ...stored]
-      return changed(now, write, value, base)
+      const stored = now.value === ABSENT ? [] : arrayOf(now.value)
+      return changed(now, write, joinInPlace(write.type, stored, added), base)
     }
     default:
       return changed(now, write, count(write.type, now.value, write.operand), base)
@@ -301,6 +300,19 @@ function changed(
   return { key, value, versionstamp, ...kept }
 }
 
+/**
+ * In the array itself, which may hold itself, and with its holes: the caller's own copy of what is stored.
+ */
+function joinInPlace(type: "append" | "prepend", stored: unknown[], added: readonly unknown[]): unknown[] {
+  const joined = type === "append" ? stored.concat(added) : added.concat(stored)
+  stored.length = 0
+  stored.length = joined.length
+  joined.forEach((element, at) => {
+    stored[at] = element
+  })
+  return stored
+}
+
 function arrayOf(value: unknown): unknown[] {
   if (Array.isArray(value)) return value
   throw new KvError("TYPE_MISMATCH", "the stored value is not an array")
@@ -312,7 +324,7 @@ function arrayOf(value: unknown): unknown[] {
  */
 function count(type: Counting, stored: unknown, given: Operand): bigint | KvU64 {
   const operand = given instanceof KvU64 ? given.value : BigInt(given)
-  if (stored === undefined) return given instanceof KvU64 ? given : operand
+  if (stored === ABSENT) return given instanceof KvU64 ? given : operand
   if (stored instanceof KvU64) {
     if (BigInt.asUintN(64, operand) !== operand) {
       const what = operand < 0n ? "negative" : "over 2^64 - 1"

@@ -21,7 +21,6 @@ import type {
   Transport,
   Writes,
 } from "../../transport.js"
-import { DAMAGED } from "../../value/unreadable.js"
 import type { MessageLeases } from "./message-leases.js"
 import { DEFAULT_QUEUE } from "./queue.js"
 
@@ -322,12 +321,13 @@ class Listener implements QueueWorker, Running {
     const { id, lease, attempts, value } = claimed
     this.#leases.add(id, lease)
     const message = { id, value, attempts } as KvMessage<never>
+    const isDamaged = !Object.hasOwn(claimed, "value")
     let failure: Settlement | undefined
     try {
-      if (value === DAMAGED) throw corrupt("the stored value of the message is damaged")
+      if (isDamaged) throw corrupt("the stored value of the message is damaged")
       await this.#handler(message)
     } catch (error) {
-      failure = settlement(id, lease, value === DAMAGED ? "unreadable" : "failed", errorText(error))
+      failure = settlement(id, lease, isDamaged ? "unreadable" : "failed", errorText(error))
       report(
         this.#settings.onError,
         `a message of the queue ${describe(this.#settings.queue)} failed`,

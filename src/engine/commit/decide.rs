@@ -95,14 +95,14 @@ impl<'a> Decision<'_, 'a> {
             }
             Mutation::Append { key, front, values, expires_in_ms } => {
                 let old = self.stored(key, ArrayText::decode)?.unwrap_or_else(ArrayText::empty);
-                let joined = if *front { values.clone().join(&old) } else { old.join(values) };
+                let joined = if *front { values.clone().join(&old) } else { old.join(values) }?;
                 let length = joined.len();
                 self.replace(key, joined.encoding, joined.text, *expires_in_ms)?;
                 Ok(Pending::Known(Reply::Count(length)))
             }
             Mutation::Patch { key, patch, expires_in_ms } => {
                 let stored = self.stored(key, Encoded::decode)?;
-                let merged = merge(stored.as_ref(), patch);
+                let merged = merge(stored.as_ref(), patch)?;
                 self.replace(key, merged.encoding, merged.bytes, *expires_in_ms)?;
                 Ok(Pending::Known(Reply::Done))
             }

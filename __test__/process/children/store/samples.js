@@ -2,6 +2,7 @@
 import assert from "node:assert/strict"
 import { Kv } from "@buntime/keyval"
 import { plain } from "../../../support/assert.js"
+import { shapeOf } from "../../../support/graphs.js"
 import { ordered } from "../../../support/tables/key-vectors.js"
 import { samples } from "../../../support/tables/samples.js"
 import { printJson } from "../lines.js"
@@ -25,6 +26,7 @@ async function read() {
   for (const [name, value] of named) {
     const entry = await kv.get(["value", name])
     assert.deepEqual(plain(entry.value), plain(value), name)
+    assert.deepEqual(shapeOf(entry.value), shapeOf(value), name)
     if (value && typeof value === "object") {
       assert.equal(Object.getPrototypeOf(entry.value), Object.getPrototypeOf(value), name)
     }

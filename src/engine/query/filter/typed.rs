@@ -6,11 +6,9 @@ use std::collections::HashMap;
 
 use super::decimal::Decimal;
 use crate::codec::json_text::Json;
+use crate::codec::tags::TAG;
 use crate::codec::value::{BYTES, TAGGED_JSON, U64};
 use base64::prelude::{BASE64_STANDARD, Engine};
-
-/// The member that makes an object a tag: `lib/value/tags.ts`.
-pub const TAG: &[u8] = b"__type";
 
 /// A stored value, or an operand.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,7 +81,7 @@ impl<'a> Typed<'a> {
             _ => None,
         };
         let scalar = match (tag.as_ref(), text) {
-            (b"undefined", _) => Some(Self::Undefined),
+            (b"undefined" | b"hole", _) => Some(Self::Undefined),
             (b"bigint" | b"u64", Some(digits)) => {
                 Decimal::parse(digits).map(|int| Self::BigInt(int.into_owned()))
             }
@@ -101,7 +99,9 @@ impl<'a> Typed<'a> {
             (Some(scalar), _) => scalar,
             (None, b"object") => match members.into_iter().nth(1) {
                 Some((_, Json::Object(own))) => Self::of_members(own, TAGGED_JSON),
-                _ => Self::Null,
+                // A reference that was not put in its place.
+                Some((name, number)) => Self::Opaque(Json::Object(vec![(name, number)])),
+                None => Self::Null,
             },
             _ => Self::Opaque(Json::Object(members)),
         }

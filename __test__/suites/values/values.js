@@ -3,6 +3,7 @@ import { test } from "node:test"
 import { KvU64 } from "@buntime/keyval"
 import { plant } from "../../../dist/testing.js"
 import { collect, keysOf, plain } from "../../support/assert.js"
+import { shapeOf } from "../../support/graphs.js"
 import { useStore } from "../../support/store.js"
 import { samples } from "../../support/tables/samples.js"
 
@@ -10,6 +11,7 @@ const MIB = 1024 * 1024
 
 function same(actual, expected, name) {
   assert.deepEqual(plain(actual), plain(expected), name)
+  assert.deepEqual(shapeOf(actual), shapeOf(expected), name)
   if (Array.isArray(expected)) assert.equal(Array.isArray(actual), true, name)
   if (expected && typeof expected === "object") {
     assert.equal(Object.getPrototypeOf(actual), Object.getPrototypeOf(expected), name)
