@@ -28,7 +28,8 @@ use crate::engine::request::{Request, Write};
 use crate::engine::sweep::{Looked, SweepJob, Swept};
 use crate::engine::write::{AnswerDone, AnswerJob};
 use crate::store::{
-    Access, BackupHandle, BackupRequest, Capabilities, Notice, Reader, Store, Wake, WriteJob, local,
+    Access, BackupHandle, BackupRequest, Capabilities, Notice, Reader, Store, Subscription, Wake, WriteJob,
+    local,
 };
 
 /// An open `Kv`. Writes are staged and handed over together, so that calls of one tick share a commit.
@@ -45,6 +46,8 @@ pub struct Kv {
     /// This `Kv`'s number among the holders of messages in flight.
     holder: u64,
     monitoring: Option<Box<dyn Any + Send>>,
+    /// The calls of the store that this `Kv` receives.
+    subscriptions: Vec<Arc<Subscription>>,
     attached: bool,
 }
 
@@ -88,20 +91,16 @@ impl Kv {
             looked: Arc::default(),
             holder: 0,
             monitoring: None,
+            subscriptions: Vec::new(),
             attached: true,
         };
         kv.holder = kv.store.in_flight().holder();
-        let (open, store) = (Arc::downgrade(&kv.followers), Arc::downgrade(&kv.store));
-        let awaited = Arc::downgrade(&kv.awaited);
-        kv.on_finished(Box::new(move |notice| {
-            let open = open.strong_count() > 0;
-            if let Some(awaited) = awaited.upgrade() {
-                awaited.on_notice(notice);
-            }
-            if open && notice.has(&Notice::TIME) {
+        let (awaited, store) = (Arc::clone(&kv.awaited), Arc::downgrade(&kv.store));
+        kv.on_finished(Arc::new(move |notice| {
+            awaited.on_notice(notice);
+            if notice.has(&Notice::TIME) {
                 extend_due(&store);
             }
-            open
         }));
         kv.reader = Some(kv.store.reader()?);
         if let Some(ms) = options.sweep_interval_ms.or(kv.store.is_new().then_some(DEFAULT_SWEEP_INTERVAL_MS))
@@ -315,6 +314,7 @@ impl Kv {
     /// Starts or stops monitoring other processes' commits and due times; with `expiries`, expired entries
     /// are reported, too.
     pub fn monitor(&mut self, on: bool, expiries: bool) {
+        self.subscriptions.iter().for_each(|subscription| subscription.monitor(on));
         // The new monitor first, so that the thread does not stop in between.
         self.monitoring = on.then(|| self.store.monitor(expiries));
     }
@@ -324,10 +324,13 @@ impl Kv {
         self.store.wake_at(at_ms);
     }
 
-    /// Calls `wake` after each group of finished operations, and for other notices while this or another `Kv`
-    /// on the store monitors, until it returns false.
-    pub fn on_finished(&self, wake: Wake) {
-        self.store.on_finished(wake);
+    /// Calls `wake` after a group of finished operations if the subscription has asked for it, and for each
+    /// notice while this `Kv` monitors, until both it and the subscription are dropped.
+    pub fn on_finished(&mut self, wake: Wake) -> Arc<Subscription> {
+        let subscription = Arc::new(self.store.on_finished(wake));
+        subscription.monitor(self.monitoring.is_some());
+        self.subscriptions.push(Arc::clone(&subscription));
+        subscription
     }
 
     /// Milliseconds since the epoch, by the store's clock.

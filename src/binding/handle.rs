@@ -20,7 +20,7 @@ use crate::engine::get::Keys;
 use crate::engine::queue::settle::Settled;
 use crate::engine::request::{Request, Write};
 use crate::kv::Kv;
-use crate::store::Capabilities;
+use crate::store::{Capabilities, Notice};
 
 /// The name of an error's code; the attribute macro wants to read `Result` in a signature.
 pub type CodeName = &'static str;
@@ -82,12 +82,15 @@ impl Handle {
             };
             Kv::open(&convert::text(env, given(c"url")).at("url")?, &options)
         };
-        let kv = open().map_err(thrown)?;
+        let mut kv = open().map_err(thrown)?;
         let mailbox = Mailbox::new(wake);
         let (weak, awaited): (Weak<Mailbox>, _) = (Arc::downgrade(&mailbox), kv.awaited());
-        kv.on_finished(Box::new(move |notice| {
-            weak.upgrade().inspect(|mailbox| mailbox.notice(notice, &awaited)).is_some()
-        }));
+        let called = move |notice: &Notice| {
+            if let Some(mailbox) = weak.upgrade() {
+                mailbox.notice(notice, &awaited);
+            }
+        };
+        mailbox.subscribed(kv.on_finished(Arc::new(called)));
         tell_collector(env, OPEN_BYTES);
         Ok(Self {
             kv: Some(kv),

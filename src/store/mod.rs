@@ -24,6 +24,7 @@ pub mod read;
 pub mod rows;
 mod sql;
 pub mod step;
+pub mod wakes;
 
 pub use backup::{Backup, BackupEvent, BackupHandle, BackupRequest, Progress};
 pub use in_flight::InFlight;
@@ -40,9 +41,7 @@ pub use step::{
     Batch, Check, ConflictingEntry, Expiry, FailedCheck, Leased, PutKey, Refusal, Stamping, Step, StepResult,
     Verdict,
 };
-
-/// Receives notices; returns false to receive no more.
-pub type Wake = Box<dyn Fn(&Notice) -> bool + Send>;
+pub use wakes::{Subscription, Wake};
 
 /// What a store is and can do: the same as long as it is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,9 +89,9 @@ pub trait Store: Send + Sync {
     /// earlier one.
     fn every(&self, interval: Duration, make: Box<dyn Fn() -> Box<dyn WriteJob> + Send>);
 
-    /// Calls `wake` after each group of finished operations, and for other notices while a monitor is on,
-    /// until it returns false. The only call that goes up.
-    fn on_finished(&self, wake: Wake);
+    /// Calls `wake` after a group of finished operations or for each notice, as the subscription asks for.
+    /// The only call that goes up.
+    fn on_finished(&self, wake: Wake) -> Subscription;
 
     /// Until the returned guard is dropped, the store notices other processes' commits and the time of
     /// `wake_at`; with `expiries`, expired entries are swept within a second.

@@ -10,4 +10,5 @@ mod queue_model;
 mod requests;
 #[path = "../support/mod.rs"]
 mod support;
+mod wakes;
 mod watch;

@@ -1,6 +1,7 @@
 //! The end of law 8: a panic in a worker closes that store with a reason. All waiting and later calls fail,
 //! nothing hangs, no answer is wrong, and the file can be opened again once all openers are gone.
 
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 
 use crate::support::fault::{BUSY, Plan, Trap};
@@ -192,7 +193,7 @@ fn a_completion_that_panics() {
 fn a_wake_up_that_panics() {
     let file = File::new();
     let mut kv = file.open();
-    kv.on_finished(Box::new(|_| fault_in_the_code()));
+    kv.on_finished(Arc::new(|_| fault_in_the_code())).monitor(true);
     let outcome = try_commit(&mut kv, Commit::of(set(&["a"], "1")));
     let late = try_commit(&mut kv, Commit::of(set(&["late"], "1")));
     close(kv);

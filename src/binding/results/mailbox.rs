@@ -3,8 +3,8 @@
 //! Each page is a separate text, so that a damaged value affects no other letter. Notices (`store::Notice`)
 //! have the id 0.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Status, sys};
@@ -16,7 +16,7 @@ use crate::base::error::Result;
 use crate::engine::answer::Answer;
 use crate::engine::awaited::Awaited;
 use crate::engine::commit::Outcome;
-use crate::store::{BackupEvent, Notice};
+use crate::store::{BackupEvent, Notice, Subscription};
 
 /// Wakes the event loop; weak, so that an idle `Kv` does not keep the process alive.
 pub type Wake = ThreadsafeFunction<(), (), (), Status, false, true, 0>;
@@ -27,6 +27,8 @@ pub struct Mailbox {
     letters: Mutex<Letters>,
     /// There are letters without a wake-up yet.
     unannounced: AtomicBool,
+    /// Asks the store to call `notice` when the group of operations that is under way has ended.
+    subscription: OnceLock<Arc<Subscription>>,
     /// The awaited reasons for notices, and those that have come.
     awaited: AtomicU8,
     noticed: Mutex<Notice>,
@@ -46,6 +48,7 @@ impl Mailbox {
             wake,
             letters: Mutex::default(),
             unannounced: AtomicBool::new(false),
+            subscription: OnceLock::new(),
             awaited: AtomicU8::new(0),
             noticed: Mutex::default(),
         })
@@ -62,7 +65,16 @@ impl Mailbox {
             Err(error) => write_error(&error, &mut letters.text),
         }
         drop(letters);
-        self.unannounced.store(true, Ordering::Release);
+        if !self.unannounced.swap(true, Ordering::AcqRel)
+            && let Some(subscription) = self.subscription.get()
+        {
+            subscription.ask();
+        }
+    }
+
+    /// The store calls `notice` for this subscription.
+    pub fn subscribed(&self, subscription: Arc<Subscription>) {
+        let _ = self.subscription.set(subscription);
     }
 
     /// A commit ended.

@@ -23,7 +23,8 @@ use self::sqlite::{Connect, Connection, Db, Wait};
 use self::writer::Writer;
 use super::rows::index::Define;
 use super::{
-    BackupRequest, Capabilities, InFlight, Notice, ReadJob, Reader, Store, Wake, WriteJob, fail_all,
+    BackupRequest, Capabilities, InFlight, Notice, ReadJob, Reader, Store, Subscription, Wake, WriteJob,
+    fail_all,
 };
 use crate::base::clock::Clock;
 use crate::base::config::{Durability, Fault, Location, Options};
@@ -280,8 +281,8 @@ impl Store for LocalStore {
         self.shared.writes.set_interval((!interval.is_zero()).then_some(interval));
     }
 
-    fn on_finished(&self, wake: Wake) {
-        self.shared.wakes.lock().push(wake);
+    fn on_finished(&self, wake: Wake) -> Subscription {
+        self.shared.wakes.subscribe(wake)
     }
 
     fn monitor(&self, expiries: bool) -> Box<dyn Any + Send> {

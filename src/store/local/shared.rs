@@ -1,6 +1,5 @@
 //! State that the openers, the writer, the reader thread and the commit monitor of a store share.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
@@ -15,7 +14,8 @@ use super::inbox::Inbox;
 use crate::base::clock::Clock;
 use crate::base::config::{DEFAULT_BUSY_TIMEOUT_MS, Durability};
 use crate::base::error::{Code, Error, Result};
-use crate::store::{InFlight, Notice, ReadJob, ReadTxn, Wake, WriteJob, fail_all};
+use crate::store::wakes::Wakes;
+use crate::store::{InFlight, Notice, ReadJob, ReadTxn, WriteJob, fail_all};
 
 const UNDECIDED: &str =
     "the outcome of a commit could not be decided within busyTimeout; raise it, or try again";
@@ -35,7 +35,7 @@ pub struct Shared {
     pub monitor: CommitMonitor,
     pub in_flight: Arc<InFlight>,
     pub tick: Mutex<Option<MakeJob>>,
-    pub wakes: Mutex<Vec<Wake>>,
+    pub wakes: Arc<Wakes>,
     pub on_released: Mutex<Vec<Box<dyn FnOnce() + Send>>>,
 }
 
@@ -53,7 +53,7 @@ impl Shared {
             monitor: CommitMonitor::default(),
             in_flight: Arc::default(),
             tick: Mutex::new(None),
-            wakes: Mutex::new(Vec::new()),
+            wakes: Arc::default(),
             on_released: Mutex::new(Vec::new()),
         }
     }
@@ -68,9 +68,9 @@ impl Shared {
         *self.strongest.lock()
     }
 
-    /// Hands a notice to all who asked for notices; one that panics is not called again.
+    /// See `Wakes::wake`.
     pub fn wake(&self, notice: &Notice) {
-        self.wakes.lock().retain(|wake| catch_unwind(AssertUnwindSafe(|| wake(notice))).unwrap_or(false));
+        self.wakes.wake(notice);
     }
 
     /// Whether the files may be read. Not for the writer's thread.

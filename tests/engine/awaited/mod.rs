@@ -194,6 +194,7 @@ fn a_commit_that_takes_no_number_is_no_reason_to_look() {
 #[test]
 fn nor_is_one_that_is_notified_here() {
     let mut waiting = Waiting::new();
+    waiting.kv.monitor(true, false);
     for _ in 0..3 {
         put(&mut waiting.kv, message(&name(7), None, 0));
         waiting.wait_until_notified();
@@ -211,6 +212,7 @@ fn nor_is_one_that_is_notified_here() {
 fn a_number_that_another_process_took_is_a_reason_also_behind_one_of_its_own() {
     for own_commits in 0..3 {
         let mut waiting = Waiting::new();
+        waiting.kv.monitor(true, false);
         waiting.execute_elsewhere(&format!("{TAKE_NUMBER}; {}; {}", note_release(5), release_elsewhere(5)));
         for _ in 0..own_commits {
             put(&mut waiting.kv, message(&name(7), None, 0));

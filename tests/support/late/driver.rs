@@ -221,7 +221,7 @@ impl Driver {
             count(&self.shared.counts.writes_swapped);
         }
         finish(job, outcome);
-        self.shared.wake(&Notice::NONE);
+        self.shared.wakes.wake(&Notice::NONE);
     }
 }
 

@@ -19,8 +19,8 @@ use keyval::base::error::{Code, Error, Result};
 use keyval::engine::query::definition::definition_of;
 use keyval::kv::Kv;
 use keyval::store::{
-    Access, BackupRequest, Capabilities, InFlight, ReadJob, ReadTxn, ReadWork, Reader, Store, Wake, WriteJob,
-    local,
+    Access, BackupRequest, Capabilities, InFlight, ReadJob, ReadTxn, ReadWork, Reader, Store, Subscription,
+    Wake, WriteJob, local,
 };
 use parking_lot::{Condvar, Mutex};
 
@@ -40,6 +40,7 @@ mod shared;
 pub struct LateStore {
     shared: Arc<Shared>,
     openers: AtomicUsize,
+    _rows: Subscription,
 }
 
 /// Opens a url through such a store. Several stores may share `counts`.
@@ -66,18 +67,21 @@ impl LateStore {
             rows,
             inbox: Mutex::default(),
             signal: Condvar::new(),
-            wakes: Mutex::default(),
+            wakes: Arc::default(),
             counts: Arc::clone(counts),
             definitions: Mutex::default(),
         });
         let weak = Arc::downgrade(&shared);
-        shared.rows.on_finished(Box::new(move |notice| {
-            weak.upgrade().inspect(|shared| shared.wake(notice)).is_some()
+        let rows = shared.rows.on_finished(Arc::new(move |notice| {
+            if let Some(shared) = weak.upgrade() {
+                shared.wakes.wake(notice);
+            }
         }));
+        rows.monitor(true);
         let driver = Driver::of(&shared, random, has_doubts);
         #[allow(clippy::disallowed_methods, reason = "a test that panics fails")]
         std::thread::spawn(move || driver.run());
-        Arc::new(Self { shared, openers: AtomicUsize::new(0) })
+        Arc::new(Self { shared, openers: AtomicUsize::new(0), _rows: rows })
     }
 }
 
@@ -140,8 +144,8 @@ impl Store for LateStore {
         self.shared.rows.every(interval, Box::new(relay));
     }
 
-    fn on_finished(&self, wake: Wake) {
-        self.shared.wakes.lock().push(wake);
+    fn on_finished(&self, wake: Wake) -> Subscription {
+        self.shared.wakes.subscribe(wake)
     }
 
     fn monitor(&self, expiries: bool) -> Box<dyn Any + Send> {

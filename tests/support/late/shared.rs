@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use keyval::base::error::{Error, Result};
 use keyval::store::rows::index::IndexRow;
-use keyval::store::{Notice, ReadJob, Store, Wake, WriteJob, fail_all};
+use keyval::store::wakes::Wakes;
+use keyval::store::{ReadJob, Store, WriteJob, fail_all};
 use parking_lot::{Condvar, Mutex};
 
 use super::cache::Cache;
@@ -59,7 +60,7 @@ pub struct Shared {
     pub rows: Arc<dyn Store>,
     pub inbox: Mutex<Inbox>,
     pub signal: Condvar,
-    pub wakes: Mutex<Vec<Wake>>,
+    pub wakes: Arc<Wakes>,
     pub counts: Arc<Counts>,
     /// The definitions of indexes, as they were read last. They change seldom, and nearly every question with
     /// a filter begins with them: they are confirmed by the request that goes anyway.
@@ -99,10 +100,6 @@ impl Shared {
         if let Some(definitions) = cache.definitions() {
             *self.definitions.lock() = Some(definitions);
         }
-    }
-
-    pub fn wake(&self, notice: &Notice) {
-        self.wakes.lock().retain(|wake| wake(notice));
     }
 
     pub fn write(&self, jobs: Vec<Job>) {
