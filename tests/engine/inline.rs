@@ -175,7 +175,6 @@ fn task(kv: &mut Kv, one: Write) {
     write(kv, one).unwrap();
 }
 
-/// Seen to fail: with a wait for the writer without end, and with `WouldBlock` where a read may block.
 #[test]
 fn in_memory_a_read_that_blocks_waits_for_the_writer() {
     let held = Arc::new(Mutex::new(()));

@@ -101,7 +101,6 @@ fn nothing_is_read_until_the_outcome_is_decided() {
     assert!(matches!(kv.read_now(&request), Ok(Answer::Page(_))));
 }
 
-/// Seen to fail: with reads that block and do not ask whether the log is whole: they gave 70.
 #[test]
 fn a_read_that_blocks_waits_until_the_outcome_is_decided() {
     let (folder, disk) = (tempfile::tempdir().unwrap(), Disk::default());
@@ -113,7 +112,6 @@ fn a_read_that_blocks_waits_until_the_outcome_is_decided() {
     assert!(text(kv.read_blocking(&request).unwrap()).contains("100"));
 }
 
-/// Seen to fail: with a wait for the writer that has no end.
 #[test]
 fn a_read_that_blocks_waits_no_longer_than_the_busy_timeout() {
     let (folder, disk) = (tempfile::tempdir().unwrap(), Disk::default());

@@ -47,7 +47,6 @@ export function children(target) {
     ["u", 1],
   ]
 
-  // Seen to fail: with all that begins with the child's bytes taken as the child's, "a\0" was not found.
   test("gives the distinct next parts, with what is at them and under them", async () => {
     const { kv } = store
     await kv.setMany(KEYS.map((key) => ({ key, value: 0 })))

@@ -148,7 +148,6 @@ export function readOptions(target) {
     }
   })
 
-  // Seen to fail: with bytes that are taken for no key, and with a bound that is not copied.
   test("bounds of bytes mean what is between encoded keys, at random", async () => {
     const { kv } = store
     const keys = await fill()

@@ -65,7 +65,6 @@ export function syncReads(target) {
     )
   })
 
-  // Seen to fail: with a snapshot that is kept for the turn, whoever commits.
   test("it sees every write that was awaited, also within one turn of the event loop", async () => {
     const { kv } = store
     await kv.set(["n"], -1)

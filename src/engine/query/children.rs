@@ -173,7 +173,6 @@ mod tests {
         encode(&parts.iter().map(|part| Part::Number(f64::from(*part))).collect::<Vec<_>>()).unwrap()
     }
 
-    /// Seen to fail: with a walk of all rows (200,000), and with a scan for each child where all are leaves.
     #[test]
     fn a_child_costs_two_rows_and_a_scan_at_most() {
         let deep = (0..20).flat_map(|child| (0..10_000).map(move |at| key(&[1, child, at])));
@@ -195,7 +194,6 @@ mod tests {
         assert_eq!((keys.scans, keys.rows), (1, 101));
     }
 
-    /// Seen to fail: where no row behind the last child of a page is looked at.
     #[test]
     fn pages_of_any_size_are_all_children() {
         let all = [&[1][..], &[1, 1], &[1, 2, 1], &[1, 2, 2], &[1, 3], &[1, 3, 5, 5], &[1, 4], &[2], &[2, 1]];

@@ -105,7 +105,6 @@ mod tests {
         assert!(!range.contains(&key(&["t", "1\0"])));
     }
 
-    /// Seen to fail: with bounds that are put in place of those of the selector.
     #[test]
     fn behind_a_key_no_bound_is_left() {
         let (start, end) = (Some(key(&["t", "c"])), Some(key(&["t", "g"])));
