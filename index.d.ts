@@ -1829,8 +1829,8 @@ export class Kv {
    * ```js
    * const { children, hasMore } = await kv.children(["users"], { limit: 50, counts: true })
    * for (const { part, hasChildren, count } of children) console.log(part, hasChildren, count)
-   * const next = hasMore ? await kv.children(["users"], { limit: 50, after: children.at(-1).part }) : null
-   * console.log(next)
+   * const last = children.at(-1)
+   * if (hasMore && last) console.log(await kv.children(["users"], { limit: 50, after: last.part }))
    * ```
    */
   children(prefix: KvKey, options?: KvChildrenOptions): Promise<KvChildren>
