@@ -102,7 +102,7 @@ const scenarios = {
   async "a rejection that nobody catches"() {
     const kv = open()
     issue(kv, 100)
-    await kv.set(["a"], undefined)
+    await kv.set(["a"], Symbol("cannot be stored"))
   },
 
   async "opened and closed twice"() {
