@@ -10,7 +10,8 @@ export function keyval(kv, open) {
   return {
     load: (entries) => kv.setMany(entries),
     get: (key) => kv.get(key),
-    getSync: (key) => kv.getSync(key),
+    // An earlier version has none.
+    ...(kv.getSync && { getSync: (key) => kv.getSync(key) }),
     getMany: (keys) => kv.getMany(keys),
     async list(prefix, visit) {
       for await (const entry of kv.list(prefix)) visit(entry)
