@@ -30,7 +30,7 @@ impl Opener {
     }
 }
 
-/// Not seen to fail on the code before, where each `Kv` was called twice after each commit.
+/// Seen to fail: with all subscribers called after each group.
 #[test]
 fn a_commit_calls_those_who_asked_and_those_who_monitor() {
     let folder = tempfile::tempdir().unwrap();
@@ -61,7 +61,7 @@ fn a_commit_calls_those_who_asked_and_those_who_monitor() {
     close(writer);
 }
 
-/// Not seen to fail, as above.
+/// Seen to fail: with a subscription that is not removed when it is dropped.
 #[test]
 fn who_is_gone_is_not_called() {
     let folder = tempfile::tempdir().unwrap();
