@@ -173,6 +173,7 @@ mod tests {
         encode(&parts.iter().map(|part| Part::Number(f64::from(*part))).collect::<Vec<_>>()).unwrap()
     }
 
+    /// Seen to fail: with a scan that goes on along the rows of a child.
     #[test]
     fn a_child_costs_two_rows_and_a_scan_at_most() {
         let deep = (0..20).flat_map(|child| (0..10_000).map(move |at| key(&[1, child, at])));
